@@ -1,0 +1,20 @@
+//! crosstrust answers one question: may a user of one organisation reach an application of another?
+//!
+//! The rules are the cross-tenant access settings and Conditional Access policies that administrators
+//! write for Microsoft Entra, in the JSON that Microsoft Graph exports. The modules stand in the order
+//! in which things happen: words and ids, what is asked and answered, documents and their compilation,
+//! the compiled snapshot and the decision over it, and the edges that serve it.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod decision;
+pub mod id;
+pub mod request;
+pub mod revocation;
+pub mod time;
+pub mod vocabulary;
+
+pub mod graph;
+
+pub mod snapshot;

@@ -1,0 +1,233 @@
+//! The immutable, compiled form of all tenants' policies, made by `compile` and read by `evaluate`.
+//!
+//! Ids are interned, inheritance is settled, conflicts are gone: every question has an answer here, so
+//! no reader has to guess. Nothing in this room decides, reads a clock or does I/O. Two snapshots of the
+//! same policies have the same [`SnapshotId`], whatever the order of files and members.
+
+pub mod bundles;
+mod catalog;
+mod channel;
+mod filter;
+mod groups;
+mod location;
+mod policy;
+mod setting;
+mod strength;
+mod table;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use catalog::{Candidates, Catalog};
+pub use channel::{Channel, Team};
+pub use filter::{Attribute, Comparison, Filter};
+pub use groups::{GroupIndexes, GroupSet, GroupTable};
+pub use location::{AddressRanges, Location};
+pub use policy::{
+    AppSet, AppsCondition, Control, Grant, GuestClause, LocationTest, Policy, PolicyFilter,
+    UsersClause,
+};
+pub use setting::{AppRule, Setting, UserRule};
+pub use strength::{Combination, Demand, Strength};
+pub use table::Table;
+
+use crate::decision::PolicyIndex;
+use crate::id::TenantId;
+use crate::request::AccessType;
+use crate::time::Timestamp;
+use crate::vocabulary::Cloud;
+
+/// All tenants' policies, compiled.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(crate) id: SnapshotId,
+    pub(crate) tenants: Vec<Tenant>,
+    pub(crate) tenant_table: Table<TenantId>,
+    /// (tenant, partner) → the relation at the same position.
+    pub(crate) pair_table: Table<(TenantId, TenantId)>,
+    pub(crate) relations: Vec<Relation>,
+    pub(crate) settings: Vec<Setting>,
+    pub(crate) groups: GroupTable,
+    /// By tenant, then by policy id; disabled ones are not here.
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) strengths: Vec<Strength>,
+    pub(crate) locations: Vec<Location>,
+    pub(crate) reads: Reads,
+    pub(crate) expires_at: Option<Timestamp>,
+    /// What a tenant that is not in the snapshot has.
+    pub(crate) service_default: Relation,
+}
+
+/// A digest of everything that an answer can show.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnapshotId(pub [u8; 32]);
+
+/// 64 hexadecimal digits.
+impl fmt::Display for SnapshotId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for SnapshotId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+/// One tenant of the snapshot.
+#[derive(Debug)]
+pub struct Tenant {
+    pub(crate) id: TenantId,
+    pub(crate) display_name: String,
+    pub(crate) cloud: Cloud,
+    /// Clouds that `allowedCloudEndpoints` names.
+    pub(crate) allowed_clouds: Vec<Cloud>,
+    /// What holds for every tenant that is no partner.
+    pub(crate) default: Relation,
+    /// The tenant's Conditional Access policies, by what they can apply to.
+    pub(crate) catalog: Catalog,
+    /// Trusted named locations, as positions in the snapshot's list.
+    pub(crate) trusted_locations: Vec<u32>,
+    /// Sorted by id.
+    pub(crate) channels: Vec<Channel>,
+}
+
+/// What one tenant's settings say about another tenant, inheritance settled.
+#[derive(Debug, Clone)]
+pub struct Relation {
+    /// Positions in the snapshot's settings.
+    pub(crate) direct_connect_inbound: u32,
+    pub(crate) direct_connect_outbound: u32,
+    pub(crate) collaboration_inbound: u32,
+    pub(crate) collaboration_outbound: u32,
+    pub(crate) tenant_restrictions: u32,
+    pub(crate) trust: Trust,
+    /// There is a partner entry; false for a tenant's default.
+    pub(crate) is_partner: bool,
+}
+
+/// Which claims made at home the resource tenant accepts (`inboundTrust`).
+#[derive(Debug, Clone)]
+pub struct Trust {
+    pub(crate) mfa: bool,
+    pub(crate) compliant_device: bool,
+    pub(crate) hybrid_joined_device: bool,
+    pub(crate) origin: Origin,
+}
+
+/// Where an effective value comes from, for people: `contoso/partners.json:12 $[0].inboundTrust`, or the
+/// service's own default. Not part of the digest.
+pub type Origin = Arc<str>;
+
+/// Which facts of a request's context some policy of the snapshot reads. A fact that none reads cannot
+/// change an answer, so the cache leaves it out of its key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of `request::Context`")]
+pub struct Reads {
+    pub ip_address: bool,
+    pub country: bool,
+    pub platform: bool,
+    pub client_app_type: bool,
+    pub sign_in_risk: bool,
+    pub user_risk: bool,
+    pub insider_risk: bool,
+    pub device: bool,
+    pub app_attributes: bool,
+    pub authentication_flow: bool,
+    pub user_action: bool,
+    pub authentication_context: bool,
+    pub approved_application: bool,
+    pub app_protection: bool,
+    pub password_changed: bool,
+    pub risk_remediated: bool,
+}
+
+/// How much a snapshot holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Tenants.
+    pub tenants: usize,
+    /// Partner entries of all tenants.
+    pub partners: usize,
+    /// Conditional Access policies that are not disabled.
+    pub policies: usize,
+}
+
+impl Snapshot {
+    /// The digest of its content.
+    pub fn id(&self) -> SnapshotId {
+        self.id
+    }
+
+    /// How much it holds.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            tenants: self.tenants.len(),
+            partners: self.relations.len(),
+            policies: self.policies.len(),
+        }
+    }
+
+    /// Its tenants: id and name.
+    pub fn tenants(&self) -> impl Iterator<Item = (TenantId, &str)> {
+        self.tenants
+            .iter()
+            .map(|tenant| (tenant.id, tenant.display_name.as_str()))
+    }
+
+    /// Which facts of a request's context some policy reads.
+    pub fn reads(&self) -> Reads {
+        self.reads
+    }
+
+    /// The Conditional Access policy at this place.
+    pub fn policy(&self, index: PolicyIndex) -> Option<&Policy> {
+        self.policies.get(usize::try_from(index.0).ok()?)
+    }
+
+    /// The group ids that some rule names.
+    pub fn groups(&self) -> &GroupTable {
+        &self.groups
+    }
+
+    pub(crate) fn tenant(&self, id: TenantId) -> Option<&Tenant> {
+        self.tenants.get(self.tenant_table.position(&id)?)
+    }
+
+    /// What `tenant` says about `partner`: its partner entry, else its default.
+    pub(crate) fn relation<'a>(&'a self, tenant: &'a Tenant, partner: TenantId) -> &'a Relation {
+        self.pair_table
+            .position(&(tenant.id, partner))
+            .and_then(|position| self.relations.get(position))
+            .unwrap_or(&tenant.default)
+    }
+
+    /// What the tenant says about `partner`; a tenant that is not in the snapshot has the service's defaults.
+    pub(crate) fn relation_or_service_default<'a>(
+        &'a self,
+        tenant: Option<&'a Tenant>,
+        partner: TenantId,
+    ) -> &'a Relation {
+        match tenant {
+            Some(tenant) => self.relation(tenant, partner),
+            None => &self.service_default,
+        }
+    }
+}
+
+impl Relation {
+    pub(crate) fn inbound(&self, access: AccessType) -> u32 {
+        match access {
+            AccessType::DirectConnect => self.direct_connect_inbound,
+            AccessType::Collaboration => self.collaboration_inbound,
+        }
+    }
+
+    pub(crate) fn outbound(&self, access: AccessType) -> u32 {
+        match access {
+            AccessType::DirectConnect => self.direct_connect_outbound,
+            AccessType::Collaboration => self.collaboration_outbound,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! A Conditional Access policy, compiled. `None` and empty = the condition is not set and always matches.
+
+use super::filter::Filter;
+use super::groups::GroupSet;
+use super::{Origin, bundles};
+use crate::id::{AppId, CustomControlId, PolicyId, RoleId, TenantId, TermsOfUseId, UserId};
+use crate::vocabulary::{
+    AuthenticationFlow, ClientAppType, DeviceState, FilterMode, IncludeExclude, InsiderRiskLevel,
+    Operator, Platform, RiskLevel, SignInFrequency, UserAction, UserType, WordSet,
+};
+
+/// An enabled or report-only policy for users.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub(crate) id: PolicyId,
+    pub(crate) display_name: String,
+    pub(crate) report_only: bool,
+    pub(crate) include_users: UsersClause,
+    pub(crate) exclude_users: UsersClause,
+    pub(crate) apps: AppsCondition,
+    pub(crate) client_app_types: Option<WordSet<ClientAppType>>,
+    /// In the lists `None` is `all`.
+    pub(crate) platforms: Option<IncludeExclude<Option<Platform>>>,
+    pub(crate) locations: Option<IncludeExclude<LocationTest>>,
+    pub(crate) sign_in_risk: WordSet<RiskLevel>,
+    pub(crate) user_risk: WordSet<RiskLevel>,
+    pub(crate) insider_risk: WordSet<InsiderRiskLevel>,
+    pub(crate) authentication_flows: WordSet<AuthenticationFlow>,
+    pub(crate) device_filter: Option<PolicyFilter>,
+    pub(crate) device_states: Option<IncludeExclude<DeviceState>>,
+    pub(crate) grant: Grant,
+    pub(crate) sign_in_frequency: Option<SignInFrequency>,
+    /// Session controls as (name, value).
+    pub(crate) obligations: Vec<(String, String)>,
+    pub(crate) origin: Origin,
+}
+
+impl Policy {
+    /// Its id.
+    pub fn id(&self) -> PolicyId {
+        self.id
+    }
+
+    /// Its name.
+    pub fn display_name(&self) -> &str {
+        &self.display_name
+    }
+
+    /// Whether it is evaluated and reported only.
+    pub fn is_report_only(&self) -> bool {
+        self.report_only
+    }
+
+    /// Its session controls, as (name, value).
+    pub fn obligations(&self) -> &[(String, String)] {
+        &self.obligations
+    }
+
+    /// Where it was read from.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+}
+
+/// The include or the exclude lists of `users`, as one list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsersClause {
+    pub(crate) all: bool,
+    /// Of the resource tenant's directory; sorted.
+    pub(crate) users: Box<[UserId]>,
+    /// Of the resource tenant.
+    pub(crate) groups: GroupSet,
+    /// Directory role templates; sorted.
+    pub(crate) roles: Box<[RoleId]>,
+    /// `GuestsOrExternalUsers` (all types, all tenants) and the object of that kind.
+    pub(crate) guests: Vec<GuestClause>,
+}
+
+impl Default for GroupSet {
+    fn default() -> Self {
+        GroupSet::of(Vec::new())
+    }
+}
+
+/// External users of these types, of these tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestClause {
+    pub(crate) types: WordSet<UserType>,
+    /// `None` = all tenants; sorted.
+    pub(crate) tenants: Option<Box<[TenantId]>>,
+}
+
+/// `applications`, compiled.
+#[derive(Debug, Clone)]
+pub struct AppsCondition {
+    pub(crate) include: AppSet,
+    pub(crate) exclude: AppSet,
+    pub(crate) filter: Option<PolicyFilter>,
+    pub(crate) user_actions: WordSet<UserAction>,
+    /// Lower case, sorted.
+    pub(crate) authentication_contexts: Vec<String>,
+}
+
+/// A set of applications: ids, and Microsoft's bundles.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppSet {
+    pub(crate) all: bool,
+    pub(crate) office365: bool,
+    pub(crate) all_microsoft: bool,
+    pub(crate) admin_portals: bool,
+    /// Sorted.
+    pub(crate) ids: Box<[AppId]>,
+}
+
+impl AppSet {
+    /// Whether the set holds this application.
+    pub fn contains(&self, app: AppId) -> bool {
+        self.all
+            || self.ids.binary_search(&app).is_ok()
+            || (self.office365 && bundles::OFFICE_365.contains(app))
+            || (self.all_microsoft && bundles::ALL_MICROSOFT_APPS.contains(app))
+            || (self.admin_portals && bundles::MICROSOFT_ADMIN_PORTALS.contains(app))
+    }
+}
+
+/// A filter as a condition.
+#[derive(Debug, Clone)]
+pub struct PolicyFilter {
+    pub(crate) mode: FilterMode,
+    pub(crate) rule: Filter,
+}
+
+/// An entry of a location list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LocationTest {
+    /// Anywhere.
+    All,
+    /// A trusted location of the tenant.
+    AllTrusted,
+    /// The location at this position of the snapshot's list.
+    Named(u32),
+}
+
+/// What has to be satisfied.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// `block` is among the controls: never satisfied, whatever else is.
+    pub(crate) blocks: bool,
+    pub(crate) operator: Operator,
+    /// In the documented order, `block` left out; empty = satisfied.
+    pub(crate) controls: Box<[Control]>,
+}
+
+/// One control, in the documented order of asking (semantics §5).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are Microsoft's")]
+pub enum Control {
+    Mfa,
+    /// The strength at this position of the snapshot's list.
+    Strength(u32),
+    CompliantDevice,
+    DomainJoinedDevice,
+    ApprovedApplication,
+    CompliantApplication,
+    PasswordChange,
+    RiskRemediation,
+    /// All of these; sorted.
+    TermsOfUse(Box<[TermsOfUseId]>),
+    /// All of these; sorted.
+    Custom(Box<[CustomControlId]>),
+}

@@ -1,0 +1,82 @@
+//! Instants as the decision sees them: numbers, handed in by the caller.
+//!
+//! Never reads a clock (that is `clock.rs`) and never overflows: arithmetic saturates.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Nanoseconds since 1970-01-01T00:00:00Z. Reaches from 1677 to 2262; what lies outside is
+/// brought to the nearer end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The latest instant that can be told.
+    pub const MAX: Timestamp = Timestamp(i64::MAX);
+    /// The earliest instant that can be told.
+    pub const MIN: Timestamp = Timestamp(i64::MIN);
+
+    /// From nanoseconds since the Unix epoch.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Timestamp(nanos)
+    }
+
+    /// From whole seconds since the Unix epoch.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Timestamp(seconds.saturating_mul(1_000_000_000))
+    }
+
+    /// From the two members of a protobuf `Timestamp`; `nanos` counts forward from `seconds`.
+    pub const fn from_parts(seconds: i64, nanos: u32) -> Self {
+        Timestamp(
+            seconds
+                .saturating_mul(1_000_000_000)
+                .saturating_add(nanos as i64),
+        )
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// The two members of a protobuf `Timestamp`: seconds (rounded down), and nanoseconds forward.
+    pub const fn as_parts(self) -> (i64, u32) {
+        let nanos = self.0.rem_euclid(1_000_000_000);
+        (self.0.div_euclid(1_000_000_000), nanos as u32)
+    }
+
+    /// This much later.
+    pub fn plus(self, span: Duration) -> Self {
+        Timestamp(self.0.saturating_add(nanos_of(span)))
+    }
+
+    /// This much earlier.
+    pub fn minus(self, span: Duration) -> Self {
+        Timestamp(self.0.saturating_sub(nanos_of(span)))
+    }
+}
+
+fn nanos_of(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// RFC 3339 in UTC, for people.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nanos) = self.as_parts();
+        match i32::try_from(nanos)
+            .ok()
+            .and_then(|nanos| jiff::Timestamp::new(seconds, nanos).ok())
+        {
+            Some(instant) => fmt::Display::fmt(&instant, out),
+            None => write!(out, "{seconds}s"),
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
