@@ -18,3 +18,5 @@ pub mod vocabulary;
 pub mod graph;
 
 pub mod snapshot;
+
+pub mod evaluate;

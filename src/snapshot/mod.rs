@@ -33,7 +33,7 @@ pub use table::Table;
 
 use crate::decision::PolicyIndex;
 use crate::id::TenantId;
-use crate::request::AccessType;
+use crate::request::{AccessType, ChannelId};
 use crate::time::Timestamp;
 use crate::vocabulary::Cloud;
 
@@ -85,7 +85,9 @@ pub struct Tenant {
     pub(crate) allowed_clouds: Vec<Cloud>,
     /// What holds for every tenant that is no partner.
     pub(crate) default: Relation,
-    /// The tenant's Conditional Access policies, by what they can apply to.
+    /// Where the tenant's Conditional Access policies stand in the snapshot's list.
+    pub(crate) policies: std::ops::Range<usize>,
+    /// The same policies, by what they can apply to.
     pub(crate) catalog: Catalog,
     /// Trusted named locations, as positions in the snapshot's list.
     pub(crate) trusted_locations: Vec<u32>,
@@ -191,6 +193,30 @@ impl Snapshot {
         &self.groups
     }
 
+    /// The tenant's policies, in the order of their ids.
+    pub(crate) fn policies_of(
+        &self,
+        tenant: &Tenant,
+    ) -> impl Iterator<Item = (PolicyIndex, &Policy)> {
+        tenant
+            .policies
+            .clone()
+            .filter_map(|position| Some(PolicyIndex(u32::try_from(position).ok()?)))
+            .filter_map(|index| Some((index, self.policy(index)?)))
+    }
+
+    pub(crate) fn setting(&self, position: u32) -> Option<&Setting> {
+        self.settings.get(usize::try_from(position).ok()?)
+    }
+
+    pub(crate) fn strength(&self, position: u32) -> Option<&Strength> {
+        self.strengths.get(usize::try_from(position).ok()?)
+    }
+
+    pub(crate) fn location(&self, position: u32) -> Option<&Location> {
+        self.locations.get(usize::try_from(position).ok()?)
+    }
+
     pub(crate) fn tenant(&self, id: TenantId) -> Option<&Tenant> {
         self.tenants.get(self.tenant_table.position(&id)?)
     }
@@ -213,6 +239,13 @@ impl Snapshot {
             Some(tenant) => self.relation(tenant, partner),
             None => &self.service_default,
         }
+    }
+}
+
+impl Tenant {
+    pub(crate) fn channel(&self, id: &ChannelId) -> Option<&Channel> {
+        let found = self.channels.binary_search_by(|channel| channel.id.cmp(id));
+        self.channels.get(found.ok()?)
     }
 }
 

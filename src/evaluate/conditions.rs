@@ -1,0 +1,138 @@
+//! Does a policy apply? Every condition that it sets has to match (semantics §5).
+//!
+//! A condition whose input the request does not carry is taken to match on the include side and not to
+//! match on the exclude side: a missing fact never switches a protection off.
+
+use super::conditional_access::Subject;
+use super::matching::Match;
+use super::users::{self, Side};
+use super::{applications, filter};
+use crate::request::{Context, DeviceProperty};
+use crate::snapshot::{Location, LocationTest, Policy, PolicyFilter};
+use crate::vocabulary::{Country, DeviceState, FilterMode, IncludeExclude, Word, WordSet};
+
+type Condition = fn(&Policy, &Subject<'_>) -> bool;
+
+/// Every condition by its name in Graph, cheapest and most selective first. Explain tells the first that
+/// does not match.
+pub(super) const CONDITIONS: [(&str, Condition); 11] = [
+    ("users", |policy, subject| {
+        let named = |clause, side| users::named(clause, side, subject.types, subject.question);
+        named(&policy.include_users, Side::Include).includes()
+            && !named(&policy.exclude_users, Side::Exclude).excludes()
+    }),
+    ("applications", |policy, subject| {
+        applications::apply(&policy.apps, subject.question)
+    }),
+    ("clientAppTypes", |policy, subject| {
+        let set = policy.client_app_types;
+        set.is_none_or(|set| one_of(set, subject.context().client_app_type))
+    }),
+    ("signInRiskLevels", |policy, subject| {
+        unset_or_one_of(policy.sign_in_risk, subject.context().sign_in_risk)
+    }),
+    ("userRiskLevels", |policy, subject| {
+        unset_or_one_of(policy.user_risk, subject.context().user_risk)
+    }),
+    ("insiderRiskLevels", |policy, subject| {
+        unset_or_one_of(policy.insider_risk, subject.context().insider_risk)
+    }),
+    ("authenticationFlows", |policy, subject| {
+        let flow = subject.context().authentication_flow;
+        unset_or_one_of(policy.authentication_flows, flow)
+    }),
+    ("platforms", |policy, subject| {
+        let platform = subject.context().platform;
+        listed(&policy.platforms, |entry| match (entry, platform) {
+            (None, _) => Match::Yes,
+            (Some(_), None) => Match::Unknown,
+            (Some(entry), Some(platform)) => Match::known(*entry == platform),
+        })
+    }),
+    ("locations", |policy, subject| {
+        listed(&policy.locations, |entry| in_location(*entry, subject))
+    }),
+    ("devices.deviceFilter", |policy, subject| {
+        let filter = policy.device_filter.as_ref();
+        filter.is_none_or(|filter| device_filter(filter, subject.context()))
+    }),
+    ("devices.deviceStates", |policy, subject| {
+        listed(&policy.device_states, |state| {
+            in_state(*state, subject.context())
+        })
+    }),
+];
+
+/// Whether every condition matches.
+pub(super) fn all_match(policy: &Policy, subject: &Subject<'_>) -> bool {
+    CONDITIONS
+        .iter()
+        .all(|(_, matches)| matches(policy, subject))
+}
+
+fn unset_or_one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> bool {
+    set.is_empty() || one_of(set, fact)
+}
+
+fn one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> bool {
+    fact.map_or(Match::Unknown, |fact| Match::known(set.contains(fact)))
+        .includes()
+}
+
+/// An include and an exclude list, each entry three-valued. Only an exclude list: everything else is
+/// included.
+fn listed<T>(lists: &Option<IncludeExclude<T>>, test: impl Fn(&T) -> Match) -> bool {
+    let Some(IncludeExclude { include, exclude }) = lists else {
+        return true;
+    };
+    let included = include.is_empty() || Match::any(include.iter().map(&test)).includes();
+    included && !Match::any(exclude.iter().map(&test)).excludes()
+}
+
+fn in_location(entry: LocationTest, subject: &Subject<'_>) -> Match {
+    match entry {
+        LocationTest::All => Match::Yes,
+        LocationTest::AllTrusted => {
+            let trusted = subject.resource.trusted_locations.iter();
+            Match::any(trusted.map(|position| in_named_location(*position, subject)))
+        }
+        LocationTest::Named(position) => in_named_location(position, subject),
+    }
+}
+
+fn in_named_location(position: u32, subject: &Subject<'_>) -> Match {
+    let context = subject.context();
+    match subject.question.snapshot.location(position) {
+        Some(Location::Ip(ranges)) => context.ip_address.map_or(Match::Unknown, |address| {
+            Match::known(ranges.contains(address))
+        }),
+        Some(Location::Country {
+            countries,
+            include_unknown,
+        }) => match context.country {
+            None => Match::Unknown,
+            Some(Country::UNKNOWN) => Match::known(*include_unknown),
+            Some(country) => Match::known(countries.binary_search(&country).is_ok()),
+        },
+        Some(Location::CompliantNetwork) | None => Match::Unknown,
+    }
+}
+
+fn device_filter(filter: &PolicyFilter, context: &Context) -> bool {
+    let holds = filter::holds(&filter.rule, context);
+    match filter.mode {
+        FilterMode::Include => holds.includes(),
+        FilterMode::Exclude => !holds.excludes(),
+    }
+}
+
+/// The deprecated device states, by the properties that took their place.
+fn in_state(state: DeviceState, context: &Context) -> Match {
+    match state {
+        DeviceState::All => Match::Yes,
+        DeviceState::Compliant => filter::device_is(context, DeviceProperty::IsCompliant, "true"),
+        DeviceState::DomainJoined => {
+            filter::device_is(context, DeviceProperty::TrustType, "serverad")
+        }
+    }
+}

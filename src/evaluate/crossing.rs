@@ -1,0 +1,158 @@
+//! Stages 3 and 4: may the user leave the home tenant, and enter the resource tenant? (semantics §3, §4)
+//!
+//! Both sides have to agree. An internal user crosses nothing.
+
+use super::matching::Match;
+use super::setting::{self, Refusal};
+use super::{Failure, Notes, Question, fail};
+use crate::decision::Reason;
+use crate::request::{AccessType, UserClass};
+use crate::revocation::Revocations;
+use crate::snapshot::{Relation, Setting, Tenant};
+use crate::time::Timestamp;
+use crate::vocabulary::Cloud;
+
+/// Why a side does not let the user pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Barrier {
+    Cloud,
+    Setting(Refusal),
+}
+
+pub(super) fn resource_is_known(
+    question: &Question<'_>,
+    _: &Revocations,
+    _: Timestamp,
+    _: &mut Notes,
+) -> Result<(), Failure> {
+    match question.resource {
+        Some(_) => Ok(()),
+        None => fail(Reason::ResourceTenantUnknown),
+    }
+}
+
+pub(super) fn outbound(
+    question: &Question<'_>,
+    _: &Revocations,
+    _: Timestamp,
+    _: &mut Notes,
+) -> Result<(), Failure> {
+    let Some(resource) = question.resource else {
+        return fail(Reason::ResourceTenantUnknown);
+    };
+    if question.class == UserClass::Internal {
+        return Ok(());
+    }
+    match leaves(question, resource, question.request.access) {
+        Ok(()) => Ok(()),
+        Err(Barrier::Cloud) => fail(Reason::CloudNotAllowed),
+        Err(Barrier::Setting(Refusal::User)) => fail(Reason::OutboundUser),
+        Err(Barrier::Setting(Refusal::Application)) => fail(Reason::OutboundApplication),
+        Err(Barrier::Setting(Refusal::GroupsUnknown)) => fail(Reason::GroupsUnknown),
+    }
+}
+
+pub(super) fn inbound(
+    question: &Question<'_>,
+    _: &Revocations,
+    _: Timestamp,
+    _: &mut Notes,
+) -> Result<(), Failure> {
+    let Some(resource) = question.resource else {
+        return fail(Reason::ResourceTenantUnknown);
+    };
+    if question.class == UserClass::Internal {
+        return Ok(());
+    }
+    match enters(question, resource, question.request.access) {
+        Ok(()) => Ok(()),
+        Err(Barrier::Cloud) => fail(Reason::CloudNotAllowed),
+        Err(Barrier::Setting(Refusal::User)) => fail(Reason::InboundUser),
+        Err(Barrier::Setting(Refusal::Application)) => fail(Reason::InboundApplication),
+        Err(Barrier::Setting(Refusal::GroupsUnknown)) => fail(Reason::GroupsUnknown),
+    }
+}
+
+/// Whether the direct connect settings of both sides pass, whatever the access type of the request:
+/// what makes a collaboration user count as a direct connect user too (semantics §5).
+pub(super) fn eligible_for_direct_connect(question: &Question<'_>, resource: &Tenant) -> Match {
+    let access = AccessType::DirectConnect;
+    let sides = [
+        leaves(question, resource, access),
+        enters(question, resource, access),
+    ];
+    Match::all(sides.into_iter().map(|side| match side {
+        Ok(()) => Match::Yes,
+        Err(Barrier::Setting(Refusal::GroupsUnknown)) => Match::Unknown,
+        Err(Barrier::Cloud | Barrier::Setting(Refusal::User | Refusal::Application)) => Match::No,
+    }))
+}
+
+/// What the home tenant says about the resource tenant, and the setting for this access type.
+pub(super) fn outbound_relation<'a>(
+    question: &Question<'a>,
+    access: AccessType,
+) -> (&'a Relation, Option<&'a Setting>) {
+    let snapshot = question.snapshot;
+    let relation = snapshot.relation_or_service_default(question.home, question.request.resource);
+    (relation, snapshot.setting(relation.outbound(access)))
+}
+
+/// What the resource tenant says about the home tenant, and the setting for this access type.
+pub(super) fn inbound_relation<'a>(
+    question: &Question<'a>,
+    resource: &'a Tenant,
+    access: AccessType,
+) -> (&'a Relation, Option<&'a Setting>) {
+    let snapshot = question.snapshot;
+    let relation = snapshot.relation(resource, question.request.home);
+    (relation, snapshot.setting(relation.inbound(access)))
+}
+
+fn leaves(question: &Question<'_>, resource: &Tenant, access: AccessType) -> Result<(), Barrier> {
+    let (relation, setting) = outbound_relation(question, access);
+    let allowed = question.home.map_or(&[][..], |home| &home.allowed_clouds);
+    let clouds = (home_cloud(question, resource), resource.cloud);
+    cloud_is_open(clouds, access, allowed.contains(&resource.cloud), relation)?;
+    passes(setting, question)
+}
+
+fn enters(question: &Question<'_>, resource: &Tenant, access: AccessType) -> Result<(), Barrier> {
+    let (relation, setting) = inbound_relation(question, resource, access);
+    let home_cloud = home_cloud(question, resource);
+    let allowed = resource.allowed_clouds.contains(&home_cloud);
+    cloud_is_open((home_cloud, resource.cloud), access, allowed, relation)?;
+    passes(setting, question)
+}
+
+/// A setting that is not there (no snapshot of ours has such a hole) targets nobody and lets nobody pass.
+fn passes(setting: Option<&Setting>, question: &Question<'_>) -> Result<(), Barrier> {
+    let setting = setting.ok_or(Barrier::Setting(Refusal::User))?;
+    setting::apply(setting, question).map_err(Barrier::Setting)
+}
+
+/// semantics §3, Clouds: across clouds direct connect never passes, and collaboration only if this side
+/// names the other's cloud and has a partner entry for the other tenant.
+fn cloud_is_open(
+    (home, resource): (Cloud, Cloud),
+    access: AccessType,
+    names_cloud: bool,
+    relation: &Relation,
+) -> Result<(), Barrier> {
+    if home == resource {
+        return Ok(());
+    }
+    match access {
+        AccessType::Collaboration if names_cloud && relation.is_partner => Ok(()),
+        AccessType::Collaboration | AccessType::DirectConnect => Err(Barrier::Cloud),
+    }
+}
+
+/// The home tenant's own cloud; of a tenant that is not in the snapshot what the request says, else the
+/// resource tenant's.
+pub(super) fn home_cloud(question: &Question<'_>, resource: &Tenant) -> Cloud {
+    match question.home {
+        Some(home) => home.cloud,
+        None => question.request.home_cloud.unwrap_or(resource.cloud),
+    }
+}

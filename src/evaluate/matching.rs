@@ -1,0 +1,59 @@
+//! Three-valued answers: a fact is yes, no or not known.
+//!
+//! Each becomes a bool in exactly one place, which says which way it fails closed.
+
+use std::ops::Not;
+
+/// Whether something holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Match {
+    Yes,
+    No,
+    Unknown,
+}
+
+impl Match {
+    /// A known answer.
+    pub(super) fn known(holds: bool) -> Self {
+        if holds { Match::Yes } else { Match::No }
+    }
+
+    /// Yes if one is, else unknown if one is.
+    pub(super) fn any(answers: impl IntoIterator<Item = Match>) -> Self {
+        let mut all = Match::No;
+        for answer in answers {
+            match answer {
+                Match::Yes => return Match::Yes,
+                Match::Unknown => all = Match::Unknown,
+                Match::No => {}
+            }
+        }
+        all
+    }
+
+    /// No if one is, else unknown if one is.
+    pub(super) fn all(answers: impl IntoIterator<Item = Match>) -> Self {
+        !Self::any(answers.into_iter().map(Match::not))
+    }
+
+    /// The include side of a condition: what is not known is taken to match (semantics §5).
+    pub(super) fn includes(self) -> bool {
+        self != Match::No
+    }
+
+    /// The exclude side of a condition: what is not known is taken not to match (semantics §5).
+    pub(super) fn excludes(self) -> bool {
+        self == Match::Yes
+    }
+}
+
+impl Not for Match {
+    type Output = Match;
+    fn not(self) -> Match {
+        match self {
+            Match::Yes => Match::No,
+            Match::No => Match::Yes,
+            Match::Unknown => Match::Unknown,
+        }
+    }
+}

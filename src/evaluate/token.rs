@@ -1,0 +1,54 @@
+//! Stage 1: is the token good at this instant, and not revoked? (semantics §4)
+
+use std::time::Duration;
+
+use super::{Failure, Notes, Question, fail};
+use crate::decision::Reason;
+use crate::request::Request;
+use crate::revocation::Revocations;
+use crate::time::Timestamp;
+
+/// How far ahead of our clock a token may have been issued.
+const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+pub(super) fn check(
+    question: &Question<'_>,
+    revocations: &Revocations,
+    now: Timestamp,
+    notes: &mut Notes,
+) -> Result<(), Failure> {
+    let claims = &question.request.claims;
+    if claims.expires_at <= now {
+        return fail(Reason::TokenExpired);
+    }
+    if let Some(issued_at) = claims.issued_at
+        && issued_at > now.plus(CLOCK_SKEW)
+    {
+        notes.not_after(issued_at.minus(CLOCK_SKEW));
+        return fail(Reason::TokenNotYetValid);
+    }
+    if is_revoked(question.request, revocations) {
+        return fail(Reason::SessionRevoked);
+    }
+    Ok(())
+}
+
+/// A token that lacks what an entry is compared with is revoked if the entry could match it.
+fn is_revoked(request: &Request, revocations: &Revocations) -> bool {
+    let claims = &request.claims;
+    let session_ended = match &claims.session_id {
+        Some(session) => revocations.sessions.contains(session),
+        None => !revocations.sessions.is_empty(),
+    };
+    let users = [
+        request.user.map(|user| (request.home, user)),
+        request.resource_user.map(|user| (request.resource, user)),
+    ];
+    session_ended
+        || users
+            .into_iter()
+            .flatten()
+            .filter_map(|user| revocations.users.get(&user))
+            .chain(revocations.tenants.get(&request.home))
+            .any(|before| claims.issued_at.is_none_or(|issued_at| issued_at < *before))
+}
