@@ -43,7 +43,13 @@ impl Timestamp {
     /// The two members of a protobuf `Timestamp`: seconds (rounded down), and nanoseconds forward.
     pub const fn as_parts(self) -> (i64, u32) {
         let nanos = self.0.rem_euclid(1_000_000_000);
-        (self.0.div_euclid(1_000_000_000), nanos as u32)
+        (
+            self.0.div_euclid(1_000_000_000),
+            #[expect(clippy::cast_possible_truncation, reason = "less than 1,000,000,000")]
+            {
+                nanos as u32
+            },
+        )
     }
 
     /// This much later.

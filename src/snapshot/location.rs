@@ -53,9 +53,14 @@ impl AddressRanges {
         }
     }
 
-    /// The IPv4 and the IPv6 ranges, first and last address, sorted: for the digest.
-    pub fn parts(&self) -> (&[(u32, u32)], &[(u128, u128)]) {
-        (&self.v4, &self.v6)
+    /// The IPv4 ranges, first and last address, sorted: for the digest.
+    pub fn v4(&self) -> &[(u32, u32)] {
+        &self.v4
+    }
+
+    /// The IPv6 ranges, first and last address, sorted: for the digest.
+    pub fn v6(&self) -> &[(u128, u128)] {
+        &self.v6
     }
 }
 
@@ -97,7 +102,7 @@ mod tests {
         ]
         .map(|text| text.parse().unwrap());
         let ranges = AddressRanges::of(&ranges);
-        assert_eq!(ranges.parts().0.len(), 3);
+        assert_eq!(ranges.v4().len(), 3);
         for (address, inside) in [
             ("10.0.0.0", true),
             ("10.0.1.255", true),

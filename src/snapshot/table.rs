@@ -78,8 +78,11 @@ fn tag(hash: u64) -> u64 {
 }
 
 /// The low bits choose the slot, the high ones are the tag. `size` is a power of two.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "only bits that the mask drops anyway"
+)]
 fn first_slot(hash: u64, size: usize) -> usize {
-    // Truncation only drops bits that the mask drops anyway.
     (hash as usize) & (size - 1)
 }
 
