@@ -20,3 +20,5 @@ pub mod graph;
 pub mod snapshot;
 
 pub mod evaluate;
+
+pub mod config;
