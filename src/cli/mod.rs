@@ -1,0 +1,56 @@
+//! The command line: one file per subcommand.
+//!
+//! Reads arguments, calls the other rooms, prints. The only room where errors become text for a terminal.
+
+mod authorize;
+mod check;
+mod health;
+mod runtime;
+mod serve;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// May a user of one organisation reach an application of another?
+///
+/// crosstrust answers that question for your gateways, from the cross-tenant access settings and
+/// Conditional Access policies that you already write for Microsoft Entra, in the JSON that Microsoft
+/// Graph exports. With no flags, `crosstrust serve` serves the folder `policies` on 127.0.0.1:50051.
+#[derive(Parser)]
+#[command(name = "crosstrust", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve decisions over gRPC, and follow the policies folder while it changes
+    Serve(serve::ServeArguments),
+    /// Read policies and tell everything that is wrong with them
+    Check(check::CheckArguments),
+    /// Ask for one decision, of a policies folder or of a running server
+    Authorize(authorize::AuthorizeArguments),
+    /// Ask a running server whether it can answer (for probes)
+    Health(health::HealthArguments),
+}
+
+/// Exit code of a command that could not do what it was asked to.
+const FAILED: u8 = 2;
+
+/// Runs the command of this process's arguments. `crosstrust` alone is `crosstrust serve`.
+pub fn run() -> ExitCode {
+    let command = CommandLine::parse().command;
+    let outcome = match command.unwrap_or_else(|| Command::Serve(serve::ServeArguments::default())) {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Authorize(arguments) => authorize::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("crosstrust: {error:#}");
+        ExitCode::from(FAILED)
+    })
+}

@@ -1,0 +1,299 @@
+//! The house rules that a compiler does not hold: which room may know which, and who may allow.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each room of `src/` may name of the crate, besides itself. A room that is not here may not exist.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("id", &[]),
+    ("time", &[]),
+    ("vocabulary", &[]),
+    ("request", &["id", "time", "vocabulary"]),
+    ("decision", &["id", "time"]),
+    ("revocation", &["id", "time"]),
+    ("graph", &["id", "request", "vocabulary"]),
+    (
+        "snapshot",
+        &["decision", "id", "request", "time", "vocabulary"],
+    ),
+    (
+        "compile",
+        &[
+            "decision",
+            "graph",
+            "id",
+            "request",
+            "snapshot",
+            "time",
+            "vocabulary",
+        ],
+    ),
+    (
+        "evaluate",
+        &[
+            "decision",
+            "id",
+            "request",
+            "revocation",
+            "snapshot",
+            "time",
+            "vocabulary",
+        ],
+    ),
+    ("clock", &["time"]),
+    (
+        "cache",
+        &[
+            "clock",
+            "decision",
+            "evaluate",
+            "id",
+            "request",
+            "snapshot",
+            "time",
+            "vocabulary",
+        ],
+    ),
+    (
+        "engine",
+        &[
+            "cache",
+            "clock",
+            "decision",
+            "evaluate",
+            "id",
+            "request",
+            "revocation",
+            "snapshot",
+            "time",
+        ],
+    ),
+    ("files", &["graph"]),
+    (
+        "reload",
+        &[
+            "compile", "clock", "engine", "files", "graph", "snapshot", "time",
+        ],
+    ),
+    (
+        "rpc",
+        &[
+            "decision",
+            "engine",
+            "evaluate",
+            "graph",
+            "id",
+            "reload",
+            "request",
+            "serve",
+            "snapshot",
+            "time",
+            "vocabulary",
+        ],
+    ),
+    ("serve", &[]),
+    ("config", &[]),
+    ("telemetry", &[]),
+    (
+        "cli",
+        &[
+            "clock",
+            "compile",
+            "config",
+            "engine",
+            "files",
+            "graph",
+            "reload",
+            "rpc",
+            "serve",
+            "snapshot",
+            "telemetry",
+            "time",
+        ],
+    ),
+];
+
+/// Rooms that may name protobuf and gRPC crates.
+const KNOW_PROTOBUF: &[&str] = &["rpc"];
+
+/// Words that would bring a clock, I/O, protobuf or a runtime into the decision.
+const NOT_IN_THE_CORE: &[&str] = &[
+    "tokio",
+    "tonic",
+    "prost",
+    "serde",
+    "std::fs",
+    "std::net::Tcp",
+    "SystemTime",
+    "Instant",
+    "async ",
+    "tracing",
+];
+
+const CORE: &[&str] = &["id", "request", "decision", "snapshot", "evaluate"];
+
+fn rust_files(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The source without comments: what is said about a room is not an arrow.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines.map(|line| line.to_owned() + "\n").collect()
+}
+
+/// Each file of `src/` with the room that it belongs to.
+fn rooms() -> Vec<(String, PathBuf, String)> {
+    let source = root().join("src");
+    rust_files(&source)
+        .into_iter()
+        .filter(|path| !path.ends_with("src/lib.rs") && !path.ends_with("src/main.rs"))
+        .map(|path| {
+            let inner = path.strip_prefix(&source).unwrap();
+            let first = inner
+                .components()
+                .next()
+                .unwrap()
+                .as_os_str()
+                .to_str()
+                .unwrap();
+            let room = first.trim_end_matches(".rs").to_owned();
+            let code = code(&path);
+            (room, path, code)
+        })
+        .collect()
+}
+
+/// Every `NAME` that stands behind `crate::`, in a use of one or of several.
+fn named_modules(code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let word = |text: &str| {
+            let end = text
+                .find(|c: char| !c.is_alphanumeric() && c != '_')
+                .unwrap_or(text.len());
+            text[..end].to_owned()
+        };
+        match rest.strip_prefix('{') {
+            None => names.push(word(rest)),
+            Some(list) => {
+                let list = &list[..list.find(';').unwrap_or(list.len())];
+                let mut depth = 0;
+                let mut start = 0;
+                for (i, c) in list.char_indices() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' => depth -= 1,
+                        _ => {}
+                    }
+                    if (c == ',' && depth == 0) || i + 1 == list.len() {
+                        names.push(word(list[start..i].trim()));
+                        start = i + 1;
+                    }
+                }
+            }
+        }
+    }
+    names.retain(|name| !name.is_empty() && name.chars().all(|c| c.is_lowercase() || c == '_'));
+    names
+}
+
+#[test]
+fn no_arrow_between_rooms_turns_round() {
+    for (room, path, code) in rooms() {
+        let allowed = ARROWS.iter().find(|(name, _)| *name == room);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("no arrows are named for {room}"));
+        for named in named_modules(&code) {
+            assert!(
+                named == room || allowed.contains(&named.as_str()),
+                "{}: {room} may not know {named}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_no_clock_no_runtime_and_no_wire() {
+    for (room, path, code) in rooms() {
+        if CORE.contains(&room.as_str()) {
+            for word in NOT_IN_THE_CORE {
+                assert!(!code.contains(word), "{}: {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_rpc_room_knows_protobuf() {
+    for (room, path, code) in rooms() {
+        if !KNOW_PROTOBUF.contains(&room.as_str()) {
+            for word in ["prost::", "prost_types", "prost_reflect", "include_proto"] {
+                assert!(!code.contains(word), "{}: {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_evaluator_allows() {
+    for (room, path, code) in rooms() {
+        let makes_an_allow =
+            code.contains("Decision::allow(") || code.contains("verdict: Verdict::Allow");
+        assert!(!makes_an_allow || room == "evaluate", "{}", path.display());
+    }
+}
+
+#[test]
+fn the_reference_evaluator_knows_requests_and_decisions_and_nothing_else_of_the_crate() {
+    let allowed = [
+        "id",
+        "time",
+        "vocabulary",
+        "request",
+        "decision",
+        "revocation",
+    ];
+    for path in rust_files(&root().join("tests/reference")) {
+        let code = code(&path).replace("crosstrust::", "crate::");
+        for named in named_modules(&code) {
+            let own = ["reference", "support"].contains(&named.as_str());
+            assert!(
+                own || allowed.contains(&named.as_str()),
+                "{}: {named}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_file_fits_in_a_head_and_says_what_it_is() {
+    for (_, path, _) in rooms() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//!"), "{}: no head", path.display());
+        let lines = text.lines().count();
+        assert!(lines <= 600, "{}: {lines} lines", path.display());
+    }
+}
