@@ -17,4 +17,6 @@ pub mod vocabulary;
 
 pub mod graph;
 
+pub mod compile;
+
 pub mod snapshot;

@@ -85,7 +85,9 @@ pub struct Tenant {
     pub(crate) allowed_clouds: Vec<Cloud>,
     /// What holds for every tenant that is no partner.
     pub(crate) default: Relation,
-    /// The tenant's Conditional Access policies, by what they can apply to.
+    /// The tenant's Conditional Access policies, as positions in the snapshot's list, by policy id.
+    pub(crate) policies: std::ops::Range<u32>,
+    /// The same policies, by what they can apply to.
     pub(crate) catalog: Catalog,
     /// Trusted named locations, as positions in the snapshot's list.
     pub(crate) trusted_locations: Vec<u32>,
