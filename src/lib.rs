@@ -17,6 +17,8 @@ pub mod vocabulary;
 
 pub mod graph;
 
+pub mod compile;
+
 pub mod snapshot;
 
 pub mod evaluate;

@@ -85,8 +85,8 @@ pub struct Tenant {
     pub(crate) allowed_clouds: Vec<Cloud>,
     /// What holds for every tenant that is no partner.
     pub(crate) default: Relation,
-    /// Where the tenant's Conditional Access policies stand in the snapshot's list.
-    pub(crate) policies: std::ops::Range<usize>,
+    /// The tenant's Conditional Access policies, as positions in the snapshot's list, by policy id.
+    pub(crate) policies: std::ops::Range<u32>,
     /// The same policies, by what they can apply to.
     pub(crate) catalog: Catalog,
     /// Trusted named locations, as positions in the snapshot's list.
@@ -201,7 +201,7 @@ impl Snapshot {
         tenant
             .policies
             .clone()
-            .filter_map(|position| Some(PolicyIndex(u32::try_from(position).ok()?)))
+            .map(PolicyIndex)
             .filter_map(|index| Some((index, self.policy(index)?)))
     }
 

@@ -1,0 +1,291 @@
+//! The snapshot's digest: SHA-256 over everything that an answer can show.
+//!
+//! Every value is tagged and length-prefixed, every set is sorted, and a part that many share (a setting,
+//! a strength, a location) is digested once and stands for itself by value. Origins and positions are
+//! left out: the same policies in other files are the same snapshot. The product's own tables are in,
+//! because they decide too.
+
+use super::strengths;
+use crate::snapshot::{
+    AppRule, AppSet, Channel, Combination, Demand, Location, Relation, Setting, Snapshot,
+    SnapshotId, Strength, Team, Tenant, Trust, UserRule, bundles,
+};
+
+mod policy;
+mod writer;
+
+use writer::{Hash, Writer};
+
+/// Changes with every change of what is digested or how.
+const FORMAT: &str = "crosstrust snapshot 1";
+
+/// The digest of this snapshot; the id that it carries plays no part.
+pub(super) fn of(snapshot: &Snapshot) -> SnapshotId {
+    let parts = Parts::of(snapshot);
+    let mut out = Writer::new(FORMAT);
+    tables(&mut out);
+    out.list("tenants", &snapshot.tenants, |out, tenant| {
+        tenant_of(out, snapshot, &parts, tenant);
+    });
+    let relations = snapshot.pair_table.keys().iter().zip(&snapshot.relations);
+    let relations: Vec<_> = relations.collect();
+    out.list(
+        "partners",
+        &relations,
+        |out, ((tenant, partner), relation)| {
+            out.id("tenant", tenant.0);
+            out.id("partner", partner.0);
+            relation_of(out, &parts, relation);
+        },
+    );
+    let expires_at = snapshot
+        .expires_at
+        .map(|instant| instant.as_nanos().to_be_bytes());
+    out.list("expires at", expires_at.as_slice(), |out, instant| {
+        out.bytes("instant", instant)
+    });
+    SnapshotId(out.finish())
+}
+
+/// The product's own tables.
+fn tables(out: &mut Writer) {
+    for (name, bundle) in [
+        ("office 365", &bundles::OFFICE_365),
+        ("all microsoft apps", &bundles::ALL_MICROSOFT_APPS),
+        ("admin portals", &bundles::MICROSOFT_ADMIN_PORTALS),
+        ("teams and sharepoint", &bundles::TEAMS_AND_SHAREPOINT),
+    ] {
+        out.ids(name, bundle.apps().iter().map(|app| app.0));
+    }
+    for built_in in &strengths::BUILT_IN {
+        out.hash("built-in strength", &strength(&built_in.strength()));
+    }
+}
+
+/// What is referred to by position, by value.
+struct Parts {
+    settings: Vec<Hash>,
+    strengths: Vec<Hash>,
+    locations: Vec<Hash>,
+    policies: Vec<Hash>,
+}
+
+impl Parts {
+    fn of(snapshot: &Snapshot) -> Self {
+        let settings = snapshot.settings.iter();
+        let mut parts = Parts {
+            settings: settings.map(|each| setting(snapshot, each)).collect(),
+            strengths: snapshot.strengths.iter().map(strength).collect(),
+            locations: snapshot.locations.iter().map(location).collect(),
+            policies: Vec::new(),
+        };
+        let policies = snapshot.policies.iter();
+        parts.policies = policies
+            .map(|each| policy::hash(snapshot, &parts, each))
+            .collect();
+        parts
+    }
+}
+
+/// The hash at a position; a position that leads nowhere is a value of its own.
+fn at(hashes: &[Hash], position: u32) -> Hash {
+    let found = usize::try_from(position).ok().and_then(|at| hashes.get(at));
+    found.copied().unwrap_or([0; 32])
+}
+
+fn tenant_of(out: &mut Writer, snapshot: &Snapshot, parts: &Parts, tenant: &Tenant) {
+    let Tenant {
+        id,
+        display_name,
+        cloud,
+        allowed_clouds,
+        default,
+        policies,
+        // Made from the policies.
+        catalog: _,
+        trusted_locations,
+        channels,
+    } = tenant;
+    out.id("id", id.0);
+    out.text("name", display_name);
+    out.text("cloud", cloud.as_str());
+    out.list("allowed clouds", allowed_clouds, |out, cloud| {
+        out.text("cloud", cloud.as_str());
+    });
+    relation_of(out, parts, default);
+    let policies: Vec<Hash> = policies
+        .clone()
+        .map(|each| at(&parts.policies, each))
+        .collect();
+    out.hashes("policies", &policies);
+    let trusted = trusted_locations.iter();
+    let mut trusted: Vec<Hash> = trusted.map(|each| at(&parts.locations, *each)).collect();
+    trusted.sort_unstable();
+    trusted.dedup();
+    out.hashes("trusted locations", &trusted);
+    out.list("channels", channels, |out, channel| {
+        channel_of(out, snapshot, channel);
+    });
+}
+
+fn relation_of(out: &mut Writer, parts: &Parts, relation: &Relation) {
+    let Relation {
+        direct_connect_inbound,
+        direct_connect_outbound,
+        collaboration_inbound,
+        collaboration_outbound,
+        tenant_restrictions,
+        trust,
+        is_partner,
+    } = relation;
+    for (name, position) in [
+        ("direct connect inbound", direct_connect_inbound),
+        ("direct connect outbound", direct_connect_outbound),
+        ("collaboration inbound", collaboration_inbound),
+        ("collaboration outbound", collaboration_outbound),
+        ("tenant restrictions", tenant_restrictions),
+    ] {
+        out.hash(name, &at(&parts.settings, *position));
+    }
+    let Trust {
+        mfa,
+        compliant_device,
+        hybrid_joined_device,
+        origin: _,
+    } = trust;
+    out.flag("trusts mfa", *mfa);
+    out.flag("trusts compliant device", *compliant_device);
+    out.flag("trusts hybrid joined device", *hybrid_joined_device);
+    out.flag("is partner", *is_partner);
+}
+
+fn setting(snapshot: &Snapshot, setting: &Setting) -> Hash {
+    let Setting {
+        users,
+        apps,
+        origin: _,
+    } = setting;
+    let mut out = Writer::new("setting");
+    let UserRule {
+        access,
+        all,
+        users,
+        groups,
+    } = users;
+    out.text("users", access.as_str());
+    out.flag("all users", *all);
+    out.ids("user ids", users.iter().map(|user| user.0));
+    group_ids(&mut out, snapshot, &groups.positions());
+    let AppRule { access, apps } = apps;
+    out.text("applications", access.as_str());
+    app_set(&mut out, apps);
+    out.finish()
+}
+
+fn app_set(out: &mut Writer, apps: &AppSet) {
+    let AppSet {
+        all,
+        office365,
+        all_microsoft,
+        admin_portals,
+        ids,
+    } = apps;
+    out.flag("all applications", *all);
+    out.flag("office 365", *office365);
+    out.flag("all microsoft apps", *all_microsoft);
+    out.flag("admin portals", *admin_portals);
+    out.ids("application ids", ids.iter().map(|app| app.0));
+}
+
+/// Groups by id: positions depend on what else the snapshot holds.
+fn group_ids(out: &mut Writer, snapshot: &Snapshot, positions: &[u32]) {
+    let ids = snapshot.groups.ids();
+    let ids = positions
+        .iter()
+        .filter_map(|position| ids.get(usize::try_from(*position).ok()?));
+    let ids: Vec<u128> = ids.map(|group| group.0).collect();
+    out.count("groups", positions.len());
+    out.ids("group ids", ids.into_iter());
+}
+
+fn strength(strength: &Strength) -> Hash {
+    let Strength {
+        id,
+        display_name,
+        combinations,
+    } = strength;
+    let mut out = Writer::new("strength");
+    out.id("id", id.0);
+    out.text("name", display_name);
+    out.list("combinations", combinations, |out, combination| {
+        let Combination { methods, demands } = combination;
+        out.bits("methods", methods.bits());
+        out.list("demands", demands, demand);
+    });
+    out.finish()
+}
+
+fn demand(out: &mut Writer, demand: &Demand) {
+    match demand {
+        Demand::Fido2(models) => out.ids("fido2", models.iter().map(|model| model.0)),
+        Demand::Certificate {
+            issuer_skis,
+            policy_oids,
+        } => {
+            out.texts("issuers", issuer_skis);
+            out.texts("policies", policy_oids);
+        }
+    }
+}
+
+fn location(location: &Location) -> Hash {
+    let mut out = Writer::new("location");
+    match location {
+        Location::Ip(ranges) => {
+            let (v4, v6) = ranges.parts();
+            out.list("ipv4", v4, |out, (first, last)| {
+                out.id("first", (*first).into());
+                out.id("last", (*last).into());
+            });
+            out.list("ipv6", v6, |out, (first, last)| {
+                out.id("first", *first);
+                out.id("last", *last);
+            });
+        }
+        Location::Country {
+            countries,
+            include_unknown,
+        } => {
+            out.list("countries", countries, |out, country| {
+                out.bytes("country", country.as_bytes());
+            });
+            out.flag("include unknown", *include_unknown);
+        }
+        Location::CompliantNetwork => out.text("kind", "compliant network"),
+    }
+    out.finish()
+}
+
+fn channel_of(out: &mut Writer, snapshot: &Snapshot, channel: &Channel) {
+    let Channel { id, members, teams } = channel;
+    out.text("id", &id.0);
+    out.list("members", members, |out, (user, tenant)| {
+        out.id("user", user.0);
+        out.id("tenant", tenant.0);
+    });
+    out.list("teams", teams, |out, team| {
+        let Team {
+            tenant,
+            group,
+            allowed_members,
+        } = team;
+        out.id("tenant", tenant.0);
+        group_ids(out, snapshot, &[*group]);
+        out.flag("has a list", allowed_members.is_some());
+        let listed = allowed_members.iter().flatten();
+        out.ids(
+            "allowed members",
+            listed.map(|user| user.0).collect::<Vec<_>>().into_iter(),
+        );
+    });
+}

@@ -1,0 +1,96 @@
+//! Interning of group ids: collected from every document that can decide, before anything is compiled.
+
+use super::findings::Findings;
+use super::policies::decides;
+use crate::graph::document::{Configuration, Setting, TenantDocuments, UserTarget};
+use crate::id::{GroupId, TeamId};
+use crate::snapshot::{GroupSet, GroupTable};
+
+/// Every group that some rule names; none where there are too many to count.
+#[derive(Debug)]
+pub(super) struct Groups(Option<GroupTable>);
+
+impl Groups {
+    /// The groups of all settings, of the policies that decide, and the teams of shared channels.
+    pub(super) fn named_by(tenants: &[&TenantDocuments]) -> Self {
+        let mut ids = Vec::new();
+        for tenant in tenants {
+            collect(tenant, &mut ids);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        Groups(GroupTable::build(ids))
+    }
+
+    /// The set of these groups.
+    ///
+    /// INVARIANT(groups-interned): [`collect`] sees every list that is ever compiled. A group that it
+    /// missed must not vanish from a rule, so it stops the compilation.
+    pub(super) fn set(
+        &self,
+        ids: impl Iterator<Item = GroupId>,
+        findings: &mut Findings,
+    ) -> GroupSet {
+        GroupSet::of(ids.map(|id| self.position(id, findings)).collect())
+    }
+
+    /// The position of a team's group.
+    pub(super) fn of_team(&self, team: TeamId, findings: &mut Findings) -> u32 {
+        self.position(group_of(team), findings)
+    }
+
+    pub(super) fn into_table(self) -> Option<GroupTable> {
+        self.0
+    }
+
+    fn position(&self, id: GroupId, findings: &mut Findings) -> u32 {
+        let position = self.0.as_ref().and_then(|table| table.position(id));
+        position.unwrap_or_else(|| {
+            findings.too_many("groups");
+            u32::MAX
+        })
+    }
+}
+
+/// semantics §4, stage 6: a team's id is the id of its group.
+fn group_of(team: TeamId) -> GroupId {
+    GroupId(team.0)
+}
+
+fn collect(tenant: &TenantDocuments, ids: &mut Vec<GroupId>) {
+    let partners = tenant.partners.iter().map(|partner| &partner.configuration);
+    for configuration in tenant.default.iter().chain(partners) {
+        for setting in settings_of(configuration) {
+            collect_setting(setting, ids);
+        }
+    }
+    for policy in tenant.policies.iter().filter(|policy| decides(policy)) {
+        if let Some(users) = &policy.conditions.users {
+            ids.extend(&users.include.groups);
+            ids.extend(&users.exclude.groups);
+        }
+    }
+    for channel in &tenant.channels {
+        ids.extend(channel.teams.iter().map(|team| group_of(team.id)));
+    }
+}
+
+fn settings_of(configuration: &Configuration) -> impl Iterator<Item = &Setting> {
+    [
+        &configuration.direct_connect_inbound,
+        &configuration.direct_connect_outbound,
+        &configuration.collaboration_inbound,
+        &configuration.collaboration_outbound,
+        &configuration.tenant_restrictions,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn collect_setting(setting: &Setting, ids: &mut Vec<GroupId>) {
+    let targets = setting.users.iter().flat_map(|rule| &rule.targets);
+    ids.extend(targets.filter_map(|target| match target.value {
+        UserTarget::Group(group) => Some(group),
+        UserTarget::AllUsers | UserTarget::User(_) => None,
+    }));
+}

@@ -1,0 +1,159 @@
+//! Documents → snapshot: defaults, inheritance, checks, interning.
+//!
+//! Takes what `graph` has typed and makes the one immutable form that `evaluate` reads (semantics §2,
+//! §5, §7). Anything that could change a decision and does not hold together is an error here, so that
+//! no reader of a snapshot ever has to guess; a run tells every finding, not only the first. Reads no
+//! file, no clock, and decides nothing.
+
+mod catalog;
+mod channels;
+mod digest;
+mod draft;
+mod filter;
+mod findings;
+mod groups;
+mod locations;
+mod policies;
+mod reads;
+mod relations;
+mod settings;
+mod strengths;
+
+use crate::graph::document::TenantDocuments;
+use crate::graph::{Finding, Severity};
+use crate::id::TenantId;
+use crate::snapshot::{Relation, Snapshot, SnapshotId, Table, Tenant};
+use crate::vocabulary::Cloud;
+use draft::Draft;
+use findings::{Findings, report_repeats};
+
+/// A snapshot and what is worth a look in its sources.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The snapshot, ready to decide.
+    pub snapshot: Snapshot,
+    /// Findings that change no decision, by file and line.
+    pub warnings: Vec<Finding>,
+}
+
+/// Compiles all tenants' documents into one snapshot.
+///
+/// A tenant without `organization` gets the id 0: good enough to be checked, never to be served.
+///
+/// # Errors
+/// Every finding, by file and line, where at least one of them is an error.
+pub fn compile(tenants: &[TenantDocuments]) -> Result<Compiled, Vec<Finding>> {
+    let mut findings = Findings::default();
+    check_tenants(tenants, &mut findings);
+
+    let mut ordered: Vec<&TenantDocuments> = tenants.iter().collect();
+    ordered.sort_by_key(|tenant| id_of(tenant));
+
+    let mut draft = Draft::new(&ordered, findings);
+    let service_default = relations::service_default(&mut draft);
+    let mut compiled = Vec::with_capacity(ordered.len());
+    for tenant in ordered {
+        match compile_tenant(&mut draft, tenant, &service_default) {
+            Some(tenant) => compiled.push(tenant),
+            None => draft.findings.too_many("applications"),
+        }
+    }
+    assemble(draft, compiled, service_default)
+}
+
+fn compile_tenant(
+    draft: &mut Draft,
+    documents: &TenantDocuments,
+    service_default: &Relation,
+) -> Option<Tenant> {
+    let id = id_of(documents);
+    let default = relations::default_of(draft, documents.default.as_ref(), service_default);
+    relations::partners(draft, id, documents, &default);
+    let locations = locations::compile(draft, &documents.locations);
+    let first_policy = draft.next_policy();
+    let (trusted_locations, policies) = policies::compile(draft, id, documents, locations);
+    let mut allowed_clouds = documents.allowed_clouds.clone();
+    allowed_clouds.sort_unstable();
+    allowed_clouds.dedup();
+    let organization = documents.organization.as_ref();
+    Some(Tenant {
+        id,
+        display_name: organization
+            .and_then(|organization| organization.display_name.clone())
+            .unwrap_or_else(|| id.to_string()),
+        // semantics §3, Clouds: `microsoftonline.com` when missing.
+        cloud: organization
+            .and_then(|organization| organization.cloud)
+            .unwrap_or(Cloud::Commercial),
+        allowed_clouds,
+        default,
+        policies: first_policy..draft.next_policy(),
+        catalog: catalog::build(draft, &policies)?,
+        trusted_locations,
+        channels: channels::compile(draft, &documents.channels),
+    })
+}
+
+/// The last step: tables, digest, and the verdict over the findings.
+fn assemble(
+    mut draft: Draft,
+    tenants: Vec<Tenant>,
+    service_default: Relation,
+) -> Result<Compiled, Vec<Finding>> {
+    let tenant_table = Table::build(tenants.iter().map(|tenant| tenant.id).collect());
+    let pair_table = Table::build(std::mem::take(&mut draft.pairs));
+    let (Some(tenant_table), Some(pair_table), Some(groups)) =
+        (tenant_table, pair_table, draft.groups.into_table())
+    else {
+        draft.findings.too_many("tenants, partners or groups");
+        return Err(draft.findings.into_sorted());
+    };
+    let findings = draft.findings.into_sorted();
+    if findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error)
+    {
+        return Err(findings);
+    }
+    let reads = reads::of(&draft.policies, &draft.locations);
+    let mut snapshot = Snapshot {
+        id: SnapshotId([0; 32]),
+        tenants,
+        tenant_table,
+        pair_table,
+        relations: draft.relations,
+        settings: draft.settings,
+        groups,
+        policies: draft.policies,
+        strengths: draft.strengths,
+        locations: draft.locations,
+        reads,
+        expires_at: None,
+        service_default,
+    };
+    snapshot.id = digest::of(&snapshot);
+    Ok(Compiled {
+        snapshot,
+        warnings: findings,
+    })
+}
+
+/// semantics §2: the same tenant in two folders.
+fn check_tenants(tenants: &[TenantDocuments], findings: &mut Findings) {
+    let organizations = tenants
+        .iter()
+        .filter_map(|tenant| tenant.organization.as_ref());
+    report_repeats(
+        findings,
+        "tenant",
+        organizations.map(|organization| (organization.id, &organization.place)),
+    );
+}
+
+/// The tenant's id; 0 where there is no organization (a folder that is only checked).
+fn id_of(tenant: &TenantDocuments) -> TenantId {
+    tenant
+        .organization
+        .as_ref()
+        .map_or(TenantId(0), |organization| organization.id)
+}

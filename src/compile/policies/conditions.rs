@@ -1,0 +1,178 @@
+//! The other conditions of a policy (semantics §5).
+
+use super::Reader;
+use crate::compile::draft::Draft;
+use crate::compile::filter;
+use crate::compile::settings::sorted;
+use crate::graph::Code;
+use crate::graph::document::{
+    ApplicationsCondition, ApplicationsList, At, ClientAppTypes, FilterCondition, LocationEntry,
+    SessionControls,
+};
+use crate::snapshot::{AppSet, AppsCondition, Filter, LocationTest, PolicyFilter};
+use crate::vocabulary::{ClientAppType, DeviceState, IncludeExclude, WordSet};
+
+impl Reader<'_, '_> {
+    /// Location lists, each entry as a test. A location that does not exist is reported.
+    pub(super) fn locations(
+        &mut self,
+        lists: Option<&IncludeExclude<At<LocationEntry>>>,
+    ) -> Option<IncludeExclude<LocationTest>> {
+        let lists = lists?;
+        let tests = IncludeExclude {
+            include: self.location_tests(&lists.include),
+            exclude: self.location_tests(&lists.exclude),
+        };
+        list_or_all(Some(&tests), LocationTest::All)
+    }
+
+    fn location_tests(&mut self, entries: &[At<LocationEntry>]) -> Vec<LocationTest> {
+        entries
+            .iter()
+            .filter_map(|At { value, place }| match value {
+                LocationEntry::All => Some(LocationTest::All),
+                LocationEntry::AllTrusted => Some(LocationTest::AllTrusted),
+                LocationEntry::Location(id) => {
+                    let position = self.locations.position(*id);
+                    if position.is_none() {
+                        let message = format!(
+                            "found {id}, expected the id of a named location of this tenant"
+                        );
+                        let findings = &mut self.draft.findings;
+                        findings.report(self.severity, place, Code::UnknownLocation, message);
+                    }
+                    position.map(LocationTest::Named)
+                }
+            })
+            .collect()
+    }
+
+    /// `devices.deviceFilter`.
+    pub(super) fn device_filter(
+        &mut self,
+        condition: Option<&FilterCondition>,
+    ) -> Option<PolicyFilter> {
+        self.filter(condition?, filter::device_rule)
+    }
+
+    /// `applications.applicationFilter`.
+    pub(super) fn app_filter(
+        &mut self,
+        applications: Option<&ApplicationsCondition>,
+    ) -> Option<PolicyFilter> {
+        let condition = applications?.filter.as_ref()?;
+        self.filter(condition, filter::application_rule)
+    }
+
+    fn filter(
+        &mut self,
+        condition: &FilterCondition,
+        read: fn(&str) -> Result<Filter, filter::RuleError>,
+    ) -> Option<PolicyFilter> {
+        match read(&condition.rule) {
+            Ok(rule) => Some(PolicyFilter {
+                mode: condition.mode,
+                rule,
+            }),
+            Err(error) => {
+                let (place, message) = (&condition.place, error.to_string());
+                let findings = &mut self.draft.findings;
+                findings.report(self.severity, place, Code::FilterRule, message);
+                None
+            }
+        }
+    }
+}
+
+/// `applications`: what it includes and excludes, and the actions and contexts that it names.
+pub(super) fn applications(
+    draft: &mut Draft,
+    document: &ApplicationsCondition,
+    filter: Option<PolicyFilter>,
+) -> AppsCondition {
+    if document.exclude.all {
+        let message = "found All excluded: the policy applies to no application";
+        let place = &document.place;
+        draft.findings.warning(place, Code::NoEffect, message);
+    }
+    AppsCondition {
+        include: app_set(&document.include),
+        exclude: app_set(&document.exclude),
+        filter,
+        user_actions: document.user_actions,
+        authentication_contexts: sorted(document.authentication_contexts.clone()).into_vec(),
+    }
+}
+
+/// The word `None` names no application and leaves nothing behind.
+fn app_set(list: &ApplicationsList) -> AppSet {
+    AppSet {
+        all: list.all,
+        office365: list.office365,
+        // A word of cross-tenant settings only.
+        all_microsoft: false,
+        admin_portals: list.admin_portals,
+        ids: sorted(list.applications.clone()),
+    }
+}
+
+/// Whether nothing is included, so that the policy applies to no application.
+pub(super) fn names_nothing(document: &ApplicationsCondition) -> bool {
+    let ApplicationsList {
+        all,
+        none,
+        office365,
+        admin_portals,
+        applications,
+    } = &document.include;
+    let word = *all || *none || *office365 || *admin_portals;
+    let includes_by_filter = document
+        .filter
+        .as_ref()
+        .is_some_and(|filter| filter.mode == crate::vocabulary::FilterMode::Include);
+    !word
+        && !includes_by_filter
+        && applications.is_empty()
+        && document.user_actions.is_empty()
+        && document.authentication_contexts.is_empty()
+}
+
+/// `clientAppTypes`; none = every kind.
+pub(super) fn client_app_types(types: ClientAppTypes) -> Option<WordSet<ClientAppType>> {
+    match types {
+        ClientAppTypes::All => None,
+        ClientAppTypes::These(types) => (!types.is_empty()).then_some(types),
+    }
+}
+
+/// Sets of one condition, sorted. Nothing included and something excluded means everything else
+/// (semantics §5: empty = not set); nothing at all is no condition.
+pub(super) fn list_or_all<T: Ord + Clone>(
+    lists: Option<&IncludeExclude<T>>,
+    all: T,
+) -> Option<IncludeExclude<T>> {
+    let IncludeExclude { include, exclude } = lists?;
+    if include.is_empty() && exclude.is_empty() {
+        return None;
+    }
+    let include = match include.is_empty() {
+        true => vec![all],
+        false => sorted(include.clone()).into_vec(),
+    };
+    Some(IncludeExclude {
+        include,
+        exclude: sorted(exclude.clone()).into_vec(),
+    })
+}
+
+/// The deprecated device states.
+pub(super) fn device_states(
+    lists: Option<&IncludeExclude<DeviceState>>,
+) -> Option<IncludeExclude<DeviceState>> {
+    list_or_all(lists, DeviceState::All)
+}
+
+/// Session controls by name.
+pub(super) fn obligations(session: &SessionControls) -> Vec<(String, String)> {
+    sorted(session.obligations.clone()).into_vec()
+}

@@ -1,0 +1,4 @@
+//! What compiles, what does not and where that is said, and when two snapshots are the same.
+
+mod documents;
+mod whole;

@@ -1,0 +1,3 @@
+//! Black-box tests of the library, a module a behaviour.
+
+mod compiling;
