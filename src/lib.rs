@@ -21,4 +21,8 @@ pub mod snapshot;
 
 pub mod evaluate;
 
+pub mod cache;
+pub mod clock;
+pub mod engine;
+
 pub mod config;

@@ -1,0 +1,3 @@
+//! Behaviour from outside, a module each.
+
+mod swap_and_cache;
