@@ -25,4 +25,7 @@ pub mod cache;
 pub mod clock;
 pub mod engine;
 
+pub mod files;
+pub mod reload;
+
 pub mod config;
