@@ -89,6 +89,8 @@ guid_newtypes! {
     TeamId;
     /// The model of a passkey (AAGUID).
     Aaguid;
+    /// The event that told of a decision.
+    DecisionId;
 }
 
 #[cfg(test)]

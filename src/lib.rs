@@ -23,4 +23,11 @@ pub mod snapshot;
 
 pub mod evaluate;
 
+pub mod cache;
+pub mod clock;
+pub mod engine;
+
+pub mod files;
+pub mod reload;
+
 pub mod config;

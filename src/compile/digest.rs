@@ -242,7 +242,7 @@ fn location(location: &Location) -> Hash {
     let mut out = Writer::new("location");
     match location {
         Location::Ip(ranges) => {
-            let (v4, v6) = ranges.parts();
+            let (v4, v6) = (ranges.v4(), ranges.v6());
             out.list("ipv4", v4, |out, (first, last)| {
                 out.id("first", (*first).into());
                 out.id("last", (*last).into());

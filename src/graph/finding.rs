@@ -174,4 +174,6 @@ codes! {
     NoTenant = "CT030",
     /// A file or folder that cannot be read, or is too large.
     Unreadable = "CT031",
+    /// A document that the active policies were read from is no longer there.
+    Removed = "CT032",
 }

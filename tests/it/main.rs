@@ -1,3 +1,5 @@
-//! Black-box tests of the library, a module a behaviour.
+//! Behaviour from outside, a module each, in one binary.
 
 mod compiling;
+mod swap_and_cache;
+mod tidy;

@@ -1,0 +1,320 @@
+//! The cache's key: everything that a request asks, as bytes that no other request has.
+//!
+//! `Request`, `Claims` and `Context` are taken apart without `..`, so that a new field does not compile
+//! until somebody has said here what becomes of it. Every field is in the key but `request_id`; groups
+//! stand as the positions that the snapshot knows, because a group that no rule names cannot change an
+//! answer, and facts of the context that no policy reads are left out. Both are fixed by the snapshot,
+//! and so by the epoch that every entry is checked for.
+//!
+//! Each field writes itself so that its end can be told (a fixed length, or a count first), and always in
+//! the same order: two keys are equal only if every field is.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
+use crate::evaluate::Question;
+use crate::request::{
+    AccessType, ChannelId, Claims, Context, Device, DeviceProperty, PropertyValue, Request,
+};
+use crate::snapshot::Reads;
+use crate::time::Timestamp;
+
+/// A key, compared in full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key(SmallVec<[u8; 512]>);
+
+impl Key {
+    /// The key of this question.
+    pub fn of(question: &Question<'_>) -> Self {
+        let mut key = Key(SmallVec::new());
+        let Request {
+            home,
+            resource,
+            user,
+            groups: _, // those that the snapshot knows, below
+            app,
+            client_app,
+            access,
+            channel,
+            roles,
+            external_user_type,
+            resource_user,
+            resource_groups: _, // those that the snapshot knows, below
+            home_cloud,
+            restricting_tenant,
+            claims,
+            context,
+            request_id: _, // the caller's own name for the question
+        } = question.request;
+        key.id(*home);
+        key.id(*resource);
+        key.optional_id(*user);
+        key.positions(&question.groups);
+        key.id(*app);
+        key.optional_id(*client_app);
+        key.flag(*access == AccessType::Collaboration);
+        key.optional_text(channel.as_ref().map(|ChannelId(id)| id.as_str()));
+        key.ids(roles);
+        key.optional_text(external_user_type.map(|word| word.as_str()));
+        key.optional_id(*resource_user);
+        key.positions(&question.resource_groups);
+        key.optional_text(home_cloud.map(|word| word.as_str()));
+        key.optional_id(*restricting_tenant);
+        key.claims(claims);
+        key.context(context, question.snapshot.reads());
+        key
+    }
+
+    /// The key as bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn claims(&mut self, claims: &Claims) {
+        let Claims {
+            expires_at,
+            issued_at,
+            auth_time,
+            mfa,
+            resource_mfa,
+            compliant_device,
+            hybrid_joined_device,
+            authentication_methods,
+            resource_authentication_methods,
+            authentication_contexts,
+            device_id,
+            session_id,
+            groups_incomplete,
+            roles_incomplete,
+            accepted_terms_of_use,
+            accepted_custom_controls,
+            authenticator_aaguid,
+            certificate_issuer_skis,
+            certificate_policy_oids,
+        } = claims;
+        self.instant(*expires_at);
+        self.optional(*issued_at, Self::instant);
+        self.optional(*auth_time, Self::instant);
+        self.flag(*mfa);
+        self.flag(*resource_mfa);
+        self.flag(*compliant_device);
+        self.flag(*hybrid_joined_device);
+        self.number(authentication_methods.bits());
+        self.number(resource_authentication_methods.bits());
+        self.texts(authentication_contexts);
+        self.optional_text(device_id.as_deref());
+        self.optional_text(session_id.as_deref());
+        self.flag(*groups_incomplete);
+        self.flag(*roles_incomplete);
+        self.ids(accepted_terms_of_use);
+        self.ids(accepted_custom_controls);
+        self.optional_id(*authenticator_aaguid);
+        self.texts(certificate_issuer_skis);
+        self.texts(certificate_policy_oids);
+    }
+
+    fn context(&mut self, context: &Context, reads: Reads) {
+        let Context {
+            ip_address,
+            country,
+            platform,
+            client_app_type,
+            sign_in_risk,
+            user_risk,
+            insider_risk,
+            device,
+            app_attributes,
+            approved_application,
+            app_protection,
+            password_changed,
+            risk_remediated,
+            user_action,
+            authentication_context,
+            authentication_flow,
+            client_capabilities,
+        } = context;
+        self.fact(reads.ip_address, *ip_address, Self::address);
+        self.fact(reads.country, *country, |key, country| {
+            key.0.extend_from_slice(country.as_bytes());
+        });
+        let word = Self::text;
+        self.fact(reads.platform, platform.map(|w| w.as_str()), word);
+        self.fact(
+            reads.client_app_type,
+            client_app_type.map(|w| w.as_str()),
+            word,
+        );
+        self.fact(reads.sign_in_risk, sign_in_risk.map(|w| w.as_str()), word);
+        self.fact(reads.user_risk, user_risk.map(|w| w.as_str()), word);
+        self.fact(reads.insider_risk, insider_risk.map(|w| w.as_str()), word);
+        self.fact(reads.device, device.as_ref(), Self::device);
+        self.fact(reads.app_attributes, Some(app_attributes), Self::attributes);
+        self.fact(
+            reads.approved_application,
+            *approved_application,
+            Self::flag,
+        );
+        self.fact(reads.app_protection, *app_protection, Self::flag);
+        self.fact(reads.password_changed, *password_changed, Self::flag);
+        self.fact(reads.risk_remediated, *risk_remediated, Self::flag);
+        self.fact(reads.user_action, user_action.map(|w| w.as_str()), word);
+        self.fact(
+            reads.authentication_context,
+            authentication_context.as_deref(),
+            word,
+        );
+        self.fact(
+            reads.authentication_flow,
+            authentication_flow.map(|w| w.as_str()),
+            word,
+        );
+        self.texts(client_capabilities);
+    }
+
+    fn device(&mut self, device: &Device) {
+        match device {
+            Device::Unregistered => self.flag(false),
+            Device::Registered(properties) => {
+                self.flag(true);
+                self.count(properties.len());
+                for (property, value) in properties {
+                    self.property(*property);
+                    self.value(value);
+                }
+            }
+        }
+    }
+
+    fn property(&mut self, property: DeviceProperty) {
+        use DeviceProperty as P;
+        let (kind, number) = match property {
+            P::DeviceId => (0, 0),
+            P::MdmAppId => (1, 0),
+            P::DisplayName => (2, 0),
+            P::EnrollmentProfileName => (3, 0),
+            P::Manufacturer => (4, 0),
+            P::Model => (5, 0),
+            P::OperatingSystem => (6, 0),
+            P::OperatingSystemVersion => (7, 0),
+            P::DeviceOwnership => (8, 0),
+            P::IsCompliant => (9, 0),
+            P::ProfileType => (10, 0),
+            P::TrustType => (11, 0),
+            P::PhysicalIds => (12, 0),
+            P::SystemLabels => (13, 0),
+            P::ExtensionAttribute(number) => (14, number),
+        };
+        self.0.extend_from_slice(&[kind, number]);
+    }
+
+    fn attributes(&mut self, attributes: &BTreeMap<String, PropertyValue>) {
+        self.count(attributes.len());
+        for (name, value) in attributes {
+            self.text(name);
+            self.value(value);
+        }
+    }
+
+    /// A collection keeps its order: it is the gateway's, and nothing here knows that it means nothing.
+    fn value(&mut self, value: &PropertyValue) {
+        match value {
+            PropertyValue::Null => self.0.push(0),
+            PropertyValue::Text(text) => {
+                self.0.push(1);
+                self.text(text);
+            }
+            PropertyValue::List(members) => {
+                self.0.push(2);
+                self.count(members.len());
+                members.iter().for_each(|member| self.text(member));
+            }
+        }
+    }
+}
+
+/// How each kind of field writes itself.
+impl Key {
+    /// A fact of the context. One that no policy reads is nothing here, said or not.
+    fn fact<T>(&mut self, is_read: bool, fact: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.optional(fact.filter(|_| is_read), write);
+    }
+
+    fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.0.push(u8::from(flag));
+    }
+
+    fn number(&mut self, number: u32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn count(&mut self, count: usize) {
+        self.0.extend_from_slice(&count.to_le_bytes());
+    }
+
+    fn instant(&mut self, instant: Timestamp) {
+        self.0.extend_from_slice(&instant.as_nanos().to_le_bytes());
+    }
+
+    fn id(&mut self, id: impl Into<u128>) {
+        self.0.extend_from_slice(&id.into().to_le_bytes());
+    }
+
+    fn optional_id(&mut self, id: Option<impl Into<u128>>) {
+        self.optional(id, |key, id| key.id(id));
+    }
+
+    fn address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => {
+                self.flag(false);
+                self.0.extend_from_slice(&address.octets());
+            }
+            IpAddr::V6(address) => {
+                self.flag(true);
+                self.0.extend_from_slice(&address.octets());
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn optional_text(&mut self, text: Option<&str>) {
+        self.optional(text, Self::text);
+    }
+
+    /// Positions of groups, sorted and without repeats already.
+    fn positions(&mut self, positions: &[u32]) {
+        self.count(positions.len());
+        positions.iter().for_each(|position| self.number(*position));
+    }
+
+    /// A list whose order and repeats mean nothing.
+    fn ids<I: Copy + Ord + Into<u128>>(&mut self, ids: &[I]) {
+        let mut sorted: SmallVec<[I; 16]> = SmallVec::from_slice(ids);
+        sorted.sort_unstable();
+        sorted.dedup();
+        self.count(sorted.len());
+        sorted.into_iter().for_each(|id| self.id(id));
+    }
+
+    /// A list whose order and repeats mean nothing.
+    fn texts(&mut self, texts: &[String]) {
+        let mut sorted: SmallVec<[&str; 8]> = texts.iter().map(String::as_str).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        self.count(sorted.len());
+        sorted.into_iter().for_each(|text| self.text(text));
+    }
+}

@@ -1,0 +1,299 @@
+//! Snapshot, cache and revocations give an answer. The only place that holds the arc-swap.
+//!
+//! Policies and revocations are published as one value with one epoch, and a request loads it once: it
+//! sees one of each, and the cache protocol (`cache::protocol`) keeps the answers of two epochs apart.
+//! Nothing on a request's path takes a lock that a publication can hold. What was replaced is dropped by
+//! the thread that publishes or reaps, never by a request.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use crate::cache::protocol::{self, Answered, Epoch, Published};
+use crate::cache::{CacheBytes, CacheCounters, Decided, DecisionCache, Key};
+use crate::clock::Clock;
+use crate::decision::Decision;
+use crate::evaluate::{Explanation, Question};
+use crate::id::DecisionId;
+use crate::request::Request;
+use crate::revocation::Revocations;
+use crate::snapshot::Snapshot;
+use crate::time::Timestamp;
+
+/// How an engine is made.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// How large the cache of decisions may be; `None` = no cache.
+    pub cache: Option<CacheBytes>,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+/// A snapshot in force, and since when.
+#[derive(Debug)]
+pub struct Active {
+    /// The compiled policies.
+    pub snapshot: Snapshot,
+    /// The epoch that its activation began. Revocations begin further ones.
+    pub epoch: Epoch,
+    /// Counts the activations of this engine, from 1.
+    pub version: u64,
+    /// When it was activated.
+    pub activated_at: Timestamp,
+    /// Where it was read from, for people.
+    pub source: String,
+}
+
+/// What was decided, under which snapshot, and how to find it in the log.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The snapshot that was asked; none where there is none.
+    pub active: Option<Arc<Active>>,
+    /// The decision.
+    pub decision: Decision,
+    /// It was decided for an earlier request that asked the same.
+    pub cached: bool,
+    /// Names the event of the decision; a cached one carries the earlier request's.
+    pub decision_id: DecisionId,
+}
+
+/// Answers requests.
+#[derive(Debug)]
+pub struct Engine {
+    live: ArcSwap<Live>,
+    /// Held by whoever publishes, so that epochs and versions follow each other. Requests never take it.
+    publishing: Mutex<Publishing>,
+    cache: Option<DecisionCache>,
+    clock: Clock,
+}
+
+/// All that an answer depends on besides the request and the time.
+#[derive(Debug, Clone)]
+struct Live {
+    epoch: Epoch,
+    active: Option<Arc<Active>>,
+    revocations: Arc<Revocations>,
+}
+
+#[derive(Debug, Default)]
+struct Publishing {
+    version: u64,
+    /// What was replaced and some request may still hold.
+    retired: Vec<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Published for Live {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+}
+
+impl Engine {
+    /// An engine without policies: it denies everything.
+    pub fn new(options: EngineOptions) -> Self {
+        Engine {
+            live: ArcSwap::from_pointee(Live {
+                epoch: Epoch::FIRST,
+                active: None,
+                revocations: Arc::new(Revocations::default()),
+            }),
+            publishing: Mutex::new(Publishing::default()),
+            cache: options.cache.map(DecisionCache::new),
+            clock: options.clock,
+        }
+    }
+
+    /// Answers one request.
+    pub fn authorize(&self, request: &Request) -> Answer {
+        self.answer(&self.live.load(), request)
+    }
+
+    /// Answers several, all under one snapshot, in their order.
+    pub fn authorize_batch(&self, requests: &[Request]) -> Vec<Answer> {
+        let live = self.live.load_full();
+        requests
+            .iter()
+            .map(|request| self.answer(&live, request))
+            .collect()
+    }
+
+    /// Decides and tells why, stage by stage; never cached. `None` where there is no snapshot.
+    pub fn explain(&self, request: &Request) -> Option<(Arc<Active>, Explanation)> {
+        let live = self.live.load_full();
+        let active = Arc::clone(live.active.as_ref()?);
+        let now = self.clock.now().wall;
+        let explanation = Question::new(&active.snapshot, request).explain(&live.revocations, now);
+        Some((active, explanation))
+    }
+
+    /// The snapshot in force.
+    pub fn active(&self) -> Option<Arc<Active>> {
+        self.live.load().active.clone()
+    }
+
+    /// The clock that answers go by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What the cache has done and holds; zeros where there is none.
+    pub fn counters(&self) -> CacheCounters {
+        self.cache
+            .as_ref()
+            .map(DecisionCache::counters)
+            .unwrap_or_default()
+    }
+
+    /// Puts a snapshot in force: no request that starts after this has returned sees an older one.
+    pub fn activate(&self, snapshot: Snapshot, source: impl Into<String>) -> Arc<Active> {
+        let mut publishing = self.publishing();
+        publishing.version = publishing.version.wrapping_add(1);
+        let live = self.live.load_full();
+        let epoch = live.epoch.next();
+        let active = Arc::new(Active {
+            snapshot,
+            epoch,
+            version: publishing.version,
+            activated_at: self.clock.now().wall,
+            source: source.into(),
+        });
+        self.live.store(Arc::new(Live {
+            epoch,
+            active: Some(Arc::clone(&active)),
+            revocations: Arc::clone(&live.revocations),
+        }));
+        if let Some(replaced) = live.active.clone() {
+            publishing.retired.push(replaced);
+        }
+        drop(live);
+        publishing.reap();
+        active
+    }
+
+    /// Puts revocations in force, in place of those before; as prompt as [`Engine::activate`].
+    pub fn set_revocations(&self, revocations: Revocations) {
+        let mut publishing = self.publishing();
+        let live = self.live.load_full();
+        self.live.store(Arc::new(Live {
+            epoch: live.epoch.next(),
+            active: live.active.clone(),
+            revocations: Arc::new(revocations),
+        }));
+        publishing.retired.push(Arc::clone(&live.revocations) as _);
+        drop(live);
+        publishing.reap();
+    }
+
+    /// Drops what was replaced and no request holds any more, and says how much is left; lets the cache
+    /// do what it has put off. For a thread that serves nobody.
+    pub fn reap(&self) -> usize {
+        if let Some(cache) = &self.cache {
+            cache.settle();
+        }
+        let mut publishing = self.publishing();
+        publishing.reap();
+        publishing.retired.len()
+    }
+
+    fn answer(&self, live: &Live, request: &Request) -> Answer {
+        let now = self.clock.now();
+        let Some(active) = &live.active else {
+            return Answer {
+                active: None,
+                decision: Decision::no_snapshot(now.wall),
+                cached: false,
+                decision_id: new_decision_id(now.wall),
+            };
+        };
+        let question = Question::new(&active.snapshot, request);
+        let decide = |live: &Live| Decided {
+            decision: question.decide(&live.revocations, now.wall),
+            id: new_decision_id(now.wall),
+        };
+        let Answered { answer, recalled } = match &self.cache {
+            None => Answered {
+                answer: decide(live),
+                recalled: false,
+            },
+            Some(cache) => {
+                let key = Key::of(&question);
+                let answered = protocol::answer(live, &cache.place(&key, now), decide);
+                cache.count(answered.recalled);
+                answered
+            }
+        };
+        Answer {
+            active: Some(Arc::clone(active)),
+            decision: answer.decision,
+            cached: recalled,
+            decision_id: answer.id,
+        }
+    }
+
+    fn publishing(&self) -> MutexGuard<'_, Publishing> {
+        // A panic while publishing leaves counters and a list behind, both whole.
+        self.publishing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Publishing {
+    /// Drops what only this list holds: nobody can come to hold it again.
+    fn reap(&mut self) {
+        self.retired
+            .retain(|replaced| Arc::strong_count(replaced) > 1);
+        // Somebody who keeps an answer for long keeps its snapshot too; from here on that is theirs to drop.
+        let too_many = self.retired.len().saturating_sub(MOST_RETIRED);
+        self.retired.drain(..too_many);
+    }
+}
+
+/// How many replaced values wait for their last request: more than can be in use unless something hangs.
+const MOST_RETIRED: usize = 8;
+
+/// A new id in the form of a UUID v7 (RFC 9562 §5.7): they sort by time, and need not be hard to guess.
+fn new_decision_id(now: Timestamp) -> DecisionId {
+    thread_local! {
+        /// Seeded by the system's random numbers, differently in each thread.
+        static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0u8));
+    }
+    let random = u128::from(STATE.with(split_mix)) << 64 | u128::from(STATE.with(split_mix));
+    let millis = u128::try_from(now.as_nanos() / 1_000_000).unwrap_or(0);
+    let version_and_variant = 0x7 << 76 | 0b10 << 62;
+    let random_bits = 0xfff << 64 | ((1 << 62) - 1);
+    DecisionId((millis & ((1 << 48) - 1)) << 80 | version_and_variant | random & random_bits)
+}
+
+/// SplitMix64 (Steele, Lea, Flood, 2014): a few instructions, and no two threads' seeds are related.
+fn split_mix(state: &Cell<u64>) -> u64 {
+    let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    state.set(next);
+    let mixed = (next ^ next >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn decision_ids_are_uuids_of_version_7_that_tell_the_time_and_never_repeat() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let ids: HashSet<u128> = (0..10_000).map(|_| new_decision_id(now).0).collect();
+        assert_eq!(ids.len(), 10_000);
+        for id in ids {
+            let uuid = uuid::Uuid::from_u128(id);
+            assert_eq!(uuid.get_version_num(), 7);
+            assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
+            let told = uuid.get_timestamp().map(|told| told.to_unix());
+            assert_eq!(told, Some((1_800_000_000, 0)));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The reloader's thread: waits, looks, tells.
+
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::folder::{Folder, Look, Reason};
+use super::inbox::{Asked, Debounce, Wake};
+use super::watch::Watch;
+use super::{Event, Outcome, Rejection, ReloadOptions, Shared};
+use crate::engine::Engine;
+use crate::graph::Finding;
+
+/// All that the thread owns.
+pub(super) struct Worker {
+    engine: Arc<Engine>,
+    shared: Arc<Shared>,
+    folder: Folder,
+    watch: Watch,
+    debounce: Debounce,
+    rescan: Duration,
+}
+
+impl Worker {
+    pub(super) fn new(engine: Arc<Engine>, options: ReloadOptions, shared: Arc<Shared>) -> Self {
+        let ReloadOptions {
+            folder,
+            quiet,
+            longest_wait,
+            rescan,
+            allow_removals,
+            limits,
+            watching,
+        } = options;
+        let debounce = Debounce {
+            quiet,
+            at_most: longest_wait,
+        };
+        Worker {
+            engine,
+            watch: Watch::new(&folder, watching, Arc::clone(&shared.inbox)),
+            folder: Folder::new(folder, limits, allow_removals, debounce),
+            shared,
+            debounce,
+            rescan,
+        }
+    }
+
+    /// The look that a start waits for.
+    pub(super) fn first_look(&mut self) -> Outcome {
+        self.look_for_somebody(false)
+    }
+
+    /// Goes on until nobody needs it.
+    pub(super) fn run(mut self) {
+        let mut rescan_at = Instant::now() + jittered(self.rescan);
+        loop {
+            let is_clean = self.engine.reap() == 0;
+            let reap_at = Instant::now() + REAP_AGAIN;
+            let wake_at = if is_clean {
+                rescan_at
+            } else {
+                rescan_at.min(reap_at)
+            };
+            match self.shared.inbox.wait(wake_at, self.debounce) {
+                Wake::Stop => return,
+                Wake::Asked(asked) => self.answer(asked),
+                Wake::Hint => self.look(Reason::Hint),
+                Wake::Tick if Instant::now() < rescan_at => continue,
+                Wake::Tick => self.look(Reason::Tick),
+            }
+            rescan_at = Instant::now() + jittered(self.rescan);
+        }
+    }
+
+    /// One look for all who do not allow removals, then one for all who do: nobody allows them for others.
+    fn answer(&mut self, asked: Vec<Asked>) {
+        let (allowing, strict): (Vec<_>, Vec<_>) =
+            asked.into_iter().partition(|asked| asked.allow_removals);
+        for (group, allow_removals) in [(strict, false), (allowing, true)] {
+            if group.is_empty() {
+                continue;
+            }
+            let outcome = self.look_for_somebody(allow_removals);
+            for asked in group {
+                // Whoever asked may have gone.
+                let _ = asked.answer.send(outcome.clone());
+            }
+        }
+    }
+
+    fn look_for_somebody(&mut self, allow_removals: bool) -> Outcome {
+        match self.guarded_look(Reason::Asked { allow_removals }) {
+            Look::News(outcome, warnings) => {
+                self.tell(&outcome, warnings);
+                outcome
+            }
+            Look::Nothing => Outcome::Unchanged {
+                id: self.engine.active().map(|active| active.snapshot.id()),
+            },
+        }
+    }
+
+    fn look(&mut self, reason: Reason) {
+        if let Look::News(outcome, warnings) = self.guarded_look(reason) {
+            self.tell(&outcome, warnings);
+        }
+    }
+
+    /// A look, and the watches after it. A panic in it is a rejection: the thread goes on.
+    fn guarded_look(&mut self, reason: Reason) -> Look {
+        let (folder, engine) = (&mut self.folder, &self.engine);
+        let look = catch_unwind(AssertUnwindSafe(|| folder.look(engine, reason)));
+        let look = look.unwrap_or_else(|_| {
+            let rejection = Rejection {
+                message: String::from("reading the policies failed inside: this is a bug"),
+                findings: Arc::default(),
+                at: engine.clock().now().wall,
+            };
+            Look::News(Outcome::Rejected(rejection), Arc::default())
+        });
+        if self.watch.follow(self.folder.directories()) && !self.folder.is_as_read() {
+            self.shared.inbox.hint();
+        }
+        let mut status = self.shared.status();
+        status.loads = self.folder.loads();
+        status.last_look = Some(self.engine.clock().now().wall);
+        status.is_watched = self.watch.is_running();
+        look
+    }
+
+    fn tell(&self, outcome: &Outcome, warnings: Arc<[Finding]>) {
+        let mut status = self.shared.status();
+        match outcome {
+            Outcome::Activated(activation) => {
+                status.activations += 1;
+                status.last_error = None;
+                status.stale_since = None;
+                status.findings = warnings;
+                let (id, version, warnings) =
+                    (activation.id, activation.version, status.findings.len());
+                tracing::info!(%id, version, warnings, "policies activated");
+                // Nobody may be listening.
+                let _ = self
+                    .shared
+                    .events
+                    .send(Event::Activated(activation.clone()));
+            }
+            Outcome::Unchanged { .. } => {
+                if status.last_error.take().is_some() {
+                    status.findings = warnings;
+                    tracing::info!("the policies folder holds what is active again");
+                }
+                status.stale_since = None;
+            }
+            Outcome::Rejected(rejection) => {
+                status.rejections += 1;
+                status.last_error = Some(rejection.message.clone());
+                status.findings = Arc::clone(&rejection.findings);
+                if self.engine.active().is_some() {
+                    status.stale_since.get_or_insert(rejection.at);
+                }
+                let (error, findings) = (&rejection.message, rejection.findings.len());
+                tracing::error!(%error, findings, "policies rejected; what was active stays");
+                for finding in rejection.findings.iter().take(FINDINGS_LOGGED) {
+                    tracing::error!("{finding}");
+                }
+                let _ = self.shared.events.send(Event::Rejected(rejection.clone()));
+            }
+        }
+    }
+}
+
+/// Whoever waits for an outcome hears that there will be none.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.shared.inbox.stop();
+    }
+}
+
+/// A fifth more or less, so that a fleet does not look all at once.
+fn jittered(span: Duration) -> Duration {
+    let chance = RandomState::new().hash_one(0u8) % 401;
+    // 800 to 1200 thousandths.
+    span.saturating_mul(800 + u32::try_from(chance).unwrap_or(200)) / 1000
+}
+
+/// How soon a replaced snapshot that some request still held is looked after again.
+const REAP_AGAIN: Duration = Duration::from_millis(100);
+
+/// The rest is in the status.
+const FINDINGS_LOGGED: usize = 20;
