@@ -29,6 +29,9 @@ pub struct AddressRanges {
     v6: Box<[(u128, u128)]>,
 }
 
+/// First and last address of each range.
+type Spans<N> = [(N, N)];
+
 impl AddressRanges {
     /// From ranges in any order, overlapping or not.
     pub fn of(ranges: &[IpNet]) -> Self {
@@ -54,7 +57,7 @@ impl AddressRanges {
     }
 
     /// The IPv4 and the IPv6 ranges, first and last address, sorted: for the digest.
-    pub fn parts(&self) -> (&[(u32, u32)], &[(u128, u128)]) {
+    pub fn parts(&self) -> (&Spans<u32>, &Spans<u128>) {
         (&self.v4, &self.v6)
     }
 }

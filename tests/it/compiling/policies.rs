@@ -118,7 +118,7 @@ fn a_list_with_any_entry_is_not_empty() {
 fn a_policy_that_asks_for_nothing_is_worth_a_warning() {
     let none = with_policy(|policy| policy.grant = None);
     let wanted = (Code::NoEffect, String::from("$[0]"));
-    assert_eq!(warnings(&none), [wanted.clone()]);
+    assert_eq!(warnings(&none), std::slice::from_ref(&wanted));
     let empty = with_policy(|policy| policy.grant = Some(grant(&[])));
     assert_eq!(warnings(&empty), [wanted]);
     let session = with_policy(|policy| {
