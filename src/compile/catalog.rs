@@ -151,3 +151,6 @@ fn every_policy(policies: &[(PolicyIndex, &Policy)]) -> Option<Candidates> {
         by_action: Box::default(),
     })
 }
+
+#[cfg(test)]
+mod tests;

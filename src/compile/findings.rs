@@ -39,6 +39,13 @@ impl Findings {
         self.error(&Place::of_file("(all files)"), Code::OutOfRange, message);
     }
 
+    /// Something that should have a position has none. No rule may lose it silently.
+    pub(super) fn lost(&mut self, what: &str) {
+        let message =
+            format!("found no position for {what}: there are too many, or this is our bug");
+        self.error(&Place::of_file("(all files)"), Code::OutOfRange, message);
+    }
+
     /// By file and line, without repeats.
     pub(super) fn into_sorted(mut self) -> Vec<Finding> {
         self.0.sort();

@@ -46,7 +46,7 @@ impl Groups {
     fn position(&self, id: GroupId, findings: &mut Findings) -> u32 {
         let position = self.0.as_ref().and_then(|table| table.position(id));
         position.unwrap_or_else(|| {
-            findings.too_many("groups");
+            findings.lost(&format!("group {id}"));
             u32::MAX
         })
     }

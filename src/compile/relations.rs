@@ -145,3 +145,6 @@ fn trust(said: Option<&InboundTrust>, inherited: &Trust) -> Trust {
         origin: origin.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

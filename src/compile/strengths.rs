@@ -241,3 +241,6 @@ pub(super) const BUILT_IN: [BuiltIn; 3] = [
         ],
     },
 ];
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,9 @@
 //! What compiles, what does not and where that is said, and when two snapshots are the same.
 
 mod documents;
+mod identity;
+mod large;
+mod policies;
+mod reads;
+mod settings;
 mod whole;

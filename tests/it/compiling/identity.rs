@@ -1,0 +1,645 @@
+//! Two snapshots of the same policies have one id, whatever the order of things; any change that an
+//! answer can show makes another.
+
+use std::time::Duration;
+
+use crosstrust::graph::document::ApplicationTarget::{AllMicrosoftApps, Application, Office365};
+use crosstrust::graph::document::UserTarget::{Group, User};
+use crosstrust::graph::document::*;
+use crosstrust::id::*;
+use crosstrust::request::ChannelId;
+use crosstrust::snapshot::SnapshotId;
+use crosstrust::vocabulary::Access::{Allowed, Blocked};
+use crosstrust::vocabulary::*;
+
+use super::documents::*;
+
+fn id_of(world: &[TenantDocuments]) -> SnapshotId {
+    compiled(world).snapshot.id()
+}
+
+/// Something of everything.
+fn world() -> Vec<TenantDocuments> {
+    let contoso = contoso_with(|contoso| {
+        contoso.allowed_clouds = vec![Cloud::UsGovernment, Cloud::China];
+        contoso.default = default_with(|default| {
+            default.direct_connect_outbound = Some(allow_all());
+            default.inbound_trust = Some(trust(Some(true), Some(false), None));
+        });
+        contoso.partners = vec![partner_at(WOODGROVE, "$[1]"), fabrikam_partner()];
+        contoso.policies = vec![policy(7), rich_policy(3)];
+        contoso.locations = vec![
+            location(1, ip(&["192.0.2.0/24", "2001:db8::/32", "10.0.0.0/8"])),
+            location(2, country(&["DE", "FR"])),
+            location(3, LocationKind::CompliantNetwork { trusted: true }),
+        ];
+        contoso.strengths = vec![strength()];
+        contoso.channels = vec![channel("19:b"), channel("19:a")];
+    });
+    vec![contoso, tenant(FABRIKAM, "fabrikam")]
+}
+
+fn fabrikam_partner() -> Partner {
+    partner_with(FABRIKAM, |fabrikam| {
+        let users = [Group(GroupId(2)), User(UserId(1)), Group(GroupId(1))];
+        let apps = [
+            Office365,
+            Application(AppId(9)),
+            Application(AppId(8)),
+            AllMicrosoftApps,
+        ];
+        fabrikam.direct_connect_inbound = Some(setting((Allowed, &users), (Allowed, &apps)));
+        fabrikam.collaboration_outbound = Some(setting((Blocked, &users), (Blocked, &apps)));
+        fabrikam.tenant_restrictions = Some(allow_all());
+        fabrikam.inbound_trust = Some(trust(None, Some(true), Some(true)));
+    })
+}
+
+fn trust(mfa: Option<bool>, compliant: Option<bool>, hybrid: Option<bool>) -> InboundTrust {
+    InboundTrust {
+        place: place("trust.json", "$.inboundTrust"),
+        mfa,
+        compliant_device: compliant,
+        hybrid_joined_device: hybrid,
+    }
+}
+
+fn location(id: u128, kind: LocationKind) -> NamedLocation {
+    NamedLocation {
+        place: place("contoso/named-locations.json", "$"),
+        id: LocationId(id),
+        display_name: None,
+        kind,
+    }
+}
+
+fn ip(ranges: &[&str]) -> LocationKind {
+    LocationKind::Ip {
+        ranges: ranges.iter().map(|range| range.parse().unwrap()).collect(),
+        trusted: true,
+    }
+}
+
+fn country(codes: &[&str]) -> LocationKind {
+    LocationKind::Country {
+        countries: codes.iter().map(|code| code.parse().unwrap()).collect(),
+        include_unknown: false,
+    }
+}
+
+fn strength() -> AuthenticationStrength {
+    use AuthenticationMethod::{Fido2, Password, Sms, X509CertificateMultiFactor as Certificate};
+    let set = |methods: &[AuthenticationMethod]| methods.iter().copied().collect();
+    AuthenticationStrength {
+        place: place("contoso/authentication-strengths.json", "$"),
+        id: StrengthId(0x57),
+        display_name: Some(String::from("Keys")),
+        combinations: vec![set(&[Fido2]), set(&[Password, Sms]), set(&[Certificate])],
+        configurations: vec![
+            CombinationConfiguration {
+                combinations: vec![set(&[Fido2])],
+                demand: CombinationDemand::Fido2(vec![Aaguid(2), Aaguid(1)]),
+            },
+            CombinationConfiguration {
+                combinations: vec![set(&[Certificate])],
+                demand: CombinationDemand::Certificate {
+                    issuer_skis: vec![String::from("bb"), String::from("aa")],
+                    policy_oids: vec![String::from("1.2")],
+                },
+            },
+        ],
+    }
+}
+
+fn channel(id: &str) -> SharedChannel {
+    let team = |id, allowed_members| SharedWithTeam {
+        id: TeamId(id),
+        tenant: FABRIKAM,
+        allowed_members,
+    };
+    SharedChannel {
+        place: place("contoso/shared-channels.json", id),
+        id: ChannelId(String::from(id)),
+        display_name: None,
+        members: vec![(UserId(2), FABRIKAM), (UserId(1), FABRIKAM)],
+        teams: vec![
+            team(0x71, Some(vec![UserId(4), UserId(3)])),
+            team(0x70, None),
+        ],
+    }
+}
+
+fn users_list(guests: &[TenantId]) -> UsersList {
+    UsersList {
+        users: vec![UserId(2), UserId(1)],
+        groups: vec![GroupId(4), GroupId(3)],
+        roles: vec![RoleId(2), RoleId(1)],
+        guests: Some(GuestsOrExternalUsers {
+            types: [UserType::CollaborationGuest, UserType::DirectConnectUser]
+                .into_iter()
+                .collect(),
+            tenants: ExternalTenants::These(guests.to_vec()),
+        }),
+        ..UsersList::default()
+    }
+}
+
+fn at(entry: LocationEntry) -> At<LocationEntry> {
+    At {
+        value: entry,
+        place: place("contoso/conditional-access.json", "$.location"),
+    }
+}
+
+fn filter(rule: &str) -> Option<FilterCondition> {
+    Some(FilterCondition {
+        place: place("contoso/conditional-access.json", "$.rule"),
+        mode: FilterMode::Include,
+        rule: String::from(rule),
+    })
+}
+
+fn rich_conditions() -> Conditions {
+    let mut users = users(users_list(&[WOODGROVE, FABRIKAM]));
+    users.exclude = users_list(&[FABRIKAM, WOODGROVE]);
+    let mut apps = applications(ApplicationsList {
+        office365: true,
+        applications: vec![AppId(6), AppId(5)],
+        ..ApplicationsList::default()
+    });
+    apps.exclude.applications = vec![AppId(4), AppId(3)];
+    apps.authentication_contexts = vec![String::from("c2"), String::from("c1")];
+    apps.user_actions = [UserAction::RegisterDevice].into_iter().collect();
+    apps.filter = filter("CustomSecurityAttribute.A_B -in [\"b\", \"a\"]");
+    Conditions {
+        users: Some(users),
+        applications: Some(apps),
+        client_app_types: ClientAppTypes::These([ClientAppType::Browser].into_iter().collect()),
+        platforms: Some(IncludeExclude {
+            include: vec![Some(Platform::Ios), Some(Platform::Android)],
+            exclude: vec![],
+        }),
+        locations: Some(IncludeExclude {
+            include: vec![
+                at(LocationEntry::Location(LocationId(2))),
+                at(LocationEntry::Location(LocationId(1))),
+            ],
+            exclude: vec![at(LocationEntry::AllTrusted)],
+        }),
+        sign_in_risk: [RiskLevel::High].into_iter().collect(),
+        user_risk: [RiskLevel::Low].into_iter().collect(),
+        insider_risk: [InsiderRiskLevel::Minor].into_iter().collect(),
+        authentication_flows: [AuthenticationFlow::DeviceCodeFlow].into_iter().collect(),
+        device_filter: filter("device.model -eq \"x\" -or -not (device.displayName -eq null)"),
+        device_states: Some(IncludeExclude {
+            include: vec![DeviceState::All],
+            exclude: vec![DeviceState::DomainJoined, DeviceState::Compliant],
+        }),
+        ..conditions()
+    }
+}
+
+fn rich_policy(id: u128) -> ConditionalAccessPolicy {
+    policy_with(id, |policy| {
+        policy.conditions = rich_conditions();
+        let mut grant = grant(&[BuiltInControl::CompliantDevice, BuiltInControl::Mfa]);
+        grant.strength = Some(StrengthReference {
+            place: place("contoso/conditional-access.json", "$.strength"),
+            id: StrengthId(0x57),
+            copy: None,
+        });
+        grant.terms_of_use = vec![TermsOfUseId(2), TermsOfUseId(1)];
+        grant.custom = vec![CustomControlId(2), CustomControlId(1)];
+        policy.grant = Some(grant);
+        policy.session.sign_in_frequency =
+            Some(SignInFrequency::Every(Duration::from_secs(4 * 3600)));
+        policy.session.obligations = vec![
+            (String::from("signInFrequency"), String::from("4 hours")),
+            (String::from("persistentBrowser"), String::from("never")),
+        ];
+    })
+}
+
+#[test]
+fn the_order_of_sets_documents_and_files_makes_no_difference() {
+    let wanted = id_of(&world());
+    let mut turned = world();
+    turned.reverse();
+    let contoso = &mut turned[1];
+    contoso.allowed_clouds.reverse();
+    contoso.partners.reverse();
+    contoso.policies.reverse();
+    contoso.locations.reverse();
+    contoso.channels.reverse();
+    contoso.strengths[0].combinations.reverse();
+    contoso.strengths[0].configurations.reverse();
+    for channel in &mut contoso.channels {
+        channel.members.reverse();
+        channel.teams.reverse();
+        for team in &mut channel.teams {
+            team.allowed_members
+                .iter_mut()
+                .for_each(|list| list.reverse());
+        }
+    }
+    for partner in &mut contoso.partners {
+        for setting in [
+            &mut partner.configuration.direct_connect_inbound,
+            &mut partner.configuration.collaboration_outbound,
+        ] {
+            let Some(setting) = setting else { continue };
+            setting
+                .users
+                .iter_mut()
+                .for_each(|rule| rule.targets.reverse());
+            setting
+                .applications
+                .iter_mut()
+                .for_each(|rule| rule.targets.reverse());
+        }
+    }
+    for policy in &mut contoso.policies {
+        turn(policy);
+    }
+    assert_eq!(id_of(&turned), wanted);
+}
+
+fn turn(policy: &mut ConditionalAccessPolicy) {
+    let Conditions {
+        users: Some(users),
+        applications: Some(apps),
+        ..
+    } = &mut policy.conditions
+    else {
+        panic!("no users or applications");
+    };
+    for list in [&mut users.include, &mut users.exclude] {
+        list.users.reverse();
+        list.groups.reverse();
+        list.roles.reverse();
+        if let Some(guests) = &mut list.guests
+            && let ExternalTenants::These(tenants) = &mut guests.tenants
+        {
+            tenants.reverse();
+        }
+    }
+    apps.include.applications.reverse();
+    apps.exclude.applications.reverse();
+    apps.authentication_contexts.reverse();
+    if let Some(lists) = &mut policy.conditions.locations {
+        lists.include.reverse();
+    }
+    if let Some(lists) = &mut policy.conditions.platforms {
+        lists.include.reverse();
+    }
+    if let Some(lists) = &mut policy.conditions.device_states {
+        lists.exclude.reverse();
+    }
+    if let Some(grant) = &mut policy.grant {
+        grant.built_in.reverse();
+        grant.terms_of_use.reverse();
+        grant.custom.reverse();
+    }
+    policy.session.obligations.reverse();
+}
+
+#[test]
+fn repeats_in_sets_make_no_difference() {
+    let mut doubled = world();
+    let contoso = &mut doubled[0];
+    contoso.allowed_clouds.push(Cloud::China);
+    contoso.policies[1]
+        .session
+        .obligations
+        .push((String::from("persistentBrowser"), String::from("never")));
+    let users = contoso.policies[1].conditions.users.as_mut().unwrap();
+    users.include.groups.push(GroupId(3));
+    let setting = contoso.partners[1]
+        .configuration
+        .direct_connect_inbound
+        .as_mut();
+    let rule = setting.unwrap().users.as_mut().unwrap();
+    rule.targets.push(rule.targets[0].clone());
+    assert_eq!(id_of(&doubled), id_of(&world()));
+}
+
+#[test]
+fn where_things_stand_and_what_decides_nothing_makes_no_difference() {
+    let mut moved = world();
+    moved[0].place = place("elsewhere", "$");
+    moved[0].policies[0].place = place("elsewhere/conditional-access/7.json", "$");
+    moved[0].partners[0].is_service_provider = true;
+    moved[0].partners[0].is_in_multi_tenant_organization = true;
+    moved[0].locations[0].display_name = Some(String::from("Office"));
+    // A disabled policy decides nothing.
+    moved[0].policies.push(policy_with(99, |policy| {
+        policy.state = PolicyState::Disabled;
+    }));
+    assert_eq!(id_of(&moved), id_of(&world()));
+}
+
+#[test]
+fn what_is_inherited_is_the_same_as_what_is_written_out() {
+    // semantics §2: the service's defaults, the tenant's default, the partner.
+    let written = contoso_with(|contoso| {
+        contoso.default = default_with(|default| {
+            default.direct_connect_inbound = Some(block_all());
+            default.direct_connect_outbound = Some(allow_all());
+            default.collaboration_inbound = Some(allow_all());
+            default.collaboration_outbound = Some(allow_all());
+            default.tenant_restrictions = Some(block_all());
+            default.inbound_trust = Some(trust(Some(true), Some(false), Some(false)));
+        });
+        contoso.partners = vec![partner_with(FABRIKAM, |fabrikam| {
+            fabrikam.direct_connect_inbound = Some(block_all());
+            fabrikam.direct_connect_outbound = Some(block_all());
+            fabrikam.collaboration_inbound = Some(allow_all());
+            fabrikam.collaboration_outbound = Some(allow_all());
+            fabrikam.tenant_restrictions = Some(block_all());
+            fabrikam.inbound_trust = Some(trust(Some(true), Some(false), Some(true)));
+        })];
+    });
+    let inherited = contoso_with(|contoso| {
+        contoso.default = default_with(|default| {
+            default.direct_connect_outbound = Some(allow_all());
+            default.inbound_trust = Some(trust(Some(true), None, None));
+        });
+        contoso.partners = vec![partner_with(FABRIKAM, |fabrikam| {
+            fabrikam.direct_connect_outbound = Some(block_all());
+            fabrikam.inbound_trust = Some(trust(None, None, Some(true)));
+        })];
+    });
+    assert_eq!(id_of(&[written]), id_of(&[inherited]));
+}
+
+#[test]
+fn a_partner_entry_that_says_nothing_is_still_a_partner_entry() {
+    // It lets the other cloud's users in (semantics §3, Clouds).
+    let with = contoso_with(|contoso| contoso.partners = vec![partner(FABRIKAM)]);
+    assert_ne!(id_of(&[with]), id_of(&[contoso()]));
+}
+
+type Change = fn(&mut TenantDocuments);
+
+/// What an answer can show, each changed alone.
+const CHANGES: &[(&str, Change)] = &[
+    ("name", |t| name(t, "Contoso Ltd")),
+    ("cloud", |t| {
+        t.organization.as_mut().unwrap().cloud = Some(Cloud::China)
+    }),
+    ("tenant id", |t| {
+        t.organization.as_mut().unwrap().id = TenantId(0xc1)
+    }),
+    ("allowed clouds", |t| t.allowed_clouds = vec![Cloud::China]),
+    ("default setting", |t| {
+        default(t).direct_connect_outbound = Some(block_all())
+    }),
+    ("default trust", |t| {
+        default(t).inbound_trust = Some(trust(None, Some(false), None))
+    }),
+    ("partner's tenant", |t| {
+        t.partners[0].tenant = TenantId(0x31)
+    }),
+    ("partner gone", |t| t.partners.truncate(1)),
+    ("partner's setting", |t| {
+        fabrikam(t).tenant_restrictions = None
+    }),
+    ("target", |t| {
+        let users = [Group(GroupId(2)), User(UserId(1))];
+        let apps = [
+            Office365,
+            Application(AppId(9)),
+            Application(AppId(8)),
+            AllMicrosoftApps,
+        ];
+        fabrikam(t).direct_connect_inbound = Some(setting((Allowed, &users), (Allowed, &apps)));
+    }),
+    ("target's kind", |t| {
+        let users = [Group(GroupId(2)), Group(GroupId(1)), User(UserId(2))];
+        let apps = [
+            Office365,
+            Application(AppId(9)),
+            Application(AppId(8)),
+            AllMicrosoftApps,
+        ];
+        fabrikam(t).direct_connect_inbound = Some(setting((Allowed, &users), (Allowed, &apps)));
+    }),
+    ("bundle", |t| {
+        let users = [Group(GroupId(2)), User(UserId(1)), Group(GroupId(1))];
+        let apps = [
+            Application(AppId(9)),
+            Application(AppId(8)),
+            AllMicrosoftApps,
+        ];
+        fabrikam(t).direct_connect_inbound = Some(setting((Allowed, &users), (Allowed, &apps)));
+    }),
+    ("partner's trust", |t| {
+        fabrikam(t).inbound_trust = Some(trust(None, Some(true), None))
+    }),
+    ("policy gone", |t| t.policies.truncate(1)),
+    ("policy id", |t| rich(t).id = Some(PolicyId(4))),
+    ("policy name", |t| {
+        rich(t).display_name = String::from("other")
+    }),
+    ("policy state", |t| rich(t).state = PolicyState::ReportOnly),
+    ("included user", |t| users_of(t).include.users.truncate(1)),
+    ("excluded group", |t| users_of(t).exclude.groups.truncate(1)),
+    ("included role", |t| users_of(t).include.roles.truncate(1)),
+    ("all users", |t| users_of(t).include.all = true),
+    ("guests", |t| {
+        users_of(t).include.guests_or_external_users = true
+    }),
+    ("guest tenants", |t| {
+        users_of(t).include.guests.as_mut().unwrap().tenants = ExternalTenants::All;
+    }),
+    ("guest types", |t| {
+        users_of(t).exclude.guests.as_mut().unwrap().types =
+            UserType::ALL.iter().copied().collect();
+    }),
+    ("included app", |t| {
+        apps_of(t).include.applications.truncate(1)
+    }),
+    ("excluded app", |t| {
+        apps_of(t).exclude.applications.truncate(1)
+    }),
+    ("included bundle", |t| {
+        apps_of(t).include.admin_portals = true
+    }),
+    ("excluded bundle", |t| apps_of(t).exclude.office365 = true),
+    ("user action", |t| apps_of(t).user_actions = WordSet::EMPTY),
+    ("context", |t| {
+        apps_of(t).authentication_contexts.truncate(1)
+    }),
+    ("app filter", |t| {
+        apps_of(t).filter = filter("CustomSecurityAttribute.A_B -in [\"a\"]")
+    }),
+    ("filter mode", |t| {
+        apps_of(t).filter.as_mut().unwrap().mode = FilterMode::Exclude
+    }),
+    ("client app types", |t| {
+        conditions_of(t).client_app_types = ClientAppTypes::All
+    }),
+    ("platforms", |t| {
+        conditions_of(t)
+            .platforms
+            .as_mut()
+            .unwrap()
+            .include
+            .truncate(1)
+    }),
+    ("excluded platform", |t| {
+        conditions_of(t)
+            .platforms
+            .as_mut()
+            .unwrap()
+            .exclude
+            .push(Some(Platform::Linux));
+    }),
+    ("locations", |t| {
+        conditions_of(t)
+            .locations
+            .as_mut()
+            .unwrap()
+            .include
+            .truncate(1)
+    }),
+    ("excluded locations", |t| {
+        conditions_of(t).locations.as_mut().unwrap().exclude.clear()
+    }),
+    ("sign-in risk", |t| {
+        conditions_of(t).sign_in_risk = WordSet::EMPTY
+    }),
+    ("user risk", |t| conditions_of(t).user_risk = WordSet::EMPTY),
+    ("insider risk", |t| {
+        conditions_of(t).insider_risk = WordSet::EMPTY
+    }),
+    ("flows", |t| {
+        conditions_of(t).authentication_flows = WordSet::EMPTY
+    }),
+    ("device filter", |t| {
+        conditions_of(t).device_filter =
+            filter("device.model -eq \"x\" -or device.displayName -eq null");
+    }),
+    ("filter property", |t| {
+        conditions_of(t).device_filter =
+            filter("device.model -eq \"x\" -or -not (device.mdmAppId -eq null)");
+    }),
+    ("filter join", |t| {
+        conditions_of(t).device_filter =
+            filter("device.model -eq \"x\" -and -not (device.displayName -eq null)");
+    }),
+    ("device states", |t| conditions_of(t).device_states = None),
+    ("operator", |t| grant_of(t).operator = Operator::And),
+    ("control", |t| grant_of(t).built_in.truncate(1)),
+    ("block", |t| {
+        grant_of(t).built_in.push(BuiltInControl::Block)
+    }),
+    ("terms of use", |t| grant_of(t).terms_of_use.truncate(1)),
+    ("custom control", |t| grant_of(t).custom.truncate(1)),
+    ("which strength", |t| {
+        grant_of(t).strength.as_mut().unwrap().id = StrengthId(4)
+    }),
+    ("frequency", |t| {
+        rich(t).session.sign_in_frequency = Some(SignInFrequency::EveryTime)
+    }),
+    ("frequency's length", |t| {
+        rich(t).session.sign_in_frequency = Some(SignInFrequency::Every(Duration::from_secs(3600)));
+    }),
+    ("obligation", |t| {
+        rich(t).session.obligations[1].1 = String::from("always")
+    }),
+    ("address range", |t| {
+        t.locations[0].kind = ip(&["192.0.2.0/25", "2001:db8::/32", "10.0.0.0/8"])
+    }),
+    ("countries", |t| t.locations[1].kind = country(&["DE"])),
+    ("unknown country", |t| {
+        let countries = vec!["DE".parse().unwrap(), "FR".parse().unwrap()];
+        t.locations[1].kind = LocationKind::Country {
+            countries,
+            include_unknown: true,
+        };
+    }),
+    ("trusted location", |t| {
+        t.locations[2].kind = LocationKind::CompliantNetwork { trusted: false };
+    }),
+    ("strength's name", |t| t.strengths[0].display_name = None),
+    ("combination", |t| {
+        t.strengths[0].combinations[1] = [AuthenticationMethod::Sms].into_iter().collect();
+    }),
+    ("configuration", |t| {
+        t.strengths[0].configurations.truncate(1)
+    }),
+    ("configured model", |t| {
+        t.strengths[0].configurations[0].demand = CombinationDemand::Fido2(vec![Aaguid(1)]);
+    }),
+    ("channel id", |t| {
+        t.channels[0].id = ChannelId(String::from("19:c"))
+    }),
+    ("channel member", |t| t.channels[0].members.truncate(1)),
+    ("channel team", |t| t.channels[0].teams[1].id = TeamId(0x72)),
+    ("team's tenant", |t| {
+        t.channels[0].teams[1].tenant = WOODGROVE
+    }),
+    ("nobody instead of no list", |t| {
+        t.channels[0].teams[1].allowed_members = Some(Vec::new())
+    }),
+    ("allowed member", |t| {
+        t.channels[0].teams[0].allowed_members = Some(vec![UserId(3)])
+    }),
+];
+
+fn name(tenant: &mut TenantDocuments, name: &str) {
+    tenant.organization.as_mut().unwrap().display_name = Some(String::from(name));
+}
+
+fn default(tenant: &mut TenantDocuments) -> &mut Configuration {
+    tenant.default.as_mut().unwrap()
+}
+
+fn fabrikam(tenant: &mut TenantDocuments) -> &mut Configuration {
+    &mut tenant.partners[1].configuration
+}
+
+fn rich(tenant: &mut TenantDocuments) -> &mut ConditionalAccessPolicy {
+    &mut tenant.policies[1]
+}
+
+fn conditions_of(tenant: &mut TenantDocuments) -> &mut Conditions {
+    &mut rich(tenant).conditions
+}
+
+fn users_of(tenant: &mut TenantDocuments) -> &mut UsersCondition {
+    conditions_of(tenant).users.as_mut().unwrap()
+}
+
+fn apps_of(tenant: &mut TenantDocuments) -> &mut ApplicationsCondition {
+    conditions_of(tenant).applications.as_mut().unwrap()
+}
+
+fn grant_of(tenant: &mut TenantDocuments) -> &mut GrantControls {
+    rich(tenant).grant.as_mut().unwrap()
+}
+
+#[test]
+fn every_change_that_an_answer_can_show_makes_another_snapshot() {
+    let mut seen = vec![("nothing", id_of(&world()))];
+    for (what, change) in CHANGES {
+        let mut world = world();
+        change(&mut world[0]);
+        let id = id_of(&world);
+        for (other, other_id) in &seen {
+            assert_ne!(id, *other_id, "{what} and {other}");
+        }
+        seen.push((what, id));
+    }
+}
+
+#[test]
+fn a_policy_that_moves_to_another_tenant_makes_another_snapshot() {
+    let policy = || policy_with(1, |_| {});
+    let mut here = vec![contoso(), tenant(FABRIKAM, "fabrikam")];
+    here[0].policies = vec![policy()];
+    let mut there = vec![contoso(), tenant(FABRIKAM, "fabrikam")];
+    there[1].policies = vec![policy()];
+    assert_ne!(id_of(&here), id_of(&there));
+}

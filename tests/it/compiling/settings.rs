@@ -1,0 +1,241 @@
+//! Settings, partners and defaults: what contradicts itself does not compile (semantics §2).
+
+use crosstrust::graph::Code;
+use crosstrust::graph::document::ApplicationTarget::{
+    AllApplications, AllMicrosoftApps, Application, Office365,
+};
+use crosstrust::graph::document::UserTarget::{AllUsers, Group, User};
+use crosstrust::graph::document::{Configuration, Setting};
+use crosstrust::id::{AppId, GroupId, UserId};
+use crosstrust::vocabulary::Access::{Allowed, Blocked};
+
+use super::documents::*;
+
+type Put = fn(&mut Configuration, Setting);
+
+/// Where a setting can stand.
+const MEMBERS: [(&str, Put); 5] = [
+    ("direct connect inbound", |to, setting| {
+        to.direct_connect_inbound = Some(setting)
+    }),
+    ("direct connect outbound", |to, setting| {
+        to.direct_connect_outbound = Some(setting)
+    }),
+    ("collaboration inbound", |to, setting| {
+        to.collaboration_inbound = Some(setting)
+    }),
+    ("collaboration outbound", |to, setting| {
+        to.collaboration_outbound = Some(setting)
+    }),
+    ("tenant restrictions", |to, setting| {
+        to.tenant_restrictions = Some(setting)
+    }),
+];
+
+/// Asserts what is wrong with the setting, wherever it stands.
+fn expect_everywhere(setting: &Setting, wanted: &[(Code, &str)]) {
+    let wanted: Vec<_> = wanted
+        .iter()
+        .map(|(code, path)| (*code, String::from("settings.json"), (*path).to_owned()))
+        .collect();
+    for (member, put) in MEMBERS {
+        let default = contoso_with(|contoso| {
+            contoso.default = default_with(|default| put(default, setting.clone()));
+        });
+        assert_eq!(errors(&[default]), wanted, "default, {member}");
+        let partner = contoso_with(|contoso| {
+            let fabrikam = partner_with(FABRIKAM, |fabrikam| put(fabrikam, setting.clone()));
+            contoso.partners = vec![fabrikam];
+        });
+        assert_eq!(errors(&[partner]), wanted, "partner, {member}");
+    }
+}
+
+#[test]
+fn all_users_blocked_while_not_all_applications_are_is_a_conflict() {
+    for apps in [
+        (Blocked, &[Application(AppId(1))][..]),
+        (Blocked, &[Office365][..]),
+        (Allowed, &[AllApplications][..]),
+        (Allowed, &[Application(AppId(1))][..]),
+    ] {
+        let setting = setting((Blocked, &[AllUsers]), apps);
+        expect_everywhere(&setting, &[(Code::ConflictingSetting, "$.setting")]);
+    }
+}
+
+#[test]
+fn users_allowed_while_all_applications_are_blocked_is_a_conflict() {
+    let setting = setting((Allowed, &[AllUsers]), (Blocked, &[AllApplications]));
+    expect_everywhere(&setting, &[(Code::ConflictingSetting, "$.setting")]);
+
+    let single = super::documents::setting(
+        (Allowed, &[Group(GroupId(1))]),
+        (Blocked, &[AllApplications]),
+    );
+    let documents = contoso_with(|contoso| {
+        let put = |fabrikam: &mut Configuration| fabrikam.collaboration_inbound = Some(single);
+        contoso.partners = vec![partner_with(FABRIKAM, put)];
+    });
+    let place = (
+        Code::ConflictingSetting,
+        String::from("settings.json"),
+        String::from("$.setting"),
+    );
+    assert_eq!(errors(&[documents]), [place]);
+}
+
+#[test]
+fn every_other_pair_of_rules_is_sound() {
+    let app = [Application(AppId(1)), AllMicrosoftApps];
+    let group = [Group(GroupId(1)), User(UserId(2))];
+    for setting in [
+        allow_all(),
+        block_all(),
+        setting((Allowed, &[AllUsers]), (Allowed, &app)),
+        setting((Allowed, &[AllUsers]), (Blocked, &app)),
+        setting((Allowed, &group), (Allowed, &[AllApplications])),
+        setting((Allowed, &group), (Blocked, &app)),
+        setting((Blocked, &group), (Allowed, &app)),
+        setting((Blocked, &group), (Allowed, &[AllApplications])),
+        setting((Blocked, &group), (Blocked, &app)),
+        setting((Blocked, &group), (Blocked, &[AllApplications])),
+    ] {
+        let documents = contoso_with(|contoso| {
+            let fill = |fabrikam: &mut Configuration| {
+                for (_, put) in MEMBERS {
+                    put(fabrikam, setting.clone());
+                }
+            };
+            contoso.partners = vec![partner_with(FABRIKAM, fill)];
+        });
+        assert_eq!(warnings(&[documents]), []);
+    }
+}
+
+#[test]
+fn a_rule_has_targets() {
+    let no_users = setting((Allowed, &[]), (Allowed, &[AllApplications]));
+    let users = [(Code::Targets, "$.setting.usersAndGroups")];
+    expect_everywhere(&no_users, &users);
+    let no_apps = setting((Allowed, &[AllUsers]), (Allowed, &[]));
+    let apps = [(Code::Targets, "$.setting.applications")];
+    expect_everywhere(&no_apps, &apps);
+}
+
+#[test]
+fn the_words_for_all_stand_alone() {
+    let apps = [Application(AppId(1)), AllApplications];
+    let apps_beside = setting((Allowed, &[AllUsers]), (Allowed, &apps));
+    let wanted = [(Code::Targets, "$.setting.applications.targets[1]")];
+    expect_everywhere(&apps_beside, &wanted);
+
+    let users = [AllUsers, User(UserId(1))];
+    let users_beside = setting((Allowed, &users), (Allowed, &[AllApplications]));
+    let documents = contoso_with(|contoso| {
+        let put = |fabrikam: &mut Configuration| fabrikam.tenant_restrictions = Some(users_beside);
+        contoso.partners = vec![partner_with(FABRIKAM, put)];
+    });
+    let place = (
+        Code::Targets,
+        String::from("settings.json"),
+        String::from("$.setting.usersAndGroups.targets[0]"),
+    );
+    assert_eq!(errors(&[documents]), [place]);
+}
+
+#[test]
+fn a_setting_has_both_rules() {
+    for (users, applications) in [(false, true), (true, false), (false, false)] {
+        let mut setting = allow_all();
+        if !users {
+            setting.users = None;
+        }
+        if !applications {
+            setting.applications = None;
+        }
+        expect_everywhere(&setting, &[(Code::MissingMember, "$.setting")]);
+    }
+}
+
+#[test]
+fn tenant_restrictions_know_no_device_filter() {
+    let mut setting = block_all();
+    setting.names_devices = Some(place("settings.json", "$.setting.devices"));
+    let wanted = [(Code::DevicesNotEvaluated, "$.setting.devices")];
+    expect_everywhere(&setting, &wanted);
+}
+
+#[test]
+fn inbound_and_restrictions_of_a_default_target_all_users_only() {
+    let targets = [User(UserId(1)), Group(GroupId(2))];
+    let setting = setting((Allowed, &targets), (Allowed, &[AllApplications]));
+    for (member, put) in MEMBERS {
+        let documents = contoso_with(|contoso| {
+            contoso.default = default_with(|default| put(default, setting.clone()));
+        });
+        let wanted: Vec<_> = match member.contains("outbound") {
+            true => Vec::new(),
+            false => [0, 1]
+                .map(|index| {
+                    let path = format!("$.setting.usersAndGroups.targets[{index}]");
+                    (Code::TargetNotAllowed, String::from("settings.json"), path)
+                })
+                .to_vec(),
+        };
+        assert_eq!(errors(&[documents]), wanted, "{member}");
+    }
+}
+
+#[test]
+fn a_partner_stands_once_and_is_another_tenant() {
+    let partners = || String::from("contoso/partners.json");
+    let twice = contoso_with(|contoso| {
+        contoso.partners = vec![partner_at(FABRIKAM, "$[0]"), partner_at(FABRIKAM, "$[10]")];
+    });
+    let wanted = (Code::Duplicate, partners(), String::from("$[10]"));
+    assert_eq!(errors(&[twice]), [wanted]);
+
+    let own = contoso_with(|contoso| contoso.partners = vec![partner(CONTOSO)]);
+    let wanted = (Code::OwnPartner, partners(), String::from("$[0]"));
+    assert_eq!(errors(&[own]), [wanted]);
+}
+
+#[test]
+fn a_tenant_has_one_folder() {
+    let documents = [contoso(), tenant(CONTOSO, "contoso-copy")];
+    let file = String::from("contoso-copy/organization.json");
+    let wanted = (Code::Duplicate, file, String::from("$"));
+    assert_eq!(errors(&documents), [wanted]);
+}
+
+#[test]
+fn folders_without_a_tenant_can_be_checked_side_by_side() {
+    let nameless = |name| {
+        let mut documents = tenant(CONTOSO, name);
+        documents.organization = None;
+        documents.partners = vec![partner(CONTOSO), partner(FABRIKAM)];
+        documents
+    };
+    assert_eq!(warnings(&[nameless("left"), nameless("right")]), []);
+}
+
+#[test]
+fn every_finding_is_told_not_only_the_first() {
+    let contoso = contoso_with(|contoso| {
+        contoso.default = default_with(|default| {
+            let apps = [AllApplications, Office365];
+            let setting = setting((Allowed, &[Group(GroupId(1))]), (Allowed, &apps));
+            default.collaboration_inbound = Some(setting);
+        });
+        contoso.partners = vec![partner(CONTOSO)];
+    });
+    let codes: Vec<Code> = errors(&[contoso])
+        .into_iter()
+        .map(|(code, ..)| code)
+        .collect();
+    assert_eq!(
+        codes,
+        [Code::OwnPartner, Code::Targets, Code::TargetNotAllowed]
+    );
+}
