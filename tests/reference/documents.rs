@@ -1,0 +1,122 @@
+//! Finding things in the documents, by scanning them.
+//!
+//! Nothing here decides; what is missing or null is `None` or an empty list.
+
+use crosstrust::id::{PolicyId, TenantId};
+use crosstrust::vocabulary::Cloud;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{TenantDocuments, World};
+
+impl World {
+    /// The tenant of the snapshot with this id.
+    pub fn tenant(&self, id: TenantId) -> Option<&TenantDocuments> {
+        self.tenants.iter().find(|tenant| tenant.id() == id)
+    }
+}
+
+impl TenantDocuments {
+    pub fn id(&self) -> TenantId {
+        let organization = self.objects("organization");
+        text(organization[0], "id")
+            .and_then(|id| id.parse().ok())
+            .expect("an organization has an id")
+    }
+
+    /// semantics §3, Clouds.
+    pub fn cloud(&self) -> Cloud {
+        match text(self.objects("organization")[0], "cloudEndpoint") {
+            Some(endpoint) => endpoint.parse().expect("a cloud endpoint"),
+            None => Cloud::Commercial,
+        }
+    }
+
+    /// Whether `crossTenantAccessPolicy` names the cloud.
+    pub fn allows_cloud(&self, cloud: Cloud) -> bool {
+        self.objects("cross-tenant-access")
+            .into_iter()
+            .flat_map(|policy| texts(policy, "allowedCloudEndpoints"))
+            .any(|endpoint| endpoint.parse() == Ok(cloud))
+    }
+
+    /// The partner entry for the other tenant.
+    pub fn partner(&self, other: TenantId) -> Option<&Value> {
+        self.objects("partners")
+            .into_iter()
+            .find(|partner| text(partner, "tenantId").is_some_and(|id| id.parse() == Ok(other)))
+    }
+
+    /// The objects of a document: one object, a bare array or a Graph page.
+    pub fn objects(&self, document: &str) -> Vec<&Value> {
+        match self.documents.get(document) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(objects)) => objects.iter().collect(),
+            Some(object) => match object.get("value") {
+                Some(Value::Array(objects)) => objects.iter().collect(),
+                _ if object.as_object().is_some_and(|members| members.is_empty()) => Vec::new(),
+                _ => vec![object],
+            },
+        }
+    }
+
+    /// A policy without id gets the name-based one (semantics §2).
+    pub fn policy_id(&self, policy: &Value) -> PolicyId {
+        match text(policy, "id") {
+            Some(id) => id.parse().expect("a policy id is a GUID"),
+            None => {
+                let name = text(policy, "displayName").expect("a policy has an id or a name");
+                let tenant = Uuid::from_u128(self.id().0);
+                PolicyId(Uuid::new_v5(&tenant, name.as_bytes()).as_u128())
+            }
+        }
+    }
+}
+
+/// A member that is there and not null.
+pub fn member<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
+    object.get(name).filter(|value| !value.is_null())
+}
+
+pub fn text<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
+    member(object, name).map(|value| value.as_str().expect("a string"))
+}
+
+pub fn flag(object: &Value, name: &str) -> Option<bool> {
+    member(object, name).map(|value| value.as_bool().expect("a boolean"))
+}
+
+/// The strings of a list; none where it is missing or null.
+pub fn texts<'v>(object: &'v Value, name: &str) -> Vec<&'v str> {
+    list(object, name)
+        .into_iter()
+        .map(|value| value.as_str().expect("a string"))
+        .collect()
+}
+
+pub fn list<'v>(object: &'v Value, name: &str) -> Vec<&'v Value> {
+    match member(object, name) {
+        Some(Value::Array(values)) => values.iter().collect(),
+        Some(other) => panic!("expected a list, found {other}"),
+        None => Vec::new(),
+    }
+}
+
+/// The words of a string like `a,b`.
+pub fn comma_separated<'v>(object: &'v Value, name: &str) -> Vec<&'v str> {
+    text(object, name)
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// Reserved words and enum values compare without case (semantics §1).
+pub fn is_word(found: &str, word: &str) -> bool {
+    found.eq_ignore_ascii_case(word)
+}
+
+pub fn has_word(found: &[&str], word: &str) -> bool {
+    found.iter().any(|found| is_word(found, word))
+}

@@ -1,0 +1,201 @@
+//! The reference evaluator: semantics.md once more, in the plainest way, straight over the JSON.
+//!
+//! It shares with the product only the words (`id`, `time`, `vocabulary`, `request`, `decision`,
+//! `revocation`) and none of its reading, compiling or deciding, so that one of the two is wrong
+//! where they differ. It is slow on purpose: every call scans every document again. It believes
+//! its documents to be valid (semantics §2) and in Graph's own spelling, and panics where not.
+
+mod channel;
+mod conditional_access;
+mod conditions;
+mod documents;
+mod filter;
+mod grants;
+mod locations;
+mod restriction;
+mod settings;
+mod strengths;
+mod token;
+mod user_types;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crosstrust::decision::{Challenge, Denial, PolicyResult, Reason, Stage, Verdict};
+use crosstrust::id::{AppId, PolicyId};
+use crosstrust::request::{Request, UserClass};
+use crosstrust::revocation::Revocation;
+use crosstrust::time::Timestamp;
+use serde_json::Value;
+
+/// All tenants' documents, and the tables that are product data.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub tenants: Vec<TenantDocuments>,
+    pub bundles: Bundles,
+}
+
+/// One tenant's documents; a missing key is a missing file. Keys: `organization`,
+/// `cross-tenant-access`, `default`, `partners`, `conditional-access`, `named-locations`,
+/// `authentication-strengths`, `shared-channels`.
+#[derive(Debug, Clone, Default)]
+pub struct TenantDocuments {
+    pub documents: BTreeMap<&'static str, Value>,
+}
+
+/// Which applications the reserved words stand for.
+#[derive(Debug, Clone)]
+pub struct Bundles {
+    pub office365: Vec<AppId>,
+    pub all_microsoft: Vec<AppId>,
+    pub admin_portals: Vec<AppId>,
+    pub teams_and_sharepoint: Vec<AppId>,
+}
+
+/// What the answer has to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub verdict: Verdict,
+    pub expires_at: Timestamp,
+    pub cacheable: bool,
+    pub applied: Vec<(PolicyId, PolicyResult)>,
+    pub obligations: Vec<PolicyId>,
+}
+
+/// A fact is so, is not so, or the request does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    Yes,
+    No,
+    Unknown,
+}
+
+/// Why a stage did not pass.
+struct Failure {
+    stage: Stage,
+    reason: Reason,
+    challenge: Option<Challenge>,
+}
+
+/// Walks the stages of semantics §4; the first that does not pass decides.
+pub fn decide(
+    world: &World,
+    revocations: &[Revocation],
+    request: &Request,
+    now: Timestamp,
+) -> Expected {
+    let before_policies = token::check(revocations, request, now)
+        .and_then(|()| restriction::check(world, request))
+        .and_then(|()| known_resource(world, request))
+        .and_then(|()| settings::check_outbound(world, request))
+        .and_then(|()| settings::check_inbound(world, request));
+    if let Err(failure) = before_policies {
+        return answer(Err(failure), None, request, now);
+    }
+    let policies = conditional_access::evaluate(world, request, now);
+    let passed = match policies.failure() {
+        Some(failure) => Err(failure),
+        None => channel::check(world, request),
+    };
+    answer(passed, Some(&policies), request, now)
+}
+
+/// semantics §4: decided after stage 2 and before stage 3, reported as stage inbound.
+fn known_resource(world: &World, request: &Request) -> Result<(), Failure> {
+    match world.tenant(request.resource) {
+        Some(_) => Ok(()),
+        None => Err(Failure::of(Stage::Inbound, Reason::ResourceTenantUnknown)),
+    }
+}
+
+/// semantics §4, "How long an answer is good".
+fn answer(
+    passed: Result<(), Failure>,
+    policies: Option<&conditional_access::Policies>,
+    request: &Request,
+    now: Timestamp,
+) -> Expected {
+    let mut instants = vec![
+        request.claims.expires_at,
+        now.plus(Duration::from_secs(3600)),
+    ];
+    let mut cacheable = true;
+    if let Some(policies) = policies {
+        instants.extend(policies.frequencies_end());
+        cacheable = !policies.every_time();
+    }
+    if let Err(failure) = &passed {
+        if failure.reason == Reason::TokenNotYetValid {
+            let issued_at = request.claims.issued_at.expect("it was the reason");
+            instants.push(issued_at.minus(Duration::from_secs(300)));
+        }
+        if failure.reason == Reason::GroupsUnknown {
+            cacheable = false;
+        }
+    }
+    let earliest = instants.into_iter().min().expect("there are two");
+    let ahead = earliest > now;
+    let obliged = passed.is_ok() && request.user_class() != UserClass::DirectConnect;
+    Expected {
+        verdict: match passed {
+            Ok(()) => Verdict::Allow,
+            Err(failure) => Verdict::Deny(Denial {
+                stage: Some(failure.stage),
+                reason: failure.reason,
+                challenge: failure.challenge,
+            }),
+        },
+        expires_at: if ahead { earliest } else { now },
+        cacheable: cacheable && ahead,
+        applied: policies.map(|all| all.applied()).unwrap_or_default(),
+        obligations: match policies {
+            Some(policies) if obliged => policies.obligations(),
+            _ => Vec::new(),
+        },
+    }
+}
+
+impl Failure {
+    fn of(stage: Stage, reason: Reason) -> Failure {
+        Failure {
+            stage,
+            reason,
+            challenge: None,
+        }
+    }
+}
+
+impl Fact {
+    pub fn from_bool(holds: bool) -> Fact {
+        if holds { Fact::Yes } else { Fact::No }
+    }
+
+    pub fn and(self, other: Fact) -> Fact {
+        match (self, other) {
+            (Fact::No, _) | (_, Fact::No) => Fact::No,
+            (Fact::Yes, Fact::Yes) => Fact::Yes,
+            _ => Fact::Unknown,
+        }
+    }
+
+    pub fn or(self, other: Fact) -> Fact {
+        match (self, other) {
+            (Fact::Yes, _) | (_, Fact::Yes) => Fact::Yes,
+            (Fact::No, Fact::No) => Fact::No,
+            _ => Fact::Unknown,
+        }
+    }
+
+    pub fn negate(self) -> Fact {
+        match self {
+            Fact::Yes => Fact::No,
+            Fact::No => Fact::Yes,
+            Fact::Unknown => Fact::Unknown,
+        }
+    }
+
+    /// Some fact of the list holds; of an empty list none does.
+    pub fn any(facts: impl IntoIterator<Item = Fact>) -> Fact {
+        facts.into_iter().fold(Fact::No, Fact::or)
+    }
+}

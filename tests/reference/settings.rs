@@ -1,0 +1,271 @@
+//! Stages 3 and 4: the cross-tenant access settings of both sides (semantics §2 and §3).
+
+use crosstrust::decision::{Reason, Stage};
+use crosstrust::id::{AppId, TenantId};
+use crosstrust::request::{AccessType, Request};
+use crosstrust::vocabulary::Cloud;
+use serde_json::{Value, json};
+
+use super::documents::{flag, is_word, list, member, text};
+use super::{Fact, Failure, TenantDocuments, World};
+
+/// What a setting says about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Passes,
+    FailsByUser,
+    FailsByApplication,
+    GroupsUnknown,
+}
+
+/// Which claims of the home tenant the resource tenant accepts.
+#[derive(Debug, Clone, Copy)]
+pub struct Trust {
+    pub mfa: bool,
+    pub compliant_device: bool,
+    pub hybrid_joined_device: bool,
+}
+
+pub fn check_outbound(world: &World, request: &Request) -> Result<(), Failure> {
+    if request.home == request.resource {
+        return Ok(());
+    }
+    let home = world.tenant(request.home);
+    let (home_cloud, resource_cloud) = clouds(world, request);
+    if home_cloud != resource_cloud {
+        let allowed = match (request.access, home) {
+            (AccessType::DirectConnect, _) | (_, None) => false,
+            (AccessType::Collaboration, Some(home)) => {
+                names_cloud(home, resource_cloud, request.resource)
+            }
+        };
+        if !allowed {
+            return Err(Failure::of(Stage::Outbound, Reason::CloudNotAllowed));
+        }
+    }
+    let setting = of(home, request.resource, outbound_member(request.access));
+    match apply(world, &setting, request) {
+        Outcome::Passes => Ok(()),
+        Outcome::FailsByUser => Err(Failure::of(Stage::Outbound, Reason::OutboundUser)),
+        Outcome::FailsByApplication => {
+            Err(Failure::of(Stage::Outbound, Reason::OutboundApplication))
+        }
+        Outcome::GroupsUnknown => Err(Failure::of(Stage::Outbound, Reason::GroupsUnknown)),
+    }
+}
+
+pub fn check_inbound(world: &World, request: &Request) -> Result<(), Failure> {
+    if request.home == request.resource {
+        return Ok(());
+    }
+    let resource = resource(world, request);
+    let (home_cloud, resource_cloud) = clouds(world, request);
+    if home_cloud != resource_cloud && !names_cloud(resource, home_cloud, request.home) {
+        return Err(Failure::of(Stage::Inbound, Reason::CloudNotAllowed));
+    }
+    let setting = of(Some(resource), request.home, inbound_member(request.access));
+    match apply(world, &setting, request) {
+        Outcome::Passes => Ok(()),
+        Outcome::FailsByUser => Err(Failure::of(Stage::Inbound, Reason::InboundUser)),
+        Outcome::FailsByApplication => Err(Failure::of(Stage::Inbound, Reason::InboundApplication)),
+        Outcome::GroupsUnknown => Err(Failure::of(Stage::Inbound, Reason::GroupsUnknown)),
+    }
+}
+
+/// Whether the user could come by direct connect as well (semantics §5, "User types overlap").
+pub fn direct_connect_eligible(world: &World, request: &Request) -> Fact {
+    let (home_cloud, resource_cloud) = clouds(world, request);
+    if home_cloud != resource_cloud {
+        return Fact::No;
+    }
+    let outbound = of(
+        world.tenant(request.home),
+        request.resource,
+        outbound_member(AccessType::DirectConnect),
+    );
+    let inbound = of(
+        Some(resource(world, request)),
+        request.home,
+        inbound_member(AccessType::DirectConnect),
+    );
+    let fact = |setting| match apply(world, setting, request) {
+        Outcome::Passes => Fact::Yes,
+        Outcome::FailsByUser | Outcome::FailsByApplication => Fact::No,
+        Outcome::GroupsUnknown => Fact::Unknown,
+    };
+    fact(&outbound).and(fact(&inbound))
+}
+
+/// The effective trust of the resource tenant in the home tenant; each boolean inherits by itself.
+pub fn trust(world: &World, request: &Request) -> Trust {
+    let resource = resource(world, request);
+    let accepts = |name: &str| {
+        [resource.partner(request.home), default_object(resource)]
+            .into_iter()
+            .flatten()
+            .filter_map(|configuration| member(configuration, "inboundTrust"))
+            .find_map(|trust| flag(trust, name))
+            .unwrap_or(false)
+    };
+    Trust {
+        mfa: accepts("isMfaAccepted"),
+        compliant_device: accepts("isCompliantDeviceAccepted"),
+        hybrid_joined_device: accepts("isHybridAzureADJoinedDeviceAccepted"),
+    }
+}
+
+/// The tenant's setting for the other tenant: the partner's member, else the default's, else the
+/// service's own. A tenant outside the snapshot has the service's defaults.
+pub fn of(tenant: Option<&TenantDocuments>, other: TenantId, name: &str) -> Value {
+    let written = tenant.and_then(|tenant| {
+        [tenant.partner(other), default_object(tenant)]
+            .into_iter()
+            .flatten()
+            .find_map(|configuration| member(configuration, name))
+    });
+    match written {
+        Some(setting) => setting.clone(),
+        None => service_default(name),
+    }
+}
+
+/// The table of semantics §3, with what is unknown tried both ways.
+pub fn apply(world: &World, setting: &Value, request: &Request) -> Outcome {
+    let users = member(setting, "usersAndGroups").expect("a setting has a users rule");
+    let applications = member(setting, "applications").expect("a setting has an application rule");
+    let a = targets_application(world, applications, request);
+    let row = |u: bool| combine(is_allowed(users), is_allowed(applications), u, a);
+    match targets_user(users, request) {
+        Fact::Yes => row(true),
+        Fact::No => row(false),
+        Fact::Unknown => match (row(true), row(false)) {
+            (Outcome::Passes, Outcome::Passes) => Outcome::Passes,
+            (Outcome::Passes, _) | (_, Outcome::Passes) => Outcome::GroupsUnknown,
+            (_, _) => Outcome::FailsByApplication,
+        },
+    }
+}
+
+fn combine(users_allowed: bool, applications_allowed: bool, u: bool, a: bool) -> Outcome {
+    match (users_allowed, applications_allowed) {
+        (true, true) if !u => Outcome::FailsByUser,
+        (true, true) if !a => Outcome::FailsByApplication,
+        (true, false) if !u => Outcome::FailsByUser,
+        (true, false) if a => Outcome::FailsByApplication,
+        (false, true) if u => Outcome::FailsByUser,
+        (false, true) if !a => Outcome::FailsByApplication,
+        (false, false) if u && a => Outcome::FailsByUser,
+        _ => Outcome::Passes,
+    }
+}
+
+fn is_allowed(rule: &Value) -> bool {
+    let access = text(rule, "accessType").expect("a rule has an access type");
+    assert!(is_word(access, "allowed") || is_word(access, "blocked"));
+    is_word(access, "allowed")
+}
+
+fn targets_user(rule: &Value, request: &Request) -> Fact {
+    let mut names_users = false;
+    let mut names_groups = false;
+    for target in list(rule, "targets") {
+        let name = text(target, "target").expect("a target has a name");
+        let kind = text(target, "targetType").expect("a target has a type");
+        if is_word(name, "AllUsers") {
+            return Fact::Yes;
+        }
+        if is_word(kind, "group") {
+            names_groups = true;
+            let group = name.parse().expect("a group id");
+            if request.groups.contains(&group) {
+                return Fact::Yes;
+            }
+        } else {
+            names_users = true;
+            if request.user.is_some() && request.user == name.parse().ok() {
+                return Fact::Yes;
+            }
+        }
+    }
+    let group_could = names_groups && request.claims.groups_incomplete;
+    let user_could = (names_users || names_groups) && request.user.is_none();
+    if group_could || user_could {
+        Fact::Unknown
+    } else {
+        Fact::No
+    }
+}
+
+fn targets_application(world: &World, rule: &Value, request: &Request) -> bool {
+    let reached = [Some(request.app), request.client_app];
+    let holds_one = |members: &[AppId]| reached.iter().flatten().any(|app| members.contains(app));
+    list(rule, "targets").into_iter().any(|target| {
+        let name = text(target, "target").expect("a target has a name");
+        if is_word(name, "AllApplications") {
+            true
+        } else if is_word(name, "Office365") {
+            holds_one(&world.bundles.office365)
+        } else if is_word(name, "AllMicrosoftApps") {
+            holds_one(&world.bundles.all_microsoft)
+        } else {
+            holds_one(&[name.parse().expect("an application id")])
+        }
+    })
+}
+
+/// The clouds of home and resource tenant (semantics §3, Clouds).
+fn clouds(world: &World, request: &Request) -> (Cloud, Cloud) {
+    let resource_cloud = resource(world, request).cloud();
+    let home_cloud = match world.tenant(request.home) {
+        Some(home) => home.cloud(),
+        None => request.home_cloud.unwrap_or(resource_cloud),
+    };
+    (home_cloud, resource_cloud)
+}
+
+fn names_cloud(tenant: &TenantDocuments, other_cloud: Cloud, other: TenantId) -> bool {
+    tenant.allows_cloud(other_cloud) && tenant.partner(other).is_some()
+}
+
+fn resource<'w>(world: &'w World, request: &Request) -> &'w TenantDocuments {
+    world
+        .tenant(request.resource)
+        .expect("an unknown resource tenant was refused before stage 3")
+}
+
+fn default_object(tenant: &TenantDocuments) -> Option<&Value> {
+    tenant.objects("default").first().copied()
+}
+
+fn outbound_member(access: AccessType) -> &'static str {
+    match access {
+        AccessType::DirectConnect => "b2bDirectConnectOutbound",
+        AccessType::Collaboration => "b2bCollaborationOutbound",
+    }
+}
+
+fn inbound_member(access: AccessType) -> &'static str {
+    match access {
+        AccessType::DirectConnect => "b2bDirectConnectInbound",
+        AccessType::Collaboration => "b2bCollaborationInbound",
+    }
+}
+
+/// The table "The service's own defaults" of semantics §2.
+fn service_default(name: &str) -> Value {
+    let access = match name {
+        "b2bCollaborationInbound" | "b2bCollaborationOutbound" => "allowed",
+        "b2bDirectConnectInbound" | "b2bDirectConnectOutbound" | "tenantRestrictions" => "blocked",
+        other => panic!("no setting is called {other}"),
+    };
+    json!({
+        "usersAndGroups": {
+            "accessType": access,
+            "targets": [{"target": "AllUsers", "targetType": "user"}],
+        },
+        "applications": {
+            "accessType": access,
+            "targets": [{"target": "AllApplications", "targetType": "application"}],
+        },
+    })
+}

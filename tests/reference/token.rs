@@ -1,0 +1,54 @@
+//! Stage 1: the token's own instants, and the revocations that are fed at run time (semantics §4).
+
+use std::time::Duration;
+
+use crosstrust::decision::{Reason, Stage};
+use crosstrust::request::Request;
+use crosstrust::revocation::Revocation;
+use crosstrust::time::Timestamp;
+
+use super::Failure;
+
+pub fn check(revocations: &[Revocation], request: &Request, now: Timestamp) -> Result<(), Failure> {
+    let claims = &request.claims;
+    if claims.expires_at <= now {
+        return Err(Failure::of(Stage::Token, Reason::TokenExpired));
+    }
+    let latest_issue = now.plus(Duration::from_secs(300));
+    if claims.issued_at.is_some_and(|issued| issued > latest_issue) {
+        return Err(Failure::of(Stage::Token, Reason::TokenNotYetValid));
+    }
+    if revocations.iter().any(|entry| revokes(entry, request)) {
+        return Err(Failure::of(Stage::Token, Reason::SessionRevoked));
+    }
+    Ok(())
+}
+
+/// A token that lacks what would tell is revoked if the entry could match it.
+fn revokes(entry: &Revocation, request: &Request) -> bool {
+    match entry {
+        Revocation::Session(session) => match &request.claims.session_id {
+            Some(own) => own == session,
+            None => true,
+        },
+        Revocation::User {
+            tenant,
+            user,
+            before,
+        } => {
+            let at_home = *tenant == request.home && request.user == Some(*user);
+            let as_guest = *tenant == request.resource && request.resource_user == Some(*user);
+            (at_home || as_guest) && issued_before(request, *before)
+        }
+        Revocation::Tenant { tenant, before } => {
+            *tenant == request.home && issued_before(request, *before)
+        }
+    }
+}
+
+fn issued_before(request: &Request, before: Timestamp) -> bool {
+    match request.claims.issued_at {
+        Some(issued) => issued < before,
+        None => true,
+    }
+}

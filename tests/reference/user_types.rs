@@ -1,0 +1,179 @@
+//! The `users` condition: who a Conditional Access policy is about (semantics §5).
+
+use crosstrust::request::{Request, UserClass};
+use crosstrust::vocabulary::UserType;
+use serde_json::Value;
+
+use super::documents::{comma_separated, is_word, list, member, text, texts};
+use super::{Fact, World, settings};
+
+/// The include lists together are one list, the exclude lists another.
+pub fn matches(world: &World, users: &Value, request: &Request) -> bool {
+    let included = Fact::any(
+        texts(users, "includeUsers")
+            .into_iter()
+            .map(|word| named_user(world, word, Side::Include, request))
+            .chain(listed_groups(
+                users,
+                "includeGroups",
+                Side::Include,
+                request,
+            ))
+            .chain(listed_roles(users, "includeRoles", Side::Include, request))
+            .chain(guest_clause(world, users, Side::Include, request)),
+    );
+    let excluded = Fact::any(
+        texts(users, "excludeUsers")
+            .into_iter()
+            .map(|word| named_user(world, word, Side::Exclude, request))
+            .chain(listed_groups(
+                users,
+                "excludeGroups",
+                Side::Exclude,
+                request,
+            ))
+            .chain(listed_roles(users, "excludeRoles", Side::Exclude, request))
+            .chain(guest_clause(world, users, Side::Exclude, request)),
+    );
+    included != Fact::No && excluded != Fact::Yes
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Include,
+    Exclude,
+}
+
+fn named_user(world: &World, word: &str, side: Side, request: &Request) -> Fact {
+    if is_word(word, "All") {
+        return Fact::Yes;
+    }
+    if is_word(word, "None") {
+        return Fact::No;
+    }
+    if is_word(word, "GuestsOrExternalUsers") {
+        return Fact::from_bool(has_type(world, UserType::ALL, side, request));
+    }
+    let wanted = word.parse().expect("a user id");
+    let own = match request.user_class() {
+        UserClass::Internal => request.user,
+        UserClass::DirectConnect | UserClass::Collaboration => request.resource_user,
+    };
+    match own {
+        Some(own) => Fact::from_bool(own == wanted),
+        // No guest object, or one that the request does not name.
+        None if request.user_class() == UserClass::DirectConnect => Fact::No,
+        None => Fact::Unknown,
+    }
+}
+
+fn listed_groups(users: &Value, name: &str, side: Side, request: &Request) -> Vec<Fact> {
+    let own = match request.user_class() {
+        UserClass::Internal => &request.groups,
+        UserClass::DirectConnect | UserClass::Collaboration => &request.resource_groups,
+    };
+    texts(users, name)
+        .into_iter()
+        .map(|group| {
+            let wanted = group.parse().expect("a group id");
+            directory_fact(
+                own.contains(&wanted),
+                request.claims.groups_incomplete,
+                side,
+                request,
+            )
+        })
+        .collect()
+}
+
+fn listed_roles(users: &Value, name: &str, side: Side, request: &Request) -> Vec<Fact> {
+    texts(users, name)
+        .into_iter()
+        .map(|role| {
+            let wanted = role.parse().expect("a role id");
+            let listed = request.roles.contains(&wanted);
+            directory_fact(listed, request.claims.roles_incomplete, side, request)
+        })
+        .collect()
+}
+
+/// Membership in something of the resource tenant's directory. A direct connect user is in none of
+/// it, but one with a guest object is on the include side.
+fn directory_fact(listed: bool, incomplete: bool, side: Side, request: &Request) -> Fact {
+    if request.user_class() == UserClass::DirectConnect
+        && (request.resource_user.is_none() || side == Side::Exclude)
+    {
+        return Fact::No;
+    }
+    match listed {
+        true => Fact::Yes,
+        false if incomplete => Fact::Unknown,
+        false => Fact::No,
+    }
+}
+
+fn guest_clause(world: &World, users: &Value, side: Side, request: &Request) -> Option<Fact> {
+    let name = match side {
+        Side::Include => "includeGuestsOrExternalUsers",
+        Side::Exclude => "excludeGuestsOrExternalUsers",
+    };
+    let clause = member(users, name)?;
+    let named: Vec<UserType> = comma_separated(clause, "guestOrExternalUserTypes")
+        .into_iter()
+        .filter(|word| !is_word(word, "none"))
+        .map(|word| word.parse().expect("a user type"))
+        .collect();
+    let tenant_matches = match member(clause, "externalTenants") {
+        None => side == Side::Include,
+        Some(tenants) => match text(tenants, "membershipKind") {
+            Some(kind) if is_word(kind, "all") => true,
+            Some(kind) if is_word(kind, "enumerated") => list(tenants, "members")
+                .into_iter()
+                .filter_map(|id| id.as_str())
+                .any(|id| id.parse() == Ok(request.home)),
+            other => panic!("unknown membership kind {other:?}"),
+        },
+    };
+    Some(Fact::from_bool(
+        tenant_matches && has_type(world, &named, side, request),
+    ))
+}
+
+/// One type is enough to be included; to be excluded all must be named.
+fn has_type(world: &World, named: &[UserType], side: Side, request: &Request) -> bool {
+    let own = possible_types(world, request);
+    match side {
+        Side::Include => own.iter().any(|kind| named.contains(kind)),
+        Side::Exclude => !own.is_empty() && own.iter().all(|kind| named.contains(kind)),
+    }
+}
+
+/// Every type that the user has or may have.
+fn possible_types(world: &World, request: &Request) -> Vec<UserType> {
+    let guest_or_member = [UserType::CollaborationGuest, UserType::CollaborationMember];
+    let mut own = Vec::new();
+    match request.user_class() {
+        UserClass::Internal => own.extend(request.external_user_type),
+        UserClass::DirectConnect => {
+            own.push(UserType::DirectConnectUser);
+            if request.resource_user.is_some() {
+                match request.external_user_type {
+                    None | Some(UserType::DirectConnectUser) => own.extend(guest_or_member),
+                    Some(named) => own.push(named),
+                }
+            }
+        }
+        UserClass::Collaboration => {
+            match request.external_user_type {
+                None => own.extend(guest_or_member),
+                Some(named) => own.push(named),
+            }
+            if world.bundles.teams_and_sharepoint.contains(&request.app)
+                && settings::direct_connect_eligible(world, request) != Fact::No
+            {
+                own.push(UserType::DirectConnectUser);
+            }
+        }
+    }
+    own
+}

@@ -1,0 +1,182 @@
+//! The rules of semantics.md by example: each row of each of its tables as a case, with the answer
+//! written down by hand. Whatever decides has to agree with all of them.
+
+mod channels;
+mod clouds;
+mod conditions;
+mod controls;
+mod expiry;
+mod filters;
+mod grants;
+mod guests;
+mod locations;
+mod restrictions;
+mod settings;
+mod stages;
+mod strengths;
+mod targets;
+mod user_types;
+mod worked;
+
+use crosstrust::decision::{Cure, PolicyResult, Reason, Stage, Verdict};
+use crosstrust::id::PolicyId;
+use crosstrust::request::Request;
+use crosstrust::revocation::Revocation;
+use crosstrust::time::Timestamp;
+
+use super::universe::NOW;
+use crate::reference::World;
+
+/// One case, and what has to come out.
+#[derive(Debug, Clone)]
+pub struct Example {
+    pub name: &'static str,
+    pub world: World,
+    pub revocations: Vec<Revocation>,
+    pub request: Request,
+    pub now: Timestamp,
+    pub expect: Expect,
+}
+
+/// What has to come out; what is `None` is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expect {
+    pub answer: Answer,
+    pub expires_at: Option<Timestamp>,
+    pub cacheable: Option<bool>,
+    pub applied: Option<Vec<(PolicyId, PolicyResult)>>,
+    pub obligations: Option<Vec<PolicyId>>,
+}
+
+/// The cures are all those that the challenge names, in order; none = not curable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Allow,
+    Deny {
+        stage: Stage,
+        reason: Reason,
+        cures: Vec<Cure>,
+    },
+}
+
+pub fn all() -> Vec<Example> {
+    [
+        worked::all(),
+        settings::all(),
+        targets::all(),
+        clouds::all(),
+        stages::all(),
+        expiry::all(),
+        user_types::all(),
+        guests::all(),
+        conditions::all(),
+        locations::all(),
+        filters::all(),
+        controls::all(),
+        grants::all(),
+        strengths::all(),
+        channels::all(),
+        restrictions::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+impl From<&Verdict> for Answer {
+    fn from(verdict: &Verdict) -> Answer {
+        match verdict {
+            Verdict::Allow => Answer::Allow,
+            Verdict::Deny(denial) => Answer::Deny {
+                stage: denial.stage.expect("a stage"),
+                reason: denial.reason,
+                cures: match &denial.challenge {
+                    Some(challenge) => challenge.cures.to_vec(),
+                    None => Vec::new(),
+                },
+            },
+        }
+    }
+}
+
+/// The request passes every stage.
+fn allows(name: &'static str, world: &World, request: Request) -> Example {
+    example(name, world, request, Answer::Allow)
+}
+
+/// A denial that no sign-in cures.
+fn denies(
+    name: &'static str,
+    world: &World,
+    request: Request,
+    stage: Stage,
+    reason: Reason,
+) -> Example {
+    challenges(name, world, request, stage, reason, &[])
+}
+
+/// A denial that these cure together.
+fn challenges(
+    name: &'static str,
+    world: &World,
+    request: Request,
+    stage: Stage,
+    reason: Reason,
+    cures: &[Cure],
+) -> Example {
+    let cures = cures.to_vec();
+    example(
+        name,
+        world,
+        request,
+        Answer::Deny {
+            stage,
+            reason,
+            cures,
+        },
+    )
+}
+
+fn example(name: &'static str, world: &World, request: Request, answer: Answer) -> Example {
+    Example {
+        name,
+        world: world.clone(),
+        revocations: Vec::new(),
+        request,
+        now: NOW,
+        expect: Expect {
+            answer,
+            expires_at: None,
+            cacheable: None,
+            applied: None,
+            obligations: None,
+        },
+    }
+}
+
+impl Example {
+    fn revoked_by(mut self, entry: Revocation) -> Self {
+        self.revocations.push(entry);
+        self
+    }
+
+    fn until(mut self, instant: Timestamp) -> Self {
+        self.expect.expires_at = Some(instant);
+        self
+    }
+
+    fn cacheable(mut self, cacheable: bool) -> Self {
+        self.expect.cacheable = Some(cacheable);
+        self
+    }
+
+    fn applied(mut self, policies: &[(PolicyId, PolicyResult)]) -> Self {
+        self.expect.applied = Some(policies.to_vec());
+        self
+    }
+
+    fn obliged(mut self, policies: &[PolicyId]) -> Self {
+        self.expect.obligations = Some(policies.to_vec());
+        self
+    }
+}

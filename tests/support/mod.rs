@@ -1,0 +1,13 @@
+//! What the tests share: a small universe of ids, worlds and requests drawn from it, changes to
+//! worlds whose effect is known, and examples written by hand.
+
+pub mod build;
+pub mod examples;
+pub mod exhaustive;
+pub mod filters;
+pub mod generate;
+pub mod mutate;
+pub mod policies;
+pub mod random;
+pub mod toggles;
+pub mod universe;

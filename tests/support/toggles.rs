@@ -1,0 +1,117 @@
+//! Every kind of condition and control of a policy, and how to take it out of one: what is taken
+//! out must have mattered to some decision.
+
+use serde_json::{Value, json};
+
+/// Something that a policy can have.
+#[derive(Debug, Clone, Copy)]
+pub enum Toggle {
+    /// A member at this path.
+    Member(&'static [&'static str]),
+    /// A word of `builtInControls`.
+    Control(&'static str),
+    /// The operator OR, which becomes AND.
+    Or,
+}
+
+pub const ALL: &[Toggle] = &[
+    Toggle::Member(&["conditions", "users", "includeUsers"]),
+    Toggle::Member(&["conditions", "users", "excludeUsers"]),
+    Toggle::Member(&["conditions", "users", "includeGroups"]),
+    Toggle::Member(&["conditions", "users", "excludeGroups"]),
+    Toggle::Member(&["conditions", "users", "includeRoles"]),
+    Toggle::Member(&["conditions", "users", "excludeRoles"]),
+    Toggle::Member(&["conditions", "users", "includeGuestsOrExternalUsers"]),
+    Toggle::Member(&[
+        "conditions",
+        "users",
+        "includeGuestsOrExternalUsers",
+        "externalTenants",
+    ]),
+    Toggle::Member(&["conditions", "users", "excludeGuestsOrExternalUsers"]),
+    Toggle::Member(&[
+        "conditions",
+        "users",
+        "excludeGuestsOrExternalUsers",
+        "externalTenants",
+    ]),
+    Toggle::Member(&["conditions", "applications", "includeApplications"]),
+    Toggle::Member(&["conditions", "applications", "excludeApplications"]),
+    Toggle::Member(&["conditions", "applications", "includeUserActions"]),
+    Toggle::Member(&[
+        "conditions",
+        "applications",
+        "includeAuthenticationContextClassReferences",
+    ]),
+    Toggle::Member(&["conditions", "applications", "applicationFilter"]),
+    Toggle::Member(&["conditions", "clientAppTypes"]),
+    Toggle::Member(&["conditions", "platforms", "includePlatforms"]),
+    Toggle::Member(&["conditions", "platforms", "excludePlatforms"]),
+    Toggle::Member(&["conditions", "locations", "includeLocations"]),
+    Toggle::Member(&["conditions", "locations", "excludeLocations"]),
+    Toggle::Member(&["conditions", "signInRiskLevels"]),
+    Toggle::Member(&["conditions", "userRiskLevels"]),
+    Toggle::Member(&["conditions", "insiderRiskLevels"]),
+    Toggle::Member(&["conditions", "authenticationFlows"]),
+    Toggle::Member(&["conditions", "devices", "deviceFilter"]),
+    Toggle::Member(&["conditions", "devices", "includeDevices"]),
+    Toggle::Member(&["conditions", "devices", "excludeDevices"]),
+    Toggle::Member(&["conditions", "devices", "includeDeviceStates"]),
+    Toggle::Member(&["conditions", "devices", "excludeDeviceStates"]),
+    Toggle::Member(&["conditions", "deviceStates", "includeStates"]),
+    Toggle::Member(&["conditions", "deviceStates", "excludeStates"]),
+    Toggle::Member(&["conditions", "servicePrincipalRiskLevels"]),
+    Toggle::Member(&["conditions", "clientApplications"]),
+    Toggle::Control("block"),
+    Toggle::Control("mfa"),
+    Toggle::Control("compliantDevice"),
+    Toggle::Control("domainJoinedDevice"),
+    Toggle::Control("approvedApplication"),
+    Toggle::Control("compliantApplication"),
+    Toggle::Control("passwordChange"),
+    Toggle::Control("riskRemediation"),
+    Toggle::Member(&["grantControls", "authenticationStrength"]),
+    Toggle::Member(&["grantControls", "termsOfUse"]),
+    Toggle::Member(&["grantControls", "customAuthenticationFactors"]),
+    Toggle::Or,
+    Toggle::Member(&["sessionControls", "signInFrequency"]),
+];
+
+impl Toggle {
+    /// Takes it out of the policy; false where the policy does not have it.
+    pub fn take_out(self, policy: &mut Value) -> bool {
+        match self {
+            Toggle::Member(path) => {
+                let (last, way) = path.split_last().expect("a path");
+                let place = way
+                    .iter()
+                    .try_fold(policy, |object, name| object.get_mut(*name));
+                match place.and_then(Value::as_object_mut) {
+                    Some(object) => object.remove(*last).is_some_and(|value| !value.is_null()),
+                    None => false,
+                }
+            }
+            Toggle::Control(word) => {
+                let words = policy
+                    .get_mut("grantControls")
+                    .and_then(|grant| grant.get_mut("builtInControls"))
+                    .and_then(Value::as_array_mut);
+                match words {
+                    Some(words) => {
+                        let before = words.len();
+                        words.retain(|found| found != word);
+                        words.len() < before
+                    }
+                    None => false,
+                }
+            }
+            Toggle::Or => match policy.get_mut("grantControls") {
+                Some(grant) if grant["operator"] == "OR" => {
+                    grant["operator"] = json!("AND");
+                    true
+                }
+                _ => false,
+            },
+        }
+    }
+}
