@@ -81,20 +81,25 @@ pub(super) fn status(strength: &Strength, subject: &Subject<'_>) -> Status {
 
 fn evidence(subject: &Subject<'_>) -> Option<Evidence> {
     let claims = &subject.question.request.claims;
-    let at_home = |column| Evidence {
-        done: claims.authentication_methods,
-        column,
-        bare_mfa: claims.mfa,
-        place: Where::Home,
-    };
+    let home = claims.authentication_methods;
+    let resource = claims.resource_authentication_methods;
     match (subject.question.class, subject.trust.mfa) {
-        (UserClass::Internal, _) => Some(at_home(None)),
-        (UserClass::DirectConnect | UserClass::Collaboration, true) => {
-            Some(at_home(Some(HOME_COLUMN)))
-        }
+        // One tenant is both: wherever a method was done, it was done there.
+        (UserClass::Internal, _) => Some(Evidence {
+            done: home.union(resource),
+            column: None,
+            bare_mfa: claims.mfa,
+            place: Where::Home,
+        }),
+        (UserClass::DirectConnect | UserClass::Collaboration, true) => Some(Evidence {
+            done: home,
+            column: Some(HOME_COLUMN),
+            bare_mfa: claims.mfa,
+            place: Where::Home,
+        }),
         (UserClass::DirectConnect, false) => None,
         (UserClass::Collaboration, false) => Some(Evidence {
-            done: claims.resource_authentication_methods,
+            done: resource,
             column: Some(RESOURCE_COLUMN),
             bare_mfa: claims.resource_mfa,
             place: Where::Resource,

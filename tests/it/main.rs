@@ -1,5 +1,23 @@
 //! Behaviour from outside, a module each, in one binary.
 
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "../reference/mod.rs"]
+mod reference;
+#[path = "../support/mod.rs"]
+mod support;
+
 mod compiling;
+mod examples;
+mod oracle;
 mod swap_and_cache;
 mod tidy;

@@ -8,6 +8,7 @@ pub mod filters;
 pub mod generate;
 pub mod mutate;
 pub mod policies;
+pub mod product;
 pub mod random;
 pub mod toggles;
 pub mod universe;

@@ -1,22 +1,22 @@
 //! The rules of semantics.md by example: each row of each of its tables as a case, with the answer
 //! written down by hand. Whatever decides has to agree with all of them.
 
-mod channels;
-mod clouds;
-mod conditions;
-mod controls;
-mod expiry;
-mod filters;
-mod grants;
-mod guests;
-mod locations;
-mod restrictions;
-mod settings;
-mod stages;
-mod strengths;
-mod targets;
-mod user_types;
-mod worked;
+pub mod channels;
+pub mod clouds;
+pub mod conditions;
+pub mod controls;
+pub mod expiry;
+pub mod filters;
+pub mod grants;
+pub mod guests;
+pub mod locations;
+pub mod restrictions;
+pub mod settings;
+pub mod stages;
+pub mod strengths;
+pub mod targets;
+pub mod user_types;
+pub mod worked;
 
 use crosstrust::decision::{Cure, PolicyResult, Reason, Stage, Verdict};
 use crosstrust::id::PolicyId;
@@ -57,30 +57,6 @@ pub enum Answer {
         reason: Reason,
         cures: Vec<Cure>,
     },
-}
-
-pub fn all() -> Vec<Example> {
-    [
-        worked::all(),
-        settings::all(),
-        targets::all(),
-        clouds::all(),
-        stages::all(),
-        expiry::all(),
-        user_types::all(),
-        guests::all(),
-        conditions::all(),
-        locations::all(),
-        filters::all(),
-        controls::all(),
-        grants::all(),
-        strengths::all(),
-        channels::all(),
-        restrictions::all(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
 }
 
 impl From<&Verdict> for Answer {

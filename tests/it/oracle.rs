@@ -1,0 +1,264 @@
+//! The product against the oracle: two evaluators that share no code have to agree on every answer.
+//!
+//! `CROSSTRUST_CASES=1000000 cargo test oracle` runs as many generated cases as it is told.
+
+use std::collections::BTreeMap;
+
+use crosstrust::decision::{Reason, Verdict};
+use crosstrust::request::{AccessType, Request};
+use crosstrust::revocation::{Revocation, Revocations};
+use crosstrust::snapshot::Snapshot;
+use crosstrust::time::Timestamp;
+
+use crate::reference::{self, Expected, World};
+use crate::support::random::Rng;
+use crate::support::universe::NOW;
+use crate::support::{exhaustive, generate, mutate, product, toggles};
+
+const CASES: usize = 100_000;
+const CASES_A_WORLD: usize = 50;
+
+fn cases() -> usize {
+    let told = std::env::var("CROSSTRUST_CASES").ok();
+    told.map_or(CASES, |text| {
+        text.parse().expect("CROSSTRUST_CASES is a number")
+    })
+}
+
+/// A generated world with the product's own tables, and its revocations.
+fn world(seed: u64, rng: &mut Rng) -> (World, Vec<Revocation>) {
+    let mut world = generate::world(seed);
+    world.bundles = product::bundles();
+    let revocations = generate::revocations(&world, rng);
+    (world, revocations)
+}
+
+/// One world, compiled, with requests and what the oracle says of each.
+struct Case<'a> {
+    world: &'a World,
+    snapshot: &'a Snapshot,
+    revocations: &'a [Revocation],
+    request: &'a Request,
+    now: Timestamp,
+    expected: &'a Expected,
+}
+
+fn for_each_case(seed: u64, count: usize, mut look: impl FnMut(&Case<'_>, &mut Rng)) {
+    let mut rng = Rng::new(seed);
+    let (world, revocations) = world(seed, &mut rng);
+    let snapshot = product::snapshot(&world);
+    for _ in 0..count {
+        let (request, now) = generate::request(&world, &mut rng);
+        let expected = reference::decide(&world, &revocations, &request, now);
+        let case = Case {
+            world: &world,
+            snapshot: &snapshot,
+            revocations: &revocations,
+            request: &request,
+            now,
+            expected: &expected,
+        };
+        look(&case, &mut rng);
+    }
+}
+
+fn assert_agrees(case: &Case<'_>) {
+    let revocations: Revocations = case.revocations.iter().cloned().collect();
+    let found = product::decide(case.snapshot, &revocations, case.request, case.now);
+    assert!(
+        found == *case.expected,
+        "the evaluators differ\n  product {found:#?}\n  oracle {:#?}\n  request {:#?}\n  documents {}",
+        case.expected,
+        case.request,
+        documents(case.world),
+    );
+}
+
+fn documents(world: &World) -> String {
+    let tenants = world
+        .tenants
+        .iter()
+        .map(|tenant| format!("{:#?}", tenant.documents));
+    tenants.collect::<Vec<_>>().join("\n")
+}
+
+fn reason(expected: &Expected) -> Option<Reason> {
+    match &expected.verdict {
+        Verdict::Allow => None,
+        Verdict::Deny(denial) => Some(denial.reason),
+    }
+}
+
+#[test]
+fn both_evaluators_agree_on_every_generated_case_and_every_reason_occurs_often() {
+    let mut counts: BTreeMap<Option<Reason>, usize> = BTreeMap::new();
+    let cases = cases();
+    for seed in 0..cases.div_ceil(CASES_A_WORLD) as u64 {
+        for_each_case(seed, CASES_A_WORLD, |case, _| {
+            assert_agrees(case);
+            *counts.entry(reason(case.expected)).or_default() += 1;
+        });
+    }
+    println!("{counts:#?}");
+    if cases < CASES {
+        return;
+    }
+    for reason in Reason::ALL
+        .iter()
+        .filter(|reason| **reason != Reason::NoSnapshot)
+    {
+        let count = counts.get(&Some(*reason)).copied().unwrap_or(0);
+        assert!(count >= 200, "{reason:?} occurs {count} times");
+    }
+    assert!(counts.get(&None).copied().unwrap_or(0) >= 200);
+}
+
+#[test]
+fn every_condition_and_every_control_flips_some_decision_of_the_product() {
+    let mut undecided: Vec<toggles::Toggle> = toggles::ALL.to_vec();
+    for seed in 0..3_000 {
+        let mut rng = Rng::new(seed);
+        let (world, _) = world(seed, &mut rng);
+        let snapshot = product::snapshot(&world);
+        let requests: Vec<_> = (0..50)
+            .map(|_| generate::request(&world, &mut rng))
+            .collect();
+        undecided.retain(|toggle| !flips_some(*toggle, &world, &snapshot, &requests));
+        if undecided.is_empty() {
+            return;
+        }
+    }
+    panic!("these never decide: {undecided:?}");
+}
+
+fn flips_some(
+    toggle: toggles::Toggle,
+    world: &World,
+    snapshot: &Snapshot,
+    requests: &[(Request, Timestamp)],
+) -> bool {
+    let mut other = world.clone();
+    let mut found = false;
+    for tenant in &mut other.tenants {
+        for policy in mutate::objects_mut(tenant, "conditional-access") {
+            found |= toggle.take_out(policy);
+        }
+    }
+    let none = Revocations::default();
+    let verdict = |snapshot: &Snapshot, (request, now): &(Request, Timestamp)| {
+        product::decide(snapshot, &none, request, *now).verdict
+    };
+    found && {
+        let other = product::snapshot(&other);
+        requests
+            .iter()
+            .any(|asked| verdict(snapshot, asked) != verdict(&other, asked))
+    }
+}
+
+#[test]
+fn both_evaluators_agree_on_all_of_the_small_universe() {
+    let mut cases = 0;
+    for (mut world, requests) in exhaustive::small_universe() {
+        world.bundles = product::bundles();
+        let snapshot = product::snapshot(&world);
+        for request in &requests {
+            let expected = reference::decide(&world, &[], request, NOW);
+            assert_agrees(&Case {
+                world: &world,
+                snapshot: &snapshot,
+                revocations: &[],
+                request,
+                now: NOW,
+                expected: &expected,
+            });
+            cases += 1;
+        }
+    }
+    assert!(cases >= 100_000, "{cases}");
+}
+
+#[test]
+fn order_and_repeats_of_groups_change_nothing() {
+    for seed in 0..500 {
+        for_each_case(seed, 30, |case, rng| {
+            let shuffled = mutate::shuffle_and_repeat_groups(case.request, rng);
+            let revocations: Revocations = case.revocations.iter().cloned().collect();
+            let found = product::decide(case.snapshot, &revocations, &shuffled, case.now);
+            assert_eq!(found, *case.expected);
+        });
+    }
+}
+
+/// Narrower direct connect settings are left to direct connect requests: they can take a collaboration
+/// user out of a policy for direct connect users (semantics §5, "User types overlap").
+#[test]
+fn a_restriction_never_turns_a_denial_into_an_allow() {
+    for seed in 0..500 {
+        let mut rng = Rng::new(seed ^ 0xb10c);
+        let (world, _) = world(seed, &mut rng);
+        let restricted = product::snapshot(&mutate::add_blocking_policy(&world, &mut rng));
+        let narrowed = product::snapshot(&mutate::restrict_direct_connect(&world, &mut rng));
+        let none = Revocations::default();
+        for_each_case(seed, 30, |case, _| {
+            let allows = |snapshot| {
+                product::decide(snapshot, &none, case.request, case.now).verdict == Verdict::Allow
+            };
+            let before = allows(case.snapshot);
+            assert!(before || !allows(&restricted));
+            if case.request.access == AccessType::DirectConnect {
+                assert!(before || !allows(&narrowed));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_report_only_policy_never_changes_a_decision() {
+    for seed in 0..500 {
+        let mut rng = Rng::new(seed ^ 0x5eed);
+        let (world, _) = world(seed, &mut rng);
+        let reporting = product::snapshot(&mutate::add_report_only(&world, &mut rng));
+        for_each_case(seed, 30, |case, _| {
+            let revocations: Revocations = case.revocations.iter().cloned().collect();
+            let found = product::decide(&reporting, &revocations, case.request, case.now);
+            let expected = case.expected;
+            assert_eq!(
+                (&found.verdict, found.expires_at, found.cacheable),
+                (&expected.verdict, expected.expires_at, expected.cacheable)
+            );
+        });
+    }
+}
+
+#[test]
+fn the_same_policies_have_the_same_id_and_explain_agrees_with_the_decision() {
+    for seed in 0..200 {
+        for_each_case(seed, 20, |case, _| {
+            let mut files = product::files(case.world);
+            files.reverse();
+            assert_eq!(product::snapshot_of(files).id(), case.snapshot.id());
+            let revocations: Revocations = case.revocations.iter().cloned().collect();
+            let question = crosstrust::evaluate::Question::new(case.snapshot, case.request);
+            let explanation = question.explain(&revocations, case.now);
+            let first = explanation
+                .stages
+                .iter()
+                .find_map(|stage| stage.outcome.err());
+            let decided = explanation.decision.denial().map(|denial| denial.reason);
+            // An unknown resource tenant is told by every stage that asks for it.
+            assert_eq!(first, decided);
+            let applied: Vec<_> = explanation
+                .policies
+                .iter()
+                .filter(|policy| {
+                    case.expected.applied.iter().any(|(id, result)| {
+                        case.snapshot.policy(policy.policy).unwrap().id() == *id
+                            && policy.result == *result
+                    })
+                })
+                .collect();
+            assert_eq!(applied.len(), case.expected.applied.len());
+        });
+    }
+}

@@ -1,0 +1,100 @@
+//! The product, asked as the oracle is: worlds become files, files become a snapshot, a decision becomes
+//! what the oracle would say.
+
+use crosstrust::compile::compile;
+use crosstrust::decision::Decision;
+use crosstrust::evaluate;
+use crosstrust::graph::{self, Severity, SourceFile};
+use crosstrust::request::Request;
+use crosstrust::revocation::Revocations;
+use crosstrust::snapshot::{Snapshot, bundles};
+use crosstrust::time::Timestamp;
+
+use crate::reference::{Bundles, Expected, World};
+
+/// The world's documents as the files of a policies folder, one folder a tenant.
+pub fn files(world: &World) -> Vec<SourceFile> {
+    let tenants = world.tenants.iter().enumerate();
+    tenants
+        .flat_map(|(number, tenant)| {
+            tenant
+                .documents
+                .iter()
+                .map(move |(name, document)| SourceFile {
+                    path: format!("tenant-{number}/{name}.json"),
+                    bytes: document.to_string().into_bytes(),
+                })
+        })
+        .collect()
+}
+
+/// The snapshot of these files, which have to be without errors.
+pub fn snapshot_of(files: Vec<SourceFile>) -> Snapshot {
+    let reading = graph::read_policies_folder(files);
+    let errors = reading
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error);
+    let errors: Vec<String> = errors.map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+    match compile(&reading.tenants) {
+        Ok(compiled) => compiled.snapshot,
+        Err(findings) => {
+            let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            panic!("{}", lines.join("\n"))
+        }
+    }
+}
+
+/// The world, compiled.
+pub fn snapshot(world: &World) -> Snapshot {
+    snapshot_of(files(world))
+}
+
+/// The product's own tables of applications.
+pub fn bundles() -> Bundles {
+    Bundles {
+        office365: bundles::OFFICE_365.apps().to_vec(),
+        all_microsoft: bundles::ALL_MICROSOFT_APPS.apps().to_vec(),
+        admin_portals: bundles::MICROSOFT_ADMIN_PORTALS.apps().to_vec(),
+        teams_and_sharepoint: bundles::TEAMS_AND_SHAREPOINT.apps().to_vec(),
+    }
+}
+
+/// What the product decides, in the oracle's words.
+pub fn decide(
+    snapshot: &Snapshot,
+    revocations: &Revocations,
+    request: &Request,
+    now: Timestamp,
+) -> Expected {
+    said(
+        snapshot,
+        evaluate::decide(snapshot, revocations, request, now),
+    )
+}
+
+/// A decision of this snapshot, in the oracle's words.
+pub fn said(snapshot: &Snapshot, decision: Decision) -> Expected {
+    let id = |index| {
+        snapshot
+            .policy(index)
+            .expect("a policy of the snapshot")
+            .id()
+    };
+    Expected {
+        verdict: decision.verdict,
+        expires_at: decision.expires_at,
+        cacheable: decision.cacheable,
+        applied: decision
+            .applied
+            .iter()
+            .map(|applied| (id(applied.policy), applied.result))
+            .collect(),
+        obligations: decision
+            .obligations
+            .iter()
+            .map(|index| id(*index))
+            .collect(),
+    }
+}
