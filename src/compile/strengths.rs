@@ -55,10 +55,12 @@ impl<'a> Strengths<'a> {
         reference: &StrengthReference,
     ) -> Option<u32> {
         let id = reference.id;
-        if let Some(position) = self.positions.get(&id) {
+        let shared = self.exported.get(&id).map(|strength| compile(strength));
+        // What an earlier policy referred to is this one's too, unless this one brings a copy of its own.
+        let is_own_copy = shared.is_none() && reference.copy.is_some();
+        if let Some(position) = self.positions.get(&id).filter(|_| !is_own_copy) {
             return Some(*position);
         }
-        let shared = self.exported.get(&id).map(|strength| compile(strength));
         let (strength, is_shared) = match (shared, &reference.copy) {
             (Some(strength), _) => (strength, true),
             // Another policy's copy may differ, so each stands for itself.

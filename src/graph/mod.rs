@@ -1,8 +1,82 @@
-//! Microsoft Graph JSON as it comes: documents, reading, diagnostics.
+//! Microsoft Graph JSON as it comes: bytes in, typed documents and findings out (semantics §2, §7).
 //!
-//! Bytes in, typed documents and findings out. Knows no file system, no defaults and no snapshot.
+//! In the order in which a file travels: `decode` (bytes → text), `tree` (strict JSON, with places),
+//! `node` and `members` (a cursor that tells what is wrong where it stands), one room a document kind,
+//! `content` (what an object is), `file` (one file), `layout` (files → tenants). Knows no file system,
+//! no defaults and no snapshot, and checks nothing against another document: that is `compile`.
 
 pub mod document;
 mod finding;
 
+mod report;
+
+mod decode;
+mod tree;
+
+mod members;
+mod node;
+mod values;
+
+mod channel;
+mod location;
+mod organization;
+mod policy;
+mod setting;
+mod strength;
+
+mod content;
+mod documents;
+mod file;
+mod kind;
+mod layout;
+
 pub use finding::{Code, Finding, Place, Severity};
+pub use kind::Kind;
+pub use layout::{read_anything, read_policies_folder};
+
+use document::TenantDocuments;
+
+/// One file as it was read from the disk.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// The path as it is to be shown, `/`-separated.
+    pub path: String,
+    /// What the file holds.
+    pub bytes: Vec<u8>,
+}
+
+/// What a run over files gave. Where [`Reading::has_errors`] says so, `tenants` lacks what was refused,
+/// and nothing may be served from it.
+#[derive(Debug)]
+pub struct Reading {
+    /// The tenants, by folder.
+    pub tenants: Vec<TenantDocuments>,
+    /// Everything that is wrong, by file and line.
+    pub findings: Vec<Finding>,
+    /// What each file held, by path.
+    pub documents: Vec<DocumentCount>,
+}
+
+impl Reading {
+    /// Whether something was refused.
+    pub fn has_errors(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// What one file held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentCount {
+    /// The file.
+    pub file: String,
+    /// What it holds; none where that could not be told.
+    pub kind: Option<Kind>,
+    /// How many objects it holds, refused ones among them.
+    pub objects: usize,
+    /// How many of them were refused.
+    pub refused: usize,
+    /// Whether the file as a whole was refused: no text, no JSON, of no known kind.
+    pub unread: bool,
+}

@@ -1,0 +1,157 @@
+//! What an object is, told by the members that only its kind has.
+
+use super::kind::Kind;
+use super::node::{Node, is_annotation};
+use super::policy::FLAT_MEMBERS;
+use super::values::quoted;
+
+/// The kind of an object; none where its members do not say.
+pub(super) fn kind_of(node: Node<'_>) -> Option<Kind> {
+    let any = |names: &[&str]| names.iter().any(|name| node.has(name));
+    TELLING
+        .iter()
+        .find(|(_, names)| any(names))
+        .map(|(kind, _)| *kind)
+        .or_else(|| policy_in_another_form(node))
+        .or_else(|| by_type(node))
+        .or_else(|| is_partner(node).then_some(Kind::Partners))
+}
+
+/// The kind that `@odata.context` of a page names, for a page without objects.
+pub(super) fn kind_of_context(page: Node<'_>) -> Option<Kind> {
+    let context = page.peek("@odata.context")?.as_text()?;
+    let context = context.to_ascii_lowercase();
+    let named = |(part, _): &&(&str, Kind)| context.contains(part);
+    CONTEXTS.iter().find(named).map(|(_, kind)| *kind)
+}
+
+/// Whether the object has settings of a default or of a partner.
+pub(super) fn has_settings(node: Node<'_>) -> bool {
+    SETTINGS.iter().any(|name| node.peek(name).is_some())
+}
+
+/// What an object looks like that is none of ours, for messages.
+pub(super) fn describe(node: Node<'_>) -> String {
+    if !node.is_object() {
+        return node.describe();
+    }
+    if node.has("$schema") && node.has("resources") {
+        return String::from("an ARM template");
+    }
+    if node.has("userSyncInbound") {
+        return String::from("cross-tenant synchronisation, which decides nothing here");
+    }
+    if has_settings(node) {
+        return String::from(
+            "cross-tenant access settings without `tenantId` (a partner) or `isServiceDefault` (the \
+             default), part of a PATCH",
+        );
+    }
+    let names: Vec<String> = node
+        .peek_all()
+        .take(4)
+        .map(|(name, _)| quoted(name))
+        .collect();
+    match names.is_empty() {
+        true => String::from("an object without members"),
+        false => format!("an object with {}", names.join(", ")),
+    }
+}
+
+/// `details` of Graph's policy templates, and flat forms of tools: refused, but as policies.
+fn policy_in_another_form(node: Node<'_>) -> Option<Kind> {
+    let details = node.peek("details");
+    let is_template =
+        details.is_some_and(|details| details.has("conditions") || details.has("grantControls"));
+    let is_flat = [
+        "includeUsers",
+        "includeApplications",
+        "includeGroups",
+        "builtInControls",
+    ]
+    .iter()
+    .any(|name| FLAT_MEMBERS.contains(name) && node.has(name));
+    (is_template || is_flat).then_some(Kind::ConditionalAccess)
+}
+
+fn by_type(node: Node<'_>) -> Option<Kind> {
+    let name = node.peek("@odata.type")?.as_text()?;
+    let name = name.strip_prefix("#microsoft.graph.")?;
+    let same = |(known, _): &&(&str, Kind)| known.eq_ignore_ascii_case(name);
+    TYPES.iter().find(same).map(|(_, kind)| *kind)
+}
+
+/// A partner may be only its `tenantId`: it inherits everything.
+fn is_partner(node: Node<'_>) -> bool {
+    let nothing_else = || {
+        node.peek_all()
+            .filter(|(name, node)| !is_annotation(name) && !node.is_nothing())
+            .all(|(name, _)| name.eq_ignore_ascii_case("tenantId"))
+    };
+    let as_partner = ["isServiceProvider", "isInMultiTenantOrganization"];
+    node.has("tenantId")
+        && (has_settings(node) || as_partner.iter().any(|name| node.has(name)) || nothing_else())
+}
+
+const TELLING: &[(Kind, &[&str])] = &[
+    (Kind::SharedChannels, &["membershipType", "sharedWithTeams"]),
+    (
+        Kind::ConditionalAccess,
+        &["conditions", "grantControls", "sessionControls"],
+    ),
+    (
+        Kind::AuthenticationStrengths,
+        &["allowedCombinations", "requirementsSatisfied"],
+    ),
+    (
+        Kind::NamedLocations,
+        &["ipRanges", "countriesAndRegions", "compliantNetworkType"],
+    ),
+    (
+        Kind::Organization,
+        &["verifiedDomains", "cloudEndpoint", "assignedPlans"],
+    ),
+    (Kind::CrossTenantAccess, &["allowedCloudEndpoints"]),
+    (Kind::Default, &["isServiceDefault"]),
+];
+
+const TYPES: &[(&str, Kind)] = &[
+    ("organization", Kind::Organization),
+    ("crossTenantAccessPolicy", Kind::CrossTenantAccess),
+    ("crossTenantAccessPolicyConfigurationDefault", Kind::Default),
+    (
+        "crossTenantAccessPolicyConfigurationPartner",
+        Kind::Partners,
+    ),
+    ("conditionalAccessPolicy", Kind::ConditionalAccess),
+    ("ipNamedLocation", Kind::NamedLocations),
+    ("countryNamedLocation", Kind::NamedLocations),
+    ("compliantNetworkNamedLocation", Kind::NamedLocations),
+    (
+        "authenticationStrengthPolicy",
+        Kind::AuthenticationStrengths,
+    ),
+    ("channel", Kind::SharedChannels),
+];
+
+/// In lower case; the longer before the shorter that it contains.
+const CONTEXTS: &[(&str, Kind)] = &[
+    ("conditionalaccess/policies", Kind::ConditionalAccess),
+    ("conditionalaccess/namedlocations", Kind::NamedLocations),
+    ("authenticationstrength", Kind::AuthenticationStrengths),
+    ("crosstenantaccesspolicy/default", Kind::Default),
+    ("crosstenantaccesspolicy/partners", Kind::Partners),
+    ("crosstenantaccesspolicy", Kind::CrossTenantAccess),
+    ("$metadata#organization", Kind::Organization),
+    ("/channels", Kind::SharedChannels),
+];
+
+const SETTINGS: [&str; 7] = [
+    "b2bCollaborationInbound",
+    "b2bCollaborationOutbound",
+    "b2bDirectConnectInbound",
+    "b2bDirectConnectOutbound",
+    "inboundTrust",
+    "tenantRestrictions",
+    "automaticUserConsentSettings",
+];

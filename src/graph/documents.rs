@@ -1,0 +1,237 @@
+//! The typed objects of one file, and those of several as one tenant.
+
+use std::collections::{HashMap, HashSet};
+
+use super::document::{
+    At, AuthenticationStrength, ConditionalAccessPolicy, Configuration, LocationEntry,
+    NamedLocation, Organization, Partner, SharedChannel, TenantDocuments,
+};
+use super::finding::{Code, Finding, Place};
+use super::kind::Kind;
+use super::node::Node;
+use super::{channel, location, organization, policy, setting, strength};
+use crate::id::{LocationId, PolicyId, StrengthId, TenantId};
+use crate::vocabulary::Cloud;
+
+/// What was read, by kind.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Documents {
+    organizations: Vec<Organization>,
+    clouds: Vec<At<Vec<Cloud>>>,
+    defaults: Vec<Configuration>,
+    partners: Vec<Partner>,
+    policies: Vec<ConditionalAccessPolicy>,
+    locations: Vec<NamedLocation>,
+    strengths: Vec<AuthenticationStrength>,
+    channels: Vec<SharedChannel>,
+}
+
+impl Documents {
+    /// Reads one object. Whether it was accepted: a refused one is not kept.
+    pub(super) fn read(&mut self, kind: Kind, node: Node<'_>) -> bool {
+        match kind {
+            Kind::Organization => keep(&mut self.organizations, node, organization::organization),
+            Kind::CrossTenantAccess => {
+                keep(&mut self.clouds, node, organization::cross_tenant_access)
+            }
+            Kind::Default => keep(&mut self.defaults, node, setting::default),
+            Kind::Partners => keep(&mut self.partners, node, setting::partner),
+            Kind::ConditionalAccess => keep(&mut self.policies, node, policy::policy),
+            Kind::NamedLocations => keep(&mut self.locations, node, location::named_location),
+            Kind::AuthenticationStrengths => keep(&mut self.strengths, node, strength::strength),
+            Kind::SharedChannels => keep(&mut self.channels, node, channel::shared_channel),
+        }
+    }
+
+    pub(super) fn append(&mut self, mut other: Documents) {
+        self.organizations.append(&mut other.organizations);
+        self.clouds.append(&mut other.clouds);
+        self.defaults.append(&mut other.defaults);
+        self.partners.append(&mut other.partners);
+        self.policies.append(&mut other.policies);
+        self.locations.append(&mut other.locations);
+        self.strengths.append(&mut other.strengths);
+        self.channels.append(&mut other.channels);
+    }
+
+    /// What can stand only once in a tenant, of everything that is here.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        let policies = self.policies.iter().map(|policy| match policy.id {
+            Some(id) => Key::Policy(id),
+            None => Key::PolicyName(policy.display_name.clone()),
+        });
+        let organization = (!self.organizations.is_empty()).then_some(Key::Organization);
+        let clouds = (!self.clouds.is_empty()).then_some(Key::Clouds);
+        let default = (!self.defaults.is_empty()).then_some(Key::Default);
+        let singles = organization.into_iter().chain(clouds).chain(default);
+        singles
+            .chain(
+                self.partners
+                    .iter()
+                    .map(|partner| Key::Partner(partner.tenant)),
+            )
+            .chain(policies)
+            .chain(
+                self.locations
+                    .iter()
+                    .map(|location| Key::Location(location.id)),
+            )
+            .chain(
+                self.strengths
+                    .iter()
+                    .map(|strength| Key::Strength(strength.id)),
+            )
+            .chain(
+                self.channels
+                    .iter()
+                    .map(|channel| Key::Channel(channel.id.0.clone())),
+            )
+    }
+
+    /// Whether nothing was read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys().next().is_none()
+    }
+
+    /// Takes from the pool those locations and strengths that a policy here names and that are not here.
+    pub(super) fn borrow(&mut self, pool: &Pool) {
+        let mut locations: HashSet<LocationId> = HashSet::new();
+        let mut strengths: HashSet<StrengthId> = HashSet::new();
+        for policy in &self.policies {
+            let condition = policy.conditions.locations.iter();
+            let entries = condition.flat_map(|both| both.include.iter().chain(&both.exclude));
+            locations.extend(entries.filter_map(|entry| match entry.value {
+                LocationEntry::Location(id) => Some(id),
+                LocationEntry::All | LocationEntry::AllTrusted => None,
+            }));
+            let grant = policy.grant.as_ref();
+            strengths.extend(
+                grant
+                    .and_then(|grant| grant.strength.as_ref())
+                    .map(|s| s.id),
+            );
+        }
+        for location in &self.locations {
+            locations.remove(&location.id);
+        }
+        for strength in &self.strengths {
+            strengths.remove(&strength.id);
+        }
+        let lent = locations.iter().filter_map(|id| pool.locations.get(id));
+        self.locations.extend(lent.cloned());
+        let lent = strengths.iter().filter_map(|id| pool.strengths.get(id));
+        self.strengths.extend(lent.cloned());
+    }
+
+    /// All of it as one tenant. What can be there only once and is there again is an error.
+    pub(super) fn into_tenant(self, place: Place, findings: &mut Vec<Finding>) -> TenantDocuments {
+        let organizations = self.organizations;
+        let organization = only(
+            organizations,
+            |organization| &organization.place,
+            "organization",
+            findings,
+        );
+        let clouds = only(
+            self.clouds,
+            |clouds| &clouds.place,
+            "cross-tenant access policy",
+            findings,
+        );
+        let default = only(self.defaults, |default| &default.place, "default", findings);
+        TenantDocuments {
+            place,
+            organization,
+            allowed_clouds: clouds.map(|clouds| clouds.value).unwrap_or_default(),
+            default,
+            partners: self.partners,
+            policies: self.policies,
+            locations: self.locations,
+            strengths: self.strengths,
+            channels: self.channels,
+        }
+    }
+}
+
+/// Locations and strengths of several exports, which policies of another may name.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    locations: HashMap<LocationId, NamedLocation>,
+    strengths: HashMap<StrengthId, AuthenticationStrength>,
+}
+
+impl Pool {
+    pub(super) fn of<'a>(all: impl Iterator<Item = &'a Documents>) -> Self {
+        let mut pool = Pool::default();
+        for documents in all {
+            let locations = documents.locations.iter().cloned();
+            pool.locations
+                .extend(locations.map(|location| (location.id, location)));
+            let strengths = documents.strengths.iter().cloned();
+            pool.strengths
+                .extend(strengths.map(|strength| (strength.id, strength)));
+        }
+        pool
+    }
+}
+
+/// What can stand only once in a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    Organization,
+    Clouds,
+    Default,
+    Partner(TenantId),
+    Policy(PolicyId),
+    PolicyName(String),
+    Location(LocationId),
+    Strength(StrengthId),
+    Channel(String),
+}
+
+fn keep<T>(list: &mut Vec<T>, node: Node<'_>, read: fn(Node<'_>) -> Option<T>) -> bool {
+    let object = node.whole(|node| {
+        check_deleted(node);
+        read(node)
+    });
+    let is_accepted = object.is_some();
+    list.extend(object);
+    is_accepted
+}
+
+/// semantics §2: a deleted object protects nothing, and should not be in an export.
+fn check_deleted(node: Node<'_>) {
+    if let Some(deleted) = node
+        .peek("deletedDateTime")
+        .filter(|node| !node.is_nothing())
+    {
+        let message = format!(
+            "found an object that was deleted at {}, expected only what is in force",
+            deleted.describe()
+        );
+        deleted.error(Code::Deleted, message);
+    }
+}
+
+fn only<T>(
+    objects: Vec<T>,
+    place: fn(&T) -> &Place,
+    what: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<T> {
+    let mut objects = objects.into_iter();
+    let first = objects.next()?;
+    for further in objects {
+        let at = place(&first);
+        let message = format!(
+            "found a second {what}, expected one for each tenant; the first is at {}:{}",
+            at.file, at.line
+        );
+        findings.push(Finding::error(
+            place(&further).clone(),
+            Code::Duplicate,
+            message,
+        ));
+    }
+    Some(first)
+}

@@ -1,0 +1,177 @@
+//! One file: bytes → its objects (one, a bare array, or a Graph page), each typed as its kind.
+
+use std::sync::Arc;
+
+use super::content;
+use super::decode::decode;
+use super::documents::Documents;
+use super::finding::{Code, Finding, Place};
+use super::kind::Kind;
+use super::node::Node;
+use super::tree::Source;
+use super::{DocumentCount, SourceFile};
+
+/// How the kind of a file is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// By its name; contents of another kind are an error.
+    ByName(Kind),
+    /// By its contents, else by its name if that says something.
+    ByContent(Option<Kind>),
+}
+
+/// What one file gave.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) file: String,
+    pub(super) documents: Documents,
+    pub(super) findings: Vec<Finding>,
+    pub(super) count: DocumentCount,
+}
+
+/// Reads a file.
+pub(super) fn read(file: SourceFile, told: Told) -> Contents {
+    let SourceFile { path, bytes } = file;
+    let name: Arc<str> = Arc::from(path.as_str());
+    let text = match decode(&bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let place = Place::of_file(name);
+            let finding = Finding::error(place, Code::Encoding, error.to_string());
+            return Contents::unread(path, told, finding);
+        }
+    };
+    let source = match Source::parse(name, &text) {
+        Ok(source) => source,
+        Err(finding) => return Contents::unread(path, told, finding),
+    };
+    let mut contents = Contents::empty(path, told);
+    contents.read(Node::root(&source), told);
+    contents.findings = source.into_findings();
+    contents
+}
+
+impl Contents {
+    fn empty(file: String, told: Told) -> Self {
+        let (Told::ByName(kind) | Told::ByContent(Some(kind))) = told else {
+            return Contents::of(file, None);
+        };
+        Contents::of(file, Some(kind))
+    }
+
+    fn of(file: String, kind: Option<Kind>) -> Self {
+        Contents {
+            documents: Documents::default(),
+            findings: Vec::new(),
+            count: DocumentCount {
+                file: file.clone(),
+                kind,
+                objects: 0,
+                refused: 0,
+                unread: false,
+            },
+            file,
+        }
+    }
+
+    fn unread(file: String, told: Told, finding: Finding) -> Self {
+        let mut contents = Contents::empty(file, told);
+        contents.findings.push(finding);
+        contents.count.unread = true;
+        contents
+    }
+
+    fn read(&mut self, root: Node<'_>, told: Told) {
+        if report_error_body(root) {
+            self.count.unread = true;
+            return;
+        }
+        let objects = objects_of(root);
+        self.count.kind = match told {
+            Told::ByName(kind) => Some(kind),
+            Told::ByContent(named) => objects
+                .iter()
+                .find_map(|node| content::kind_of(*node))
+                .or(named)
+                .or_else(|| content::kind_of_context(root)),
+        };
+        let Some(kind) = self.count.kind else {
+            report_unknown(root, &objects);
+            self.count.unread = true;
+            return;
+        };
+        for node in objects {
+            self.count.objects += 1;
+            if !self.read_object(kind, node) {
+                self.count.refused += 1;
+            }
+        }
+    }
+
+    fn read_object(&mut self, kind: Kind, node: Node<'_>) -> bool {
+        match content::kind_of(node) {
+            Some(other) if other != kind => {
+                let message = format!("found {}, expected {}", other.object(), kind.object());
+                node.error(Code::UnknownDocument, message);
+                false
+            }
+            Some(_) | None => self.documents.read(kind, node),
+        }
+    }
+}
+
+/// `{"error": {"code", "message"}}`: what Graph answers instead of a document.
+fn report_error_body(root: Node<'_>) -> bool {
+    let Some(error) = root.peek("error").filter(|error| error.has("code")) else {
+        return false;
+    };
+    let said = |name| error.peek(name).map(Node::describe).unwrap_or_default();
+    let message = format!(
+        "found an error that Graph answered ({}, {}), expected the document",
+        said("code"),
+        said("message")
+    );
+    error.error(Code::GraphError, message);
+    true
+}
+
+/// The objects of a document: `[…]`, `{"value": […]}`, `{"value": {…}}`, or one object. `{}` is none.
+fn objects_of(root: Node<'_>) -> Vec<Node<'_>> {
+    if let Some(elements) = root.as_array() {
+        return elements.collect();
+    }
+    match root.peek("value") {
+        Some(value) if value.is_array() || value.is_object() => page(root),
+        Some(_) | None if root.peek_all().next().is_none() && root.is_object() => Vec::new(),
+        Some(_) | None => vec![root],
+    }
+}
+
+fn page(root: Node<'_>) -> Vec<Node<'_>> {
+    let Some(mut members) = root.object() else {
+        return Vec::new();
+    };
+    let value = members.take("value");
+    // Windows PowerShell wraps a list as `value` and `Count`; a link is told when the page is opened.
+    members.ignore(&["count", "nextLink"]);
+    members.close_outer();
+    let Some(value) = value else {
+        return Vec::new();
+    };
+    match value.as_array() {
+        Some(elements) => elements.collect(),
+        None => vec![value],
+    }
+}
+
+fn report_unknown(root: Node<'_>, objects: &[Node<'_>]) {
+    let (node, found) = match objects.first() {
+        Some(first) => (*first, content::describe(*first)),
+        None => (
+            root,
+            String::from("an empty document whose name says no kind"),
+        ),
+    };
+    let message = format!("found {found}, expected one of {}", Kind::names());
+    node.error(Code::UnknownDocument, message);
+}

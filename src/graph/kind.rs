@@ -1,0 +1,87 @@
+//! The kinds of document, and the names that a policies folder calls them by (semantics §2).
+
+use std::fmt;
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The tenant itself.
+    Organization,
+    /// Cross-tenant access policy: the clouds.
+    CrossTenantAccess,
+    /// Default settings for all other tenants.
+    Default,
+    /// Settings for one other tenant each.
+    Partners,
+    /// Conditional Access policies.
+    ConditionalAccess,
+    /// Named locations.
+    NamedLocations,
+    /// Authentication strengths.
+    AuthenticationStrengths,
+    /// Shared channels.
+    SharedChannels,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: &'static [Kind] = &[
+        Kind::Organization,
+        Kind::CrossTenantAccess,
+        Kind::Default,
+        Kind::Partners,
+        Kind::ConditionalAccess,
+        Kind::NamedLocations,
+        Kind::AuthenticationStrengths,
+        Kind::SharedChannels,
+    ];
+
+    /// The name of its file (without `.json`) or folder.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Organization => "organization",
+            Kind::CrossTenantAccess => "cross-tenant-access",
+            Kind::Default => "default",
+            Kind::Partners => "partners",
+            Kind::ConditionalAccess => "conditional-access",
+            Kind::NamedLocations => "named-locations",
+            Kind::AuthenticationStrengths => "authentication-strengths",
+            Kind::SharedChannels => "shared-channels",
+        }
+    }
+
+    /// One object of it, for people.
+    pub const fn object(self) -> &'static str {
+        match self {
+            Kind::Organization => "an organization",
+            Kind::CrossTenantAccess => "a cross-tenant access policy",
+            Kind::Default => "default cross-tenant access settings",
+            Kind::Partners => "a partner's cross-tenant access settings",
+            Kind::ConditionalAccess => "a Conditional Access policy",
+            Kind::NamedLocations => "a named location",
+            Kind::AuthenticationStrengths => "an authentication strength",
+            Kind::SharedChannels => "a shared channel",
+        }
+    }
+
+    /// The kind that a file's stem or a folder calls by its name; names compare without case, as some
+    /// file systems do.
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Every name, for messages.
+    pub(super) fn names() -> String {
+        let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        names.join(", ")
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}

@@ -1,0 +1,93 @@
+//! The tenant itself, and its cross-tenant access policy
+//! (learn.microsoft.com/graph/api/resources/organization, …/crosstenantaccesspolicy).
+
+use super::document::{At, Organization};
+use super::finding::Code;
+use super::node::Node;
+use super::values::{id, word};
+use crate::vocabulary::Cloud;
+
+/// One organization; `cloudEndpoint` is our own member (semantics §3, Clouds).
+pub(super) fn organization(node: Node<'_>) -> Option<Organization> {
+    let mut members = node.object()?;
+    let tenant = members
+        .require("id")
+        .and_then(|node| id(node, "the tenant"));
+    let display_name = members.name("displayName");
+    let cloud = members.take_set("cloudEndpoint").and_then(word);
+    members.ignore(ORGANIZATION_MEMBERS);
+    members.close_outer();
+    Some(Organization {
+        place: node.place(),
+        id: tenant?,
+        display_name,
+        cloud,
+    })
+}
+
+/// `allowedCloudEndpoints`.
+pub(super) fn cross_tenant_access(node: Node<'_>) -> Option<At<Vec<Cloud>>> {
+    let mut members = node.object()?;
+    let clouds = members.list("allowedCloudEndpoints").filter_map(word);
+    let clouds = clouds.collect();
+    for (name, file) in [("default", "default.json"), ("partners", "partners.json")] {
+        if let Some(expanded) = members.take_set(name) {
+            let message = format!("found `{name}` expanded in here, expected it in {file}");
+            expanded.error(Code::UnknownMember, message);
+        }
+    }
+    members.ignore(CROSS_TENANT_ACCESS_MEMBERS);
+    members.close_outer();
+    Some(At {
+        value: clouds,
+        place: node.place(),
+    })
+}
+
+const ORGANIZATION_MEMBERS: &[&str] = &[
+    "deletedDateTime",
+    "assignedPlans",
+    "branding",
+    "businessPhones",
+    "certificateBasedAuthConfiguration",
+    "certificateConnectorSetting",
+    "city",
+    "country",
+    "countryLetterCode",
+    "createdDateTime",
+    "defaultUsageLocation",
+    "directorySizeQuota",
+    "extensions",
+    "isMultipleDataLocationsForServicesEnabled",
+    "marketingNotificationEmails",
+    "mobileDeviceManagementAuthority",
+    "onPremisesLastPasswordSyncDateTime",
+    "onPremisesLastSyncDateTime",
+    "onPremisesSyncEnabled",
+    "onPremisesSyncStatus",
+    "partnerInformation",
+    "partnerTenantType",
+    "postalCode",
+    "preferredLanguage",
+    "privacyProfile",
+    "provisionedPlans",
+    "securityComplianceNotificationMails",
+    "securityComplianceNotificationPhones",
+    "settings",
+    "state",
+    "street",
+    "technicalNotificationMails",
+    "tenantType",
+    "verifiedDomains",
+];
+
+const CROSS_TENANT_ACCESS_MEMBERS: &[&str] = &[
+    "deletedDateTime",
+    "id",
+    "tenantId",
+    "displayName",
+    "description",
+    "definition",
+    "lastModifiedDateTime",
+    "isServiceDefault",
+];

@@ -1,0 +1,176 @@
+//! Conditional Access policies (learn.microsoft.com/graph/api/resources/conditionalaccesspolicy).
+//!
+//! In a policy that decides nothing (disabled, or for workload identities) what is not understood is a
+//! warning; ids, placeholders and repeats are errors everywhere (semantics §7).
+
+mod applications;
+mod conditions;
+mod grant;
+mod session;
+mod users;
+
+use super::document::{ConditionalAccessPolicy, FilterCondition};
+use super::finding::Code;
+use super::members::Members;
+use super::node::Node;
+use super::values::{id, unknown_word, word};
+use crate::vocabulary::PolicyState;
+
+pub(super) use conditions::FLAT_MEMBERS;
+
+/// One policy.
+pub(super) fn policy(node: Node<'_>) -> Option<ConditionalAccessPolicy> {
+    let mut members = node.object()?;
+    if let Some(details) = members.take_set("details") {
+        let message =
+            "found a policy template (the policy stands under `details`), expected a policy";
+        details.error(Code::Template, message);
+        return None;
+    }
+    let policy_id = members.take("id").and_then(|node| id(node, "the policy"));
+    let display_name = members.name("displayName");
+    check_name(&members, display_name.is_some());
+    let state = read_state(&mut members);
+    let decides_nothing =
+        state == Some(PolicyState::Disabled) || conditions::is_for_workloads(node);
+    let conditions = read_conditions(&mut members).map(|node| below(node, decides_nothing));
+    let conditions = conditions.and_then(conditions::conditions);
+    let grant = members
+        .take_set("grantControls")
+        .map(|node| below(node, decides_nothing));
+    let grant = grant.and_then(grant::grant_controls);
+    let session = members
+        .take_set("sessionControls")
+        .map(|node| below(node, decides_nothing));
+    let session = session.and_then(session::session_controls);
+    check_flat(&members);
+    members.ignore(DECIDING_NOTHING);
+    members.close_outer();
+    Some(ConditionalAccessPolicy {
+        place: node.place(),
+        id: policy_id,
+        display_name: display_name.or(policy_id.map(|id| id.to_string()))?,
+        state: state?,
+        conditions: conditions?,
+        grant,
+        session: session.unwrap_or_default(),
+    })
+}
+
+/// What stands in a policy that decides nothing is read with a milder eye.
+fn below(node: Node<'_>, decides_nothing: bool) -> Node<'_> {
+    if decides_nothing {
+        node.deciding_nothing()
+    } else {
+        node
+    }
+}
+
+/// semantics §2: without an id, the name gives one.
+fn check_name(members: &Members<'_>, is_named: bool) {
+    if !is_named && !members.has("id") {
+        let message = "found neither `id` nor `displayName`, expected at least one of them";
+        members.node().error(Code::MissingMember, message);
+    }
+}
+
+fn read_state(members: &mut Members<'_>) -> Option<PolicyState> {
+    match members.take_set("state") {
+        Some(state) => word(state),
+        None => {
+            let message = "found no `state`, expected enabled, disabled or \
+                           enabledForReportingButNotEnforced: this is a template or the body of a PATCH, \
+                           not a policy";
+            members.node().error(Code::Template, message);
+            None
+        }
+    }
+}
+
+fn read_conditions<'d>(members: &mut Members<'d>) -> Option<Node<'d>> {
+    let conditions = members.take_set("conditions");
+    if conditions.is_none() {
+        let is_flat = FLAT_MEMBERS.iter().any(|name| members.has(name));
+        let message = match is_flat {
+            true => {
+                "found the conditions at the top of the policy (a tool's own form), expected Graph's form \
+                 with `conditions`"
+            }
+            false => "found no `conditions`, expected them",
+        };
+        members.node().error(Code::MissingMember, message);
+    }
+    conditions
+}
+
+/// A condition outside `conditions` would be lost.
+fn check_flat(members: &Members<'_>) {
+    if !members.has("conditions") {
+        return;
+    }
+    for name in FLAT_MEMBERS.iter().filter(|name| members.has(name)) {
+        let message =
+            format!("found `{name}` at the top of the policy, expected it in `conditions`");
+        if let Some(node) = members.node().peek(name) {
+            node.error(Code::UnknownMember, message);
+        }
+    }
+}
+
+/// `conditionalAccessFilter`: both members, or nothing.
+fn filter(node: Node<'_>) -> Option<FilterCondition> {
+    let mut members = node.object()?;
+    let mode = members.require("mode").and_then(word);
+    let rule = members.require("rule");
+    members.close();
+    let rule = rule?;
+    let text = rule.text()?;
+    if text.trim().is_empty() {
+        return rule.wrong_type("a filter rule");
+    }
+    Some(FilterCondition {
+        place: rule.place(),
+        mode: mode?,
+        rule: text.to_owned(),
+    })
+}
+
+/// Entries of a list that may hold a reserved word or an id.
+enum Entry<T> {
+    Word(&'static str),
+    Id(T),
+}
+
+/// Reads an entry: one of the words (without case), or an id.
+fn word_or_id<T: std::str::FromStr>(
+    node: Node<'_>,
+    words: &[&'static str],
+    what: &str,
+) -> Option<Entry<T>> {
+    let text = node.text()?;
+    if let Some(word) = words.iter().find(|word| word.eq_ignore_ascii_case(text)) {
+        return Some(Entry::Word(word));
+    }
+    match text.parse() {
+        Ok(id) => Some(Entry::Id(id)),
+        Err(_) if text.eq_ignore_ascii_case("AllAgentIdResources") => {
+            let expected = format!("expected {what} (a GUID) or one of {}", words.join(", "));
+            unknown_word(node, text, &expected);
+            None
+        }
+        Err(_) => {
+            let expected = format!("{what} (a GUID) or one of {}", words.join(", "));
+            super::values::not_an_id(node, &expected);
+            None
+        }
+    }
+}
+
+const DECIDING_NOTHING: &[&str] = &[
+    "deletedDateTime",
+    "templateId",
+    "createdDateTime",
+    "modifiedDateTime",
+    "description",
+    "partialEnablementStrategy",
+];

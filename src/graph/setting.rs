@@ -1,0 +1,230 @@
+//! Cross-tenant access settings: the default, and one partner each
+//! (learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationdefault, …partner,
+//! …b2bsetting, …targetconfiguration, …target, …inboundtrust, …tenantrestrictions).
+//!
+//! Which combinations are allowed is `compile`'s to say (semantics §2, "Invalid combinations").
+
+use super::document::{
+    ApplicationTarget, At, AutomaticUserConsent, Configuration, InboundTrust, Partner, Rule,
+    Setting, UserTarget,
+};
+use super::finding::Code;
+use super::members::Members;
+use super::node::Node;
+use super::values::{id, not_an_id, word};
+use crate::vocabulary::Access;
+
+/// `crossTenantAccessPolicyConfigurationDefault`.
+pub(super) fn default(node: Node<'_>) -> Option<Configuration> {
+    let mut members = node.object()?;
+    if let Some(tenant) = members.take_set("tenantId") {
+        let message = format!(
+            "found `tenantId` {} in the default settings, expected a partner in partners.json",
+            tenant.describe()
+        );
+        tenant.error(Code::UnknownMember, message);
+    }
+    members.boolean("isServiceDefault");
+    let configuration = configuration(&mut members);
+    members.close_outer();
+    Some(configuration)
+}
+
+/// `crossTenantAccessPolicyConfigurationPartner`.
+pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
+    let mut members = node.object()?;
+    let tenant = members
+        .require("tenantId")
+        .and_then(|node| id(node, "the partner's tenant"));
+    let is_service_provider = members.boolean("isServiceProvider");
+    let is_in_multi_tenant_organization = members.boolean("isInMultiTenantOrganization");
+    let configuration = configuration(&mut members);
+    members.close_outer();
+    Some(Partner {
+        tenant: tenant?,
+        configuration,
+        is_service_provider: is_service_provider == Some(true),
+        is_in_multi_tenant_organization: is_in_multi_tenant_organization == Some(true),
+    })
+}
+
+fn configuration(members: &mut Members<'_>) -> Configuration {
+    if let Some(level) = members.take_set("templateApplicationLevel") {
+        let message =
+            "found a template for partners of a multitenant organisation, expected settings";
+        level.error(Code::Template, message);
+    }
+    let mut member = |name| members.take(name).and_then(setting);
+    let direct_connect_inbound = member("b2bDirectConnectInbound");
+    let direct_connect_outbound = member("b2bDirectConnectOutbound");
+    let collaboration_inbound = member("b2bCollaborationInbound");
+    let collaboration_outbound = member("b2bCollaborationOutbound");
+    let tenant_restrictions = member("tenantRestrictions");
+    let inbound_trust = members.take("inboundTrust").and_then(inbound_trust);
+    let consent = members.take("automaticUserConsentSettings");
+    let automatic_user_consent = consent.and_then(automatic_user_consent);
+    members.ignore(DECIDING_NOTHING);
+    Configuration {
+        place: members.node().place(),
+        direct_connect_inbound,
+        direct_connect_outbound,
+        collaboration_inbound,
+        collaboration_outbound,
+        tenant_restrictions,
+        inbound_trust,
+        automatic_user_consent,
+    }
+}
+
+/// A B2B setting, or tenant restrictions (which may name `devices` too).
+fn setting(node: Node<'_>) -> Option<Setting> {
+    let mut members = node.object()?;
+    let users = members.take("usersAndGroups");
+    let applications = members.take("applications");
+    // The Graph PowerShell SDK writes a setting that is null as two rules whose members are null.
+    if users.is_some_and(Node::is_hollow) && applications.is_some_and(Node::is_hollow) {
+        return None;
+    }
+    let users = users.and_then(|rule| read_rule(rule, user_target));
+    let applications = applications.and_then(|rule| read_rule(rule, application_target));
+    // semantics §2: Entra does not evaluate it; only tenant restrictions have it.
+    let devices = members.take_set("devices");
+    members.close();
+    Some(Setting {
+        place: node.place(),
+        users,
+        applications,
+        names_devices: devices.map(Node::place),
+    })
+}
+
+fn read_rule<T>(node: Node<'_>, target: fn(Node<'_>) -> Option<T>) -> Option<Rule<T>> {
+    let mut members = node.object()?;
+    let access: Option<Access> = members.require("accessType").and_then(word);
+    let targets = members.list("targets").filter_map(|node| {
+        let place = node.place();
+        target(node).map(|value| At { value, place })
+    });
+    let targets = targets.collect();
+    members.close();
+    Some(Rule {
+        place: node.place(),
+        access: access?,
+        targets,
+    })
+}
+
+/// A target's two members: what, and of which type.
+fn target(node: Node<'_>) -> Option<(Node<'_>, Node<'_>)> {
+    let mut members = node.object()?;
+    let target = members.require("target");
+    let target_type = members.require("targetType");
+    members.close();
+    target.zip(target_type)
+}
+
+fn user_target(node: Node<'_>) -> Option<UserTarget> {
+    let (target, target_type) = target(node)?;
+    let text = target.text()?;
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    match target_type.text()? {
+        kind if kind.eq_ignore_ascii_case("user") && is("AllUsers") => Some(UserTarget::AllUsers),
+        kind if kind.eq_ignore_ascii_case("user") => {
+            id_or(target, "AllUsers or the id of a user (a GUID)").map(UserTarget::User)
+        }
+        kind if kind.eq_ignore_ascii_case("group") => {
+            id_or(target, "the id of a group (a GUID)").map(UserTarget::Group)
+        }
+        _ => wrong_target_type(target_type, "user or group"),
+    }
+}
+
+fn application_target(node: Node<'_>) -> Option<ApplicationTarget> {
+    let (target, target_type) = target(node)?;
+    if !target_type.text()?.eq_ignore_ascii_case("application") {
+        return wrong_target_type(target_type, "application");
+    }
+    let text = target.text()?;
+    let word = WORDS
+        .iter()
+        .find(|(word, _)| word.eq_ignore_ascii_case(text));
+    if let Some((_, target)) = word {
+        return Some(*target);
+    }
+    if text.eq_ignore_ascii_case("MicrosoftAdminPortals") {
+        let message = "found MicrosoftAdminPortals, which only Conditional Access knows, expected \
+                       AllApplications, Office365, AllMicrosoftApps or an application's id";
+        target.error(Code::TargetNotAllowed, message);
+        return None;
+    }
+    let expected = "AllApplications, Office365, AllMicrosoftApps or an application's id (a GUID)";
+    id_or(target, expected).map(ApplicationTarget::Application)
+}
+
+fn id_or<T: std::str::FromStr>(node: Node<'_>, expected: &str) -> Option<T> {
+    let id = node.text()?.parse().ok();
+    if id.is_none() {
+        not_an_id(node, expected);
+    }
+    id
+}
+
+fn wrong_target_type<T>(node: Node<'_>, expected: &str) -> Option<T> {
+    let found = node.describe();
+    node.error(
+        Code::TargetNotAllowed,
+        format!("found the target type {found}, expected {expected}"),
+    );
+    None
+}
+
+fn inbound_trust(node: Node<'_>) -> Option<InboundTrust> {
+    let mut members = node.object()?;
+    let trust = InboundTrust {
+        place: node.place(),
+        mfa: members.boolean("isMfaAccepted"),
+        compliant_device: members.boolean("isCompliantDeviceAccepted"),
+        hybrid_joined_device: members.boolean("isHybridAzureADJoinedDeviceAccepted"),
+    };
+    // A compliant network is a missing input here, trusted or not (semantics §5).
+    members.ignore(&["isCompliantNetworkAccepted"]);
+    members.close();
+    Some(trust)
+}
+
+fn automatic_user_consent(node: Node<'_>) -> Option<AutomaticUserConsent> {
+    let mut members = node.object()?;
+    let consent = AutomaticUserConsent {
+        inbound: members.boolean("inboundAllowed"),
+        outbound: members.boolean("outboundAllowed"),
+    };
+    members.close_outer();
+    Some(consent)
+}
+
+const WORDS: [(&str, ApplicationTarget); 3] = [
+    ("AllApplications", ApplicationTarget::AllApplications),
+    ("Office365", ApplicationTarget::Office365),
+    ("AllMicrosoftApps", ApplicationTarget::AllMicrosoftApps),
+];
+
+/// What else stands in a default or a partner, none of which decides about B2B users: names and dates,
+/// synchronisation, invitations, GDAP, and the members that 2026 brought.
+const DECIDING_NOTHING: &[&str] = &[
+    "deletedDateTime",
+    "id",
+    "displayName",
+    "description",
+    "createdDateTime",
+    "modifiedDateTime",
+    "lastModifiedDateTime",
+    "identitySynchronization",
+    "invitationRedemptionIdentityProviderConfiguration",
+    "blockServiceProviderOutboundAccess",
+    "crossCloudMeetingConfiguration",
+    "protectedContentSharing",
+    "m365CollaborationInbound",
+    "m365CollaborationOutbound",
+    "m365Capabilities",
+    "appServiceConnectInbound",
+];
