@@ -31,3 +31,7 @@ pub mod files;
 pub mod reload;
 
 pub mod config;
+
+pub mod telemetry;
+
+pub mod cli;

@@ -17,6 +17,7 @@ mod reference;
 mod support;
 
 mod compiling;
+mod cost;
 mod examples;
 mod oracle;
 mod swap_and_cache;

@@ -1,0 +1,179 @@
+//! `crosstrust check`: reads policies, compiles them, and tells everything that is wrong.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::compile::compile;
+use crate::files::{self, Limits};
+use crate::graph::document::TenantDocuments;
+use crate::graph::{self, Finding, Kind, Severity, SourceFile};
+
+/// Reads policies and tells everything that is wrong with them.
+///
+/// A PATH is a policies folder (one folder per tenant), one tenant's folder, or any file or tree of
+/// Microsoft Graph JSON: what a file holds is told by its name, else by its content. Policies without an
+/// `organization.json` are checked as those of a nameless tenant.
+///
+/// Each finding is one line: file, line, column, kind, JSON path, what was found and what was expected.
+/// Exit code: 0 = nothing wrong, or warnings only; 1 = errors; 2 = a path that cannot be read.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct CheckArguments {
+    /// Folders and files to read
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Exit with 1 at warnings too
+    #[arg(long)]
+    deny_warnings: bool,
+    /// How findings are written: text lines, or one JSON document
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// All that one run has to tell.
+#[derive(Default)]
+struct Report {
+    findings: Vec<Finding>,
+    /// Objects that were read, by kind.
+    objects: BTreeMap<&'static str, usize>,
+    files: usize,
+    snapshots: Vec<String>,
+}
+
+pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
+    let mut report = Report::default();
+    for path in &arguments.paths {
+        check(path, &mut report)?;
+    }
+    report.findings.sort();
+    report.findings.dedup();
+    match arguments.format {
+        Format::Text => print_text(&report),
+        Format::Json => print_json(&report)?,
+    }
+    let worst = if arguments.deny_warnings {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    // Errors come before warnings in the order of severity.
+    let fails = report
+        .findings
+        .iter()
+        .any(|finding| finding.severity <= worst);
+    Ok(ExitCode::from(u8::from(fails)))
+}
+
+fn check(path: &std::path::Path, report: &mut Report) -> anyhow::Result<()> {
+    let tree = files::read(path, &Limits::default())?;
+    let shown = tree
+        .files
+        .into_iter()
+        .map(|file| shown_as_named(path, file));
+    let reading = graph::read_anything(shown.collect());
+    report.files += reading.documents.len();
+    for document in &reading.documents {
+        let kind = document.kind.map_or("of no known kind", Kind::name);
+        *report.objects.entry(kind).or_default() += document.objects;
+    }
+    report.findings.extend(reading.findings);
+    // Tenants of one folder are served together; what has no name is an export by itself.
+    let (named, nameless): (Vec<_>, Vec<_>) = reading
+        .tenants
+        .into_iter()
+        .partition(|tenant| tenant.organization.is_some());
+    compile_into(report, &named);
+    for tenant in nameless {
+        compile_into(report, &[tenant]);
+    }
+    Ok(())
+}
+
+fn compile_into(report: &mut Report, tenants: &[TenantDocuments]) {
+    if tenants.is_empty() {
+        return;
+    }
+    match compile(tenants) {
+        Ok(compiled) => {
+            report.findings.extend(compiled.warnings);
+            report.snapshots.push(compiled.snapshot.id().to_string());
+        }
+        Err(findings) => report.findings.extend(findings),
+    }
+}
+
+/// A finding names the file as the caller can open it.
+fn shown_as_named(root: &std::path::Path, file: SourceFile) -> SourceFile {
+    let path = if root.is_file() {
+        root.display().to_string()
+    } else {
+        root.join(&file.path).display().to_string()
+    };
+    SourceFile { path, ..file }
+}
+
+fn count(findings: &[Finding], severity: Severity) -> usize {
+    let of_it = findings
+        .iter()
+        .filter(|finding| finding.severity == severity);
+    of_it.count()
+}
+
+fn print_text(report: &Report) {
+    for finding in &report.findings {
+        println!("{finding}");
+    }
+    let objects: Vec<String> = report
+        .objects
+        .iter()
+        .map(|(kind, number)| format!("{number} {kind}"))
+        .collect();
+    eprintln!(
+        "{} files ({}): {} errors, {} warnings",
+        report.files,
+        objects.join(", "),
+        count(&report.findings, Severity::Error),
+        count(&report.findings, Severity::Warning),
+    );
+}
+
+fn print_json(report: &Report) -> anyhow::Result<()> {
+    let findings: Vec<serde_json::Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "file": &*finding.place.file,
+                "line": finding.place.line,
+                "column": finding.place.column,
+                "path": finding.place.path,
+                "severity": match finding.severity {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
+                },
+                "code": finding.code.id(),
+                "message": finding.message,
+            })
+        })
+        .collect();
+    let document = json!({
+        "files": report.files,
+        "objects": report.objects,
+        "errors": count(&report.findings, Severity::Error),
+        "warnings": count(&report.findings, Severity::Warning),
+        "snapshots": report.snapshots,
+        "findings": findings,
+    });
+    println!("{}", serde_json::to_string_pretty(&document)?);
+    Ok(())
+}

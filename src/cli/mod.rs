@@ -1,0 +1,45 @@
+//! The command line: one file per subcommand.
+//!
+//! Reads arguments, calls the other rooms, prints. The only room where errors become text for a terminal.
+
+mod check;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// May a user of one organisation reach an application of another?
+///
+/// crosstrust answers that question for your gateways, from the cross-tenant access settings and
+/// Conditional Access policies that you already write for Microsoft Entra, in the JSON that Microsoft
+/// Graph exports. With no flags, `crosstrust serve` serves the folder `policies` on 127.0.0.1:50051.
+#[derive(Parser)]
+#[command(name = "crosstrust", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read policies and tell everything that is wrong with them
+    Check(check::CheckArguments),
+}
+
+/// Exit code of a command that could not do what it was asked to.
+const FAILED: u8 = 2;
+
+/// The server that is asked where none is named: the one that `serve` starts with no flags.
+const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
+
+/// Runs the command of this process's arguments. `crosstrust` alone is `crosstrust serve`.
+pub fn run() -> ExitCode {
+    let command = CommandLine::parse().command;
+    let outcome = match command.expect("x") {
+        Command::Check(arguments) => check::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("crosstrust: {error:#}");
+        ExitCode::from(FAILED)
+    })
+}
