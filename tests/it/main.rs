@@ -16,8 +16,12 @@ mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod caching;
 mod compiling;
 mod examples;
 mod oracle;
+mod reading_files;
+mod reloading;
+mod small_world;
 mod swap_and_cache;
 mod tidy;
