@@ -1,6 +1,5 @@
 //! A cache changes how fast an answer comes, and nothing else about it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +13,12 @@ use crosstrust::id::{
 use crosstrust::request::{AccessType, ChannelId, Request};
 use crosstrust::revocation::Revocation;
 use crosstrust::time::Timestamp;
-use crosstrust::vocabulary::{AuthenticationMethod, Cloud, UserType, WordSet};
-use proptest::prelude::*;
+use crosstrust::vocabulary::{AuthenticationMethod, Cloud, Platform, UserType, WordSet};
+use serde_json::json;
 
 use super::small_world::{self, CONTOSO, FABRIKAM, WOODGROVE, files, snapshot_of};
+use crate::support::build::{block, contoso_with, direct, guest, require, when, with};
+use crate::support::product;
 
 const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -407,147 +408,51 @@ fn versions_count_activations_and_a_replaced_snapshot_is_dropped_when_nobody_hol
     assert!(first.upgrade().is_none());
 }
 
-/// What happens to two engines that differ only in having a cache.
-#[derive(Debug, Clone)]
-pub enum Step {
-    /// A request comes.
-    Ask(Box<Request>),
-    /// These policies (by number) are activated.
-    Activate(usize),
-    /// Time passes.
-    Pass(Duration),
-    /// Somebody sets the wall clock.
-    SetWall(Timestamp),
-    /// These revocations, and no others, are in force.
-    Revoke(Vec<Revocation>),
-}
-
-/// Text files of one policies folder.
-pub type Policies = Vec<(&'static str, String)>;
-
-/// Runs the steps on an engine with a cache and on one without, and compares every answer. Returns how
-/// many came from the cache.
-pub fn compare_with_and_without(
-    policies: &[Policies],
-    steps: &[Step],
-) -> Result<usize, TestCaseError> {
-    let clock = ManualClock::at(NOON);
-    let engine = |cache| {
-        Engine::new(EngineOptions {
-            cache,
-            clock: Clock::Manual(Arc::clone(&clock)),
-        })
-    };
-    let (cached, fresh) = (engine(Some(CacheBytes::default())), engine(None));
-    let mut recalled = 0;
-    for step in steps {
-        match step {
-            Step::Ask(request) => {
-                let (left, right) = (cached.authorize(request), fresh.authorize(request));
-                prop_assert_eq!(&left.decision.verdict, &right.decision.verdict);
-                prop_assert_eq!(&left.decision.applied, &right.decision.applied);
-                prop_assert_eq!(&left.decision.obligations, &right.decision.obligations);
-                let version = |answer: &Answer| answer.active.as_ref().map(|active| active.version);
-                prop_assert_eq!(version(&left), version(&right));
-                if left.cached {
-                    recalled += 1;
-                    prop_assert!(left.decision.expires_at <= right.decision.expires_at);
-                    prop_assert!(left.decision.expires_at > clock.now().wall);
-                } else {
-                    prop_assert_eq!(&left.decision, &right.decision);
-                }
-            }
-            Step::Activate(number) => {
-                for engine in [&cached, &fresh] {
-                    engine.activate(snapshot_of(&policies[number % policies.len()]), "a test");
-                }
-            }
-            Step::Pass(span) => clock.pass(*span),
-            Step::SetWall(wall) => clock.set_wall(*wall),
-            Step::Revoke(revocations) => {
-                for engine in [&cached, &fresh] {
-                    engine.set_revocations(revocations.iter().cloned().collect());
-                }
-            }
-        }
-    }
-    Ok(recalled)
-}
-
-fn some_request() -> impl Strategy<Value = Request> {
-    let tenant = || prop::sample::select(vec![CONTOSO, FABRIKAM, WOODGROVE]);
-    let minutes =
-        |range| prop::option::of(range).prop_map(|at: Option<i64>| at.map(minutes_after_noon));
-    (
-        (tenant(), tenant(), 1..3u128, 1..3u128),
-        (5..90i64, minutes(-20..20i64), any::<bool>()),
-        prop::collection::vec(1..4u128, 0..3),
-        prop::option::of(Just(String::from("session"))),
-    )
-        .prop_map(
-            |((home, resource, user, app), (expires, issued_at, mfa), groups, session_id)| {
-                let mut request = Request::new(
-                    home,
-                    resource,
-                    UserId(user),
-                    AppId(app),
-                    minutes_after_noon(expires),
-                );
-                request.groups = groups.into_iter().map(GroupId).collect();
-                request.claims.issued_at = issued_at;
-                request.claims.mfa = mfa;
-                request.claims.session_id = session_id;
-                request
-            },
-        )
-}
-
-fn minutes_after_noon(minutes: i64) -> Timestamp {
-    Timestamp::from_nanos(NOON.as_nanos() + minutes * 60_000_000_000)
-}
-
-fn some_steps() -> impl Strategy<Value = Vec<Step>> {
-    let revocation = prop_oneof![
-        Just(Revocation::Session(String::from("session"))),
-        (-20..20i64).prop_map(|at| Revocation::Tenant {
-            tenant: FABRIKAM,
-            before: minutes_after_noon(at),
-        }),
-    ];
-    prop::collection::vec(some_request(), 1..4).prop_flat_map(move |requests| {
-        let step = prop_oneof![
-            // Few requests, many times: the cache has something to do.
-            12 => prop::sample::select(requests).prop_map(|request| Step::Ask(Box::new(request))),
-            1 => (0..2usize).prop_map(Step::Activate),
-            2 => (1..600u64).prop_map(|seconds| Step::Pass(Duration::from_secs(seconds))),
-            1 => (-30..60i64).prop_map(|at| Step::SetWall(minutes_after_noon(at))),
-            1 => prop::collection::vec(revocation.clone(), 0..2).prop_map(Step::Revoke),
-        ];
-        prop::collection::vec(step, 1..80)
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn with_a_cache_every_answer_is_the_one_without(steps in some_steps()) {
-        compare_with_and_without(&[files("allowed"), files("blocked")], &steps)?;
-    }
+#[test]
+fn a_fact_that_some_policy_reads_makes_another_question_and_one_that_none_reads_does_not() {
+    let policy = when(
+        require(&["mfa"]),
+        "platforms",
+        json!({"includePlatforms": ["android"]}),
+    );
+    let world = World::with(Some(CacheBytes::default()));
+    world
+        .engine
+        .activate(product::snapshot(&contoso_with(&[policy])), "a test");
+    let plain = with(direct(), |r| r.context.platform = Some(Platform::Linux));
+    assert!(world.ask(&plain).decision.is_allow());
+    let elsewhere = with(plain.clone(), |r| r.context.country = "DE".parse().ok());
+    assert!(world.is_cached(&elsewhere), "no policy reads the country");
+    let android = with(plain.clone(), |r| {
+        r.context.platform = Some(Platform::Android)
+    });
+    let answer = world.ask(&android);
+    assert!(!answer.cached && !answer.decision.is_allow());
+    let unsaid = with(plain, |r| r.context.platform = None);
+    assert!(!world.ask(&unsaid).cached);
 }
 
 #[test]
-fn the_property_is_tested_on_answers_that_do_come_from_the_cache() {
-    use proptest::strategy::ValueTree;
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let mut versions = HashSet::new();
-    let mut recalled = 0;
-    for _ in 0..50 {
-        let mut steps = some_steps().new_tree(&mut runner).unwrap().current();
-        steps.insert(0, Step::Activate(0));
-        recalled +=
-            compare_with_and_without(&[files("allowed"), files("blocked")], &steps).unwrap();
-        versions.insert(steps.len());
-    }
-    assert!(recalled > 300, "{recalled}");
+fn groups_are_told_apart_where_a_rule_names_them() {
+    let policy = when(
+        block(),
+        "users",
+        json!({"includeUsers": ["All"], "excludeGroups": [GroupId(5).to_string()]}),
+    );
+    let world = World::with(Some(CacheBytes::default()));
+    world
+        .engine
+        .activate(product::snapshot(&contoso_with(&[policy])), "a test");
+    let member = with(guest(), |r| {
+        r.resource_groups = vec![GroupId(6), GroupId(5)]
+    });
+    assert!(world.ask(&member).decision.is_allow());
+    let stranger = with(guest(), |r| r.resource_groups = vec![GroupId(6)]);
+    let answer = world.ask(&stranger);
+    assert!(!answer.cached);
+    assert_eq!(answer.decision.denial().unwrap().reason, Reason::CaBlocked);
+    let same_member = with(guest(), |r| {
+        r.resource_groups = vec![GroupId(5), GroupId(5)]
+    });
+    assert!(world.is_cached(&same_member));
 }

@@ -16,6 +16,7 @@ mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cached_equals_fresh;
 mod caching;
 mod compiling;
 mod examples;
