@@ -12,7 +12,7 @@ use super::inbox::Debounce;
 use super::{Activation, Outcome, Rejection};
 use crate::compile::{Compiled, compile};
 use crate::engine::Engine;
-use crate::files::{self, FilesError, Limits, Listing, TreeDigest};
+use crate::files::{self, Directory, FilesError, Limits, Listing, TreeDigest};
 use crate::graph::{self, Code, Finding, Place, Severity, SourceFile};
 use crate::snapshot::Snapshot;
 
@@ -53,8 +53,10 @@ pub(super) struct Folder {
     active: Option<Source>,
     /// The last rejection: told once for the same content.
     rejected: Option<Refused>,
-    /// The listing that was read last.
+    /// The listing that was read last; none where that failed.
     read: Option<Listing>,
+    /// The directories that were seen last, also by a look that failed otherwise.
+    directories: Vec<Directory>,
     /// It was the same listing when it was read at a later tick, so no change hides in one clock tick.
     is_confirmed: bool,
     ticks_unread: u32,
@@ -96,6 +98,7 @@ impl Folder {
             active: None,
             rejected: None,
             read: None,
+            directories: Vec::new(),
             is_confirmed: false,
             ticks_unread: 0,
             loads: 0,
@@ -118,11 +121,9 @@ impl Folder {
         }
     }
 
-    /// The directories that the folder was last read from.
-    pub(super) fn directories(&self) -> &[files::Directory] {
-        self.read
-            .as_ref()
-            .map_or(&[], |listing| &listing.directories)
+    /// The directories that the folder was last seen to have.
+    pub(super) fn directories(&self) -> &[Directory] {
+        &self.directories
     }
 
     /// How often it was read.
@@ -133,6 +134,20 @@ impl Folder {
     /// Whether the folder's listing is still the one that was read.
     pub(super) fn is_as_read(&self) -> bool {
         files::list(&self.root, &self.limits).ok() == self.read
+    }
+
+    /// Remembers what a look has seen. A folder that cannot be read, because it keeps changing or is gone
+    /// for a moment, is watched where it was: its next change has to be heard.
+    fn remember(&mut self, listing: Option<&Listing>, is_asked: bool) {
+        self.is_confirmed = !is_asked && listing.is_some() && listing == self.read.as_ref();
+        self.read = listing.cloned();
+        let seen = match listing {
+            Some(listing) => Some(listing.clone()),
+            None => files::list(&self.root, &self.limits).ok(),
+        };
+        if let Some(seen) = seen {
+            self.directories = seen.directories;
+        }
     }
 
     /// At a tick, most of the time, a listing is enough. Where it has changed, this waits for quiet.
@@ -162,9 +177,7 @@ impl Folder {
     ) -> Result<Look, Refusal> {
         self.loads += 1;
         let tree = files::read(&self.root, &self.limits);
-        let listing = tree.as_ref().ok().map(|tree| &tree.listing);
-        self.is_confirmed = !is_asked && listing.is_some() && listing == self.read.as_ref();
-        self.read = listing.cloned();
+        self.remember(tree.as_ref().ok().map(|tree| &tree.listing), is_asked);
         let tree = tree.map_err(|error| Refusal::unread(&error))?;
         let digest = tree.digest;
         if self

@@ -16,9 +16,14 @@ mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cached_equals_fresh;
+mod caching;
 mod compiling;
 mod cost;
 mod examples;
 mod oracle;
+mod reading_files;
+mod reloading;
+mod small_world;
 mod swap_and_cache;
 mod tidy;

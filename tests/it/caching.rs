@@ -1,0 +1,458 @@
+//! A cache changes how fast an answer comes, and nothing else about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crosstrust::cache::CacheBytes;
+use crosstrust::clock::{Clock, ManualClock};
+use crosstrust::decision::Reason;
+use crosstrust::engine::{Answer, Engine, EngineOptions};
+use crosstrust::id::{
+    Aaguid, AppId, CustomControlId, GroupId, RoleId, TenantId, TermsOfUseId, UserId,
+};
+use crosstrust::request::{AccessType, ChannelId, Request};
+use crosstrust::revocation::Revocation;
+use crosstrust::time::Timestamp;
+use crosstrust::vocabulary::{AuthenticationMethod, Cloud, Platform, UserType, WordSet};
+use serde_json::json;
+
+use super::small_world::{self, CONTOSO, FABRIKAM, WOODGROVE, files, snapshot_of};
+use crate::support::build::{block, contoso_with, direct, guest, require, when, with};
+use crate::support::product;
+
+const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct World {
+    engine: Engine,
+    clock: Arc<ManualClock>,
+}
+
+impl World {
+    fn with(cache: Option<CacheBytes>) -> Self {
+        let clock = ManualClock::at(NOON);
+        let engine = Engine::new(EngineOptions {
+            cache,
+            clock: Clock::Manual(Arc::clone(&clock)),
+        });
+        World { engine, clock }
+    }
+
+    /// Contoso lets everybody in.
+    fn new() -> Self {
+        let world = World::with(Some(CacheBytes::default()));
+        world.activate("allowed");
+        world
+    }
+
+    fn activate(&self, contosos_access: &str) {
+        self.engine
+            .activate(snapshot_of(&files(contosos_access)), "a test");
+    }
+
+    fn ask(&self, request: &Request) -> Answer {
+        self.engine.authorize(request)
+    }
+
+    fn is_cached(&self, request: &Request) -> bool {
+        self.ask(request).cached
+    }
+}
+
+/// Good for half an hour.
+fn request() -> Request {
+    small_world::request(NOON.plus(30 * MINUTE))
+}
+
+#[test]
+fn the_same_question_is_answered_again_with_the_same_decision_id() {
+    let world = World::new();
+    let first = world.ask(&request());
+    let second = world.ask(&request());
+    assert!(first.decision.is_allow() && !first.cached && second.cached);
+    assert_eq!(first.decision, second.decision);
+    assert_eq!(first.decision_id, second.decision_id);
+    let counters = world.engine.counters();
+    assert_eq!((counters.hits, counters.misses), (1, 1));
+}
+
+#[test]
+fn a_denial_is_kept_as_long_as_an_allow() {
+    let world = World::new();
+    world.activate("blocked");
+    assert!(!world.ask(&request()).cached);
+    let again = world.ask(&request());
+    assert!(again.cached);
+    assert_eq!(again.decision.denial().unwrap().reason, Reason::InboundUser);
+}
+
+#[test]
+fn what_a_request_is_called_and_how_its_lists_are_ordered_makes_no_other_question() {
+    let world = World::new();
+    let mut first = request();
+    first.roles = vec![RoleId(1), RoleId(2)];
+    first.claims.authentication_contexts = vec![String::from("c1"), String::from("c2")];
+    world.ask(&first);
+
+    let mut second = first.clone();
+    second.request_id = String::from("another");
+    second.roles = vec![RoleId(2), RoleId(1), RoleId(2)];
+    second.claims.authentication_contexts.reverse();
+    // No rule names these groups.
+    second.groups = vec![GroupId(7)];
+    second.resource_groups = vec![GroupId(8)];
+    assert!(world.is_cached(&second));
+}
+
+type Change = fn(&mut Request);
+
+/// One change for each field that is always part of the question.
+const CHANGES: &[(&str, Change)] = &[
+    ("home", |r| r.home = WOODGROVE),
+    ("resource", |r| r.resource = WOODGROVE),
+    ("user", |r| r.user = Some(UserId(99))),
+    ("no user", |r| r.user = None),
+    ("app", |r| r.app = AppId(99)),
+    ("client_app", |r| r.client_app = Some(AppId(2))),
+    ("access", |r| r.access = AccessType::Collaboration),
+    ("channel", |r| {
+        r.channel = Some(ChannelId(String::from("19:x")))
+    }),
+    ("roles", |r| r.roles = vec![RoleId(1)]),
+    ("external_user_type", |r| {
+        r.external_user_type = Some(UserType::DirectConnectUser)
+    }),
+    ("resource_user", |r| r.resource_user = Some(UserId(1))),
+    ("home_cloud", |r| r.home_cloud = Some(Cloud::Commercial)),
+    ("restricting_tenant", |r| {
+        r.restricting_tenant = Some(CONTOSO)
+    }),
+    ("expires_at", |r| {
+        r.claims.expires_at = NOON.plus(29 * MINUTE)
+    }),
+    ("issued_at", |r| r.claims.issued_at = Some(NOON)),
+    ("auth_time", |r| r.claims.auth_time = Some(NOON)),
+    ("mfa", |r| r.claims.mfa = true),
+    ("resource_mfa", |r| r.claims.resource_mfa = true),
+    ("compliant_device", |r| r.claims.compliant_device = true),
+    ("hybrid_joined_device", |r| {
+        r.claims.hybrid_joined_device = true
+    }),
+    ("authentication_methods", |r| {
+        r.claims.authentication_methods = WordSet::EMPTY.with(AuthenticationMethod::Sms);
+    }),
+    ("resource_authentication_methods", |r| {
+        r.claims.resource_authentication_methods = WordSet::EMPTY.with(AuthenticationMethod::Sms);
+    }),
+    ("authentication_contexts", |r| {
+        r.claims.authentication_contexts = vec![String::from("c1")]
+    }),
+    ("device_id", |r| {
+        r.claims.device_id = Some(String::from("d"))
+    }),
+    ("session_id", |r| {
+        r.claims.session_id = Some(String::from("d"))
+    }),
+    ("groups_incomplete", |r| r.claims.groups_incomplete = true),
+    ("roles_incomplete", |r| r.claims.roles_incomplete = true),
+    ("accepted_terms_of_use", |r| {
+        r.claims.accepted_terms_of_use = vec![TermsOfUseId(1)]
+    }),
+    ("accepted_custom_controls", |r| {
+        r.claims.accepted_custom_controls = vec![CustomControlId(1)];
+    }),
+    ("authenticator_aaguid", |r| {
+        r.claims.authenticator_aaguid = Some(Aaguid(1))
+    }),
+    ("certificate_issuer_skis", |r| {
+        r.claims.certificate_issuer_skis = vec![String::from("ab")]
+    }),
+    ("certificate_policy_oids", |r| {
+        r.claims.certificate_policy_oids = vec![String::from("ab")]
+    }),
+    ("client_capabilities", |r| {
+        r.context.client_capabilities = vec![String::from("cp1")]
+    }),
+];
+
+#[test]
+fn any_other_field_makes_another_question() {
+    for (i, (name, change)) in CHANGES.iter().enumerate() {
+        let world = World::new();
+        world.ask(&request());
+        let mut changed = request();
+        change(&mut changed);
+        assert!(!world.is_cached(&changed), "{name} is not in the key");
+        // And no two changes look alike, whatever field they are in.
+        for (other_name, other) in CHANGES.iter().skip(i + 1) {
+            let mut other_changed = request();
+            other(&mut other_changed);
+            assert!(
+                !world.is_cached(&other_changed),
+                "{name} looks like {other_name}"
+            );
+            world.activate("allowed");
+            world.ask(&changed);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_answered_from_before_an_activation_or_a_revocation() {
+    let world = World::new();
+    world.ask(&request());
+    world.activate("blocked");
+    let answer = world.ask(&request());
+    assert!(!answer.cached && !answer.decision.is_allow());
+    // Nor after the same policies have come back.
+    world.activate("allowed");
+    assert!(!world.is_cached(&request()));
+
+    world.ask(&request());
+    let everything = Revocation::Tenant {
+        tenant: FABRIKAM,
+        before: NOON,
+    };
+    world
+        .engine
+        .set_revocations([everything].into_iter().collect());
+    let answer = world.ask(&request());
+    assert!(!answer.cached);
+    assert_eq!(
+        answer.decision.denial().unwrap().reason,
+        Reason::SessionRevoked
+    );
+    // The activation keeps the revocations.
+    world.activate("allowed");
+    assert!(!world.ask(&request()).decision.is_allow());
+}
+
+#[test]
+fn an_answer_ends_with_the_token_on_the_wall_clock() {
+    let world = World::new();
+    world.ask(&request());
+    world.clock.pass(30 * MINUTE - Duration::from_nanos(1));
+    assert!(world.is_cached(&request()));
+    world.clock.pass(Duration::from_nanos(1));
+    let answer = world.ask(&request());
+    assert!(!answer.cached);
+    assert_eq!(
+        answer.decision.denial().unwrap().reason,
+        Reason::TokenExpired
+    );
+}
+
+#[test]
+fn a_wall_clock_that_is_set_back_revives_nothing() {
+    let world = World::new();
+    world.ask(&request());
+    world.clock.pass(20 * MINUTE);
+    world.clock.set_wall(NOON.plus(MINUTE));
+    assert!(
+        world.is_cached(&request()),
+        "ten minutes are left on both clocks"
+    );
+    world.clock.pass(10 * MINUTE);
+    assert!(
+        !world.is_cached(&request()),
+        "half an hour has passed, whatever the wall clock shows"
+    );
+}
+
+#[test]
+fn a_wall_clock_that_jumps_ahead_ends_what_it_ends() {
+    let world = World::new();
+    world.ask(&request());
+    world.clock.set_wall(NOON.plus(31 * MINUTE));
+    assert_eq!(
+        world.ask(&request()).decision.denial().unwrap().reason,
+        Reason::TokenExpired
+    );
+    world.clock.set_wall(NOON.plus(MINUTE));
+    assert!(world.ask(&request()).decision.is_allow());
+}
+
+#[test]
+fn before_an_answer_was_made_it_is_not_given() {
+    let world = World::new();
+    let mut early = request();
+    early.claims.issued_at = Some(NOON);
+    assert!(world.ask(&early).decision.is_allow());
+    // Set back so far that the token is not yet valid.
+    world.clock.set_wall(NOON.minus(10 * MINUTE));
+    let answer = world.ask(&early);
+    assert_eq!(
+        answer.decision.denial().unwrap().reason,
+        Reason::TokenNotYetValid
+    );
+}
+
+#[test]
+fn an_answer_is_good_for_an_hour_at_most() {
+    let world = World::new();
+    let long = small_world::request(NOON.plus(300 * MINUTE));
+    world.ask(&long);
+    world.clock.pass(60 * MINUTE - Duration::from_nanos(1));
+    assert!(world.is_cached(&long));
+    world.clock.pass(Duration::from_nanos(1));
+    assert!(!world.is_cached(&long));
+    assert!(world.is_cached(&long), "and then anew");
+}
+
+#[test]
+fn without_policies_every_answer_is_a_new_denial() {
+    let world = World::with(Some(CacheBytes::default()));
+    let answers = [world.ask(&request()), world.ask(&request())];
+    for answer in &answers {
+        assert!(!answer.cached && answer.active.is_none());
+        assert_eq!(answer.decision.denial().unwrap().reason, Reason::NoSnapshot);
+    }
+    assert_ne!(answers[0].decision_id, answers[1].decision_id);
+    assert!(world.engine.explain(&request()).is_none());
+}
+
+#[test]
+fn without_a_cache_every_answer_is_new() {
+    let world = World::with(None);
+    world.activate("allowed");
+    assert!(!world.is_cached(&request()) && !world.is_cached(&request()));
+    assert_eq!(world.engine.counters(), Default::default());
+}
+
+#[test]
+fn a_batch_is_answered_under_one_snapshot_in_its_order() {
+    let world = World::new();
+    let mut other = request();
+    other.resource = TenantId(77);
+    let answers = world.engine.authorize_batch(&[request(), other, request()]);
+    let active = world.engine.active().unwrap();
+    assert!(
+        answers
+            .iter()
+            .all(|answer| Arc::ptr_eq(answer.active.as_ref().unwrap(), &active))
+    );
+    let verdicts: Vec<_> = answers
+        .iter()
+        .map(|answer| (answer.decision.is_allow(), answer.cached))
+        .collect();
+    assert_eq!(verdicts, [(true, false), (false, false), (true, true)]);
+}
+
+#[test]
+fn explaining_neither_asks_nor_feeds_the_cache() {
+    let world = World::new();
+    let (active, explanation) = world.engine.explain(&request()).unwrap();
+    assert!(explanation.decision.is_allow());
+    assert_eq!(active.version, 1);
+    assert!(!world.is_cached(&request()));
+    assert_eq!(world.engine.counters().hits, 0);
+}
+
+#[test]
+fn the_cache_stays_within_its_weight_and_forgets_nobody_who_fits() {
+    let bytes = 200_000;
+    let world = World::with(Some(CacheBytes(bytes)));
+    world.activate("allowed");
+    let of_user = |user: u128| Request {
+        user: Some(UserId(user)),
+        ..request()
+    };
+    (0..100).for_each(|user| drop(world.ask(&of_user(user))));
+    world.engine.reap();
+    let counters = world.engine.counters();
+    assert_eq!(counters.entries, 100);
+    // A key of some 200 bytes, a decision, and what moka keeps.
+    assert!(
+        (400 * 100..1200 * 100).contains(&counters.weight_bytes),
+        "{counters:?}"
+    );
+    assert!((0..100).all(|user| world.is_cached(&of_user(user))));
+
+    (0..5000).for_each(|user| drop(world.ask(&of_user(user))));
+    world.engine.reap();
+    let counters = world.engine.counters();
+    assert!(
+        counters.weight_bytes <= bytes && counters.entries > 100,
+        "{counters:?}"
+    );
+}
+
+#[test]
+fn a_request_that_says_too_much_is_decided_each_time() {
+    let world = World::new();
+    let with_session = |bytes| {
+        let mut request = request();
+        request.claims.session_id = Some("x".repeat(bytes));
+        request
+    };
+    let long = with_session(9000);
+    assert!(!world.is_cached(&long) && !world.is_cached(&long));
+    let short = with_session(7000);
+    assert!(!world.is_cached(&short) && world.is_cached(&short));
+}
+
+#[test]
+fn versions_count_activations_and_a_replaced_snapshot_is_dropped_when_nobody_holds_it() {
+    let world = World::new();
+    let held = world.ask(&request());
+    let first = Arc::downgrade(held.active.as_ref().unwrap());
+    world.activate("blocked");
+    assert_eq!(world.engine.active().unwrap().version, 2);
+    assert_eq!(world.engine.reap(), 1, "somebody holds the first one");
+    drop(held);
+    assert!(
+        first.upgrade().is_some(),
+        "whoever answered last does not drop it"
+    );
+    assert_eq!(world.engine.reap(), 0);
+    assert!(first.upgrade().is_none());
+}
+
+#[test]
+fn a_fact_that_some_policy_reads_makes_another_question_and_one_that_none_reads_does_not() {
+    let policy = when(
+        require(&["mfa"]),
+        "platforms",
+        json!({"includePlatforms": ["android"]}),
+    );
+    let world = World::with(Some(CacheBytes::default()));
+    world
+        .engine
+        .activate(product::snapshot(&contoso_with(&[policy])), "a test");
+    let plain = with(direct(), |r| r.context.platform = Some(Platform::Linux));
+    assert!(world.ask(&plain).decision.is_allow());
+    let elsewhere = with(plain.clone(), |r| r.context.country = "DE".parse().ok());
+    assert!(world.is_cached(&elsewhere), "no policy reads the country");
+    let android = with(plain.clone(), |r| {
+        r.context.platform = Some(Platform::Android)
+    });
+    let answer = world.ask(&android);
+    assert!(!answer.cached && !answer.decision.is_allow());
+    let unsaid = with(plain, |r| r.context.platform = None);
+    assert!(!world.ask(&unsaid).cached);
+}
+
+#[test]
+fn groups_are_told_apart_where_a_rule_names_them() {
+    let policy = when(
+        block(),
+        "users",
+        json!({"includeUsers": ["All"], "excludeGroups": [GroupId(5).to_string()]}),
+    );
+    let world = World::with(Some(CacheBytes::default()));
+    world
+        .engine
+        .activate(product::snapshot(&contoso_with(&[policy])), "a test");
+    let member = with(guest(), |r| {
+        r.resource_groups = vec![GroupId(6), GroupId(5)]
+    });
+    assert!(world.ask(&member).decision.is_allow());
+    let stranger = with(guest(), |r| r.resource_groups = vec![GroupId(6)]);
+    let answer = world.ask(&stranger);
+    assert!(!answer.cached);
+    assert_eq!(answer.decision.denial().unwrap().reason, Reason::CaBlocked);
+    let same_member = with(guest(), |r| {
+        r.resource_groups = vec![GroupId(5), GroupId(5)]
+    });
+    assert!(world.is_cached(&same_member));
+}

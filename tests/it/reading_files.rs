@@ -1,0 +1,233 @@
+//! A tree of policy files is read as one state of it, within limits, and nothing is left out unsaid.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crosstrust::files::{FilesError, Limits, list, read};
+use tempfile::tempdir;
+
+fn write(root: &Path, files: &[(&str, &str)]) {
+    for (path, text) in files {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+fn paths(root: &Path) -> Vec<String> {
+    let tree = read(root, &Limits::default()).unwrap();
+    tree.files.into_iter().map(|file| file.path).collect()
+}
+
+#[test]
+fn json_files_at_any_depth_are_read_and_dot_names_are_not() {
+    let root = tempdir().unwrap();
+    write(
+        root.path(),
+        &[
+            ("b/default.json", "1"),
+            ("a/conditional-access/x/y.json", "2"),
+            ("a/Default.JSON", "3"),
+            ("a/README.md", "4"),
+            ("a/.hidden.json", "5"),
+            (".git/x.json", "6"),
+            ("..data/x.json", "7"),
+        ],
+    );
+    let tree = read(root.path(), &Limits::default()).unwrap();
+    let files: Vec<_> = tree
+        .files
+        .iter()
+        .map(|file| (file.path.as_str(), file.bytes.as_slice()))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            ("a/Default.JSON", b"3".as_slice()),
+            ("a/conditional-access/x/y.json", b"2"),
+            ("b/default.json", b"1"),
+        ]
+    );
+}
+
+#[test]
+fn one_file_is_read_by_the_name_that_it_was_given() {
+    let root = tempdir().unwrap();
+    write(root.path(), &[("policy.txt", "{}")]);
+    let path = root.path().join("policy.txt");
+    assert_eq!(paths(&path), [path.to_str().unwrap()]);
+}
+
+#[test]
+fn links_to_files_and_directories_are_followed() {
+    let root = tempdir().unwrap();
+    let policies = root.path().join("policies");
+    write(
+        root.path(),
+        &[
+            ("shared/default.json", "1"),
+            ("policies/a/organization.json", "2"),
+        ],
+    );
+    symlink("../../shared/default.json", policies.join("a/default.json")).unwrap();
+    symlink("a", policies.join("b")).unwrap();
+    assert_eq!(
+        paths(&policies),
+        [
+            "a/default.json",
+            "a/organization.json",
+            "b/default.json",
+            "b/organization.json"
+        ]
+    );
+    let listing = list(&policies, &Limits::default()).unwrap();
+    let real = |path: &str| root.path().canonicalize().unwrap().join(path);
+    let directories: Vec<_> = listing.directories.into_iter().map(|d| d.path).collect();
+    assert_eq!(
+        directories,
+        [real("policies"), real("policies/a"), real("shared")]
+    );
+}
+
+#[test]
+fn a_circle_of_links_is_an_error() {
+    let root = tempdir().unwrap();
+    write(root.path(), &[("a/default.json", "1")]);
+    symlink("..", root.path().join("a/round")).unwrap();
+    let error = read(root.path(), &Limits::default()).unwrap_err();
+    assert!(matches!(error, FilesError::TooDeep { .. }), "{error:?}");
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_an_error() {
+    for name in ["default.json", "tenant"] {
+        let root = tempdir().unwrap();
+        symlink("nowhere", root.path().join(name)).unwrap();
+        let error = read(root.path(), &Limits::default()).unwrap_err();
+        assert!(matches!(error, FilesError::Unreadable { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn a_pipe_in_a_files_place_is_an_error_and_nobody_waits_for_it() {
+    let root = tempdir().unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(root.path().join("default.json"))
+        .status();
+    assert!(made.unwrap().success());
+    let error = read(root.path(), &Limits::default()).unwrap_err();
+    assert!(matches!(error, FilesError::NotAFile { .. }), "{error:?}");
+}
+
+#[test]
+fn every_limit_holds_at_it_and_one_past_it() {
+    let root = tempdir().unwrap();
+    write(
+        root.path(),
+        &[("a/b/one.json", "1234"), ("a/two.json", "123")],
+    );
+    let exact = Limits {
+        file_bytes: 4,
+        total_bytes: 7,
+        files: 3,
+        depth: 2,
+    };
+    assert!(read(root.path(), &exact).is_ok());
+    type IsExpected = fn(&FilesError) -> bool;
+    let past: [(Limits, IsExpected); 4] = [
+        (
+            Limits {
+                file_bytes: 3,
+                ..exact
+            },
+            |e| matches!(e, FilesError::FileTooLarge { limit: 3, .. }),
+        ),
+        (
+            Limits {
+                total_bytes: 6,
+                ..exact
+            },
+            |e| matches!(e, FilesError::TreeTooLarge { limit: 6, .. }),
+        ),
+        // Three directories, two files.
+        (Limits { files: 2, ..exact }, |e| {
+            matches!(e, FilesError::TooManyFiles { limit: 2, .. })
+        }),
+        (Limits { depth: 1, ..exact }, |e| {
+            matches!(e, FilesError::TooDeep { limit: 1, .. })
+        }),
+    ];
+    for (limits, is_expected) in past {
+        let error = read(root.path(), &limits).unwrap_err();
+        assert!(is_expected(&error), "{error:?}");
+    }
+}
+
+#[test]
+fn the_digest_tells_every_path_and_every_byte() {
+    let digest = |files: &[(&str, &str)]| {
+        let root = tempdir().unwrap();
+        write(root.path(), files);
+        read(root.path(), &Limits::default()).unwrap().digest
+    };
+    let this = digest(&[("a.json", "x"), ("b.json", "y")]);
+    assert_eq!(this, digest(&[("b.json", "y"), ("a.json", "x")]));
+    for other in [
+        digest(&[("a.json", "x"), ("b.json", "z")]),
+        digest(&[("a.json", "y"), ("b.json", "x")]),
+        digest(&[("a.json", "x"), ("c.json", "y")]),
+        digest(&[("a.json", "x")]),
+        digest(&[("a.json", "xb.jsony")]),
+    ] {
+        assert_ne!(this, other);
+    }
+}
+
+#[test]
+fn two_states_of_a_tree_are_never_read_as_one() {
+    let root = tempdir().unwrap();
+    let replace = |name: &str, n: u32| {
+        let path = root.path().join(name);
+        fs::write(path.with_extension("new"), n.to_string()).unwrap();
+        fs::rename(path.with_extension("new"), path).unwrap();
+    };
+    // The first file is always the one that is ahead, by one at most.
+    let step = |n| {
+        replace("a.json", n);
+        replace("b.json", n);
+    };
+    step(0);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 1..3000 {
+                step(n);
+                if n % 16 == 0 {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        while !done.load(Ordering::Relaxed) {
+            let tree = match read(root.path(), &Limits::default()) {
+                Ok(tree) => tree,
+                Err(FilesError::Changing { .. } | FilesError::Unreadable { .. }) => continue,
+                Err(error) => panic!("{error:?}"),
+            };
+            let number = |at: usize| -> u32 {
+                str::from_utf8(&tree.files[at].bytes)
+                    .unwrap()
+                    .parse()
+                    .unwrap()
+            };
+            assert!(number(0) == number(1) || number(0) == number(1) + 1);
+        }
+    });
+    assert_eq!(
+        read(root.path(), &Limits::default()).unwrap().files[0].bytes,
+        b"2999"
+    );
+}
