@@ -10,7 +10,7 @@ mod watch;
 mod worker;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,7 +22,8 @@ use crate::files::Limits;
 use crate::graph::Finding;
 use crate::snapshot::SnapshotId;
 use crate::time::Timestamp;
-use inbox::{Asked, Inbox};
+use folder::{Folder, Look, Reason};
+use inbox::{Asked, Debounce, Inbox};
 pub use watch::{Ear, Watching};
 
 /// How a folder is followed.
@@ -154,6 +155,29 @@ struct Shared {
     inbox: Arc<Inbox>,
     status: Mutex<Status>,
     events: broadcast::Sender<Event>,
+}
+
+/// Reads a folder once and puts it in force if it is good: for commands that serve nobody.
+pub fn load_once(engine: &Engine, folder: &Path) -> Outcome {
+    let ReloadOptions {
+        folder,
+        quiet,
+        longest_wait,
+        allow_removals,
+        limits,
+        ..
+    } = ReloadOptions::of(folder);
+    let debounce = Debounce {
+        quiet,
+        at_most: longest_wait,
+    };
+    let asked = Reason::Asked { allow_removals };
+    match Folder::new(folder, limits, allow_removals, debounce).look(engine, asked) {
+        Look::News(outcome, _) => outcome,
+        Look::Nothing => Outcome::Unchanged {
+            id: engine.active().map(|active| active.snapshot.id()),
+        },
+    }
 }
 
 impl Reloader {

@@ -1,3 +1,5 @@
+//! The catalogue leaves out no policy that could apply, over every combination of small sets.
+
 use super::*;
 use crate::id::{PolicyId, RoleId, UserId};
 use crate::snapshot::{Filter, Grant, GroupSet, GuestClause, PolicyFilter};

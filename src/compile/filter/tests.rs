@@ -1,3 +1,5 @@
+//! The rule language: precedence, every operator, quoting, errors and depth.
+
 use super::*;
 use crate::request::DeviceProperty as P;
 use crate::snapshot::{Attribute, Comparison, Filter};
