@@ -77,9 +77,9 @@ impl DecisionCache {
     /// An empty cache.
     pub fn new(CacheBytes(capacity): CacheBytes) -> Self {
         DecisionCache {
-            entries: moka::sync::Cache::builder()
+            entries: moka::sync::Cache::<Box<[u8]>, Arc<Entry>>::builder()
                 .max_capacity(capacity)
-                .weigher(|key: &Box<[u8]>, entry: &Arc<Entry>| weight(key.len(), entry))
+                .weigher(|key, entry| weight(key.len(), entry))
                 // Memory hygiene only; the end of an entry is in the entry. No `Expiry`: its timer
                 // wheel had use-after-free bugs, and nothing needs it.
                 .time_to_live(LONGEST_STAY)

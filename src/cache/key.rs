@@ -318,3 +318,170 @@ impl Key {
         sorted.into_iter().for_each(|text| self.text(text));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::{
+        AuthenticationFlow, ClientAppType, InsiderRiskLevel, Platform, RiskLevel, UserAction,
+    };
+
+    const EVERYTHING: Reads = Reads {
+        ip_address: true,
+        country: true,
+        platform: true,
+        client_app_type: true,
+        sign_in_risk: true,
+        user_risk: true,
+        insider_risk: true,
+        device: true,
+        app_attributes: true,
+        authentication_flow: true,
+        user_action: true,
+        authentication_context: true,
+        approved_application: true,
+        app_protection: true,
+        password_changed: true,
+        risk_remediated: true,
+    };
+
+    fn key_of(change: impl FnOnce(&mut Context), reads: Reads) -> Key {
+        let mut context = Context::default();
+        change(&mut context);
+        let mut key = Key(SmallVec::new());
+        key.context(&context, reads);
+        key
+    }
+
+    fn device(text: &str) -> Option<Device> {
+        let value = PropertyValue::Text(text.to_owned());
+        Some(Device::Registered([(DeviceProperty::Model, value)].into()))
+    }
+
+    fn attributes(name: &str, members: &[&str]) -> BTreeMap<String, PropertyValue> {
+        let members = members.iter().copied().map(String::from).collect();
+        [(name.to_owned(), PropertyValue::List(members))].into()
+    }
+
+    type Change = fn(&mut Context);
+
+    const CHANGES: &[Change] = &[
+        |_| {},
+        |c| c.ip_address = "10.0.0.1".parse().ok(),
+        |c| c.ip_address = "::1".parse().ok(),
+        |c| c.country = "DE".parse().ok(),
+        |c| c.country = "FR".parse().ok(),
+        |c| c.platform = Some(Platform::Linux),
+        |c| c.platform = Some(Platform::Ios),
+        |c| c.client_app_type = Some(ClientAppType::Other),
+        |c| c.sign_in_risk = Some(RiskLevel::Low),
+        |c| c.sign_in_risk = Some(RiskLevel::None),
+        |c| c.user_risk = Some(RiskLevel::Low),
+        |c| c.insider_risk = Some(InsiderRiskLevel::Minor),
+        |c| c.device = Some(Device::Unregistered),
+        |c| c.device = Some(Device::Registered(BTreeMap::new())),
+        |c| c.device = device("a"),
+        |c| c.device = device("b"),
+        |c| c.app_attributes = attributes("a", &[]),
+        |c| c.app_attributes = attributes("a", &["b", "c"]),
+        |c| c.app_attributes = attributes("a", &["bc"]),
+        |c| c.approved_application = Some(true),
+        |c| c.approved_application = Some(false),
+        |c| c.app_protection = Some(true),
+        |c| c.password_changed = Some(true),
+        |c| c.risk_remediated = Some(true),
+        |c| c.user_action = Some(UserAction::RegisterDevice),
+        |c| c.authentication_context = Some(String::from("c1")),
+        |c| c.authentication_flow = Some(AuthenticationFlow::None),
+    ];
+
+    #[test]
+    fn facts_that_are_read_are_told_apart_and_others_are_not() {
+        let nothing = Reads::default();
+        for (i, left) in CHANGES.iter().enumerate() {
+            for (j, right) in CHANGES.iter().enumerate() {
+                let is_same = key_of(left, EVERYTHING) == key_of(right, EVERYTHING);
+                assert_eq!(is_same, i == j, "changes {i} and {j}");
+                assert_eq!(key_of(left, nothing), key_of(right, nothing));
+            }
+        }
+    }
+
+    /// A list of the facts whose flags are set one by one: a fact is written by its own flag only.
+    #[test]
+    fn every_fact_hangs_on_its_own_flag() {
+        type Flag = fn(&mut Reads);
+        let flags: [(Flag, Change); 16] = [
+            (
+                |r| r.ip_address = true,
+                |c| c.ip_address = "10.0.0.1".parse().ok(),
+            ),
+            (|r| r.country = true, |c| c.country = "DE".parse().ok()),
+            (
+                |r| r.platform = true,
+                |c| c.platform = Some(Platform::Linux),
+            ),
+            (
+                |r| r.client_app_type = true,
+                |c| c.client_app_type = Some(ClientAppType::Other),
+            ),
+            (
+                |r| r.sign_in_risk = true,
+                |c| c.sign_in_risk = Some(RiskLevel::Low),
+            ),
+            (
+                |r| r.user_risk = true,
+                |c| c.user_risk = Some(RiskLevel::Low),
+            ),
+            (
+                |r| r.insider_risk = true,
+                |c| c.insider_risk = Some(InsiderRiskLevel::Minor),
+            ),
+            (|r| r.device = true, |c| c.device = device("a")),
+            (
+                |r| r.app_attributes = true,
+                |c| c.app_attributes = attributes("a", &[]),
+            ),
+            (
+                |r| r.authentication_flow = true,
+                |c| {
+                    c.authentication_flow = Some(AuthenticationFlow::None);
+                },
+            ),
+            (
+                |r| r.user_action = true,
+                |c| c.user_action = Some(UserAction::RegisterDevice),
+            ),
+            (
+                |r| r.authentication_context = true,
+                |c| {
+                    c.authentication_context = Some(String::from("c1"));
+                },
+            ),
+            (
+                |r| r.approved_application = true,
+                |c| c.approved_application = Some(true),
+            ),
+            (
+                |r| r.app_protection = true,
+                |c| c.app_protection = Some(true),
+            ),
+            (
+                |r| r.password_changed = true,
+                |c| c.password_changed = Some(true),
+            ),
+            (
+                |r| r.risk_remediated = true,
+                |c| c.risk_remediated = Some(true),
+            ),
+        ];
+        for (i, (set, _)) in flags.iter().enumerate() {
+            let mut reads = Reads::default();
+            set(&mut reads);
+            for (j, (_, change)) in flags.iter().enumerate() {
+                let is_seen = key_of(change, reads) != key_of(|_| {}, reads);
+                assert_eq!(is_seen, i == j, "flag {i}, fact {j}");
+            }
+        }
+    }
+}
