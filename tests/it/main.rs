@@ -23,6 +23,7 @@ mod cost;
 mod examples;
 mod oracle;
 mod reading_files;
+mod reload_under_load;
 mod reloading;
 mod small_world;
 mod swap_and_cache;

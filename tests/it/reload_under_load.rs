@@ -1,0 +1,159 @@
+//! A thousand reloads, one in five of them broken, while callers ask without a pause: every answer is the
+//! oracle's for the snapshot that it names, none is of a snapshot older than one that a reload had told
+//! of before the question, and nothing that is broken ever gets in force.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crosstrust::cache::CacheBytes;
+use crosstrust::clock::{Clock, ManualClock};
+use crosstrust::engine::{Answer, Engine, EngineOptions};
+use crosstrust::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
+use crosstrust::request::Request;
+use crosstrust::snapshot::SnapshotId;
+
+use crate::reference::{self, World};
+use crate::support::random::Rng;
+use crate::support::universe::NOW;
+use crate::support::{generate, product};
+
+const RELOADS: u64 = 1_000;
+const WORLDS: u64 = 40;
+const CALLERS: u64 = 2;
+
+/// An answer, which request it is for, and the version that was in force for certain when it was asked.
+struct Heard {
+    answer: Answer,
+    request: usize,
+    told_before: u64,
+}
+
+fn write(root: &Path, world: &World) {
+    for old in fs::read_dir(root).unwrap() {
+        fs::remove_dir_all(old.unwrap().path()).unwrap();
+    }
+    for file in product::files(world) {
+        let path = root.join(file.path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, file.bytes).unwrap();
+    }
+}
+
+fn call(
+    engine: &Engine,
+    requests: &[Request],
+    told: &AtomicU64,
+    stop: &AtomicBool,
+    seed: u64,
+) -> Vec<Heard> {
+    let mut rng = Rng::new(seed);
+    let mut heard = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let told_before = told.load(Ordering::SeqCst);
+        let request = rng.below(requests.len());
+        let answer = engine.authorize(&requests[request]);
+        // A fast machine hears more than need be kept.
+        if heard.len() < 100_000 || rng.chance(1) {
+            heard.push(Heard {
+                answer,
+                request,
+                told_before,
+            });
+        }
+        // Two cores: let the reloader have one.
+        std::thread::yield_now();
+    }
+    heard
+}
+
+/// Reloads world after world, and says how many were refused.
+fn reload(root: &Path, worlds: &[World], handle: &ReloadHandle, told: &AtomicU64) -> u64 {
+    let mut refused = 0;
+    for number in 0..RELOADS {
+        let world = &worlds[(number % WORLDS) as usize];
+        write(root, world);
+        if number % 5 == 4 {
+            let broken = root.join("tenant-0/organization.json");
+            fs::write(broken, r#"{ "id": "half a docu"#).unwrap();
+        }
+        match handle.reload_blocking(true) {
+            Outcome::Activated(activation) => told.store(activation.version, Ordering::SeqCst),
+            Outcome::Rejected(_) => refused += 1,
+            Outcome::Unchanged { .. } => {}
+        }
+    }
+    refused
+}
+
+#[test]
+fn a_thousand_reloads_under_load_and_every_answer_is_right_for_the_snapshot_that_it_names() {
+    let mut worlds: Vec<World> = (0..WORLDS).map(generate::world).collect();
+    for world in &mut worlds {
+        world.bundles = product::bundles();
+    }
+    let by_id: HashMap<SnapshotId, &World> = worlds
+        .iter()
+        .map(|world| (product::snapshot(world).id(), world))
+        .collect();
+    let mut rng = Rng::new(7);
+    let requests: Vec<Request> = (0..200)
+        .map(|n| generate::request(&worlds[n % worlds.len()], &mut rng).0)
+        .collect();
+
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &worlds[0]);
+    let engine = Arc::new(Engine::new(EngineOptions {
+        cache: Some(CacheBytes::default()),
+        clock: Clock::Manual(ManualClock::at(NOW)),
+    }));
+    let mut options = ReloadOptions::of(folder.path());
+    options.allow_removals = true;
+    // Only what is asked for: a half-written folder is looked at in other tests.
+    options.rescan = std::time::Duration::from_secs(3600);
+    options.quiet = std::time::Duration::from_secs(3600);
+    options.longest_wait = std::time::Duration::from_secs(3600);
+    let started = Reloader::start(Arc::clone(&engine), options).unwrap();
+
+    let told = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let (refused, heard) = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|seed| {
+                let (engine, requests, told, stop) = (&engine, &requests, &told, &stop);
+                scope.spawn(move || call(engine, requests, told, stop, seed))
+            })
+            .collect();
+        let refused = reload(folder.path(), &worlds, &started.handle, &told);
+        stop.store(true, Ordering::Relaxed);
+        let heard: Vec<Heard> = callers
+            .into_iter()
+            .flat_map(|caller| caller.join().unwrap())
+            .collect();
+        (refused, heard)
+    });
+
+    assert_eq!(refused, RELOADS / 5);
+    let mut known: HashMap<(SnapshotId, usize), reference::Expected> = HashMap::new();
+    let mut hits = 0;
+    for one in &heard {
+        let active = one
+            .answer
+            .active
+            .as_ref()
+            .expect("there was always a snapshot");
+        assert!(active.version >= one.told_before);
+        let id = active.snapshot.id();
+        let request = &requests[one.request];
+        let expected = known
+            .entry((id, one.request))
+            .or_insert_with(|| reference::decide(by_id[&id], &[], request, NOW));
+        let found = product::said(&active.snapshot, one.answer.decision.clone());
+        assert_eq!(found, *expected);
+        hits += u64::from(one.answer.cached);
+    }
+    assert!(heard.len() > 1_000, "{}", heard.len());
+    assert!(hits > 0);
+}
