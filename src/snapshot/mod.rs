@@ -32,7 +32,7 @@ pub use strength::{Combination, Demand, Strength};
 pub use table::Table;
 
 use crate::decision::PolicyIndex;
-use crate::id::TenantId;
+use crate::id::{StrengthId, TenantId};
 use crate::request::{AccessType, ChannelId};
 use crate::time::Timestamp;
 use crate::vocabulary::Cloud;
@@ -186,6 +186,18 @@ impl Snapshot {
     /// The Conditional Access policy at this place.
     pub fn policy(&self, index: PolicyIndex) -> Option<&Policy> {
         self.policies.get(usize::try_from(index.0).ok()?)
+    }
+
+    /// The name of a strength that this policy asks for.
+    pub fn strength_named_by(&self, policy: &Policy, id: StrengthId) -> Option<&str> {
+        let mut controls = policy.grant.controls.iter();
+        let asked = controls.find_map(|control| {
+            let Control::Strength(position) = control else {
+                return None;
+            };
+            self.strength(*position).filter(|one| one.id == id)
+        });
+        asked.map(|strength| strength.display_name.as_str())
     }
 
     /// The group ids that some rule names.

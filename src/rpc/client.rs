@@ -1,0 +1,208 @@
+//! For the command line: questions and answers as JSON, asked of a running server or of an engine in process.
+//!
+//! JSON is protobuf's own mapping, which grpcurl speaks: field names in camelCase or as the contract has them,
+//! times in RFC 3339. Who uses this needs no protobuf. Never used to serve.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use prost_reflect::prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt as _;
+
+use super::authorization;
+use super::proto::authorization_service_client::AuthorizationServiceClient;
+use super::{FILE_DESCRIPTOR_SET, Limits, Violation, proto};
+use crate::engine::Engine;
+
+pub use super::proto::{AuthorizeRequest, AuthorizeResponse, ExplainResponse};
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server's name is none.
+    #[error("{server}: expected http://HOST:PORT or unix:PATH")]
+    Address {
+        /// What was given.
+        server: String,
+    },
+    /// The server cannot be reached.
+    #[error("{server}: {cause}")]
+    Unreachable {
+        /// The server.
+        server: String,
+        /// What the network said.
+        cause: String,
+    },
+    /// The request is malformed.
+    #[error("the request is malformed: {}", .0.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
+    Malformed(Vec<Violation>),
+    /// The server refused to answer.
+    #[error("{server}: {code}: {message}")]
+    Refused {
+        /// The server.
+        server: String,
+        /// The status code, in words.
+        code: String,
+        /// The status message.
+        message: String,
+    },
+}
+
+/// Reads a request from JSON. Unknown members are errors.
+pub fn parse_request(json: &str) -> Result<AuthorizeRequest, String> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let message = DynamicMessage::deserialize(descriptor(REQUEST)?, &mut reader)
+        .and_then(|message| reader.end().map(|()| message))
+        .map_err(|error| error.to_string())?;
+    message.transcode_to().map_err(|error| error.to_string())
+}
+
+/// The answer as JSON. Members that say nothing are left out.
+pub fn to_json(response: &AuthorizeResponse) -> serde_json::Value {
+    json_of(response, RESPONSE)
+}
+
+/// The explanation as JSON.
+pub fn explanation_to_json(response: &ExplainResponse) -> serde_json::Value {
+    json_of(response, EXPLANATION)
+}
+
+/// Asks a running server.
+pub async fn authorize(
+    server: &str,
+    request: AuthorizeRequest,
+) -> Result<AuthorizeResponse, ClientError> {
+    let mut client = AuthorizationServiceClient::new(connect(server).await?);
+    let answer = client.authorize(request).await;
+    answer
+        .map(tonic::Response::into_inner)
+        .map_err(|status| refused(server, &status))
+}
+
+/// Asks a running server for an explanation.
+pub async fn explain(
+    server: &str,
+    request: AuthorizeRequest,
+) -> Result<ExplainResponse, ClientError> {
+    let mut client = AuthorizationServiceClient::new(connect(server).await?)
+        .max_decoding_message_size(MOST_EXPLANATION_BYTES);
+    let request = proto::ExplainRequest {
+        request: Some(request),
+    };
+    let answer = client.explain(request).await;
+    answer
+        .map(tonic::Response::into_inner)
+        .map_err(|status| refused(server, &status))
+}
+
+/// Whether a running server, or one of its services, is SERVING. A service that it does not know is not.
+pub async fn health(server: &str, service: &str) -> Result<bool, ClientError> {
+    let mut client = HealthClient::new(connect(server).await?);
+    let request = HealthCheckRequest {
+        service: service.to_owned(),
+    };
+    match client.check(request).await {
+        Ok(answer) => Ok(answer.into_inner().status() == ServingStatus::Serving),
+        Err(status) => Err(refused(server, &status)),
+    }
+}
+
+/// Asks an engine in this process.
+pub fn authorize_here(
+    engine: &Engine,
+    limits: &Limits,
+    request: AuthorizeRequest,
+) -> Result<AuthorizeResponse, Vec<Violation>> {
+    authorization::authorize(engine, limits, request)
+}
+
+/// Asks an engine in this process for an explanation.
+pub fn explain_here(
+    engine: &Engine,
+    limits: &Limits,
+    request: AuthorizeRequest,
+) -> Result<ExplainResponse, Vec<Violation>> {
+    let request = proto::ExplainRequest {
+        request: Some(request),
+    };
+    authorization::explain(engine, limits, request)
+}
+
+async fn connect(server: &str) -> Result<Channel, ClientError> {
+    let endpoint = Endpoint::from_shared(server.to_owned());
+    let endpoint = endpoint.map_err(|_| ClientError::Address {
+        server: server.to_owned(),
+    })?;
+    endpoint
+        .connect_timeout(CONNECT_WITHIN)
+        .timeout(ANSWER_WITHIN)
+        .connect()
+        .await
+        .map_err(|error| ClientError::Unreachable {
+            server: server.to_owned(),
+            cause: innermost(&error),
+        })
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+fn refused(server: &str, status: &Status) -> ClientError {
+    let told = status.get_details_bad_request();
+    if let Some(told) = told.filter(|_| status.code() == Code::InvalidArgument) {
+        let violations = told.field_violations.into_iter();
+        return ClientError::Malformed(
+            violations
+                .map(|one| Violation {
+                    field: one.field,
+                    message: one.description,
+                })
+                .collect(),
+        );
+    }
+    ClientError::Refused {
+        server: server.to_owned(),
+        code: status.code().description().to_owned(),
+        message: status.message().to_owned(),
+    }
+}
+
+fn json_of(message: &impl Message, name: &str) -> serde_json::Value {
+    let written = || {
+        let mut dynamic = DynamicMessage::new(descriptor(name)?);
+        dynamic
+            .transcode_from(message)
+            .map_err(|error| error.to_string())?;
+        serde_json::to_value(&dynamic).map_err(|error| error.to_string())
+    };
+    // Fails only where the descriptors are of another build than the code, which a test finds.
+    written().unwrap_or_else(serde_json::Value::String)
+}
+
+fn descriptor(name: &str) -> Result<MessageDescriptor, String> {
+    static POOL: LazyLock<Result<DescriptorPool, String>> = LazyLock::new(|| {
+        DescriptorPool::decode(FILE_DESCRIPTOR_SET).map_err(|error| error.to_string())
+    });
+    let pool = POOL.as_ref().map_err(String::clone)?;
+    pool.get_message_by_name(name)
+        .ok_or_else(|| format!("{name} is not in the contract"))
+}
+
+const REQUEST: &str = "crosstrust.v1.AuthorizeRequest";
+const RESPONSE: &str = "crosstrust.v1.AuthorizeResponse";
+const EXPLANATION: &str = "crosstrust.v1.ExplainResponse";
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// A tenant has some hundred policies; a kibibyte each and room to spare.
+const MOST_EXPLANATION_BYTES: usize = 64 * 1024 * 1024;

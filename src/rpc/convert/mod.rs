@@ -1,0 +1,167 @@
+//! A message of the wire → a [`Request`], or everything that is wrong with it.
+//!
+//! Parsed once, here: inside there is no GUID text, no proto enum number and no empty string that means
+//! "unsaid". Nothing malformed is dropped or guessed; a request with a violation is not answered.
+
+mod claims;
+mod context;
+mod violations;
+
+pub use violations::Violation;
+pub(super) use violations::status;
+
+use super::limits::Limits;
+use super::proto;
+use crate::request::{AccessType, ChannelId, Contradiction, Request, UserClass};
+use violations::{At, REQUIRED, Reader, found};
+
+/// Reads one request.
+pub fn request(
+    message: proto::AuthorizeRequest,
+    limits: &Limits,
+) -> Result<Request, Vec<Violation>> {
+    let mut reader = Reader::new(limits);
+    match read(message, &At::ROOT, &mut reader) {
+        Some(request) if reader.violations.is_empty() => Ok(request),
+        _ => Err(reader.violations),
+    }
+}
+
+/// Reads the request that is to be explained.
+pub fn explain(message: proto::ExplainRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
+    let mut reader = Reader::new(limits);
+    let root = At::ROOT;
+    let at = root.name("request");
+    let Some(message) = message.request else {
+        reader.refuse(&at, REQUIRED);
+        return Err(reader.violations);
+    };
+    match read(message, &at, &mut reader) {
+        Some(request) if reader.violations.is_empty() => Ok(request),
+        _ => Err(reader.violations),
+    }
+}
+
+/// Reads a batch: all of it or nothing.
+pub fn batch(
+    message: proto::AuthorizeBatchRequest,
+    limits: &Limits,
+) -> Result<Vec<Request>, Vec<Violation>> {
+    let mut reader = Reader::new(limits);
+    let root = At::ROOT;
+    let at = root.name("requests");
+    let asked = message.requests.len();
+    if reader
+        .at_most(&at, &message.requests, limits.batch_items)
+        .len()
+        < asked
+    {
+        return Err(reader.violations);
+    }
+    let requests: Vec<Request> = message
+        .requests
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, message)| read(message, &at.item(index), &mut reader))
+        .collect();
+    if reader.violations.is_empty() && requests.len() == asked {
+        Ok(requests)
+    } else {
+        Err(reader.violations)
+    }
+}
+
+/// `None` only where a violation has been noted. A request that is given back may have some all the same.
+fn read(message: proto::AuthorizeRequest, at: &At<'_>, reader: &mut Reader<'_>) -> Option<Request> {
+    let Limits { groups, roles, .. } = *reader.limits;
+    let noted = reader.violations.len();
+    if !message.token.is_empty() {
+        reader.refuse(
+            &at.name("token"),
+            "tokens are not verified yet: give claims",
+        );
+    }
+    let access = access_type(message.access_type, &at.name("access_type"), reader);
+    let user_may_be_unsaid =
+        access == Some(AccessType::Collaboration) && !message.resource_user.is_empty();
+    if message.user.is_empty() && !user_may_be_unsaid {
+        reader.refuse(&at.name("user"), REQUIRED);
+    }
+    let home = reader.required(&at.name("home_tenant"), &message.home_tenant);
+    let resource = reader.required(&at.name("resource_tenant"), &message.resource_tenant);
+    let app = reader.required(&at.name("app"), &message.app);
+    let claims = claims::read(message.claims, &at.name("claims"), reader);
+    let request = Request {
+        user: reader.optional(&at.name("user"), &message.user),
+        groups: reader.each(&at.name("groups"), &message.groups, groups),
+        channel: reader
+            .text(&at.name("channel"), message.channel)
+            .map(ChannelId),
+        roles: reader.each(&at.name("roles"), &message.roles, roles),
+        client_app: reader.optional(&at.name("client_app"), &message.client_app),
+        external_user_type: reader
+            .optional(&at.name("external_user_type"), &message.external_user_type),
+        resource_user: reader.optional(&at.name("resource_user"), &message.resource_user),
+        resource_groups: reader.each(
+            &at.name("resource_groups"),
+            &message.resource_groups,
+            groups,
+        ),
+        home_cloud: reader.optional(&at.name("home_cloud"), &message.home_cloud),
+        restricting_tenant: reader
+            .optional(&at.name("restricting_tenant"), &message.restricting_tenant),
+        context: context::read(message.context, &at.name("context"), reader),
+        request_id: reader
+            .short_enough(&at.name("request_id"), message.request_id)
+            .unwrap_or_default(),
+        home: home?,
+        resource: resource?,
+        app: app?,
+        access: access?,
+        claims: claims?,
+    };
+    // What is malformed looks unsaid from here, so contradictions are looked for in what is well-formed.
+    if reader.violations.len() == noted {
+        refuse_contradiction(&request, at, reader);
+    }
+    Some(request)
+}
+
+/// Unspecified is direct connect (api.md); a number that the contract does not have is an error.
+fn access_type(number: i32, at: &At<'_>, reader: &mut Reader<'_>) -> Option<AccessType> {
+    match proto::AccessType::try_from(number) {
+        Ok(proto::AccessType::Unspecified | proto::AccessType::DirectConnect) => {
+            Some(AccessType::DirectConnect)
+        }
+        Ok(proto::AccessType::Collaboration) => Some(AccessType::Collaboration),
+        Err(_) => {
+            reader.refuse(
+                at,
+                format!("found {number}, expected a value of AccessType"),
+            );
+            None
+        }
+    }
+}
+
+fn refuse_contradiction(request: &Request, at: &At<'_>, reader: &mut Reader<'_>) {
+    match request.contradiction() {
+        None => {}
+        Some(Contradiction::UserMissing) => reader.refuse(&at.name("user"), REQUIRED),
+        Some(Contradiction::UserTypeCannotBe { named, class }) => {
+            let kind = match class {
+                UserClass::Internal => "a user of the resource tenant itself",
+                UserClass::DirectConnect if request.resource_user.is_none() => {
+                    "a direct connect user without resource_user"
+                }
+                UserClass::DirectConnect => "a direct connect user",
+                UserClass::Collaboration => "a collaboration user",
+            };
+            let expected = format!("which {kind} cannot be");
+            reader.refuse(
+                &at.name("external_user_type"),
+                found(named.as_str(), expected),
+            );
+        }
+    }
+}

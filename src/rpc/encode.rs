@@ -1,0 +1,299 @@
+//! An answer → the message of the wire. The only place that does it.
+//!
+//! No match here has a catch-all arm: a new reason, stage or cure has to be given its number in the contract
+//! before the crate builds. Nothing here decides; what cannot be told is never told as an allow.
+
+use super::proto;
+use crate::decision::{
+    AppliedPolicy, Cure, Decision, Denial, PolicyIndex, PolicyResult, Reason, Stage, Verdict, Where,
+};
+use crate::engine::{Active, Answer};
+use crate::evaluate::{Explanation, PolicyFinding, StageFinding};
+use crate::id::StrengthId;
+use crate::snapshot::Snapshot;
+use crate::time::Timestamp;
+
+/// The answer to a request.
+pub fn answer(answer: &Answer) -> proto::AuthorizeResponse {
+    proto::AuthorizeResponse {
+        cached: answer.cached,
+        decision_id: answer.decision_id.to_string(),
+        ..response(answer.active.as_deref(), &answer.decision)
+    }
+}
+
+/// A decision that names no event: it was made to be explained.
+pub fn response(active: Option<&Active>, decision: &Decision) -> proto::AuthorizeResponse {
+    let told = match &decision.verdict {
+        Verdict::Allow => proto::AuthorizeResponse {
+            decision: proto::Decision::Allow.into(),
+            reason: proto::Reason::Allowed.into(),
+            ..proto::AuthorizeResponse::default()
+        },
+        Verdict::Deny(denial) => denied(active, decision, denial),
+    };
+    let policies = Policies::of(active);
+    proto::AuthorizeResponse {
+        expires_at: Some(timestamp(decision.expires_at)),
+        snapshot: active.map(snapshot),
+        applied_policies: policies.applied(&decision.applied),
+        obligations: policies.obligations(&decision.obligations),
+        ..told
+    }
+}
+
+fn denied(
+    active: Option<&Active>,
+    decision: &Decision,
+    denial: &Denial,
+) -> proto::AuthorizeResponse {
+    let policies = Policies::of(active);
+    let cure = |one: &Cure| cure(*one, &policies, &decision.applied);
+    proto::AuthorizeResponse {
+        decision: proto::Decision::Deny.into(),
+        reason: reason(denial.reason).into(),
+        stage: denial.stage.map_or(proto::Stage::Unspecified, stage).into(),
+        error_code: error_code(denial.code()),
+        message: denial.reason.message().to_owned(),
+        challenge: denial.challenge.as_ref().map(|challenge| proto::Challenge {
+            cures: challenge.cures.iter().map(cure).collect(),
+        }),
+        ..proto::AuthorizeResponse::default()
+    }
+}
+
+/// An answer and how it comes about.
+pub fn explanation(active: &Active, explanation: &Explanation) -> proto::ExplainResponse {
+    let policies = Policies::of(Some(active));
+    proto::ExplainResponse {
+        response: Some(response(Some(active), &explanation.decision)),
+        stages: explanation.stages.iter().map(explained_stage).collect(),
+        policies: explanation
+            .policies
+            .iter()
+            .filter_map(|finding| policies.explained(finding))
+            .collect(),
+    }
+}
+
+/// The explanation where there are no policies: the denial alone.
+pub fn unexplained(decision: &Decision) -> proto::ExplainResponse {
+    proto::ExplainResponse {
+        response: Some(response(None, decision)),
+        ..proto::ExplainResponse::default()
+    }
+}
+
+/// Which policies are in force.
+pub fn snapshot(active: &Active) -> proto::Snapshot {
+    proto::Snapshot {
+        id: active.snapshot.id().to_string(),
+        version: active.version,
+        activated_at: Some(timestamp(active.activated_at)),
+    }
+}
+
+/// An instant. Ours reach from 1677 to 2262, all of which protobuf can tell.
+pub fn timestamp(instant: Timestamp) -> prost_types::Timestamp {
+    let (seconds, nanos) = instant.as_parts();
+    prost_types::Timestamp {
+        seconds,
+        // INVARIANT: less than 1,000,000,000.
+        nanos: i32::try_from(nanos).unwrap_or(0),
+    }
+}
+
+fn explained_stage(finding: &StageFinding) -> proto::ExplainedStage {
+    let details = finding.details.iter().map(|detail| proto::ExplainedDetail {
+        what: detail.what.clone(),
+        value: detail.value.clone(),
+        origin: detail.origin.clone(),
+    });
+    let told = match finding.outcome {
+        Ok(()) => proto::ExplainedStage {
+            passed: true,
+            ..proto::ExplainedStage::default()
+        },
+        Err(why) => proto::ExplainedStage {
+            passed: false,
+            reason: reason(why).into(),
+            error_code: error_code(why.code(Some(finding.stage))),
+            message: why.message().to_owned(),
+            ..proto::ExplainedStage::default()
+        },
+    };
+    proto::ExplainedStage {
+        stage: stage(finding.stage).into(),
+        details: details.collect(),
+        ..told
+    }
+}
+
+/// The policies that a decision names by their place.
+///
+/// INVARIANT(places): a decision comes with the snapshot that it was made under, so every place is one of
+/// that snapshot's; the engine and its cache hold that (`cache::protocol`).
+struct Policies<'a>(Option<&'a Snapshot>);
+
+impl<'a> Policies<'a> {
+    fn of(active: Option<&'a Active>) -> Self {
+        Policies(active.map(|active| &active.snapshot))
+    }
+
+    fn get(&self, index: PolicyIndex) -> Option<&'a crate::snapshot::Policy> {
+        self.0?.policy(index)
+    }
+
+    fn applied(&self, applied: &[AppliedPolicy]) -> Vec<proto::AppliedPolicy> {
+        let told = applied.iter().filter_map(|one| {
+            let policy = self.get(one.policy)?;
+            Some(proto::AppliedPolicy {
+                id: policy.id().to_string(),
+                display_name: policy.display_name().to_owned(),
+                result: result(one.result).into(),
+            })
+        });
+        told.collect()
+    }
+
+    fn obligations(&self, obliging: &[PolicyIndex]) -> Vec<proto::Obligation> {
+        let policies = obliging.iter().filter_map(|index| self.get(*index));
+        let told = policies.flat_map(|policy| {
+            let controls = policy.obligations().iter();
+            controls.map(|(name, value)| proto::Obligation {
+                policy_id: policy.id().to_string(),
+                name: name.clone(),
+                value: value.clone(),
+            })
+        });
+        told.collect()
+    }
+
+    fn explained(&self, finding: &PolicyFinding) -> Option<proto::ExplainedPolicy> {
+        let policy = self.get(finding.policy)?;
+        Some(proto::ExplainedPolicy {
+            id: policy.id().to_string(),
+            display_name: policy.display_name().to_owned(),
+            result: result(finding.result).into(),
+            detail: finding.detail.clone(),
+            origin: policy.origin().to_owned(),
+        })
+    }
+
+    /// The strength's name as the tenant has it whose policy asks for it.
+    fn strength_name(&self, id: StrengthId, applied: &[AppliedPolicy]) -> String {
+        let mut asking = applied.iter().filter_map(|one| self.get(one.policy));
+        let named = asking.find_map(|policy| self.0?.strength_named_by(policy, id));
+        named.unwrap_or_default().to_owned()
+    }
+}
+
+fn cure(cure: Cure, policies: &Policies<'_>, applied: &[AppliedPolicy]) -> proto::Cure {
+    use proto::CureKind as Kind;
+    let (kind, place, strength) = match cure {
+        Cure::Mfa(place) => (Kind::Mfa, place, None),
+        Cure::Strength(id, place) => (Kind::Strength, place, Some(id)),
+        Cure::CompliantDevice => (Kind::CompliantDevice, Where::Home, None),
+        Cure::HybridJoinedDevice => (Kind::HybridJoinedDevice, Where::Home, None),
+        Cure::Reauthenticate => (Kind::Reauthenticate, Where::Home, None),
+    };
+    proto::Cure {
+        kind: kind.into(),
+        r#where: place_of(place).into(),
+        strength_id: strength.map_or_else(String::new, |id| id.to_string()),
+        strength_name: strength.map_or_else(String::new, |id| policies.strength_name(id, applied)),
+        // `[challenge]` in the configuration will say which value asks for what.
+        claims: String::new(),
+    }
+}
+
+fn error_code(code: Option<u32>) -> String {
+    code.map_or_else(String::new, |code| format!("AADSTS{code}"))
+}
+
+const fn place_of(place: Where) -> proto::Where {
+    match place {
+        Where::Home => proto::Where::Home,
+        Where::Resource => proto::Where::Resource,
+    }
+}
+
+const fn result(result: PolicyResult) -> proto::PolicyResult {
+    use proto::PolicyResult as Told;
+    match result {
+        PolicyResult::Success => Told::Success,
+        PolicyResult::Failure => Told::Failure,
+        PolicyResult::NotApplied => Told::NotApplied,
+        PolicyResult::ReportOnlySuccess => Told::ReportOnlySuccess,
+        PolicyResult::ReportOnlyFailure => Told::ReportOnlyFailure,
+        PolicyResult::ReportOnlyInterrupted => Told::ReportOnlyInterrupted,
+        PolicyResult::ReportOnlyNotApplied => Told::ReportOnlyNotApplied,
+    }
+}
+
+const fn stage(stage: Stage) -> proto::Stage {
+    match stage {
+        Stage::Token => proto::Stage::Token,
+        Stage::TenantRestriction => proto::Stage::TenantRestriction,
+        Stage::Outbound => proto::Stage::Outbound,
+        Stage::Inbound => proto::Stage::Inbound,
+        Stage::ConditionalAccess => proto::Stage::ConditionalAccess,
+        Stage::SharedChannel => proto::Stage::SharedChannel,
+    }
+}
+
+const fn reason(reason: Reason) -> proto::Reason {
+    use proto::Reason as Told;
+    match reason {
+        Reason::TokenExpired => Told::TokenExpired,
+        Reason::TokenNotYetValid => Told::TokenNotYetValid,
+        Reason::SessionRevoked => Told::SessionRevoked,
+        Reason::TenantRestricted => Told::TenantRestricted,
+        Reason::OutboundUser => Told::OutboundUser,
+        Reason::OutboundApplication => Told::OutboundApplication,
+        Reason::InboundUser => Told::InboundUser,
+        Reason::InboundApplication => Told::InboundApplication,
+        Reason::GroupsUnknown => Told::GroupsUnknown,
+        Reason::CloudNotAllowed => Told::CloudNotAllowed,
+        Reason::ResourceTenantUnknown => Told::ResourceTenantUnknown,
+        Reason::CaBlocked => Told::CaBlocked,
+        Reason::MfaRequired => Told::MfaRequired,
+        Reason::MfaNotTrusted => Told::MfaNotTrusted,
+        Reason::CompliantDeviceRequired => Told::CompliantDeviceRequired,
+        Reason::CompliantDeviceNotTrusted => Told::CompliantDeviceNotTrusted,
+        Reason::HybridJoinedDeviceRequired => Told::HybridJoinedDeviceRequired,
+        Reason::HybridJoinedDeviceNotTrusted => Told::HybridJoinedDeviceNotTrusted,
+        Reason::AuthenticationStrengthRequired => Told::AuthenticationStrengthRequired,
+        Reason::ApprovedAppRequired | Reason::AppProtectionRequired => Told::AppRequired,
+        Reason::PasswordChangeRequired => Told::PasswordChangeRequired,
+        Reason::TermsOfUseRequired => Told::TermsOfUseRequired,
+        Reason::SignInFrequencyExceeded => Told::SignInFrequencyExceeded,
+        Reason::ControlNotSupported => Told::ControlNotSupported,
+        Reason::ChannelUnknown => Told::ChannelUnknown,
+        Reason::ChannelNotMember => Told::ChannelNotMember,
+        Reason::NoSnapshot => Told::NoSnapshot,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_and_stages_have_one_name_inside_and_on_the_wire() {
+        for one in Reason::ALL {
+            let told = reason(*one).as_str_name();
+            assert_eq!(told, format!("REASON_{}", one.name()));
+        }
+        for one in Stage::ALL {
+            let told = stage(one).as_str_name();
+            assert_eq!(told, format!("STAGE_{}", one.name()));
+        }
+    }
+
+    #[test]
+    fn an_instant_before_1970_counts_its_nanoseconds_forward() {
+        let told = timestamp(Timestamp::from_nanos(-1));
+        assert_eq!((told.seconds, told.nanos), (-1, 999_999_999));
+    }
+}

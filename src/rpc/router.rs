@@ -1,0 +1,250 @@
+//! From a path to the service that answers it, for callers with the same rights.
+//!
+//! A router is made once for a listener and a set of rights; its clones are one router and cost nothing. What
+//! a listener does not offer is UNIMPLEMENTED, as if it did not exist; what a caller may not do is
+//! PERMISSION_DENIED. Never answers a message that is compressed or too large.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::{Body as HttpBody, StdError};
+use tonic::server::NamedService;
+use tonic_health::pb::health_server::HealthServer;
+use tower_service::Service;
+
+use super::authorization::Authorization;
+use super::health::{Health, HealthState};
+use super::limits::Limits;
+use super::policy::Policy;
+use super::proto::authorization_service_server::AuthorizationServiceServer;
+use super::proto::policy_service_server::PolicyServiceServer;
+use super::reflection::{self, Answering, Reflection};
+use crate::engine::Engine;
+use crate::reload::ReloadHandle;
+
+/// What answers calls.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// Decides.
+    pub engine: Arc<Engine>,
+    /// Follows the policies folder, where there is one.
+    pub reload: Option<ReloadHandle>,
+    /// What a request may hold at most.
+    pub limits: Limits,
+    /// Whether reflection is offered at all.
+    pub reflection: bool,
+}
+
+/// What callers of a listener may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rights {
+    /// The services that are there for them.
+    pub services: ServiceSet,
+    /// They may Explain and Reload.
+    pub operator: bool,
+    /// They may state claims without a token that proves them.
+    pub own_claims: bool,
+}
+
+impl Rights {
+    /// Everything: for callers of the same machine, unless configured otherwise.
+    pub const ALL: Rights = Rights {
+        services: ServiceSet::ALL,
+        operator: true,
+        own_claims: true,
+    };
+}
+
+/// Which services a listener offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServiceSet {
+    /// `crosstrust.v1.AuthorizationService`
+    pub authorization: bool,
+    /// `crosstrust.v1.PolicyService`
+    pub policy: bool,
+    /// `grpc.health.v1.Health`
+    pub health: bool,
+    /// `grpc.reflection.v1.ServerReflection` and its predecessor
+    pub reflection: bool,
+}
+
+impl ServiceSet {
+    /// Every service.
+    pub const ALL: ServiceSet = ServiceSet {
+        authorization: true,
+        policy: true,
+        health: true,
+        reflection: true,
+    };
+}
+
+/// Answers HTTP requests that carry gRPC calls.
+#[derive(Clone)]
+pub struct Router(Arc<Services>);
+
+/// Each service that is offered. Batches have a server of their own: their messages may be larger.
+struct Services {
+    authorization: Option<AuthorizationServiceServer<Authorization>>,
+    batch: Option<AuthorizationServiceServer<Authorization>>,
+    policy: Option<PolicyServiceServer<Policy>>,
+    health: Option<HealthServer<Health>>,
+    reflection: Option<Reflection>,
+}
+
+/// A router over the services that these callers are offered.
+pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Router {
+    let offered = rights.services;
+    let limits = backend.limits;
+    let authorization = Arc::new(Authorization {
+        engine: Arc::clone(&backend.engine),
+        limits,
+        rights: *rights,
+    });
+    let authorization = |most_bytes| {
+        let server = AuthorizationServiceServer::from_arc(Arc::clone(&authorization));
+        offered
+            .authorization
+            .then(|| server.max_decoding_message_size(most_bytes))
+    };
+    let policy = || {
+        PolicyServiceServer::new(Policy {
+            engine: Arc::clone(&backend.engine),
+            reload: backend.reload.clone(),
+            rights: *rights,
+            health: health.clone(),
+        })
+        .max_decoding_message_size(MOST_BYTES_ELSEWHERE)
+    };
+    let names = names(offered, backend.reflection);
+    let health = || {
+        HealthServer::new(Health {
+            engine: Arc::clone(&backend.engine),
+            state: health.clone(),
+            services: names.clone(),
+        })
+        .max_decoding_message_size(MOST_BYTES_ELSEWHERE)
+    };
+    Router(Arc::new(Services {
+        authorization: authorization(limits.authorize_bytes),
+        batch: authorization(limits.batch_bytes),
+        policy: offered.policy.then(policy),
+        health: offered.health.then(health),
+        reflection: (offered.reflection && backend.reflection)
+            .then(|| reflection::reflection(&names))
+            .flatten(),
+    }))
+}
+
+/// What only operators may do is nobody else's.
+pub fn operators_only(rights: &Rights, what: &str) -> Result<(), Status> {
+    if rights.operator {
+        return Ok(());
+    }
+    Err(Status::permission_denied(format!(
+        "{what} is for operators, and this caller is none"
+    )))
+}
+
+fn names(offered: ServiceSet, reflection: bool) -> Vec<&'static str> {
+    let reflection = offered.reflection && reflection;
+    [
+        (offered.authorization, AUTHORIZATION),
+        (offered.policy, POLICY),
+        (offered.health, HEALTH),
+        (reflection, reflection::V1),
+        (reflection, reflection::V1ALPHA),
+    ]
+    .into_iter()
+    .filter_map(|(is_offered, name)| is_offered.then_some(name))
+    .collect()
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Router")
+    }
+}
+
+impl<B> Service<http::Request<B>> for Router
+where
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<StdError> + Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    /// Always: a call that is too many is refused before it gets here (`serve`).
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Answering {
+        if !is_grpc(&request) {
+            return not_grpc();
+        }
+        let services = &self.0;
+        let path = request.uri().path();
+        let (service, method) = path
+            .strip_prefix('/')
+            .and_then(|path| path.split_once('/'))
+            .unwrap_or_default();
+        match (service, method) {
+            (AUTHORIZATION, "AuthorizeBatch") => hand_over(services.batch.as_ref(), request),
+            (AUTHORIZATION, _) => hand_over(services.authorization.as_ref(), request),
+            (POLICY, _) => hand_over(services.policy.as_ref(), request),
+            (HEALTH, _) => hand_over(services.health.as_ref(), request),
+            (reflection::V1, _) => match &services.reflection {
+                Some(versions) => (versions.v1)(request.map(Body::new)),
+                None => unimplemented(),
+            },
+            (reflection::V1ALPHA, _) => match &services.reflection {
+                Some(versions) => (versions.v1alpha)(request.map(Body::new)),
+                None => unimplemented(),
+            },
+            _ => unimplemented(),
+        }
+    }
+}
+
+fn hand_over<S, B>(server: Option<&S>, request: http::Request<B>) -> Answering
+where
+    S: Service<
+            http::Request<B>,
+            Response = http::Response<Body>,
+            Error = Infallible,
+            Future = Answering,
+        > + Clone,
+{
+    match server {
+        Some(server) => server.clone().call(request),
+        None => unimplemented(),
+    }
+}
+
+fn unimplemented() -> Answering {
+    let status = Status::unimplemented("this listener has no such service");
+    Box::pin(std::future::ready(Ok(status.into_http())))
+}
+
+/// gRPC over HTTP2: a content type that does not begin with `application/grpc` is answered 415.
+fn is_grpc<B>(request: &http::Request<B>) -> bool {
+    let named = request.headers().get(http::header::CONTENT_TYPE);
+    named.is_some_and(|named| named.as_bytes().starts_with(b"application/grpc"))
+}
+
+fn not_grpc() -> Answering {
+    let mut response = http::Response::new(Body::empty());
+    *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Box::pin(std::future::ready(Ok(response)))
+}
+
+const AUTHORIZATION: &str = AuthorizationServiceServer::<Authorization>::NAME;
+const POLICY: &str = PolicyServiceServer::<Policy>::NAME;
+const HEALTH: &str = HealthServer::<Health>::NAME;
+/// Requests of the other services hold a flag or a name.
+const MOST_BYTES_ELSEWHERE: usize = 4096;
