@@ -31,6 +31,7 @@ pub mod files;
 pub mod reload;
 
 pub mod rpc;
+pub mod serve;
 
 pub mod config;
 

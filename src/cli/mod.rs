@@ -2,7 +2,12 @@
 //!
 //! Reads arguments, calls the other rooms, prints. The only room where errors become text for a terminal.
 
+mod authorize;
 mod check;
+mod health;
+mod runtime;
+mod serve;
+mod table;
 
 use std::process::ExitCode;
 
@@ -22,8 +27,14 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve decisions over gRPC, and follow the policies folder while it changes
+    Serve(serve::ServeArguments),
     /// Read policies and tell everything that is wrong with them
     Check(check::CheckArguments),
+    /// Ask for one decision, of a policies folder or of a running server
+    Authorize(authorize::AuthorizeArguments),
+    /// Ask a running server whether it can answer (for probes)
+    Health(health::HealthArguments),
 }
 
 /// Exit code of a command that could not do what it was asked to.
@@ -35,8 +46,12 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 /// Runs the command of this process's arguments. `crosstrust` alone is `crosstrust serve`.
 pub fn run() -> ExitCode {
     let command = CommandLine::parse().command;
-    let outcome = match command.expect("x") {
+    let outcome = match command.unwrap_or_else(|| Command::Serve(serve::ServeArguments::default()))
+    {
+        Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Authorize(arguments) => authorize::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("crosstrust: {error:#}");

@@ -287,7 +287,7 @@ fn explain_policy(
         return PolicyFinding {
             policy: index,
             result,
-            detail: format!("{name} does not match"),
+            detail: format!("does not match: {name}"),
         };
     }
     let frequency = grant::frequency(policy, subject, now);

@@ -6,6 +6,7 @@
 //! never decides, and logs nothing per call.
 
 mod authorization;
+mod budgets;
 pub mod client;
 mod convert;
 mod encode;
@@ -15,6 +16,7 @@ mod policy;
 mod reflection;
 mod router;
 
+pub use budgets::Budgets;
 pub use convert::Violation;
 pub use health::HealthState;
 pub use limits::Limits;

@@ -80,6 +80,30 @@ impl ServiceSet {
         health: true,
         reflection: true,
     };
+
+    /// The services with these names, as a configuration calls them.
+    pub fn named(names: &[String]) -> Result<Self, String> {
+        let mut set = ServiceSet {
+            authorization: false,
+            policy: false,
+            health: false,
+            reflection: false,
+        };
+        for name in names {
+            match name.as_str() {
+                "authorization" => set.authorization = true,
+                "policy" => set.policy = true,
+                "health" => set.health = true,
+                "reflection" => set.reflection = true,
+                other => {
+                    return Err(format!(
+                        "found the service `{other}`, expected one of authorization, policy, health, reflection"
+                    ));
+                }
+            }
+        }
+        Ok(set)
+    }
 }
 
 /// Answers HTTP requests that carry gRPC calls.

@@ -1,0 +1,39 @@
+//! `crosstrust health`: one question to a running server, for probes.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{DEFAULT_SERVER, runtime};
+use crate::rpc::client;
+
+/// Asks a running server's gRPC health.
+///
+/// Exit code: 0 = it serves; 1 = it does not, or it cannot be reached.
+#[derive(Args)]
+pub(super) struct HealthArguments {
+    /// The server: http://HOST:PORT or unix:PATH
+    #[arg(long, default_value = DEFAULT_SERVER, value_name = "SERVER")]
+    server: String,
+    /// A service such as crosstrust.v1.AuthorizationService; the server as a whole where none is named
+    #[arg(long, default_value = "", value_name = "NAME")]
+    service: String,
+}
+
+pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
+    let asked = client::health(&arguments.server, &arguments.service);
+    match runtime::block_on(async { Ok(asked.await?) }) {
+        Ok(true) => {
+            println!("SERVING");
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(false) => {
+            println!("NOT_SERVING");
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => {
+            eprintln!("crosstrust: {error:#}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

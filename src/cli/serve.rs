@@ -1,0 +1,303 @@
+//! `crosstrust serve`: the sidecar. Puts the rooms together; decides nothing.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::table;
+use crate::cache::CacheBytes;
+use crate::clock::Clock;
+use crate::config::{Config, Given, KEYS, ListenerTable, Origin};
+use crate::engine::{Engine, EngineOptions};
+use crate::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
+use crate::rpc::{self, Backend, HealthState, Limits, Rights, ServiceSet};
+use crate::serve::{Listener, ServeOptions, Server};
+use crate::telemetry::{self, LogFormat};
+
+/// What the command line and the environment say: every key of the configuration, and two more.
+#[derive(Default)]
+pub(super) struct ServeArguments {
+    config: Option<PathBuf>,
+    print_config: bool,
+    given: Given,
+}
+
+const ABOUT: &str = "Serve decisions over gRPC, and follow the policies folder while it changes.
+
+With no flags it serves the folder `policies` on 127.0.0.1:50051, to everybody who can reach it. A policies \
+folder has one folder per tenant with the JSON that Microsoft Graph exports; changes are picked up within a \
+second, and one that does not compile changes nothing. SIGHUP looks again now, SIGTERM drains and ends.
+
+Every key below is also a line of the configuration file (`--config`) and a CROSSTRUST_… variable; a flag beats \
+a variable, a variable beats the file. Listeners that offer less than everything are tables of the file:
+
+  [[listener]]
+  address = \"unix:/run/crosstrust.sock\"
+  services = [\"authorization\", \"health\"]   # also: policy, reflection
+  uids = [101]                               # who may connect, on a Unix socket
+  operator = false                           # may not Explain or Reload";
+
+/// The flags are the table of keys, so that none can be forgotten.
+impl Args for ServeArguments {
+    fn augment_args(command: Command) -> Command {
+        let command = command
+            .long_about(ABOUT)
+            .arg(
+                Arg::new("config")
+                    .long("config")
+                    .value_name("FILE")
+                    .env("CROSSTRUST_CONFIG")
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .help("Configuration file, TOML"),
+            )
+            .arg(
+                Arg::new("print-config")
+                    .long("print-config")
+                    .action(ArgAction::SetTrue)
+                    .help("Print the effective configuration, each value with its origin, and exit"),
+            )
+            .arg(
+                Arg::new("listen")
+                    .long("listen")
+                    .value_name("ADDR")
+                    .env("CROSSTRUST_LISTEN")
+                    .value_delimiter(',')
+                    .action(ArgAction::Append)
+                    .help("Where to listen: HOST:PORT or unix:PATH; may be repeated [default: 127.0.0.1:50051]"),
+            );
+        KEYS.iter().fold(command, |command, key| {
+            let flag = key.name.replace(['.', '_'], "-");
+            let variable = format!("CROSSTRUST_{}", flag.replace('-', "_").to_uppercase());
+            command.arg(
+                Arg::new(key.name)
+                    .long(flag)
+                    .value_name(key.takes)
+                    .env(variable)
+                    .help(format!("{} [default: {}]", key.help, key.default)),
+            )
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ServeArguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let origin = |name: &str| match matches.value_source(name) {
+            Some(ValueSource::EnvVariable) => Origin::Variable,
+            _ => Origin::Flag,
+        };
+        let values = KEYS.iter().filter_map(|key| {
+            let value = matches.get_one::<String>(key.name)?;
+            Some((key.name, value.clone(), origin(key.name)))
+        });
+        let listen = matches.get_many::<String>("listen").unwrap_or_default();
+        Ok(ServeArguments {
+            config: matches.get_one::<PathBuf>("config").cloned(),
+            print_config: matches.get_flag("print-config"),
+            given: Given {
+                values: values.collect(),
+                listen: listen
+                    .map(|text| (text.clone(), origin("listen")))
+                    .collect(),
+            },
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
+    let file = arguments.config.map(|path| {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+        anyhow::Ok((path, text))
+    });
+    let config = Config::read(file.transpose()?, arguments.given)?;
+    if arguments.print_config {
+        print(&config);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let format = config.one_of(
+        "log_format",
+        &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+    )?;
+    telemetry::start(format);
+    serve(&config)
+}
+
+fn print(config: &Config) {
+    let listeners = config.listeners.iter().map(|listener| {
+        [
+            "listen".to_owned(),
+            listener.address.clone(),
+            listener.origin.to_string(),
+        ]
+    });
+    let values = config
+        .values()
+        .map(|(name, value, origin)| [name.to_owned(), value.to_owned(), origin.to_string()]);
+    let rows: Vec<_> = listeners.chain(values).collect();
+    table::print(["key", "value", "origin"], &rows);
+}
+
+fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    let cache = if config.switch("cache")? {
+        Some(CacheBytes(config.number("cache_bytes")?))
+    } else {
+        None
+    };
+    let engine = Arc::new(Engine::new(EngineOptions {
+        cache,
+        clock: Clock::System,
+    }));
+    let reloading = Reloader::start(Arc::clone(&engine), reload_options(config)?)
+        .context("cannot start following the policies folder")?;
+    tell_first_load(&reloading.first);
+
+    let health = HealthState::new();
+    let backend = Backend {
+        engine: Arc::clone(&engine),
+        reload: Some(reloading.handle.clone()),
+        limits: limits(config)?,
+        reflection: config.switch("reflection")?,
+    };
+    let listeners = config
+        .listeners
+        .iter()
+        .map(|table| listener(table, &backend, &health));
+    let listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;
+    let server = Server::bind(listeners, serve_options(config)?)?;
+    tell_start(
+        &engine,
+        &server
+            .addresses()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+    );
+
+    let drained = server.run(stop_signal(reloading.handle.clone()), move || {
+        health.drain();
+        health.close();
+    });
+    reloading.handle.stop();
+    tracing::info!(aborted = drained.aborted, "drained");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reload_options(config: &Config) -> anyhow::Result<ReloadOptions> {
+    Ok(ReloadOptions {
+        quiet: config.milliseconds("reload.debounce_ms")?,
+        rescan: config.seconds("reload.rescan")?,
+        ..ReloadOptions::of(config.text("policies"))
+    })
+}
+
+fn limits(config: &Config) -> anyhow::Result<Limits> {
+    Ok(Limits {
+        authorize_bytes: config.number("limits.authorize_bytes")?,
+        batch_bytes: config.number("limits.batch_bytes")?,
+        batch_items: config.number("limits.batch_items")?,
+        groups: config.number("limits.groups")?,
+        ..Limits::default()
+    })
+}
+
+fn serve_options(config: &Config) -> anyhow::Result<ServeOptions> {
+    Ok(ServeOptions {
+        threads: config.number("threads")?,
+        connections: config.number("limits.connections")?,
+        streams: config.number("limits.streams")?,
+        in_flight: config.number("limits.in_flight")?,
+        handler_budget: config.milliseconds("limits.handler_ms")?,
+        first_byte: config.seconds("limits.first_byte")?,
+        drain: config.seconds("drain")?,
+        rules: Arc::new(rpc::Budgets),
+        ..ServeOptions::default()
+    })
+}
+
+fn listener(
+    table: &ListenerTable,
+    backend: &Backend,
+    health: &HealthState,
+) -> anyhow::Result<Listener<rpc::Router>> {
+    let from = || format!("listener {} ({})", table.address, table.origin);
+    let rights = Rights {
+        services: match &table.services {
+            None => ServiceSet::ALL,
+            Some(names) => ServiceSet::named(names)
+                .map_err(anyhow::Error::msg)
+                .with_context(from)?,
+        },
+        operator: table.operator,
+        own_claims: table.own_claims,
+    };
+    Ok(Listener {
+        address: table.address.parse().with_context(from)?,
+        plaintext: table.plaintext,
+        uids: table.uids.clone(),
+        service: rpc::router(backend, &rights, health),
+    })
+}
+
+fn tell_first_load(outcome: &Outcome) {
+    if let Outcome::Rejected(rejection) = outcome {
+        for finding in rejection.findings.iter() {
+            tracing::error!("{finding}");
+        }
+        tracing::error!(error = %rejection.message, "no policies: everything is denied until they are mended");
+    }
+}
+
+/// The one line at start.
+fn tell_start(engine: &Engine, addresses: &[String]) {
+    let addresses = addresses.join(", ");
+    match engine.active() {
+        Some(active) => {
+            let counts = active.snapshot.counts();
+            tracing::info!(
+                addresses,
+                snapshot = %active.snapshot.id(),
+                tenants = counts.tenants,
+                partners = counts.partners,
+                policies = counts.policies,
+                "serving"
+            );
+        }
+        None => tracing::warn!(addresses, "serving without policies"),
+    }
+}
+
+/// Resolves at SIGTERM or SIGINT; SIGHUP looks at the policies again.
+async fn stop_signal(reload: ReloadHandle) {
+    let streams = || {
+        std::io::Result::Ok((
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+        ))
+    };
+    let Ok((mut terminate, mut interrupt, mut hangup)) = streams() else {
+        tracing::error!("signals cannot be caught: the process will end without draining");
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            _ = hangup.recv() => reload.hint(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What a connection does: has it opened, is a call running on it, when did the last one begin.
+//!
+//! Written by the socket and the guard, read by the connection's own task when a deadline is due.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// One connection's doings.
+#[derive(Debug)]
+pub(super) struct Activity {
+    since: Instant,
+    opened: AtomicBool,
+    running: AtomicUsize,
+    /// When the last call began, in milliseconds since `since`.
+    last_call: AtomicU64,
+}
+
+/// A call that runs until this is dropped.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Activity>);
+
+impl Activity {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Activity {
+            since: Instant::now(),
+            opened: AtomicBool::new(false),
+            running: AtomicUsize::new(0),
+            last_call: AtomicU64::new(0),
+        })
+    }
+
+    /// The client has said its preface.
+    pub(super) fn open(&self) {
+        self.opened.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn begin(activity: &Arc<Self>) -> Busy {
+        activity.running.fetch_add(1, Ordering::Relaxed);
+        activity
+            .last_call
+            .store(millis(activity.since.elapsed()), Ordering::Relaxed);
+        Busy(Arc::clone(activity))
+    }
+
+    /// No call runs, nor has one begun for so long. A stream whose headers are sent does not count:
+    /// it would be a way to hold a place for ever.
+    pub(super) fn is_idle_for(&self, span: Duration) -> bool {
+        let last = Duration::from_millis(self.last_call.load(Ordering::Relaxed));
+        self.running.load(Ordering::Relaxed) == 0
+            && self.since.elapsed().saturating_sub(last) >= span
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,264 @@
+//! One connection, from its first byte to its end.
+//!
+//! It opens, serves, leaves (GOAWAY: running calls end, no new ones) and is gone. Each of the first three
+//! has a deadline, so that no client can stay in one for ever.
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::activity::Activity;
+use super::guard::{Gate, Guard};
+use super::socket::{Loose, Socket};
+use super::threads::Burden;
+use super::{Call, Counters, ServeOptions};
+
+/// What all connections are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Orders {
+    pub(super) stage: Stage,
+    /// How often a connection had to wait outside for a place.
+    pub(super) crowded: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Serving,
+    /// Let running calls end.
+    Draining,
+    /// The time for that is over.
+    Cutting,
+}
+
+/// An accepted connection on its way to a request thread.
+#[derive(Debug)]
+pub(super) struct Arrival<S> {
+    pub(super) socket: Loose,
+    pub(super) service: S,
+    /// Its place among the connections, given back at its end.
+    pub(super) place: OwnedSemaphorePermit,
+    /// Its part of the thread's burden, likewise.
+    pub(super) burden: Burden,
+}
+
+/// What the connections of a server share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) options: ServeOptions,
+    pub(super) gate: Arc<Gate>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) orders: watch::Receiver<Orders>,
+}
+
+/// Serves it to its end.
+pub(super) async fn serve<S: Call>(arrival: Arrival<S>, shared: Arc<Shared>)
+where
+    S::Future: Send,
+{
+    let Arrival {
+        socket,
+        service,
+        place: _place,
+        burden: _burden,
+    } = arrival;
+    let activity = Activity::new();
+    // Fails without files or memory; the client sees a closed connection.
+    let Ok(socket) = socket.register(&activity) else {
+        return;
+    };
+    let guard = Guard::new(service, Arc::clone(&shared.gate), Arc::clone(&activity));
+    let connection = builder(&shared.options).serve_connection(TokioIo::new(socket), guard);
+    let course = Course {
+        phase: Phase::Opening,
+        begun: Instant::now(),
+        activity: &activity,
+        shared: &shared,
+    };
+    course.run(pin!(connection)).await;
+}
+
+fn builder(options: &ServeOptions) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(options.streams)
+        .max_local_error_reset_streams(options.local_error_resets)
+        .max_pending_accept_reset_streams(options.pending_accept_resets)
+        .max_header_list_size(options.header_list_bytes)
+        .max_frame_size(options.frame_bytes)
+        .initial_stream_window_size(options.stream_window_bytes)
+        .initial_connection_window_size(options.connection_window_bytes)
+        .max_send_buf_size(usize::try_from(options.send_buffer_bytes).unwrap_or(MOST_SEND_BUFFER))
+        .keep_alive_interval(options.keepalive_interval)
+        .keep_alive_timeout(options.keepalive_timeout)
+        // gRPC has no use for a date in every answer.
+        .auto_date_header(false);
+    builder
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Opening,
+    Open,
+    Leaving,
+}
+
+/// Where a connection stands.
+struct Course<'a> {
+    phase: Phase,
+    begun: Instant,
+    activity: &'a Activity,
+    shared: &'a Shared,
+}
+
+/// What is to be done with a connection.
+enum Step {
+    Go { deadline: Option<Instant> },
+    Leave { deadline: Instant },
+    Drop,
+}
+
+type Http2<S> = http2::Connection<TokioIo<Socket>, Guard<S>, TokioExecutor>;
+
+impl Course<'_> {
+    async fn run<S: Call>(mut self, mut connection: Pin<&mut Http2<S>>)
+    where
+        S::Future: Send,
+    {
+        let mut deadline = pin!(sleep_until(self.begun + self.shared.options.first_byte));
+        let mut orders = pin!(next(self.shared.orders.clone(), INITIAL));
+        loop {
+            let step = tokio::select! {
+                biased;
+                // An error is the client's: it went away or broke the protocol.
+                _ended = connection.as_mut() => return,
+                () = deadline.as_mut() => self.on_deadline(),
+                (receiver, order) = orders.as_mut() => {
+                    orders.set(next(receiver, order));
+                    self.on_order(order)
+                }
+            };
+            match step {
+                Step::Go { deadline: None } => {}
+                Step::Go {
+                    deadline: Some(due),
+                } => deadline.as_mut().reset(due),
+                Step::Leave { deadline: due } => {
+                    self.phase = Phase::Leaving;
+                    connection.as_mut().graceful_shutdown();
+                    deadline.as_mut().reset(due);
+                }
+                Step::Drop => return,
+            }
+        }
+    }
+
+    fn on_deadline(&mut self) -> Step {
+        let options = &self.shared.options;
+        match self.phase {
+            Phase::Opening if self.activity.is_open() => {
+                self.phase = Phase::Open;
+                Step::Go {
+                    deadline: Some(self.begun + jittered(options.connection_age)),
+                }
+            }
+            Phase::Opening => {
+                self.count(&self.shared.counters.never_opened);
+                Step::Drop
+            }
+            Phase::Open => Step::Leave {
+                deadline: Instant::now() + options.goaway_grace,
+            },
+            Phase::Leaving => Step::Drop,
+        }
+    }
+
+    fn on_order(&mut self, order: Orders) -> Step {
+        let options = &self.shared.options;
+        let open = self.activity.is_open();
+        match order.stage {
+            // No call can have begun, and h2 sends no GOAWAY before it has read the preface.
+            Stage::Draining | Stage::Cutting if !open => Step::Drop,
+            // The order to cut is the deadline; this one is only never reached.
+            Stage::Draining => Step::Leave {
+                deadline: Instant::now() + options.drain + options.goaway_grace,
+            },
+            Stage::Cutting => {
+                self.count(&self.shared.counters.cut_in_drain);
+                Step::Drop
+            }
+            Stage::Serving => {
+                let spare = open
+                    && self.phase != Phase::Leaving
+                    && self.activity.is_idle_for(options.idle_when_full);
+                if !spare {
+                    return Step::Go { deadline: None };
+                }
+                self.count(&self.shared.counters.gave_way);
+                // Nothing runs, so whoever reads a GOAWAY answers it at once.
+                Step::Leave {
+                    deadline: Instant::now() + options.first_byte,
+                }
+            }
+        }
+    }
+
+    fn count(&self, counter: &std::sync::atomic::AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The first order that differs from `last`; never, when nobody is left to give one.
+async fn next(
+    mut orders: watch::Receiver<Orders>,
+    last: Orders,
+) -> (watch::Receiver<Orders>, Orders) {
+    let order = orders
+        .wait_for(|order| *order != last)
+        .await
+        .map(|order| *order);
+    match order {
+        Ok(order) => (orders, order),
+        Err(_closed) => std::future::pending().await,
+    }
+}
+
+/// `span` ±10 %.
+fn jittered(span: Duration) -> Duration {
+    // The standard library's only source of randomness; a guess at it gains nobody anything.
+    let random = RandomState::new().hash_one(());
+    let permille = u32::try_from(random % 201).unwrap_or(100) + 900;
+    span / 1000 * permille
+}
+
+pub(super) const INITIAL: Orders = Orders {
+    stage: Stage::Serving,
+    crowded: 0,
+};
+
+/// hyper panics beyond it; the options are checked before.
+const MOST_SEND_BUFFER: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_within_a_tenth_and_not_always_the_same() {
+        let span = Duration::from_secs(1800);
+        let ages: Vec<_> = (0..100).map(|_| jittered(span)).collect();
+        assert!(
+            ages.iter()
+                .all(|age| (1620..=1980).contains(&age.as_secs()))
+        );
+        assert!(ages.iter().any(|age| age != &ages[0]));
+    }
+}

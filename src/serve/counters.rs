@@ -1,0 +1,28 @@
+//! How often each limit was met. Counted, not logged: what a client can cause, it can cause often.
+
+use std::sync::atomic::AtomicU64;
+
+/// Counts since the start; each only grows.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Connections accepted.
+    pub accepted: AtomicU64,
+    /// Peers on a Unix socket whose uid is not among those that may connect.
+    pub refused_peers: AtomicU64,
+    /// Accepts that failed, each followed by a pause.
+    pub accept_failures: AtomicU64,
+    /// Connections that waited at the door because all places were taken.
+    pub waited_for_place: AtomicU64,
+    /// Connections that had no call and left because another waited.
+    pub gave_way: AtomicU64,
+    /// Connections closed because their preface was not complete in time.
+    pub never_opened: AtomicU64,
+    /// Connections cut when the time to drain was over.
+    pub cut_in_drain: AtomicU64,
+    /// Calls that found no place in flight.
+    pub overloaded: AtomicU64,
+    /// Calls without response headers within their budget.
+    pub over_budget: AtomicU64,
+    /// Calls that panicked.
+    pub panicked: AtomicU64,
+}

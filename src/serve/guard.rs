@@ -1,0 +1,235 @@
+//! Around every call: a place among those in flight, a budget of time, and a net under panics.
+//!
+//! A call that finds no place, takes too long or panics is answered as a gRPC error, unless the rules for
+//! calls know a better answer: for Envoy's Check an error is no denial. Only the time until response
+//! headers counts; a stream goes on without a budget. Nothing is logged for a call but a panic.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
+use tonic::body::Body;
+
+use super::activity::Activity;
+use super::{Call, Counters};
+
+/// Why a call got no answer of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Too many calls are in flight: RESOURCE_EXHAUSTED.
+    Overloaded,
+    /// No response headers within the budget: UNAVAILABLE.
+    OverBudget,
+    /// The handler panicked: UNAVAILABLE.
+    Panicked,
+}
+
+/// What this room cannot know of a call, since it knows calls by their path only.
+pub trait CallRules: fmt::Debug + Send + Sync {
+    /// The time until response headers; `usual` is the budget of the options. The client's own
+    /// `grpc-timeout` shortens it in any case.
+    fn budget(&self, _path: &str, usual: Duration) -> Duration {
+        usual
+    }
+
+    /// The answer to a call that met this fault; a gRPC error when `None`.
+    fn answer(&self, _path: &str, _fault: Fault) -> Option<Response<Body>> {
+        None
+    }
+}
+
+/// The usual budget for every call, and gRPC errors.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainRules;
+
+impl CallRules for PlainRules {}
+
+/// What the guards of all connections share.
+#[derive(Debug)]
+pub(super) struct Gate {
+    in_flight: AtomicUsize,
+    limit: usize,
+    budget: Duration,
+    rules: Arc<dyn CallRules>,
+    counters: Arc<Counters>,
+}
+
+/// A service with a guard around each call, for one connection.
+#[derive(Debug)]
+pub(super) struct Guard<S> {
+    service: S,
+    gate: Arc<Gate>,
+    activity: Arc<Activity>,
+}
+
+impl Gate {
+    pub(super) fn new(options: &super::ServeOptions, counters: Arc<Counters>) -> Self {
+        Gate {
+            in_flight: AtomicUsize::new(0),
+            limit: options.in_flight,
+            budget: options.handler_budget,
+            rules: Arc::clone(&options.rules),
+            counters,
+        }
+    }
+
+    /// A place in flight, given back with the value. Two callers at the last place may both be turned
+    /// away, never both let in.
+    fn enter(&self) -> Option<Place<'_>> {
+        let place = Place(&self.in_flight);
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        (before < self.limit).then_some(place)
+    }
+
+    fn answer(&self, path: &str, fault: Fault) -> Response<Body> {
+        let counter = match fault {
+            Fault::Overloaded => &self.counters.overloaded,
+            Fault::OverBudget => &self.counters.over_budget,
+            Fault::Panicked => &self.counters.panicked,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        // The rules are code as well: they run under the same net, on their own.
+        let answer = std::panic::catch_unwind(AssertUnwindSafe(|| self.rules.answer(path, fault)));
+        answer.ok().flatten().unwrap_or_else(|| {
+            let status = match fault {
+                Fault::Overloaded => tonic::Status::resource_exhausted("too many calls in flight"),
+                Fault::OverBudget => tonic::Status::unavailable("no answer within the budget"),
+                Fault::Panicked => tonic::Status::unavailable("internal fault"),
+            };
+            status.into_http()
+        })
+    }
+}
+
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<S> Guard<S> {
+    pub(super) fn new(service: S, gate: Arc<Gate>, activity: Arc<Activity>) -> Self {
+        Guard {
+            service,
+            gate,
+            activity,
+        }
+    }
+}
+
+impl<S: Call> hyper::service::Service<Request<Incoming>> for Guard<S>
+where
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut service = self.service.clone();
+        let gate = Arc::clone(&self.gate);
+        let busy = Activity::begin(&self.activity);
+        Box::pin(async move {
+            let _busy = busy;
+            // A counted reference to the path: the request itself goes to the handler.
+            let uri = request.uri().clone();
+            let Some(_place) = gate.enter() else {
+                return Ok(gate.answer(uri.path(), Fault::Overloaded));
+            };
+            let budget = gate.rules.budget(uri.path(), gate.budget);
+            let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
+            // `call` runs inside, too: it may panic as well as its future.
+            let handler = AssertUnwindSafe(async {
+                match poll_fn(|cx| service.poll_ready(cx)).await {
+                    Ok(()) => service.call(request).await,
+                    Err(never) => match never {},
+                }
+            });
+            match tokio::time::timeout(budget, handler.catch_unwind()).await {
+                Ok(Ok(Ok(response))) => Ok(response),
+                Ok(Ok(Err(never))) => match never {},
+                Ok(Err(panic)) => {
+                    let message = message_of(panic.as_ref());
+                    tracing::error!(path = uri.path(), message, "a call panicked");
+                    Ok(gate.answer(uri.path(), Fault::Panicked))
+                }
+                Err(_elapsed) => Ok(gate.answer(uri.path(), Fault::OverBudget)),
+            }
+        })
+    }
+}
+
+/// The client's `grpc-timeout`, less a tenth so that the answer is there in time. One that cannot be read
+/// shortens nothing: the budget holds anyway. gRPC over HTTP/2, "Requests": at most 8 digits and a unit.
+fn asked_for(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let unit = text.chars().last()?;
+    let digits = text.strip_suffix(unit)?;
+    let few = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    let count: u64 = few.then(|| digits.parse().ok())??;
+    let nanos = match unit {
+        'H' => 3_600_000_000_000,
+        'M' => 60_000_000_000,
+        'S' => 1_000_000_000,
+        'm' => 1_000_000,
+        'u' => 1_000,
+        'n' => 1,
+        _ => return None,
+    };
+    Some(Duration::from_nanos(count.saturating_mul(nanos) / 10 * 9))
+}
+
+fn message_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "no message",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert("grpc-timeout", text.parse().unwrap());
+        asked_for(&headers)
+    }
+
+    #[test]
+    fn a_grpc_timeout_is_read_less_a_tenth() {
+        assert_eq!(read("100m"), Some(Duration::from_millis(90)));
+        assert_eq!(read("1S"), Some(Duration::from_millis(900)));
+        assert_eq!(read("0n"), Some(Duration::ZERO));
+        assert!(read("99999999H").is_some());
+    }
+
+    #[test]
+    fn what_is_no_grpc_timeout_is_not_read() {
+        for text in [
+            "",
+            "m",
+            "100",
+            "100x",
+            "-1m",
+            "+1m",
+            "100000000m",
+            "1 m",
+            "1.5S",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(asked_for(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,208 @@
+//! A listener bound: the socket, and for a Unix socket its file, its mode and who may connect.
+//!
+//! A Unix socket gets mode 0600, or 0660 where peers are named by uid: another user's gateway then shares
+//! the group, and the kernel's word on its uid decides. The mode is set before the socket listens, so there
+//! is no moment in which somebody else can connect.
+
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::Address;
+
+/// A place to listen on, and what answers there.
+#[derive(Debug, Clone)]
+pub struct Listener<S> {
+    /// Where.
+    pub address: Address,
+    /// Beyond loopback there must be protection; `true` says that something else gives it.
+    pub plaintext: bool,
+    /// The user ids that may connect; everybody that the file's mode lets in when `None`. Unix sockets only.
+    pub uids: Option<Vec<u32>>,
+    /// What answers; a clone of it for every connection.
+    pub service: S,
+}
+
+/// Why a listener cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Beyond loopback and not said to be protected.
+    #[error(
+        "{address} is reachable from other machines and there is no TLS yet; \
+         set plaintext = true only where something else protects it"
+    )]
+    Unprotected {
+        /// Where.
+        address: Address,
+    },
+    /// TCP tells nobody's uid.
+    #[error("{address}: uids can be checked on Unix sockets only")]
+    NoUids {
+        /// Where.
+        address: Address,
+    },
+    /// Somebody listens there.
+    #[error("{address}: another process listens there")]
+    InUse {
+        /// Where.
+        address: Address,
+    },
+    /// Something that is not ours to remove.
+    #[error("{address}: there is a file that is not a socket")]
+    NotASocket {
+        /// Where.
+        address: Address,
+    },
+    /// The system refuses.
+    #[error("{address}: {source}")]
+    Io {
+        /// Where.
+        address: Address,
+        /// What it says.
+        source: io::Error,
+    },
+}
+
+/// A listener that holds its address.
+#[derive(Debug)]
+pub(super) struct Bound<S> {
+    /// The address with the real port.
+    pub(super) address: Address,
+    pub(super) socket: BoundSocket,
+    pub(super) service: S,
+}
+
+#[derive(Debug)]
+pub(super) enum BoundSocket {
+    Tcp(TcpListener),
+    Unix {
+        listener: UnixListener,
+        file: SocketFile,
+        uids: Option<Vec<u32>>,
+    },
+}
+
+/// The file of a Unix socket; it is removed with this value, if it is still the one that was made.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl<S> Listener<S> {
+    pub(super) fn bind(self) -> Result<Bound<S>, ListenError> {
+        if !self.address.is_local() && !self.plaintext {
+            return Err(ListenError::Unprotected {
+                address: self.address,
+            });
+        }
+        let (address, socket) = match &self.address {
+            Address::Tcp(_) if self.uids.is_some() => {
+                return Err(ListenError::NoUids {
+                    address: self.address,
+                });
+            }
+            Address::Tcp(at) => bind_tcp(*at).map_err(|source| self.failed(source))?,
+            Address::Unix(path) => {
+                self.make_room(path)?;
+                let socket = bind_unix(path, self.uids.clone());
+                let socket = socket.map_err(|source| match source.kind() {
+                    io::ErrorKind::AddrInUse => ListenError::InUse {
+                        address: self.address.clone(),
+                    },
+                    _ => self.failed(source),
+                })?;
+                (self.address.clone(), socket)
+            }
+        };
+        Ok(Bound {
+            address,
+            socket,
+            service: self.service,
+        })
+    }
+
+    fn failed(&self, source: io::Error) -> ListenError {
+        ListenError::Io {
+            address: self.address.clone(),
+            source,
+        }
+    }
+
+    /// Removes a socket that a process left behind when it was killed, and nothing else.
+    fn make_room(&self, path: &Path) -> Result<(), ListenError> {
+        let address = || self.address.clone();
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(self.failed(error)),
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(ListenError::NotASocket { address: address() });
+            }
+            Ok(_) => {}
+        }
+        if somebody_listens(path).map_err(|source| self.failed(source))? {
+            return Err(ListenError::InUse { address: address() });
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn bind_tcp(at: std::net::SocketAddr) -> io::Result<(Address, BoundSocket)> {
+    let listener = TcpListener::bind(at)?;
+    listener.set_nonblocking(true)?;
+    let address = Address::Tcp(listener.local_addr()?);
+    Ok((address, BoundSocket::Tcp(listener)))
+}
+
+fn bind_unix(path: &Path, uids: Option<Vec<u32>>) -> io::Result<BoundSocket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    let found = fs::symlink_metadata(path)?;
+    let file = SocketFile {
+        path: path.to_owned(),
+        identity: (found.dev(), found.ino()),
+    };
+    let mode = if uids.is_some() { 0o660 } else { 0o600 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(BoundSocket::Unix {
+        listener: UnixListener::from(std::os::fd::OwnedFd::from(socket)),
+        file,
+        uids,
+    })
+}
+
+/// Without waiting: a listener whose backlog is full would hold a blocking connect.
+fn somebody_listens(path: &Path) -> io::Result<bool> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        // No permission, a full backlog, another kind of socket: somebody's, in any case.
+        _ => Ok(true),
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // A successor may have put its own in place.
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
+        if ours && let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "the socket file stays behind");
+        }
+    }
+}
+
+/// Connections that the kernel holds for us: all that a burst of clients opens at a restart.
+const BACKLOG: i32 = 1024;

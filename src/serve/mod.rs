@@ -1,0 +1,165 @@
+//! Serving: listeners, one accept loop, request threads, limits and the drain at the end.
+//!
+//! Knows nothing of what a call means and names nothing of the crate: it serves any tower service that
+//! answers gRPC over HTTP/2. The way of a connection is `accept` → `threads` → `connection`, and around
+//! each of its calls stands `guard`. There is no TLS yet.
+
+mod accept;
+mod activity;
+mod address;
+mod connection;
+mod counters;
+mod drain;
+mod guard;
+mod listener;
+mod options;
+mod socket;
+mod threads;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, watch};
+use tonic::body::Body;
+use tower_service::Service;
+
+pub use address::{Address, AddressError};
+pub use counters::Counters;
+pub use drain::Drained;
+pub use guard::{CallRules, Fault, PlainRules};
+pub use listener::{ListenError, Listener};
+pub use options::{OptionError, ServeOptions};
+
+use accept::{Acceptor, Door};
+use connection::{INITIAL, Shared};
+use guard::Gate;
+use listener::Bound;
+use threads::Threads;
+
+/// What can be served: whatever answers a request of HTTP/2 and fails only inside its answers.
+pub trait Call:
+    Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static
+{
+}
+
+impl<S> Call for S where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
+/// Listeners that hold their addresses, and threads that wait for connections.
+#[derive(Debug)]
+pub struct Server<S> {
+    runtime: Runtime,
+    acceptor: Acceptor<S>,
+    addresses: Vec<Address>,
+}
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A limit that cannot be kept.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// An address that cannot be had.
+    #[error("cannot listen on {0}")]
+    Listen(#[from] ListenError),
+    /// There is nothing to listen on.
+    #[error("no listener is configured")]
+    NoListener,
+    /// Threads or runtimes that the system does not give.
+    #[error("cannot start the request threads: {0}")]
+    Start(#[source] io::Error),
+}
+
+impl<S: Call> Server<S>
+where
+    S::Future: Send,
+{
+    /// Takes all addresses, or none. From here on clients can connect; they are accepted by [`Server::run`].
+    pub fn bind(listeners: Vec<Listener<S>>, options: ServeOptions) -> Result<Self, ServeError> {
+        options.check()?;
+        if listeners.is_empty() {
+            return Err(ServeError::NoListener);
+        }
+        let bound = listeners.into_iter().map(Listener::bind);
+        let bound = bound.collect::<Result<Vec<Bound<S>>, ListenError>>()?;
+        let addresses = bound.iter().map(|one| one.address.clone()).collect();
+        let places = Arc::new(Semaphore::new(options.places()));
+        let counters = Arc::new(Counters::default());
+        let (orders, receiver) = watch::channel(INITIAL);
+        let shared = Arc::new(Shared {
+            gate: Arc::new(Gate::new(&options, Arc::clone(&counters))),
+            counters,
+            orders: receiver,
+            options,
+        });
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ServeError::Start)?;
+        let doors = {
+            let _within = runtime.enter();
+            let doors = bound.into_iter().map(Door::open);
+            doors
+                .collect::<io::Result<_>>()
+                .map_err(ServeError::Start)?
+        };
+        let acceptor = Acceptor {
+            doors,
+            threads: Threads::start(&shared).map_err(ServeError::Start)?,
+            places,
+            orders,
+            shared,
+            turn: 0,
+        };
+        Ok(Server {
+            runtime,
+            acceptor,
+            addresses,
+        })
+    }
+
+    /// Where it listens, in the order of the listeners, with the ports that the kernel chose.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// What has happened so far; to be read at any time, also while the server runs.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.acceptor.shared.counters)
+    }
+
+    /// Serves until `shutdown`, then drains; blocks the calling thread, which becomes the acceptor. Not to
+    /// be called from within a runtime.
+    ///
+    /// `on_drain` runs before anything stops: whoever answers health checks says NOT_SERVING in it, and
+    /// whoever serves streams without an end ends them, or they are cut when the time to drain is over.
+    pub fn run(
+        self,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+        on_drain: impl FnOnce() + Send,
+    ) -> Drained {
+        let Server {
+            runtime,
+            mut acceptor,
+            addresses: _,
+        } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                () = shutdown => {}
+                none = acceptor.run() => tracing::error!(?none, "all request threads are gone"),
+            }
+            on_drain();
+            drain::drain(acceptor).await
+        })
+    }
+}

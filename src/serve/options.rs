@@ -1,0 +1,242 @@
+//! Every limit of the server, with its default and the reason for it.
+//!
+//! Each is set explicitly, also where it equals the default of hyper or h2: a default that changes
+//! underneath would otherwise remove a protection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::guard::{CallRules, PlainRules};
+
+/// How the server behaves.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Request threads; 0 means one for each core. Each is a runtime of its own, so that the answers of
+    /// many calls on a connection leave in one write.
+    pub threads: usize,
+    /// Connections at once, over all listeners. At most half of the files that the process may open:
+    /// the rest belongs to policies, logs and whoever debugs.
+    pub connections: usize,
+    /// Calls at once on a connection (HTTP/2 SETTINGS_MAX_CONCURRENT_STREAMS). A further one is refused
+    /// with REFUSED_STREAM, which a client may try again.
+    pub streams: u32,
+    /// Streams that the server had to reset before the connection is closed (RUSTSEC-2024-0003).
+    pub local_error_resets: usize,
+    /// Streams reset by the client and not yet accepted, before the connection is closed (CVE-2023-44487).
+    pub pending_accept_resets: usize,
+    /// Bytes of a call's headers together (SETTINGS_MAX_HEADER_LIST_SIZE).
+    pub header_list_bytes: u32,
+    /// Bytes of a frame; 16 KiB is the least that HTTP/2 knows, and larger ones gained nothing.
+    pub frame_bytes: u32,
+    /// Bytes that a client may send ahead on a call.
+    pub stream_window_bytes: u32,
+    /// Bytes that a client may send ahead on a connection; times `connections` it bounds the memory.
+    pub connection_window_bytes: u32,
+    /// Bytes of answers held for a call whose client reads slowly.
+    pub send_buffer_bytes: u32,
+    /// After so much silence a PING asks whether the client lives.
+    pub keepalive_interval: Duration,
+    /// The time that it has to answer a PING before the connection is closed.
+    pub keepalive_timeout: Duration,
+    /// The time from accepting a connection to the end of its HTTP/2 preface and first frame. HTTP/2
+    /// keepalive does not reap one that says nothing, or half of the preface.
+    pub first_byte: Duration,
+    /// When all places are taken, a connection without a call for so long gives its place up.
+    pub idle_when_full: Duration,
+    /// Calls at once over all connections, until their response headers. More are answered
+    /// RESOURCE_EXHAUSTED at once: to queue would only make every answer too late.
+    pub in_flight: usize,
+    /// The time until response headers; half of Envoy's default of 200 ms for ext_authz. It ends a
+    /// handler that waits. One that computes is not interrupted.
+    pub handler_budget: Duration,
+    /// After so long, ±10 %, a connection is told to go (GOAWAY): clients spread anew over a changed
+    /// set of servers, and not all at once.
+    pub connection_age: Duration,
+    /// The time from that GOAWAY to the cut.
+    pub goaway_grace: Duration,
+    /// The time that running calls have at shutdown before they are cut.
+    pub drain: Duration,
+    /// The first pause after a failed accept; it doubles with each failure. Without one, a process that
+    /// has no files left burns a core.
+    pub accept_backoff: Duration,
+    /// The longest such pause.
+    pub accept_backoff_most: Duration,
+    /// What is to be known of single calls.
+    pub rules: Arc<dyn CallRules>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        ServeOptions {
+            threads: 0,
+            connections: 128,
+            streams: 256,
+            local_error_resets: 64,
+            pending_accept_resets: 20,
+            header_list_bytes: 16 * KIB,
+            frame_bytes: 16 * KIB,
+            stream_window_bytes: 64 * KIB,
+            connection_window_bytes: 256 * KIB,
+            send_buffer_bytes: 64 * KIB,
+            keepalive_interval: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(10),
+            first_byte: Duration::from_secs(5),
+            idle_when_full: Duration::from_secs(5),
+            in_flight: 512,
+            handler_budget: Duration::from_millis(100),
+            connection_age: Duration::from_secs(30 * 60),
+            goaway_grace: Duration::from_secs(30),
+            drain: Duration::from_secs(10),
+            accept_backoff: Duration::from_millis(50),
+            accept_backoff_most: Duration::from_secs(1),
+            rules: Arc::new(PlainRules),
+        }
+    }
+}
+
+/// An option that cannot be served with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{option}: found {found}, expected {expected}")]
+pub struct OptionError {
+    /// The field.
+    pub option: &'static str,
+    /// Its value.
+    pub found: String,
+    /// What it may be.
+    pub expected: &'static str,
+}
+
+impl ServeOptions {
+    /// Names the first option that hyper or h2 would panic over, or with which nothing would be answered.
+    pub fn check(&self) -> Result<(), OptionError> {
+        let counts = [
+            ("connections", self.connections),
+            ("in_flight", self.in_flight),
+            (
+                "streams",
+                usize::try_from(self.streams).unwrap_or(usize::MAX),
+            ),
+        ];
+        for (option, found) in counts {
+            within(option, found, 1..=MOST, "1 to 1,000,000")?;
+        }
+        within("threads", self.threads, 0..=1024, "0 to 1,024")?;
+        // RFC 9113 §6.5.2
+        let frame = 16_384..=16_777_215;
+        within(
+            "frame_bytes",
+            self.frame_bytes,
+            frame,
+            "16,384 to 16,777,215",
+        )?;
+        let windows = [
+            ("stream_window_bytes", self.stream_window_bytes),
+            ("connection_window_bytes", self.connection_window_bytes),
+            ("send_buffer_bytes", self.send_buffer_bytes),
+            ("header_list_bytes", self.header_list_bytes),
+        ];
+        for (option, found) in windows {
+            within(option, found, 1_024..=0x7fff_ffff, "1,024 to 2,147,483,647")?;
+        }
+        let spans = [
+            ("keepalive_interval", self.keepalive_interval),
+            ("keepalive_timeout", self.keepalive_timeout),
+            ("first_byte", self.first_byte),
+            ("idle_when_full", self.idle_when_full),
+            ("handler_budget", self.handler_budget),
+            ("connection_age", self.connection_age),
+            ("goaway_grace", self.goaway_grace),
+            ("accept_backoff", self.accept_backoff),
+            ("accept_backoff_most", self.accept_backoff_most),
+        ];
+        for (option, found) in spans {
+            within(
+                option,
+                found,
+                Duration::from_millis(1)..=YEAR,
+                "1 ms to a year",
+            )?;
+        }
+        within("drain", self.drain, Duration::ZERO..=YEAR, "0 s to a year")
+    }
+
+    /// The request threads that are started.
+    pub(super) fn thread_count(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        }
+    }
+
+    /// The connections that are served at once.
+    pub(super) fn places(&self) -> usize {
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let half = files.map_or(usize::MAX, |files| {
+            usize::try_from(files / 2).unwrap_or(usize::MAX)
+        });
+        self.connections.min(half).max(1)
+    }
+}
+
+fn within<T: PartialOrd + std::fmt::Debug>(
+    option: &'static str,
+    found: T,
+    range: std::ops::RangeInclusive<T>,
+    expected: &'static str,
+) -> Result<(), OptionError> {
+    if range.contains(&found) {
+        return Ok(());
+    }
+    Err(OptionError {
+        option,
+        found: format!("{found:?}"),
+        expected,
+    })
+}
+
+const KIB: u32 = 1024;
+
+/// More connections or calls than a machine can hold: a slip of the pen.
+const MOST: usize = 1_000_000;
+
+const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_served_with() {
+        assert_eq!(ServeOptions::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn what_h2_would_panic_over_is_refused_by_name() {
+        let options = ServeOptions {
+            frame_bytes: 16_383,
+            ..ServeOptions::default()
+        };
+        assert_eq!(options.check().unwrap_err().option, "frame_bytes");
+        let options = ServeOptions {
+            stream_window_bytes: 0x8000_0000,
+            ..ServeOptions::default()
+        };
+        assert_eq!(options.check().unwrap_err().option, "stream_window_bytes");
+        let options = ServeOptions {
+            in_flight: 0,
+            ..ServeOptions::default()
+        };
+        assert_eq!(options.check().unwrap_err().option, "in_flight");
+    }
+
+    #[test]
+    fn connections_leave_half_of_the_files_to_others() {
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let options = ServeOptions {
+            connections: MOST,
+            ..ServeOptions::default()
+        };
+        let places = u64::try_from(options.places()).unwrap();
+        assert!(files.is_none_or(|files| places <= files / 2));
+    }
+}
