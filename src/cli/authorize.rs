@@ -236,7 +236,10 @@ impl Fields {
         let object = question.entry("claims").or_insert_with(|| json!({}));
         if let Value::Object(object) = object {
             object.extend(claimed.map(|(name, _)| (name.to_owned(), json!(true))));
-            object.entry("expiresAt").or_insert_with(|| json!("in 1h"));
+            // The contract's name, and protobuf's JSON name for it.
+            if !object.contains_key("expires_at") && !object.contains_key("expiresAt") {
+                object.insert("expires_at".to_owned(), json!("in 1h"));
+            }
         }
     }
 }

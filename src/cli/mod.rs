@@ -27,7 +27,7 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve decisions over gRPC, and follow the policies folder while it changes
+    #[command(about = serve::ABOUT, long_about = serve::LONG_ABOUT)]
     Serve(serve::ServeArguments),
     /// Read policies and tell everything that is wrong with them
     Check(check::CheckArguments),

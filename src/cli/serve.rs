@@ -27,7 +27,10 @@ pub(super) struct ServeArguments {
     given: Given,
 }
 
-const ABOUT: &str = "Serve decisions over gRPC, and follow the policies folder while it changes.
+pub(super) const ABOUT: &str =
+    "Serve decisions over gRPC, and follow the policies folder while it changes";
+
+pub(super) const LONG_ABOUT: &str = "Serve decisions over gRPC, and follow the policies folder while it changes.
 
 With no flags it serves the folder `policies` on 127.0.0.1:50051, to everybody who can reach it. A policies \
 folder has one folder per tenant with the JSON that Microsoft Graph exports; changes are picked up within a \
@@ -46,7 +49,6 @@ a variable, a variable beats the file. Listeners that offer less than everything
 impl Args for ServeArguments {
     fn augment_args(command: Command) -> Command {
         let command = command
-            .long_about(ABOUT)
             .arg(
                 Arg::new("config")
                     .long("config")

@@ -17,8 +17,9 @@ use tonic_types::StatusExt as _;
 
 use super::authorization;
 use super::proto::authorization_service_client::AuthorizationServiceClient;
-use super::{FILE_DESCRIPTOR_SET, Limits, Violation, proto};
+use super::{FILE_DESCRIPTOR_SET, Limits, Violation, convert, proto};
 use crate::engine::Engine;
+use crate::request::Request;
 
 pub use super::proto::{AuthorizeRequest, AuthorizeResponse, ExplainResponse};
 
@@ -111,6 +112,11 @@ pub async fn health(server: &str, service: &str) -> Result<bool, ClientError> {
         Ok(answer) => Ok(answer.into_inner().status() == ServingStatus::Serving),
         Err(status) => Err(refused(server, &status)),
     }
+}
+
+/// The question as the evaluator takes it.
+pub fn to_request(request: AuthorizeRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
+    convert::request(request, limits)
 }
 
 /// Asks an engine in this process.

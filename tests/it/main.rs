@@ -25,6 +25,7 @@ mod oracle;
 mod reading_files;
 mod reload_under_load;
 mod reloading;
+mod sample;
 mod small_world;
 mod swap_and_cache;
 mod tidy;

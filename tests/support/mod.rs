@@ -10,5 +10,6 @@ pub mod mutate;
 pub mod policies;
 pub mod product;
 pub mod random;
+pub mod server;
 pub mod toggles;
 pub mod universe;

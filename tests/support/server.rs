@@ -1,0 +1,79 @@
+//! A real server in this process: our services behind our accept loop, on a port that the kernel chose.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crosstrust::engine::Engine;
+use crosstrust::reload::ReloadHandle;
+use crosstrust::rpc::{self, Backend, HealthState, Limits, Rights};
+use crosstrust::serve::{Drained, Listener, ServeOptions, Server};
+use tokio::sync::oneshot;
+
+/// Ends when it is dropped.
+pub struct Running {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Drained>>,
+}
+
+/// Serves this engine with every service, to everybody.
+pub fn start(engine: Arc<Engine>, reload: Option<ReloadHandle>) -> Running {
+    start_with(
+        engine,
+        reload,
+        Rights::ALL,
+        Limits::default(),
+        ServeOptions::default(),
+    )
+}
+
+/// Serves this engine.
+pub fn start_with(
+    engine: Arc<Engine>,
+    reload: Option<ReloadHandle>,
+    rights: Rights,
+    limits: Limits,
+    options: ServeOptions,
+) -> Running {
+    let health = HealthState::new();
+    let backend = Backend {
+        engine,
+        reload,
+        limits,
+        reflection: true,
+    };
+    let listener = Listener {
+        address: "127.0.0.1:0".parse().unwrap(),
+        plaintext: false,
+        uids: None,
+        service: rpc::router(&backend, &rights, &health),
+    };
+    let server = Server::bind(vec![listener], options).unwrap();
+    let url = format!("http://{}", server.addresses()[0]);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        server.run(shutdown, move || {
+            health.drain();
+            health.close();
+        })
+    });
+    Running {
+        url,
+        stop: Some(stop),
+        thread: Some(thread),
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
