@@ -1,7 +1,7 @@
 //! `crosstrust check`: reads policies, compiles them, and tells everything that is wrong.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::compile::compile;
 use crate::files::{self, Limits};
 use crate::graph::document::TenantDocuments;
-use crate::graph::{self, Finding, Kind, Severity, SourceFile};
+use crate::graph::{self, Finding, Kind, Severity};
 
 /// Reads policies and tells everything that is wrong with them.
 ///
@@ -74,52 +74,52 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(fails)))
 }
 
-fn check(path: &std::path::Path, report: &mut Report) -> anyhow::Result<()> {
+fn check(path: &Path, report: &mut Report) -> anyhow::Result<()> {
     let tree = files::read(path, &Limits::default())?;
-    let shown = tree
-        .files
-        .into_iter()
-        .map(|file| shown_as_named(path, file));
-    let reading = graph::read_anything(shown.collect());
+    let reading = graph::read_anything(tree.files);
     report.files += reading.documents.len();
     for document in &reading.documents {
         let kind = document.kind.map_or("of no known kind", Kind::name);
         *report.objects.entry(kind).or_default() += document.objects;
     }
-    report.findings.extend(reading.findings);
+    let mut findings = reading.findings;
     // Tenants of one folder are served together; what has no name is an export by itself.
     let (named, nameless): (Vec<_>, Vec<_>) = reading
         .tenants
         .into_iter()
         .partition(|tenant| tenant.organization.is_some());
-    compile_into(report, &named);
+    findings.extend(compile_into(report, &named));
     for tenant in nameless {
-        compile_into(report, &[tenant]);
+        findings.extend(compile_into(report, &[tenant]));
     }
+    report.findings.extend(
+        findings
+            .into_iter()
+            .map(|finding| shown_from(path, finding)),
+    );
     Ok(())
 }
 
-fn compile_into(report: &mut Report, tenants: &[TenantDocuments]) {
+fn compile_into(report: &mut Report, tenants: &[TenantDocuments]) -> Vec<Finding> {
     if tenants.is_empty() {
-        return;
+        return Vec::new();
     }
     match compile(tenants) {
         Ok(compiled) => {
-            report.findings.extend(compiled.warnings);
             report.snapshots.push(compiled.snapshot.id().to_string());
+            compiled.warnings
         }
-        Err(findings) => report.findings.extend(findings),
+        Err(findings) => findings,
     }
 }
 
 /// A finding names the file as the caller can open it.
-fn shown_as_named(root: &std::path::Path, file: SourceFile) -> SourceFile {
-    let path = if root.is_file() {
-        root.display().to_string()
-    } else {
-        root.join(&file.path).display().to_string()
-    };
-    SourceFile { path, ..file }
+fn shown_from(root: &Path, mut finding: Finding) -> Finding {
+    if !root.is_file() {
+        let file = root.join(&*finding.place.file);
+        finding.place.file = file.display().to_string().into();
+    }
+    finding
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {

@@ -2,7 +2,6 @@
 //! …/aaduserconversationmember; semantics §4, stage 6).
 
 use super::document::{SharedChannel, SharedWithTeam};
-use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
 use super::values::{id, is_type_name, unknown_word};

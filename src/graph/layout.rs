@@ -62,12 +62,8 @@ pub fn read_anything(files: Vec<SourceFile>) -> Reading {
             }
             None => {
                 let named = names.last().and_then(|name| kind_of_name(&[name]));
-                let folder = names.split_last().map(|(_, folder)| folder.to_vec());
                 let contents = file::read(file, Told::ByContent(named));
-                loose
-                    .entry(folder.unwrap_or_default())
-                    .or_default()
-                    .push(contents);
+                loose.entry(names).or_default().push(contents);
             }
         }
     }
@@ -169,12 +165,11 @@ impl Run {
     }
 
     /// Exports that no folder tells apart: one tenant without a name, as long as nothing in it stands in two
-    /// folders. Then the folders are exports of their own, which may name each other's locations and
-    /// strengths.
-    fn loose_tenants(&mut self, folders: BTreeMap<Vec<String>, Vec<Contents>>) {
+    /// files. Then the files are exports of their own, which may name each other's locations and strengths.
+    fn loose_tenants(&mut self, files: BTreeMap<Vec<String>, Vec<Contents>>) {
         let mut times: HashMap<Key, usize> = HashMap::new();
         let mut layers: Vec<(Place, Documents)> = Vec::new();
-        for (folder, contents) in folders {
+        for (file, contents) in files {
             let mut documents = Documents::default();
             for contents in contents {
                 documents.append(self.take(contents));
@@ -185,7 +180,7 @@ impl Run {
             times.extend(keys.into_iter().map(|key| (key, layer + 1)));
             match layers.get_mut(layer) {
                 Some((_, known)) => known.append(documents),
-                None => layers.push((folder_place(&folder), documents)),
+                None => layers.push((folder_place(&file), documents)),
             }
         }
         let pool = Pool::of(layers.iter().map(|(_, documents)| documents));

@@ -33,10 +33,10 @@ impl<'d> Node<'d> {
         Node { value, ..self }
     }
 
-    /// The same value, in a part that decides nothing.
-    pub(super) fn deciding_nothing(self) -> Self {
+    /// The same value, where not being understood is as bad as this.
+    pub(super) fn not_understood_is(self, severity: Severity) -> Self {
         Node {
-            not_understood: Severity::Warning,
+            not_understood: severity,
             ..self
         }
     }

@@ -1,6 +1,6 @@
 //! What compiles, what does not and where that is said, and when two snapshots are the same.
 
-mod documents;
+pub mod documents;
 mod identity;
 mod large;
 mod policies;

@@ -13,6 +13,8 @@
 
 #[path = "../reference/mod.rs"]
 mod reference;
+#[path = "../support/bare_server.rs"]
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -23,9 +25,11 @@ mod cost;
 mod examples;
 mod oracle;
 mod reading_files;
+mod reflection_health;
 mod reload_under_load;
 mod reloading;
 mod sample;
 mod small_world;
 mod swap_and_cache;
 mod tidy;
+mod wire;

@@ -10,7 +10,7 @@ mod session;
 mod users;
 
 use super::document::{ConditionalAccessPolicy, FilterCondition};
-use super::finding::Code;
+use super::finding::{Code, Severity};
 use super::members::Members;
 use super::node::Node;
 use super::values::{id, unknown_word, word};
@@ -33,16 +33,19 @@ pub(super) fn policy(node: Node<'_>) -> Option<ConditionalAccessPolicy> {
     let state = read_state(&mut members);
     let decides_nothing =
         state == Some(PolicyState::Disabled) || conditions::is_for_workloads(node);
-    let conditions = read_conditions(&mut members).map(|node| below(node, decides_nothing));
-    let conditions = conditions.and_then(conditions::conditions);
-    let grant = members
-        .take_set("grantControls")
-        .map(|node| below(node, decides_nothing));
-    let grant = grant.and_then(grant::grant_controls);
-    let session = members
-        .take_set("sessionControls")
-        .map(|node| below(node, decides_nothing));
-    let session = session.and_then(session::session_controls);
+    let severity = match decides_nothing {
+        true => Severity::Warning,
+        false => Severity::Error,
+    };
+
+    let conditions = read_conditions(&mut members);
+    let conditions =
+        conditions.and_then(|node| conditions::conditions(node.not_understood_is(severity)));
+    let grant = members.take_set("grantControls");
+    let grant = grant.and_then(|node| grant::grant_controls(node.not_understood_is(severity)));
+    let session = members.take_set("sessionControls");
+    let session =
+        session.and_then(|node| session::session_controls(node.not_understood_is(severity)));
     check_flat(&members);
     members.ignore(DECIDING_NOTHING);
     members.close_outer();
@@ -55,15 +58,6 @@ pub(super) fn policy(node: Node<'_>) -> Option<ConditionalAccessPolicy> {
         grant,
         session: session.unwrap_or_default(),
     })
-}
-
-/// What stands in a policy that decides nothing is read with a milder eye.
-fn below(node: Node<'_>, decides_nothing: bool) -> Node<'_> {
-    if decides_nothing {
-        node.deciding_nothing()
-    } else {
-        node
-    }
 }
 
 /// semantics §2: without an id, the name gives one.

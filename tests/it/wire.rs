@@ -1,0 +1,8 @@
+//! What a gRPC caller is answered, and what a malformed request is told.
+
+mod answers;
+mod client;
+mod limits;
+mod rights;
+mod violations;
+mod world;

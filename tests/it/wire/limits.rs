@@ -1,0 +1,184 @@
+//! Each limit, at it and one past it.
+
+use crosstrust::rpc::proto::*;
+use crosstrust::rpc::{HealthState, Limits, Rights, router};
+use prost::Message;
+use prost_types::value::Kind;
+use prost_types::{ListValue, Struct};
+use tonic::Code;
+
+use super::world::*;
+use crate::server::{self, TestServer, serve_for_test};
+
+const LIMITS: Limits = Limits {
+    authorize_bytes: 4000,
+    batch_bytes: 9000,
+    batch_items: 4,
+    groups: 5,
+    roles: 3,
+    list_items: 2,
+    properties: 3,
+    text_bytes: 10,
+};
+
+async fn server() -> TestServer {
+    let mut backend = server::backend(engine());
+    backend.limits = LIMITS;
+    serve_for_test(router(&backend, &Rights::ALL, &HealthState::new())).await
+}
+
+type Fill = fn(&mut AuthorizeRequest, usize);
+
+fn ids(count: usize) -> Vec<String> {
+    vec![String::from(USER); count]
+}
+
+fn texts(count: usize) -> Vec<String> {
+    vec![String::from("c1"); count]
+}
+
+fn context(request: &mut AuthorizeRequest) -> &mut Context {
+    request.context.get_or_insert_default()
+}
+
+fn device(request: &mut AuthorizeRequest, properties: Option<Struct>) {
+    context(request).device = Some(Device {
+        registered: Some(true),
+        properties,
+    });
+}
+
+fn numbered(count: usize) -> Option<Struct> {
+    let members = (1..=count).map(|number| (format!("extensionAttribute{number}"), text("x")));
+    Some(Struct {
+        fields: members.collect(),
+    })
+}
+
+#[rustfmt::skip]
+const COUNTED: &[(&str, usize, Fill)] = &[
+    ("groups", LIMITS.groups, |r, n| r.groups = ids(n)),
+    ("resource_groups", LIMITS.groups, |r, n| r.resource_groups = ids(n)),
+    ("roles", LIMITS.roles, |r, n| r.roles = ids(n)),
+    ("claims.authentication_methods", LIMITS.list_items, |r, n|
+        claims(r).authentication_methods = vec![String::from("sms"); n]),
+    ("claims.resource_authentication_methods", LIMITS.list_items, |r, n|
+        claims(r).resource_authentication_methods = vec![String::from("sms"); n]),
+    ("claims.authentication_contexts", LIMITS.list_items, |r, n| claims(r).authentication_contexts = texts(n)),
+    ("claims.accepted_terms_of_use", LIMITS.list_items, |r, n| claims(r).accepted_terms_of_use = ids(n)),
+    ("claims.accepted_custom_controls", LIMITS.list_items, |r, n| claims(r).accepted_custom_controls = ids(n)),
+    ("claims.certificate_issuer_skis", LIMITS.list_items, |r, n| claims(r).certificate_issuer_skis = texts(n)),
+    ("claims.certificate_policy_oids", LIMITS.list_items, |r, n| claims(r).certificate_policy_oids = texts(n)),
+    ("context.client_capabilities", LIMITS.list_items, |r, n| context(r).client_capabilities = texts(n)),
+    ("context.device.properties", LIMITS.properties, |r, n| device(r, numbered(n))),
+    ("context.device.properties.physicalIds", LIMITS.list_items, |r, n| {
+        let values = vec![text("x"); n];
+        device(r, members([("physicalIds", kind(Kind::ListValue(ListValue { values })))]));
+    }),
+    ("context.app_attributes", LIMITS.properties, |r, n| context(r).app_attributes = numbered(n)
+        .map(|all| Struct { fields: all.fields.into_iter().map(|(k, v)| (k.replace("extensionAttribute", "a_"), v)).collect() })),
+    ("channel", LIMITS.text_bytes, |r, n| r.channel = "x".repeat(n)),
+    ("request_id", LIMITS.text_bytes, |r, n| r.request_id = "x".repeat(n)),
+    ("claims.session_id", LIMITS.text_bytes, |r, n| claims(r).session_id = "x".repeat(n)),
+    ("claims.device_id", LIMITS.text_bytes, |r, n| claims(r).device_id = "x".repeat(n)),
+    ("claims.authentication_contexts[0]", LIMITS.text_bytes, |r, n|
+        claims(r).authentication_contexts = vec!["x".repeat(n)]),
+    ("context.device.properties.model", LIMITS.text_bytes, |r, n| device(r, members([("model", text(&"x".repeat(n)))]))),
+    ("context.app_attributes.xxxxxxxxxxx", LIMITS.text_bytes, |r, n|
+        context(r).app_attributes = members([(&"x".repeat(n), text("x"))])),
+];
+
+#[tokio::test]
+async fn each_count_is_good_at_its_limit_and_refused_one_past_it() {
+    let server = server().await;
+    let mut client = client(&server).await;
+    for (field, most, fill) in COUNTED {
+        let at = request_with(|request| fill(request, *most));
+        let answer = client.authorize(at).await;
+        assert!(answer.is_ok(), "{field}: {answer:?}");
+        let past = request_with(|request| fill(request, most + 1));
+        let status = client.authorize(past).await.unwrap_err();
+        assert_eq!(fields(&status), [*field], "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_good_at_its_limit_and_refused_one_past_it() {
+    let server = server().await;
+    let mut client = client(&server).await;
+    let batch = |count| AuthorizeBatchRequest {
+        requests: vec![request(); count],
+    };
+    let answers = client.authorize_batch(batch(LIMITS.batch_items)).await;
+    assert_eq!(answers.unwrap().into_inner().responses.len(), 4);
+    let status = client.authorize_batch(batch(LIMITS.batch_items + 1)).await;
+    let told = violations(&status.unwrap_err());
+    let (field, message) = &told[0];
+    assert_eq!(
+        (field.as_str(), message.as_str()),
+        ("requests", "found 5, expected at most 4")
+    );
+}
+
+/// Grows a text that is refused as a violation, so that only the size of the message can differ.
+fn of_size(bytes: usize, filled: &mut dyn FnMut(usize) -> usize) {
+    let mut padding = bytes - filled(0) - 8;
+    while filled(padding) < bytes {
+        padding += 1;
+    }
+    assert_eq!(filled(padding), bytes);
+}
+
+#[tokio::test]
+async fn a_message_is_read_at_its_limit_and_out_of_range_one_past_it() {
+    let server = server().await;
+    let mut client = client(&server).await;
+    for (bytes, code) in [
+        (LIMITS.authorize_bytes, Code::InvalidArgument),
+        (LIMITS.authorize_bytes + 1, Code::OutOfRange),
+    ] {
+        let mut asked = request();
+        of_size(bytes, &mut |padding| {
+            asked.request_id = "x".repeat(padding);
+            asked.encoded_len()
+        });
+        let status = client.authorize(asked).await.unwrap_err();
+        assert_eq!(status.code(), code, "{status:?}");
+
+        let mut asked = ExplainRequest {
+            request: Some(request()),
+        };
+        of_size(bytes, &mut |padding| {
+            asked.request.as_mut().unwrap().request_id = "x".repeat(padding);
+            asked.encoded_len()
+        });
+        let status = client.explain(asked).await.unwrap_err();
+        assert_eq!(status.code(), code, "{status:?}");
+    }
+    for (bytes, code) in [
+        (LIMITS.batch_bytes, Code::InvalidArgument),
+        (LIMITS.batch_bytes + 1, Code::OutOfRange),
+    ] {
+        let mut asked = AuthorizeBatchRequest {
+            requests: vec![request()],
+        };
+        of_size(bytes, &mut |padding| {
+            asked.requests[0].request_id = "x".repeat(padding);
+            asked.encoded_len()
+        });
+        let status = client.authorize_batch(asked).await.unwrap_err();
+        assert_eq!(status.code(), code, "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_groups_fit_into_a_message_of_the_default_size() {
+    let limits = Limits::default();
+    let asked = request_with(|request| {
+        request.groups = ids(limits.groups);
+        request.resource_groups = ids(limits.groups);
+    });
+    assert!(asked.encoded_len() < limits.authorize_bytes);
+    let server = server::serve_engine(engine()).await;
+    client(&server).await.authorize(asked).await.unwrap();
+}

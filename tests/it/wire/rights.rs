@@ -1,0 +1,108 @@
+//! What a listener does not offer, and what a caller may not do.
+
+use crosstrust::rpc::proto::policy_service_client::PolicyServiceClient;
+use crosstrust::rpc::proto::*;
+use crosstrust::rpc::{HealthState, Rights, ServiceSet, router};
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::world::*;
+use crate::server::{self, TestServer, serve_for_test};
+
+async fn server_for(rights: Rights) -> TestServer {
+    let backend = server::backend(engine());
+    serve_for_test(router(&backend, &rights, &HealthState::new())).await
+}
+
+fn assert_denied(status: &Status, message: &str) {
+    assert_eq!(status.code(), Code::PermissionDenied, "{status:?}");
+    assert_eq!(status.message(), message);
+}
+
+#[tokio::test]
+async fn explain_and_reload_are_for_operators() {
+    let server = server_for(Rights {
+        operator: false,
+        ..Rights::ALL
+    })
+    .await;
+    let mut asking = client(&server).await;
+    asking.authorize(request()).await.unwrap();
+    let status = asking
+        .explain(ExplainRequest {
+            request: Some(request()),
+        })
+        .await
+        .unwrap_err();
+    assert_denied(&status, "Explain is for operators, and this caller is none");
+    let mut policies = PolicyServiceClient::new(server.channel().await);
+    policies.get_snapshot(GetSnapshotRequest {}).await.unwrap();
+    let status = policies.reload(ReloadRequest::default()).await;
+    assert_denied(
+        &status.unwrap_err(),
+        "Reload is for operators, and this caller is none",
+    );
+}
+
+#[tokio::test]
+async fn a_caller_without_the_right_to_state_claims_needs_a_token() {
+    let server = server_for(Rights {
+        own_claims: false,
+        ..Rights::ALL
+    })
+    .await;
+    let mut client = client(&server).await;
+    let sentence = "this caller may not state claims of its own: give a token";
+    let status = client.authorize(request()).await.unwrap_err();
+    assert_denied(&status, sentence);
+    let request_explained = ExplainRequest {
+        request: Some(request()),
+    };
+    let status = client.explain(request_explained).await.unwrap_err();
+    assert_denied(&status, sentence);
+    let with_token = request_with(|request| request.token = String::from("eyJ"));
+    let batch = AuthorizeBatchRequest {
+        requests: vec![with_token.clone(), request()],
+    };
+    let status = client.authorize_batch(batch).await.unwrap_err();
+    assert_denied(&status, sentence);
+    let status = client.authorize(with_token).await.unwrap_err();
+    assert_eq!(fields(&status), ["token"]);
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_offered_is_unimplemented() {
+    let none = ServiceSet {
+        authorization: false,
+        policy: false,
+        health: false,
+        reflection: false,
+    };
+    let server = server_for(Rights {
+        services: none,
+        ..Rights::ALL
+    })
+    .await;
+    let mut asking = client(&server).await;
+    let mut policies = PolicyServiceClient::new(server.channel().await);
+    let mut health = HealthClient::new(server.channel().await);
+    let statuses = [
+        asking.authorize(request()).await.unwrap_err(),
+        asking
+            .authorize_batch(AuthorizeBatchRequest::default())
+            .await
+            .unwrap_err(),
+        policies
+            .get_snapshot(GetSnapshotRequest {})
+            .await
+            .unwrap_err(),
+        health
+            .check(HealthCheckRequest::default())
+            .await
+            .unwrap_err(),
+    ];
+    for status in statuses {
+        assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
+    }
+}
