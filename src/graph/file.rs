@@ -23,7 +23,6 @@ pub(super) enum Told {
 /// What one file gave.
 #[derive(Debug)]
 pub(super) struct Contents {
-    pub(super) file: String,
     pub(super) documents: Documents,
     pub(super) findings: Vec<Finding>,
     pub(super) count: DocumentCount,
@@ -64,13 +63,12 @@ impl Contents {
             documents: Documents::default(),
             findings: Vec::new(),
             count: DocumentCount {
-                file: file.clone(),
+                file,
                 kind,
                 objects: 0,
                 refused: 0,
                 unread: false,
             },
-            file,
         }
     }
 

@@ -3,7 +3,6 @@
 //! It opens, serves, leaves (GOAWAY: running calls end, no new ones) and is gone. Each of the first three
 //! has a deadline, so that no client can stay in one for ever.
 
-use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::{Pin, pin};
 use std::sync::Arc;

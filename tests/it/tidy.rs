@@ -97,6 +97,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "cache",
             "clock",
             "compile",
             "config",

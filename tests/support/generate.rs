@@ -59,10 +59,12 @@ fn documents(rng: &mut Rng, tenant: TenantId) -> TenantDocuments {
         documents.insert("default", default_configuration(rng));
     }
     if rng.chance(95) {
-        let others = TENANTS.into_iter().filter(|other| *other != tenant);
-        let partners = others
-            .filter_map(|other| rng.chance(85).then(|| partner(rng, other)))
-            .collect();
+        let mut partners = Vec::new();
+        for other in TENANTS.into_iter().filter(|other| *other != tenant) {
+            if rng.chance(85) {
+                partners.push(partner(rng, other));
+            }
+        }
         documents.insert("partners", page(rng, partners));
     }
     if rng.chance(75) {

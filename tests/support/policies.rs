@@ -145,11 +145,14 @@ pub fn policy(rng: &mut Rng, available: &Available, number: u64, state: &str) ->
     policy
 }
 
+/// A condition's name, how often of a hundred times it is set, and what to.
+type Optional = (&'static str, usize, fn(&mut Rng, &Available) -> Value);
+
 fn conditions(rng: &mut Rng, available: &Available) -> Value {
     let mut all = Map::new();
     all.insert("users".into(), users(rng));
     all.insert("applications".into(), applications(rng));
-    let optional: [(&str, usize, fn(&mut Rng, &Available) -> Value); 11] = [
+    let optional: [Optional; 11] = [
         ("clientAppTypes", 35, client_app_types),
         ("platforms", 11, platforms),
         ("locations", 13, locations),

@@ -20,13 +20,12 @@ pub struct Running {
 
 /// Serves this engine with every service, to everybody.
 pub fn start(engine: Arc<Engine>, reload: Option<ReloadHandle>) -> Running {
-    start_with(
-        engine,
-        reload,
-        Rights::ALL,
-        Limits::default(),
-        ServeOptions::default(),
-    )
+    // A client whose runtime stands still does not hear that it should go.
+    let options = ServeOptions {
+        drain: Duration::from_millis(100),
+        ..ServeOptions::default()
+    };
+    start_with(engine, reload, Rights::ALL, Limits::default(), options)
 }
 
 /// Serves this engine.

@@ -1,3 +1,5 @@
+//! Inheritance, row by row: what a partner says, what it leaves out, and where each value comes from.
+
 use std::sync::Arc;
 
 use super::*;
