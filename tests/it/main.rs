@@ -29,6 +29,7 @@ mod reflection_health;
 mod reload_under_load;
 mod reloading;
 mod sample;
+mod serving;
 mod small_world;
 mod swap_and_cache;
 mod tidy;

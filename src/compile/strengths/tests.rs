@@ -1,3 +1,5 @@
+//! Which strength a policy means: exported, copied or built in; configurations; what is refused.
+
 use super::*;
 use crate::compile::findings::Findings;
 use crate::graph::Place;
