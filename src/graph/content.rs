@@ -7,7 +7,9 @@ use super::values::quoted;
 
 /// The kind of an object; none where its members do not say.
 pub(super) fn kind_of(node: Node<'_>) -> Option<Kind> {
-    let any = |names: &[&str]| names.iter().any(|name| node.has(name));
+    // A skeleton's members are there and hold nothing.
+    let is_there = |name: &&str| node.peek(name).is_some_and(|node| !node.is_null());
+    let any = |names: &[&str]| names.iter().any(is_there);
     TELLING
         .iter()
         .find(|(_, names)| any(names))
@@ -43,8 +45,7 @@ pub(super) fn describe(node: Node<'_>) -> String {
     }
     if has_settings(node) {
         return String::from(
-            "cross-tenant access settings without `tenantId` (a partner) or `isServiceDefault` (the \
-             default), part of a PATCH",
+            "cross-tenant access settings that do not say whose they are (the body of a PATCH?)",
         );
     }
     let names: Vec<String> = node

@@ -94,8 +94,14 @@ impl Contents {
                 .or_else(|| content::kind_of_context(root)),
         };
         let Some(kind) = self.count.kind else {
-            report_unknown(root, &objects);
-            self.count.unread = true;
+            match objects.first() {
+                Some(first) => report_unknown(*first),
+                None => root.warning(
+                    Code::UnknownDocument,
+                    "found an empty document whose name says no kind",
+                ),
+            }
+            self.count.unread = !objects.is_empty();
             return;
         };
         for node in objects {
@@ -162,14 +168,13 @@ fn page(root: Node<'_>) -> Vec<Node<'_>> {
     }
 }
 
-fn report_unknown(root: Node<'_>, objects: &[Node<'_>]) {
-    let (node, found) = match objects.first() {
-        Some(first) => (*first, content::describe(*first)),
-        None => (
-            root,
-            String::from("an empty document whose name says no kind"),
+fn report_unknown(node: Node<'_>) {
+    let found = content::describe(node);
+    let message = match content::has_settings(node) {
+        true => format!(
+            "found {found}, expected `tenantId` (a partner), `isServiceDefault`, or a file named default.json"
         ),
+        false => format!("found {found}, expected one of {}", Kind::names()),
     };
-    let message = format!("found {found}, expected one of {}", Kind::names());
     node.error(Code::UnknownDocument, message);
 }

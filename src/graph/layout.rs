@@ -61,7 +61,7 @@ pub fn read_anything(files: Vec<SourceFile>) -> Reading {
                 rooted.entry(root.to_vec()).or_default().push(contents);
             }
             None => {
-                let named = names.last().and_then(|name| kind_of_name(&[name]));
+                let named = names.last().and_then(|name| kind_nearly_named(name));
                 let contents = file::read(file, Told::ByContent(named));
                 loose.entry(names).or_default().push(contents);
             }
@@ -90,7 +90,7 @@ impl Run {
     /// A file whose name says nothing, where names have to.
     fn unnamed(&mut self, file: SourceFile, expected: &str) {
         let message = format!(
-            "found a file that nothing here is named, {expected} one of {}",
+            "found a name that says no kind of document, {expected} one of {}",
             Kind::names()
         );
         let place = Place::of_file(file.path.as_str());
@@ -288,6 +288,17 @@ fn kind_of_name(rest: &[impl AsRef<str>]) -> Option<Kind> {
         true => stem(first.as_ref()).and_then(Kind::named),
         false => Kind::named(first.as_ref()),
     }
+}
+
+/// The same of exports in the wild, which write `namedLocations.json` or `Named Locations.json`.
+fn kind_nearly_named(name: &str) -> Option<Kind> {
+    let squash = |name: &str| -> String {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.collect::<String>().to_ascii_lowercase()
+    };
+    let wanted = squash(stem(name)?);
+    let same = |kind: &Kind| squash(kind.name()) == wanted;
+    Kind::ALL.iter().copied().find(same)
 }
 
 /// A file's name without `.json`.

@@ -86,6 +86,11 @@ impl<'d> Members<'d> {
         }
     }
 
+    /// How bad it is from here on if something is not understood.
+    pub(super) fn not_understood_is(&mut self, severity: Severity) {
+        self.node = self.node.not_understood_is(severity);
+    }
+
     /// The object itself.
     pub(super) fn node(&self) -> Node<'d> {
         self.node

@@ -105,13 +105,12 @@ fn configuration(node: Node<'_>) -> Option<CombinationConfiguration> {
 }
 
 fn fido2(members: &mut Members<'_>) -> Option<CombinationDemand> {
-    let models = ids(members, "allowedAAGUIDs", "a passkey's model");
-    if models.is_empty() {
+    if !members.has("allowedAAGUIDs") {
         let message = "found no `allowedAAGUIDs`, expected at least one";
         members.node().error(Code::MissingMember, message);
-        return None;
     }
-    Some(CombinationDemand::Fido2(models))
+    let models = ids(members, "allowedAAGUIDs", "a passkey's model");
+    (!models.is_empty()).then_some(CombinationDemand::Fido2(models))
 }
 
 fn certificate(members: &mut Members<'_>) -> Option<CombinationDemand> {
@@ -122,13 +121,13 @@ fn certificate(members: &mut Members<'_>) -> Option<CombinationDemand> {
     if !issuer_skis.is_empty() {
         members.ignore(&["allowedIssuers"]);
     }
-    if issuer_skis.is_empty() && policy_oids.is_empty() {
+    if !members.has("allowedIssuerSkis") && !members.has("allowedPolicyOIDs") {
         let message =
             "found neither `allowedIssuerSkis` nor `allowedPolicyOIDs`, expected at least one";
         members.node().error(Code::MissingMember, message);
-        return None;
     }
-    Some(CombinationDemand::Certificate {
+    let is_demanding = !issuer_skis.is_empty() || !policy_oids.is_empty();
+    is_demanding.then(|| CombinationDemand::Certificate {
         issuer_skis: issuer_skis.iter().map(|ski| ski.to_lowercase()).collect(),
         policy_oids: policy_oids.into_iter().map(str::to_owned).collect(),
     })

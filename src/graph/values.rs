@@ -41,8 +41,7 @@ pub(super) fn not_an_id(node: Node<'_>, expected: &str) {
         let message = format!("found the placeholder {found}, expected {expected}");
         node.error(Code::NotAnId, message);
     } else if let Some((name, id)) = known_name(text) {
-        let message =
-            format!("found the name {found}, expected {expected}; {name} has the id {id}");
+        let message = format!("found the name {found}, expected {expected}; {name} is {id}");
         node.error(Code::NotAnId, message);
     } else {
         node.error(Code::NotAnId, format!("found {found}, expected {expected}"));

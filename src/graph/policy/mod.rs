@@ -27,26 +27,22 @@ pub(super) fn policy(node: Node<'_>) -> Option<ConditionalAccessPolicy> {
         details.error(Code::Template, message);
         return None;
     }
-    let policy_id = members.take("id").and_then(|node| id(node, "the policy"));
+    let policy_id = members
+        .take_set("id")
+        .and_then(|node| id(node, "the policy"));
     let display_name = members.name("displayName");
     check_name(&members, display_name.is_some());
     let state = read_state(&mut members);
-    let decides_nothing =
-        state == Some(PolicyState::Disabled) || conditions::is_for_workloads(node);
-    let severity = match decides_nothing {
-        true => Severity::Warning,
-        false => Severity::Error,
-    };
-
-    let conditions = read_conditions(&mut members);
-    let conditions =
-        conditions.and_then(|node| conditions::conditions(node.not_understood_is(severity)));
+    if state == Some(PolicyState::Disabled) || conditions::is_for_workloads(node) {
+        members.not_understood_is(Severity::Warning);
+    }
+    let conditions = read_conditions(&mut members).and_then(conditions::conditions);
     let grant = members.take_set("grantControls");
-    let grant = grant.and_then(|node| grant::grant_controls(node.not_understood_is(severity)));
+    let grant = grant.and_then(grant::grant_controls);
     let session = members.take_set("sessionControls");
-    let session =
-        session.and_then(|node| session::session_controls(node.not_understood_is(severity)));
+    let session = session.and_then(session::session_controls);
     check_flat(&members);
+    members.ignore(FLAT_MEMBERS);
     members.ignore(DECIDING_NOTHING);
     members.close_outer();
     Some(ConditionalAccessPolicy {
@@ -60,7 +56,7 @@ pub(super) fn policy(node: Node<'_>) -> Option<ConditionalAccessPolicy> {
     })
 }
 
-/// semantics §2: without an id, the name gives one.
+/// semantics §2: without an id, the name gives one, so there has to be one of them.
 fn check_name(members: &Members<'_>, is_named: bool) {
     if !is_named && !members.has("id") {
         let message = "found neither `id` nor `displayName`, expected at least one of them";
@@ -106,7 +102,7 @@ fn check_flat(members: &Members<'_>) {
         let message =
             format!("found `{name}` at the top of the policy, expected it in `conditions`");
         if let Some(node) = members.node().peek(name) {
-            node.error(Code::UnknownMember, message);
+            node.not_understood(Code::UnknownMember, message);
         }
     }
 }

@@ -165,3 +165,6 @@ fn refuse_contradiction(request: &Request, at: &At<'_>, reader: &mut Reader<'_>)
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,8 +95,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes a violation.
+    /// Notes a violation; past a thousand, that there are some is enough.
     pub fn refuse(&mut self, at: &At<'_>, message: impl Into<String>) {
+        if self.violations.len() >= MOST_NOTED {
+            return;
+        }
         self.violations.push(Violation {
             field: at.to_string(),
             message: message.into(),
@@ -275,6 +278,8 @@ fn cut(text: &str) -> String {
 const FIRST_SECOND: i64 = -62_135_596_800;
 /// 9999-12-31T23:59:59Z.
 const LAST_SECOND: i64 = 253_402_300_799;
+/// A batch has room for 100,000 malformed ids of no length, each with a sentence about it.
+const MOST_NOTED: usize = 1000;
 /// Longer than any id or word.
 const MOST_CHARACTERS_TOLD: usize = 64;
 /// Details travel as base64 in a header beside the message; grpc-java takes 8 KiB of headers.

@@ -15,7 +15,7 @@ fn asked(names: [&str; 4]) -> String {
         resource: CONTOSO.to_string(),
         "user": USER,
         "app": APP,
-        "claims": {expires: "2027-01-15T08:50:00.000000005Z", "mfa": true},
+        "claims": {expires: "2027-01-15T08:30:00.000000005Z", "mfa": true},
         "context": {"device": {"properties": {"trustType": "AzureAD", "physicalIds": ["a"], "mdmAppId": null}},
             device: false},
     })

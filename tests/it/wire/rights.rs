@@ -6,6 +6,7 @@ use crosstrust::rpc::{HealthState, Rights, ServiceSet, router};
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tower_service::Service as _;
 
 use super::world::*;
 use crate::server::{self, TestServer, serve_for_test};
@@ -104,5 +105,45 @@ async fn a_service_that_is_not_offered_is_unimplemented() {
     ];
     for status in statuses {
         assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_grpc_is_an_unsupported_media_type() {
+    let mut router = router(
+        &server::backend(engine()),
+        &Rights::ALL,
+        &HealthState::new(),
+    );
+    for content_type in [None, Some("application/json")] {
+        let mut asked = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize");
+        if let Some(content_type) = content_type {
+            asked = asked.header("content-type", content_type);
+        }
+        let asked = asked.body(tonic::body::Body::empty()).unwrap();
+        let answer = router.call(asked).await.unwrap();
+        assert_eq!(answer.status(), http::StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_names_no_method_is_unimplemented() {
+    let mut router = router(
+        &server::backend(engine()),
+        &Rights::ALL,
+        &HealthState::new(),
+    );
+    for path in [
+        "/",
+        "/crosstrust.v1.AuthorizationService",
+        "/crosstrust.v1.AuthorizationService/Allow",
+        "/crosstrust.v2.AuthorizationService/Authorize",
+        "//crosstrust.v1.AuthorizationService/Authorize",
+    ] {
+        let asked = http::Request::post(path)
+            .header("content-type", "application/grpc")
+            .body(tonic::body::Body::empty());
+        let answer = router.call(asked.unwrap()).await.unwrap();
+        assert_eq!(answer.headers()["grpc-status"], "12", "{path}");
     }
 }

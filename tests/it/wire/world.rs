@@ -18,7 +18,7 @@ use crate::server::{self, TestServer};
 pub const USER: &str = "00000000-0000-0000-0000-0000000000a1";
 pub const APP: &str = "00000000-0000-0000-0000-0000000000b1";
 pub const EXPIRES_AT: Timestamp = Timestamp {
-    seconds: 1_800_003_000,
+    seconds: 1_800_001_800,
     nanos: 5,
 };
 

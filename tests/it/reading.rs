@@ -1,0 +1,146 @@
+//! Graph JSON as it comes: which shapes are read, which are refused, and where a finding points.
+
+mod anything;
+mod channels;
+mod conditions;
+mod folders;
+mod grants;
+mod large;
+mod locations;
+mod policies;
+mod sessions;
+mod settings;
+mod shapes;
+mod strengths;
+mod tenants;
+mod text;
+
+use crosstrust::graph::document::{ConditionalAccessPolicy, TenantDocuments};
+use crosstrust::graph::{Code, Finding, Reading, Severity, SourceFile, read_policies_folder};
+
+const CONTOSO: &str = "1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11";
+const FABRIKAM: &str = "2a7b6c5d-1111-4222-8333-444455556666";
+const SOMEONE: &str = "3b8c7d6e-2222-4333-8444-555566667777";
+const SOMETHING: &str = "4c9d8e7f-3333-4444-8555-666677778888";
+
+fn file(path: &str, bytes: impl AsRef<[u8]>) -> SourceFile {
+    SourceFile {
+        path: path.to_owned(),
+        bytes: bytes.as_ref().to_vec(),
+    }
+}
+
+fn files<'f>(files: impl IntoIterator<Item = (&'f str, &'f str)>) -> Vec<SourceFile> {
+    files
+        .into_iter()
+        .map(|(path, text)| file(path, text))
+        .collect()
+}
+
+/// Contoso's folder with its organization and this file.
+fn contoso(name: &str, bytes: impl AsRef<[u8]>) -> Reading {
+    read_policies_folder(vec![
+        file(
+            "contoso/organization.json",
+            format!(r#"{{"id": "{CONTOSO}", "displayName": "Contoso"}}"#),
+        ),
+        file(&format!("contoso/{name}.json"), bytes),
+    ])
+}
+
+/// A finding as a test names it: what, on which line, at which path.
+type Told<'t> = (Code, u32, &'t str);
+
+fn told(reading: &Reading, severity: Severity) -> Vec<Told<'_>> {
+    reading
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == severity)
+        .map(|finding| {
+            let place = &finding.place;
+            (finding.code, place.line, place.path.as_str())
+        })
+        .collect()
+}
+
+/// These errors and no others, in the order of their lines.
+#[track_caller]
+fn assert_errors(reading: &Reading, wanted: &[Told<'_>]) {
+    assert_eq!(
+        told(reading, Severity::Error),
+        wanted,
+        "{}",
+        listed(&reading.findings)
+    );
+}
+
+#[track_caller]
+fn assert_warnings(reading: &Reading, wanted: &[Told<'_>]) {
+    assert_errors(reading, &[]);
+    assert_eq!(
+        told(reading, Severity::Warning),
+        wanted,
+        "{}",
+        listed(&reading.findings)
+    );
+}
+
+/// Nothing is wrong, and nothing worth a look: the one tenant.
+#[track_caller]
+fn sound(reading: Reading) -> TenantDocuments {
+    assert!(reading.findings.is_empty(), "{}", listed(&reading.findings));
+    only_tenant(reading)
+}
+
+#[track_caller]
+fn only_tenant(mut reading: Reading) -> TenantDocuments {
+    assert_eq!(reading.tenants.len(), 1);
+    reading.tenants.remove(0)
+}
+
+fn listed(findings: &[Finding]) -> String {
+    let lines: Vec<String> = findings.iter().map(Finding::to_string).collect();
+    lines.join("\n")
+}
+
+/// The message of the only finding.
+#[track_caller]
+fn message(reading: &Reading) -> &str {
+    match reading.findings.as_slice() {
+        [finding] => &finding.message,
+        findings => panic!("expected one finding:\n{}", listed(findings)),
+    }
+}
+
+/// A policy that is sound, with these further conditions on line 5.
+fn policy_when(conditions: &str) -> String {
+    policy("enabled", conditions, r#""builtInControls": ["mfa"]"#)
+}
+
+/// A policy that is sound, with this grant on line 7.
+fn policy_granting(grant: &str) -> String {
+    policy("enabled", r#""platforms": null"#, grant)
+}
+
+fn policy(state: &str, conditions: &str, grant: &str) -> String {
+    format!(
+        r#"{{"displayName": "P", "state": "{state}",
+ "conditions": {{
+  "users": {{"includeUsers": ["All"]}},
+  "applications": {{"includeApplications": ["All"]}},
+  {conditions}
+ }},
+ "grantControls": {{"operator": "OR", {grant}}}}}"#
+    )
+}
+
+fn conditional_access(policy: &str) -> Reading {
+    contoso("conditional-access", policy)
+}
+
+#[track_caller]
+fn sound_policy(policy: &str) -> ConditionalAccessPolicy {
+    let mut tenant = sound(conditional_access(policy));
+    assert_eq!(tenant.policies.len(), 1);
+    tenant.policies.remove(0)
+}

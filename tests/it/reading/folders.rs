@@ -1,0 +1,129 @@
+//! The layout of a policies folder.
+
+use crosstrust::graph::{Code, Kind, SourceFile, read_anything, read_policies_folder};
+
+use super::{CONTOSO, FABRIKAM, SOMETHING, assert_errors, files, policy_when};
+
+fn organization(id: &str) -> String {
+    format!(r#"{{"id": "{id}"}}"#)
+}
+
+#[test]
+fn every_tenant_is_a_folder_and_every_kind_a_file_or_a_folder_of_any_depth() {
+    let contoso = organization(CONTOSO);
+    let fabrikam = organization(FABRIKAM);
+    let one = policy_when(r#""platforms": null"#);
+    let two = one.replace(r#""P""#, r#""Q""#);
+    let three = one.replace(r#""P""#, r#""R""#);
+    let partner = format!(r#"{{"tenantId": "{SOMETHING}"}}"#);
+    let reading = read_policies_folder(files([
+        ("contoso/organization.json", &*contoso),
+        ("contoso/conditional-access.json", &*one),
+        ("contoso/conditional-access/guests/two.json", &*two),
+        ("contoso/conditional-access/three.json", &*three),
+        ("contoso/Partners/woodgrove.json", &*partner),
+        ("fabrikam/organization.json", &*fabrikam),
+    ]));
+    assert_errors(&reading, &[]);
+    assert!(!reading.has_errors());
+    let tenants: Vec<(&str, usize, usize)> = reading
+        .tenants
+        .iter()
+        .map(|tenant| {
+            (
+                &*tenant.place.file,
+                tenant.policies.len(),
+                tenant.partners.len(),
+            )
+        })
+        .collect();
+    assert_eq!(tenants, [("contoso", 3, 1), ("fabrikam", 0, 0)]);
+    assert_eq!(reading.documents.len(), 6);
+    assert_eq!(reading.documents[0].file, "contoso/Partners/woodgrove.json");
+    assert_eq!(reading.documents[0].kind, Some(Kind::Partners));
+}
+
+#[test]
+fn a_tenant_without_organization_is_refused() {
+    let reading = read_policies_folder(files([("contoso/partners.json", "[]")]));
+    assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
+    assert_eq!(&*reading.findings[0].place.file, "contoso");
+}
+
+#[test]
+fn a_folder_without_tenants_is_refused() {
+    assert_errors(
+        &read_policies_folder(Vec::new()),
+        &[(Code::NoTenant, 0, "$")],
+    );
+}
+
+#[test]
+fn a_name_that_is_no_kind_is_refused_since_a_misspelt_file_would_lose_its_protection() {
+    let contoso = organization(CONTOSO);
+    for name in [
+        "contoso/condtional-access.json",
+        "contoso/notes/x.json",
+        "contoso/partners.txt",
+    ] {
+        let reading = read_policies_folder(files([
+            ("contoso/organization.json", &*contoso),
+            (name, "[]"),
+        ]));
+        assert_errors(&reading, &[(Code::UnknownDocument, 0, "$")]);
+        assert_eq!(&*reading.findings[0].place.file, name);
+    }
+}
+
+#[test]
+fn a_file_beside_the_tenants_folders_is_refused() {
+    let contoso = organization(CONTOSO);
+    let reading = read_policies_folder(files([
+        ("contoso/organization.json", &*contoso),
+        ("default.json", "{}"),
+    ]));
+    assert_errors(&reading, &[(Code::UnknownDocument, 0, "$")]);
+}
+
+#[test]
+fn names_that_begin_with_a_dot_are_skipped() {
+    let contoso = organization(CONTOSO);
+    let reading = read_policies_folder(files([
+        ("contoso/organization.json", &*contoso),
+        ("contoso/.partners.json", "not JSON"),
+        (".git/partners.json", "not JSON"),
+        ("contoso/.old/partners.json", "not JSON"),
+    ]));
+    assert_errors(&reading, &[]);
+    assert_eq!(reading.documents.len(), 1);
+}
+
+#[test]
+fn a_file_that_is_refused_as_a_whole_is_counted_as_unread() {
+    let contoso = organization(CONTOSO);
+    let reading = read_policies_folder(files([
+        ("contoso/organization.json", &*contoso),
+        ("contoso/partners.json", "[1,]"),
+    ]));
+    assert_errors(&reading, &[(Code::Syntax, 1, "$")]);
+    assert!(reading.documents[1].unread);
+    assert_eq!(reading.documents[1].kind, Some(Kind::Partners));
+}
+
+#[test]
+fn a_check_of_a_policies_folder_says_what_serving_it_says() {
+    let contoso = organization(CONTOSO);
+    let folder = || -> Vec<SourceFile> {
+        files([
+            ("contoso/organization.json", &*contoso),
+            ("contoso/condtional-access.json", "[]"),
+            ("contoso/partners.json", "[{}]"),
+            ("fabrikam/default.json", "{}"),
+        ])
+    };
+    let served = read_policies_folder(folder());
+    let checked = read_anything(folder());
+    assert!(served.has_errors());
+    assert_eq!(served.findings, checked.findings);
+    assert_eq!(served.documents, checked.documents);
+}
