@@ -37,19 +37,11 @@ pub(super) fn outbound(
     _: Timestamp,
     _: &mut Notes,
 ) -> Result<(), Failure> {
-    let Some(resource) = question.resource else {
-        return fail(Reason::ResourceTenantUnknown);
-    };
-    if question.class == UserClass::Internal {
-        return Ok(());
-    }
-    match leaves(question, resource, question.request.access) {
-        Ok(()) => Ok(()),
-        Err(Barrier::Cloud) => fail(Reason::CloudNotAllowed),
-        Err(Barrier::Setting(Refusal::User)) => fail(Reason::OutboundUser),
-        Err(Barrier::Setting(Refusal::Application)) => fail(Reason::OutboundApplication),
-        Err(Barrier::Setting(Refusal::GroupsUnknown)) => fail(Reason::GroupsUnknown),
-    }
+    cross(
+        question,
+        leaves,
+        (Reason::OutboundUser, Reason::OutboundApplication),
+    )
 }
 
 pub(super) fn inbound(
@@ -58,17 +50,32 @@ pub(super) fn inbound(
     _: Timestamp,
     _: &mut Notes,
 ) -> Result<(), Failure> {
+    cross(
+        question,
+        enters,
+        (Reason::InboundUser, Reason::InboundApplication),
+    )
+}
+
+type Side = fn(&Question<'_>, &Tenant, AccessType) -> Result<(), Barrier>;
+
+/// One side's verdict, with its reasons for a refused user and a refused application.
+fn cross(
+    question: &Question<'_>,
+    side: Side,
+    (user, application): (Reason, Reason),
+) -> Result<(), Failure> {
     let Some(resource) = question.resource else {
         return fail(Reason::ResourceTenantUnknown);
     };
     if question.class == UserClass::Internal {
         return Ok(());
     }
-    match enters(question, resource, question.request.access) {
+    match side(question, resource, question.request.access) {
         Ok(()) => Ok(()),
         Err(Barrier::Cloud) => fail(Reason::CloudNotAllowed),
-        Err(Barrier::Setting(Refusal::User)) => fail(Reason::InboundUser),
-        Err(Barrier::Setting(Refusal::Application)) => fail(Reason::InboundApplication),
+        Err(Barrier::Setting(Refusal::User)) => fail(user),
+        Err(Barrier::Setting(Refusal::Application)) => fail(application),
         Err(Barrier::Setting(Refusal::GroupsUnknown)) => fail(Reason::GroupsUnknown),
     }
 }

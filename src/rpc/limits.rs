@@ -1,6 +1,6 @@
 //! How much a caller may ask for at once. One past a limit is refused, never cut off.
 //!
-//! The sizes are those of api.md, "Limits"; the counts keep the work of one request small whatever its bytes are.
+//! The sizes fit any request that a gateway has reason to make; the counts keep the work of one request small whatever its bytes are.
 
 /// What a request may hold at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -127,7 +127,7 @@ fn read(message: proto::AuthorizeRequest, at: &At<'_>, reader: &mut Reader<'_>) 
     Some(request)
 }
 
-/// Unspecified is direct connect (api.md); a number that the contract does not have is an error.
+/// Unspecified is direct connect; a number that the contract does not have is an error.
 fn access_type(number: i32, at: &At<'_>, reader: &mut Reader<'_>) -> Option<AccessType> {
     match proto::AccessType::try_from(number) {
         Ok(proto::AccessType::Unspecified | proto::AccessType::DirectConnect) => {
