@@ -173,6 +173,33 @@ impl Engine {
         active
     }
 
+    /// Takes a snapshot of the same id in place of the one in force, which differs in where its values
+    /// come from and in nothing that an answer shows: epoch, version and what is cached stay.
+    pub fn refresh(&self, snapshot: Snapshot) {
+        let mut publishing = self.publishing();
+        let live = self.live.load_full();
+        let Some(replaced) = live.active.clone() else {
+            return;
+        };
+        if replaced.snapshot.id() != snapshot.id() {
+            return;
+        }
+        self.live.store(Arc::new(Live {
+            active: Some(Arc::new(Active {
+                snapshot,
+                epoch: replaced.epoch,
+                version: replaced.version,
+                activated_at: replaced.activated_at,
+                source: replaced.source.clone(),
+            })),
+            epoch: live.epoch,
+            revocations: Arc::clone(&live.revocations),
+        }));
+        publishing.retired.push(replaced);
+        drop(live);
+        publishing.reap();
+    }
+
     /// Puts revocations in force, in place of those before; as prompt as [`Engine::activate`].
     pub fn set_revocations(&self, revocations: Revocations) {
         let mut publishing = self.publishing();

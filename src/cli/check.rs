@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::compile::compile;
 use crate::files::{self, Limits};
 use crate::graph::document::TenantDocuments;
-use crate::graph::{self, Finding, Kind, Severity};
+use crate::graph::{self, Code, Finding, Kind, Place, Severity};
 
 /// Reads policies and tells everything that is wrong with them.
 ///
@@ -75,7 +76,16 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn check(path: &Path, report: &mut Report) -> anyhow::Result<()> {
-    let tree = files::read(path, &Limits::default())?;
+    let tree = files::read(path, &Limits::default())
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    if tree.files.is_empty() {
+        let place = Place::of_file(path.display().to_string());
+        let message =
+            "found no .json file, expected a policies folder, a tenant's folder or exports";
+        report
+            .findings
+            .push(Finding::error(place, Code::NoTenant, message));
+    }
     let reading = graph::read_anything(tree.files);
     report.files += reading.documents.len();
     for document in &reading.documents {

@@ -43,7 +43,9 @@ a variable, a variable beats the file. Listeners that offer less than everything
   address = \"unix:/run/crosstrust.sock\"
   services = [\"authorization\", \"health\"]   # also: policy, reflection
   uids = [101]                               # who may connect, on a Unix socket
-  operator = false                           # may not Explain or Reload";
+  operator = false                           # its callers may not Explain or Reload
+  own_claims = true                          # they may state claims without a token (there is no other way yet)
+  plaintext = false                          # true: beyond loopback, where something else protects it";
 
 /// The flags are the table of keys, so that none can be forgotten.
 impl Args for ServeArguments {
@@ -165,7 +167,7 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     }));
     let reloading = Reloader::start(Arc::clone(&engine), reload_options(config)?)
         .context("cannot start following the policies folder")?;
-    tell_first_load(&reloading.first);
+    tell_first_load(&reloading.first, config.text("policies"));
 
     let health = HealthState::new();
     let backend = Backend {
@@ -254,12 +256,13 @@ fn listener(
     })
 }
 
-fn tell_first_load(outcome: &Outcome) {
-    if let Outcome::Rejected(rejection) = outcome {
-        for finding in rejection.findings.iter() {
-            tracing::error!("{finding}");
-        }
-        tracing::error!(error = %rejection.message, "no policies: everything is denied until they are mended");
+/// The reloader has told every finding; this says what it means.
+fn tell_first_load(outcome: &Outcome, folder: &str) {
+    if let Outcome::Rejected(_) = outcome {
+        tracing::error!(
+            folder,
+            "no policies: everything is denied until they are mended; `--policies DIR` names another folder"
+        );
     }
 }
 

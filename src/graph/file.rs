@@ -158,7 +158,8 @@ fn page(root: Node<'_>) -> Vec<Node<'_>> {
     let value = members.take("value");
     // Windows PowerShell wraps a list as `value` and `Count`; a link is told when the page is opened.
     members.ignore(&["count", "nextLink"]);
-    members.close_outer();
+    // What stands beside the list is read by nobody: a policy around a `value` must not vanish.
+    members.close();
     let Some(value) = value else {
         return Vec::new();
     };

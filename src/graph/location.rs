@@ -9,7 +9,7 @@ use super::document::{LocationKind, NamedLocation};
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
-use super::values::{id, is_type_name};
+use super::values::{id, is_type_name, quoted};
 use crate::vocabulary::Country;
 
 /// One named location.
@@ -53,14 +53,29 @@ fn what(members: &mut Members<'_>) -> Option<What> {
         Some("ipNamedLocation") => return Some(What::Ip),
         Some("countryNamedLocation") => return Some(What::Country),
         Some("compliantNetworkNamedLocation") => return Some(What::CompliantNetwork),
-        Some(_) | None => {}
+        Some(other) => {
+            let message = format!(
+                "found the type {}, expected ipNamedLocation, countryNamedLocation or \
+                 compliantNetworkNamedLocation",
+                quoted(other)
+            );
+            members.node().error(Code::UnknownWord, message);
+            return None;
+        }
+        None => {}
     }
     let kinds = [
         ("ipRanges", What::Ip),
         ("countriesAndRegions", What::Country),
         ("compliantNetworkType", What::CompliantNetwork),
     ];
-    let named = kinds.iter().find(|(name, _)| members.has(name));
+    let mut all_named = kinds.iter().filter(|(name, _)| members.has(name));
+    let named = all_named.next();
+    if all_named.next().is_some() {
+        let message = "found the members of two kinds of location, expected one kind";
+        members.node().error(Code::UnknownMember, message);
+        return None;
+    }
     // An empty list says what it is a list of.
     let listed = || {
         kinds

@@ -228,9 +228,33 @@ impl<'d> Node<'d> {
 /// Where the Graph PowerShell SDK puts the members that its classes lack.
 pub(super) const ADDITIONAL: &str = "AdditionalProperties";
 
-/// Whether a member's name is an OData annotation: `@odata.type`, `members@odata.context`.
+/// Whether a member's name is an annotation that tells about the document and nothing of the policy:
+/// `@odata.type`, `members@odata.context`, `#microsoft.graph.restore`. A closed list: `x@odata.bind` says
+/// what `x` is, and whatever else has an `@` in it is a member that is not known here.
 pub(super) fn is_annotation(name: &str) -> bool {
-    name.contains('@')
+    const ANNOTATIONS: [&str; 13] = [
+        "odata.associationLink",
+        "odata.context",
+        "odata.count",
+        "odata.deltaLink",
+        "odata.editLink",
+        "odata.etag",
+        "odata.id",
+        "odata.metadataEtag",
+        "odata.navigationLink",
+        "odata.nextLink",
+        "odata.readLink",
+        "odata.type",
+        "microsoft.graph.tips",
+    ];
+    name.starts_with('#')
+        || name.split_once('@').is_some_and(|(_, annotation)| {
+            let annotation = annotation.trim_start_matches('@');
+            annotation.eq_ignore_ascii_case("microsoft.graph.originalSourceMembershipUrl")
+                || ANNOTATIONS
+                    .iter()
+                    .any(|known| annotation.eq_ignore_ascii_case(known))
+        })
 }
 
 fn is_nothing(value: &Value<'_>) -> bool {

@@ -81,15 +81,16 @@ fn setting(node: Node<'_>) -> Option<Setting> {
     let mut members = node.object()?;
     let users = members.take("usersAndGroups");
     let applications = members.take("applications");
+    // semantics §2: Entra does not evaluate it; only tenant restrictions have it.
+    let devices = members.take_set("devices");
+    members.close();
     // The Graph PowerShell SDK writes a setting that is null as two rules whose members are null.
-    if users.is_some_and(Node::is_hollow) && applications.is_some_and(Node::is_hollow) {
+    let is_null = users.is_some_and(Node::is_hollow) && applications.is_some_and(Node::is_hollow);
+    if is_null && devices.is_none() {
         return None;
     }
     let users = users.and_then(|rule| read_rule(rule, user_target));
     let applications = applications.and_then(|rule| read_rule(rule, application_target));
-    // semantics §2: Entra does not evaluate it; only tenant restrictions have it.
-    let devices = members.take_set("devices");
-    members.close();
     Some(Setting {
         place: node.place(),
         users,

@@ -241,6 +241,8 @@ impl Folder {
             .active()
             .is_some_and(|active| active.snapshot.id() == id);
         let outcome = if is_in_force {
+            // Lines and file names may have moved: Explain tells where a value comes from.
+            engine.refresh(snapshot);
             Outcome::Unchanged { id: Some(id) }
         } else {
             let active = engine.activate(snapshot, self.root.display().to_string());

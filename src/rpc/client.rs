@@ -141,7 +141,12 @@ pub fn explain_here(
 }
 
 async fn connect(server: &str) -> Result<Channel, ClientError> {
-    let endpoint = Endpoint::from_shared(server.to_owned());
+    // The form that `--listen` takes and the log shows is good enough.
+    let url = match server.contains(':') && !server.contains("//") && !server.starts_with("unix:") {
+        true => format!("http://{server}"),
+        false => server.to_owned(),
+    };
+    let endpoint = Endpoint::from_shared(url);
     let endpoint = endpoint.map_err(|_| ClientError::Address {
         server: server.to_owned(),
     })?;

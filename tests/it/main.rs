@@ -24,6 +24,7 @@ mod compiling;
 mod contract;
 mod cost;
 mod examples;
+mod nothing_vanishes;
 mod oracle;
 mod reading;
 mod reading_files;

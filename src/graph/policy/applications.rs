@@ -60,7 +60,9 @@ const WORDS: [&str; 4] = ["All", "None", "Office365", "MicrosoftAdminPortals"];
 fn authentication_context(node: Node<'_>) -> Option<String> {
     let text = node.text()?;
     let digits = text.strip_prefix(['c', 'C']).unwrap_or_default();
-    let is_id = (1..=2).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    let is_id = (1..=2).contains(&digits.len())
+        && !digits.starts_with('0')
+        && digits.bytes().all(|b| b.is_ascii_digit());
     if !is_id {
         unknown_word(
             node,
