@@ -220,6 +220,7 @@ async fn next(
     mut orders: watch::Receiver<Orders>,
     last: Orders,
 ) -> (watch::Receiver<Orders>, Orders) {
+    // Copied out at once: the value's lock may not be held over an await.
     let order = orders
         .wait_for(|order| *order != last)
         .await
@@ -243,7 +244,7 @@ pub(super) const INITIAL: Orders = Orders {
     crowded: 0,
 };
 
-/// hyper panics beyond it; the options are checked before.
+/// Where `usize` cannot hold what the options say, which is on no machine of today.
 const MOST_SEND_BUFFER: usize = 64 * 1024;
 
 #[cfg(test)]

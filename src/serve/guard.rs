@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -89,6 +89,12 @@ impl Gate {
         (before < self.limit).then_some(place)
     }
 
+    /// The rules are code as well, and have a net of their own.
+    fn budget(&self, path: &str) -> Duration {
+        let budget = catch_unwind(AssertUnwindSafe(|| self.rules.budget(path, self.budget)));
+        budget.unwrap_or(self.budget)
+    }
+
     fn answer(&self, path: &str, fault: Fault) -> Response<Body> {
         let counter = match fault {
             Fault::Overloaded => &self.counters.overloaded,
@@ -96,8 +102,7 @@ impl Gate {
             Fault::Panicked => &self.counters.panicked,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        // The rules are code as well: they run under the same net, on their own.
-        let answer = std::panic::catch_unwind(AssertUnwindSafe(|| self.rules.answer(path, fault)));
+        let answer = catch_unwind(AssertUnwindSafe(|| self.rules.answer(path, fault)));
         answer.ok().flatten().unwrap_or_else(|| {
             let status = match fault {
                 Fault::Overloaded => tonic::Status::resource_exhausted("too many calls in flight"),
@@ -146,7 +151,7 @@ where
             let Some(_place) = gate.enter() else {
                 return Ok(gate.answer(uri.path(), Fault::Overloaded));
             };
-            let budget = gate.rules.budget(uri.path(), gate.budget);
+            let budget = gate.budget(uri.path());
             let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
             // `call` runs inside, too: it may panic as well as its future.
             let handler = AssertUnwindSafe(async {

@@ -1,0 +1,200 @@
+//! Calls that are too many, too slow or broken.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crosstrust::serve::{CallRules, Fault, ServeOptions};
+use http::Response;
+use tonic::body::Body;
+
+use super::echo::{NEVER, Running, bounded, header, options, status};
+use super::raw::{REFUSED_STREAM, RST_STREAM, Raw};
+
+const OK: &str = "0";
+const RESOURCE_EXHAUSTED: &str = "8";
+const UNAVAILABLE: &str = "14";
+
+#[test]
+fn a_call_is_answered() {
+    bounded(async {
+        let server = Running::tcp(options());
+        let answer = server.client().await.call("Ok").await.unwrap();
+        assert_eq!(status(&answer), OK);
+        assert_eq!(header(&answer, "thread"), "request-0");
+        assert!(!answer.headers().contains_key("date"));
+    });
+}
+
+#[test]
+fn a_call_over_its_budget_is_unavailable_and_the_next_is_answered() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            handler_budget: Duration::from_millis(20),
+            ..options()
+        });
+        let client = server.client().await;
+        let answer = client.call("Held").await.unwrap();
+        assert_eq!(status(&answer), UNAVAILABLE);
+        assert_eq!(header(&answer, "content-type"), "application/grpc");
+        assert_eq!(server.counters.over_budget.load(Ordering::Relaxed), 1);
+        assert_eq!(client.status("Ok").await, OK);
+    });
+}
+
+#[test]
+fn a_client_that_has_less_time_than_the_budget_is_answered_in_its_time() {
+    bounded(async {
+        let server = Running::tcp(options());
+        let answer = server.client().await.call_within("Held", Some("20m")).await;
+        assert_eq!(status(&answer.unwrap()), UNAVAILABLE);
+    });
+}
+
+#[test]
+fn a_timeout_that_cannot_be_read_leaves_the_budget() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            handler_budget: Duration::from_millis(20),
+            ..options()
+        });
+        let answer = server
+            .client()
+            .await
+            .call_within("Held", Some("soon"))
+            .await;
+        assert_eq!(status(&answer.unwrap()), UNAVAILABLE);
+    });
+}
+
+#[test]
+fn a_call_beyond_those_in_flight_is_shed_and_a_place_that_comes_free_is_used() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            in_flight: 1,
+            ..options()
+        });
+        // The limit is the server's, not a connection's.
+        let (first, second) = (server.client().await, server.client().await);
+        let held = tokio::spawn(async move { first.status("Held").await });
+        server.begun(1).await;
+        assert_eq!(second.status("Ok").await, RESOURCE_EXHAUSTED);
+        assert_eq!(server.counters.overloaded.load(Ordering::Relaxed), 1);
+        server.stage.release.add_permits(1);
+        assert_eq!(held.await.unwrap(), OK);
+        assert_eq!(second.status("Ok").await, OK);
+    });
+}
+
+#[test]
+fn a_stream_holds_no_place_in_flight_once_it_has_headers() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            in_flight: 1,
+            ..options()
+        });
+        let client = server.client().await;
+        let stream = client.call("Stream").await.unwrap();
+        assert_eq!(status(&stream), OK);
+        assert_eq!(client.status("Ok").await, OK);
+    });
+}
+
+#[test]
+fn a_panic_is_unavailable_and_the_connection_goes_on() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            in_flight: 1,
+            ..options()
+        });
+        let client = server.client().await;
+        assert_eq!(client.status("Panic").await, UNAVAILABLE);
+        assert_eq!(client.status("PanicInCall").await, UNAVAILABLE);
+        assert_eq!(client.status("Ok").await, OK);
+        assert_eq!(server.counters.panicked.load(Ordering::Relaxed), 2);
+    });
+}
+
+#[test]
+fn a_client_that_goes_away_gives_its_place_in_flight_back() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            in_flight: 1,
+            ..options()
+        });
+        let mut gone = Raw::open(server.socket_address());
+        gone.begin(1, "/test.Echo/Held");
+        server.begun(1).await;
+        drop(gone);
+        let client = server.client().await;
+        while client.status("Ok").await != OK {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+}
+
+#[test]
+fn a_stream_beyond_those_allowed_is_refused_and_the_others_go_on() {
+    let server = Running::tcp(ServeOptions {
+        streams: 2,
+        ..options()
+    });
+    let mut raw = Raw::open(server.socket_address());
+    for stream in [1, 3, 5] {
+        raw.begin(stream, "/test.Echo/Held");
+    }
+    let reset = raw.until(RST_STREAM);
+    assert_eq!(reset.stream, 5);
+    assert_eq!(reset.payload, REFUSED_STREAM.to_be_bytes());
+    server.stage.release.add_permits(2);
+    let mut answered = [raw.until(HEADERS).stream, raw.until(HEADERS).stream];
+    answered.sort_unstable();
+    assert_eq!(answered, [1, 3]);
+}
+
+const HEADERS: u8 = 1;
+
+#[derive(Debug)]
+struct HeldIsSpecial;
+
+impl CallRules for HeldIsSpecial {
+    fn budget(&self, path: &str, usual: Duration) -> Duration {
+        if path == "/test.Echo/Held" {
+            NEVER
+        } else {
+            usual
+        }
+    }
+
+    fn answer(&self, path: &str, fault: Fault) -> Option<Response<Body>> {
+        assert_eq!(
+            path, "/test.Echo/Panic",
+            "a panic of the rules is caught as well"
+        );
+        assert_eq!(fault, Fault::Panicked);
+        let answer = Response::builder().header("grpc-status", "0");
+        Some(answer.header("own", "yes").body(Body::empty()).unwrap())
+    }
+}
+
+#[test]
+fn the_rules_give_a_call_another_budget_and_another_answer_to_a_fault() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            handler_budget: Duration::from_millis(20),
+            rules: Arc::new(HeldIsSpecial),
+            ..options()
+        });
+        let client = server.client().await;
+        let held = tokio::spawn({
+            let client = client.clone();
+            async move { client.status("Held").await }
+        });
+        server.begun(1).await;
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        server.stage.release.add_permits(1);
+        assert_eq!(held.await.unwrap(), OK);
+        assert_eq!(header(&client.call("Panic").await.unwrap(), "own"), "yes");
+        assert_eq!(client.status("PanicInCall").await, UNAVAILABLE);
+    });
+}

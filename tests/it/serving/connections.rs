@@ -1,0 +1,227 @@
+//! Connections that are too many, too silent or too old, and where the others go.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crosstrust::serve::{Address, ListenError, ServeError, ServeOptions, Server};
+
+use super::echo::{NEVER, Running, bounded, echo, header, listener, options, reaches};
+use super::raw::{GOAWAY, PING, PREFACE, Raw, SETTINGS};
+
+fn soon() -> ServeOptions {
+    ServeOptions {
+        first_byte: Duration::from_millis(30),
+        ..options()
+    }
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_closed() {
+    let server = Running::tcp(soon());
+    Raw::tcp(server.socket_address()).is_closed();
+    reaches(&server.counters.never_opened, 1);
+}
+
+#[test]
+fn a_connection_that_stops_within_its_preface_or_first_frame_is_closed() {
+    let server = Running::tcp(soon());
+    for said in [1, PREFACE.len() - 1, PREFACE.len(), PREFACE.len() + 8] {
+        let mut raw = Raw::tcp(server.socket_address());
+        raw.send(&[PREFACE, SETTINGS].concat()[..said]);
+        raw.is_closed();
+    }
+    reaches(&server.counters.never_opened, 4);
+}
+
+#[test]
+fn a_connection_that_has_opened_outlives_the_deadline_for_opening() {
+    bounded(async {
+        let server = Running::tcp(soon());
+        let client = server.client().await;
+        assert_eq!(client.status("Ok").await, "0");
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert_eq!(client.status("Ok").await, "0");
+        assert_eq!(server.counters.accepted.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_client_that_answers_no_ping_is_closed() {
+    let server = Running::tcp(ServeOptions {
+        keepalive_interval: Duration::from_millis(20),
+        keepalive_timeout: Duration::from_millis(20),
+        ..options()
+    });
+    let mut raw = Raw::open(server.socket_address());
+    raw.until(PING);
+    raw.is_closed();
+}
+
+#[test]
+fn a_connection_of_age_is_told_to_go_and_then_cut() {
+    let server = Running::tcp(ServeOptions {
+        connection_age: Duration::from_millis(50),
+        goaway_grace: Duration::from_millis(50),
+        ..soon()
+    });
+    let mut raw = Raw::open(server.socket_address());
+    // A call that does not end holds the connection, until it is cut.
+    raw.begin(1, "/test.Echo/Held");
+    assert_eq!(raw.until(GOAWAY).payload[4..8], [0; 4], "NO_ERROR");
+    raw.is_closed();
+}
+
+#[test]
+fn a_connection_too_many_waits_and_a_place_that_comes_free_is_used() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            connections: 1,
+            idle_when_full: NEVER,
+            ..options()
+        });
+        let first = server.client().await;
+        assert_eq!(first.status("Ok").await, "0");
+        let second = server.client().await;
+        let waiting = tokio::spawn(async move { second.status("Ok").await });
+        reaches(&server.counters.waited_for_place, 1);
+        assert_eq!(first.status("Ok").await, "0", "the first goes on meanwhile");
+        assert!(!waiting.is_finished());
+        drop(first);
+        assert_eq!(waiting.await.unwrap(), "0");
+    });
+}
+
+#[test]
+fn silent_connections_shut_nobody_out() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            connections: 2,
+            ..soon()
+        });
+        let _silent: Vec<_> = (0..8).map(|_| Raw::tcp(server.socket_address())).collect();
+        assert_eq!(server.client().await.status("Ok").await, "0");
+    });
+}
+
+#[test]
+fn an_idle_connection_gives_way_to_one_that_waits_even_if_it_does_not_listen() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            connections: 2,
+            idle_when_full: Duration::from_millis(20),
+            first_byte: Duration::from_millis(500),
+            ..options()
+        });
+        let polite = server.client().await;
+        assert_eq!(polite.status("Ok").await, "0");
+        let _rude = Raw::open(server.socket_address());
+        reaches(&server.counters.accepted, 2);
+        let (third, fourth) = (server.client().await, server.client().await);
+        let held = tokio::spawn(async move { third.status("Held").await });
+        let ok = tokio::spawn(async move { fourth.status("Ok").await });
+        assert_eq!(ok.await.unwrap(), "0");
+        // One with a call that runs is not idle.
+        server.stage.release.add_permits(1);
+        assert_eq!(held.await.unwrap(), "0");
+        polite.closed().await;
+    });
+}
+
+#[test]
+fn connections_spread_over_the_threads_and_go_where_the_fewest_are() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            threads: 3,
+            ..options()
+        });
+        let mut clients = Vec::new();
+        let mut threads = Vec::new();
+        for _ in 0..6 {
+            let client = server.client().await;
+            let answer = client.call("Ok").await.unwrap();
+            threads.push(header(&answer, "thread"));
+            clients.push(client);
+        }
+        for three in threads.chunks(3) {
+            assert_eq!(
+                three.iter().collect::<BTreeSet<_>>().len(),
+                3,
+                "{threads:?}"
+            );
+        }
+        // Both connections of one thread end: the next two go there.
+        let left: Vec<_> = (0..6).filter(|i| threads[*i] == threads[0]).collect();
+        for i in left.iter().rev() {
+            clients.remove(*i);
+        }
+        for _ in 0..2 {
+            let mut found = String::new();
+            // The server learns of the end in its own time.
+            while found != threads[0] {
+                let client = server.client().await;
+                found = header(&client.call("Ok").await.unwrap(), "thread");
+                if found == threads[0] {
+                    clients.push(client);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn beyond_loopback_there_is_no_listener_without_a_word_for_it() {
+    let bind = |at: &str, plaintext: bool| {
+        let mut listener = listener(at.parse().unwrap(), echo().0);
+        listener.plaintext = plaintext;
+        Server::bind(vec![listener], options())
+    };
+    // RFC 5737 §3: an address that no machine has. Nothing is opened to the network here.
+    let refused = bind("192.0.2.1:0", false).unwrap_err();
+    assert!(matches!(
+        refused,
+        ServeError::Listen(ListenError::Unprotected { .. })
+    ));
+    assert!(
+        refused.to_string().contains("plaintext = true"),
+        "{refused}"
+    );
+    let tried = bind("192.0.2.1:0", true).unwrap_err();
+    assert!(matches!(tried, ServeError::Listen(ListenError::Io { .. })));
+    assert!(bind("127.0.0.1:0", false).is_ok());
+}
+
+#[test]
+fn all_listeners_are_bound_or_none() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listeners = [
+        Address::Unix(path.clone()),
+        Address::Tcp(taken.local_addr().unwrap()),
+    ];
+    let listeners = listeners.map(|at| listener(at, echo().0));
+    assert!(Server::bind(listeners.into(), options()).is_err());
+    assert!(!path.exists());
+    assert!(matches!(
+        Server::<super::echo::Echo>::bind(Vec::new(), options()),
+        Err(ServeError::NoListener)
+    ));
+}
+
+#[test]
+fn one_server_answers_on_all_of_its_listeners() {
+    bounded(async {
+        let any: Address = "127.0.0.1:0".parse().unwrap();
+        let server = Running::start(options(), &[any.clone(), any]);
+        for address in &server.addresses {
+            let Address::Tcp(address) = address else {
+                panic!("{address}");
+            };
+            assert_ne!(address.port(), 0);
+            let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let client = super::echo::Client::over(stream).await;
+            assert_eq!(client.status("Ok").await, "0");
+        }
+    });
+}

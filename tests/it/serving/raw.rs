@@ -1,0 +1,101 @@
+//! A client that speaks HTTP/2 by the byte, so that it can also misbehave.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+
+use super::echo::PATIENCE;
+
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+pub const RST_STREAM: u8 = 3;
+pub const PING: u8 = 6;
+pub const GOAWAY: u8 = 7;
+pub const REFUSED_STREAM: u32 = 7;
+
+pub struct Raw<T>(pub T);
+
+#[derive(Debug)]
+pub struct Frame {
+    pub kind: u8,
+    pub stream: u32,
+    pub payload: Vec<u8>,
+}
+
+impl Raw<TcpStream> {
+    pub fn tcp(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Raw(stream)
+    }
+
+    /// One that has said its preface.
+    pub fn open(address: SocketAddr) -> Self {
+        let mut raw = Raw::tcp(address);
+        raw.send(PREFACE);
+        raw.send(SETTINGS);
+        raw
+    }
+}
+
+impl Raw<UnixStream> {
+    pub fn unix(path: &std::path::Path) -> Self {
+        let stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Raw(stream)
+    }
+}
+
+impl<T: Read + Write> Raw<T> {
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+    }
+
+    /// HEADERS of a call without a body (RFC 7541: indexed fields, then literals that are not).
+    pub fn begin(&mut self, stream: u8, path: &str) {
+        let mut block = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+        block.extend(path.as_bytes());
+        block.extend([0x01, 1, b'x']);
+        let length = u8::try_from(block.len()).unwrap();
+        self.send(&[0, 0, length, 1, 0x5, 0, 0, 0, stream]);
+        self.send(&block);
+    }
+
+    /// `None` at the end of the connection.
+    pub fn frame(&mut self) -> Option<Frame> {
+        let mut head = [0; 9];
+        match self.0.read_exact(&mut head) {
+            Ok(()) => {}
+            Err(error) if is_the_end(&error) => return None,
+            Err(error) => panic!("{error}"),
+        }
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length.try_into().unwrap()];
+        self.0.read_exact(&mut payload).unwrap();
+        Some(Frame {
+            kind: head[3],
+            stream: u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
+            payload,
+        })
+    }
+
+    /// The next frame of this kind; the others are not answered.
+    pub fn until(&mut self, kind: u8) -> Frame {
+        loop {
+            let frame = self.frame().expect("the connection ends");
+            if frame.kind == kind {
+                return frame;
+            }
+        }
+    }
+
+    pub fn is_closed(&mut self) {
+        while self.frame().is_some() {}
+    }
+}
+
+fn is_the_end(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+}

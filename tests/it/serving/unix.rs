@@ -1,0 +1,153 @@
+//! Unix sockets: who may connect, and what becomes of the file.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crosstrust::serve::{Address, ListenError, ServeError, ServeOptions, Server};
+
+use super::echo::{Client, Echo, Running, bounded, echo, listener, options, reaches};
+use super::raw::Raw;
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    (folder, path)
+}
+
+fn start(path: &Path, uids: Option<Vec<u32>>) -> Running {
+    let (echo, unspin) = echo();
+    let mut listener = listener(Address::Unix(path.to_owned()), echo.clone());
+    listener.uids = uids;
+    let server = Server::bind(vec![listener], options()).unwrap();
+    Running::run(server, echo, unspin)
+}
+
+fn refused(path: &Path) -> ListenError {
+    let listener = listener(Address::Unix(path.to_owned()), echo().0);
+    match Server::<Echo>::bind(vec![listener], options()) {
+        Err(ServeError::Listen(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn ask(path: &Path) -> String {
+    let stream = tokio::net::UnixStream::connect(path).await.unwrap();
+    Client::over(stream).await.status("Ok").await
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn own_uid() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+#[test]
+fn a_socket_is_its_owners_alone_and_goes_with_the_server() {
+    bounded(async {
+        let (_folder, path) = folder();
+        let mut server = start(&path, None);
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(ask(&path).await, "0");
+        server.stop();
+        server.drained().await;
+        assert!(!path.exists());
+    });
+}
+
+#[test]
+fn a_socket_for_named_users_is_its_groups_as_well_and_lets_them_in() {
+    bounded(async {
+        let (_folder, path) = folder();
+        let _server = start(&path, Some(vec![own_uid()]));
+        assert_eq!(mode(&path), 0o660);
+        assert_eq!(ask(&path).await, "0");
+    });
+}
+
+#[test]
+fn a_peer_whose_uid_is_not_named_is_closed_at_once() {
+    let (_folder, path) = folder();
+    let server = start(&path, Some(vec![own_uid() + 1]));
+    Raw::unix(&path).is_closed();
+    reaches(&server.counters.refused_peers, 1);
+    assert_eq!(server.counters.accepted.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn nobody_may_connect_where_no_uid_is_named() {
+    let (_folder, path) = folder();
+    let _server = start(&path, Some(Vec::new()));
+    Raw::unix(&path).is_closed();
+}
+
+#[test]
+fn uids_on_tcp_are_refused() {
+    let mut listener = listener("127.0.0.1:0".parse().unwrap(), echo().0);
+    listener.uids = Some(vec![own_uid()]);
+    let refused = Server::bind(vec![listener], options()).unwrap_err();
+    assert!(matches!(
+        refused,
+        ServeError::Listen(ListenError::NoUids { .. })
+    ));
+}
+
+#[test]
+fn a_silent_connection_is_closed_here_as_well() {
+    let (_folder, path) = folder();
+    let options = ServeOptions {
+        first_byte: Duration::from_millis(30),
+        ..options()
+    };
+    let _server = Running::start(options, &[Address::Unix(path.clone())]);
+    Raw::unix(&path).is_closed();
+}
+
+#[test]
+fn a_socket_that_nobody_listens_on_is_replaced() {
+    bounded(async {
+        let (_folder, path) = folder();
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let _server = start(&path, None);
+        assert_eq!(ask(&path).await, "0");
+    });
+}
+
+#[test]
+fn a_socket_that_somebody_listens_on_is_left_alone() {
+    bounded(async {
+        let (_folder, path) = folder();
+        let _server = start(&path, None);
+        assert!(matches!(refused(&path), ListenError::InUse { .. }));
+        assert_eq!(ask(&path).await, "0");
+    });
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_left_alone() {
+    let (_folder, path) = folder();
+    std::fs::write(&path, "precious").unwrap();
+    assert!(matches!(refused(&path), ListenError::NotASocket { .. }));
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    assert!(matches!(refused(&path), ListenError::NotASocket { .. }));
+}
+
+#[test]
+fn a_successors_socket_is_not_removed() {
+    bounded(async {
+        let (_folder, path) = folder();
+        let mut server = start(&path, None);
+        std::fs::rename(&path, path.with_extension("old")).unwrap();
+        let _successor = UnixListener::bind(&path).unwrap();
+        server.stop();
+        server.drained().await;
+        assert!(path.exists());
+    });
+}
