@@ -290,6 +290,35 @@ fn one_changed_member_turns_the_answer_of_a_running_server() {
     }
 }
 
+#[test]
+fn lines_that_move_change_no_id_and_explain_tells_where_they_are_now() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&root().join("policies"), folder.path());
+    let engine = Arc::new(engine());
+    let started = Reloader::start(Arc::clone(&engine), ReloadOptions::of(folder.path())).unwrap();
+    let message = request(&cases()[0], Clock::System.now().wall);
+    let inbound_origin = || {
+        let told = client::explain_here(&engine, &Limits::default(), message.clone()).unwrap();
+        let told = client::explanation_to_json(&told);
+        let stage = &told["stages"][3];
+        assert_eq!(stage["stage"], "STAGE_INBOUND");
+        stage["details"][0]["origin"].as_str().unwrap().to_owned()
+    };
+    let before = (engine.active().unwrap(), inbound_origin());
+    let file = folder.path().join("contoso/partners/fabrikam.json");
+    let moved = format!("\n\n\n{}", fs::read_to_string(&file).unwrap());
+    fs::write(&file, moved).unwrap();
+    let outcome = started.handle.reload_blocking(false);
+    assert!(matches!(outcome, Outcome::Unchanged { .. }), "{outcome:?}");
+    let after = (engine.active().unwrap(), inbound_origin());
+    assert_eq!(before.0.snapshot.id(), after.0.snapshot.id());
+    assert_eq!(
+        (before.0.version, before.0.activated_at),
+        (after.0.version, after.0.activated_at)
+    );
+    assert_ne!(before.1, after.1);
+}
+
 fn copy(from: &Path, to: &Path) {
     for path in entries(from) {
         let target = to.join(path.file_name().unwrap());
