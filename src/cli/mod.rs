@@ -45,9 +45,14 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
 /// Runs the command of this process's arguments. `crosstrust` alone is `crosstrust serve`.
 pub fn run() -> ExitCode {
-    let command = CommandLine::parse().command;
-    let outcome = match command.unwrap_or_else(|| Command::Serve(serve::ServeArguments::default()))
-    {
+    let command = CommandLine::parse().command.or_else(|| {
+        // Parsed like any other, so that the environment is heard.
+        CommandLine::parse_from(["crosstrust", "serve"]).command
+    });
+    let Some(command) = command else {
+        return ExitCode::from(FAILED);
+    };
+    let outcome = match command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Authorize(arguments) => authorize::run(&arguments),

@@ -20,7 +20,6 @@ use crate::serve::{Listener, ServeOptions, Server};
 use crate::telemetry::{self, LogFormat};
 
 /// What the command line and the environment say: every key of the configuration, and two more.
-#[derive(Default)]
 pub(super) struct ServeArguments {
     config: Option<PathBuf>,
     print_config: bool,
