@@ -5,8 +5,6 @@
 //! Shapes: learn.microsoft.com/graph/api/resources/… (named at each type). A [`Place`] is kept wherever
 //! a later check may have to point at the file.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
 use super::finding::Place;
@@ -472,9 +470,4 @@ pub struct SharedWithTeam {
     /// `allowedMembers`: `None` = no list (ask the groups), empty = nobody. Entries of another tenant
     /// than the team's are guests and left out.
     pub allowed_members: Option<Vec<UserId>>,
-}
-
-/// Brings an address to the one form that ranges are compared in: IPv4-mapped IPv6 is IPv4.
-pub fn canonical_address(address: IpAddr) -> IpAddr {
-    address.to_canonical()
 }
