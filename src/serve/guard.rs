@@ -1,5 +1,7 @@
 //! Around every call: a place among those in flight, a budget of time, and a net under panics.
 //!
+//! The budget begins when the call arrives: one that has waited for its thread until it is over is shed
+//! without being looked at, for its caller has gone or is about to ask again.
 //! A call that finds no place, takes too long or panics is answered as a gRPC error, unless the rules for
 //! calls know a better answer: for Envoy's Check an error is no denial. Only the time until response
 //! headers counts; a stream goes on without a budget. Nothing is logged for a call but a panic.
@@ -11,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
@@ -24,7 +26,7 @@ use super::{Call, Counters};
 /// Why a call got no answer of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// Too many calls are in flight: RESOURCE_EXHAUSTED.
+    /// Too many calls are in flight, or ahead of it on its thread: RESOURCE_EXHAUSTED.
     Overloaded,
     /// No response headers within the budget: UNAVAILABLE.
     OverBudget,
@@ -105,7 +107,7 @@ impl Gate {
         let answer = catch_unwind(AssertUnwindSafe(|| self.rules.answer(path, fault)));
         answer.ok().flatten().unwrap_or_else(|| {
             let status = match fault {
-                Fault::Overloaded => tonic::Status::resource_exhausted("too many calls in flight"),
+                Fault::Overloaded => tonic::Status::resource_exhausted("too many calls at once"),
                 Fault::OverBudget => tonic::Status::unavailable("no answer within the budget"),
                 Fault::Panicked => tonic::Status::unavailable("internal fault"),
             };
@@ -144,6 +146,7 @@ where
         let mut service = self.service.clone();
         let gate = Arc::clone(&self.gate);
         let busy = Activity::begin(&self.activity);
+        let arrived = Instant::now();
         Box::pin(async move {
             let _busy = busy;
             // A counted reference to the path: the request itself goes to the handler.
@@ -152,7 +155,12 @@ where
                 return Ok(gate.answer(uri.path(), Fault::Overloaded));
             };
             let budget = gate.budget(uri.path());
+            let waited = arrived.elapsed();
+            if waited >= budget {
+                return Ok(gate.answer(uri.path(), Fault::Overloaded));
+            }
             let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
+            let left = budget.saturating_sub(waited);
             // `call` runs inside, too: it may panic as well as its future.
             let handler = AssertUnwindSafe(async {
                 match poll_fn(|cx| service.poll_ready(cx)).await {
@@ -160,7 +168,7 @@ where
                     Err(never) => match never {},
                 }
             });
-            match tokio::time::timeout(budget, handler.catch_unwind()).await {
+            match tokio::time::timeout(left, handler.catch_unwind()).await {
                 Ok(Ok(Ok(response))) => Ok(response),
                 Ok(Ok(Err(never))) => match never {},
                 Ok(Err(panic)) => {

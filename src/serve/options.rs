@@ -46,7 +46,7 @@ pub struct ServeOptions {
     /// Calls at once over all connections, until their response headers. More are answered
     /// RESOURCE_EXHAUSTED at once: to queue would only make every answer too late.
     pub in_flight: usize,
-    /// The time until response headers; half of Envoy's default of 200 ms for ext_authz. It ends a
+    /// The time from a call's arrival to its response headers; half of Envoy's default of 200 ms for ext_authz. It ends a
     /// handler that waits. One that computes is not interrupted.
     pub handler_budget: Duration,
     /// After so long, ±10 %, a connection is told to go (GOAWAY): clients spread anew over a changed

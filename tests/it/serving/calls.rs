@@ -87,6 +87,29 @@ fn a_call_beyond_those_in_flight_is_shed_and_a_place_that_comes_free_is_used() {
 }
 
 #[test]
+fn a_call_that_has_waited_for_its_thread_beyond_the_budget_is_shed_unseen() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            handler_budget: Duration::from_millis(50),
+            ..options()
+        });
+        let client = server.client().await;
+        let wait = async {
+            server.begun(1).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            server.unspin.send(()).unwrap();
+        };
+        // Both are written at once, and so they are read at once and run one after the other.
+        let (ahead, behind, ()) = tokio::join!(client.status("Spin"), client.status("Ok"), wait);
+        // One that computes is not interrupted.
+        assert_eq!((&*ahead, &*behind), (OK, RESOURCE_EXHAUSTED));
+        assert_eq!(server.stage.begun.available_permits(), 0);
+        assert_eq!(server.counters.overloaded.load(Ordering::Relaxed), 1);
+        assert_eq!(client.status("Ok").await, OK);
+    });
+}
+
+#[test]
 fn a_stream_holds_no_place_in_flight_once_it_has_headers() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
