@@ -112,7 +112,7 @@ fn read(message: proto::AuthorizeRequest, at: &At<'_>, reader: &mut Reader<'_>) 
             .optional(&at.name("restricting_tenant"), &message.restricting_tenant),
         context: context::read(message.context, &at.name("context"), reader),
         request_id: reader
-            .short_enough(&at.name("request_id"), message.request_id)
+            .line(&at.name("request_id"), message.request_id)
             .unwrap_or_default(),
         home: home?,
         resource: resource?,

@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         if text.is_empty() {
             return None;
         }
-        self.short_enough(at, text)
+        self.line(at, text)
     }
 
     /// A list of texts, none of them empty.
@@ -168,9 +168,19 @@ impl<'a> Reader<'a> {
                     self.refuse(&at, "found an empty text");
                     return None;
                 }
-                self.short_enough(&at, text)
+                self.line(&at, text)
             })
             .collect()
+    }
+
+    /// A text that may stand in a log: short enough, and nothing in it ends a line or moves a cursor.
+    pub fn line(&mut self, at: &At<'_>, text: String) -> Option<String> {
+        let text = self.short_enough(at, text)?;
+        if text.chars().any(char::is_control) {
+            self.refuse(at, "found a control character, expected none");
+            return None;
+        }
+        Some(text)
     }
 
     /// The text, if it is no longer than texts may be.

@@ -69,6 +69,11 @@ const MALFORMED: &[(&str, &str, Change)] = &[
     ("claims.resource_authentication_methods[0]", "expected one of", |r|
         claims(r).resource_authentication_methods = one("magic")),
     ("claims.authentication_contexts[0]", "empty", |r| claims(r).authentication_contexts = one("")),
+    ("request_id", "control character", |r| r.request_id = String::from("1\n2026-01-01 INFO allowed")),
+    ("channel", "control character", |r| r.channel = String::from("19:x\0")),
+    ("claims.session_id", "control character", |r| claims(r).session_id = String::from("s\u{1b}[2J")),
+    ("claims.device_id", "control character", |r| claims(r).device_id = String::from("d\r")),
+    ("claims.authentication_contexts[0]", "control character", |r| claims(r).authentication_contexts = one("c1\n")),
     ("claims.accepted_terms_of_use[0]", "expected a GUID", |r| claims(r).accepted_terms_of_use = one("x")),
     ("claims.accepted_custom_controls[0]", "expected a GUID", |r| claims(r).accepted_custom_controls = one("x")),
     ("claims.authenticator_aaguid", "expected a GUID", |r| claims(r).authenticator_aaguid = String::from("x")),
