@@ -20,6 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = std::env::var("OUT_DIR")?;
     let descriptors = Path::new(&out).join("crosstrust.descriptors");
     std::fs::write(descriptors, compiler.encode_file_descriptor_set())?;
-    tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
+    tonic_prost_build::configure()
+        .codec_path("crate::rpc::codec::Codec")
+        .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

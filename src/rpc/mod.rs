@@ -8,6 +8,7 @@
 mod authorization;
 mod budgets;
 pub mod client;
+mod codec;
 mod convert;
 mod encode;
 mod health;

@@ -9,10 +9,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tonic::Status;
+use futures_util::FutureExt as _;
+use futures_util::future::Map;
+use http::HeaderValue;
 use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, StdError};
 use tonic::server::NamedService;
+use tonic::{Code, Status};
 use tonic_health::pb::health_server::HealthServer;
 use tower_service::Service;
 
@@ -200,14 +203,25 @@ where
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = Map<Answering, Told>;
 
     /// Always: a call that is too many is refused before it gets here (`serve`).
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<B>) -> Answering {
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let tell: Told = with_usual_code;
+        self.route(request).map(tell)
+    }
+}
+
+impl Router {
+    fn route<B>(&self, request: http::Request<B>) -> Answering
+    where
+        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<StdError> + Send + 'static,
+    {
         if !is_grpc(&request) {
             return not_grpc();
         }
@@ -234,6 +248,25 @@ where
         }
     }
 }
+
+type Answer = Result<http::Response<Body>, Infallible>;
+type Told = fn(Answer) -> Answer;
+
+/// tonic answers a message above the limit with OUT_OF_RANGE, which nothing else here gives. Every other gRPC
+/// server says RESOURCE_EXHAUSTED, and callers look for that.
+fn with_usual_code(answer: Answer) -> Answer {
+    answer.map(|mut response| {
+        if let Some(status) = response.headers_mut().get_mut(GRPC_STATUS)
+            && status.as_bytes() == OUT_OF_RANGE
+        {
+            *status = HeaderValue::from(Code::ResourceExhausted as i32);
+        }
+        response
+    })
+}
+
+const GRPC_STATUS: &str = "grpc-status";
+const OUT_OF_RANGE: &[u8] = b"11";
 
 fn hand_over<S, B>(server: Option<&S>, request: http::Request<B>) -> Answering
 where

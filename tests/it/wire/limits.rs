@@ -130,12 +130,12 @@ fn of_size(bytes: usize, filled: &mut dyn FnMut(usize) -> usize) {
 }
 
 #[tokio::test]
-async fn a_message_is_read_at_its_limit_and_out_of_range_one_past_it() {
+async fn a_message_is_read_at_its_limit_and_resource_exhausted_one_past_it() {
     let server = server().await;
     let mut client = client(&server).await;
     for (bytes, code) in [
         (LIMITS.authorize_bytes, Code::InvalidArgument),
-        (LIMITS.authorize_bytes + 1, Code::OutOfRange),
+        (LIMITS.authorize_bytes + 1, Code::ResourceExhausted),
     ] {
         let mut asked = request();
         of_size(bytes, &mut |padding| {
@@ -157,7 +157,7 @@ async fn a_message_is_read_at_its_limit_and_out_of_range_one_past_it() {
     }
     for (bytes, code) in [
         (LIMITS.batch_bytes, Code::InvalidArgument),
-        (LIMITS.batch_bytes + 1, Code::OutOfRange),
+        (LIMITS.batch_bytes + 1, Code::ResourceExhausted),
     ] {
         let mut asked = AuthorizeBatchRequest {
             requests: vec![request()],

@@ -1,11 +1,13 @@
 //! Malformed requests: the path of each field that is wrong, all of them at once.
 
 use crosstrust::rpc::proto::*;
+use crosstrust::rpc::{HealthState, Rights, router};
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Timestamp};
+use tower_service::Service as _;
 
 use super::world::*;
-use crate::server::{TestServer, serve_engine};
+use crate::server::{self, TestServer, serve_engine};
 
 type Change = fn(&mut AuthorizeRequest);
 
@@ -162,6 +164,26 @@ async fn all_violations_are_told_at_once() {
     ];
     assert_eq!(told, expected);
     assert!(status.message().ends_with("(and 7 more)"), "{status:?}");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_message_are_the_callers_fault() {
+    let mut router = router(
+        &server::backend(engine()),
+        &Rights::ALL,
+        &HealthState::new(),
+    );
+    let user_that_is_not_utf_8: &[u8] = &[0x1a, 2, 0xff, 0xfe];
+    let user_that_is_cut_off: &[u8] = &[0x1a, 36, b'0'];
+    for message in [user_that_is_not_utf_8, user_that_is_cut_off] {
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        let framed = [&[0], &length[..], message].concat();
+        let asked = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize")
+            .header("content-type", "application/grpc")
+            .body(http_body_util::Full::new(bytes::Bytes::from(framed)));
+        let answer = router.call(asked.unwrap()).await.unwrap();
+        assert_eq!(answer.headers()["grpc-status"], "3", "{answer:?}");
+    }
 }
 
 #[tokio::test]
