@@ -269,9 +269,20 @@ reasons! {
     ChannelUnknown = "CHANNEL_UNKNOWN", "The resource tenant has no such shared channel.";
     ChannelNotMember = "CHANNEL_NOT_MEMBER", "The user is not a member of the shared channel.";
     NoSnapshot = "NO_SNAPSHOT", "No policies are loaded.";
+    RouteUnknown = "ROUTE_UNKNOWN", "It is not known which application this request is for.";
+    IdentityMissing = "IDENTITY_MISSING", "The request does not say in a way that counts whose it is.";
+    IdentityAmbiguous = "IDENTITY_AMBIGUOUS", "What the request says of its user's identity or home tenant does not agree, or cannot be told.";
 }
 
 impl Reason {
+    /// Those that are given where no evaluation takes place.
+    pub const OUTSIDE_THE_STAGES: &'static [Reason] = &[
+        Reason::NoSnapshot,
+        Reason::RouteUnknown,
+        Reason::IdentityMissing,
+        Reason::IdentityAmbiguous,
+    ];
+
     /// The `AADSTS` number: from learn.microsoft.com/entra/identity-platform/reference-error-codes
     /// unless said. Where that page names none, there is none.
     pub const fn code(self, stage: Option<Stage>) -> Option<u32> {
@@ -310,7 +321,10 @@ impl Reason {
             | Reason::ControlNotSupported
             | Reason::ChannelUnknown
             | Reason::ChannelNotMember
-            | Reason::NoSnapshot => None,
+            | Reason::NoSnapshot
+            | Reason::RouteUnknown
+            | Reason::IdentityMissing
+            | Reason::IdentityAmbiguous => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Snapshot, cache and revocations give an answer. The only place that holds the arc-swap.
 //!
-//! Policies and revocations are published as one value with one epoch, and a request loads it once: it
-//! sees one of each, and the cache protocol (`cache::protocol`) keeps the answers of two epochs apart.
+//! Policies, revocations and the epoch of the key sets are published as one value with one epoch, and a
+//! request loads it once ([`View`]): it sees one of each, and the cache protocol (`cache::protocol`) keeps the answers of two epochs apart.
 //! Nothing on a request's path takes a lock that a publication can hold. What was replaced is dropped by
 //! the thread that publishes or reaps, never by a request.
 
@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use crate::cache::protocol::{self, Answered, Epoch, Published};
 use crate::cache::{CacheBytes, CacheCounters, Decided, DecisionCache, Key};
@@ -76,6 +76,13 @@ struct Live {
     epoch: Epoch,
     active: Option<Arc<Active>>,
     revocations: Arc<Revocations>,
+    keys: Epoch,
+}
+
+/// What is in force at one moment: all that a request may be answered under. Not to be held over an await.
+pub struct View<'a> {
+    engine: &'a Engine,
+    live: Guard<Arc<Live>>,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +106,7 @@ impl Engine {
                 epoch: Epoch::FIRST,
                 active: None,
                 revocations: Arc::new(Revocations::default()),
+                keys: Epoch::FIRST,
             }),
             publishing: Mutex::new(Publishing::default()),
             cache: options.cache.map(DecisionCache::new),
@@ -106,27 +114,31 @@ impl Engine {
         }
     }
 
+    /// What is in force now.
+    pub fn view(&self) -> View<'_> {
+        View {
+            engine: self,
+            live: self.live.load(),
+        }
+    }
+
     /// Answers one request.
     pub fn authorize(&self, request: &Request) -> Answer {
-        self.answer(&self.live.load(), request)
+        self.view().authorize(request)
     }
 
     /// Answers several, all under one snapshot, in their order.
     pub fn authorize_batch(&self, requests: &[Request]) -> Vec<Answer> {
-        let live = self.live.load_full();
+        let view = self.view();
         requests
             .iter()
-            .map(|request| self.answer(&live, request))
+            .map(|request| view.authorize(request))
             .collect()
     }
 
     /// Decides and tells why, stage by stage; never cached. `None` where there is no snapshot.
     pub fn explain(&self, request: &Request) -> Option<(Arc<Active>, Explanation)> {
-        let live = self.live.load_full();
-        let active = Arc::clone(live.active.as_ref()?);
-        let now = self.clock.now().wall;
-        let explanation = Question::new(&active.snapshot, request).explain(&live.revocations, now);
-        Some((active, explanation))
+        self.view().explain(request)
     }
 
     /// The snapshot in force.
@@ -163,7 +175,7 @@ impl Engine {
         self.live.store(Arc::new(Live {
             epoch,
             active: Some(Arc::clone(&active)),
-            revocations: Arc::clone(&live.revocations),
+            ..Live::clone(&live)
         }));
         if let Some(replaced) = live.active.clone() {
             publishing.retired.push(replaced);
@@ -192,8 +204,7 @@ impl Engine {
                 activated_at: replaced.activated_at,
                 source: replaced.source.clone(),
             })),
-            epoch: live.epoch,
-            revocations: Arc::clone(&live.revocations),
+            ..Live::clone(&live)
         }));
         publishing.retired.push(replaced);
         drop(live);
@@ -206,12 +217,24 @@ impl Engine {
         let live = self.live.load_full();
         self.live.store(Arc::new(Live {
             epoch: live.epoch.next(),
-            active: live.active.clone(),
             revocations: Arc::new(revocations),
+            ..Live::clone(&live)
         }));
         publishing.retired.push(Arc::clone(&live.revocations) as _);
         drop(live);
         publishing.reap();
+    }
+
+    /// Puts key sets of this epoch in force; as prompt as [`Engine::activate`]. To be called when the key
+    /// sets themselves can be seen by everybody: who finds this epoch here verifies by them or later ones.
+    pub fn set_keys(&self, keys: Epoch) {
+        let _publishing = self.publishing();
+        let live = self.live.load_full();
+        self.live.store(Arc::new(Live {
+            epoch: live.epoch.next(),
+            keys,
+            ..Live::clone(&live)
+        }));
     }
 
     /// Drops what was replaced and no request holds any more, and says how much is left; lets the cache
@@ -265,6 +288,27 @@ impl Engine {
         self.publishing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View<'_> {
+    /// The epoch of the key sets: an identity that was verified under an older one has to be verified again.
+    pub fn keys(&self) -> Epoch {
+        self.live.keys
+    }
+
+    /// Answers one request.
+    pub fn authorize(&self, request: &Request) -> Answer {
+        self.engine.answer(&self.live, request)
+    }
+
+    /// Decides and tells why, stage by stage; never cached. `None` where there is no snapshot.
+    pub fn explain(&self, request: &Request) -> Option<(Arc<Active>, Explanation)> {
+        let active = Arc::clone(self.live.active.as_ref()?);
+        let now = self.engine.clock.now().wall;
+        let question = Question::new(&active.snapshot, request);
+        let explanation = question.explain(&self.live.revocations, now);
+        Some((active, explanation))
     }
 }
 

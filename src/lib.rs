@@ -30,6 +30,8 @@ pub mod engine;
 pub mod files;
 pub mod reload;
 
+pub mod identity;
+
 pub mod rpc;
 pub mod serve;
 

@@ -272,6 +272,9 @@ const fn reason(reason: Reason) -> proto::Reason {
         Reason::ChannelUnknown => Told::ChannelUnknown,
         Reason::ChannelNotMember => Told::ChannelNotMember,
         Reason::NoSnapshot => Told::NoSnapshot,
+        Reason::RouteUnknown => Told::RouteUnknown,
+        Reason::IdentityMissing => Told::IdentityMissing,
+        Reason::IdentityAmbiguous => Told::IdentityAmbiguous,
     }
 }
 

@@ -76,6 +76,18 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "identity",
+        &[
+            "cache",
+            "clock",
+            "engine",
+            "id",
+            "request",
+            "time",
+            "vocabulary",
+        ],
+    ),
+    (
         "rpc",
         &[
             "decision",
@@ -83,6 +95,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "evaluate",
             "graph",
             "id",
+            "identity",
             "reload",
             "request",
             "serve",
@@ -104,12 +117,16 @@ const ARROWS: &[(&str, &[&str])] = &[
             "engine",
             "files",
             "graph",
+            "id",
+            "identity",
             "reload",
+            "request",
             "rpc",
             "serve",
             "snapshot",
             "telemetry",
             "time",
+            "vocabulary",
         ],
     ),
 ];
