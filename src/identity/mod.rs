@@ -5,10 +5,22 @@
 //! in this room. Key sets are followed on a thread of their own; a request never fetches anything. Nothing here
 //! decides: a verified identity is only what the decision is asked about.
 
+mod error;
+mod json;
+mod keys;
+mod token;
+mod tokens;
 mod trust;
 mod verified;
+mod wanted;
 
+pub use error::{Part, TokenError, Told};
+pub use json::{JsonError, Wrong};
+pub use keys::{Key, KeyFault, KeySet, KeySetError, KeySets, Skipped, WhySkipped};
+pub use tokens::{Identity, TokenCounters, TokenLimits};
 pub use trust::{
-    Algorithm, Emitted, Issuer, IssuerIndex, IssuerName, KeySource, NotAnIssuer, Tenants, Trust,
+    Algorithm, Emitted, Issuer, IssuerIndex, IssuerName, KeySource, NotAnAlgorithm, NotAnIssuer,
+    Tenants, Trust,
 };
 pub use verified::{Asked, Home, Unidentified, Verified, Who};
+pub use wanted::Wanted;

@@ -1,0 +1,195 @@
+//! Why a token is not believed: one variant a cause. Names what was found only where it is short and no secret.
+
+use std::fmt;
+
+use super::json::JsonError;
+use super::{Algorithm, IssuerIndex};
+use crate::id::TenantId;
+use crate::time::Timestamp;
+
+/// Why a token is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Longer than a token may be.
+    #[error("found {bytes} bytes, expected at most {most}")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// Not header, payload and signature.
+    #[error("expected three parts with two dots between them")]
+    NotThreeParts,
+    /// A part is empty, or anything but base64url without padding.
+    #[error("{0}: expected base64url without padding")]
+    NotBase64(Part),
+    /// The header is longer than a header may be.
+    #[error("header: found {bytes} bytes, expected at most {most}")]
+    HeaderTooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// A part is not one JSON object, or could be read in two ways.
+    #[error("{part}: {fault}")]
+    NotJson {
+        /// Which.
+        part: Part,
+        /// What is wrong.
+        fault: JsonError,
+    },
+    /// The header has a member that would change what the token means, or bring its own key.
+    #[error("header: found `{0}`, which is never accepted")]
+    Forbidden(&'static str),
+    /// A header member is no text.
+    #[error("header: `{0}` is no text")]
+    HeaderNotText(&'static str),
+    /// `alg` is missing or none that can be accepted.
+    #[error("header: `alg` is none of RS256, PS256, ES256, EdDSA")]
+    UnknownAlgorithm,
+    /// `kid` is missing, or in no form that is accepted.
+    #[error("header: expected a `kid` of 1 to 128 characters A-Z a-z 0-9 . _ -")]
+    NoKeyId,
+    /// `iss` is missing or no text.
+    #[error("`iss` is missing or no text")]
+    NoIssuer,
+    /// `iss` is nobody whom we believe.
+    #[error("`iss` is {0}, which is not trusted")]
+    UnknownIssuer(Told),
+    /// `typ` is none that the issuer's tokens may have.
+    #[error("header: `typ` is {0}, which is not accepted from this issuer")]
+    Type(Told),
+    /// The issuer does not sign like that.
+    #[error("header: `alg` is {}, which is not accepted from this issuer", .0.name())]
+    AlgorithmNotAllowed(Algorithm),
+    /// The issuer has no key of this id, or none at all at the moment.
+    #[error("header: `kid` is {kid}, which is no key of this issuer at the moment")]
+    UnknownKey {
+        /// Whose keys were looked at.
+        issuer: IssuerIndex,
+        /// The id.
+        kid: Told,
+    },
+    /// The key is for other signatures.
+    #[error("the key is not for {} signatures", .0.name())]
+    KeyDoesNotFit(Algorithm),
+    /// The signature is not the key's.
+    #[error("the signature is wrong")]
+    BadSignature,
+    /// The key set binds the key to another issuer.
+    #[error("the key belongs to another issuer")]
+    KeyOfOtherIssuer,
+    /// A claim that has to be there is not.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// A time is not a whole number of seconds.
+    #[error("`{0}` is not a whole number of seconds")]
+    NotATime(&'static str),
+    /// A time lies outside the years 1970 to 9999.
+    #[error("`{0}` lies outside the years 1970 to 9999")]
+    TimeOutOfRange(&'static str),
+    /// It has ended.
+    #[error("it expired at {0}")]
+    Expired(Timestamp),
+    /// It is not good yet (`nbf`).
+    #[error("it is not valid before {0}")]
+    NotYetValid(Timestamp),
+    /// It is good for longer than any token may be.
+    #[error("it is good for {seconds} seconds, expected at most {most}")]
+    LivesTooLong {
+        /// From `iat` to `exp`.
+        seconds: i64,
+        /// How long a token may be good.
+        most: u64,
+    },
+    /// `aud` is neither a text nor a short list of texts.
+    #[error("`aud` is neither a text nor a list of 1 to 8 texts")]
+    BadAudience,
+    /// No `aud` is ours.
+    #[error("`aud` names nothing of ours")]
+    OtherAudience,
+    /// `iss` and `tid` do not name the same tenant.
+    #[error("`iss` and the tenant claim do not name the same tenant")]
+    TenantNotOfIssuer,
+    /// The issuer may not speak for this tenant.
+    #[error("the issuer may not speak for tenant {0}")]
+    OtherTenant(TenantId),
+    /// The tenant claim of an issuer without tenants is there and is not the configured tenant.
+    #[error("the tenant claim is not the tenant that is configured for this issuer")]
+    NotTheFixedTenant,
+    /// A list has more members than a request may have.
+    #[error("`{claim}` has {found} members, expected at most {most}")]
+    TooMany {
+        /// The claim.
+        claim: Told,
+        /// How many it has.
+        found: usize,
+        /// How many it may have.
+        most: usize,
+    },
+    /// A text is too long or holds control characters.
+    #[error("`{0}` holds a text of more than 1,024 bytes or with control characters")]
+    BadText(Told),
+}
+
+impl TokenError {
+    /// Whether the token was good, and only its time is over: a new one may be asked for.
+    pub fn is_expired(&self) -> bool {
+        matches!(self, TokenError::Expired(_))
+    }
+
+    /// The issuer that may have a key of this id that is not known yet.
+    pub fn unknown_key_of(&self) -> Option<IssuerIndex> {
+        if let TokenError::UnknownKey { issuer, .. } = self {
+            return Some(*issuer);
+        }
+        None
+    }
+}
+
+/// A part of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are RFC 7515's")]
+pub enum Part {
+    Header,
+    Payload,
+    Signature,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Part::Header => "header",
+            Part::Payload => "payload",
+            Part::Signature => "signature",
+        })
+    }
+}
+
+/// A value of a token that may be told: its first 128 characters, and no control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told(String);
+
+impl Told {
+    /// As much of this as may be told.
+    pub fn of(text: &str) -> Self {
+        let mut chars = text.chars();
+        let told: String = (&mut chars)
+            .take(MOST_TOLD)
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect();
+        let more = if chars.next().is_some() { "…" } else { "" };
+        Told(told + more)
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "`{}`", self.0)
+    }
+}
+
+/// Characters: Entra's issuers have some 70.
+const MOST_TOLD: usize = 128;
