@@ -5,22 +5,31 @@
 //! in this room. Key sets are followed on a thread of their own; a request never fetches anything. Nothing here
 //! decides: a verified identity is only what the decision is asked about.
 
+mod checks;
+mod claims;
 mod error;
+mod home;
 mod json;
 mod keys;
+mod mapping;
+mod presets;
 mod token;
 mod tokens;
 mod trust;
 mod verified;
+mod verify;
 mod wanted;
 
 pub use error::{Part, TokenError, Told};
 pub use json::{JsonError, Wrong};
 pub use keys::{Key, KeyFault, KeySet, KeySetError, KeySets, Skipped, WhySkipped};
-pub use tokens::{Identity, TokenCounters, TokenLimits};
+pub use mapping::{ClaimMap, Field, Kind, Misfit, NotAField, Read, Rule, Scalar};
+pub use presets::{NotAPreset, Preset};
+pub use tokens::TokenCounters;
 pub use trust::{
     Algorithm, Emitted, Issuer, IssuerIndex, IssuerName, KeySource, NotAnAlgorithm, NotAnIssuer,
     Tenants, Trust,
 };
 pub use verified::{Asked, Home, Unidentified, Verified, Who};
+pub use verify::{Identity, TokenLimits};
 pub use wanted::Wanted;

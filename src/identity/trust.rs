@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+use super::mapping::ClaimMap;
 use crate::id::TenantId;
 
 /// Every issuer that is believed. Empty: nobody is.
@@ -35,12 +36,23 @@ pub struct Issuer {
     pub tenants: Tenants,
     /// The signatures that are accepted.
     pub algorithms: Vec<Algorithm>,
+    /// The `typ` that its tokens may have, where they have one.
+    pub types: Vec<String>,
     /// Where its keys are.
     pub keys: KeySource,
     /// Whether a token without `groups` has none (`Always`) or does not tell (`Sometimes`).
     pub groups: Emitted,
     /// The same for directory roles (`wids`).
     pub roles: Emitted,
+    /// Which claim says what.
+    pub claims: ClaimMap,
+}
+
+impl Issuer {
+    /// The `typ` of access tokens: RFC 9068 §2.1, and what Entra, Okta and Keycloak write.
+    pub fn usual_types() -> Vec<String> {
+        ["JWT", "at+jwt"].map(str::to_owned).to_vec()
+    }
 }
 
 /// The `iss` of an issuer's tokens.

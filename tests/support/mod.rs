@@ -12,4 +12,5 @@ pub mod product;
 pub mod random;
 pub mod server;
 pub mod toggles;
+pub mod tokens;
 pub mod universe;
