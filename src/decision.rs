@@ -135,7 +135,11 @@ impl Decision {
     /// The answer where there are no policies at all (semantics §7): nothing was decided, so nothing
     /// is kept.
     pub fn no_snapshot(now: Timestamp) -> Self {
-        let denial = Denial::of(None, Reason::NoSnapshot);
+        Self::refused(Denial::of(None, Reason::NoSnapshot), now)
+    }
+
+    /// The answer to what is refused without an evaluation: nothing is kept.
+    pub fn refused(denial: Denial, now: Timestamp) -> Self {
         Decision {
             cacheable: false,
             ..Self::deny(denial, now)

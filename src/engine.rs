@@ -12,10 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::cache::protocol::{self, Answered, Epoch, Published};
+pub use crate::cache::protocol::Epoch;
+use crate::cache::protocol::{self, Answered, Published};
 use crate::cache::{CacheBytes, CacheCounters, Decided, DecisionCache, Key};
 use crate::clock::Clock;
-use crate::decision::Decision;
+use crate::decision::{Decision, Denial};
 use crate::evaluate::{Explanation, Question};
 use crate::id::DecisionId;
 use crate::request::Request;
@@ -292,6 +293,17 @@ impl Engine {
 }
 
 impl View<'_> {
+    /// The answer to what is refused before anything can be evaluated; never cached.
+    pub fn refuse(&self, denial: Denial) -> Answer {
+        let now = self.engine.clock.now().wall;
+        Answer {
+            active: self.live.active.clone(),
+            decision: Decision::refused(denial, now),
+            cached: false,
+            decision_id: new_decision_id(now),
+        }
+    }
+
     /// The epoch of the key sets: an identity that was verified under an older one has to be verified again.
     pub fn keys(&self) -> Epoch {
         self.live.keys

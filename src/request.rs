@@ -150,6 +150,68 @@ pub struct Context {
     pub client_capabilities: Vec<String>,
 }
 
+macro_rules! fill {
+    ($context:ident from $($field:ident),*) => {{
+        let mut filled = Vec::new();
+        $(if $context.$field.is_none() && $field.is_some() {
+            $context.$field.clone_from($field);
+            filled.push(stringify!($field));
+        })*
+        filled
+    }};
+}
+
+impl Context {
+    /// Nothing is said.
+    pub const UNSAID: Context = Context {
+        ip_address: None,
+        country: None,
+        platform: None,
+        client_app_type: None,
+        sign_in_risk: None,
+        user_risk: None,
+        insider_risk: None,
+        device: None,
+        app_attributes: BTreeMap::new(),
+        approved_application: None,
+        app_protection: None,
+        password_changed: None,
+        risk_remediated: None,
+        user_action: None,
+        authentication_context: None,
+        authentication_flow: None,
+        client_capabilities: Vec::new(),
+    };
+
+    /// Takes over each single fact that is unsaid here and said there, and names their fields. Lists and maps
+    /// are not filled.
+    pub fn fill_from(&mut self, other: &Context) -> Vec<&'static str> {
+        // Taken apart without `..`, so that a new fact cannot be forgotten.
+        let Context {
+            ip_address,
+            country,
+            platform,
+            client_app_type,
+            sign_in_risk,
+            user_risk,
+            insider_risk,
+            device,
+            app_attributes: _,
+            approved_application,
+            app_protection,
+            password_changed,
+            risk_remediated,
+            user_action,
+            authentication_context,
+            authentication_flow,
+            client_capabilities: _,
+        } = other;
+        fill!(self from ip_address, country, platform, client_app_type, sign_in_risk, user_risk, insider_risk,
+            device, approved_application, app_protection, password_changed, risk_remediated, user_action,
+            authentication_context, authentication_flow)
+    }
+}
+
 /// A device that the gateway knows something about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Device {

@@ -174,6 +174,7 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         reload: Some(reloading.handle.clone()),
         limits: limits(config)?,
         reflection: config.switch("reflection")?,
+        gateway: Arc::default(),
     };
     let listeners = config
         .listeners
@@ -246,6 +247,7 @@ fn listener(
         },
         operator: table.operator,
         own_claims: table.own_claims,
+        ..Rights::ALL
     };
     Ok(Listener {
         address: table.address.parse().with_context(from)?,

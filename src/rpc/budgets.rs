@@ -1,10 +1,14 @@
-//! How long a call may take until its answer begins, where that is not the usual budget.
+//! What is special about single calls: how long one may take until its answer begins, and how a fault is told.
 
 use std::time::Duration;
 
-use crate::serve::CallRules;
+use http::Response;
+use tonic::body::Body;
 
-/// The budgets of our services.
+use super::ext_authz::{self, Fault};
+use crate::serve::{self, CallRules};
+
+/// The rules of our services.
 #[derive(Debug, Clone, Copy)]
 pub struct Budgets;
 
@@ -18,5 +22,15 @@ impl CallRules for Budgets {
             "/crosstrust.v1.PolicyService/Reload" => RELOAD,
             _ => usual,
         }
+    }
+
+    /// To Envoy a gRPC error is no denial.
+    fn answer(&self, path: &str, fault: serve::Fault) -> Option<Response<Body>> {
+        let fault = match fault {
+            serve::Fault::Overloaded => Fault::Overloaded,
+            serve::Fault::OverBudget => Fault::OverBudget,
+            serve::Fault::Panicked => Fault::Panicked,
+        };
+        (path == ext_authz::CHECK).then(|| ext_authz::fault_response(fault))
     }
 }

@@ -3,6 +3,7 @@
 //! No match here has a catch-all arm: a new reason, stage or cure has to be given its number in the contract
 //! before the crate builds. Nothing here decides; what cannot be told is never told as an allow.
 
+use super::challenge::ChallengeValues;
 use super::proto;
 use crate::decision::{
     AppliedPolicy, Cure, Decision, Denial, PolicyIndex, PolicyResult, Reason, Stage, Verdict, Where,
@@ -13,74 +14,94 @@ use crate::id::StrengthId;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
-/// The answer to a request.
-pub fn answer(answer: &Answer) -> proto::AuthorizeResponse {
-    proto::AuthorizeResponse {
-        cached: answer.cached,
-        decision_id: answer.decision_id.to_string(),
-        ..response(answer.active.as_deref(), &answer.decision)
-    }
+/// What answers are written with.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    /// What a client can ask for.
+    pub challenge: &'a ChallengeValues,
+    /// Now.
+    pub now: Timestamp,
 }
 
-/// A decision that names no event: it was made to be explained.
-pub fn response(active: Option<&Active>, decision: &Decision) -> proto::AuthorizeResponse {
-    let told = match &decision.verdict {
-        Verdict::Allow => proto::AuthorizeResponse {
-            decision: proto::Decision::Allow.into(),
-            reason: proto::Reason::Allowed.into(),
+impl Words<'_> {
+    /// The answer to a request.
+    pub fn answer(&self, answer: &Answer) -> proto::AuthorizeResponse {
+        proto::AuthorizeResponse {
+            cached: answer.cached,
+            decision_id: answer.decision_id.to_string(),
+            ..self.response(answer.active.as_deref(), &answer.decision)
+        }
+    }
+
+    /// A decision that names no event: it was made to be explained.
+    fn response(&self, active: Option<&Active>, decision: &Decision) -> proto::AuthorizeResponse {
+        let told = match &decision.verdict {
+            Verdict::Allow => proto::AuthorizeResponse {
+                decision: proto::Decision::Allow.into(),
+                reason: proto::Reason::Allowed.into(),
+                ..proto::AuthorizeResponse::default()
+            },
+            Verdict::Deny(denial) => self.denied(active, decision, denial),
+        };
+        let policies = Policies::of(active);
+        proto::AuthorizeResponse {
+            expires_at: Some(timestamp(decision.expires_at)),
+            snapshot: active.map(snapshot),
+            applied_policies: policies.applied(&decision.applied),
+            obligations: policies.obligations(&decision.obligations),
+            ..told
+        }
+    }
+
+    fn denied(
+        &self,
+        active: Option<&Active>,
+        decision: &Decision,
+        denial: &Denial,
+    ) -> proto::AuthorizeResponse {
+        let policies = Policies::of(active);
+        let cure = |one: &Cure| proto::Cure {
+            claims: self.challenge.claims_of(*one, self.now).unwrap_or_default(),
+            ..cure(*one, &policies, &decision.applied)
+        };
+        proto::AuthorizeResponse {
+            decision: proto::Decision::Deny.into(),
+            reason: reason(denial.reason).into(),
+            stage: denial.stage.map_or(proto::Stage::Unspecified, stage).into(),
+            error_code: error_code(denial.code()),
+            message: denial.reason.message().to_owned(),
+            challenge: denial.challenge.as_ref().map(|challenge| proto::Challenge {
+                cures: challenge.cures.iter().map(cure).collect(),
+            }),
             ..proto::AuthorizeResponse::default()
-        },
-        Verdict::Deny(denial) => denied(active, decision, denial),
-    };
-    let policies = Policies::of(active);
-    proto::AuthorizeResponse {
-        expires_at: Some(timestamp(decision.expires_at)),
-        snapshot: active.map(snapshot),
-        applied_policies: policies.applied(&decision.applied),
-        obligations: policies.obligations(&decision.obligations),
-        ..told
+        }
     }
-}
 
-fn denied(
-    active: Option<&Active>,
-    decision: &Decision,
-    denial: &Denial,
-) -> proto::AuthorizeResponse {
-    let policies = Policies::of(active);
-    let cure = |one: &Cure| cure(*one, &policies, &decision.applied);
-    proto::AuthorizeResponse {
-        decision: proto::Decision::Deny.into(),
-        reason: reason(denial.reason).into(),
-        stage: denial.stage.map_or(proto::Stage::Unspecified, stage).into(),
-        error_code: error_code(denial.code()),
-        message: denial.reason.message().to_owned(),
-        challenge: denial.challenge.as_ref().map(|challenge| proto::Challenge {
-            cures: challenge.cures.iter().map(cure).collect(),
-        }),
-        ..proto::AuthorizeResponse::default()
+    /// An answer and how it comes about.
+    pub fn explanation(
+        &self,
+        active: &Active,
+        explanation: &Explanation,
+    ) -> proto::ExplainResponse {
+        let policies = Policies::of(Some(active));
+        proto::ExplainResponse {
+            response: Some(self.response(Some(active), &explanation.decision)),
+            stages: explanation.stages.iter().map(explained_stage).collect(),
+            policies: explanation
+                .policies
+                .iter()
+                .filter_map(|finding| policies.explained(finding))
+                .collect(),
+            assumed: Vec::new(),
+        }
     }
-}
 
-/// An answer and how it comes about.
-pub fn explanation(active: &Active, explanation: &Explanation) -> proto::ExplainResponse {
-    let policies = Policies::of(Some(active));
-    proto::ExplainResponse {
-        response: Some(response(Some(active), &explanation.decision)),
-        stages: explanation.stages.iter().map(explained_stage).collect(),
-        policies: explanation
-            .policies
-            .iter()
-            .filter_map(|finding| policies.explained(finding))
-            .collect(),
-    }
-}
-
-/// The explanation where there are no policies: the denial alone.
-pub fn unexplained(decision: &Decision) -> proto::ExplainResponse {
-    proto::ExplainResponse {
-        response: Some(response(None, decision)),
-        ..proto::ExplainResponse::default()
+    /// The explanation where nothing was evaluated: the denial alone.
+    pub fn unexplained(&self, decision: &Decision) -> proto::ExplainResponse {
+        proto::ExplainResponse {
+            response: Some(self.response(None, decision)),
+            ..proto::ExplainResponse::default()
+        }
     }
 }
 
@@ -188,6 +209,7 @@ impl<'a> Policies<'a> {
     }
 }
 
+/// A cure, without the claims parameter that asks for it.
 fn cure(cure: Cure, policies: &Policies<'_>, applied: &[AppliedPolicy]) -> proto::Cure {
     use proto::CureKind as Kind;
     let (kind, place, strength) = match cure {
@@ -202,7 +224,6 @@ fn cure(cure: Cure, policies: &Policies<'_>, applied: &[AppliedPolicy]) -> proto
         r#where: place_of(place).into(),
         strength_id: strength.map_or_else(String::new, |id| id.to_string()),
         strength_name: strength.map_or_else(String::new, |id| policies.strength_name(id, applied)),
-        // `[challenge]` in the configuration will say which value asks for what.
         claims: String::new(),
     }
 }

@@ -9,6 +9,8 @@ pub struct Limits {
     pub authorize_bytes: usize,
     /// Bytes of an AuthorizeBatch message.
     pub batch_bytes: usize,
+    /// Bytes of a Check message: a request's headers, a token among them.
+    pub check_bytes: usize,
     /// Requests of a batch.
     pub batch_items: usize,
     /// Groups of a user, in each of the two tenants. A token has 200 (learn.microsoft.com/entra/identity-platform/
@@ -29,6 +31,7 @@ impl Default for Limits {
         Limits {
             authorize_bytes: 128 * 1024,
             batch_bytes: 1024 * 1024,
+            check_bytes: 256 * 1024,
             batch_items: 100,
             groups: 1024,
             roles: 256,

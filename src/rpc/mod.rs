@@ -1,24 +1,33 @@
 //! The gRPC edge: the contract in `proto/`, turned into questions and answers of ours.
 //!
-//! A call comes in through [`router`], `convert` makes a [`Request`](crate::request::Request) of it or tells
-//! everything that is wrong with it, the engine answers without waiting for anything, and `encode` writes the
-//! answer. A denial is an OK status. Only this room names protobuf. It never opens a socket (that is `serve`),
+//! A call comes in through [`router`], `convert` makes a question of it or tells everything that is wrong with it,
+//! `proof` verifies the token where there is one, the engine answers without waiting for anything, and `encode`
+//! writes the answer. `ext_authz` does the same for Envoy. A denial is an OK status. Only this room names protobuf. It never opens a socket (that is `serve`),
 //! never decides, and logs nothing per call.
 
+mod assumed;
 mod authorization;
 mod budgets;
+mod challenge;
 pub mod client;
 mod codec;
 mod convert;
 mod encode;
+mod ext_authz;
+mod gateway;
 mod health;
 mod limits;
 mod policy;
+mod proof;
 mod reflection;
 mod router;
 
+pub use assumed::{Assumed, AssumedFact};
 pub use budgets::Budgets;
+pub use challenge::ChallengeValues;
 pub use convert::Violation;
+pub use ext_authz::{Route, RouteFacts, RouteTable};
+pub use gateway::{Applications, Gateway, IdentitySources, JwtAuthn};
 pub use health::HealthState;
 pub use limits::Limits;
 pub use router::{Backend, Rights, Router, ServiceSet, router};

@@ -28,7 +28,7 @@ use crate::reload::{self, Activation, Event, Outcome, ReloadHandle};
 pub struct Policy {
     pub engine: Arc<Engine>,
     pub reload: Option<ReloadHandle>,
-    pub rights: Rights,
+    pub rights: Arc<Rights>,
     pub health: HealthState,
 }
 

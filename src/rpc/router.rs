@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use futures_util::FutureExt as _;
 use futures_util::future::Map;
 use http::HeaderValue;
@@ -19,7 +20,10 @@ use tonic::{Code, Status};
 use tonic_health::pb::health_server::HealthServer;
 use tower_service::Service;
 
+use super::assumed::Assumed;
 use super::authorization::Authorization;
+use super::ext_authz::{self, Check};
+use super::gateway::{Gateway, IdentitySources};
 use super::health::{Health, HealthState};
 use super::limits::Limits;
 use super::policy::Policy;
@@ -40,10 +44,12 @@ pub struct Backend {
     pub limits: Limits,
     /// Whether reflection is offered at all.
     pub reflection: bool,
+    /// What requests with a token need.
+    pub gateway: Arc<Gateway>,
 }
 
-/// What callers of a listener may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What callers of a listener may do, and what is taken for granted of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rights {
     /// The services that are there for them.
     pub services: ServiceSet,
@@ -51,6 +57,12 @@ pub struct Rights {
     pub operator: bool,
     /// They may state claims without a token that proves them.
     pub own_claims: bool,
+    /// Where the identity of a Check may come from.
+    pub identity: IdentitySources,
+    /// They stamp the header of tenant restrictions on the requests that they ask about.
+    pub restriction_header: bool,
+    /// What the operator vouches for where a request is silent.
+    pub assumed: Assumed,
 }
 
 impl Rights {
@@ -59,6 +71,9 @@ impl Rights {
         services: ServiceSet::ALL,
         operator: true,
         own_claims: true,
+        identity: IdentitySources::BEARER,
+        restriction_header: false,
+        assumed: Assumed::NOTHING,
     };
 }
 
@@ -69,6 +84,8 @@ pub struct ServiceSet {
     pub authorization: bool,
     /// `crosstrust.v1.PolicyService`
     pub policy: bool,
+    /// `envoy.service.auth.v3.Authorization`
+    pub check: bool,
     /// `grpc.health.v1.Health`
     pub health: bool,
     /// `grpc.reflection.v1.ServerReflection` and its predecessor
@@ -80,6 +97,7 @@ impl ServiceSet {
     pub const ALL: ServiceSet = ServiceSet {
         authorization: true,
         policy: true,
+        check: true,
         health: true,
         reflection: true,
     };
@@ -89,6 +107,7 @@ impl ServiceSet {
         let mut set = ServiceSet {
             authorization: false,
             policy: false,
+            check: false,
             health: false,
             reflection: false,
         };
@@ -96,11 +115,12 @@ impl ServiceSet {
             match name.as_str() {
                 "authorization" => set.authorization = true,
                 "policy" => set.policy = true,
+                "check" => set.check = true,
                 "health" => set.health = true,
                 "reflection" => set.reflection = true,
                 other => {
                     return Err(format!(
-                        "found the service `{other}`, expected one of authorization, policy, health, reflection"
+                        "found the service `{other}`, expected one of authorization, policy, check, health, reflection"
                     ));
                 }
             }
@@ -118,6 +138,7 @@ struct Services {
     authorization: Option<AuthorizationServiceServer<Authorization>>,
     batch: Option<AuthorizationServiceServer<Authorization>>,
     policy: Option<PolicyServiceServer<Policy>>,
+    check: Option<AuthorizationServer<Check>>,
     health: Option<HealthServer<Health>>,
     reflection: Option<Reflection>,
 }
@@ -126,11 +147,21 @@ struct Services {
 pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Router {
     let offered = rights.services;
     let limits = backend.limits;
+    let rights = Arc::new(rights.clone());
     let authorization = Arc::new(Authorization {
         engine: Arc::clone(&backend.engine),
+        gateway: Arc::clone(&backend.gateway),
         limits,
-        rights: *rights,
+        rights: Arc::clone(&rights),
     });
+    let check = || {
+        AuthorizationServer::new(Check {
+            engine: Arc::clone(&backend.engine),
+            gateway: Arc::clone(&backend.gateway),
+            rights: Arc::clone(&rights),
+        })
+        .max_decoding_message_size(limits.check_bytes)
+    };
     let authorization = |most_bytes| {
         let server = AuthorizationServiceServer::from_arc(Arc::clone(&authorization));
         offered
@@ -141,7 +172,7 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
         PolicyServiceServer::new(Policy {
             engine: Arc::clone(&backend.engine),
             reload: backend.reload.clone(),
-            rights: *rights,
+            rights: Arc::clone(&rights),
             health: health.clone(),
         })
         .max_decoding_message_size(MOST_BYTES_ELSEWHERE)
@@ -159,9 +190,10 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
         authorization: authorization(limits.authorize_bytes),
         batch: authorization(limits.batch_bytes),
         policy: offered.policy.then(policy),
+        check: offered.check.then(check),
         health: offered.health.then(health),
         reflection: (offered.reflection && backend.reflection)
-            .then(|| reflection::reflection(&names))
+            .then(|| reflection::reflection(&described(&names)))
             .flatten(),
     }))
 }
@@ -176,11 +208,18 @@ pub fn operators_only(rights: &Rights, what: &str) -> Result<(), Status> {
     )))
 }
 
+/// Envoy's contract comes to us without descriptors, and a listed service has to have one.
+fn described(names: &[&'static str]) -> Vec<&'static str> {
+    let described = |name: &&'static str| *name != ENVOY;
+    names.iter().copied().filter(described).collect()
+}
+
 fn names(offered: ServiceSet, reflection: bool) -> Vec<&'static str> {
     let reflection = offered.reflection && reflection;
     [
         (offered.authorization, AUTHORIZATION),
         (offered.policy, POLICY),
+        (offered.check, ENVOY),
         (offered.health, HEALTH),
         (reflection, reflection::V1),
         (reflection, reflection::V1ALPHA),
@@ -217,6 +256,22 @@ where
 }
 
 impl Router {
+    /// Whatever keeps a Check from its service is told Envoy as a denial.
+    fn check<B>(&self, request: http::Request<B>) -> Answering
+    where
+        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<StdError> + Send + 'static,
+    {
+        let answer = hand_over(self.0.check.as_ref(), request);
+        Box::pin(answer.map(|answer| {
+            answer.map(|response| match response.headers().get(GRPC_STATUS) {
+                // Only a response without a message has its status among the headers.
+                Some(_) => ext_authz::fault_response(ext_authz::Fault::Unreadable),
+                None => response,
+            })
+        }))
+    }
+
     fn route<B>(&self, request: http::Request<B>) -> Answering
     where
         B: HttpBody<Data = bytes::Bytes> + Send + 'static,
@@ -235,6 +290,7 @@ impl Router {
             (AUTHORIZATION, "AuthorizeBatch") => hand_over(services.batch.as_ref(), request),
             (AUTHORIZATION, _) => hand_over(services.authorization.as_ref(), request),
             (POLICY, _) => hand_over(services.policy.as_ref(), request),
+            (ENVOY, "Check") => self.check(request),
             (HEALTH, _) => hand_over(services.health.as_ref(), request),
             (reflection::V1, _) => match &services.reflection {
                 Some(versions) => (versions.v1)(request.map(Body::new)),
@@ -302,6 +358,7 @@ fn not_grpc() -> Answering {
 
 const AUTHORIZATION: &str = AuthorizationServiceServer::<Authorization>::NAME;
 const POLICY: &str = PolicyServiceServer::<Policy>::NAME;
+const ENVOY: &str = AuthorizationServer::<Check>::NAME;
 const HEALTH: &str = HealthServer::<Health>::NAME;
 /// Requests of the other services hold a flag or a name.
 const MOST_BYTES_ELSEWHERE: usize = 4096;

@@ -18,12 +18,14 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod authorize_with_token;
 mod cached_equals_fresh;
 mod caching;
 mod compiling;
 mod contract;
 mod cost;
 mod examples;
+mod ext_authz;
 mod nothing_vanishes;
 mod oracle;
 mod reading;

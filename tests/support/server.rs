@@ -42,6 +42,7 @@ pub fn start_with(
         reload,
         limits,
         reflection: true,
+        gateway: Arc::default(),
     };
     let listener = Listener {
         address: "127.0.0.1:0".parse().unwrap(),

@@ -11,24 +11,40 @@ pub use violations::Violation;
 pub(super) use violations::status;
 
 use super::limits::Limits;
+use super::proof::{Proof, Question};
 use super::proto;
-use crate::request::{AccessType, ChannelId, Contradiction, Request, UserClass};
+use crate::identity::Asked;
+use crate::request::{AccessType, ChannelId, Context, Contradiction, Request, UserClass};
 use violations::{At, REQUIRED, Reader, found};
 
-/// Reads one request.
-pub fn request(
+/// Reads one question.
+pub fn question(
     message: proto::AuthorizeRequest,
     limits: &Limits,
-) -> Result<Request, Vec<Violation>> {
+) -> Result<Question, Vec<Violation>> {
     let mut reader = Reader::new(limits);
     match read(message, &At::ROOT, &mut reader) {
-        Some(request) if reader.violations.is_empty() => Ok(request),
+        Some(question) if reader.violations.is_empty() => Ok(question),
         _ => Err(reader.violations),
     }
 }
 
+/// Reads what is known about a sign-in.
+pub fn context(message: proto::Context, limits: &Limits) -> Result<Context, Vec<Violation>> {
+    let mut reader = Reader::new(limits);
+    let context = context::read(Some(message), &At::ROOT, &mut reader);
+    if reader.violations.is_empty() {
+        Ok(context)
+    } else {
+        Err(reader.violations)
+    }
+}
+
 /// Reads the request that is to be explained.
-pub fn explain(message: proto::ExplainRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
+pub fn explain(
+    message: proto::ExplainRequest,
+    limits: &Limits,
+) -> Result<Question, Vec<Violation>> {
     let mut reader = Reader::new(limits);
     let root = At::ROOT;
     let at = root.name("request");
@@ -37,7 +53,7 @@ pub fn explain(message: proto::ExplainRequest, limits: &Limits) -> Result<Reques
         return Err(reader.violations);
     };
     match read(message, &at, &mut reader) {
-        Some(request) if reader.violations.is_empty() => Ok(request),
+        Some(question) if reader.violations.is_empty() => Ok(question),
         _ => Err(reader.violations),
     }
 }
@@ -46,7 +62,7 @@ pub fn explain(message: proto::ExplainRequest, limits: &Limits) -> Result<Reques
 pub fn batch(
     message: proto::AuthorizeBatchRequest,
     limits: &Limits,
-) -> Result<Vec<Request>, Vec<Violation>> {
+) -> Result<Vec<Question>, Vec<Violation>> {
     let mut reader = Reader::new(limits);
     let root = At::ROOT;
     let at = root.name("requests");
@@ -58,29 +74,89 @@ pub fn batch(
     {
         return Err(reader.violations);
     }
-    let requests: Vec<Request> = message
+    let questions: Vec<Question> = message
         .requests
         .into_iter()
         .enumerate()
         .filter_map(|(index, message)| read(message, &at.item(index), &mut reader))
         .collect();
-    if reader.violations.is_empty() && requests.len() == asked {
-        Ok(requests)
+    if reader.violations.is_empty() && questions.len() == asked {
+        Ok(questions)
     } else {
         Err(reader.violations)
     }
 }
 
-/// `None` only where a violation has been noted. A request that is given back may have some all the same.
-fn read(message: proto::AuthorizeRequest, at: &At<'_>, reader: &mut Reader<'_>) -> Option<Request> {
+/// `None` only where a violation has been noted. A question that is given back may have some all the same.
+fn read(
+    message: proto::AuthorizeRequest,
+    at: &At<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Question> {
+    if message.token.is_empty() {
+        stated(message, at, reader).map(Question::Stated)
+    } else {
+        proven(message, at, reader)
+    }
+}
+
+/// A question with a token, which says all that is to be known of the user.
+fn proven(
+    message: proto::AuthorizeRequest,
+    at: &At<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Question> {
+    let given = [
+        ("home_tenant", !message.home_tenant.is_empty()),
+        ("user", !message.user.is_empty()),
+        ("groups", !message.groups.is_empty()),
+        ("claims", message.claims.is_some()),
+        ("roles", !message.roles.is_empty()),
+        ("client_app", !message.client_app.is_empty()),
+        ("external_user_type", !message.external_user_type.is_empty()),
+        ("resource_user", !message.resource_user.is_empty()),
+        ("resource_groups", !message.resource_groups.is_empty()),
+    ];
+    for (name, is_given) in given {
+        if is_given {
+            reader.refuse(&at.name(name), "found beside a token, which alone says so");
+        }
+    }
+    let access = match message.access_type {
+        UNSPECIFIED => None,
+        number => access_type(number, &at.name("access_type"), reader),
+    };
+    let resource = reader.required(&at.name("resource_tenant"), &message.resource_tenant);
+    let app = reader.required(&at.name("app"), &message.app);
+    let asked = Asked {
+        access,
+        channel: reader
+            .text(&at.name("channel"), message.channel)
+            .map(ChannelId),
+        restricting_tenant: reader
+            .optional(&at.name("restricting_tenant"), &message.restricting_tenant),
+        home_cloud: reader.optional(&at.name("home_cloud"), &message.home_cloud),
+        context: context::read(message.context, &at.name("context"), reader),
+        request_id: reader
+            .line(&at.name("request_id"), message.request_id)
+            .unwrap_or_default(),
+        resource: resource?,
+        app: app?,
+    };
+    Some(Question::Proven {
+        proofs: vec![Proof::Token(message.token)],
+        asked: Box::new(asked),
+    })
+}
+
+/// A question whose caller states who asks.
+fn stated(
+    message: proto::AuthorizeRequest,
+    at: &At<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Request> {
     let Limits { groups, roles, .. } = *reader.limits;
     let noted = reader.violations.len();
-    if !message.token.is_empty() {
-        reader.refuse(
-            &at.name("token"),
-            "tokens are not verified yet: give claims",
-        );
-    }
     let access = access_type(message.access_type, &at.name("access_type"), reader);
     let user_may_be_unsaid =
         access == Some(AccessType::Collaboration) && !message.resource_user.is_empty();
@@ -143,6 +219,8 @@ fn access_type(number: i32, at: &At<'_>, reader: &mut Reader<'_>) -> Option<Acce
         }
     }
 }
+
+const UNSPECIFIED: i32 = proto::AccessType::Unspecified as i32;
 
 fn refuse_contradiction(request: &Request, at: &At<'_>, reader: &mut Reader<'_>) {
     match request.contradiction() {

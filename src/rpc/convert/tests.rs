@@ -175,6 +175,14 @@ fn context() -> (proto::Context, Context) {
     (told, read)
 }
 
+/// The question of a caller who states who asks.
+fn request(message: proto::AuthorizeRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
+    match question(message, limits)? {
+        Question::Stated(request) => Ok(request),
+        Question::Proven { .. } => panic!("nobody gave a token"),
+    }
+}
+
 #[test]
 fn every_fact_arrives_where_it_belongs() {
     let (claims_told, claims_read) = claims();

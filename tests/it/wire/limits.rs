@@ -13,6 +13,7 @@ use crate::server::{self, TestServer, serve_for_test};
 const LIMITS: Limits = Limits {
     authorize_bytes: 4000,
     batch_bytes: 9000,
+    check_bytes: 256 * 1024,
     batch_items: 4,
     groups: 5,
     roles: 3,

@@ -1,0 +1,408 @@
+//! An outcome → `CheckResponse`. The only place that makes one.
+//!
+//! Envoy reads only the top status code: an unset one, or 0 beside a denial, is an allow. So every response
+//! here has its status set, and only an allow that the engine gave has 0. End users and foreign callers learn
+//! no more of a denial than Entra tells them, unless the route says so.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+use envoy_types::pb::envoy::service::auth::v3::{
+    CheckResponse, DeniedHttpResponse, OkHttpResponse,
+};
+use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+use envoy_types::pb::google::protobuf::value::Kind;
+use envoy_types::pb::google::protobuf::{Struct, Value};
+use envoy_types::pb::google::rpc;
+use http_body_util::{BodyExt as _, Full};
+use prost::Message as _;
+use serde_json::json;
+use tonic::Code;
+use tonic::body::Body;
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::decision::{Challenge, Cure, Denial, Reason, Stage, Verdict};
+use crate::engine::Answer;
+use crate::id::{TenantId, UserId};
+use crate::rpc::challenge::ChallengeValues;
+use crate::time::Timestamp;
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The engine answered.
+    Decided {
+        /// What it said.
+        answer: Answer,
+        /// Whose request it is.
+        home: TenantId,
+        /// The user's id at home, where it is known.
+        user: Option<UserId>,
+        /// The client understands claims challenges.
+        understands_claims: bool,
+    },
+    /// There was nothing to ask the engine.
+    Refused(Answer),
+    /// No token, or one that does not count; `problem` says why.
+    Unauthenticated {
+        answer: Answer,
+        problem: Option<String>,
+    },
+    /// Ours.
+    Fault(Fault),
+}
+
+/// What keeps us from an answer; never the client's doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Too many calls at once.
+    Overloaded,
+    /// No answer within the budget.
+    OverBudget,
+    /// The handler panicked.
+    Panicked,
+    /// The call is none that can be read: too large, no `CheckRequest`, or not offered at this listener.
+    Unreadable,
+    /// There are no policies.
+    NoSnapshot,
+    /// What the route says of its application is malformed.
+    RouteMalformed,
+    /// The key sets changed so fast that no identity stayed verified.
+    KeysChanging,
+}
+
+/// How a request is to be answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Style<'a> {
+    /// It is a gRPC call.
+    pub is_grpc: bool,
+    /// Its route tells reasons.
+    pub detail: bool,
+    /// What clients are told to ask for.
+    pub challenge: &'a ChallengeValues,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The response to a request.
+pub fn encode(outcome: &Outcome, style: &Style<'_>) -> CheckResponse {
+    match outcome {
+        Outcome::Decided {
+            answer,
+            home,
+            user,
+            understands_claims,
+        } => match &answer.decision.verdict {
+            Verdict::Allow => allowed(answer, *home, *user, style.now),
+            Verdict::Deny(denial) if denial.reason == Reason::NoSnapshot => {
+                faulty(Fault::NoSnapshot, style.is_grpc)
+            }
+            Verdict::Deny(denial) => denied(answer, denial, *understands_claims, style),
+        },
+        Outcome::Refused(answer) => match &answer.decision.verdict {
+            // Nothing was evaluated, so nothing can have been allowed.
+            Verdict::Allow => faulty(Fault::Panicked, style.is_grpc),
+            Verdict::Deny(denial) => denied(answer, denial, false, style),
+        },
+        Outcome::Unauthenticated { answer, problem } => {
+            let told = Told {
+                http: 401,
+                title: "Unauthorized",
+                code: None,
+                reason: Reason::IdentityMissing.name(),
+                sentence: problem.as_deref().unwrap_or("A token is needed."),
+                is_detailed: true,
+                decision_id: Some(answer.decision_id.to_string()),
+                authenticate: Some(style.challenge.unauthenticated(problem.as_deref())),
+            };
+            told.response(Code::Unauthenticated, style.is_grpc)
+        }
+        Outcome::Fault(fault) => faulty(*fault, style.is_grpc),
+    }
+}
+
+/// The answer of a call that never got to its service, as HTTP/2.
+pub fn fault_response(fault: Fault) -> http::Response<Body> {
+    let message = faulty(fault, false).encode_to_vec();
+    let mut frame = Vec::with_capacity(message.len() + 5);
+    // gRPC over HTTP/2, "Length-Prefixed-Message": not compressed, four bytes of length. A response of ours
+    // has some hundred bytes.
+    frame.push(0);
+    let length = u32::try_from(message.len()).unwrap_or(0);
+    frame.extend(length.to_be_bytes());
+    frame.extend(message);
+    let trailers = async {
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
+        Some(Ok(trailers))
+    };
+    let body = Full::new(bytes::Bytes::from(frame)).with_trailers(trailers);
+    let mut response = http::Response::new(Body::new(body));
+    let content_type = http::HeaderValue::from_static("application/grpc");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// INVARIANT(allow): reached only with an allow that the engine gave.
+fn allowed(answer: &Answer, home: TenantId, user: Option<UserId>, now: Timestamp) -> CheckResponse {
+    let decision = &answer.decision;
+    let mut headers = vec![
+        set(DECISION_ID, answer.decision_id.to_string()),
+        set(HOME_TENANT, home.to_string()),
+        set(EXPIRES_AT, decision.expires_at.to_string()),
+    ];
+    let mut unset = Vec::new();
+    match user {
+        Some(user) => headers.push(set(USER, user.to_string())),
+        // Envoy sets first and removes last, so only what is not set may be listed.
+        None => unset.push(USER.to_owned()),
+    }
+    let max_age = decision.expires_at.as_nanos() - now.as_nanos();
+    let max_age = (max_age.max(0) / 1_000_000_000).min(MOST_SECONDS);
+    let mut metadata = metadata(answer, "ALLOWED");
+    metadata.extend([
+        text("home_tenant", home.to_string()),
+        text(
+            "user",
+            user.map(|user| user.to_string()).unwrap_or_default(),
+        ),
+        #[expect(clippy::cast_precision_loss, reason = "bounded by MOST_SECONDS")]
+        ("max_age".to_owned(), Kind::NumberValue(max_age as f64)),
+    ]);
+    CheckResponse {
+        status: Some(status(Code::Ok, "")),
+        dynamic_metadata: Some(structure(metadata)),
+        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+            headers,
+            headers_to_remove: unset,
+            ..OkHttpResponse::default()
+        })),
+    }
+}
+
+fn denied(
+    answer: &Answer,
+    denial: &Denial,
+    understands_claims: bool,
+    style: &Style<'_>,
+) -> CheckResponse {
+    let authenticate = wanted(denial, understands_claims, style);
+    let (http, title, code) = match authenticate {
+        Some(_) => (401, "Unauthorized", Code::Unauthenticated),
+        None => (403, "Forbidden", Code::PermissionDenied),
+    };
+    let told = Told {
+        http,
+        title,
+        code: denial.code(),
+        reason: denial.reason.name(),
+        sentence: denial.reason.message(),
+        is_detailed: style.detail,
+        decision_id: Some(answer.decision_id.to_string()),
+        authenticate,
+    };
+    CheckResponse {
+        dynamic_metadata: Some(structure(metadata(answer, denial.reason.name()))),
+        ..told.response(code, style.is_grpc)
+    }
+}
+
+/// What a new sign-in would have to bring, if one would help. A token that has expired or was revoked is no token
+/// any more (RFC 6750 §3.1); after a revocation a client that knows claims challenges is told how new the next one
+/// has to be (learn.microsoft.com/entra/identity-platform/app-resilience-continuous-access-evaluation).
+fn wanted(denial: &Denial, understands_claims: bool, style: &Style<'_>) -> Option<String> {
+    let values = style.challenge;
+    let ask = |challenge| values.insufficient(challenge, understands_claims, style.now);
+    match (&denial.challenge, denial.stage) {
+        (Some(challenge), _) => Some(ask(challenge)),
+        (None, Some(Stage::Token)) if understands_claims => {
+            let anew = Challenge {
+                cures: smallvec::smallvec![Cure::Reauthenticate],
+            };
+            Some(ask(&anew))
+        }
+        (None, Some(Stage::Token)) => Some(values.unauthenticated(Some(denial.reason.message()))),
+        (None, _) => None,
+    }
+}
+
+fn faulty(fault: Fault, is_grpc: bool) -> CheckResponse {
+    let (reason, sentence) = match fault {
+        Fault::Overloaded => ("OVERLOADED", "Too many requests at once."),
+        Fault::OverBudget => ("TIMEOUT", "No decision within the time that there was."),
+        Fault::Panicked => ("INTERNAL", "The decision failed."),
+        Fault::Unreadable => ("UNREADABLE", "The question could not be read."),
+        Fault::NoSnapshot => (Reason::NoSnapshot.name(), Reason::NoSnapshot.message()),
+        Fault::RouteMalformed => ("ROUTE_MALFORMED", "The route is not configured rightly."),
+        Fault::KeysChanging => ("KEYS_CHANGING", "Key sets are changing."),
+    };
+    let told = Told {
+        http: 503,
+        title: "Service Unavailable",
+        code: None,
+        reason,
+        sentence,
+        is_detailed: true,
+        decision_id: None,
+        authenticate: None,
+    };
+    told.response(Code::Unavailable, is_grpc)
+}
+
+/// A response that is no allow.
+struct Told<'a> {
+    http: u16,
+    title: &'a str,
+    code: Option<u32>,
+    reason: &'a str,
+    sentence: &'a str,
+    /// Reason and sentence are told.
+    is_detailed: bool,
+    decision_id: Option<String>,
+    authenticate: Option<String>,
+}
+
+impl Told<'_> {
+    fn response(&self, code: Code, is_grpc: bool) -> CheckResponse {
+        let mut headers = vec![set("cache-control", "no-store".to_owned())];
+        headers.extend(
+            self.authenticate
+                .iter()
+                .map(|value| set("www-authenticate", value.clone())),
+        );
+        let body = if is_grpc {
+            headers.extend(self.grpc_headers(code));
+            self.told_sentence().to_owned()
+        } else {
+            headers.push(set("content-type", "application/problem+json".to_owned()));
+            self.problem()
+        };
+        CheckResponse {
+            status: Some(status(code, self.reason)),
+            dynamic_metadata: None,
+            http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
+                status: Some(HttpStatus {
+                    code: i32::from(self.http),
+                }),
+                headers,
+                body,
+            })),
+        }
+    }
+
+    fn told_sentence(&self) -> &str {
+        if self.is_detailed {
+            self.sentence
+        } else {
+            "Access is denied."
+        }
+    }
+
+    fn error_code(&self) -> Option<String> {
+        self.code.map(|code| format!("AADSTS{code}"))
+    }
+
+    /// RFC 9457. Without a type of its own, the title is the status's.
+    fn problem(&self) -> String {
+        let mut problem = json!({
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.http,
+        });
+        let detailed = self.is_detailed.then_some(());
+        let members = [
+            ("code", self.error_code()),
+            ("decision_id", self.decision_id.clone()),
+            ("reason", detailed.map(|()| self.reason.to_owned())),
+            ("detail", detailed.map(|()| self.sentence.to_owned())),
+        ];
+        if let Some(problem) = problem.as_object_mut() {
+            problem.extend(
+                members
+                    .into_iter()
+                    .filter_map(|(name, text)| Some((name.to_owned(), text?.into()))),
+            );
+        }
+        problem.to_string()
+    }
+
+    /// Envoy hands these on to a gRPC client, with the body as the message.
+    fn grpc_headers(&self, code: Code) -> [HeaderValueOption; 2] {
+        let reason = if self.is_detailed {
+            self.reason
+        } else {
+            "ACCESS_DENIED"
+        };
+        let facts = [
+            ("decision_id", self.decision_id.clone()),
+            ("code", self.error_code()),
+        ];
+        let facts = facts
+            .into_iter()
+            .filter_map(|(name, text)| Some((name.to_owned(), text?)));
+        let facts: HashMap<String, String> = facts.collect();
+        let details = ErrorDetails::with_error_info(reason, "crosstrust", facts);
+        let told = tonic::Status::with_error_details(code, self.told_sentence(), details);
+        let encoded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(told.details());
+        [
+            set("grpc-status", i32::from(code).to_string()),
+            set("grpc-status-details-bin", encoded),
+        ]
+    }
+}
+
+fn metadata(answer: &Answer, reason: &str) -> Vec<(String, Kind)> {
+    let snapshot = answer.active.as_ref();
+    let snapshot = snapshot.map(|active| active.snapshot.id().to_string());
+    vec![
+        text("decision_id", answer.decision_id.to_string()),
+        text("reason", reason.to_owned()),
+        text("snapshot", snapshot.unwrap_or_default()),
+    ]
+}
+
+fn text(name: &str, value: String) -> (String, Kind) {
+    (name.to_owned(), Kind::StringValue(value))
+}
+
+fn structure(fields: Vec<(String, Kind)>) -> Struct {
+    let fields = fields.into_iter();
+    Struct {
+        fields: fields
+            .map(|(name, kind)| (name, Value { kind: Some(kind) }))
+            .collect(),
+    }
+}
+
+fn set(name: &str, value: String) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue {
+            key: name.to_owned(),
+            value,
+            ..HeaderValue::default()
+        }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..HeaderValueOption::default()
+    }
+}
+
+fn status(code: Code, message: &str) -> rpc::Status {
+    rpc::Status {
+        code: code.into(),
+        message: message.to_owned(),
+        details: Vec::new(),
+    }
+}
+
+const DECISION_ID: &str = "x-crosstrust-decision-id";
+const HOME_TENANT: &str = "x-crosstrust-home-tenant";
+const USER: &str = "x-crosstrust-user";
+const EXPIRES_AT: &str = "x-crosstrust-expires-at";
+
+/// No answer is good for a year.
+const MOST_SECONDS: i64 = 31_536_000;

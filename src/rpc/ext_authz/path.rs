@@ -1,0 +1,143 @@
+//! Whether a path means the same to everybody who reads it.
+//!
+//! Envoy, we and the application each decide by the path. One that some of them would normalise, decode or cut
+//! differently is refused, whatever route it was found on (CVE-2021-32777 and its like).
+
+/// The path without its query; `None` where it is ambiguous.
+pub fn unambiguous(target: &str) -> Option<&str> {
+    let path = target.split_once('?').map_or(target, |(path, _query)| path);
+    let is_rooted = path.starts_with('/');
+    (is_rooted && characters_are_plain(path) && segments_are_plain(path)).then_some(path)
+}
+
+fn characters_are_plain(path: &str) -> bool {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let byte = match byte {
+            b'%' => match (bytes.next().and_then(hex), bytes.next().and_then(hex)) {
+                (Some(high), Some(low)) if !is_telling(high << 4 | low) => high << 4 | low,
+                _ => return false,
+            },
+            // Matrix parameters, Windows' separators, fragments: not every reader keeps them.
+            b';' | b'\\' | b'#' => return false,
+            0x21..=0x7e => byte,
+            _ => return false,
+        };
+        decoded.push(byte);
+    }
+    std::str::from_utf8(&decoded).is_ok()
+}
+
+/// A byte that may not come in disguise: it ends or changes a segment, or begins another escape.
+fn is_telling(byte: u8) -> bool {
+    matches!(
+        byte,
+        0..=0x1f | 0x7f | b'/' | b'\\' | b'.' | b'%' | b';' | b'?' | b'#'
+    )
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// No empty segment but the last, and none that means "here" or "up".
+fn segments_are_plain(path: &str) -> bool {
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        if matches!(segment, "." | "..") || (segment.is_empty() && !is_last) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether `path` is `prefix` or lies below it, by whole segments.
+pub fn is_below(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_paths_pass_without_their_query() {
+        for (target, path) in [
+            ("/", "/"),
+            ("/a/b", "/a/b"),
+            ("/a/", "/a/"),
+            ("/a?x=//../%2f;#", "/a"),
+            ("/caf%C3%A9/a%20b", "/caf%C3%A9/a%20b"),
+            ("/a.b/..c/.d", "/a.b/..c/.d"),
+            ("/pkg.Service/Method", "/pkg.Service/Method"),
+        ] {
+            assert_eq!(unambiguous(target), Some(path), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_two_readers_may_read_differently_does_not() {
+        for target in [
+            "",
+            "*",
+            "a",
+            "//",
+            "//a",
+            "/a//b",
+            "/a/./b",
+            "/a/../b",
+            "/..",
+            "/.",
+            "/a/..",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a;b",
+            "/a%3bb",
+            "/%2e%2e/a",
+            "/%2e",
+            "/a%00",
+            "/a%0a",
+            "/a%252e",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a#b",
+            "/a%23",
+            "/a b",
+            "/a\tb",
+            "/a\u{7f}",
+            "/é",
+            "/%ff",
+            "/%c3",
+            "http://host/a",
+        ] {
+            assert_eq!(unambiguous(target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_counts_by_whole_segments() {
+        for (path, prefix, is) in [
+            ("/docs", "/docs", true),
+            ("/docs/", "/docs", true),
+            ("/docs/a", "/docs/", true),
+            ("/docsx", "/docs", false),
+            ("/", "/docs", false),
+            ("/anything", "/", true),
+            ("/", "/", true),
+        ] {
+            assert_eq!(is_below(path, prefix), is, "{path} {prefix}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! From attributes to an outcome: the route's facts, then the identity, then the engine.
+
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
+use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckResponse};
+use envoy_types::pb::google::protobuf::value::Kind;
+use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
+use tonic::{Request, Response, Status};
+
+use super::attributes::{self, Credentials};
+use super::encode::{Fault, Outcome, Style, encode};
+use super::path;
+use super::route::{self, RouteFacts};
+use crate::decision::{Denial, Reason, Stage};
+use crate::engine::{Engine, View};
+use crate::id::TenantId;
+use crate::identity::Asked;
+use crate::request::Context;
+use crate::rpc::assumed::{Assumed, NOTHING};
+use crate::rpc::gateway::{Gateway, JwtAuthn};
+use crate::rpc::proof::{self, Proof, Question, Settled, Unsettled};
+use crate::rpc::router::Rights;
+
+/// The service, at a listener with these rights.
+#[derive(Debug)]
+pub struct Check {
+    pub engine: Arc<Engine>,
+    pub gateway: Arc<Gateway>,
+    pub rights: Arc<Rights>,
+}
+
+/// Why a request does not get as far as the engine.
+enum Stop {
+    Denied(Denial),
+    Unauthenticated(Option<String>),
+    Fault(Fault),
+}
+
+#[tonic::async_trait]
+impl Authorization for Check {
+    async fn check(
+        &self,
+        request: Request<CheckRequest>,
+    ) -> Result<Response<CheckResponse>, Status> {
+        let attributes = request.into_inner().attributes.unwrap_or_default();
+        Ok(Response::new(self.respond(&attributes).await))
+    }
+}
+
+impl Check {
+    async fn respond(&self, attributes: &AttributeContext) -> CheckResponse {
+        let http = attributes.request.as_ref();
+        let http = http.and_then(|request| request.http.as_ref());
+        let mut style = Style {
+            is_grpc: http.is_some_and(attributes::is_grpc),
+            detail: false,
+            challenge: &self.gateway.challenge,
+            now: self.engine.clock().now().wall,
+        };
+        let Some(http) = http else {
+            return encode(&Outcome::Fault(Fault::Unreadable), &style);
+        };
+        let outcome = match self.route(attributes, http) {
+            Ok((facts, assumed)) => {
+                style.detail = facts.detail;
+                let asked = self.asked(attributes, http, &facts, assumed);
+                match asked {
+                    Ok(question) => self.ask(question).await,
+                    Err(stop) => self.stopped(stop),
+                }
+            }
+            Err(stop) => self.stopped(stop),
+        };
+        encode(&outcome, &style)
+    }
+
+    /// What is known of the route, and what is assumed there.
+    fn route(
+        &self,
+        attributes: &AttributeContext,
+        http: &HttpRequest,
+    ) -> Result<(RouteFacts, &Assumed), Stop> {
+        let unknown = || Stop::Denied(Denial::of(None, Reason::RouteUnknown));
+        let path = path::unambiguous(&http.path).ok_or_else(unknown)?;
+        match route::stated(&attributes.context_extensions) {
+            Some(Ok(facts)) => Ok((facts, &NOTHING)),
+            Some(Err(problem)) => {
+                tracing::warn!(host = %http.host, problem, "context_extensions are malformed");
+                Err(Stop::Fault(Fault::RouteMalformed))
+            }
+            None => {
+                let destination = attributes::destination(attributes, http, path);
+                let found = self.gateway.routes.find(destination);
+                let route = found.ok_or_else(unknown)?;
+                Ok((route.facts.clone(), &route.assumed))
+            }
+        }
+    }
+
+    /// The question, with what proves whose it is.
+    fn asked(
+        &self,
+        attributes: &AttributeContext,
+        http: &HttpRequest,
+        facts: &RouteFacts,
+        assumed: &Assumed,
+    ) -> Result<Question, Stop> {
+        if facts.require_channel && facts.channel.is_none() {
+            let denial = Denial::of(Some(Stage::SharedChannel), Reason::ChannelUnknown);
+            return Err(Stop::Denied(denial));
+        }
+        let restricting_tenant = self.restriction(http, facts)?;
+        let proofs = self.proofs(attributes, http)?;
+        let mut context = Context {
+            ip_address: attributes::client_address(attributes),
+            ..Context::default()
+        };
+        assumed.fill(&mut context);
+        self.rights.assumed.fill(&mut context);
+        let asked = Asked {
+            resource: facts.resource,
+            app: facts.app,
+            access: facts.access,
+            channel: facts.channel.clone(),
+            restricting_tenant,
+            home_cloud: None,
+            context,
+            request_id: String::new(),
+        };
+        Ok(Question::Proven {
+            proofs,
+            asked: Box::new(asked),
+        })
+    }
+
+    /// The route's facts always win; where peers stamp the header, one that is missing or doubled is a denial
+    /// (semantics §6).
+    fn restriction(
+        &self,
+        http: &HttpRequest,
+        facts: &RouteFacts,
+    ) -> Result<Option<TenantId>, Stop> {
+        if facts.restricting_tenant.is_some() || !self.rights.restriction_header {
+            return Ok(facts.restricting_tenant);
+        }
+        let stamped = attributes::stamped_restriction(http);
+        stamped.map(Some).ok_or_else(|| {
+            let stage = Some(Stage::TenantRestriction);
+            Stop::Denied(Denial::of(stage, Reason::TenantRestricted))
+        })
+    }
+
+    /// A bearer token comes first; with the claims of Envoy's jwt_authn beside it, both have to agree.
+    fn proofs(
+        &self,
+        attributes: &AttributeContext,
+        http: &HttpRequest,
+    ) -> Result<Vec<Proof>, Stop> {
+        let sources = &self.rights.identity;
+        let mut proofs = Vec::new();
+        match attributes::credentials(http) {
+            Credentials::Several => {
+                return Err(Stop::Denied(Denial::of(None, Reason::IdentityAmbiguous)));
+            }
+            Credentials::Bearer(token) if sources.bearer => {
+                proofs.push(Proof::Token(token.to_owned()));
+            }
+            Credentials::Bearer(_) | Credentials::None => {}
+        }
+        let payload = sources.jwt_authn.as_ref();
+        let payload = payload.and_then(|named| jwt_payload(attributes, named));
+        proofs.extend(payload.map(Proof::Payload));
+        if proofs.is_empty() {
+            return Err(Stop::Unauthenticated(None));
+        }
+        Ok(proofs)
+    }
+
+    async fn ask(&self, question: Question) -> Outcome {
+        let gateway = &self.gateway;
+        let questions = std::slice::from_ref(&question);
+        let ask = || proof::settle(gateway, &self.engine, questions, outcome);
+        match proof::patiently(gateway, questions, ask).await {
+            Ok(Some(outcome)) => outcome,
+            // One question was put, so one is settled.
+            Ok(None) => Outcome::Fault(Fault::Panicked),
+            Err(Unsettled::Unproven(unproven)) => {
+                self.stopped(Stop::Unauthenticated(Some(unproven.problem)))
+            }
+            Err(Unsettled::KeysChanging) => Outcome::Fault(Fault::KeysChanging),
+        }
+    }
+
+    fn stopped(&self, stop: Stop) -> Outcome {
+        match stop {
+            Stop::Denied(denial) => Outcome::Refused(self.engine.view().refuse(denial)),
+            Stop::Unauthenticated(problem) => {
+                let denial = Denial::of(None, Reason::IdentityMissing);
+                let answer = self.engine.view().refuse(denial);
+                Outcome::Unauthenticated { answer, problem }
+            }
+            Stop::Fault(fault) => Outcome::Fault(fault),
+        }
+    }
+}
+
+/// What becomes of the one question that was put.
+fn outcome(view: &View<'_>, settled: &[Settled<'_>]) -> Option<Outcome> {
+    settled.first().map(|settled| match settled {
+        Ok(request) => Outcome::Decided {
+            answer: view.authorize(request),
+            home: request.home,
+            user: request.user,
+            understands_claims: understands_claims(&request.context),
+        },
+        Err(reason) => Outcome::Refused(view.refuse(Denial::of(None, *reason))),
+    })
+}
+
+/// Microsoft's documentation writes `cp1`, in any case.
+fn understands_claims(context: &Context) -> bool {
+    let mut told = context.client_capabilities.iter();
+    told.any(|capability| capability.eq_ignore_ascii_case("cp1"))
+}
+
+/// The claims that Envoy verified, from the place that the operator named. Where the same namespace is there
+/// in typed form too, Envoy itself reads only that one, so there are none.
+fn jwt_payload(
+    attributes: &AttributeContext,
+    named: &JwtAuthn,
+) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let metadata = attributes.metadata_context.as_ref()?;
+    if metadata
+        .typed_filter_metadata
+        .contains_key(&named.namespace)
+    {
+        return None;
+    }
+    let namespace = metadata.filter_metadata.get(&named.namespace)?;
+    match namespace.fields.get(&named.payload)?.kind.as_ref()? {
+        Kind::StructValue(claims) => Some(object(claims)),
+        _ => None,
+    }
+}
+
+fn object(structure: &Struct) -> serde_json::Map<String, serde_json::Value> {
+    let fields = structure.fields.iter();
+    fields
+        .map(|(name, value)| (name.clone(), json(value)))
+        .collect()
+}
+
+/// Depth is bounded where the message was decoded: prost goes 100 levels deep.
+fn json(value: &Value) -> serde_json::Value {
+    match &value.kind {
+        None | Some(Kind::NullValue(_)) => serde_json::Value::Null,
+        Some(Kind::BoolValue(flag)) => (*flag).into(),
+        Some(Kind::NumberValue(number)) => (*number).into(),
+        Some(Kind::StringValue(text)) => text.as_str().into(),
+        Some(Kind::ListValue(ListValue { values })) => values.iter().map(json).collect(),
+        Some(Kind::StructValue(structure)) => object(structure).into(),
+    }
+}

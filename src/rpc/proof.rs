@@ -1,0 +1,209 @@
+//! Questions whose asker is proven by a token: verified, settled into requests, asked under the same key sets.
+//!
+//! Waiting comes first and decides nothing; then everything is verified and answered in one go, without a pause.
+//! An identity that was verified under key sets that are no longer in force is verified again.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::assumed::{Assumed, AssumedFact};
+use super::gateway::Gateway;
+use crate::decision::Reason;
+use crate::engine::{Engine, Epoch, View};
+use crate::identity::{Asked, Identity, TokenError, Unidentified, Verified};
+use crate::request::Request;
+
+/// A question as it was put.
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is the common one, and a box would cost each call an allocation"
+)]
+pub enum Question {
+    /// The caller states who asks.
+    Stated(Request),
+    /// Tokens prove it: each of them, and all of them the same user.
+    Proven {
+        /// What proves it; at least one.
+        proofs: Vec<Proof>,
+        /// What is asked.
+        asked: Box<Asked>,
+    },
+}
+
+/// What proves who asks.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// A JWT.
+    Token(String),
+    /// The claims of one that a gateway has verified.
+    Payload(serde_json::Map<String, serde_json::Value>),
+}
+
+/// A question when it is known who asks; else the reason why it is not told in a way that counts.
+pub type Settled<'a> = Result<Cow<'a, Request>, Reason>;
+
+/// A proof that does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproven {
+    /// The question's place among those that were put.
+    pub index: usize,
+    /// What is wrong with it.
+    pub problem: String,
+    /// It may count in a moment, when its issuer's keys have been looked at.
+    pub is_key_unknown: bool,
+}
+
+/// Why questions are not answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unsettled {
+    /// A proof does not count.
+    Unproven(Unproven),
+    /// Key sets changed each time that everything had been verified.
+    KeysChanging,
+}
+
+/// Asks; where a token names a key that is not known yet, waits for it a little and asks once more.
+pub async fn patiently<T>(
+    gateway: &Gateway,
+    questions: &[Question],
+    ask: impl Fn() -> Result<T, Unsettled>,
+) -> Result<T, Unsettled> {
+    match ask() {
+        Err(Unsettled::Unproven(unproven)) if unproven.is_key_unknown => {
+            await_keys(gateway, questions).await?;
+            ask()
+        }
+        settled => settled,
+    }
+}
+
+async fn await_keys(gateway: &Gateway, questions: &[Question]) -> Result<(), Unsettled> {
+    for (index, question) in questions.iter().enumerate() {
+        for token in question.tokens() {
+            let identity = identity(gateway, index).map_err(Unsettled::Unproven)?;
+            let verified = identity.verify(token, PATIENCE).await;
+            verified.map_err(|error| Unsettled::Unproven(unproven(index, &error)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Settles the questions and has them answered under what is then in force. Never waits.
+pub fn settle<T>(
+    gateway: &Gateway,
+    engine: &Engine,
+    questions: &[Question],
+    answer: impl Fn(&View<'_>, &[Settled<'_>]) -> T,
+) -> Result<T, Unsettled> {
+    for _ in 0..ATTEMPTS {
+        let mut oldest = None;
+        let settled = questions.iter().enumerate().map(|(index, question)| {
+            let (settled, under) = settle_one(gateway, index, question)?;
+            oldest = under.into_iter().chain(oldest).min();
+            Ok(settled)
+        });
+        let settled: Vec<Settled<'_>> = settled
+            .collect::<Result<_, _>>()
+            .map_err(Unsettled::Unproven)?;
+        let view = engine.view();
+        // INVARIANT(keys): who finds an epoch in the engine verifies by these key sets or later ones.
+        if oldest.is_none_or(|oldest| oldest >= view.keys()) {
+            return Ok(answer(&view, &settled));
+        }
+    }
+    Err(Unsettled::KeysChanging)
+}
+
+impl Question {
+    /// Fills in what the operator vouches for, and names the facts that were used.
+    pub fn assume(&mut self, assumed: &Assumed) -> Vec<AssumedFact> {
+        match self {
+            Question::Stated(request) => assumed.fill(&mut request.context),
+            Question::Proven { asked, .. } => assumed.fill(&mut asked.context),
+        }
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = &str> {
+        let proofs = match self {
+            Question::Stated(_) => &[][..],
+            Question::Proven { proofs, .. } => proofs,
+        };
+        proofs.iter().filter_map(|proof| match proof {
+            Proof::Token(token) => Some(token.as_str()),
+            Proof::Payload(_) => None,
+        })
+    }
+}
+
+fn settle_one<'a>(
+    gateway: &Gateway,
+    index: usize,
+    question: &'a Question,
+) -> Result<(Settled<'a>, Option<Epoch>), Unproven> {
+    let (proofs, asked) = match question {
+        Question::Stated(request) => return Ok((Ok(Cow::Borrowed(request)), None)),
+        Question::Proven { proofs, asked } => (proofs, asked),
+    };
+    let identity = identity(gateway, index)?;
+    let verified = proofs.iter().map(|proof| {
+        let verified = match proof {
+            Proof::Token(token) => identity.verify_now(token),
+            Proof::Payload(claims) => identity.believe(claims.clone()).map(Arc::new),
+        };
+        verified.map_err(|error| unproven(index, &error))
+    });
+    let verified: Vec<Arc<Verified>> = verified.collect::<Result<_, _>>()?;
+    let under = verified.iter().map(|one| one.under).min();
+    let Some((first, others)) = verified.split_first() else {
+        return Ok((Err(Reason::IdentityMissing), under));
+    };
+    let agree = |other: &Arc<Verified>| other.issuer == first.issuer && other.who == first.who;
+    if !others.iter().all(agree) {
+        return Ok((Err(Reason::IdentityAmbiguous), under));
+    }
+    if !gateway
+        .applications
+        .is_meant_for(&first.audiences, asked.app)
+    {
+        return Err(Unproven {
+            index,
+            problem: "the token is meant for another application".to_owned(),
+            is_key_unknown: false,
+        });
+    }
+    let settled = match first.request(Asked::clone(asked)) {
+        Ok(request) => Ok(Cow::Owned(request)),
+        Err(unidentified) => Err(reason(unidentified)),
+    };
+    Ok((settled, under))
+}
+
+fn identity(gateway: &Gateway, index: usize) -> Result<&Arc<Identity>, Unproven> {
+    gateway.identity.as_ref().ok_or_else(|| Unproven {
+        index,
+        problem: "no issuer is configured, so no token counts".to_owned(),
+        is_key_unknown: false,
+    })
+}
+
+fn unproven(index: usize, error: &TokenError) -> Unproven {
+    Unproven {
+        index,
+        problem: error.to_string(),
+        is_key_unknown: error.unknown_key_of().is_some(),
+    }
+}
+
+fn reason(unidentified: Unidentified) -> Reason {
+    match unidentified {
+        Unidentified::NoTenant | Unidentified::NoUser => Reason::IdentityMissing,
+        Unidentified::UnknownHome | Unidentified::OtherAccess => Reason::IdentityAmbiguous,
+    }
+}
+
+/// How long a request may wait for keys that are being fetched: half of its budget.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// Key sets change every few minutes; to meet three changes in a row something is wrong.
+const ATTEMPTS: usize = 3;
