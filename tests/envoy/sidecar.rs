@@ -1,0 +1,70 @@
+//! The real binary, which can be killed, frozen and started again. Ends when it is dropped.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::waiting::until;
+
+pub struct Sidecar {
+    process: Child,
+    log: PathBuf,
+}
+
+impl Sidecar {
+    /// `crosstrust serve` in this folder with this configuration file; returns when it serves.
+    pub fn start(folder: &Path, configuration: &Path) -> Sidecar {
+        let log = folder.join("crosstrust.log");
+        let output = File::create(&log).unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+            .arg("serve")
+            .arg("--config")
+            .arg(configuration)
+            .current_dir(folder)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        let mut sidecar = Sidecar { process, log };
+        until("crosstrust serves", || {
+            if let Some(status) = sidecar.process.try_wait().unwrap() {
+                panic!("crosstrust ended, {status}");
+            }
+            sidecar.log().contains(" serving").then_some(())
+        });
+        sidecar
+    }
+
+    /// SIGSTOP: connections stay, nothing is answered.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+/// SIGKILL, which also ends a frozen one.
+impl Drop for Sidecar {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("crosstrust:\n{}", self.log());
+        }
+    }
+}
