@@ -12,6 +12,8 @@ pub struct Key {
     pub default: &'static str,
     /// What it does, in one sentence.
     pub help: &'static str,
+    /// Several values: a list in the file, with commas between them in a flag.
+    pub many: bool,
 }
 
 const fn key(
@@ -25,6 +27,14 @@ const fn key(
         takes,
         default,
         help,
+        many: false,
+    }
+}
+
+const fn list(name: &'static str, takes: &'static str, help: &'static str) -> Key {
+    Key {
+        many: true,
+        ..key(name, takes, "", help)
     }
 }
 
@@ -78,6 +88,72 @@ pub const KEYS: &[Key] = &[
         "SECONDS",
         "10",
         "At shutdown, how long running calls may take to finish",
+    ),
+    key(
+        "keys.refresh",
+        "SECONDS",
+        "600",
+        "Fetch the key sets of issuers anew this often",
+    ),
+    key(
+        "keys.max_stale",
+        "SECONDS",
+        "86400",
+        "While an issuer is out of reach, its known keys count this long",
+    ),
+    key(
+        "keys.ca",
+        "FILE",
+        "",
+        "PEM file of a private CA for key sets behind HTTPS, beside the system's",
+    ),
+    list(
+        "keys.origins",
+        "ORIGINS",
+        "Where discovery may lead besides its own origin; http:// only if it is listed here",
+    ),
+    key(
+        "challenge.mfa",
+        "ACRS",
+        "",
+        "The authentication context that demands multifactor authentication, such as c1",
+    ),
+    key(
+        "challenge.compliant_device",
+        "ACRS",
+        "",
+        "The authentication context that demands a compliant device",
+    ),
+    key(
+        "challenge.hybrid_joined_device",
+        "ACRS",
+        "",
+        "The authentication context that demands a hybrid joined device",
+    ),
+    key(
+        "challenge.realm",
+        "TEXT",
+        "",
+        "The realm of WWW-Authenticate",
+    ),
+    key(
+        "challenge.authorization_uri",
+        "URL",
+        "https://login.microsoftonline.com/common/oauth2/authorize",
+        "Where a client that is challenged signs in",
+    ),
+    key("limits.token_bytes", "BYTES", "16384", "Longest token"),
+    key(
+        "limits.token_lifetime",
+        "SECONDS",
+        "100800",
+        "Longest time from a token's issue to its end",
+    ),
+    key(
+        "limits.check_bytes",
+        "BYTES",
+        "262144",
+        "Largest Check of Envoy's; a larger one is answered 503",
     ),
     key(
         "limits.authorize_bytes",

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::Address;
+use super::{Address, Tls};
 
 /// A place to listen on, and what answers there.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Listener<S> {
     pub plaintext: bool,
     /// The user ids that may connect; everybody that the file's mode lets in when `None`. Unix sockets only.
     pub uids: Option<Vec<u32>>,
+    /// TLS, and whose certificates; plain HTTP/2 when `None`. TCP only.
+    pub tls: Option<Tls>,
     /// What answers; a clone of it for every connection.
     pub service: S,
 }

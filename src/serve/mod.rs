@@ -15,6 +15,7 @@ mod listener;
 mod options;
 mod socket;
 mod threads;
+mod tls;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -34,6 +35,7 @@ pub use drain::Drained;
 pub use guard::{CallRules, Fault, PlainRules};
 pub use listener::{ListenError, Listener};
 pub use options::{OptionError, ServeOptions};
+pub use tls::{Peers, Tls};
 
 use accept::{Acceptor, Door};
 use connection::{INITIAL, Shared};

@@ -22,6 +22,7 @@ mod authorize_with_token;
 mod cached_equals_fresh;
 mod caching;
 mod compiling;
+mod configuration;
 mod contract;
 mod cost;
 mod examples;

@@ -48,6 +48,7 @@ pub fn start_with(
         address: "127.0.0.1:0".parse().unwrap(),
         plaintext: false,
         uids: None,
+        tls: None,
         service: rpc::router(&backend, &rights, &health),
     };
     let server = Server::bind(vec![listener], options).unwrap();

@@ -108,6 +108,7 @@ pub fn listener(address: Address, service: Echo) -> Listener<Echo> {
         address,
         plaintext: false,
         uids: None,
+        tls: None,
         service,
     }
 }

@@ -1,10 +1,14 @@
 //! `crosstrust serve`: the sidecar. Puts the rooms together; decides nothing.
 
+mod gateway;
+mod listeners;
+mod trust;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,12 +16,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::table;
 use crate::cache::CacheBytes;
 use crate::clock::Clock;
-use crate::config::{Config, Given, KEYS, ListenerTable, Origin};
+use crate::config::{Config, Given, KEYS, Origin};
 use crate::engine::{Engine, EngineOptions};
+use crate::identity::Identity;
 use crate::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
-use crate::rpc::{self, Backend, HealthState, Limits, Rights, ServiceSet};
-use crate::serve::{Listener, ServeOptions, Server};
+use crate::rpc::{self, Backend, HealthState, Limits};
+use crate::serve::{ServeOptions, Server};
 use crate::telemetry::{self, LogFormat};
+use listeners::listener;
 
 /// What the command line and the environment say: every key of the configuration, and two more.
 pub(super) struct ServeArguments {
@@ -40,11 +46,13 @@ a variable, a variable beats the file. Listeners that offer less than everything
 
   [[listener]]
   address = \"unix:/run/crosstrust.sock\"
-  services = [\"authorization\", \"health\"]   # also: policy, reflection
+  services = [\"check\", \"health\"]           # also: authorization, policy, reflection
   uids = [101]                               # who may connect, on a Unix socket
   operator = false                           # its callers may not Explain or Reload
-  own_claims = true                          # they may state claims without a token (there is no other way yet)
-  plaintext = false                          # true: beyond loopback, where something else protects it";
+  own_claims = false                         # they have to bring a token; true lets them state claims
+  plaintext = false                          # true: beyond loopback, where something else protects it
+
+Issuers whose tokens are believed, routes, TLS and all else are told in docs/configuration.md.";
 
 /// The flags are the table of keys, so that none can be forgotten.
 impl Args for ServeArguments {
@@ -128,6 +136,7 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     });
     let config = Config::read(file.transpose()?, arguments.given)?;
     if arguments.print_config {
+        check(&config)?;
         print(&config);
         return Ok(ExitCode::SUCCESS);
     }
@@ -139,18 +148,24 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     serve(&config)
 }
 
+/// What `serve` would refuse while it puts its rooms together.
+fn check(config: &Config) -> anyhow::Result<()> {
+    trust::trust(config)?;
+    gateway::gateway(config, None)?;
+    for table in &config.listeners {
+        listeners::rights(table)?;
+    }
+    limits(config)?;
+    serve_options(config)?;
+    reload_options(config)?;
+    Ok(())
+}
+
 fn print(config: &Config) {
-    let listeners = config.listeners.iter().map(|listener| {
-        [
-            "listen".to_owned(),
-            listener.address.clone(),
-            listener.origin.to_string(),
-        ]
-    });
-    let values = config
-        .values()
-        .map(|(name, value, origin)| [name.to_owned(), value.to_owned(), origin.to_string()]);
-    let rows: Vec<_> = listeners.chain(values).collect();
+    let shown = config.shown().into_iter();
+    let rows: Vec<_> = shown
+        .map(|line| [line.key, line.value, line.origin.to_string()])
+        .collect();
     table::print(["key", "value", "origin"], &rows);
 }
 
@@ -168,13 +183,14 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         .context("cannot start following the policies folder")?;
     tell_first_load(&reloading.first, config.text("policies"));
 
+    let identity = identity(config, &engine)?;
     let health = HealthState::new();
     let backend = Backend {
         engine: Arc::clone(&engine),
         reload: Some(reloading.handle.clone()),
         limits: limits(config)?,
         reflection: config.switch("reflection")?,
-        gateway: Arc::default(),
+        gateway: Arc::new(gateway::gateway(config, identity.clone())?),
     };
     let listeners = config
         .listeners
@@ -200,6 +216,27 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Verifies tokens, where an issuer is believed.
+fn identity(config: &Config, engine: &Arc<Engine>) -> anyhow::Result<Option<Arc<Identity>>> {
+    let trust = trust::trust(config)?;
+    if trust.issuers.is_empty() {
+        tracing::info!("no issuer is configured: tokens are refused");
+        return Ok(None);
+    }
+    for issuer in &trust.issuers {
+        let (name, iss, audiences) = (&issuer.name, &issuer.iss, issuer.audiences.len());
+        tracing::info!(name, %iss, audiences, tenants = ?issuer.tenants, "issuer is believed");
+    }
+    let identity = Identity::new(trust, Arc::clone(engine), trust::limits(config)?);
+    for (index, issuer) in identity.trust().issuers.iter().enumerate() {
+        if let crate::identity::KeySource::File(path) = &issuer.keys {
+            let keys = crate::identity::KeySet::parse(&std::fs::read(path)?)?;
+            identity.publish(crate::identity::IssuerIndex(index), Some(keys), None);
+        }
+    }
+    Ok(Some(Arc::new(identity)))
+}
+
 fn reload_options(config: &Config) -> anyhow::Result<ReloadOptions> {
     Ok(ReloadOptions {
         quiet: config.milliseconds("reload.debounce_ms")?,
@@ -212,6 +249,7 @@ fn limits(config: &Config) -> anyhow::Result<Limits> {
     Ok(Limits {
         authorize_bytes: config.number("limits.authorize_bytes")?,
         batch_bytes: config.number("limits.batch_bytes")?,
+        check_bytes: config.number("limits.check_bytes")?,
         batch_items: config.number("limits.batch_items")?,
         groups: config.number("limits.groups")?,
         ..Limits::default()
@@ -229,31 +267,6 @@ fn serve_options(config: &Config) -> anyhow::Result<ServeOptions> {
         drain: config.seconds("drain")?,
         rules: Arc::new(rpc::Budgets),
         ..ServeOptions::default()
-    })
-}
-
-fn listener(
-    table: &ListenerTable,
-    backend: &Backend,
-    health: &HealthState,
-) -> anyhow::Result<Listener<rpc::Router>> {
-    let from = || format!("listener {} ({})", table.address, table.origin);
-    let rights = Rights {
-        services: match &table.services {
-            None => ServiceSet::ALL,
-            Some(names) => ServiceSet::named(names)
-                .map_err(anyhow::Error::msg)
-                .with_context(from)?,
-        },
-        operator: table.operator,
-        own_claims: table.own_claims,
-        ..Rights::ALL
-    };
-    Ok(Listener {
-        address: table.address.parse().with_context(from)?,
-        plaintext: table.plaintext,
-        uids: table.uids.clone(),
-        service: rpc::router(backend, &rights, health),
     })
 }
 

@@ -1,0 +1,85 @@
+//! `[[route]]`, `[[application]]` and `[challenge]` → what requests with a token need.
+
+use std::sync::Arc;
+
+use crate::config::{Assumption, At, Config, ConfigError, RouteTable as RouteLines};
+use crate::id::AppId;
+use crate::identity::Identity;
+use crate::request::{AccessType, ChannelId};
+use crate::rpc::{Applications, Assumed, ChallengeValues, Gateway, Route, RouteFacts, RouteTable};
+
+/// All of it.
+pub(super) fn gateway(
+    config: &Config,
+    identity: Option<Arc<Identity>>,
+) -> Result<Gateway, ConfigError> {
+    let routes = config.routes.iter().map(route);
+    Ok(Gateway {
+        identity,
+        routes: RouteTable::new(routes.collect::<Result<_, _>>()?),
+        applications: applications(config)?,
+        challenge: challenge(config),
+    })
+}
+
+fn route(lines: &RouteLines) -> Result<Route, ConfigError> {
+    let access = [
+        ("direct_connect", AccessType::DirectConnect),
+        ("collaboration", AccessType::Collaboration),
+    ];
+    let text = |at: &At<String>| at.value.clone();
+    Ok(Route {
+        hosts: lines.hosts.iter().map(text).collect(),
+        path: lines.path.as_ref().map(text),
+        principal: lines.principal.as_ref().map(text),
+        facts: RouteFacts {
+            resource: lines.resource_tenant.read()?,
+            app: lines.app.read()?,
+            access: lines
+                .access_type
+                .as_ref()
+                .map(|at| at.one_of(&access))
+                .transpose()?,
+            channel: lines.channel.as_ref().map(|at| ChannelId(text(at))),
+            require_channel: lines.require_channel.value,
+            restricting_tenant: lines
+                .restricting_tenant
+                .as_ref()
+                .map(At::read)
+                .transpose()?,
+            detail: lines.detail.value,
+        },
+        assumed: assumed(&lines.assume)?,
+    })
+}
+
+/// What is assumed: each fact is read by itself, so that the error names its line.
+pub(super) fn assumed(facts: &[Assumption]) -> Result<Assumed, ConfigError> {
+    let mut pairs = Vec::new();
+    for Assumption { fact, value } in facts {
+        let pair = (fact.clone(), value.value.clone());
+        Assumed::read(std::slice::from_ref(&pair)).map_err(|why| value.refuse(why))?;
+        pairs.push(pair);
+    }
+    // Each is good, and no two are about the same.
+    Ok(Assumed::read(&pairs).unwrap_or_default())
+}
+
+fn applications(config: &Config) -> Result<Applications, ConfigError> {
+    let listed = config.applications.iter().map(|table| {
+        let audiences = table.audiences.iter().map(|at| at.value.clone());
+        Ok((table.app.read::<AppId>()?, audiences.collect()))
+    });
+    let listed: Vec<(AppId, Vec<String>)> = listed.collect::<Result<_, ConfigError>>()?;
+    Ok(Applications::new(listed))
+}
+
+fn challenge(config: &Config) -> ChallengeValues {
+    ChallengeValues {
+        mfa: config.optional("challenge.mfa"),
+        compliant_device: config.optional("challenge.compliant_device"),
+        hybrid_joined_device: config.optional("challenge.hybrid_joined_device"),
+        realm: config.text("challenge.realm").to_owned(),
+        authorization_uri: config.text("challenge.authorization_uri").to_owned(),
+    }
+}

@@ -1,0 +1,112 @@
+//! `[[issuer]]` tables and `[keys]` → whom we believe, and how key sets are followed.
+
+use url::Url;
+
+use crate::config::{
+    At, ClaimTable, Config, ConfigError, IssuerTable, KeysTable, ReadTable, Scalar as TomlScalar,
+    TenantsTable,
+};
+use crate::identity::{
+    Algorithm, ClaimMap, Emitted, Issuer, KeySource, Preset, Read, Rule, Scalar, Tenants,
+    TokenLimits, Trust,
+};
+
+/// Whom we believe.
+pub(super) fn trust(config: &Config) -> Result<Trust, ConfigError> {
+    let issuers = config.issuers.iter().map(issuer);
+    Ok(Trust {
+        issuers: issuers.collect::<Result<_, _>>()?,
+    })
+}
+
+/// How large a token may be and how long it may live.
+pub(super) fn limits(config: &Config) -> Result<TokenLimits, ConfigError> {
+    Ok(TokenLimits {
+        bytes: config.number("limits.token_bytes")?,
+        lifetime: config.seconds("limits.token_lifetime")?,
+    })
+}
+
+fn issuer(table: &IssuerTable) -> Result<Issuer, ConfigError> {
+    let emitted = [
+        ("always", Emitted::Always),
+        ("sometimes", Emitted::Sometimes),
+    ];
+    Ok(Issuer {
+        name: table.name.value.clone(),
+        iss: table.issuer.read()?,
+        audiences: texts(&table.audiences),
+        tenants: tenants(&table.tenants)?,
+        algorithms: table
+            .algorithms
+            .iter()
+            .map(At::read::<Algorithm>)
+            .collect::<Result<_, _>>()?,
+        types: texts(&table.types),
+        keys: keys(&table.keys)?,
+        groups: table.groups.one_of(&emitted)?,
+        roles: table.roles.one_of(&emitted)?,
+        claims: claims(table)?,
+    })
+}
+
+fn texts(items: &[At<String>]) -> Vec<String> {
+    items.iter().map(|item| item.value.clone()).collect()
+}
+
+fn tenants(table: &TenantsTable) -> Result<Tenants, ConfigError> {
+    Ok(match table {
+        TenantsTable::Any(_) => Tenants::Any,
+        TenantsTable::Fixed(tenant) => Tenants::Fixed(tenant.read()?),
+        TenantsTable::Listed(tenants) => {
+            let tenants = tenants.iter().map(At::read);
+            Tenants::Listed(tenants.collect::<Result<_, _>>()?)
+        }
+    })
+}
+
+fn keys(table: &KeysTable) -> Result<KeySource, ConfigError> {
+    Ok(match table {
+        KeysTable::File(path) => KeySource::File(path.value.clone()),
+        KeysTable::Url(url) => KeySource::Url(address(url)?),
+        KeysTable::Discovery(url) => KeySource::Discovery(address(url)?),
+    })
+}
+
+fn address(text: &At<String>) -> Result<Url, ConfigError> {
+    let url: Result<Url, _> = text.value.parse();
+    let is_one = |url: &Url| matches!(url.scheme(), "https" | "http") && url.has_host();
+    url.ok()
+        .filter(is_one)
+        .ok_or_else(|| text.refuse("expected an address that begins with https://"))
+}
+
+fn claims(table: &IssuerTable) -> Result<ClaimMap, ConfigError> {
+    let mut map = ClaimMap::preset(table.preset.read::<Preset>()?);
+    for ClaimTable { field, claim, read } in &table.claims {
+        let rule = Rule {
+            claim: claim.value.clone(),
+            read: reading(read),
+        };
+        let misfit = map.set(field.read()?, rule);
+        misfit.map_err(|misfit| claim.refuse(misfit))?;
+    }
+    Ok(map)
+}
+
+fn reading(table: &ReadTable) -> Read {
+    match table {
+        ReadTable::Take => Read::Take,
+        ReadTable::Contains(value) => Read::Contains(scalar(value)),
+        ReadTable::Equals(value) => Read::Equals(scalar(value)),
+        ReadTable::Values(words) => Read::Values(words.iter().cloned().collect()),
+    }
+}
+
+fn scalar(value: &TomlScalar) -> Scalar {
+    match value {
+        TomlScalar::Text(text) => Scalar::Text(text.clone()),
+        TomlScalar::Number(number) => Scalar::Integer(*number),
+        TomlScalar::Flag(flag) => Scalar::Bool(*flag),
+    }
+}

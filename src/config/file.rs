@@ -1,0 +1,354 @@
+//! The configuration file while it is read: values of TOML become typed values that know their line.
+//!
+//! Paths of the file are relative to its folder. A table that is read has had its keys looked through first:
+//! an unknown one is an error that names those that exist.
+
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::value::{Assumption, At, Origin};
+use super::{ConfigError, Key};
+
+/// The file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct File<'a> {
+    pub(super) path: &'a Path,
+    pub(super) text: &'a str,
+}
+
+/// A value of the file.
+type Found<'a> = Spanned<DeValue<'a>>;
+
+impl<'a> File<'a> {
+    pub(super) fn origin<T>(&self, value: &Spanned<T>) -> Origin {
+        let before = self.text.as_bytes().iter().take(value.span().start);
+        Origin::File {
+            file: self.path.to_owned(),
+            line: before.filter(|byte| **byte == b'\n').count() + 1,
+        }
+    }
+
+    /// A value as it stands in the file, on one line.
+    fn source(&self, value: &Found<'_>) -> String {
+        let text = self.text.get(value.span()).unwrap_or("");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    pub(super) fn refuse(&self, key: &str, value: &Found<'_>, why: &str) -> ConfigError {
+        ConfigError::Value {
+            key: key.to_owned(),
+            found: self.source(value),
+            origin: self.origin(value),
+            why: why.to_owned(),
+        }
+    }
+
+    fn at<T>(&self, key: &str, value: &Found<'_>, read: T) -> At<T> {
+        At {
+            value: read,
+            key: key.to_owned(),
+            origin: self.origin(value),
+        }
+    }
+
+    /// The text of a key of the table of keys; the items of a list are joined with commas, as in a flag.
+    pub(super) fn key(&self, key: &Key, value: &Found<'_>) -> Result<At<String>, ConfigError> {
+        if key.many {
+            let items = self.texts(key.name, value)?;
+            let items: Vec<String> = items.into_iter().map(|item| item.value).collect();
+            return Ok(self.at(key.name, value, items.join(",")));
+        }
+        match scalar(value.get_ref()) {
+            Some(text) => Ok(self.at(key.name, value, text)),
+            None => Err(self.refuse(key.name, value, &format!("expected {}", key.takes))),
+        }
+    }
+
+    pub(super) fn text(&self, key: &str, value: &Found<'_>) -> Result<At<String>, ConfigError> {
+        match value.get_ref() {
+            DeValue::String(text) if !text.is_empty() => Ok(self.at(key, value, text.to_string())),
+            _ => Err(self.refuse(key, value, "expected a text in quotes that is not empty")),
+        }
+    }
+
+    /// Texts, at least one; a single one needs no brackets.
+    pub(super) fn texts(
+        &self,
+        key: &str,
+        value: &Found<'_>,
+    ) -> Result<Vec<At<String>>, ConfigError> {
+        match value.get_ref() {
+            DeValue::Array(items) if items.is_empty() => {
+                Err(self.refuse(key, value, "expected at least one text"))
+            }
+            DeValue::Array(items) => items.iter().map(|item| self.text(key, item)).collect(),
+            _ => Ok(vec![self.text(key, value)?]),
+        }
+    }
+
+    /// `[[name]]` tables.
+    pub(super) fn tables(
+        &self,
+        name: &'static str,
+        value: &'a Found<'a>,
+        keys: &[&'static str],
+    ) -> Result<Vec<Table<'a>>, ConfigError> {
+        let DeValue::Array(tables) = value.get_ref() else {
+            let why = format!("expected tables, each under [[{name}]]");
+            return Err(self.refuse(name, value, &why));
+        };
+        let tables = tables.iter();
+        tables
+            .map(|table| Table::open(*self, name, table, keys))
+            .collect()
+    }
+}
+
+/// A table of the file.
+#[derive(Debug)]
+pub(super) struct Table<'a> {
+    file: File<'a>,
+    name: String,
+    entries: &'a DeTable<'a>,
+    pub(super) origin: Origin,
+}
+
+impl<'a> Table<'a> {
+    /// A table that has no other keys than these.
+    fn open(
+        file: File<'a>,
+        name: &str,
+        value: &'a Found<'a>,
+        keys: &[&'static str],
+    ) -> Result<Self, ConfigError> {
+        let table = Self::open_any(file, name, value)?;
+        let unknown = |key: &&Spanned<_>| {
+            let key: &std::borrow::Cow<'_, str> = key.get_ref();
+            !keys.contains(&key.as_ref())
+        };
+        match table.entries.keys().find(unknown) {
+            None => Ok(table),
+            Some(key) => Err(ConfigError::UnknownKey {
+                key: format!("{name}.{}", key.get_ref()),
+                origin: file.origin(key),
+                known: keys.to_vec(),
+            }),
+        }
+    }
+
+    /// A table whose keys are no words of ours.
+    fn open_any(file: File<'a>, name: &str, value: &'a Found<'a>) -> Result<Self, ConfigError> {
+        let DeValue::Table(entries) = value.get_ref() else {
+            return Err(file.refuse(name, value, "expected a table"));
+        };
+        Ok(Table {
+            file,
+            name: name.to_owned(),
+            entries,
+            origin: file.origin(value),
+        })
+    }
+
+    fn get(&self, key: &str) -> Option<(String, &'a Found<'a>)> {
+        let value = self.entries.get(key)?;
+        Some((self.dotted(key), value))
+    }
+
+    pub(super) fn dotted(&self, key: &str) -> String {
+        format!("{}.{key}", self.name)
+    }
+
+    /// Every entry of a table whose keys are no words of ours.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, String, &'a Found<'a>)> {
+        self.entries.iter().map(|(key, value)| {
+            let key = key.get_ref().as_ref();
+            (key, self.dotted(key), value)
+        })
+    }
+
+    pub(super) fn text(&self, key: &str) -> Result<Option<At<String>>, ConfigError> {
+        let value = self.get(key);
+        value
+            .map(|(key, value)| self.file.text(&key, value))
+            .transpose()
+    }
+
+    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<At<String>>>, ConfigError> {
+        let value = self.get(key);
+        value
+            .map(|(key, value)| self.file.texts(&key, value))
+            .transpose()
+    }
+
+    /// The texts, or those that hold where nothing is said.
+    pub(super) fn texts_or(
+        &self,
+        key: &str,
+        default: &[&str],
+    ) -> Result<Vec<At<String>>, ConfigError> {
+        let found = self.texts(key)?;
+        Ok(found.unwrap_or_else(|| {
+            let default = default.iter();
+            default
+                .map(|text| At::default(&self.dotted(key), (*text).to_owned()))
+                .collect()
+        }))
+    }
+
+    /// A path, relative to the folder of the file.
+    pub(super) fn path(&self, key: &str) -> Result<Option<At<PathBuf>>, ConfigError> {
+        let folder = self.file.path.parent().unwrap_or(Path::new(""));
+        let text = self.text(key)?;
+        Ok(text.map(|text| text.map(|path| folder.join(path))))
+    }
+
+    pub(super) fn flag(&self, key: &str, default: bool) -> Result<At<bool>, ConfigError> {
+        let Some((key, value)) = self.get(key) else {
+            return Ok(At::default(&self.dotted(key), default));
+        };
+        match value.get_ref() {
+            DeValue::Boolean(flag) => Ok(self.file.at(&key, value, *flag)),
+            _ => Err(self.file.refuse(&key, value, "expected true or false")),
+        }
+    }
+
+    /// User ids, at least one.
+    pub(super) fn uids(&self, key: &str) -> Result<Option<Vec<At<u32>>>, ConfigError> {
+        let Some((key, value)) = self.get(key) else {
+            return Ok(None);
+        };
+        let expected = || {
+            let why = "expected a list of user ids such as [101]";
+            self.file.refuse(&key, value, why)
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            return Err(expected());
+        };
+        let uids = items.iter().map(|item| {
+            let uid = scalar(item.get_ref())?.parse().ok()?;
+            Some(self.file.at(&key, item, uid))
+        });
+        let uids = uids.collect::<Option<Vec<_>>>();
+        let uids = uids.filter(|uids| !uids.is_empty()).ok_or_else(expected)?;
+        Ok(Some(uids))
+    }
+
+    /// A table within this one.
+    pub(super) fn table(
+        &self,
+        key: &str,
+        keys: &[&'static str],
+    ) -> Result<Option<Table<'a>>, ConfigError> {
+        let value = self.get(key);
+        value
+            .map(|(key, value)| Table::open(self.file, &key, value, keys))
+            .transpose()
+    }
+
+    /// A table within this one whose keys are no words of ours.
+    pub(super) fn open_table(&self, key: &str) -> Result<Option<Table<'a>>, ConfigError> {
+        let value = self.get(key);
+        value
+            .map(|(key, value)| Table::open_any(self.file, &key, value))
+            .transpose()
+    }
+
+    /// A value of an open table as a table with these keys, if it is a table.
+    pub(super) fn inner(
+        &self,
+        key: &str,
+        value: &'a Found<'a>,
+        keys: &[&'static str],
+    ) -> Result<Option<Table<'a>>, ConfigError> {
+        match value.get_ref() {
+            DeValue::Table(_) => Table::open(self.file, key, value, keys).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// A scalar that stays what it is in TOML.
+    pub(super) fn scalar(&self, key: &str) -> Result<Option<At<Scalar>>, ConfigError> {
+        let Some((key, value)) = self.get(key) else {
+            return Ok(None);
+        };
+        let read = match value.get_ref() {
+            DeValue::String(text) => Some(Scalar::Text(text.to_string())),
+            DeValue::Boolean(flag) => Some(Scalar::Flag(*flag)),
+            DeValue::Integer(_) => scalar(value.get_ref())
+                .and_then(|text| text.parse().ok())
+                .map(Scalar::Number),
+            DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                None
+            }
+        };
+        let read = read.ok_or_else(|| {
+            let why = "expected a text in quotes, a whole number, true or false";
+            self.file.refuse(&key, value, why)
+        })?;
+        Ok(Some(self.file.at(&key, value, read)))
+    }
+
+    /// Facts to assume: scalars, each as a text.
+    pub(super) fn assume(&self) -> Result<Vec<Assumption>, ConfigError> {
+        let Some(table) = self.open_table("assume")? else {
+            return Ok(Vec::new());
+        };
+        let facts = table.entries().map(|(fact, key, value)| {
+            let text = scalar(value.get_ref()).ok_or_else(|| {
+                let why = "expected a text in quotes, true or false";
+                self.file.refuse(&key, value, why)
+            })?;
+            Ok(Assumption {
+                fact: fact.to_owned(),
+                value: self.file.at(&key, value, text),
+            })
+        });
+        facts.collect()
+    }
+
+    /// What an error of this table starts with.
+    pub(super) fn missing(&self, key: &'static str, expected: &'static str) -> ConfigError {
+        ConfigError::Missing {
+            table: self.name.clone(),
+            origin: self.origin.clone(),
+            key,
+            expected,
+        }
+    }
+
+    pub(super) fn together(&self, found: &str, expected: &'static str) -> ConfigError {
+        ConfigError::Together {
+            table: self.name.clone(),
+            origin: self.origin.clone(),
+            found: found.to_owned(),
+            expected,
+        }
+    }
+}
+
+/// A scalar of TOML that may have to be equal to one in a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scalar {
+    /// `"mfa"`
+    Text(String),
+    /// `1`
+    Number(i64),
+    /// `true`
+    Flag(bool),
+}
+
+/// The text of a scalar; whole numbers in decimal digits.
+pub(super) fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => {
+            let number = i128::from_str_radix(number.as_str(), number.radix()).ok()?;
+            Some(number.to_string())
+        }
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(flag) => Some(flag.to_string()),
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}

@@ -1,0 +1,246 @@
+//! `[[route]]` and `[[application]]`: what a gateway's request is for, where the gateway cannot say it.
+//!
+//! The first route that fits is taken, so one that an earlier route covers wholly is an error: whoever wrote it
+//! believes that it does something.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::ConfigError;
+use super::file::{File, Table};
+use super::value::{Assumption, At, Origin, Shown, shown_list};
+
+/// A route as the file describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteTable {
+    /// Where it begins.
+    pub origin: Origin,
+    /// The hosts that it fits, in lower case and without port; any where there are none.
+    pub hosts: Vec<At<String>>,
+    /// The path that it fits, with all that is below it.
+    pub path: Option<At<String>>,
+    /// The destination principal that it fits.
+    pub principal: Option<At<String>>,
+    /// The tenant of the application.
+    pub resource_tenant: At<String>,
+    /// The application.
+    pub app: At<String>,
+    /// `direct_connect` or `collaboration`.
+    pub access_type: Option<At<String>>,
+    /// The shared channel.
+    pub channel: Option<At<String>>,
+    /// Whether only members of the channel come in.
+    pub require_channel: At<bool>,
+    /// The tenant whose network this is.
+    pub restricting_tenant: Option<At<String>>,
+    /// Whether callers learn the reason of a denial.
+    pub detail: At<bool>,
+    /// Facts that hold where a request is silent.
+    pub assume: Vec<Assumption>,
+}
+
+/// Further audiences of an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationTable {
+    /// The application.
+    pub app: At<String>,
+    /// What its tokens may have as `aud`, besides its own id; at least one.
+    pub audiences: Vec<At<String>>,
+}
+
+const KEYS: &[&str] = &[
+    "hosts",
+    "path",
+    "principal",
+    "resource_tenant",
+    "app",
+    "access_type",
+    "channel",
+    "require_channel",
+    "restricting_tenant",
+    "detail",
+    "assume",
+];
+
+pub(super) fn read<'a>(
+    file: File<'a>,
+    value: &'a Spanned<DeValue<'a>>,
+) -> Result<Vec<RouteTable>, ConfigError> {
+    let tables = file.tables("route", value, KEYS)?;
+    let routes = tables.iter().map(route).collect::<Result<Vec<_>, _>>()?;
+    for (at, later) in routes.iter().enumerate() {
+        if let Some(first) = routes.iter().take(at).find(|first| first.covers(later)) {
+            return Err(ConfigError::Shadowed {
+                origin: later.origin.clone(),
+                first: first.origin.clone(),
+            });
+        }
+    }
+    Ok(routes)
+}
+
+pub(super) fn read_applications<'a>(
+    file: File<'a>,
+    value: &'a Spanned<DeValue<'a>>,
+) -> Result<Vec<ApplicationTable>, ConfigError> {
+    let tables = file.tables("application", value, &["app", "audiences"])?;
+    let applications = tables.iter().map(|table| {
+        Ok(ApplicationTable {
+            app: table
+                .text("app")?
+                .ok_or_else(|| table.missing("app", "the id of an application"))?,
+            audiences: table.texts("audiences")?.ok_or_else(|| {
+                table.missing(
+                    "audiences",
+                    "what its tokens may have as `aud`, besides its id",
+                )
+            })?,
+        })
+    });
+    applications.collect()
+}
+
+fn route(table: &Table<'_>) -> Result<RouteTable, ConfigError> {
+    let route = RouteTable {
+        origin: table.origin.clone(),
+        hosts: table.texts("hosts")?.unwrap_or_default(),
+        path: table.text("path")?,
+        principal: table.text("principal")?,
+        resource_tenant: table.text("resource_tenant")?.ok_or_else(|| {
+            table.missing("resource_tenant", "the id of the application's tenant")
+        })?,
+        app: table
+            .text("app")?
+            .ok_or_else(|| table.missing("app", "the id of the application"))?,
+        access_type: table.text("access_type")?,
+        channel: table.text("channel")?,
+        require_channel: table.flag("require_channel", false)?,
+        restricting_tenant: table.text("restricting_tenant")?,
+        detail: table.flag("detail", false)?,
+        assume: table.assume()?,
+    };
+    if route.require_channel.value && route.channel.is_none() {
+        return Err(table.together(
+            "`require_channel` without `channel`",
+            "the channel that is required",
+        ));
+    }
+    route.hosts.iter().try_for_each(check_host)?;
+    route.path.iter().try_for_each(check_path)?;
+    Ok(route)
+}
+
+fn check_host(host: &At<String>) -> Result<(), ConfigError> {
+    let text = host.value.as_str();
+    let port_free = text
+        .strip_prefix('[')
+        .and_then(|inner| inner.strip_suffix(']'))
+        .unwrap_or(text);
+    let bracketed = port_free.len() != text.len();
+    let why = if text.contains('*') {
+        "wildcards are not supported: expected each host by its name, or no hosts for any"
+    } else if text.contains(|c: char| c.is_ascii_uppercase()) {
+        "expected a host in lower case"
+    } else if text.contains(':') && !bracketed {
+        "expected a host without a port"
+    } else if port_free.is_empty()
+        || text.ends_with('.')
+        || !port_free
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c) || (bracketed && c == ':'))
+    {
+        "expected a host such as wiki.contoso.example"
+    } else {
+        return Ok(());
+    };
+    Err(host.refuse(why))
+}
+
+fn check_path(path: &At<String>) -> Result<(), ConfigError> {
+    let text = path.value.as_str();
+    let why = if !text.starts_with('/') {
+        "expected a path that begins with `/`"
+    } else if text.contains(['?', '#']) {
+        "expected a path without a query"
+    } else if text.contains('%') {
+        "expected a path without percent escapes: requests that have them fit no path"
+    } else if text.contains("//") {
+        "expected a path without `//`"
+    } else if text
+        .split('/')
+        .any(|segment| [".", ".."].contains(&segment))
+    {
+        "expected a path without `.` and `..`"
+    } else if text.len() > 1 && text.ends_with('/') {
+        "expected a path without `/` at its end: it stands for all that is below it anyway"
+    } else if !text.chars().all(|c| c.is_ascii_graphic() && c != '\\') {
+        "expected a path of visible ASCII characters without `\\`"
+    } else {
+        return Ok(());
+    };
+    Err(path.refuse(why))
+}
+
+impl RouteTable {
+    /// Whether every request that fits `later` fits this route.
+    fn covers(&self, later: &RouteTable) -> bool {
+        let hosts = self.hosts.is_empty()
+            || (!later.hosts.is_empty()
+                && later.hosts.iter().all(|host| {
+                    let mut ours = self.hosts.iter();
+                    ours.any(|one| one.value == host.value)
+                }));
+        let path = match (&self.path, &later.path) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(theirs)) => is_below(&theirs.value, &ours.value),
+        };
+        let principal = match (&self.principal, &later.principal) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(theirs)) => ours.value == theirs.value,
+        };
+        hosts && path && principal
+    }
+
+    /// Its lines of `--print-config`.
+    pub(super) fn shown(&self) -> Vec<Shown> {
+        let texts = [
+            &self.path,
+            &self.principal,
+            &Some(self.resource_tenant.clone()),
+            &Some(self.app.clone()),
+            &self.access_type,
+            &self.channel,
+            &self.restricting_tenant,
+        ];
+        let texts = texts.into_iter().flatten().map(At::shown);
+        let flags = [self.require_channel.shown(), self.detail.shown()];
+        let facts = self.assume.iter().map(|fact| fact.value.shown());
+        let hosts = shown_list(&self.hosts).unwrap_or_else(|| Shown {
+            key: "route.hosts".to_owned(),
+            value: "(any)".to_owned(),
+            origin: self.origin.clone(),
+        });
+        std::iter::once(hosts)
+            .chain(texts)
+            .chain(flags)
+            .chain(facts)
+            .collect()
+    }
+}
+
+/// Whether the first path is the second or below it, by whole segments.
+fn is_below(path: &str, above: &str) -> bool {
+    let above = above.trim_end_matches('/');
+    path.strip_prefix(above)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl ApplicationTable {
+    /// Its lines of `--print-config`.
+    pub(super) fn shown(&self) -> Vec<Shown> {
+        let audiences = shown_list(&self.audiences);
+        std::iter::once(self.app.shown()).chain(audiences).collect()
+    }
+}

@@ -1,0 +1,295 @@
+//! The configuration file: what is read, what is refused and how that is told, and that the documentation is true.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crosstrust::config::{Config, Given, Origin};
+
+fn read(text: &str) -> Result<Config, String> {
+    let file = Some((PathBuf::from("c.toml"), text.to_owned()));
+    Config::read(file, Given::default()).map_err(|error| error.to_string())
+}
+
+const ISSUER: &str = r#"[[issuer]]
+preset = "entra-v2"
+issuer = "https://login.example/{tenantid}/v2.0"
+audiences = ["a"]
+tenants = ["1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f"]
+keys = "keys.json"
+"#;
+
+const ROUTE: &str = r#"[[route]]
+hosts = ["wiki.example"]
+resource_tenant = "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f"
+app = "1a01899f-ffd3-4659-9c8b-641314fe61f2"
+"#;
+
+/// A file, what is replaced in it, by what, and what the error has to tell.
+const REFUSED: &[(&str, &str, &str, &str)] = &[
+    (
+        ISSUER,
+        "preset",
+        "pre_set",
+        "c.toml:2: unknown key `issuer.pre_set`; known keys: name, preset, issuer",
+    ),
+    (
+        ISSUER,
+        "audiences = [\"a\"]",
+        "audiences = []",
+        "issuer.audiences = `[]` (c.toml:4): expected at least one text",
+    ),
+    (
+        ISSUER,
+        "audiences = [\"a\"]\n",
+        "",
+        "issuer (c.toml:1): found no `audiences`",
+    ),
+    (
+        ISSUER,
+        "keys = \"keys.json\"\n",
+        "",
+        "found none of its keys, expected exactly one of",
+    ),
+    (
+        ISSUER,
+        "keys = ",
+        "keys_url = \"https://x\"\nkeys = ",
+        "found `keys` and `keys_url`",
+    ),
+    (
+        ISSUER,
+        "tenants = ",
+        "tenant = \"1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f\"\ntenants = ",
+        "found both `tenants` and `tenant`",
+    ),
+    (
+        ROUTE,
+        "wiki.example",
+        "Wiki.example",
+        "expected a host in lower case",
+    ),
+    (
+        ROUTE,
+        "wiki.example",
+        "wiki.example:80",
+        "expected a host without a port",
+    ),
+    (
+        ROUTE,
+        "wiki.example",
+        "*.example",
+        "wildcards are not supported",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "path = \"docs\"\napp = ",
+        "expected a path that begins with `/`",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "path = \"/a/../b\"\napp = ",
+        "expected a path without `.` and `..`",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "path = \"/%61\"\napp = ",
+        "without percent escapes",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "require_channel = true\napp = ",
+        "`require_channel` without `channel`",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "detail = \"yes\"\napp = ",
+        "route.detail = `\"yes\"` (c.toml:4): expected true or false",
+    ),
+    (
+        "[limits]\ngroups = [1]",
+        "",
+        "",
+        "limits.groups = `[1]` (c.toml:2): expected NUMBER",
+    ),
+    (
+        "[limits]\ngruops = 1",
+        "",
+        "",
+        "c.toml:2: unknown key `limits.gruops`; known keys: policies",
+    ),
+    (
+        "listener = 1",
+        "",
+        "",
+        "expected tables, each under [[listener]]",
+    ),
+    (
+        "[[listener]]\naddress = \"unix:x\"\nidentity = [\"jwt_authn\"]",
+        "",
+        "",
+        "`jwt_authn` among `identity`, and no table for it",
+    ),
+    (
+        "[[listener]]\naddress = \"unix:x\"\njwt_authn = { payload = \"p\" }",
+        "",
+        "",
+        "and not the word among `identity`",
+    ),
+    (
+        "[[listener]]\naddress = \"unix:x\"\nrestriction_header = true",
+        "",
+        "",
+        "`restriction_header` where everybody may call",
+    ),
+    (
+        "[[listener]]\naddress = \"a\"\ntls = { certificate = \"c\", key = \"k\", peers = [\"spiffe://x\"] }",
+        "",
+        "",
+        "`peers` without `client_ca`",
+    ),
+    (
+        "[[listener]]\naddress = \"a\"\ntls = { certificate = \"c\", key = \"k\", client_ca = \"x\" }",
+        "",
+        "",
+        "`client_ca` without `peers`",
+    ),
+    (
+        "[[listener]]\naddress = \"a\"\ntls = { certificate = \"c\" }",
+        "",
+        "",
+        "found no `key`",
+    ),
+    (
+        "[[listener]]\nservices = [\"check\"]",
+        "",
+        "",
+        "listener (c.toml:1): found no `address`",
+    ),
+];
+
+#[test]
+fn each_mistake_is_told_with_its_line_and_what_was_expected() {
+    for (text, replaced, by, told) in REFUSED {
+        let text = if replaced.is_empty() {
+            (*text).to_owned()
+        } else {
+            text.replacen(replaced, by, 1)
+        };
+        let error = read(&text).expect_err(&text);
+        assert!(error.contains(told), "{text}\n{error}\n{told}");
+    }
+    for whole in [ISSUER, ROUTE] {
+        assert!(read(whole).is_ok());
+    }
+}
+
+#[test]
+fn a_route_that_an_earlier_one_covers_is_an_error() {
+    let later = ROUTE.replace("app = ", "path = \"/docs\"\napp = ");
+    let error = read(&format!("{ROUTE}{later}")).unwrap_err();
+    assert!(
+        error.contains("never reached") && error.contains("c.toml:1"),
+        "{error}"
+    );
+    assert!(read(&format!("{later}{ROUTE}")).is_ok());
+}
+
+#[test]
+fn paths_are_relative_to_the_file_and_a_list_is_a_list() {
+    let text = format!("[keys]\norigins = [\"https://a\", \"http://b:1\"]\n{ISSUER}");
+    let file = Some((PathBuf::from("/etc/crosstrust/c.toml"), text));
+    let config = Config::read(file, Given::default()).unwrap();
+    assert_eq!(config.list("keys.origins"), ["https://a", "http://b:1"]);
+    let lines = config.shown();
+    let keys = lines.iter().find(|line| line.key == "issuer.keys").unwrap();
+    assert_eq!(keys.value, "/etc/crosstrust/keys.json");
+
+    let given = Given {
+        values: vec![("keys.origins", "https://c, https://d".into(), Origin::Flag)],
+        ..Given::default()
+    };
+    let config = Config::read(None, given).unwrap();
+    assert_eq!(config.list("keys.origins"), ["https://c", "https://d"]);
+}
+
+fn print(folder: &Path, text: &str) -> (bool, String) {
+    let file = folder.join("c.toml");
+    std::fs::write(&file, text).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+        .args(["serve", "--print-config", "--config"])
+        .arg(&file)
+        .env_clear()
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(told).unwrap())
+}
+
+#[test]
+fn the_effective_configuration_shows_tables_with_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let (is_good, told) = print(folder.path(), &format!("{ISSUER}{ROUTE}"));
+    assert!(is_good, "{told}");
+    for expected in [
+        "issuer.audiences",
+        "c.toml:4",
+        "route.hosts",
+        "wiki.example",
+        "keys.refresh",
+        "default",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+/// What `serve` would refuse only when it puts its rooms together is refused when the configuration is printed, too.
+#[test]
+fn what_cannot_be_served_with_is_told_before_anything_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, told) in [
+        (
+            ISSUER.replace("entra-v2", "entra"),
+            "expected entra-v1, entra-v2, okta or keycloak",
+        ),
+        (ISSUER.replace("1000d6f0", "contoso"), "GUID"),
+        (
+            format!("{ISSUER}algorithms = [\"HS256\"]"),
+            "expected RS256, PS256, ES256 or EdDSA",
+        ),
+        (format!("{ISSUER}[issuer.claims]\nmffa = \"amr\""), "mffa"),
+        (ROUTE.replace("1a01899f", "launcher"), "GUID"),
+        (
+            format!("{ROUTE}[route.assume]\nmfa = true"),
+            "route.assume.mfa",
+        ),
+        (
+            format!("{ROUTE}[route.assume]\nplatform = \"amiga\""),
+            "route.assume.platform",
+        ),
+    ] {
+        let (is_good, said) = print(folder.path(), &text);
+        assert!(!is_good && said.contains(told), "{text}\n{said}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_true() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut examples = 0;
+    for page in ["docs/configuration.md", "README.md"] {
+        let page = std::fs::read_to_string(root.join(page)).unwrap();
+        for block in page.split("```toml\n").skip(1) {
+            let text = block.split("```").next().unwrap();
+            let (is_good, told) = print(folder.path(), text);
+            assert!(is_good, "{text}\n{told}");
+            examples += 1;
+        }
+    }
+    assert!(examples >= 5, "{examples}");
+}
