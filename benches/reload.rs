@@ -19,7 +19,8 @@ use crosstrust::cache::CacheBytes;
 use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::id::TenantId;
-use crosstrust::reload::{Event, Outcome, ReloadOptions, Reloader, Watching};
+use crosstrust::reload::{Event, Outcome, ReloadOptions, Reloader};
+use crosstrust::watch::Watching;
 
 fn main() {
     let quiet = std::env::var("QUIET_MS").ok();

@@ -128,6 +128,10 @@ pub fn list(root: &Path, limits: &Limits) -> Result<Listing, FilesError> {
         })?;
         walk.file(root, shown, &metadata)?;
         walk.home_of(root)?;
+        // Where it is a link, and may come to lead elsewhere.
+        if let Ok(Some(parent)) = std::path::absolute(root).as_deref().map(Path::parent) {
+            walk.remember(parent)?;
+        }
     }
     let Walk {
         mut files,

@@ -29,6 +29,7 @@ pub mod engine;
 
 pub mod files;
 pub mod reload;
+pub mod watch;
 
 pub mod identity;
 

@@ -35,7 +35,15 @@ mod upstream;
 #[path = "envoy/waiting.rs"]
 mod waiting;
 
+#[path = "envoy/bearer.rs"]
+mod bearer;
+#[path = "envoy/egress.rs"]
+mod egress;
+#[path = "envoy/jwt_authn.rs"]
+mod jwt_authn;
 #[path = "envoy/manifests.rs"]
 mod manifests;
 #[path = "envoy/outage.rs"]
 mod outage;
+#[path = "envoy/reloads.rs"]
+mod reloads;

@@ -8,6 +8,7 @@
 mod checks;
 mod claims;
 mod error;
+pub mod follow;
 mod home;
 mod json;
 mod keys;

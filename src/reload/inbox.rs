@@ -46,7 +46,6 @@ struct Post {
     stop: bool,
     asked: Vec<Asked>,
     hints: Option<Hints>,
-    watches_are_stale: bool,
 }
 
 /// When the first and the last of the hints came.
@@ -67,12 +66,6 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// Something may have changed, and the watches may no longer tell.
-    pub(super) fn hint_with_stale_watches(&self) {
-        self.post().watches_are_stale = true;
-        self.hint();
-    }
-
     /// Somebody wants a look now; dropped at once where nobody will look any more.
     pub(super) fn ask(&self, asked: Asked) {
         let mut post = self.post();
@@ -90,11 +83,6 @@ impl Inbox {
         post.asked.clear();
         drop(post);
         self.arrived.notify_one();
-    }
-
-    /// Whether the watches have to be made anew; asked once.
-    pub(super) fn take_stale_watches(&self) -> bool {
-        std::mem::take(&mut self.post().watches_are_stale)
     }
 
     /// Waits for something to do, until `tick` at the latest. While hints wait for quiet, no tick: it

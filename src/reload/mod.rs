@@ -6,7 +6,6 @@
 
 mod folder;
 mod inbox;
-mod watch;
 mod worker;
 
 use std::io;
@@ -22,9 +21,9 @@ use crate::files::Limits;
 use crate::graph::Finding;
 use crate::snapshot::SnapshotId;
 use crate::time::Timestamp;
+use crate::watch::Watching;
 use folder::{Folder, Look, Reason};
 use inbox::{Asked, Debounce, Inbox};
-pub use watch::{Ear, Watching};
 
 /// How a folder is followed.
 #[derive(Debug)]

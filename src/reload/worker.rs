@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::folder::{Folder, Look, Reason};
 use super::inbox::{Asked, Debounce, Wake};
-use super::watch::Watch;
 use super::{Event, Outcome, Rejection, ReloadOptions, Shared};
 use crate::engine::Engine;
 use crate::graph::Finding;
+use crate::watch::Watch;
 
 /// All that the thread owns.
 pub(super) struct Worker {
@@ -37,9 +37,10 @@ impl Worker {
             quiet,
             at_most: longest_wait,
         };
+        let inbox = Arc::clone(&shared.inbox);
         Worker {
             engine,
-            watch: Watch::new(&folder, watching, Arc::clone(&shared.inbox)),
+            watch: Watch::new(&folder, watching, move || inbox.hint()),
             folder: Folder::new(folder, limits, allow_removals, debounce),
             shared,
             debounce,

@@ -190,7 +190,11 @@ impl Gateway {
 
     /// Envoy whose crosstrust is not there yet.
     pub fn alone(deployment: Deployment) -> Gateway {
-        let place = Place::new();
+        Gateway::at(Place::new(), deployment)
+    }
+
+    /// The same, in a place that was made for it.
+    pub fn at(place: Place, deployment: Deployment) -> Gateway {
         let upstream = Upstream::start();
         let configuration = place.path().join("crosstrust.toml");
         fs::write(&configuration, place.sidecar(deployment)).unwrap();

@@ -49,8 +49,9 @@ impl Token {
         self
     }
 
+    /// With the authentication context that the configurations take for MFA.
     pub fn mfa(self) -> Token {
-        self.with("amr", json!(["pwd", "mfa"]))
+        self.with("acrs", json!(["c1"]))
     }
 
     /// From a client that can answer a claims challenge.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crosstrust::compile::compile;
 use crosstrust::engine::Engine;
-use crosstrust::reload::{ReloadOptions, Reloader, Watching};
+use crosstrust::reload::{ReloadOptions, Reloader};
 use crosstrust::rpc::proto::policy_service_client::PolicyServiceClient;
 use crosstrust::rpc::proto::watch_snapshots_response::Event;
 use crosstrust::rpc::proto::*;
 use crosstrust::rpc::{Backend, HealthState, Rights, ServiceSet, router};
+use crosstrust::watch::Watching;
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic::transport::Channel;

@@ -15,9 +15,10 @@ use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::graph::Code;
 use crosstrust::reload::{
-    Activation, Event, Outcome, Rejection, ReloadHandle, ReloadOptions, Reloader, Watching,
+    Activation, Event, Outcome, Rejection, ReloadHandle, ReloadOptions, Reloader,
 };
 use crosstrust::time::Timestamp;
+use crosstrust::watch::Watching;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 

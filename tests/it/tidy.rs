@@ -69,10 +69,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("files", &["graph"]),
+    ("watch", &["files"]),
     (
         "reload",
         &[
-            "compile", "clock", "engine", "files", "graph", "snapshot", "time",
+            "compile", "clock", "engine", "files", "graph", "snapshot", "time", "watch",
         ],
     ),
     (
@@ -81,10 +82,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cache",
             "clock",
             "engine",
+            "files",
             "id",
             "request",
             "time",
             "vocabulary",
+            "watch",
         ],
     ),
     (

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Given, KEYS, Origin};
 use crate::engine::{Engine, EngineOptions};
 use crate::identity::Identity;
+use crate::identity::follow::{FollowHandle, Follower};
 use crate::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
 use crate::rpc::{self, Backend, HealthState, Limits};
 use crate::serve::{ServeOptions, Server};
@@ -184,6 +185,7 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     tell_first_load(&reloading.first, config.text("policies"));
 
     let identity = identity(config, &engine)?;
+    let following = follow(config, identity.as_ref())?;
     let health = HealthState::new();
     let backend = Backend {
         engine: Arc::clone(&engine),
@@ -207,11 +209,15 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
             .collect::<Vec<_>>(),
     );
 
-    let drained = server.run(stop_signal(reloading.handle.clone()), move || {
+    let stop = stop_signal(reloading.handle.clone(), following.clone());
+    let drained = server.run(stop, move || {
         health.drain();
         health.close();
     });
     reloading.handle.stop();
+    if let Some(following) = following {
+        following.stop();
+    }
     tracing::info!(aborted = drained.aborted, "drained");
     Ok(ExitCode::SUCCESS)
 }
@@ -228,13 +234,19 @@ fn identity(config: &Config, engine: &Arc<Engine>) -> anyhow::Result<Option<Arc<
         tracing::info!(name, %iss, audiences, tenants = ?issuer.tenants, "issuer is believed");
     }
     let identity = Identity::new(trust, Arc::clone(engine), trust::limits(config)?);
-    for (index, issuer) in identity.trust().issuers.iter().enumerate() {
-        if let crate::identity::KeySource::File(path) = &issuer.keys {
-            let keys = crate::identity::KeySet::parse(&std::fs::read(path)?)?;
-            identity.publish(crate::identity::IssuerIndex(index), Some(keys), None);
-        }
-    }
     Ok(Some(Arc::new(identity)))
+}
+
+/// Fetches and watches the keys of the issuers that are believed.
+fn follow(
+    config: &Config,
+    identity: Option<&Arc<Identity>>,
+) -> anyhow::Result<Option<FollowHandle>> {
+    let options = trust::following(config)?;
+    let started = identity.map(|identity| Follower::start(Arc::clone(identity), options));
+    started
+        .transpose()
+        .context("cannot start following the key sets of issuers")
 }
 
 fn reload_options(config: &Config) -> anyhow::Result<ReloadOptions> {
@@ -299,8 +311,8 @@ fn tell_start(engine: &Engine, addresses: &[String]) {
     }
 }
 
-/// Resolves at SIGTERM or SIGINT; SIGHUP looks at the policies again.
-async fn stop_signal(reload: ReloadHandle) {
+/// Resolves at SIGTERM or SIGINT; SIGHUP looks at policies and key sets again.
+async fn stop_signal(reload: ReloadHandle, following: Option<FollowHandle>) {
     let streams = || {
         std::io::Result::Ok((
             signal(SignalKind::terminate())?,
@@ -316,7 +328,10 @@ async fn stop_signal(reload: ReloadHandle) {
         tokio::select! {
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
-            _ = hangup.recv() => reload.hint(),
+            _ = hangup.recv() => {
+                reload.hint();
+                following.iter().for_each(FollowHandle::hint);
+            }
         }
     }
 }

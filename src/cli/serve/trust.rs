@@ -1,11 +1,14 @@
 //! `[[issuer]]` tables and `[keys]` → whom we believe, and how key sets are followed.
 
+use std::path::PathBuf;
+
 use url::Url;
 
 use crate::config::{
     At, ClaimTable, Config, ConfigError, IssuerTable, KeysTable, ReadTable, Scalar as TomlScalar,
     TenantsTable,
 };
+use crate::identity::follow::FollowOptions;
 use crate::identity::{
     Algorithm, ClaimMap, Emitted, Issuer, KeySource, Preset, Read, Rule, Scalar, Tenants,
     TokenLimits, Trust,
@@ -24,6 +27,18 @@ pub(super) fn limits(config: &Config) -> Result<TokenLimits, ConfigError> {
     Ok(TokenLimits {
         bytes: config.number("limits.token_bytes")?,
         lifetime: config.seconds("limits.token_lifetime")?,
+    })
+}
+
+/// How key sets are followed.
+pub(super) fn following(config: &Config) -> Result<FollowOptions, ConfigError> {
+    Ok(FollowOptions {
+        refresh: config.seconds("keys.refresh")?,
+        max_stale: config.seconds("keys.max_stale")?,
+        rescan: config.seconds("reload.rescan")?,
+        origins: config.list("keys.origins"),
+        ca: config.optional("keys.ca").map(PathBuf::from),
+        ..FollowOptions::default()
     })
 }
 

@@ -1,20 +1,20 @@
 //! The watcher: tells that something may have changed, and is never believed to tell everything.
 //!
-//! Watched are the parent of the policies folder (it may be renamed into place) and every directory of
-//! the tree, links resolved; never files, whose watches die with the first save. The watches are made anew
-//! whenever the directories are no longer the same, on any error and on a queue that overflowed. Without
-//! a watcher (inotify instances are few, and shared by a node's containers) the rescan does all the work.
+//! Watched are the parent of a root, be it a folder or a file (it may be renamed into place), and every
+//! directory of its tree, links resolved; never files, whose watches die with the first save. The watches are
+//! made anew whenever the directories are no longer the same, on any error and on a queue that overflowed.
+//! Without a watcher (inotify instances are few, and shared by a node's containers) the rescan does all the work.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventHandler, EventKind, RecursiveMode, Watcher};
 
-use super::inbox::Inbox;
 use crate::files::Directory;
 
 /// How watchers are made.
@@ -43,25 +43,31 @@ impl fmt::Debug for Watching {
 }
 
 /// Hears the watcher's events and passes on those that matter; never waits.
-#[derive(Debug)]
 pub struct Ear {
-    inbox: Arc<Inbox>,
+    bell: Arc<Bell>,
     interest: Interest,
+}
+
+/// What is rung when something may have changed.
+struct Bell {
+    hint: Box<dyn Fn() + Send + Sync>,
+    /// The watches may no longer tell.
+    is_stale: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Interest {
-    /// The policies folder, in its parent.
-    folder: Option<PathBuf>,
+    /// The root, in its parent.
+    root: Option<PathBuf>,
     directories: HashSet<PathBuf>,
 }
 
-/// The watches on one folder.
-pub(super) struct Watch {
+/// The watches on one folder or file.
+pub struct Watch {
     make: Make,
-    inbox: Arc<Inbox>,
-    /// `folder` in its real parent, if it has one.
-    folder: Option<PathBuf>,
+    bell: Arc<Bell>,
+    /// The root in its real parent, if it has one.
+    root: Option<PathBuf>,
     running: Option<Running>,
     /// The last failure, told once.
     told: Option<String>,
@@ -75,26 +81,30 @@ struct Running {
 }
 
 impl Watch {
-    pub(super) fn new(folder: &Path, watching: Watching, inbox: Arc<Inbox>) -> Self {
+    /// Nothing is watched yet. `hint` is called on the watcher's thread, and may not wait.
+    pub fn new(root: &Path, watching: Watching, hint: impl Fn() + Send + Sync + 'static) -> Self {
         let Watching(make) = watching;
         Watch {
             make,
-            inbox,
-            folder: in_real_parent(folder),
+            bell: Arc::new(Bell {
+                hint: Box::new(hint),
+                is_stale: AtomicBool::new(false),
+            }),
+            root: in_real_parent(root),
             running: None,
             told: None,
         }
     }
 
     /// Whether there is a watcher.
-    pub(super) fn is_running(&self) -> bool {
+    pub fn is_running(&self) -> bool {
         self.running.is_some()
     }
 
     /// Watches these directories from now on. True if the watches are new: what was read before may have
     /// changed unseen.
-    pub(super) fn follow(&mut self, directories: &[Directory]) -> bool {
-        let is_stale = self.inbox.take_stale_watches();
+    pub fn follow(&mut self, directories: &[Directory]) -> bool {
+        let is_stale = self.bell.is_stale.swap(false, Ordering::SeqCst);
         if let Some(running) = &self.running
             && !is_stale
             && running.directories == directories
@@ -112,7 +122,8 @@ impl Watch {
                 self.running = None;
                 let error = error.to_string();
                 if self.told.as_ref() != Some(&error) {
-                    tracing::warn!(%error, "the policies folder cannot be watched; it is still looked at regularly");
+                    let root = self.root.as_deref().unwrap_or(Path::new("")).display();
+                    tracing::warn!(%root, %error, "cannot be watched; it is still looked at regularly");
                     self.told = Some(error);
                 }
                 false
@@ -123,14 +134,14 @@ impl Watch {
     fn start(&self, directories: &[Directory]) -> notify::Result<Running> {
         let paths = || directories.iter().map(|directory| &directory.path);
         let ear = Ear {
-            inbox: Arc::clone(&self.inbox),
+            bell: Arc::clone(&self.bell),
             interest: Interest {
-                folder: self.folder.clone(),
+                root: self.root.clone(),
                 directories: paths().cloned().collect(),
             },
         };
         let mut watcher = (self.make)(ear)?;
-        if let Some(parent) = self.folder.as_deref().and_then(Path::parent) {
+        if let Some(parent) = self.root.as_deref().and_then(Path::parent) {
             watcher.watch(parent, RecursiveMode::NonRecursive)?;
         }
         for path in paths() {
@@ -148,21 +159,34 @@ impl Watch {
     }
 }
 
+impl Bell {
+    fn ring_for_stale_watches(&self) {
+        self.is_stale.store(true, Ordering::SeqCst);
+        (self.hint)();
+    }
+}
+
+impl fmt::Debug for Ear {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Ear").field(&self.interest).finish()
+    }
+}
+
 impl EventHandler for Ear {
     fn handle_event(&mut self, event: notify::Result<Event>) {
         match event {
-            Err(_) => self.inbox.hint_with_stale_watches(),
-            Ok(event) if event.need_rescan() => self.inbox.hint_with_stale_watches(),
+            Err(_) => self.bell.ring_for_stale_watches(),
+            Ok(event) if event.need_rescan() => self.bell.ring_for_stale_watches(),
             Ok(event) => match self.interest.of(&event) {
                 Concern::None => {}
-                Concern::Content => self.inbox.hint(),
-                Concern::Directory => self.inbox.hint_with_stale_watches(),
+                Concern::Content => (self.bell.hint)(),
+                Concern::Directory => self.bell.ring_for_stale_watches(),
             },
         }
     }
 }
 
-/// What an event means to the reloader.
+/// What an event means to whoever follows the root.
 enum Concern {
     None,
     Content,
@@ -173,12 +197,12 @@ enum Concern {
 impl Interest {
     fn of(&self, event: &Event) -> Concern {
         match event.kind {
-            // Reading is no change, and the reloader itself reads.
+            // Reading is no change, and whoever follows reads.
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
             EventKind::Access(_) => return Concern::None,
             _ => {}
         }
-        let is_root = |path: &PathBuf| Some(path) == self.folder.as_ref();
+        let is_root = |path: &PathBuf| Some(path) == self.root.as_ref();
         let is_watched = |path: &PathBuf| is_root(path) || self.directories.contains(path);
         let is_inside = |path: &PathBuf| {
             path.parent()
@@ -202,15 +226,15 @@ impl Interest {
     }
 }
 
-/// The folder by its own name in its parent's real place, as a watch on the parent names it.
-fn in_real_parent(folder: &Path) -> Option<PathBuf> {
-    let folder = std::path::absolute(folder).ok()?;
-    let folder = match folder.file_name() {
-        Some(_) => folder,
-        None => folder.canonicalize().ok()?,
+/// The root by its own name in its parent's real place, as a watch on the parent names it.
+fn in_real_parent(root: &Path) -> Option<PathBuf> {
+    let root = std::path::absolute(root).ok()?;
+    let root = match root.file_name() {
+        Some(_) => root,
+        None => root.canonicalize().ok()?,
     };
-    let parent = folder.parent()?.canonicalize().ok()?;
-    Some(parent.join(folder.file_name()?))
+    let parent = root.parent()?.canonicalize().ok()?;
+    Some(parent.join(root.file_name()?))
 }
 
 /// Watches are made anew after this long, whatever happens: a watcher's thread can die unheard.
