@@ -164,9 +164,9 @@ fn weight(verified: &Verified) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
-/// Some 5,000 tokens of 20 groups, or 1,500 of 200.
+/// Thousands of tokens: with 20 groups each takes somewhat more than 1 KiB, with 200 some 4 KiB.
 const CAPACITY_BYTES: u64 = 8 << 20;
-/// Tokens of a day are verified again after an hour; it costs a tenth of a millisecond.
+/// A token that is good for a day is verified again after an hour, which costs one signature.
 const LONGEST_STAY: Duration = Duration::from_secs(60 * 60);
 /// What moka allocates for an entry besides key and value (see `cache.rs`).
 const BOOKKEEPING: usize = 256;

@@ -39,4 +39,5 @@ mod serving;
 mod small_world;
 mod swap_and_cache;
 mod tidy;
+mod tokens;
 mod wire;

@@ -97,14 +97,14 @@ impl Signer {
 
     /// A token as an issuer makes it.
     pub fn sign(&self, claims: &Value) -> String {
-        self.sign_text(&self.header().to_string(), &claims.to_string())
+        self.sign_text(self.header().to_string(), claims.to_string())
     }
 
     /// A token of this header and payload, byte for byte.
     pub fn sign_text(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
         let (header, payload) = (encode(header.as_ref()), encode(payload.as_ref()));
         let signed = format!("{header}.{payload}");
-        let signature = encode(&self.signature(signed.as_bytes()));
+        let signature = encode(self.signature(signed.as_bytes()));
         format!("{signed}.{signature}")
     }
 

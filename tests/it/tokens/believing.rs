@@ -1,0 +1,106 @@
+//! Claims that a gateway has verified: every check but the signature is made again.
+
+use crosstrust::identity::{
+    Algorithm, Identity, IssuerIndex, Preset, Tenants, TokenError, Told, Verified,
+};
+use crosstrust::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::support::tokens::{
+    NOW, OTHER_TENANT, Signer, claims, identity, issuer, tenant, with, with_keys,
+};
+
+const ISS: &str = "https://idp.example";
+
+fn believe(identity: &Identity, payload: Value) -> Result<Verified, TokenError> {
+    let Value::Object(payload) = payload else {
+        panic!("{payload}")
+    };
+    identity.believe(payload)
+}
+
+/// Numbers as protobuf's `Struct` has them.
+fn in_doubles(mut payload: Value) -> Value {
+    for value in payload.as_object_mut().unwrap().values_mut() {
+        if let Some(number) = value.as_f64() {
+            *value = json!(number);
+        }
+    }
+    payload
+}
+
+#[test]
+fn claims_in_doubles_prove_what_the_token_itself_proves() {
+    let signer = Signer::new(Algorithm::EdDsa, "key");
+    let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
+    let payload = with(
+        claims(ISS),
+        json!({ "acct": 0, "auth_time": NOW - 9, "groups": [] }),
+    );
+    let token = identity.verify_now(&signer.sign(&payload)).unwrap();
+    let believed = believe(&identity, in_doubles(payload)).unwrap();
+    assert_eq!(*token, believed);
+}
+
+#[test]
+fn all_but_the_signature_is_checked() {
+    // No keys: nothing is needed of them.
+    let (identity, _, _) = identity(vec![issuer(ISS, Preset::EntraV2)]);
+    assert_eq!(
+        believe(&identity, claims(ISS)).map(|verified| verified.issuer),
+        Ok(IssuerIndex(0))
+    );
+    let expired = Timestamp::from_seconds(NOW - 1);
+    for (members, expected) in [
+        (json!({ "iss": null }), TokenError::NoIssuer),
+        (json!({ "iss": [ISS] }), TokenError::NoIssuer),
+        (
+            json!({ "iss": "x" }),
+            TokenError::UnknownIssuer(Told::of("x")),
+        ),
+        (json!({ "aud": "x" }), TokenError::OtherAudience),
+        (json!({ "aud": null }), TokenError::Missing("aud")),
+        (
+            json!({ "tid": OTHER_TENANT }),
+            TokenError::OtherTenant(tenant(OTHER_TENANT)),
+        ),
+        (json!({ "exp": null }), TokenError::Missing("exp")),
+        (
+            json!({ "exp": NOW as f64 - 0.5 }),
+            TokenError::NotATime("exp"),
+        ),
+        (
+            json!({ "exp": NOW as f64 - 1.0 }),
+            TokenError::Expired(expired),
+        ),
+        (json!({ "exp": 1e300 }), TokenError::NotATime("exp")),
+        (json!({ "exp": 1e15 }), TokenError::TimeOutOfRange("exp")),
+        (json!({ "iat": null }), TokenError::Missing("iat")),
+        (
+            json!({ "nbf": NOW + 301 }),
+            TokenError::NotYetValid(Timestamp::from_seconds(NOW + 301)),
+        ),
+        (
+            json!({ "iat": NOW - 100_000 }),
+            TokenError::LivesTooLong {
+                seconds: 103_600,
+                most: 100_800,
+            },
+        ),
+    ] {
+        let found = believe(&identity, with(claims(ISS), members.clone()));
+        assert_eq!(found.err(), Some(expected), "{members}");
+    }
+}
+
+#[test]
+fn issuer_and_tenant_are_bound_in_claims_too() {
+    let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    let mut issuer = issuer(template, Preset::EntraV2);
+    issuer.tenants = Tenants::Any;
+    let (identity, _, _) = identity(vec![issuer]);
+    let payload = claims(&template.replace("{tenantid}", OTHER_TENANT));
+    let found = believe(&identity, payload.clone());
+    assert_eq!(found.err(), Some(TokenError::TenantNotOfIssuer));
+    assert!(believe(&identity, with(payload, json!({ "tid": OTHER_TENANT }))).is_ok());
+}

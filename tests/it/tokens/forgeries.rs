@@ -1,0 +1,566 @@
+//! Tokens that must not count, each with the reason. The first table is every case that the library beneath was
+//! measured with, and among them those that it accepts.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use crosstrust::identity::{Algorithm, JsonError, Part, Preset, TokenError, Told, Wrong};
+use crosstrust::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::support::tokens::{NOW, Signer, claims, encode, issuer, with, with_keys};
+
+const ISS: &str = "https://idp.example";
+
+type Case = (&'static str, String, TokenError);
+
+/// Signs with a header of these members besides the usual ones; null takes one away.
+fn headed(signer: &Signer, members: Value) -> String {
+    let header = with(signer.header(), members);
+    signer.sign_text(header.to_string(), claims(ISS).to_string())
+}
+
+fn claiming(signer: &Signer, members: Value) -> String {
+    signer.sign(&with(claims(ISS), members))
+}
+
+/// A payload with this text in place of its last brace.
+fn payload_ending(signer: &Signer, end: &str) -> String {
+    let payload = claims(ISS).to_string();
+    let open = payload.strip_suffix('}').unwrap();
+    signer.sign_text(signer.header().to_string(), format!("{open}{end}"))
+}
+
+fn header_ending(signer: &Signer, end: &str) -> String {
+    let header = signer.header().to_string();
+    let open = header.strip_suffix('}').unwrap();
+    signer.sign_text(format!("{open}{end}"), claims(ISS).to_string())
+}
+
+/// The token with another signature.
+fn signed_as(token: &str, signature: &str) -> String {
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    format!("{signed}.{signature}")
+}
+
+fn hmac_with_public_key(signer: &Signer) -> String {
+    let header = with(signer.header(), json!({ "alg": "HS256" }));
+    let signed = format!(
+        "{}.{}",
+        encode(header.to_string()),
+        encode(claims(ISS).to_string())
+    );
+    let jwk = signer.jwk();
+    let point = [&[4], &*decoded(&jwk["x"]), &*decoded(&jwk["y"])].concat();
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        STANDARD.encode(point)
+    );
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, pem.as_bytes());
+    let signature = encode(aws_lc_rs::hmac::sign(&key, signed.as_bytes()).as_ref());
+    format!("{signed}.{signature}")
+}
+
+fn decoded(text: &Value) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()
+}
+
+/// A fault in the JSON of a part; where in the text is not compared.
+fn json_of(part: Part, what: Wrong) -> TokenError {
+    let fault = JsonError::At {
+        line: 0,
+        column: 0,
+        what,
+    };
+    TokenError::NotJson { part, fault }
+}
+
+fn without_place(error: TokenError) -> TokenError {
+    match error {
+        TokenError::NotJson {
+            part,
+            fault: JsonError::At { what, .. },
+        } => json_of(part, what),
+        other => other,
+    }
+}
+
+fn check(signer: &Signer, cases: Vec<Case>) {
+    let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[signer])]);
+    assert!(identity.verify_now(&signer.sign(&claims(ISS))).is_ok());
+    for (name, token, expected) in cases {
+        let found = identity.verify_now(&token).map_err(without_place);
+        assert_eq!(found.err(), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
+    let signer = Signer::new(Algorithm::Es256, "key-1");
+    let s = &signer;
+    let good = s.sign(&claims(ISS));
+    let twice = |part| json_of(part, Wrong::Twice);
+    let syntax = |part| json_of(part, Wrong::Syntax);
+    let signature = good.rsplit_once('.').unwrap().1.to_owned();
+    let cases = vec![
+        (
+            "1 alg none",
+            headed(s, json!({ "alg": "none" })),
+            TokenError::UnknownAlgorithm,
+        ),
+        (
+            "2 alg nOnE",
+            headed(s, json!({ "alg": "nOnE" })),
+            TokenError::UnknownAlgorithm,
+        ),
+        (
+            "3 HS256 keyed with the public key",
+            hmac_with_public_key(s),
+            TokenError::UnknownAlgorithm,
+        ),
+        (
+            "4 empty signature",
+            signed_as(&good, ""),
+            TokenError::NotBase64(Part::Signature),
+        ),
+        (
+            "5 zero r and s",
+            signed_as(&good, &encode([0; 64])),
+            TokenError::BadSignature,
+        ),
+        (
+            "6 padded signature",
+            signed_as(&good, &format!("{signature}==")),
+            TokenError::NotBase64(Part::Signature),
+        ),
+        (
+            "7 five parts",
+            format!("{good}.e30.e30"),
+            TokenError::NotThreeParts,
+        ),
+        (
+            "8 more JSON behind the payload",
+            payload_ending(s, "}{}"),
+            syntax(Part::Payload),
+        ),
+        (
+            "9 byte order mark",
+            s.sign_text(s.header().to_string(), format!("\u{feff}{}", claims(ISS))),
+            syntax(Part::Payload),
+        ),
+        (
+            "10 exp twice",
+            payload_ending(s, &format!(",\"exp\":{}}}", NOW + 9)),
+            twice(Part::Payload),
+        ),
+        (
+            "11 iss twice",
+            payload_ending(s, ",\"iss\":\"https://evil.example\"}"),
+            twice(Part::Payload),
+        ),
+        (
+            "12 alg twice",
+            header_ending(s, ",\"alg\":\"none\"}"),
+            twice(Part::Header),
+        ),
+        (
+            "13 kid twice",
+            header_ending(s, ",\"kid\":\"key-2\"}"),
+            twice(Part::Header),
+        ),
+        (
+            "14 no iss",
+            claiming(s, json!({ "iss": null })),
+            TokenError::NoIssuer,
+        ),
+        (
+            "15 iss is an object",
+            claiming(s, json!({ "iss": { "iss": ISS } })),
+            TokenError::NoIssuer,
+        ),
+        (
+            "16 no aud",
+            claiming(s, json!({ "aud": null })),
+            TokenError::Missing("aud"),
+        ),
+        (
+            "17 aud is a number",
+            claiming(s, json!({ "aud": 7 })),
+            TokenError::BadAudience,
+        ),
+        (
+            "18 nbf in an hour",
+            claiming(s, json!({ "nbf": NOW + 3600 })),
+            TokenError::NotYetValid(Timestamp::from_seconds(NOW + 3600)),
+        ),
+        (
+            "19 expired 45 s ago",
+            claiming(s, json!({ "exp": NOW - 45 })),
+            TokenError::Expired(Timestamp::from_seconds(NOW - 45)),
+        ),
+        (
+            "20 iss is a list",
+            claiming(s, json!({ "iss": ["https://evil.example", ISS] })),
+            TokenError::NoIssuer,
+        ),
+        (
+            "21 exp 1e18",
+            s.sign_text(
+                s.header().to_string(),
+                claims(ISS)
+                    .to_string()
+                    .replace(&(NOW + 3600).to_string(), "1e18"),
+            ),
+            TokenError::NotATime("exp"),
+        ),
+        (
+            "22 exp u64::MAX",
+            claiming(s, json!({ "exp": u64::MAX })),
+            TokenError::NotATime("exp"),
+        ),
+        (
+            "23 crit",
+            headed(s, json!({ "crit": ["exp"] })),
+            TokenError::Forbidden("crit"),
+        ),
+        (
+            "24 b64 false",
+            headed(s, json!({ "b64": false })),
+            TokenError::Forbidden("b64"),
+        ),
+        (
+            "25 typ dpop+jwt",
+            headed(s, json!({ "typ": "dpop+jwt" })),
+            TokenError::Type(Told::of("dpop+jwt")),
+        ),
+        (
+            "26 jku",
+            headed(s, json!({ "jku": "https://evil.example/keys" })),
+            TokenError::Forbidden("jku"),
+        ),
+        (
+            "27 x5u",
+            headed(s, json!({ "x5u": "https://evil.example/cert" })),
+            TokenError::Forbidden("x5u"),
+        ),
+        (
+            "28 jwk",
+            headed(s, json!({ "jwk": s.jwk() })),
+            TokenError::Forbidden("jwk"),
+        ),
+        (
+            "29 x5c",
+            headed(s, json!({ "x5c": ["MIIB"] })),
+            TokenError::Forbidden("x5c"),
+        ),
+        (
+            "30 kid is a path",
+            headed(s, json!({ "kid": "../../key-1" })),
+            TokenError::NoKeyId,
+        ),
+        (
+            "31 tid twice",
+            payload_ending(s, ",\"tid\":\"22222222-2222-4222-8222-222222222222\"}"),
+            twice(Part::Payload),
+        ),
+        (
+            "32 groups twice",
+            payload_ending(s, ",\"groups\":[],\"groups\":[]}"),
+            twice(Part::Payload),
+        ),
+        (
+            "33 a claim of 1 MiB",
+            "x".repeat(1 << 20),
+            TokenError::TooLong {
+                bytes: 1 << 20,
+                most: 16 << 10,
+            },
+        ),
+    ];
+    assert_eq!(cases.len(), 33);
+    check(s, cases);
+}
+
+#[test]
+fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
+    let signer = Signer::new(Algorithm::Es256, "key-1");
+    let s = &signer;
+    let good = s.sign(&claims(ISS));
+    let other = Signer::new(Algorithm::Es256, "key-1");
+    let cases = vec![
+        ("empty", String::new(), TokenError::NotThreeParts),
+        (
+            "two parts",
+            good.rsplit_once('.').unwrap().0.to_owned(),
+            TokenError::NotThreeParts,
+        ),
+        (
+            "standard base64",
+            format!("e+0.{}", good.split_once('.').unwrap().1),
+            TokenError::NotBase64(Part::Header),
+        ),
+        (
+            "a space behind",
+            format!("{good} "),
+            TokenError::NotBase64(Part::Signature),
+        ),
+        (
+            "a header of 3 KiB",
+            headed(s, json!({ "x": "x".repeat(3 << 10) })),
+            TokenError::HeaderTooLong {
+                bytes: with(s.header(), json!({ "x": "x".repeat(3 << 10) }))
+                    .to_string()
+                    .len(),
+                most: 2048,
+            },
+        ),
+        (
+            "a header that is a list",
+            s.sign_text("[]", claims(ISS).to_string()),
+            TokenError::NotJson {
+                part: Part::Header,
+                fault: JsonError::NotAnObject,
+            },
+        ),
+        (
+            "zip",
+            headed(s, json!({ "zip": "DEF" })),
+            TokenError::Forbidden("zip"),
+        ),
+        (
+            "enc",
+            headed(s, json!({ "enc": "A256GCM" })),
+            TokenError::Forbidden("enc"),
+        ),
+        (
+            "cty",
+            headed(s, json!({ "cty": "JWT" })),
+            TokenError::Forbidden("cty"),
+        ),
+        (
+            "no alg",
+            headed(s, json!({ "alg": null })),
+            TokenError::UnknownAlgorithm,
+        ),
+        (
+            "an alg in lower case",
+            headed(s, json!({ "alg": "es256" })),
+            TokenError::UnknownAlgorithm,
+        ),
+        (
+            "typ is a number",
+            headed(s, json!({ "typ": 1 })),
+            TokenError::HeaderNotText("typ"),
+        ),
+        (
+            "no kid",
+            headed(s, json!({ "kid": null })),
+            TokenError::NoKeyId,
+        ),
+        (
+            "a kid of 129 characters",
+            headed(s, json!({ "kid": "k".repeat(129) })),
+            TokenError::NoKeyId,
+        ),
+        (
+            "an algorithm that the key is not for",
+            headed(s, json!({ "alg": "RS256" })),
+            TokenError::KeyDoesNotFit(Algorithm::Rs256),
+        ),
+        (
+            "another's key of the same id",
+            other.sign(&claims(ISS)),
+            TokenError::BadSignature,
+        ),
+        (
+            "an issuer that is nobody",
+            s.sign(&claims("https://idp.example/")),
+            TokenError::UnknownIssuer(Told::of("https://idp.example/")),
+        ),
+        (
+            "no exp",
+            claiming(s, json!({ "exp": null })),
+            TokenError::Missing("exp"),
+        ),
+        (
+            "no iat",
+            claiming(s, json!({ "iat": null })),
+            TokenError::Missing("iat"),
+        ),
+        (
+            "exp is a text",
+            claiming(s, json!({ "exp": (NOW + 60).to_string() })),
+            TokenError::NotATime("exp"),
+        ),
+        (
+            "exp is a double",
+            claiming(s, json!({ "exp": (NOW + 60) as f64 })),
+            TokenError::NotATime("exp"),
+        ),
+        (
+            "iat before 1970",
+            claiming(s, json!({ "iat": -1 })),
+            TokenError::TimeOutOfRange("iat"),
+        ),
+        (
+            "nbf in the year 10000",
+            claiming(s, json!({ "nbf": 253_402_300_800_i64 })),
+            TokenError::TimeOutOfRange("nbf"),
+        ),
+        (
+            "auth_time in the year 10000",
+            claiming(s, json!({ "auth_time": 253_402_300_800_i64 })),
+            TokenError::TimeOutOfRange("auth_time"),
+        ),
+        (
+            "expires now",
+            claiming(s, json!({ "exp": NOW })),
+            TokenError::Expired(Timestamp::from_seconds(NOW)),
+        ),
+        (
+            "a second more than 28 hours",
+            claiming(s, json!({ "iat": NOW - 1, "exp": NOW + 100_800 })),
+            TokenError::LivesTooLong {
+                seconds: 100_801,
+                most: 100_800,
+            },
+        ),
+        (
+            "no audience",
+            claiming(s, json!({ "aud": [] })),
+            TokenError::BadAudience,
+        ),
+        (
+            "nine audiences",
+            claiming(s, json!({ "aud": vec!["api://wiki"; 9] })),
+            TokenError::BadAudience,
+        ),
+        (
+            "an audience that is no text",
+            claiming(s, json!({ "aud": ["api://wiki", 1] })),
+            TokenError::BadAudience,
+        ),
+        (
+            "an audience in another case",
+            claiming(s, json!({ "aud": "api://Wiki" })),
+            TokenError::OtherAudience,
+        ),
+        (
+            "a session that ends a line",
+            claiming(s, json!({ "sid": "a\nb" })),
+            TokenError::BadText(Told::of("sid")),
+        ),
+        (
+            "a session of 1025 bytes",
+            claiming(s, json!({ "sid": "s".repeat(1025) })),
+            TokenError::BadText(Told::of("sid")),
+        ),
+    ];
+    check(s, cases);
+}
+
+#[test]
+fn what_is_merely_unusual_is_accepted() {
+    let signer = Signer::new(Algorithm::Es256, "key-1");
+    let s = &signer;
+    let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[s])]);
+    for (name, token) in [
+        ("no typ", headed(s, json!({ "typ": null }))),
+        ("typ in another case", headed(s, json!({ "typ": "jwt" }))),
+        (
+            "typ with application/",
+            headed(s, json!({ "typ": "application/AT+JWT" })),
+        ),
+        (
+            "thumbprints and a nonce",
+            headed(s, json!({ "x5t": "a", "x5t#S256": "b", "nonce": "c" })),
+        ),
+        ("no nbf", claiming(s, json!({ "nbf": null }))),
+        (
+            "nbf in five minutes",
+            claiming(s, json!({ "nbf": NOW + 300 })),
+        ),
+        (
+            "28 hours",
+            claiming(s, json!({ "iat": NOW, "exp": NOW + 100_800 })),
+        ),
+        (
+            "eight audiences, one of them ours",
+            claiming(
+                s,
+                json!({ "aud": ["a", "b", "c", "d", "e", "f", "g", "api://wiki"] }),
+            ),
+        ),
+    ] {
+        let verified = identity.verify_now(&token);
+        assert_eq!(
+            verified.map(|verified| verified.audiences.clone()),
+            Ok(vec!["api://wiki".to_owned()]),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_algorithm_verifies_its_own_signatures_and_none_of_the_others() {
+    let signers = Algorithm::ALL.map(|one| Signer::new(one, one.name()));
+    let all: Vec<&Signer> = signers.iter().collect();
+    let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &all)]);
+    for signer in &signers {
+        let token = signer.sign(&claims(ISS));
+        assert!(identity.verify_now(&token).is_ok(), "{}", signer.kid);
+        for other in &signers {
+            if other.kid != signer.kid {
+                let header = with(signer.header(), json!({ "kid": other.kid }));
+                let token = signer.sign_text(header.to_string(), claims(ISS).to_string());
+                assert!(identity.verify_now(&token).is_err());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_a_token_makes_it_another_that_does_not_count() {
+    let signer = Signer::new(Algorithm::Es256, "key-1");
+    let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
+    let good = signer.sign(&claims(ISS)).into_bytes();
+    for at in 0..good.len() {
+        for bit in [1, 2, 32] {
+            let mut bad = good.clone();
+            bad[at] ^= bit;
+            if let Ok(token) = String::from_utf8(bad) {
+                assert!(identity.verify_now(&token).is_err(), "{at} {bit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_algorithm_that_the_issuer_does_not_use_is_refused_though_the_key_could() {
+    let signer = Signer::new(Algorithm::Es256, "key-1");
+    let mut issuer = issuer(ISS, Preset::EntraV2);
+    issuer.algorithms = vec![Algorithm::Rs256];
+    let (identity, _, _) = with_keys(vec![(issuer, &[&signer])]);
+    let found = identity.verify_now(&signer.sign(&claims(ISS)));
+    assert_eq!(
+        found.err(),
+        Some(TokenError::AlgorithmNotAllowed(Algorithm::Es256))
+    );
+}
+
+#[test]
+fn an_error_repeats_nothing_of_a_token_but_short_names() {
+    let signer = Signer::new(Algorithm::Es256, "key-1");
+    let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
+    let secret = "s3cr3t".repeat(100);
+    for token in [
+        signer.sign(&claims(&secret)),
+        claiming(&signer, json!({ "aud": secret })),
+        claiming(&signer, json!({ "sid": secret.repeat(3) })),
+        signer.sign_text(secret.as_str(), secret.as_str()),
+        headed(&signer, json!({ "typ": secret })),
+    ] {
+        let error = identity.verify_now(&token).unwrap_err();
+        assert!(error.to_string().len() < 300, "{error}");
+        assert!(!error.to_string().contains(&token[..40]), "{error}");
+    }
+}

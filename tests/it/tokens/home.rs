@@ -1,0 +1,276 @@
+//! Who is home: internal, direct connect, collaboration, or nobody.
+
+use crosstrust::id::{AppId, GroupId, RoleId, TenantId};
+use crosstrust::identity::{
+    Algorithm, Asked, Field, Home, Issuer, Preset, Rule, Tenants, Unidentified, Verified,
+};
+use crosstrust::request::{AccessType, ChannelId, Context, Request, UserClass};
+use crosstrust::vocabulary::{Cloud, UserType};
+use serde_json::{Value, json};
+
+use crate::support::tokens::{
+    OTHER_TENANT, Signer, TENANT, USER, claims, issuer, tenant, with, with_keys,
+};
+
+const ISS: &str = "https://idp.example";
+const GROUP: &str = "66666666-6666-4666-8666-666666666661";
+const ROLE: &str = "62e90394-69f5-4237-9190-012177145e10";
+const HOME_USER: &str = "88888888-8888-4888-8888-888888888888";
+
+fn verified_by(change: impl FnOnce(&mut Issuer), members: Value) -> Verified {
+    let signer = Signer::new(Algorithm::EdDsa, "key");
+    let mut issuer = issuer(ISS, Preset::EntraV2);
+    change(&mut issuer);
+    let (identity, _, _) = with_keys(vec![(issuer, &[&signer])]);
+    let said = with(claims(ISS), json!({ "groups": [GROUP], "wids": [ROLE] }));
+    let token = signer.sign(&with(said, members));
+    Verified::clone(&identity.verify_now(&token).unwrap())
+}
+
+fn verified(members: Value) -> Verified {
+    verified_by(|_| {}, members)
+}
+
+fn asked(resource: &str, access: Option<AccessType>) -> Asked {
+    Asked {
+        resource: tenant(resource),
+        app: AppId(5),
+        access,
+        channel: Some(ChannelId("19:channel".to_owned())),
+        restricting_tenant: Some(TenantId(6)),
+        home_cloud: Some(Cloud::China),
+        context: Context {
+            client_capabilities: vec!["cp1".to_owned()],
+            ..Context::default()
+        },
+        request_id: "question".to_owned(),
+    }
+}
+
+fn request(verified: &Verified, resource: &str) -> Request {
+    let request = verified.request(asked(resource, None)).unwrap();
+    assert_eq!(request.contradiction(), None);
+    request
+}
+
+/// The `idp` of a tenant, in its usual form.
+fn idp(tenant: &str) -> String {
+    format!("https://sts.windows.net/{tenant}/")
+}
+
+fn group() -> GroupId {
+    GROUP.parse().unwrap()
+}
+
+fn role() -> RoleId {
+    ROLE.parse().unwrap()
+}
+
+#[test]
+fn a_user_of_the_resource_tenant_itself_is_internal() {
+    for idp in [json!(null), json!(idp(TENANT))] {
+        let request = request(&verified(json!({ "idp": idp })), TENANT);
+        assert_eq!(request.user_class(), UserClass::Internal);
+        assert_eq!(request.user, Some(USER.parse().unwrap()));
+        assert_eq!(
+            (request.groups, request.roles),
+            (vec![group()], vec![role()])
+        );
+        assert!(request.resource_user.is_none() && request.resource_groups.is_empty());
+        assert!(!request.claims.groups_incomplete && !request.claims.roles_incomplete);
+    }
+}
+
+#[test]
+fn a_user_of_another_tenant_comes_by_direct_connect_with_groups_and_without_roles() {
+    let request = request(&verified(json!({})), OTHER_TENANT);
+    assert_eq!(request.user_class(), UserClass::DirectConnect);
+    assert_eq!(
+        (request.home, request.resource),
+        (tenant(TENANT), tenant(OTHER_TENANT))
+    );
+    assert_eq!(request.user, Some(USER.parse().unwrap()));
+    assert_eq!(request.groups, [group()]);
+    assert!(request.roles.is_empty(), "roles of the home tenant");
+    assert!(request.resource_user.is_none() && request.resource_groups.is_empty());
+}
+
+#[test]
+fn a_guest_comes_by_collaboration_known_by_the_guest_object_alone() {
+    let forms = [
+        idp(OTHER_TENANT),
+        format!("https://login.microsoftonline.com/{OTHER_TENANT}/v2.0"),
+        format!("https://login.microsoftonline.us/{OTHER_TENANT}/v2.0"),
+        format!("https://login.partner.microsoftonline.cn/{OTHER_TENANT}/v2.0"),
+        format!("https://sts.chinacloudapi.cn/{OTHER_TENANT}/"),
+    ];
+    for idp in forms {
+        let request = request(&verified(json!({ "idp": idp, "acct": 1 })), TENANT);
+        assert_eq!(request.user_class(), UserClass::Collaboration);
+        assert_eq!(
+            (request.home, request.resource),
+            (tenant(OTHER_TENANT), tenant(TENANT))
+        );
+        assert_eq!(request.user, None);
+        assert_eq!(request.resource_user, Some(USER.parse().unwrap()));
+        assert_eq!(request.resource_groups, [group()]);
+        assert!(request.groups.is_empty());
+        assert_eq!(request.roles, [role()]);
+    }
+}
+
+#[test]
+fn a_claim_may_give_a_guests_home_user_and_the_home_groups_stay_unknown() {
+    let home_user = |issuer: &mut Issuer| {
+        let rule = Rule::take("home_oid");
+        issuer.claims.set(Field::HomeUser, rule).unwrap();
+    };
+    let said = |id: &str| json!({ "idp": idp(OTHER_TENANT), "home_oid": id });
+    let request = request(&verified_by(home_user, said(HOME_USER)), TENANT);
+    assert_eq!(request.user, Some(HOME_USER.parse().unwrap()));
+    assert!(request.groups.is_empty());
+    assert!(request.claims.groups_incomplete);
+    let who = verified_by(home_user, said("no guid")).who;
+    assert_eq!(who, Err(Unidentified::UnknownHome));
+}
+
+#[test]
+fn a_guest_whose_home_is_not_told_in_a_known_form_is_nobody() {
+    for said in [
+        json!({ "idp": "live.com" }),
+        json!({ "idp": "google.com" }),
+        json!({ "idp": "mail" }),
+        json!({ "idp": "" }),
+        json!({ "idp": null, "acct": 1 }),
+        json!({ "acct": "1" }),
+        json!({ "acct": true }),
+        json!({ "idp": 7 }),
+        json!({ "idp": [idp(OTHER_TENANT)] }),
+        json!({ "idp": format!("https://evil.example/{OTHER_TENANT}/") }),
+        json!({ "idp": format!("https://sts.windows.net/{OTHER_TENANT}/x/") }),
+        json!({ "idp": "https://sts.windows.net/contoso.example/" }),
+        json!({ "idp": format!("http://sts.windows.net/{OTHER_TENANT}/") }),
+    ] {
+        let verified = verified(said.clone());
+        assert_eq!(verified.who, Err(Unidentified::UnknownHome), "{said}");
+        for resource in [TENANT, OTHER_TENANT] {
+            let found = verified.request(asked(resource, None));
+            assert_eq!(found, Err(Unidentified::UnknownHome));
+        }
+    }
+    assert_eq!(verified(json!({ "acct": 0 })).who.unwrap().home, Home::Here);
+}
+
+#[test]
+fn a_guest_of_one_tenant_does_not_cross_to_a_third() {
+    let guest = verified(json!({ "idp": idp(OTHER_TENANT) }));
+    for resource in [OTHER_TENANT, "99999999-9999-4999-8999-999999999999"] {
+        for access in [
+            None,
+            Some(AccessType::DirectConnect),
+            Some(AccessType::Collaboration),
+        ] {
+            let found = guest.request(asked(resource, access));
+            assert_eq!(found, Err(Unidentified::OtherAccess));
+        }
+    }
+}
+
+#[test]
+fn a_route_that_wants_another_way_in_than_the_tokens_is_told_so() {
+    let (member, guest) = (
+        verified(json!({})),
+        verified(json!({ "idp": idp(OTHER_TENANT) })),
+    );
+    let direct = Some(AccessType::DirectConnect);
+    let collaboration = Some(AccessType::Collaboration);
+    for (verified, resource, access, expected) in [
+        (&member, OTHER_TENANT, direct, Ok(UserClass::DirectConnect)),
+        (
+            &member,
+            OTHER_TENANT,
+            collaboration,
+            Err(Unidentified::OtherAccess),
+        ),
+        (&guest, TENANT, collaboration, Ok(UserClass::Collaboration)),
+        (&guest, TENANT, direct, Err(Unidentified::OtherAccess)),
+        (&member, TENANT, direct, Ok(UserClass::Internal)),
+        (&member, TENANT, collaboration, Ok(UserClass::Internal)),
+    ] {
+        let found = verified.request(asked(resource, access));
+        assert_eq!(found.map(|request| request.user_class()), expected);
+    }
+}
+
+#[test]
+fn where_the_issuer_knows_no_tenants_the_route_says_how_its_users_cross() {
+    let fixed = |issuer: &mut Issuer| issuer.tenants = Tenants::Fixed(tenant(TENANT));
+    // An `idp` of such an issuer is its own affair.
+    let verified = verified_by(fixed, json!({ "tid": null, "idp": "google", "acct": 1 }));
+    assert_eq!(verified.who.unwrap().home, Home::Fixed);
+    let request = |resource, access| {
+        let request = verified.request(asked(resource, access)).unwrap();
+        assert_eq!(request.contradiction(), None);
+        assert_eq!(request.home, tenant(TENANT));
+        assert_eq!(request.user, Some(USER.parse().unwrap()));
+        assert_eq!(request.groups, [group()]);
+        assert_eq!(request.resource_user, None);
+        request
+    };
+    assert_eq!(request(TENANT, None).user_class(), UserClass::Internal);
+    assert_eq!(request(TENANT, None).roles, [role()]);
+    let direct = request(OTHER_TENANT, None);
+    assert_eq!(direct.user_class(), UserClass::DirectConnect);
+    assert!(direct.roles.is_empty());
+    let guest = request(OTHER_TENANT, Some(AccessType::Collaboration));
+    assert_eq!(guest.user_class(), UserClass::Collaboration);
+    // The guest object's groups and roles are nowhere: unknown, and not none.
+    assert!(guest.roles.is_empty() && guest.resource_groups.is_empty());
+    assert!(guest.claims.groups_incomplete && guest.claims.roles_incomplete);
+}
+
+#[test]
+fn an_external_user_type_is_kept_where_it_can_be_and_never_makes_a_contradiction() {
+    let typed = |kind: UserType, members: Value| {
+        let said = with(members, json!({ "kind": kind.as_str() }));
+        verified_by(
+            |issuer| {
+                let rule = Rule::take("kind");
+                issuer.claims.set(Field::ExternalUserType, rule).unwrap();
+            },
+            said,
+        )
+    };
+    for kind in UserType::ALL.iter().copied() {
+        let guest = typed(kind, json!({ "idp": idp(OTHER_TENANT) }));
+        let kept = request(&guest, TENANT).external_user_type;
+        let can_be = !matches!(kind, UserType::InternalGuest | UserType::DirectConnectUser);
+        assert_eq!(kept, can_be.then_some(kind));
+        let direct = typed(kind, json!({}));
+        let kept = request(&direct, OTHER_TENANT).external_user_type;
+        let can_be = kind == UserType::DirectConnectUser;
+        assert_eq!(kept, can_be.then_some(kind));
+        // An internal user is an internal guest or no external user at all.
+        let internal = typed(kind, json!({})).request(asked(TENANT, None));
+        let expected = if kind == UserType::InternalGuest {
+            Ok(Some(kind))
+        } else {
+            Err(Unidentified::UnknownHome)
+        };
+        assert_eq!(internal.map(|request| request.external_user_type), expected);
+    }
+}
+
+#[test]
+fn what_is_asked_goes_into_the_request_as_it_is_and_capabilities_of_both_are_joined() {
+    let verified = verified(json!({ "xms_cc": ["cp1", "other"] }));
+    let request = request(&verified, OTHER_TENANT);
+    let asked = asked(OTHER_TENANT, None);
+    assert_eq!(request.app, asked.app);
+    assert_eq!(request.channel, asked.channel);
+    assert_eq!(request.restricting_tenant, asked.restricting_tenant);
+    assert_eq!(request.home_cloud, asked.home_cloud);
+    assert_eq!(request.request_id, asked.request_id);
+    assert_eq!(request.context.client_capabilities, ["cp1", "other"]);
+    assert_eq!(request.claims, verified.claims);
+}

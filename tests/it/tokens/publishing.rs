@@ -1,0 +1,260 @@
+//! Keys come, change and go while tokens are verified; what was verified before counts only under the same keys.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crosstrust::cache::protocol::Epoch;
+use crosstrust::identity::{Algorithm, IssuerIndex, Preset, TokenError, Told};
+use crosstrust::time::Timestamp;
+use serde_json::json;
+
+use crate::support::tokens::{NOW, Signer, claims, identity, issuer, key_set, with, with_keys};
+
+const ISS: &str = "https://idp.example";
+const FIRST: IssuerIndex = IssuerIndex(0);
+
+fn unknown_key(kid: &str) -> TokenError {
+    TokenError::UnknownKey {
+        issuer: FIRST,
+        kid: Told::of(kid),
+    }
+}
+
+#[test]
+fn a_token_that_was_verified_before_proves_the_same_until_the_keys_change() {
+    let (one, two) = (
+        Signer::new(Algorithm::EdDsa, "one"),
+        Signer::new(Algorithm::EdDsa, "two"),
+    );
+    let (identity, engine, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&one])]);
+    let token = one.sign(&claims(ISS));
+    let fresh = identity.verify_now(&token).unwrap();
+    let again = identity.verify_now(&token).unwrap();
+    assert!(Arc::ptr_eq(&fresh, &again));
+    assert_eq!(fresh.under, engine.view().keys());
+    let counters = identity.counters();
+    assert_eq!(
+        (counters.hits, counters.misses, counters.refused),
+        (1, 1, 0)
+    );
+
+    // Another key comes: verified again, under the new epoch, with the same result.
+    identity.publish(FIRST, Some(key_set(&[&one, &two])), None);
+    let anew = identity.verify_now(&token).unwrap();
+    assert!(anew.under > fresh.under);
+    assert_eq!(anew.under, engine.view().keys());
+    assert_eq!((anew.who, &anew.claims), (fresh.who, &fresh.claims));
+
+    // The key goes.
+    identity.publish(FIRST, Some(key_set(&[&two])), None);
+    assert_eq!(identity.verify_now(&token).err(), Some(unknown_key("one")));
+    // All keys go.
+    let token = two.sign(&claims(ISS));
+    assert!(identity.verify_now(&token).is_ok());
+    identity.publish(FIRST, None, None);
+    assert_eq!(identity.verify_now(&token).err(), Some(unknown_key("two")));
+    assert_eq!(identity.counters().refused, 2);
+}
+
+#[test]
+fn a_token_that_differs_in_its_signature_alone_is_not_found() {
+    let signer = Signer::new(Algorithm::Es256, "key");
+    let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
+    let token = signer.sign(&claims(ISS));
+    assert!(identity.verify_now(&token).is_ok());
+    let forged = format!("{}.{}", token.rsplit_once('.').unwrap().0, "A".repeat(86));
+    assert_eq!(
+        identity.verify_now(&forged).err(),
+        Some(TokenError::BadSignature)
+    );
+}
+
+#[test]
+fn only_other_keys_make_an_epoch() {
+    let signer = Signer::new(Algorithm::EdDsa, "key");
+    let (identity, engine, _) = identity(vec![issuer(ISS, Preset::EntraV2)]);
+    assert_eq!(engine.view().keys(), Epoch::FIRST);
+    let mut last = Epoch::FIRST;
+    let mut publish = |keys, good_until, is_news: bool| {
+        identity.publish(FIRST, keys, good_until);
+        let epoch = engine.view().keys();
+        assert_eq!(epoch != last, is_news);
+        last = epoch;
+    };
+    publish(None, None, false);
+    publish(Some(key_set(&[&signer])), None, true);
+    publish(
+        Some(key_set(&[&signer])),
+        Some(Duration::from_secs(9000)),
+        false,
+    );
+    publish(Some(key_set(&[])), None, true);
+    publish(None, None, true);
+    identity.publish(IssuerIndex(7), Some(key_set(&[&signer])), None);
+    assert_eq!(engine.view().keys(), last);
+}
+
+#[test]
+fn a_token_ends_at_exp_on_the_wall_clock_and_on_the_boot_clock_also_where_it_was_seen_before() {
+    let signer = Signer::new(Algorithm::EdDsa, "key");
+    let token = signer.sign(&claims(ISS));
+    let start = || {
+        let (identity, _, clock) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
+        assert!(identity.verify_now(&token).is_ok());
+        (identity, clock)
+    };
+    let end = Timestamp::from_seconds(NOW + 3600);
+    let expired = Some(TokenError::Expired(end));
+
+    let (identity, clock) = start();
+    clock.pass(Duration::from_secs(3600) - Duration::from_nanos(1));
+    assert!(identity.verify_now(&token).is_ok());
+    assert_eq!(identity.counters().hits, 1);
+    clock.pass(Duration::from_nanos(1));
+    assert_eq!(identity.verify_now(&token).err(), expired);
+    assert!(
+        identity
+            .verify_now(&token)
+            .is_err_and(|error| error.is_expired())
+    );
+
+    // The wall clock is set forward: ended. Set back, before it was verified: looked at anew.
+    let (identity, clock) = start();
+    clock.set_wall(end);
+    assert_eq!(identity.verify_now(&token).err(), expired);
+    clock.set_wall(Timestamp::from_seconds(NOW - 1));
+    assert!(identity.verify_now(&token).is_ok());
+    assert_eq!(identity.counters().hits, 0);
+
+    // The wall clock stands while an hour passes: what was seen before counts no longer.
+    let (identity, clock) = start();
+    clock.pass(Duration::from_secs(3600));
+    clock.set_wall(Timestamp::from_seconds(NOW));
+    assert!(
+        identity.verify_now(&token).is_ok(),
+        "for all that the wall clock tells"
+    );
+    assert_eq!(identity.counters().hits, 0);
+}
+
+#[test]
+fn keys_that_nobody_has_confirmed_for_too_long_verify_nothing_seen_before_or_not() {
+    let signer = Signer::new(Algorithm::EdDsa, "key");
+    let (identity, engine, clock) = identity(vec![issuer(ISS, Preset::EntraV2)]);
+    let boot = clock.now().boot;
+    let until = |seconds| Some(boot + Duration::from_secs(seconds));
+    let token = signer.sign(&claims(ISS));
+    identity.publish(FIRST, Some(key_set(&[&signer])), until(60));
+    let epoch = engine.view().keys();
+    assert!(identity.verify_now(&token).is_ok());
+    clock.pass(Duration::from_secs(59));
+    assert!(identity.verify_now(&token).is_ok());
+    clock.pass(Duration::from_secs(1));
+    assert_eq!(identity.verify_now(&token).err(), Some(unknown_key("key")));
+    // Confirmed at last, and what was seen before counts again.
+    identity.publish(FIRST, Some(key_set(&[&signer])), until(600));
+    assert_eq!(engine.view().keys(), epoch);
+    let hits = identity.counters().hits;
+    assert!(identity.verify_now(&token).is_ok());
+    assert_eq!(identity.counters().hits, hits + 1);
+}
+
+#[test]
+fn a_request_with_an_unknown_key_waits_for_one_look_and_no_longer() {
+    let (one, two) = (
+        Signer::new(Algorithm::EdDsa, "one"),
+        Signer::new(Algorithm::EdDsa, "two"),
+    );
+    let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&one])]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let long = Duration::from_secs(600);
+    let token = two.sign(&claims(ISS));
+    runtime.block_on(async {
+        // Nobody follows the keys: nobody waits.
+        assert_eq!(
+            identity.verify(&token, long).await.err(),
+            Some(unknown_key("two"))
+        );
+        identity.wanted().follow();
+        let follower = Arc::clone(&identity);
+        let keys = [key_set(&[&one]), key_set(&[&one, &two])];
+        let following = tokio::spawn(async move {
+            for keys in keys {
+                assert_eq!(follower.wanted().next().await, [FIRST]);
+                follower.publish(FIRST, Some(keys), None);
+                follower.wanted().looked(FIRST);
+            }
+        });
+        assert_eq!(
+            identity.verify(&token, long).await.err(),
+            Some(unknown_key("two"))
+        );
+        assert!(identity.verify(&token, long).await.is_ok());
+        following.await.unwrap();
+        // Other errors ask for nothing, and patience ends.
+        let expired = one.sign(&with(claims(ISS), json!({ "exp": NOW })));
+        assert!(
+            identity
+                .verify(&expired, long)
+                .await
+                .is_err_and(|error| error.is_expired())
+        );
+        let three = Signer::new(Algorithm::EdDsa, "three").sign(&claims(ISS));
+        let found = identity.verify(&three, Duration::ZERO).await;
+        assert_eq!(found.err(), Some(unknown_key("three")));
+    });
+}
+
+/// Threads verify all the time while a key is put in force and withdrawn. `withdrawn` counts the withdrawals that
+/// have returned, twice: it is odd while the key may be in force.
+#[test]
+fn after_a_withdrawal_has_returned_nothing_verifies_under_the_keys_before() {
+    const AT_LEAST: u64 = 300;
+    let signer = Signer::new(Algorithm::EdDsa, "key");
+    let (identity, engine, _) = identity(vec![issuer(ISS, Preset::EntraV2)]);
+    let token = signer.sign(&claims(ISS));
+    let phase = AtomicU64::new(0);
+    let is_over = AtomicBool::new(false);
+    let verified = AtomicU64::new(0);
+    let mut rounds = 0;
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::SeqCst) {
+                    let before = phase.load(Ordering::SeqCst);
+                    let epoch_before = engine.view().keys();
+                    let found = identity.verify_now(&token);
+                    let after = phase.load(Ordering::SeqCst);
+                    if let Ok(one) = found {
+                        verified.fetch_add(1, Ordering::SeqCst);
+                        assert!(one.under >= epoch_before, "older than what was in force");
+                        let was_withdrawn_throughout = before == after && before.is_multiple_of(2);
+                        assert!(!was_withdrawn_throughout, "verified by withdrawn keys");
+                    }
+                }
+            });
+        }
+        let keys = key_set(&[&signer]);
+        // On, until the other threads have come to verify something.
+        while rounds < AT_LEAST || verified.load(Ordering::SeqCst) == 0 {
+            rounds += 1;
+            phase.fetch_add(1, Ordering::SeqCst);
+            identity.publish(FIRST, Some(keys.clone()), None);
+            let in_force = engine.view().keys();
+            // Some verify now and then, also where all share one core.
+            assert!(identity.verify_now(&token).is_ok());
+            thread::yield_now();
+            identity.publish(FIRST, None, None);
+            phase.fetch_add(1, Ordering::SeqCst);
+            assert!(identity.verify_now(&token).is_err());
+            assert!(engine.view().keys() > in_force);
+        }
+        is_over.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(engine.view().keys(), Epoch(2 * rounds));
+}
