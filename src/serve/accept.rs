@@ -18,6 +18,7 @@ use super::connection::{Orders, Shared};
 use super::listener::{Bound, BoundSocket, SocketFile};
 use super::socket::Loose;
 use super::threads::{NoThread, Threads};
+use super::tls::{Endpoint, Watch};
 use super::{Address, Call};
 
 /// A listener that is registered with the acceptor's runtime.
@@ -30,7 +31,7 @@ pub(super) struct Door<S> {
 
 #[derive(Debug)]
 enum DoorSocket {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Option<Arc<Endpoint>>),
     Unix {
         listener: UnixListener,
         uids: Option<Vec<u32>>,
@@ -49,13 +50,16 @@ pub(super) struct Acceptor<S> {
     pub(super) shared: Arc<Shared>,
     /// The door that is asked first; it moves on, so that a busy one does not shut out the others.
     pub(super) turn: usize,
+    pub(super) tls_files: Watch,
 }
 
 impl<S> Door<S> {
     /// Within a runtime.
     pub(super) fn open(bound: Bound<S>) -> io::Result<Self> {
         let socket = match bound.socket {
-            BoundSocket::Tcp(listener) => DoorSocket::Tcp(TcpListener::from_std(listener)?),
+            BoundSocket::Tcp(listener) => {
+                DoorSocket::Tcp(TcpListener::from_std(listener)?, bound.tls)
+            }
             BoundSocket::Unix {
                 listener,
                 file,
@@ -76,12 +80,16 @@ impl<S> Door<S> {
     /// `None` for a peer that may not connect; it finds its connection closed.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Loose>>> {
         match &self.socket {
-            DoorSocket::Tcp(listener) => {
+            DoorSocket::Tcp(listener, tls) => {
                 let (stream, _peer) = ready!(listener.poll_accept(cx))?;
                 // Without it an answer waits for the acknowledgement of the last one. It fails on a
                 // connection that is gone already.
                 let _ = stream.set_nodelay(true);
-                Poll::Ready(stream.into_std().map(Loose::Tcp).map(Some))
+                let stream = stream.into_std()?;
+                Poll::Ready(Ok(Some(match tls {
+                    None => Loose::Tcp(stream),
+                    Some(tls) => Loose::Tls(stream, Arc::clone(tls)),
+                })))
             }
             DoorSocket::Unix { listener, uids, .. } => {
                 let (stream, _peer) = ready!(listener.poll_accept(cx))?;

@@ -6,18 +6,19 @@
 use std::hash::{BuildHasher, RandomState};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::activity::Activity;
 use super::guard::{Gate, Guard};
 use super::socket::{Loose, Socket};
 use super::threads::Burden;
+use super::tls::Refusal;
 use super::{Call, Counters, ServeOptions};
 
 /// What all connections are told.
@@ -55,6 +56,8 @@ pub(super) struct Shared {
     pub(super) gate: Arc<Gate>,
     pub(super) counters: Arc<Counters>,
     pub(super) orders: watch::Receiver<Orders>,
+    /// Places for TLS handshakes.
+    pub(super) handshakes: Semaphore,
 }
 
 /// Serves it to its end.
@@ -68,20 +71,46 @@ where
         place: _place,
         burden: _burden,
     } = arrival;
+    let begun = Instant::now();
     let activity = Activity::new();
-    // Fails without files or memory; the client sees a closed connection.
-    let Ok(socket) = socket.register(&activity) else {
+    let Some(socket) = open(socket, &activity, &shared, begun).await else {
         return;
     };
     let guard = Guard::new(service, Arc::clone(&shared.gate), Arc::clone(&activity));
     let connection = builder(&shared.options).serve_connection(TokioIo::new(socket), guard);
     let course = Course {
         phase: Phase::Opening,
-        begun: Instant::now(),
+        begun,
         activity: &activity,
         shared: &shared,
     };
     course.run(pin!(connection)).await;
+}
+
+/// The socket, its TLS handshake done. `None` when it does not come to that: the client sees a closed connection,
+/// and before it an alert where TLS has one.
+async fn open(
+    socket: Loose,
+    activity: &Arc<Activity>,
+    shared: &Shared,
+    begun: Instant,
+) -> Option<Socket> {
+    let counters = &shared.counters;
+    let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+    tokio::select! {
+        biased;
+        socket = socket.open(activity, &shared.handshakes) => match socket {
+            Ok(socket) => return Some(socket),
+            // Files or memory are short, which the accept loop tells of.
+            Err(Refusal::System) => 0,
+            Err(Refusal::Crowded) => count(&counters.shed_handshakes),
+            Err(Refusal::Handshake) => count(&counters.failed_handshakes),
+            Err(Refusal::Peer) => count(&counters.refused_peers),
+        },
+        () = sleep_until(begun + shared.options.first_byte) => count(&counters.never_opened),
+        () = ending(shared.orders.clone()) => 0,
+    };
+    None
 }
 
 fn builder(options: &ServeOptions) -> http2::Builder<TokioExecutor> {
@@ -210,8 +239,16 @@ impl Course<'_> {
         }
     }
 
-    fn count(&self, counter: &std::sync::atomic::AtomicU64) {
+    fn count(&self, counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Until the server is told to end.
+async fn ending(mut orders: watch::Receiver<Orders>) {
+    let told = orders.wait_for(|order| order.stage != Stage::Serving);
+    if told.await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 pub struct Counters {
     /// Connections accepted.
     pub accepted: AtomicU64,
-    /// Peers on a Unix socket whose uid is not among those that may connect.
+    /// Peers that may not connect: by their uid on a Unix socket, by their certificate with TLS.
     pub refused_peers: AtomicU64,
     /// Accepts that failed, each followed by a pause.
     pub accept_failures: AtomicU64,
@@ -15,7 +15,11 @@ pub struct Counters {
     pub waited_for_place: AtomicU64,
     /// Connections that had no call and left because another waited.
     pub gave_way: AtomicU64,
-    /// Connections closed because their preface was not complete in time.
+    /// TLS handshakes that failed for another reason than who the peer is.
+    pub failed_handshakes: AtomicU64,
+    /// Connections closed because too many handshakes were under way.
+    pub shed_handshakes: AtomicU64,
+    /// Connections closed because their handshake or their preface was not complete in time.
     pub never_opened: AtomicU64,
     /// Connections cut when the time to drain was over.
     pub cut_in_drain: AtomicU64,

@@ -10,10 +10,12 @@ use std::net::TcpListener;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::{Address, Tls};
+use super::tls::Endpoint;
+use super::{Address, Tls, TlsError};
 
 /// A place to listen on, and what answers there.
 #[derive(Debug, Clone)]
@@ -35,8 +37,8 @@ pub struct Listener<S> {
 pub enum ListenError {
     /// Beyond loopback and not said to be protected.
     #[error(
-        "{address} is reachable from other machines and there is no TLS yet; \
-         set plaintext = true only where something else protects it"
+        "{address} is reachable from other machines and does not ask them who they are; expected TLS with a \
+         client CA and peers, or plaintext = true where something else protects it"
     )]
     Unprotected {
         /// Where.
@@ -47,6 +49,22 @@ pub enum ListenError {
     NoUids {
         /// Where.
         address: Address,
+    },
+    /// The kernel knows who is at the other end.
+    #[error(
+        "{address}: TLS is for TCP listeners; on a Unix socket the mode and the uids say who may connect"
+    )]
+    NoTls {
+        /// Where.
+        address: Address,
+    },
+    /// Its files cannot be used.
+    #[error("{address}: TLS: {source}")]
+    Tls {
+        /// Where.
+        address: Address,
+        /// Why.
+        source: TlsError,
     },
     /// Somebody listens there.
     #[error("{address}: another process listens there")]
@@ -76,6 +94,7 @@ pub(super) struct Bound<S> {
     /// The address with the real port.
     pub(super) address: Address,
     pub(super) socket: BoundSocket,
+    pub(super) tls: Option<Arc<Endpoint>>,
     pub(super) service: S,
 }
 
@@ -98,11 +117,13 @@ pub(super) struct SocketFile {
 
 impl<S> Listener<S> {
     pub(super) fn bind(self) -> Result<Bound<S>, ListenError> {
-        if !self.address.is_local() && !self.plaintext {
+        let is_protected = self.tls.as_ref().is_some_and(Tls::knows_peers);
+        if !self.address.is_local() && !is_protected && !self.plaintext {
             return Err(ListenError::Unprotected {
                 address: self.address,
             });
         }
+        let tls = self.tls.as_ref().map(|tls| self.load(tls)).transpose()?;
         let (address, socket) = match &self.address {
             Address::Tcp(_) if self.uids.is_some() => {
                 return Err(ListenError::NoUids {
@@ -125,8 +146,23 @@ impl<S> Listener<S> {
         Ok(Bound {
             address,
             socket,
+            tls,
             service: self.service,
         })
+    }
+
+    fn load(&self, tls: &Tls) -> Result<Arc<Endpoint>, ListenError> {
+        let address = || self.address.clone();
+        match &self.address {
+            Address::Unix(_) => Err(ListenError::NoTls { address: address() }),
+            Address::Tcp(_) => match Endpoint::load(address(), tls.clone()) {
+                Ok(endpoint) => Ok(Arc::new(endpoint)),
+                Err(source) => Err(ListenError::Tls {
+                    address: address(),
+                    source,
+                }),
+            },
+        }
     }
 
     fn failed(&self, source: io::Error) -> ListenError {

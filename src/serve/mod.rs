@@ -1,8 +1,8 @@
 //! Serving: listeners, one accept loop, request threads, limits and the drain at the end.
 //!
 //! Knows nothing of what a call means and names nothing of the crate: it serves any tower service that
-//! answers gRPC over HTTP/2. The way of a connection is `accept` → `threads` → `connection`, and around
-//! each of its calls stands `guard`. There is no TLS yet.
+//! answers gRPC over HTTP/2. The way of a connection is `accept` → `threads` → `connection`, with `tls` before
+//! its first byte where a listener has it, and around each of its calls stands `guard`.
 
 mod accept;
 mod activity;
@@ -35,13 +35,14 @@ pub use drain::Drained;
 pub use guard::{CallRules, Fault, PlainRules};
 pub use listener::{ListenError, Listener};
 pub use options::{OptionError, ServeOptions};
-pub use tls::{Peers, Tls};
+pub use tls::{Peers, Tls, TlsError, TlsHint};
 
 use accept::{Acceptor, Door};
 use connection::{INITIAL, Shared};
 use guard::Gate;
 use listener::Bound;
 use threads::Threads;
+use tls::{HANDSHAKES, Watch};
 
 /// What can be served: whatever answers a request of HTTP/2 and fails only inside its answers.
 pub trait Call:
@@ -95,6 +96,7 @@ where
         let bound = listeners.into_iter().map(Listener::bind);
         let bound = bound.collect::<Result<Vec<Bound<S>>, ListenError>>()?;
         let addresses = bound.iter().map(|one| one.address.clone()).collect();
+        let endpoints = bound.iter().filter_map(|one| one.tls.clone()).collect();
         let places = Arc::new(Semaphore::new(options.places()));
         let counters = Arc::new(Counters::default());
         let (orders, receiver) = watch::channel(INITIAL);
@@ -102,6 +104,7 @@ where
             gate: Arc::new(Gate::new(&options, Arc::clone(&counters))),
             counters,
             orders: receiver,
+            handshakes: Semaphore::new(HANDSHAKES),
             options,
         });
         let runtime = Builder::new_current_thread()
@@ -118,6 +121,8 @@ where
         let acceptor = Acceptor {
             doors,
             threads: Threads::start(&shared).map_err(ServeError::Start)?,
+            tls_files: Watch::start(endpoints, shared.options.tls_rescan)
+                .map_err(ServeError::Start)?,
             places,
             orders,
             shared,
@@ -138,6 +143,11 @@ where
     /// What has happened so far; to be read at any time, also while the server runs.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.acceptor.shared.counters)
+    }
+
+    /// For whoever knows that certificates have changed; they are looked at every few seconds in any case.
+    pub fn tls_hint(&self) -> TlsHint {
+        self.acceptor.tls_files.hint()
     }
 
     /// Serves until `shutdown`, then drains; blocks the calling thread, which becomes the acceptor. Not to

@@ -38,8 +38,8 @@ pub struct ServeOptions {
     pub keepalive_interval: Duration,
     /// The time that it has to answer a PING before the connection is closed.
     pub keepalive_timeout: Duration,
-    /// The time from accepting a connection to the end of its HTTP/2 preface and first frame. HTTP/2
-    /// keepalive does not reap one that says nothing, or half of the preface.
+    /// The time from accepting a connection to the end of its HTTP/2 preface and first frame, with the TLS
+    /// handshake before them. HTTP/2 keepalive does not reap one that says nothing, or half of the preface.
     pub first_byte: Duration,
     /// When all places are taken, a connection without a call for so long gives its place up.
     pub idle_when_full: Duration,
@@ -61,6 +61,8 @@ pub struct ServeOptions {
     pub accept_backoff: Duration,
     /// The longest such pause.
     pub accept_backoff_most: Duration,
+    /// How often the files of certificates are looked at.
+    pub tls_rescan: Duration,
     /// What is to be known of single calls.
     pub rules: Arc<dyn CallRules>,
 }
@@ -89,6 +91,7 @@ impl Default for ServeOptions {
             drain: Duration::from_secs(10),
             accept_backoff: Duration::from_millis(50),
             accept_backoff_most: Duration::from_secs(1),
+            tls_rescan: Duration::from_secs(5),
             rules: Arc::new(PlainRules),
         }
     }
@@ -148,6 +151,7 @@ impl ServeOptions {
             ("goaway_grace", self.goaway_grace),
             ("accept_backoff", self.accept_backoff),
             ("accept_backoff_most", self.accept_backoff_most),
+            ("tls_rescan", self.tls_rescan),
         ];
         for (option, found) in spans {
             within(

@@ -1,4 +1,4 @@
-//! A connection's bytes: TCP or Unix, and the watch over how it opens.
+//! A connection's bytes: TCP, with TLS or without, or Unix, and the watch over how it opens.
 //!
 //! The first bytes are only looked at, never changed or held back.
 
@@ -9,13 +9,17 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
+use super::tls::{Endpoint, Refusal};
 
 /// A connection between the acceptor and its request thread: of no runtime.
 #[derive(Debug)]
 pub(super) enum Loose {
     Tcp(std::net::TcpStream),
+    Tls(std::net::TcpStream, Arc<Endpoint>),
     Unix(std::os::unix::net::UnixStream),
 }
 
@@ -29,6 +33,7 @@ pub(super) struct Socket {
 #[derive(Debug)]
 enum Stream {
     Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
 }
 
@@ -42,11 +47,20 @@ struct Opening {
 }
 
 impl Loose {
-    /// Registers the connection with the runtime that this runs in.
-    pub(super) fn register(self, activity: &Arc<Activity>) -> io::Result<Socket> {
+    /// Registers the connection with the runtime that this runs in, and makes the handshake where there is one.
+    pub(super) async fn open(
+        self,
+        activity: &Arc<Activity>,
+        handshakes: &Semaphore,
+    ) -> Result<Socket, Refusal> {
+        let system = |_: io::Error| Refusal::System;
         let stream = match self {
-            Loose::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream)?),
-            Loose::Unix(stream) => Stream::Unix(UnixStream::from_std(stream)?),
+            Loose::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream).map_err(system)?),
+            Loose::Tls(stream, tls) => {
+                let stream = TcpStream::from_std(stream).map_err(system)?;
+                Stream::Tls(Box::new(tls.handshake(stream, handshakes).await?))
+            }
+            Loose::Unix(stream) => Stream::Unix(UnixStream::from_std(stream).map_err(system)?),
         };
         let opening = Opening {
             activity: Arc::clone(activity),
@@ -87,6 +101,7 @@ impl AsyncRead for Socket {
         let before = buffer.filled().len();
         let read = match &mut me.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         ready!(read)?;
@@ -108,6 +123,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -119,11 +135,12 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
-    /// Both kinds do: one `writev` carries the answers of many calls.
+    /// All kinds do: one `writev`, or few TLS records, carry the answers of many calls.
     fn is_write_vectored(&self) -> bool {
         true
     }
@@ -131,6 +148,7 @@ impl AsyncWrite for Socket {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -138,6 +156,7 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

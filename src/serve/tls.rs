@@ -1,6 +1,31 @@
-//! TLS on a listener: our certificate, and whose certificates are let in.
+//! TLS on a listener: our certificate, whose certificates are let in, and the handshake.
+//!
+//! TLS 1.2 and 1.3 with HTTP/2 agreed on by ALPN, or nothing. Whether a client may connect is decided by its
+//! certificate alone and within the handshake. No session is ever resumed: one that began under another client
+//! CA, or when other peers were let in, would come back without being looked at. No early data either.
 
+mod material;
+mod peers;
+mod watch;
+
+use std::fmt;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::Address;
+use material::{Digest, Material};
+
+pub use watch::TlsHint;
+pub(super) use watch::Watch;
 
 /// The files of a listener's TLS, and who may connect. The files are read again when they change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,4 +49,210 @@ pub enum Peers {
     AnyOfCa,
     /// Whoever has one whose only URI is among these, letter by letter: `spiffe://…`.
     Spiffe(Vec<String>),
+}
+
+/// Why a listener has no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file that cannot be read.
+    #[error("{}: {source}, expected {expected}", .file.display())]
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// A file that holds something else.
+    #[error("{}: found {found}, expected {expected}", .file.display())]
+    Malformed {
+        /// Which.
+        file: PathBuf,
+        /// What it holds; never bytes of it.
+        found: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// Two files that do not belong together.
+    #[error("{}: found another key's, expected the private key of {}", .key.display(), .certificate.display())]
+    OtherKey {
+        /// The key.
+        key: PathBuf,
+        /// The certificate.
+        certificate: PathBuf,
+    },
+    /// Clients are to be told apart, and nothing says by whose word.
+    #[error(
+        "peers are named and no client CA, expected client_ca: the file of those who sign their certificates"
+    )]
+    NoClientCa,
+    /// A client CA for nobody.
+    #[error("a client CA is given and no peers, expected whom to let in")]
+    NoPeers,
+    /// Not what a certificate could hold.
+    #[error(
+        "peer `{found}`: expected a SPIFFE id such as spiffe://contoso.example/envoy, without wildcards"
+    )]
+    Peer {
+        /// What is given.
+        found: String,
+    },
+}
+
+/// A listener's TLS: what its files say and what is in force.
+pub(super) struct Endpoint {
+    address: Address,
+    tls: Tls,
+    active: ArcSwap<Active>,
+}
+
+struct Active {
+    config: Arc<ServerConfig>,
+    digest: Digest,
+}
+
+/// Why a connection does not come to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The system has no memory for it, or the like.
+    System,
+    /// Too many handshakes at a time.
+    Crowded,
+    /// Not TLS as it is spoken here, or a client that went away.
+    Handshake,
+    /// A client that may not connect.
+    Peer,
+}
+
+impl Tls {
+    /// Whether clients are told apart: this protects what is served, encryption alone does not.
+    pub(super) fn knows_peers(&self) -> bool {
+        match self.peers {
+            Peers::Anyone => false,
+            Peers::AnyOfCa | Peers::Spiffe(_) => true,
+        }
+    }
+
+    fn check(&self) -> Result<(), TlsError> {
+        match (&self.peers, &self.client_ca) {
+            (Peers::Anyone, None) | (Peers::AnyOfCa, Some(_)) => Ok(()),
+            (Peers::Anyone, Some(_)) => Err(TlsError::NoPeers),
+            (Peers::AnyOfCa | Peers::Spiffe(_), None) => Err(TlsError::NoClientCa),
+            (Peers::Spiffe(ids), Some(_)) if ids.is_empty() => Err(TlsError::NoPeers),
+            (Peers::Spiffe(ids), Some(_)) => match ids.iter().find(|id| !peers::is_spiffe_id(id)) {
+                None => Ok(()),
+                Some(found) => Err(TlsError::Peer {
+                    found: found.clone(),
+                }),
+            },
+        }
+    }
+}
+
+impl Endpoint {
+    /// Reads all files; what they say is in force from here on.
+    pub(super) fn load(address: Address, tls: Tls) -> Result<Endpoint, TlsError> {
+        tls.check()?;
+        let material = Material::read(&tls)?;
+        let active = ArcSwap::from_pointee(Active {
+            config: material.config(&tls)?,
+            digest: material.digest(),
+        });
+        if let Peers::AnyOfCa = tls.peers {
+            tracing::warn!(%address, "every certificate of the client CA is let in");
+        }
+        if material.key_is_shared {
+            tracing::warn!(%address, key = %tls.key.display(), "others than its owner can read the private key");
+        }
+        Ok(Endpoint {
+            address,
+            tls,
+            active,
+        })
+    }
+
+    /// Takes a client's hello and finishes the handshake with what is in force then. The caller bounds the time.
+    ///
+    /// A place among the `handshakes` is taken when the hello is complete: whoever says nothing, or half of it,
+    /// costs a connection and shuts nobody out.
+    pub(super) async fn handshake(
+        &self,
+        stream: TcpStream,
+        handshakes: &Semaphore,
+    ) -> Result<TlsStream<TcpStream>, Refusal> {
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
+        let hello = hello.map_err(|error| refusal(&error))?;
+        let _place = handshakes.try_acquire().map_err(|_| Refusal::Crowded)?;
+        let config = Arc::clone(&self.active.load().config);
+        let stream = hello.into_stream(config).await;
+        let stream = stream.map_err(|error| refusal(&error))?;
+        // rustls refuses a client that names other protocols; one that names none gets here.
+        match stream.get_ref().1.alpn_protocol() {
+            Some(material::H2) => Ok(stream),
+            _ => Err(Refusal::Handshake),
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("address", &self.address)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
+}
+
+fn refusal(error: &io::Error) -> Refusal {
+    let said = error.get_ref().and_then(|error| error.downcast_ref());
+    match said {
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+            Refusal::Peer
+        }
+        _ => Refusal::Handshake,
+    }
+}
+
+/// Handshakes at a time, over all threads: each costs a signature, a millisecond with RSA, on a thread that
+/// also answers calls.
+pub(super) const HANDSHAKES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(client_ca: Option<&str>, peers: Peers) -> Result<(), TlsError> {
+        let tls = Tls {
+            certificate: "server.pem".into(),
+            key: "server.key".into(),
+            client_ca: client_ca.map(PathBuf::from),
+            peers,
+        };
+        tls.check()
+    }
+
+    #[test]
+    fn a_client_ca_and_peers_go_together() {
+        let named = || Peers::Spiffe(vec!["spiffe://a/b".to_owned()]);
+        assert!(checked(None, Peers::Anyone).is_ok());
+        assert!(checked(Some("ca.pem"), Peers::AnyOfCa).is_ok());
+        assert!(checked(Some("ca.pem"), named()).is_ok());
+        for (ca, peers) in [
+            (Some("ca.pem"), Peers::Anyone),
+            (Some("ca.pem"), Peers::Spiffe(Vec::new())),
+        ] {
+            assert!(matches!(checked(ca, peers), Err(TlsError::NoPeers)));
+        }
+        for peers in [Peers::AnyOfCa, named()] {
+            assert!(matches!(checked(None, peers), Err(TlsError::NoClientCa)));
+        }
+    }
+
+    #[test]
+    fn a_peer_that_no_certificate_could_name_is_refused_at_the_start() {
+        let peers = Peers::Spiffe(vec!["spiffe://a/b".to_owned(), "spiffe://a/*".to_owned()]);
+        let refused = checked(Some("ca.pem"), peers).unwrap_err();
+        assert!(refused.to_string().contains("`spiffe://a/*`"), "{refused}");
+    }
 }
