@@ -27,6 +27,7 @@ mod contract;
 mod cost;
 mod examples;
 mod ext_authz;
+mod key_sets;
 mod nothing_vanishes;
 mod oracle;
 mod reading;

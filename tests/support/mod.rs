@@ -6,6 +6,7 @@ pub mod examples;
 pub mod exhaustive;
 pub mod filters;
 pub mod generate;
+pub mod key_server;
 pub mod mutate;
 pub mod policies;
 pub mod product;
