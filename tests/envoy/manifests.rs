@@ -1,8 +1,12 @@
 //! What is shipped can be read by whom it is for.
 
+use std::process::Command;
+
+use yaml_rust2::{Yaml, YamlLoader};
+
 use crate::gateway::{Deployment, Place};
 use crate::proxy::validate;
-use crate::substitute::substitute;
+use crate::substitute::{shipped, substitute};
 
 #[test]
 fn envoy_takes_every_shipped_configuration_with_nothing_but_the_paths_of_files_changed() {
@@ -25,4 +29,77 @@ fn envoy_refuses_a_configuration_with_a_misspelt_setting() {
             .unwrap_err()
             .contains("failure_mode_alow")
     );
+}
+
+#[test]
+fn every_manifest_is_yaml_and_every_object_says_what_it_is() {
+    for file in [
+        "deploy/istio/crosstrust.yaml",
+        "deploy/istio/gateway.yaml",
+        "deploy/envoy-gateway/crosstrust.yaml",
+        "deploy/envoy-gateway/gateway.yaml",
+    ] {
+        let objects = read(file);
+        assert!(!objects.is_empty(), "{file}");
+        for object in objects {
+            for member in ["apiVersion", "kind"] {
+                assert!(object[member].as_str().is_some(), "{file}: {member}");
+            }
+            assert!(object["metadata"]["name"].as_str().is_some(), "{file}");
+        }
+    }
+}
+
+#[test]
+fn no_manifest_lets_anybody_in_without_an_answer() {
+    let mesh = &read("deploy/istio/mesh-config.yaml")[0];
+    let provider = &mesh["extensionProviders"][0]["envoyExtAuthzGrpc"];
+    assert_eq!(provider["failOpen"].as_bool(), Some(false));
+    assert_eq!(provider["statusOnError"].as_str(), Some("503"));
+    let policies = read("deploy/envoy-gateway/gateway.yaml");
+    let kind = |object: &&Yaml| object["kind"].as_str() == Some("SecurityPolicy");
+    let policy = policies.iter().find(kind).unwrap();
+    assert_eq!(policy["spec"]["extAuth"]["failOpen"].as_bool(), Some(false));
+    let context = policy["spec"]["extAuth"]["contextExtensions"].as_vec();
+    let names = context.unwrap().iter().map(|one| one["name"].as_str());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [Some("resource_tenant"), Some("app")]
+    );
+}
+
+/// `serve --print-config` reads all of it, and starts nothing.
+#[test]
+fn crosstrust_takes_every_shipped_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files: Vec<(String, String)> = Deployment::ALL
+        .iter()
+        .map(|deployment| (deployment.toml(), shipped(&deployment.toml())))
+        .collect();
+    for file in [
+        "deploy/istio/crosstrust.yaml",
+        "deploy/envoy-gateway/crosstrust.yaml",
+    ] {
+        let objects = read(file);
+        let mut texts = objects
+            .iter()
+            .filter_map(|object| object["data"]["crosstrust.toml"].as_str());
+        files.push((file.to_owned(), texts.next().expect(file).to_owned()));
+    }
+    for (file, text) in files {
+        let path = folder.path().join("crosstrust.toml");
+        std::fs::write(&path, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+            .args(["serve", "--print-config", "--config"])
+            .arg(&path)
+            .env_clear()
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{file}: {said}");
+    }
+}
+
+fn read(file: &str) -> Vec<Yaml> {
+    YamlLoader::load_from_str(&shipped(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }

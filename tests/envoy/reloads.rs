@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::client::Connection;
@@ -91,13 +91,14 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
 
     // Even: these policies (of number / 2) have been answered from. Odd: they are being replaced by the next.
     let phase = AtomicUsize::new(0);
+    let over = AtomicBool::new(false);
     let sent = AtomicUsize::new(0);
     let client = || {
         let mut connection = gateway.connect();
         loop {
             let before = phase.load(Ordering::SeqCst);
             let number = sent.fetch_add(1, Ordering::SeqCst);
-            if before == 2 * RELOADS && number >= REQUESTS {
+            if over.load(Ordering::SeqCst) && number >= REQUESTS {
                 return;
             }
             let question = &questions[number % questions.len()];
@@ -115,6 +116,7 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
         for _ in 0..CONNECTIONS {
             scope.spawn(client);
         }
+        let _over = SetAtEnd(&over);
         let mut connection = gateway.connect();
         for reload in 1..=RELOADS {
             phase.fetch_add(1, Ordering::SeqCst);
@@ -124,6 +126,15 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
         }
     });
     assert!(sent.load(Ordering::SeqCst) >= REQUESTS);
+}
+
+/// Also when the reloads fail: the clients would go on for ever.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 fn ask(connection: &mut Connection, question: &Question) -> u16 {
