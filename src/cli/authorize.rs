@@ -9,12 +9,13 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::{DEFAULT_SERVER, runtime, table};
+use super::server::ServerArguments;
+use super::{runtime, table};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineOptions};
 use crate::reload::{Outcome, load_once};
 use crate::rpc::Limits;
-use crate::rpc::client::{self, ClientError};
+use crate::rpc::client::{self, ClientError, Server};
 use crate::time::Timestamp;
 
 /// Asks for one decision.
@@ -32,9 +33,8 @@ pub(super) struct AuthorizeArguments {
     /// Ask this policies folder, with no server at all
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     policies: Option<PathBuf>,
-    /// Ask this server: http://HOST:PORT or unix:PATH
-    #[arg(long, default_value = DEFAULT_SERVER, value_name = "SERVER")]
-    server: String,
+    #[command(flatten)]
+    server: ServerArguments,
     /// Tell every stage and policy, with effective values and where they come from
     #[arg(long)]
     explain: bool,
@@ -92,7 +92,11 @@ pub(super) fn run(arguments: &AuthorizeArguments) -> anyhow::Result<ExitCode> {
     tell_times(&mut question, Clock::System.now().wall);
     let answer = match &arguments.policies {
         Some(folder) => ask_folder(folder, &question, arguments.explain)?,
-        None => runtime::block_on(ask_server(&arguments.server, &question, arguments.explain))?,
+        None => runtime::block_on(ask_server(
+            arguments.server.read()?,
+            &question,
+            arguments.explain,
+        ))?,
     };
     if arguments.format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&answer)?);
@@ -108,7 +112,7 @@ pub(super) fn run(arguments: &AuthorizeArguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn ask_server(server: &str, question: &Value, explain: bool) -> anyhow::Result<Value> {
+async fn ask_server(server: Server, question: &Value, explain: bool) -> anyhow::Result<Value> {
     let request = client::parse_request(&question.to_string()).map_err(anyhow::Error::msg)?;
     Ok(if explain {
         client::explanation_to_json(&client::explain(server, request).await?)

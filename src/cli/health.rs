@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{DEFAULT_SERVER, runtime};
+use super::runtime;
+use super::server::ServerArguments;
 use crate::rpc::client;
 
 /// Asks a running server's gRPC health.
@@ -12,17 +13,16 @@ use crate::rpc::client;
 /// Exit code: 0 = it serves; 1 = it does not, or it cannot be reached.
 #[derive(Args)]
 pub(super) struct HealthArguments {
-    /// The server: http://HOST:PORT or unix:PATH
-    #[arg(long, default_value = DEFAULT_SERVER, value_name = "SERVER")]
-    server: String,
+    #[command(flatten)]
+    server: ServerArguments,
     /// A service such as crosstrust.v1.AuthorizationService; the server as a whole where none is named
     #[arg(long, default_value = "", value_name = "NAME")]
     service: String,
 }
 
 pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
-    let asked = client::health(&arguments.server, &arguments.service);
-    match runtime::block_on(async { Ok(asked.await?) }) {
+    let asked = async { Ok(client::health(arguments.server.read()?, &arguments.service).await?) };
+    match runtime::block_on(asked) {
         Ok(true) => {
             println!("SERVING");
             Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ mod check;
 mod health;
 mod runtime;
 mod serve;
+mod server;
 mod table;
 
 use std::process::ExitCode;
@@ -32,7 +33,7 @@ enum Command {
     /// Read policies and tell everything that is wrong with them
     Check(check::CheckArguments),
     /// Ask for one decision, of a policies folder or of a running server
-    Authorize(authorize::AuthorizeArguments),
+    Authorize(Box<authorize::AuthorizeArguments>),
     /// Ask a running server whether it can answer (for probes)
     Health(health::HealthArguments),
 }

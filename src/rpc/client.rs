@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use prost_reflect::prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -25,11 +25,49 @@ use crate::request::Request;
 
 pub use super::proto::{AuthorizeRequest, AuthorizeResponse, ExplainResponse};
 
+/// Which server to ask.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`.
+    pub name: String,
+    /// Over `https`: whom to believe, and who is asking.
+    pub tls: Option<Tls>,
+}
+
+/// How to speak TLS with a server.
+#[derive(Clone)]
+pub struct Tls {
+    /// The certificates of those who sign the server's, PEM. Nobody else is believed.
+    pub ca: Vec<u8>,
+    /// The certificate to show and its key, PEM.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// The name in the server's certificate, where it is not the host.
+    pub name: Option<String>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the key.
+        f.debug_struct("Tls")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: AsRef<str> + ?Sized> From<&T> for Server {
+    fn from(name: &T) -> Self {
+        Server {
+            name: name.as_ref().to_owned(),
+            tls: None,
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The server's name is none.
-    #[error("{server}: expected http://HOST:PORT or unix:PATH")]
+    #[error("{server}: expected http://HOST:PORT, https://HOST:PORT or unix:PATH")]
     Address {
         /// What was given.
         server: String,
@@ -78,22 +116,24 @@ pub fn explanation_to_json(response: &ExplainResponse) -> serde_json::Value {
 
 /// Asks a running server.
 pub async fn authorize(
-    server: &str,
+    server: impl Into<Server>,
     request: AuthorizeRequest,
 ) -> Result<AuthorizeResponse, ClientError> {
-    let mut client = AuthorizationServiceClient::new(connect(server).await?);
+    let server = server.into();
+    let mut client = AuthorizationServiceClient::new(connect(&server).await?);
     let answer = client.authorize(request).await;
     answer
         .map(tonic::Response::into_inner)
-        .map_err(|status| refused(server, &status))
+        .map_err(|status| refused(&server.name, &status))
 }
 
 /// Asks a running server for an explanation.
 pub async fn explain(
-    server: &str,
+    server: impl Into<Server>,
     request: AuthorizeRequest,
 ) -> Result<ExplainResponse, ClientError> {
-    let mut client = AuthorizationServiceClient::new(connect(server).await?)
+    let server = server.into();
+    let mut client = AuthorizationServiceClient::new(connect(&server).await?)
         .max_decoding_message_size(MOST_EXPLANATION_BYTES);
     let request = proto::ExplainRequest {
         request: Some(request),
@@ -101,18 +141,19 @@ pub async fn explain(
     let answer = client.explain(request).await;
     answer
         .map(tonic::Response::into_inner)
-        .map_err(|status| refused(server, &status))
+        .map_err(|status| refused(&server.name, &status))
 }
 
 /// Whether a running server, or one of its services, is SERVING. A service that it does not know is not.
-pub async fn health(server: &str, service: &str) -> Result<bool, ClientError> {
-    let mut client = HealthClient::new(connect(server).await?);
+pub async fn health(server: impl Into<Server>, service: &str) -> Result<bool, ClientError> {
+    let server = server.into();
+    let mut client = HealthClient::new(connect(&server).await?);
     let request = HealthCheckRequest {
         service: service.to_owned(),
     };
     match client.check(request).await {
         Ok(answer) => Ok(answer.into_inner().status() == ServingStatus::Serving),
-        Err(status) => Err(refused(server, &status)),
+        Err(status) => Err(refused(&server.name, &status)),
     }
 }
 
@@ -161,25 +202,44 @@ fn no_token_here() -> Violation {
     }
 }
 
-async fn connect(server: &str) -> Result<Channel, ClientError> {
+async fn connect(server: &Server) -> Result<Channel, ClientError> {
+    let name = &server.name;
     // The form that `--listen` takes and the log shows is good enough.
-    let url = match server.contains(':') && !server.contains("//") && !server.starts_with("unix:") {
-        true => format!("http://{server}"),
-        false => server.to_owned(),
+    let url = match name.contains(':') && !name.contains("//") && !name.starts_with("unix:") {
+        true => format!("http://{name}"),
+        false => name.clone(),
+    };
+    let unreachable = |error: tonic::transport::Error| ClientError::Unreachable {
+        server: name.clone(),
+        cause: innermost(&error),
     };
     let endpoint = Endpoint::from_shared(url);
-    let endpoint = endpoint.map_err(|_| ClientError::Address {
-        server: server.to_owned(),
+    let mut endpoint = endpoint.map_err(|_| ClientError::Address {
+        server: name.clone(),
     })?;
+    if let Some(tls) = &server.tls {
+        endpoint = endpoint.tls_config(tls_config(tls)).map_err(unreachable)?;
+    }
     endpoint
         .connect_timeout(CONNECT_WITHIN)
         .timeout(ANSWER_WITHIN)
         .connect()
         .await
-        .map_err(|error| ClientError::Unreachable {
-            server: server.to_owned(),
-            cause: innermost(&error),
-        })
+        .map_err(unreachable)
+}
+
+fn tls_config(tls: &Tls) -> ClientTlsConfig {
+    let config = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(&tls.ca))
+        .timeout(CONNECT_WITHIN);
+    let config = match &tls.identity {
+        Some((certificate, key)) => config.identity(Identity::from_pem(certificate, key)),
+        None => config,
+    };
+    match &tls.name {
+        Some(name) => config.domain_name(name),
+        None => config,
+    }
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

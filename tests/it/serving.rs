@@ -14,4 +14,5 @@ mod draining;
 mod echo;
 mod files;
 mod raw;
+mod tls;
 mod unix;

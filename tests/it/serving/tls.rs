@@ -1,0 +1,551 @@
+//! TLS: who is let in, what becomes of those who are not, and certificates that change.
+
+mod authority;
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crosstrust::rpc::client::{self, Server as Asked};
+use crosstrust::rpc::{HealthState, Rights, router};
+use crosstrust::serve::{
+    Address, ListenError, Listener, Peers, ServeError, ServeOptions, Server, Tls, TlsHint,
+};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, SupportedProtocolVersion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::echo::{Client, Echo, NEVER, Running, bounded, echo, listener, options, reaches};
+use super::raw::{PREFACE, Raw, SETTINGS};
+use authority::{Authority, HOST, Leaf};
+
+const ENVOY: &str = "spiffe://contoso.example/envoy";
+const ANY_VERSION: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+
+/// A server on several ports with certificates of one authority, which also signs those of clients.
+struct House {
+    folder: tempfile::TempDir,
+    authority: Authority,
+    running: Running,
+    hint: TlsHint,
+}
+
+impl House {
+    fn new(peers: Peers) -> House {
+        House::with(peers, options(), 1)
+    }
+
+    fn with(peers: Peers, options: ServeOptions, ports: usize) -> House {
+        let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+        let (echo, unspin) = echo();
+        let listeners = (0..ports).map(|port| {
+            let files = folder.path().join(port.to_string());
+            std::fs::create_dir(&files).unwrap();
+            authority.server().write(&files);
+            std::fs::write(files.join("ca.pem"), &authority.pem).unwrap();
+            over_tls(echo.clone(), tls(files, peers.clone()))
+        });
+        let server = Server::bind(listeners.collect(), options).unwrap();
+        let hint = server.tls_hint();
+        House {
+            folder,
+            authority,
+            running: Running::run(server, echo, unspin),
+            hint,
+        }
+    }
+
+    fn for_envoy() -> House {
+        House::new(Peers::Spiffe(vec![ENVOY.to_owned()]))
+    }
+
+    fn files(&self, port: usize) -> PathBuf {
+        self.folder.path().join(port.to_string())
+    }
+
+    fn address(&self, port: usize) -> SocketAddr {
+        match &self.running.addresses[port] {
+            Address::Tcp(address) => *address,
+            Address::Unix(path) => panic!("{}", path.display()),
+        }
+    }
+
+    fn shows(&self, leaf: &Leaf) -> ClientConfig {
+        authority::client(&self.authority, Some(leaf), ANY_VERSION)
+    }
+
+    fn shows_nothing(&self) -> ClientConfig {
+        authority::client(&self.authority, None, ANY_VERSION)
+    }
+
+    fn envoy(&self) -> ClientConfig {
+        self.shows(&self.authority.client(&[ENVOY]))
+    }
+
+    /// Waits until new connections see this certificate.
+    async fn sees(&self, port: usize, config: &ClientConfig, certificate: &Leaf) {
+        self.hint.hint();
+        while shown(self.address(port), config).await != certificate.der() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            self.hint.hint();
+        }
+    }
+
+    fn failed(&self) -> u64 {
+        let counters = &self.running.counters;
+        counters.failed_handshakes.load(Ordering::Relaxed)
+    }
+
+    fn refused(&self) -> u64 {
+        let counters = &self.running.counters;
+        counters.refused_peers.load(Ordering::Relaxed)
+    }
+}
+
+fn tls(files: PathBuf, peers: Peers) -> Tls {
+    Tls {
+        certificate: files.join("server.pem"),
+        key: files.join("server.key"),
+        client_ca: (peers != Peers::Anyone).then(|| files.join("ca.pem")),
+        peers,
+    }
+}
+
+fn over_tls(echo: Echo, tls: Tls) -> Listener<Echo> {
+    let mut listener = listener("127.0.0.1:0".parse().unwrap(), echo);
+    listener.tls = Some(tls);
+    listener
+}
+
+async fn connect(at: SocketAddr, config: &ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(at).await.unwrap();
+    let name = ServerName::try_from(HOST).unwrap();
+    let connector = TlsConnector::from(Arc::new(config.clone()));
+    connector.connect(name, stream).await
+}
+
+/// With TLS 1.3 a client learns only from what follows whether it may connect.
+async fn is_let_in(at: SocketAddr, config: &ClientConfig) -> bool {
+    let Ok(mut stream) = connect(at, config).await else {
+        return false;
+    };
+    // It fails where the server has closed already.
+    let _ = stream.write_all(PREFACE).await;
+    let _ = stream.write_all(SETTINGS).await;
+    matches!(stream.read(&mut [0]).await, Ok(1))
+}
+
+async fn client_of(at: SocketAddr, config: &ClientConfig) -> Client {
+    Client::over(connect(at, config).await.unwrap()).await
+}
+
+/// The certificate that the server shows.
+async fn shown(at: SocketAddr, config: &ClientConfig) -> CertificateDer<'static> {
+    let stream = connect(at, config).await.unwrap();
+    let (_, session) = stream.get_ref();
+    session.peer_certificates().unwrap()[0].clone().into_owned()
+}
+
+/// What a client says first.
+fn hello(config: ClientConfig) -> Vec<u8> {
+    let name = ServerName::try_from(HOST).unwrap();
+    let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut bytes = Vec::new();
+    connection.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+/// Says something and hears all until the end.
+fn say(at: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut raw = Raw::tcp(at);
+    raw.0.write_all(bytes).unwrap();
+    let mut heard = Vec::new();
+    match raw.0.read_to_end(&mut heard) {
+        Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => panic!("{error}"),
+        _ => heard,
+    }
+}
+
+#[test]
+fn a_named_peer_is_answered_over_either_version_of_tls() {
+    bounded(async {
+        let house = House::for_envoy();
+        let leaf = house.authority.client(&[ENVOY]);
+        for version in [&TLS12, &TLS13] {
+            let config = authority::client(&house.authority, Some(&leaf), &[version]);
+            let client = client_of(house.address(0), &config).await;
+            assert_eq!(client.status("Ok").await, "0", "{version:?}");
+        }
+        assert_eq!((house.failed(), house.refused()), (0, 0));
+    });
+}
+
+#[test]
+fn whoever_is_not_named_is_refused_over_either_version_of_tls() {
+    bounded(async {
+        let house = House::for_envoy();
+        let (own, other) = (&house.authority, Authority::new());
+        let peers = [
+            ("no certificate", None),
+            (
+                "another id",
+                Some(own.client(&["spiffe://contoso.example/envoy2"])),
+            ),
+            (
+                "a longer id",
+                Some(own.client(&["spiffe://contoso.example/envoy/x"])),
+            ),
+            (
+                "a NUL",
+                Some(own.client(&["spiffe://contoso.example/envoy\0"])),
+            ),
+            (
+                "two ids",
+                Some(own.client(&[ENVOY, "spiffe://contoso.example/b"])),
+            ),
+            ("the id twice", Some(own.client(&[ENVOY, ENVOY]))),
+            ("no id", Some(own.client(&[]))),
+            ("expired", Some(own.expired_client(ENVOY))),
+            ("another authority", Some(other.client(&[ENVOY]))),
+        ];
+        let mut refused = 0;
+        for (case, leaf) in &peers {
+            for version in [&TLS12, &TLS13] {
+                let config = authority::client(own, leaf.as_ref(), &[version]);
+                assert!(!is_let_in(house.address(0), &config).await, "{case}");
+                refused += 1;
+                reaches(&house.running.counters.refused_peers, refused);
+            }
+        }
+        assert!(is_let_in(house.address(0), &house.envoy()).await);
+        assert_eq!((house.failed(), house.refused()), (0, refused));
+    });
+}
+
+#[test]
+fn any_certificate_of_the_ca_is_let_in_where_that_is_said_and_no_other() {
+    bounded(async {
+        let house = House::new(Peers::AnyOfCa);
+        let at = house.address(0);
+        let own = house.shows(&house.authority.client(&[]));
+        assert!(is_let_in(at, &own).await);
+        assert!(!is_let_in(at, &house.shows_nothing()).await);
+        let other = house.shows(&Authority::new().client(&[ENVOY]));
+        assert!(!is_let_in(at, &other).await);
+    });
+}
+
+#[test]
+fn without_a_client_ca_nobody_is_asked_for_a_certificate() {
+    bounded(async {
+        let house = House::new(Peers::Anyone);
+        let client = client_of(house.address(0), &house.shows_nothing()).await;
+        assert_eq!(client.status("Ok").await, "0");
+    });
+}
+
+#[test]
+fn what_is_not_http2_over_tls_1_2_or_1_3_is_closed() {
+    bounded(async {
+        let house = House::new(Peers::Anyone);
+        let at = house.address(0);
+        let mut other = house.shows_nothing();
+        other.alpn_protocols = vec![b"http/1.1".to_vec()];
+        assert!(connect(at, &other).await.is_err());
+        other.alpn_protocols = Vec::new();
+        assert!(!is_let_in(at, &other).await);
+        reaches(&house.running.counters.failed_handshakes, 2);
+
+        say(at, &[PREFACE, SETTINGS].concat());
+        // RFC 4346: a hello of TLS 1.1 with one cipher suite and no extensions.
+        let mut old = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2];
+        old.extend([7; 32]);
+        old.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+        const ALERT: u8 = 0x15;
+        assert_eq!(say(at, &old).first(), Some(&ALERT));
+        reaches(&house.running.counters.failed_handshakes, 4);
+        assert!(is_let_in(at, &house.shows_nothing()).await);
+    });
+}
+
+#[test]
+fn no_session_is_resumed() {
+    bounded(async {
+        let house = House::for_envoy();
+        let leaf = house.authority.client(&[ENVOY]);
+        for version in [&TLS12, &TLS13] {
+            let config = authority::client(&house.authority, Some(&leaf), &[version]);
+            for _ in 0..3 {
+                let mut stream = connect(house.address(0), &config).await.unwrap();
+                let kind = stream.get_ref().1.handshake_kind();
+                assert_eq!(kind, Some(HandshakeKind::Full));
+                // Tickets would come with the first bytes.
+                assert_ne!(stream.read(&mut [0]).await.unwrap(), 0);
+                assert_eq!(stream.get_ref().1.tls13_tickets_received(), 0);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_new_certificate_is_shown_to_new_connections_while_old_ones_go_on() {
+    bounded(async {
+        let house = House::for_envoy();
+        let envoy = house.envoy();
+        let old = client_of(house.address(0), &envoy).await;
+        assert_eq!(old.status("Ok").await, "0");
+        let new = house.authority.server();
+        new.write(&house.files(0));
+        house.sees(0, &envoy, &new).await;
+        assert_eq!(old.status("Ok").await, "0");
+        let client = client_of(house.address(0), &envoy).await;
+        assert_eq!(client.status("Ok").await, "0");
+    });
+}
+
+#[test]
+fn a_new_certificate_is_found_without_a_hint() {
+    bounded(async {
+        let soon = ServeOptions {
+            tls_rescan: Duration::from_millis(5),
+            ..options()
+        };
+        let house = House::with(Peers::Anyone, soon, 1);
+        let new = house.authority.server();
+        new.write(&house.files(0));
+        while shown(house.address(0), &house.shows_nothing()).await != new.der() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+}
+
+#[test]
+fn files_that_cannot_be_used_change_nothing() {
+    bounded(async {
+        let rarely = ServeOptions {
+            tls_rescan: NEVER,
+            ..options()
+        };
+        let house = House::with(Peers::Spiffe(vec![ENVOY.to_owned()]), rarely, 2);
+        let envoy = house.envoy();
+        let before = shown(house.address(0), &envoy).await;
+        let broken: [(&str, &str); 5] = [
+            ("server.pem", ""),
+            ("server.pem", &house.authority.server().pem),
+            (
+                "server.key",
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            ),
+            ("ca.pem", ""),
+            (
+                "ca.pem",
+                "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            ),
+        ];
+        for (file, content) in broken {
+            let path = house.files(0).join(file);
+            let good = std::fs::read(&path).unwrap();
+            std::fs::write(&path, content).unwrap();
+            // The files are looked at in the order of the listeners: with the second of these two, the first
+            // listener's have been looked at as they are now.
+            for _ in 0..2 {
+                let new = house.authority.server();
+                new.write(&house.files(1));
+                house.sees(1, &envoy, &new).await;
+            }
+            assert_eq!(shown(house.address(0), &envoy).await, before, "{file}");
+            assert!(is_let_in(house.address(0), &envoy).await, "{file}");
+            std::fs::write(&path, good).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_new_client_ca_shuts_out_the_clients_of_the_old_one() {
+    bounded(async {
+        let house = House::for_envoy();
+        let at = house.address(0);
+        let (old, next) = (house.envoy(), Authority::new());
+        let new = house.shows(&next.client(&[ENVOY]));
+        let connected = client_of(at, &old).await;
+        assert!(!is_let_in(at, &new).await);
+        std::fs::write(house.files(0).join("ca.pem"), &next.pem).unwrap();
+        house.hint.hint();
+        while !is_let_in(at, &new).await {
+            house.hint.hint();
+        }
+        assert!(!is_let_in(at, &old).await);
+        // It goes by its age.
+        assert_eq!(connected.status("Ok").await, "0");
+    });
+}
+
+#[test]
+fn whoever_does_not_come_to_an_end_with_its_handshake_and_preface_is_closed() {
+    bounded(async {
+        let soon = ServeOptions {
+            first_byte: Duration::from_millis(50),
+            ..options()
+        };
+        let house = House::with(Peers::Anyone, soon, 1);
+        let at = house.address(0);
+        let hello = hello(house.shows_nothing());
+        for said in [0, 1, hello.len() - 1, hello.len()] {
+            say(at, &hello[..said]);
+        }
+        reaches(&house.running.counters.never_opened, 4);
+        // A handshake and no preface: the deadline is one for both.
+        if let Ok(mut stream) = connect(at, &house.shows_nothing()).await {
+            let mut heard = Vec::new();
+            let _ = stream.read_to_end(&mut heard).await;
+        }
+        reaches(&house.running.counters.never_opened, 5);
+        assert_eq!(house.failed(), 0);
+    });
+}
+
+#[test]
+fn a_handshake_too_many_is_closed_and_half_a_hello_takes_no_place() {
+    bounded(async {
+        let house = House::new(Peers::Anyone);
+        let at = house.address(0);
+        let hello = hello(house.shows_nothing());
+        let begin = |bytes: &[u8]| {
+            let mut raw = Raw::tcp(at);
+            raw.send(bytes);
+            raw
+        };
+        let _half: Vec<_> = (0..32).map(|_| begin(&hello[..hello.len() - 1])).collect();
+        let begun: Vec<_> = (0..65).map(|_| begin(&hello)).collect();
+        reaches(&house.running.counters.shed_handshakes, 1);
+        drop(begun);
+        while !is_let_in(at, &house.shows_nothing()).await {}
+    });
+}
+
+#[test]
+fn a_handshake_does_not_hold_up_the_end() {
+    bounded(async {
+        let mut house = House::new(Peers::Anyone);
+        let mut silent = Raw::tcp(house.address(0));
+        reaches(&house.running.counters.accepted, 1);
+        house.running.stop();
+        assert_eq!(house.running.drained().await.aborted, 0);
+        silent.is_closed();
+    });
+}
+
+#[test]
+fn beyond_loopback_tls_has_to_ask_who_connects() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let files = folder.path();
+    authority.server().write(files);
+    std::fs::write(files.join("ca.pem"), &authority.pem).unwrap();
+    let bind = |peers| {
+        let mut listener = over_tls(echo().0, tls(files.to_owned(), peers));
+        // RFC 5737 §3: an address that no machine has.
+        listener.address = "192.0.2.1:0".parse().unwrap();
+        match Server::bind(vec![listener], options()) {
+            Err(ServeError::Listen(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(matches!(
+        bind(Peers::Anyone),
+        ListenError::Unprotected { .. }
+    ));
+    assert!(matches!(bind(Peers::AnyOfCa), ListenError::Io { .. }));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_at_the_start() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let files = folder.path();
+    let good = authority.server();
+    let bind = |address: &str| {
+        let mut listener = over_tls(echo().0, tls(files.to_owned(), Peers::AnyOfCa));
+        listener.address = address.parse().unwrap();
+        Server::bind(vec![listener], options()).map(|_| ())
+    };
+    let cases: [(&str, Option<&str>, &str); 7] = [
+        ("server.pem", None, "No such file"),
+        ("server.key", None, "No such file"),
+        ("ca.pem", None, "No such file"),
+        ("server.pem", Some("nothing"), "found 0 certificates"),
+        ("server.key", Some("nothing"), "found 0 keys"),
+        ("ca.pem", Some(""), "found 0 certificates"),
+        ("server.pem", Some(&authority.server().pem), "another key"),
+    ];
+    for (file, content, found) in cases {
+        good.write(files);
+        std::fs::write(files.join("ca.pem"), &authority.pem).unwrap();
+        match content {
+            None => std::fs::remove_file(files.join(file)).unwrap(),
+            Some(content) => std::fs::write(files.join(file), content).unwrap(),
+        }
+        let error = bind("127.0.0.1:0").unwrap_err().to_string();
+        for part in [file, found, "expected"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+    good.write(files);
+    assert!(bind("127.0.0.1:0").is_ok());
+    let unix = bind(&format!("unix:{}", files.join("socket").display())).unwrap_err();
+    assert!(matches!(
+        unix,
+        ServeError::Listen(ListenError::NoTls { .. })
+    ));
+}
+
+#[test]
+fn the_command_lines_client_asks_over_tls_and_believes_its_ca_only() {
+    bounded(async {
+        let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+        authority.server().write(folder.path());
+        std::fs::write(folder.path().join("ca.pem"), &authority.pem).unwrap();
+        let health = HealthState::new();
+        let backend = crate::server::backend(crate::server::empty_engine());
+        let listener = Listener {
+            address: "127.0.0.1:0".parse().unwrap(),
+            plaintext: false,
+            uids: None,
+            tls: Some(tls(
+                folder.path().to_owned(),
+                Peers::Spiffe(vec![ENVOY.to_owned()]),
+            )),
+            service: router(&backend, &Rights::ALL, &health),
+        };
+        let server = Server::bind(vec![listener], options()).unwrap();
+        let name = format!("https://{}", server.addresses()[0]);
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = std::thread::spawn(move || server.run(async { drop(stopped.await) }, || {}));
+
+        let leaf = authority.client(&[ENVOY]);
+        let asked = |ca: &Authority, leaf: Option<&Leaf>| Asked {
+            name: name.clone(),
+            tls: Some(client::Tls {
+                ca: ca.pem.clone().into_bytes(),
+                identity: leaf.map(|leaf| (leaf.pem.clone().into(), leaf.key.clone().into())),
+                name: Some(HOST.to_owned()),
+            }),
+        };
+        // Without policies it does not serve, but it says so.
+        let told = client::health(asked(&authority, Some(&leaf)), "").await;
+        assert!(told.is_ok(), "{told:?}");
+        assert!(client::health(asked(&authority, None), "").await.is_err());
+        let other = asked(&Authority::new(), Some(&leaf));
+        assert!(client::health(other, "").await.is_err());
+        drop(stop);
+        tokio::task::spawn_blocking(|| serving.join())
+            .await
+            .unwrap()
+            .unwrap();
+    });
+}
