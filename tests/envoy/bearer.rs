@@ -227,7 +227,6 @@ fn a_path_that_can_be_read_two_ways_reaches_nothing() {
         "/product-launch/%2e%2e%2fsupply-chain",
         "/product-launch%2fx",
         "/product-launch%5cx",
-        "/product-launch\\x",
         "/product-launch/%252e%252e/x",
         "/product-launch;x=y",
         "/product-launch/%00",

@@ -21,19 +21,21 @@ fn claims_that_envoy_verified_are_whose_request_it_is() {
 fn a_forged_or_missing_token_is_not_even_asked_about() {
     let gateway = Gateway::start(Deployment::JwtAuthn);
     let forged = token(FATIMA, LAUNCHER).forged();
-    let expired = token(FATIMA, LAUNCHER).expired().bearer();
     let stranger = token(TOM, LAUNCHER).bearer();
     for headers in [
         vec![],
         vec![("authorization", forged.as_str())],
-        vec![("authorization", expired.as_str())],
         vec![("authorization", stranger.as_str())],
     ] {
         let answer = gateway.get(LAUNCHER_HOST, "/", &headers);
         assert_eq!(answer.status, 401, "{answer:?}");
+        assert_eq!(
+            gateway.envoy.counter("ext_authz.crosstrust.denied"),
+            0,
+            "{headers:?}"
+        );
     }
     assert_eq!(gateway.upstream.reached(), 0);
-    assert_eq!(gateway.envoy.counter("ext_authz.crosstrust.denied"), 0);
 }
 
 #[test]
@@ -42,6 +44,10 @@ fn what_envoy_does_not_check_crosstrust_checks() {
     // Signed and of the right issuer, but the tenant is another one.
     let crossed = token(FATIMA, LAUNCHER).with("tid", json!(CONTOSO)).bearer();
     let answer = gateway.ask(LAUNCHER_HOST, &crossed);
+    assert_eq!(answer.status, 401, "{answer:?}");
+    // Envoy lets a token live a minute longer.
+    let expired = token(FATIMA, LAUNCHER).expired().bearer();
+    let answer = gateway.ask(LAUNCHER_HOST, &expired);
     assert_eq!(answer.status, 401, "{answer:?}");
     // For one application, at the door of another.
     let other = token(FATIMA, SHAREPOINT).mfa().bearer();
