@@ -262,6 +262,7 @@ fn what_cannot_be_served_with_is_told_before_anything_is_served() {
             "expected RS256, PS256, ES256 or EdDSA",
         ),
         (format!("{ISSUER}[issuer.claims]\nmffa = \"amr\""), "mffa"),
+        (format!("{ISSUER}{ISSUER}"), "given before at"),
         (ROUTE.replace("1a01899f", "launcher"), "GUID"),
         (
             format!("{ROUTE}[route.assume]\nmfa = true"),

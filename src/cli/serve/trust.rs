@@ -16,10 +16,28 @@ use crate::identity::{
 
 /// Whom we believe.
 pub(super) fn trust(config: &Config) -> Result<Trust, ConfigError> {
+    refuse_twice(&config.issuers)?;
     let issuers = config.issuers.iter().map(issuer);
     Ok(Trust {
         issuers: issuers.collect::<Result<_, _>>()?,
     })
+}
+
+/// A token is held against the first issuer of its `iss` alone, so a second one would never count.
+fn refuse_twice(issuers: &[IssuerTable]) -> Result<(), ConfigError> {
+    for (at, later) in issuers.iter().enumerate() {
+        let later = &later.issuer;
+        let mut before = issuers.iter().take(at).map(|one| &one.issuer);
+        if let Some(first) = before.find(|first| first.value == later.value) {
+            return Err(ConfigError::Twice {
+                key: later.key.clone(),
+                found: later.value.clone(),
+                origin: later.origin.clone(),
+                first: first.origin.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// How large a token may be and how long it may live.
