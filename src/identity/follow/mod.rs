@@ -15,6 +15,7 @@ use std::convert::Infallible;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -196,12 +197,14 @@ impl Worker {
         let stop = Arc::clone(&self.stop);
         let work = AssertUnwindSafe(self.work(first)).catch_unwind();
         runtime.block_on(async {
+            let mut work = pin!(work);
             tokio::select! {
                 () = stop.notified() => {}
-                _ = work => tracing::error!("following the key sets has ended inside: this is a bug"),
+                _ = &mut work => tracing::error!("following the key sets has ended inside: this is a bug"),
             }
+            // Before the work is dropped, and the statuses end with it: who sees that end leaves no wish.
+            identity.wanted().unfollow();
         });
-        identity.wanted().unfollow();
         // A name that is still being resolved, or a disk, is not waited for.
         runtime.shutdown_background();
     }
