@@ -255,6 +255,15 @@ impl<'a> Table<'a> {
             .transpose()
     }
 
+    /// A value of an open table as a text.
+    pub(super) fn inner_text(
+        &self,
+        key: &str,
+        value: &Found<'_>,
+    ) -> Result<At<String>, ConfigError> {
+        self.file.text(key, value)
+    }
+
     /// A value of an open table as a table with these keys, if it is a table.
     pub(super) fn inner(
         &self,

@@ -190,8 +190,7 @@ fn claims(table: &Table<'_>) -> Result<Vec<ClaimTable>, ConfigError> {
     };
     let rules = claims.entries().map(|(field, key, value)| {
         let Some(rule) = claims.inner(&key, value, CLAIM_KEYS)? else {
-            let claim = claims.text(field)?;
-            let claim = claim.ok_or_else(|| claims.missing("claim", "the name of a claim"))?;
+            let claim = claims.inner_text(&key, value)?;
             return Ok(ClaimTable {
                 field: claim.clone().map(|_| field.to_owned()),
                 claim,
@@ -223,11 +222,8 @@ fn reading(rule: &Table<'_>) -> Result<ReadTable, ConfigError> {
         (Some(value), None, None) => Ok(ReadTable::Contains(value.value)),
         (None, Some(value), None) => Ok(ReadTable::Equals(value.value)),
         (None, None, Some(table)) => {
-            let words = table.entries().map(|(word, key, _)| {
-                let ours = table.text(word)?;
-                let ours = ours.ok_or_else(|| table.missing("values", "a text in quotes"))?;
-                let _ = key;
-                Ok((word.to_owned(), ours.value))
+            let words = table.entries().map(|(word, key, value)| {
+                Ok((word.to_owned(), table.inner_text(&key, value)?.value))
             });
             Ok(ReadTable::Values(words.collect::<Result<_, _>>()?))
         }

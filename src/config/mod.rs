@@ -124,11 +124,10 @@ impl Config {
         file: File<'_>,
     ) -> Result<(), ConfigError> {
         let Some(key) = KEYS.iter().find(|key| key.name == name) else {
-            let tables = ["listen", "listener", "issuer", "application", "route"];
             return Err(ConfigError::UnknownKey {
                 key: name.to_owned(),
                 origin: file.origin(value),
-                known: KEYS.iter().map(|key| key.name).chain(tables).collect(),
+                known: known_beside(name),
             });
         };
         self.values.insert(key.name, file.key(key, value)?);
@@ -155,6 +154,15 @@ impl Config {
     pub fn optional(&self, name: &'static str) -> Option<String> {
         let text = self.text(name);
         (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A path, relative to the file that gives it, or else to where the process was started; none if empty.
+    pub fn path(&self, name: &'static str) -> Option<PathBuf> {
+        let at = self.values.get(name).filter(|at| !at.value.is_empty())?;
+        Some(match &at.origin {
+            Origin::File { file, .. } => file.parent().unwrap_or(Path::new("")).join(&at.value),
+            Origin::Flag | Origin::Variable | Origin::Default => PathBuf::from(&at.value),
+        })
     }
 
     /// The values of a key that may have several.
@@ -213,5 +221,22 @@ impl Config {
     fn refuse(&self, name: &'static str, why: &str) -> ConfigError {
         let unknown = At::default(name, String::new());
         self.values.get(name).unwrap_or(&unknown).refuse(why)
+    }
+}
+
+/// The keys that could stand where an unknown one does: those of its section, or else everything.
+fn known_beside(name: &str) -> Vec<&'static str> {
+    let names = KEYS.iter().map(|key| key.name);
+    let section = name.split_once('.').map_or("", |(section, _)| section);
+    let of_section = |name: &&str| {
+        let found = name.split_once('.');
+        found.is_some_and(|(found, _)| found == section)
+    };
+    let beside: Vec<_> = names.clone().filter(of_section).collect();
+    if beside.is_empty() {
+        let tables = ["listen", "listener", "issuer", "application", "route"];
+        names.chain(tables).collect()
+    } else {
+        beside
     }
 }

@@ -120,7 +120,81 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "[limits]\ngruops = 1",
         "",
         "",
-        "c.toml:2: unknown key `limits.gruops`; known keys: policies",
+        "c.toml:2: unknown key `limits.gruops`; known keys: limits.token_bytes",
+    ),
+    (
+        "[limit]\ngroups = 1",
+        "",
+        "",
+        "c.toml:2: unknown key `limit.groups`; known keys: policies, cache",
+    ),
+    (
+        "[[listener]]\naddress = \"unix:x\"\nservice = [\"check\"]",
+        "",
+        "",
+        "c.toml:3: unknown key `listener.service`; known keys: address, plaintext, services, identity, jwt_authn, \
+         restriction_header, uids, operator, own_claims, tls, assume",
+    ),
+    (
+        "[[listener]]\naddress = \"unix:x\"\nuids = [-1]",
+        "",
+        "",
+        "listener.uids = `[-1]` (c.toml:3): expected a list of user ids such as [101]",
+    ),
+    (
+        "[[listener]]\naddress = \"unix:x\"\nidentity = [\"header\"]",
+        "",
+        "",
+        "listener.identity = `header` (c.toml:3): expected one of bearer, jwt_authn",
+    ),
+    (
+        "[[listener]]\naddress = \"a\"\nplaintext = true\ntls = { certificate = \"c\", key = \"k\" }",
+        "",
+        "",
+        "listener (c.toml:1): found `tls` and `plaintext = true`, expected one of them",
+    ),
+    (
+        "[[listener]]\naddress = \"a\"\n[listener.tls]\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"x\"\n\
+         peers = [\"spiffe://x/*\"]",
+        "",
+        "",
+        "listener.tls.peers = `spiffe://x/*` (c.toml:7): expected exact URIs",
+    ),
+    (
+        ISSUER,
+        "keys = ",
+        "claims = { mfa = { claim = \"amr\", contains = \"mfa\", equals = true } }\nkeys = ",
+        "found more than one of them, expected at most one of `contains`, `equals`, `values`",
+    ),
+    (
+        ISSUER,
+        "keys = ",
+        "claims = { mfa = 1 }\nkeys = ",
+        "issuer.claims.mfa = `1` (c.toml:6): expected a text in quotes",
+    ),
+    (
+        ISSUER,
+        "tenants = [\"1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f\"]\n",
+        "",
+        "found neither `tenants` nor `tenant`",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "path = \"/docs/\"\napp = ",
+        "expected a path without `/` at its end",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "path = \"/docs?x\"\napp = ",
+        "expected a path without a query",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "path = \"//docs\"\napp = ",
+        "expected a path without `//`",
     ),
     (
         "listener = 1",
@@ -217,6 +291,42 @@ fn paths_are_relative_to_the_file_and_a_list_is_a_list() {
     assert_eq!(config.list("keys.origins"), ["https://c", "https://d"]);
 }
 
+#[test]
+fn a_flag_beats_a_variable_a_variable_the_file_and_the_file_the_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.toml");
+    std::fs::write(
+        &file,
+        "[limits]\ngroups = 0x10\nstreams = 2\nconnections = 3\n[keys]\nca = \"ca.pem\"\n",
+    )
+    .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+        .args(["serve", "--print-config", "--limits-connections", "5"])
+        .args(["--keys-origins", "https://a,https://b"])
+        .env_clear()
+        .env("CROSSTRUST_CONFIG", &file)
+        .env("CROSSTRUST_LIMITS_STREAMS", "4")
+        .env("CROSSTRUST_LIMITS_CONNECTIONS", "4")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let line = |key: &str| {
+        let mut lines = told.lines().map(|line| line.split_whitespace());
+        let found = lines.find(|cells| cells.clone().next() == Some(key));
+        let cells: Vec<&str> = found.unwrap().skip(1).collect();
+        cells.join(" ")
+    };
+    let of_file = |line: usize| format!("{}:{line}", file.display());
+    assert_eq!(line("limits.groups"), format!("16 {}", of_file(2)));
+    assert_eq!(line("limits.streams"), "4 environment");
+    assert_eq!(line("limits.connections"), "5 flag");
+    assert_eq!(line("limits.in_flight"), "512 default");
+    assert_eq!(line("keys.origins"), "https://a,https://b flag");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let config = Config::read(Some((file, text)), Given::default()).unwrap();
+    assert_eq!(config.path("keys.ca"), Some(folder.path().join("ca.pem")));
+}
+
 fn print(folder: &Path, text: &str) -> (bool, String) {
     let file = folder.join("c.toml");
     std::fs::write(&file, text).unwrap();
@@ -233,13 +343,31 @@ fn print(folder: &Path, text: &str) -> (bool, String) {
 #[test]
 fn the_effective_configuration_shows_tables_with_their_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let (is_good, told) = print(folder.path(), &format!("{ISSUER}{ROUTE}"));
+    let listener = r#"[[listener]]
+address = "127.0.0.1:1"
+identity = ["bearer", "jwt_authn"]
+jwt_authn = { payload = "entra" }
+[listener.tls]
+certificate = "server.pem"
+key = "server.key"
+client_ca = "ca.pem"
+peers = ["spiffe://contoso.example/envoy"]
+[listener.assume]
+sign_in_risk = "none"
+"#;
+    let whole = format!("{ISSUER}{ROUTE}{listener}");
+    let (is_good, told) = print(folder.path(), &whole);
     assert!(is_good, "{told}");
     for expected in [
         "issuer.audiences",
         "c.toml:4",
         "route.hosts",
         "wiki.example",
+        "bearer, jwt_authn",
+        "envoy.filters.http.jwt_authn",
+        "spiffe://contoso.example/envoy",
+        "listener.assume.sign_in_risk",
+        "c.toml:21",
         "keys.refresh",
         "default",
     ] {
@@ -263,6 +391,31 @@ fn what_cannot_be_served_with_is_told_before_anything_is_served() {
         ),
         (format!("{ISSUER}[issuer.claims]\nmffa = \"amr\""), "mffa"),
         (format!("{ISSUER}{ISSUER}"), "given before at"),
+        (
+            format!(
+                "{ISSUER}{}",
+                ISSUER.replace("{tenantid}", "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f")
+            ),
+            "given before at",
+        ),
+        (
+            ISSUER.replace("keys = \"", "keys_url = \"ftp://x/"),
+            "issuer.keys_url = `ftp://x/keys.json`",
+        ),
+        (
+            "[[listener]]\naddress = \"localhost:1\"".to_owned(),
+            "listener localhost:1",
+        ),
+        (
+            "[[listener]]\naddress = \"unix:x\"\nservices = [\"chekc\"]".to_owned(),
+            "found the service `chekc`",
+        ),
+        ("cache = \"of\"".to_owned(), "cache = `of`"),
+        ("[keys]\nrefresh = 0".to_owned(), "keys.refresh = `0`"),
+        (
+            "[limits]\ntoken_lifetime = \"28 h\"".to_owned(),
+            "limits.token_lifetime = `28 h`",
+        ),
         (ROUTE.replace("1a01899f", "launcher"), "GUID"),
         (
             format!("{ROUTE}[route.assume]\nmfa = true"),
@@ -276,6 +429,19 @@ fn what_cannot_be_served_with_is_told_before_anything_is_served() {
         let (is_good, said) = print(folder.path(), &text);
         assert!(!is_good && said.contains(told), "{text}\n{said}");
     }
+}
+
+/// Nothing that may be a secret is printed, not even where it is refused.
+#[test]
+fn a_password_in_an_address_is_refused_and_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = ISSUER.replace("keys = \"", "keys_url = \"https://me:hunter2@x/");
+    let (is_good, said) = print(folder.path(), &text);
+    assert!(
+        !is_good && said.contains("without user and password"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::gateway::assumed;
 use crate::config::{IdentitySource, ListenerTable, PeersTable, TlsTable};
 use crate::rpc::{self, Backend, HealthState, IdentitySources, JwtAuthn, Rights, ServiceSet};
-use crate::serve::{Listener, Peers, Tls};
+use crate::serve::{Address, Listener, Peers, Tls};
 
 /// A listener with its services.
 pub(super) fn listener(
@@ -13,10 +13,9 @@ pub(super) fn listener(
     backend: &Backend,
     health: &HealthState,
 ) -> anyhow::Result<Listener<rpc::Router>> {
-    let from = || format!("listener {} ({})", table.address.value, table.origin);
-    let rights = rights(table).with_context(from)?;
+    let rights = rights(table)?;
     Ok(Listener {
-        address: table.address.value.parse().with_context(from)?,
+        address: address(table)?,
         plaintext: table.plaintext.value,
         uids: table
             .uids
@@ -27,13 +26,23 @@ pub(super) fn listener(
     })
 }
 
+/// Where it is.
+pub(super) fn address(table: &ListenerTable) -> anyhow::Result<Address> {
+    table.address.value.parse().with_context(|| from(table))
+}
+
+fn from(table: &ListenerTable) -> String {
+    format!("listener {} ({})", table.address.value, table.origin)
+}
+
 /// What its callers may do.
 pub(super) fn rights(table: &ListenerTable) -> anyhow::Result<Rights> {
     let services = match &table.services {
         None => ServiceSet::ALL,
         Some(names) => {
             let names: Vec<String> = names.iter().map(|name| name.value.clone()).collect();
-            ServiceSet::named(&names).map_err(anyhow::Error::msg)?
+            let named = ServiceSet::named(&names).map_err(anyhow::Error::msg);
+            named.with_context(|| from(table))?
         }
     };
     let jwt_authn = table.jwt_authn.as_ref().map(|named| JwtAuthn {

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::table;
 use crate::cache::CacheBytes;
 use crate::clock::Clock;
-use crate::config::{Config, Given, KEYS, Origin};
+use crate::config::{Config, ConfigError, Given, KEYS, Origin};
 use crate::engine::{Engine, EngineOptions};
 use crate::identity::Identity;
 use crate::identity::follow::{FollowHandle, Follower};
@@ -90,7 +90,10 @@ impl Args for ServeArguments {
                     .long(flag)
                     .value_name(key.takes)
                     .env(variable)
-                    .help(format!("{} [default: {}]", key.help, key.default)),
+                    .help(match key.default {
+                        "" => key.help.to_owned(),
+                        default => format!("{} [default: {default}]", key.help),
+                    }),
             )
         })
     }
@@ -141,21 +144,30 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         print(&config);
         return Ok(ExitCode::SUCCESS);
     }
-    let format = config.one_of(
+    telemetry::start(log_format(&config)?);
+    serve(&config)
+}
+
+fn log_format(config: &Config) -> Result<LogFormat, ConfigError> {
+    config.one_of(
         "log_format",
         &[("text", LogFormat::Text), ("json", LogFormat::Json)],
-    )?;
-    telemetry::start(format);
-    serve(&config)
+    )
 }
 
 /// What `serve` would refuse while it puts its rooms together.
 fn check(config: &Config) -> anyhow::Result<()> {
     trust::trust(config)?;
+    trust::limits(config)?;
+    trust::following(config)?;
     gateway::gateway(config, None)?;
     for table in &config.listeners {
+        listeners::address(table)?;
         listeners::rights(table)?;
     }
+    cache(config)?;
+    log_format(config)?;
+    config.switch("reflection")?;
     limits(config)?;
     serve_options(config)?;
     reload_options(config)?;
@@ -171,13 +183,8 @@ fn print(config: &Config) {
 }
 
 fn serve(config: &Config) -> anyhow::Result<ExitCode> {
-    let cache = if config.switch("cache")? {
-        Some(CacheBytes(config.number("cache_bytes")?))
-    } else {
-        None
-    };
     let engine = Arc::new(Engine::new(EngineOptions {
-        cache,
+        cache: cache(config)?,
         clock: Clock::System,
     }));
     let reloading = Reloader::start(Arc::clone(&engine), reload_options(config)?)
@@ -220,6 +227,11 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     }
     tracing::info!(aborted = drained.aborted, "drained");
     Ok(ExitCode::SUCCESS)
+}
+
+fn cache(config: &Config) -> Result<Option<CacheBytes>, ConfigError> {
+    let bytes = CacheBytes(config.number("cache_bytes")?);
+    Ok(config.switch("cache")?.then_some(bytes))
 }
 
 /// Verifies tokens, where an issuer is believed.

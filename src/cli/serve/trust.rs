@@ -1,13 +1,12 @@
 //! `[[issuer]]` tables and `[keys]` → whom we believe, and how key sets are followed.
 
-use std::path::PathBuf;
-
 use url::Url;
 
 use crate::config::{
     At, ClaimTable, Config, ConfigError, IssuerTable, KeysTable, ReadTable, Scalar as TomlScalar,
     TenantsTable,
 };
+use crate::id::TenantId;
 use crate::identity::follow::FollowOptions;
 use crate::identity::{
     Algorithm, ClaimMap, Emitted, Issuer, KeySource, Preset, Read, Rule, Scalar, Tenants,
@@ -28,7 +27,7 @@ fn refuse_twice(issuers: &[IssuerTable]) -> Result<(), ConfigError> {
     for (at, later) in issuers.iter().enumerate() {
         let later = &later.issuer;
         let mut before = issuers.iter().take(at).map(|one| &one.issuer);
-        if let Some(first) = before.find(|first| first.value == later.value) {
+        if let Some(first) = before.find(|first| takes_all_of(&first.value, &later.value)) {
             return Err(ConfigError::Twice {
                 key: later.key.clone(),
                 found: later.value.clone(),
@@ -38,6 +37,15 @@ fn refuse_twice(issuers: &[IssuerTable]) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// Whether tokens of the later `iss` are held against the first: they are one, or the later is one tenant of it.
+fn takes_all_of(first: &str, later: &str) -> bool {
+    let tenant = first.split_once("{tenantid}").and_then(|(before, after)| {
+        let rest = later.strip_prefix(before)?;
+        rest.strip_suffix(after)
+    });
+    first == later || tenant.is_some_and(|tenant| tenant.parse::<TenantId>().is_ok())
 }
 
 /// How large a token may be and how long it may live.
@@ -55,7 +63,7 @@ pub(super) fn following(config: &Config) -> Result<FollowOptions, ConfigError> {
         max_stale: config.seconds("keys.max_stale")?,
         rescan: config.seconds("reload.rescan")?,
         origins: config.list("keys.origins"),
-        ca: config.optional("keys.ca").map(PathBuf::from),
+        ca: config.path("keys.ca"),
         ..FollowOptions::default()
     })
 }
@@ -108,6 +116,16 @@ fn keys(table: &KeysTable) -> Result<KeySource, ConfigError> {
 
 fn address(text: &At<String>) -> Result<Url, ConfigError> {
     let url: Result<Url, _> = text.value.parse();
+    if let Ok(url) = &url
+        && (!url.username().is_empty() || url.password().is_some())
+    {
+        // What is refused may be a secret: it is not repeated.
+        let hidden = At {
+            value: "…".to_owned(),
+            ..text.clone()
+        };
+        return Err(hidden.refuse("expected an address without user and password"));
+    }
     let is_one = |url: &Url| matches!(url.scheme(), "https" | "http") && url.has_host();
     url.ok()
         .filter(is_one)
