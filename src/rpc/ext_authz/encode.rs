@@ -162,7 +162,10 @@ fn allowed(answer: &Answer, home: TenantId, user: Option<UserId>, now: Timestamp
         // Envoy sets first and removes last, so only what is not set may be listed.
         None => unset.push(USER.to_owned()),
     }
-    let max_age = decision.expires_at.as_nanos() - now.as_nanos();
+    let max_age = decision
+        .expires_at
+        .as_nanos()
+        .saturating_sub(now.as_nanos());
     let max_age = (max_age.max(0) / 1_000_000_000).min(MOST_SECONDS);
     let mut metadata = metadata(answer, "ALLOWED");
     metadata.extend([

@@ -3,6 +3,8 @@
 //! Envoy, we and the application each decide by the path. One that some of them would normalise, decode or cut
 //! differently is refused, whatever route it was found on (CVE-2021-32777 and its like).
 
+use std::borrow::Cow;
+
 /// The path without its query; `None` where it is ambiguous.
 pub fn unambiguous(target: &str) -> Option<&str> {
     let path = target.split_once('?').map_or(target, |(path, _query)| path);
@@ -29,12 +31,35 @@ fn characters_are_plain(path: &str) -> bool {
     std::str::from_utf8(&decoded).is_ok()
 }
 
-/// A byte that may not come in disguise: it ends or changes a segment, or begins another escape.
+/// A byte that may not come in disguise: it ends or changes a segment, or begins another escape; or it needs no
+/// escape, and some readers take it away and others do not (RFC 3986 §2.3).
 fn is_telling(byte: u8) -> bool {
-    matches!(
+    let is_structure = matches!(
         byte,
         0..=0x1f | 0x7f | b'/' | b'\\' | b'.' | b'%' | b';' | b'?' | b'#'
-    )
+    );
+    is_structure || byte.is_ascii_alphanumeric() || b"-_~".contains(&byte)
+}
+
+/// The path as an application reads it that takes every escape away; itself where there is none.
+pub fn decoded(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut bytes = path.bytes();
+    let mut decoded = Vec::with_capacity(path.len());
+    while let Some(byte) = bytes.next() {
+        let byte = match byte {
+            b'%' => match (bytes.next().and_then(hex), bytes.next().and_then(hex)) {
+                (Some(high), Some(low)) => high << 4 | low,
+                // Not in a path that has been found unambiguous.
+                _ => return Cow::Borrowed(path),
+            },
+            plain => plain,
+        };
+        decoded.push(byte);
+    }
+    String::from_utf8_lossy(&decoded).into_owned().into()
 }
 
 fn hex(byte: u8) -> Option<u8> {
@@ -121,6 +146,12 @@ mod tests {
             "/%ff",
             "/%c3",
             "http://host/a",
+            "/%61dmin",
+            "/%41",
+            "/a%2Db",
+            "/%7euser",
+            "/%5f",
+            "/%30",
         ] {
             assert_eq!(unambiguous(target), None, "{target}");
         }

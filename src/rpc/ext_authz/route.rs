@@ -66,14 +66,21 @@ impl RouteTable {
         RouteTable(routes)
     }
 
-    /// The first row that matches.
+    /// The first row that matches. None where the host is no plain name, also if a row is for any host, and where
+    /// the path without its escapes would be another row's: whoever serves it may read it so.
     pub fn find(&self, destination: Destination<'_>) -> Option<&Route> {
-        let host = host_name(destination.host);
-        self.0.iter().find(|route| {
-            let at_host = || host.as_ref().is_some_and(|host| route.hosts.contains(host));
-            let below = |prefix: &String| path::is_below(destination.path, prefix);
-            let is_principal = |principal: &String| principal == destination.principal;
-            (route.hosts.is_empty() || at_host())
+        let host = host_name(destination.host)?;
+        let decoded = path::decoded(destination.path);
+        let found = self.position(&host, destination.path, destination.principal);
+        let also = self.position(&host, &decoded, destination.principal);
+        self.0.get(found.filter(|_| found == also)?)
+    }
+
+    fn position(&self, host: &String, path: &str, principal: &str) -> Option<usize> {
+        self.0.iter().position(|route| {
+            let below = |prefix: &String| path::is_below(path, prefix);
+            let is_principal = |named: &String| named == principal;
+            (route.hosts.is_empty() || route.hosts.contains(host))
                 && route.path.as_ref().is_none_or(below)
                 && route.principal.as_ref().is_none_or(is_principal)
         })
@@ -87,7 +94,8 @@ fn host_name(authority: &str) -> Option<String> {
         _ => (authority, ""),
     };
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
-    let is_named = !name.is_empty() && name.bytes().all(is_plain);
+    // A dot at the end makes it another text for the same host.
+    let is_named = !name.is_empty() && !name.ends_with('.') && name.bytes().all(is_plain);
     let has_port = port.bytes().all(|byte| byte.is_ascii_digit());
     (is_named && has_port).then(|| name.to_ascii_lowercase())
 }
@@ -226,6 +234,37 @@ mod tests {
         assert_eq!(find("user@wiki.example", "/docs", ""), None);
         assert_eq!(find("wiki.example:8x", "/docs", ""), None);
         assert_eq!(find("", "/docs", ""), None);
+    }
+
+    #[test]
+    fn a_wider_row_does_not_take_what_a_narrower_one_may_be_meant_for() {
+        let table = RouteTable::new(vec![
+            row(&["wiki.example"], None, None),
+            row(&[], Some("/@staff"), None),
+            row(&[], None, None),
+        ]);
+        let find = |host, path| {
+            let found = table.find(Destination {
+                host,
+                path,
+                principal: "",
+            });
+            found.map(|route| table.0.iter().position(|one| one == route).unwrap())
+        };
+        assert_eq!(find("else.example", "/@staff/x"), Some(1));
+        assert_eq!(find("else.example", "/a%20b"), Some(2));
+        // Decoded it is another row's.
+        assert_eq!(find("else.example", "/%40staff/x"), None);
+        // It may be the wiki's name, or nobody's.
+        for host in [
+            "wiki.example.",
+            "user@wiki.example",
+            "wiki.example:8x",
+            "",
+            "wiki .example",
+        ] {
+            assert_eq!(find(host, "/"), None, "{host}");
+        }
     }
 
     #[test]
