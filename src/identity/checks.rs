@@ -49,6 +49,7 @@ pub(super) fn check(
         map: &issuer.claims,
         numbers,
     };
+    is_for_access(claims)?;
     let audiences = audiences(claims, issuer)?;
     let iss = iss_of(claims)?;
     let tenant = tenant(reading, issuer, iss)?;
@@ -69,6 +70,20 @@ pub(super) fn check(
         external_user_type: facts.external_user_type,
         under: vouched.under,
     })
+}
+
+/// Tokens of one issuer and audience are of several kinds (RFC 8725 §3.12). `at_hash` and `c_hash` are an ID token's
+/// (OpenID Connect Core 1.0 §3.3.2.11), Keycloak writes the kind as `typ`, and `cnf` (RFC 7800) wants a proof.
+fn is_for_access(claims: &Map<String, Value>) -> Result<(), TokenError> {
+    let told = ["at_hash", "c_hash", "cnf"];
+    if let Some(claim) = told.into_iter().find(|claim| claims.contains_key(*claim)) {
+        return Err(TokenError::NotAnAccessToken(claim));
+    }
+    match claims.get("typ") {
+        None => Ok(()),
+        Some(kind) if *kind == "Bearer" => Ok(()),
+        Some(_) => Err(TokenError::NotAnAccessToken("typ")),
+    }
 }
 
 fn iss_of(claims: &Map<String, Value>) -> Result<&str, TokenError> {

@@ -61,6 +61,9 @@ pub enum TokenError {
     /// `typ` is none that the issuer's tokens may have.
     #[error("header: `typ` is {0}, which is not accepted from this issuer")]
     Type(Told),
+    /// The claim is one of an ID token or a refresh token, or binds the token to a key that nobody here asks for.
+    #[error("`{0}` says that this is no bearer access token")]
+    NotAnAccessToken(&'static str),
     /// The issuer does not sign like that.
     #[error("header: `alg` is {}, which is not accepted from this issuer", .0.name())]
     AlgorithmNotAllowed(Algorithm),

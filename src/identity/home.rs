@@ -60,7 +60,12 @@ fn home(reading: Reading<'_>, tenant: TenantId) -> Result<Home, Unidentified> {
     };
     let told = tenant_of(text).ok_or(Unidentified::UnknownHome)?;
     if told == tenant {
-        return Ok(Home::Here);
+        // A guest of the own tenant is none that the rules know.
+        return if reading.denies(Field::Guest) {
+            Ok(Home::Here)
+        } else {
+            Err(Unidentified::UnknownHome)
+        };
     }
     let user = reading.id(Field::HomeUser);
     Ok(Home::Elsewhere {

@@ -564,3 +564,27 @@ fn an_error_repeats_nothing_of_a_token_but_short_names() {
         assert!(!error.to_string().contains(&token[..40]), "{error}");
     }
 }
+
+#[test]
+fn a_good_token_of_another_kind_is_no_access_token() {
+    let signer = Signer::new(Algorithm::EdDsa, "key-1");
+    let usual = issuer(ISS, Preset::EntraV2);
+    let (identity, _, _) = with_keys(vec![(usual, &[&signer])]);
+    for (members, claim) in [
+        (json!({ "at_hash": "x" }), "at_hash"),
+        (json!({ "c_hash": "x" }), "c_hash"),
+        (json!({ "typ": "ID" }), "typ"),
+        (json!({ "typ": "Refresh" }), "typ"),
+        (json!({ "cnf": { "jkt": "x" } }), "cnf"),
+    ] {
+        let token = claiming(&signer, members);
+        let refused = identity.verify_now(&token).unwrap_err();
+        assert_eq!(refused, TokenError::NotAnAccessToken(claim));
+    }
+    // What Keycloak writes into its access tokens.
+    assert!(
+        identity
+            .verify_now(&claiming(&signer, json!({ "typ": "Bearer" })))
+            .is_ok()
+    );
+}

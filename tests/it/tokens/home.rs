@@ -142,6 +142,8 @@ fn a_guest_whose_home_is_not_told_in_a_known_form_is_nobody() {
         json!({ "idp": "mail" }),
         json!({ "idp": "" }),
         json!({ "idp": null, "acct": 1 }),
+        json!({ "idp": idp(TENANT), "acct": 1 }),
+        json!({ "idp": idp(TENANT), "acct": "1" }),
         json!({ "acct": "1" }),
         json!({ "acct": true }),
         json!({ "idp": 7 }),
