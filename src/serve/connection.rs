@@ -103,6 +103,7 @@ async fn open(
             Ok(socket) => return Some(socket),
             // Files or memory are short, which the accept loop tells of.
             Err(Refusal::System) => 0,
+            Err(Refusal::Late) => count(&counters.never_opened),
             Err(Refusal::Crowded) => count(&counters.shed_handshakes),
             Err(Refusal::Handshake) => count(&counters.failed_handshakes),
             Err(Refusal::Peer) => count(&counters.refused_peers),

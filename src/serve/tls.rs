@@ -12,6 +12,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -119,6 +120,8 @@ pub(super) enum Refusal {
     System,
     /// Too many handshakes at a time.
     Crowded,
+    /// It left its half of the handshake unsaid.
+    Late,
     /// Not TLS as it is spoken here, or a client that went away.
     Handshake,
     /// A client that may not connect.
@@ -175,7 +178,7 @@ impl Endpoint {
     /// Takes a client's hello and finishes the handshake with what is in force then. The caller bounds the time.
     ///
     /// A place among the `handshakes` is taken when the hello is complete: whoever says nothing, or half of it,
-    /// costs a connection and shuts nobody out.
+    /// costs a connection and no place.
     pub(super) async fn handshake(
         &self,
         stream: TcpStream,
@@ -185,7 +188,9 @@ impl Endpoint {
         let hello = hello.map_err(|error| refusal(&error))?;
         let _place = handshakes.try_acquire().map_err(|_| Refusal::Crowded)?;
         let config = Arc::clone(&self.active.load().config);
-        let stream = hello.into_stream(config).await;
+        // The place is held for a moment only, whatever the client does: else a few that stall shut out everybody.
+        let stream = tokio::time::timeout(ANSWERED_WITHIN, hello.into_stream(config)).await;
+        let stream = stream.map_err(|_elapsed| Refusal::Late)?;
         let stream = stream.map_err(|error| refusal(&error))?;
         // rustls refuses a client that names other protocols; one that names none gets here.
         match stream.get_ref().1.alpn_protocol() {
@@ -217,6 +222,9 @@ fn refusal(error: &io::Error) -> Refusal {
 /// Handshakes at a time, over all threads: each costs a signature, a millisecond with RSA, on a thread that
 /// also answers calls.
 pub(super) const HANDSHAKES: usize = 64;
+
+/// The time from a client's hello to the end of its handshake: a few round trips around the world.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

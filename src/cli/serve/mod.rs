@@ -22,7 +22,7 @@ use crate::identity::Identity;
 use crate::identity::follow::{FollowHandle, Follower};
 use crate::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
 use crate::rpc::{self, Backend, HealthState, Limits};
-use crate::serve::{ServeOptions, Server};
+use crate::serve::{ServeOptions, Server, TlsHint};
 use crate::telemetry::{self, LogFormat};
 use listeners::listener;
 
@@ -216,7 +216,11 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
             .collect::<Vec<_>>(),
     );
 
-    let stop = stop_signal(reloading.handle.clone(), following.clone());
+    let stop = stop_signal(
+        reloading.handle.clone(),
+        following.clone(),
+        server.tls_hint(),
+    );
     let drained = server.run(stop, move || {
         health.drain();
         health.close();
@@ -323,8 +327,8 @@ fn tell_start(engine: &Engine, addresses: &[String]) {
     }
 }
 
-/// Resolves at SIGTERM or SIGINT; SIGHUP looks at policies and key sets again.
-async fn stop_signal(reload: ReloadHandle, following: Option<FollowHandle>) {
+/// Resolves at SIGTERM or SIGINT; SIGHUP looks at policies, key sets and certificates again.
+async fn stop_signal(reload: ReloadHandle, following: Option<FollowHandle>, tls: TlsHint) {
     let streams = || {
         std::io::Result::Ok((
             signal(SignalKind::terminate())?,
@@ -343,6 +347,7 @@ async fn stop_signal(reload: ReloadHandle, following: Option<FollowHandle>) {
             _ = hangup.recv() => {
                 reload.hint();
                 following.iter().for_each(FollowHandle::hint);
+                tls.hint();
             }
         }
     }

@@ -431,6 +431,27 @@ fn a_handshake_too_many_is_closed_and_half_a_hello_takes_no_place() {
 }
 
 #[test]
+fn handshakes_that_stall_after_their_hello_shut_nobody_out_for_long() {
+    bounded(async {
+        let patient = ServeOptions {
+            first_byte: Duration::from_secs(3600),
+            ..options()
+        };
+        let house = House::with(Peers::Anyone, patient, 1);
+        let at = house.address(0);
+        let hello = hello(house.shows_nothing());
+        let _stalled: Vec<_> = (0..64)
+            .map(|_| {
+                let mut raw = Raw::tcp(at);
+                raw.send(&hello);
+                raw
+            })
+            .collect();
+        while !is_let_in(at, &house.shows_nothing()).await {}
+    });
+}
+
+#[test]
 fn a_handshake_does_not_hold_up_the_end() {
     bounded(async {
         let mut house = House::new(Peers::Anyone);
