@@ -1,6 +1,7 @@
 //! `[[listener]]` and `listen`: where to listen, what is offered there and to whom.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use toml::Spanned;
@@ -139,19 +140,21 @@ pub(super) fn read_addresses(
 
 fn listener(table: &Table<'_>) -> Result<ListenerTable, ConfigError> {
     let tls = table.table("tls", TLS_KEYS)?;
+    let address = table
+        .text("address")?
+        .ok_or_else(|| table.missing("address", "an IP address and port, or unix:PATH"))?;
+    let is_local = is_local(&address.value);
     let listener = ListenerTable {
         origin: table.origin.clone(),
-        address: table
-            .text("address")?
-            .ok_or_else(|| table.missing("address", "an IP address and port, or unix:PATH"))?,
+        address,
         plaintext: table.flag("plaintext", false)?,
         services: table.texts("services")?,
         identity: identity(table)?,
         jwt_authn: jwt_authn(table)?,
         restriction_header: table.flag("restriction_header", false)?,
         uids: table.uids("uids")?,
-        operator: table.flag("operator", true)?,
-        own_claims: table.flag("own_claims", true)?,
+        operator: table.flag("operator", is_local)?,
+        own_claims: table.flag("own_claims", is_local)?,
         tls: tls.as_ref().map(tls_table).transpose()?,
         assume: table.assume()?,
     };
@@ -228,9 +231,16 @@ fn peers_table(peers: Vec<At<String>>) -> Result<PeersTable, ConfigError> {
     }
 }
 
+/// Whether only this machine reaches an address. What cannot be read is not listened on either.
+fn is_local(address: &str) -> bool {
+    let loopback = |address: SocketAddr| address.ip().is_loopback();
+    address.starts_with("unix:") || address.parse().is_ok_and(loopback)
+}
+
 impl ListenerTable {
-    /// An address alone: everything is offered to everybody who can reach it.
+    /// An address alone: everything is offered to whoever can reach it, and the rights of operators on this machine.
     pub fn at(address: String, origin: Origin) -> Self {
+        let is_local = is_local(&address);
         ListenerTable {
             address: At {
                 value: address,
@@ -244,8 +254,8 @@ impl ListenerTable {
             jwt_authn: None,
             restriction_header: At::default("listener.restriction_header", false),
             uids: None,
-            operator: At::default("listener.operator", true),
-            own_claims: At::default("listener.own_claims", true),
+            operator: At::default("listener.operator", is_local),
+            own_claims: At::default("listener.own_claims", is_local),
             tls: None,
             assume: Vec::new(),
         }
@@ -258,7 +268,11 @@ impl ListenerTable {
 
     /// Whether only callers that are known by name can reach it.
     pub fn knows_its_peers(&self) -> bool {
-        let by_certificate = self.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+        let clients = self.tls.as_ref().and_then(|tls| tls.clients.as_ref());
+        let by_certificate = clients.is_some_and(|clients| match clients.peers {
+            PeersTable::Listed(_) => true,
+            PeersTable::Any(_) => false,
+        });
         self.uids.is_some() || by_certificate
     }
 

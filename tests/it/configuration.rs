@@ -460,3 +460,32 @@ fn the_examples_of_the_documentation_are_true() {
     }
     assert!(examples >= 5, "{examples}");
 }
+
+#[test]
+fn only_callers_on_this_machine_are_operators_unless_a_listener_says_so() {
+    let rights = |address: &str, more: &str| {
+        let text = format!("[[listener]]\naddress = \"{address}\"\n{more}");
+        let config = read(&text).unwrap();
+        let listener = &config.listeners[0];
+        (listener.operator.value, listener.own_claims.value)
+    };
+    for local in ["127.0.0.1:1", "[::1]:1", "unix:socket"] {
+        assert_eq!(rights(local, ""), (true, true), "{local}");
+    }
+    for beyond in ["0.0.0.0:1", "192.0.2.1:1", "[::]:1"] {
+        assert_eq!(rights(beyond, ""), (false, false), "{beyond}");
+    }
+    assert_eq!(rights("0.0.0.0:1", "operator = true"), (true, false));
+}
+
+#[test]
+fn any_certificate_of_a_ca_may_not_stamp_the_header_of_tenant_restrictions() {
+    let text = |peers: &str| {
+        format!(
+            "[[listener]]\naddress = \"127.0.0.1:1\"\nrestriction_header = true\n\
+             tls = {{ certificate = \"c\", key = \"k\", client_ca = \"a\", peers = [\"{peers}\"] }}"
+        )
+    };
+    assert!(read(&text("spiffe://contoso.example/envoy")).is_ok());
+    assert!(read(&text("*")).unwrap_err().contains("restriction_header"));
+}
