@@ -144,12 +144,17 @@ impl World {
 
     /// Asks with these bytes.
     pub async fn send(&self, bytes: Bytes) -> Result<Read, Status> {
-        let mut grpc = tonic::client::Grpc::new(self.channel.clone());
-        grpc.ready().await.unwrap();
-        let path = http::uri::PathAndQuery::from_static(PATH);
-        let answer = grpc.unary(tonic::Request::new(bytes), path, Raw).await?;
-        Ok(read(&answer.into_inner()))
+        send(self.channel.clone(), bytes).await
     }
+}
+
+/// Asks whoever is at the other end.
+pub async fn send(channel: Channel, bytes: Bytes) -> Result<Read, Status> {
+    let mut grpc = tonic::client::Grpc::new(channel);
+    grpc.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static(PATH);
+    let answer = grpc.unary(tonic::Request::new(bytes), path, Raw).await?;
+    Ok(read(&answer.into_inner()))
 }
 
 fn issuer(iss: &str, tenant: &str) -> Issuer {

@@ -1,13 +1,22 @@
 //! What is our own fault is a 503 with a reason: never a gRPC error, never an allow.
 
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
 use bytes::Bytes;
 use crosstrust::rpc::{Budgets, Rights, ServiceSet};
-use crosstrust::serve::{CallRules as _, Fault};
+use crosstrust::serve::{CallRules as _, Fault, Listener, ServeOptions, Server};
 use http_body_util::BodyExt as _;
 use prost::Message as _;
+use tokio::sync::{Semaphore, oneshot};
 use tonic::Code;
+use tonic::transport::Channel;
 
-use super::asking::{LAUNCHER, PATH, Setup, World, assert_denied, attributes, get, http};
+use super::asking::{LAUNCHER, PATH, Setup, World, assert_denied, attributes, get, http, send};
 use super::read::{Read, read};
 
 async fn told(fault: Fault) -> Read {
@@ -114,4 +123,142 @@ async fn a_route_that_requires_a_channel_lets_nobody_in_without_one() {
     let extensions = &mut attributes(&mut request).context_extensions;
     extensions.insert("require_channel".into(), "true".into());
     assert_denied(&world.check(&request).await, 403, Code::PermissionDenied);
+}
+
+/// Instead of our services: one whose every call panics or never ends.
+#[derive(Clone)]
+struct Broken {
+    panics: bool,
+    begun: Arc<Semaphore>,
+}
+
+type Answer = Result<http::Response<tonic::body::Body>, Infallible>;
+
+impl tower_service::Service<http::Request<hyper::body::Incoming>> for Broken {
+    type Response = http::Response<tonic::body::Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<hyper::body::Incoming>) -> Self::Future {
+        self.begun.add_permits(1);
+        assert!(!self.panics, "as asked");
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Our accept loop, limits and rules around it.
+struct Loaded {
+    channel: Channel,
+    begun: Arc<Semaphore>,
+    _stop: oneshot::Sender<()>,
+}
+
+async fn loaded(panics: bool, options: ServeOptions) -> Loaded {
+    let begun = Arc::new(Semaphore::new(0));
+    let service = Broken {
+        panics,
+        begun: Arc::clone(&begun),
+    };
+    let listener = Listener {
+        address: "127.0.0.1:0".parse().unwrap(),
+        plaintext: false,
+        uids: None,
+        tls: None,
+        service,
+    };
+    let options = ServeOptions {
+        rules: Arc::new(Budgets),
+        drain: Duration::ZERO,
+        ..options
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(move || {
+        let server = Server::bind(vec![listener], options).unwrap();
+        tell.send(server.addresses()[0].clone()).unwrap();
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        server.run(shutdown, || ());
+    });
+    let url = format!("http://{}", told.await.unwrap());
+    let endpoint = Channel::from_shared(url).unwrap();
+    Loaded {
+        channel: endpoint.connect().await.unwrap(),
+        begun,
+        _stop: stop,
+    }
+}
+
+#[tokio::test]
+async fn each_fault_is_forced_over_a_connection_and_is_still_a_denial() {
+    let ask = |at: &Loaded| {
+        send(
+            at.channel.clone(),
+            get(LAUNCHER, None).encode_to_vec().into(),
+        )
+    };
+    let told = |answer: Read, reason: &str| {
+        assert_denied(&answer, 503, Code::Unavailable);
+        assert_eq!(answer.problem()["reason"], reason);
+    };
+    let panicking = loaded(true, ServeOptions::default()).await;
+    told(ask(&panicking).await.unwrap(), "INTERNAL");
+
+    let soon = ServeOptions {
+        handler_budget: Duration::from_millis(20),
+        ..ServeOptions::default()
+    };
+    let late = loaded(false, soon).await;
+    told(ask(&late).await.unwrap(), "TIMEOUT");
+
+    let full = ServeOptions {
+        in_flight: 1,
+        handler_budget: Duration::from_secs(3600),
+        ..ServeOptions::default()
+    };
+    let full = loaded(false, full).await;
+    let held = tokio::spawn(ask(&full));
+    full.begun.acquire().await.unwrap().forget();
+    told(ask(&full).await.unwrap(), "OVERLOADED");
+    held.abort();
+}
+
+#[tokio::test]
+async fn a_caller_that_may_only_check_can_do_nothing_else() {
+    use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
+    use crosstrust::rpc::proto::policy_service_client::PolicyServiceClient;
+    use crosstrust::rpc::proto::{AuthorizeRequest, ExplainRequest, ReloadRequest};
+    let only_check = ServiceSet::named(&["check".to_owned()]).unwrap();
+    let world = World::new(Setup {
+        rights: Rights {
+            services: only_check,
+            operator: false,
+            own_claims: false,
+            ..Rights::ALL
+        },
+        ..Setup::default()
+    })
+    .await;
+    let mut asking = AuthorizationServiceClient::connect(world.url())
+        .await
+        .unwrap();
+    let mut policies = PolicyServiceClient::connect(world.url()).await.unwrap();
+    let refused = [
+        asking
+            .authorize(AuthorizeRequest::default())
+            .await
+            .unwrap_err(),
+        asking.explain(ExplainRequest::default()).await.unwrap_err(),
+        policies.reload(ReloadRequest::default()).await.unwrap_err(),
+    ];
+    for status in refused {
+        assert_eq!(status.code(), Code::Unimplemented, "{status}");
+    }
+    let answer = world.check(&get(LAUNCHER, Some(&world.good_token()))).await;
+    assert!(answer.is_allow(), "{answer:?}");
 }
