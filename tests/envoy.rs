@@ -47,3 +47,5 @@ mod manifests;
 mod outage;
 #[path = "envoy/reloads.rs"]
 mod reloads;
+#[path = "envoy/trying.rs"]
+mod trying;

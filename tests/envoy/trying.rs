@@ -1,0 +1,91 @@
+//! README's page "Protect a service behind Envoy", as it is written there but for the ports.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::tool;
+use crate::waiting::until;
+
+/// Ends with what it has started.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(process) = Pid::from_raw(self.0.id().cast_signed()) {
+            let _ = kill_process(process, Signal::TERM);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_two_commands_of_the_readme_do_what_it_says() {
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    for command in [
+        "python3 deploy/envoy/try.py serve",
+        "python3 deploy/envoy/try.py ask",
+    ] {
+        assert!(readme.contains(command), "{command}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // Held together, so that they differ.
+    let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let ports = free.map(|one| one.local_addr().unwrap().port().to_string());
+    let run = |what: &str| {
+        let mut command = Command::new("python3");
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["deploy/envoy/try.py", what, "--port", &ports[0]])
+            .args([
+                "--application-port",
+                &ports[1],
+                "--crosstrust-port",
+                &ports[2],
+            ])
+            .args(["--crosstrust", env!("CARGO_BIN_EXE_crosstrust")])
+            .arg("--folder")
+            .arg(folder.path())
+            .env(
+                "ENVOY",
+                std::fs::canonicalize(tool::envoy()).unwrap_or_else(|_| tool::envoy().to_owned()),
+            );
+        command
+    };
+    let log = folder.path().join("log");
+    let output = std::fs::File::create(&log).unwrap();
+    let mut served = Served(
+        run("serve")
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap(),
+    );
+    until("ready", || {
+        let told = std::fs::read_to_string(&log).unwrap();
+        assert!(served.0.try_wait().unwrap().is_none(), "{told}");
+        told.contains("ready on ").then_some(())
+    });
+    let asked = run("ask").output().unwrap();
+    let told = String::from_utf8_lossy(&asked.stdout);
+    assert!(
+        asked.status.success(),
+        "{told}{}",
+        String::from_utf8_lossy(&asked.stderr)
+    );
+    for line in readme.lines().filter(|line| {
+        ["200  ", "401  ", "403  "]
+            .iter()
+            .any(|code| line.starts_with(code))
+    }) {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    assert_eq!(
+        told.lines().filter(|line| !line.starts_with(' ')).count(),
+        5,
+        "{told}"
+    );
+}
