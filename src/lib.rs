@@ -17,6 +17,7 @@ pub mod vocabulary;
 
 pub mod graph;
 
+pub mod changes;
 pub mod compile;
 
 pub mod snapshot;
@@ -27,6 +28,8 @@ pub mod cache;
 pub mod clock;
 pub mod engine;
 
+pub mod log;
+
 pub mod files;
 pub mod reload;
 pub mod watch;
@@ -36,8 +39,9 @@ pub mod identity;
 pub mod rpc;
 pub mod serve;
 
+pub mod admin;
 pub mod config;
-
+pub mod metrics;
 pub mod telemetry;
 
 pub mod cli;

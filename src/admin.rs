@@ -1,0 +1,1 @@
+//! The admin address: metrics, health and the snapshot in force, over HTTP.

@@ -1,0 +1,1 @@
+//! What differs between two readings of the policies, object by object, in the words of the files.

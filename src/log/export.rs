@@ -1,0 +1,1 @@
+//! Written records → OTLP logs, at least once.

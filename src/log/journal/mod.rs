@@ -1,0 +1,1 @@
+//! Records on disk: written in groups, synced, chained by hash, signed at checkpoints.

@@ -1,0 +1,1 @@
+//! User ids as keyed hashes, where a deployment wants that.

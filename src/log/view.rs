@@ -1,0 +1,1 @@
+//! Records as the administrators of one organisation see them.

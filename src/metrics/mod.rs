@@ -1,0 +1,1 @@
+//! Counts and latencies, without a lock on a request's path, and their exposition.
