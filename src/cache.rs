@@ -8,6 +8,8 @@
 mod key;
 pub mod protocol;
 
+use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,10 +57,12 @@ pub struct Decided {
     pub id: DecisionId,
 }
 
+type Entries = moka::sync::Cache<Box<[u8]>, Arc<Entry>, RandomState>;
+
 /// The cache.
 #[derive(Debug)]
 pub struct DecisionCache {
-    entries: moka::sync::Cache<Box<[u8]>, Arc<Entry>, RandomState>,
+    entries: Entries,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -95,6 +99,7 @@ impl DecisionCache {
             cache: self,
             key,
             now,
+            unkept: RefCell::new(None),
         }
     }
 
@@ -126,6 +131,34 @@ pub struct Place<'a> {
     cache: &'a DecisionCache,
     key: &'a Key,
     now: Instants,
+    unkept: RefCell<Option<Unkept>>,
+}
+
+impl Place<'_> {
+    /// What was decided and may be kept; nothing, where it was remembered or is not to be kept.
+    pub fn unkept(self) -> Option<Unkept> {
+        self.unkept.into_inner()
+    }
+}
+
+/// A decision on its way into the cache. Whoever dropped it kept nothing: the next request decides again.
+pub struct Unkept {
+    entries: Entries,
+    key: Box<[u8]>,
+    entry: Arc<Entry>,
+}
+
+impl Unkept {
+    /// Keeps it. It may be late: the entry has the epoch and the end that it was decided with.
+    pub fn keep(self) {
+        self.entries.insert(self.key, self.entry);
+    }
+}
+
+impl fmt::Debug for Unkept {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Unkept").field(&self.entry).finish()
+    }
 }
 
 impl Memory for Place<'_> {
@@ -151,7 +184,11 @@ impl Memory for Place<'_> {
             made_at: self.now.wall,
             boot_deadline: self.now.boot.saturating_add(ahead),
         };
-        self.cache.entries.insert(key.into(), Arc::new(entry));
+        *self.unkept.borrow_mut() = Some(Unkept {
+            entries: self.cache.entries.clone(),
+            key: key.into(),
+            entry: Arc::new(entry),
+        });
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
+pub use crate::cache::Unkept;
 pub use crate::cache::protocol::Epoch;
 use crate::cache::protocol::{self, Answered, Published};
 use crate::cache::{CacheBytes, CacheCounters, Decided, DecisionCache, Key};
@@ -249,39 +250,43 @@ impl Engine {
         publishing.retired.len()
     }
 
-    fn answer(&self, live: &Live, request: &Request) -> Answer {
+    fn answer(&self, live: &Live, request: &Request) -> (Answer, Option<Unkept>) {
         let now = self.clock.now();
         let Some(active) = &live.active else {
-            return Answer {
+            let answer = Answer {
                 active: None,
                 decision: Decision::no_snapshot(now.wall),
                 cached: false,
-                decision_id: new_decision_id(now.wall),
+                decision_id: new_event_id(now.wall),
             };
+            return (answer, None);
         };
         let question = Question::new(&active.snapshot, request);
         let decide = |live: &Live| Decided {
             decision: question.decide(&live.revocations, now.wall),
-            id: new_decision_id(now.wall),
+            id: new_event_id(now.wall),
         };
-        let Answered { answer, recalled } = match &self.cache {
-            None => Answered {
-                answer: decide(live),
-                recalled: false,
-            },
+        let (Answered { answer, recalled }, unkept) = match &self.cache {
+            None => {
+                let answer = decide(live);
+                let recalled = false;
+                (Answered { answer, recalled }, None)
+            }
             Some(cache) => {
                 let key = Key::of(&question);
-                let answered = protocol::answer(live, &cache.place(&key, now), decide);
+                let place = cache.place(&key, now);
+                let answered = protocol::answer(live, &place, decide);
                 cache.count(answered.recalled);
-                answered
+                (answered, place.unkept())
             }
         };
-        Answer {
+        let answer = Answer {
             active: Some(Arc::clone(active)),
             decision: answer.decision,
             cached: recalled,
             decision_id: answer.id,
-        }
+        };
+        (answer, unkept)
     }
 
     fn publishing(&self) -> MutexGuard<'_, Publishing> {
@@ -300,7 +305,7 @@ impl View<'_> {
             active: self.live.active.clone(),
             decision: Decision::refused(denial, now),
             cached: false,
-            decision_id: new_decision_id(now),
+            decision_id: new_event_id(now),
         }
     }
 
@@ -309,8 +314,17 @@ impl View<'_> {
         self.live.keys
     }
 
-    /// Answers one request.
+    /// Answers one request, and keeps the decision at once.
     pub fn authorize(&self, request: &Request) -> Answer {
+        let (answer, unkept) = self.decide(request);
+        if let Some(unkept) = unkept {
+            unkept.keep();
+        }
+        answer
+    }
+
+    /// Answers one request. What was decided now is kept by whoever has recorded it.
+    pub fn decide(&self, request: &Request) -> (Answer, Option<Unkept>) {
         self.engine.answer(&self.live, request)
     }
 
@@ -338,8 +352,8 @@ impl Publishing {
 /// How many replaced values wait for their last request: more than can be in use unless something hangs.
 const MOST_RETIRED: usize = 8;
 
-/// A new id in the form of a UUID v7 (RFC 9562 §5.7): they sort by time, and need not be hard to guess.
-fn new_decision_id(now: Timestamp) -> DecisionId {
+/// A new id of an event, in the form of a UUID v7 (RFC 9562 §5.7): they sort by time, and need not be hard to guess.
+pub fn new_event_id(now: Timestamp) -> DecisionId {
     thread_local! {
         /// Seeded by the system's random numbers, differently in each thread.
         static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0u8));
@@ -369,7 +383,7 @@ mod tests {
     #[test]
     fn decision_ids_are_uuids_of_version_7_that_tell_the_time_and_never_repeat() {
         let now = Timestamp::from_seconds(1_800_000_000);
-        let ids: HashSet<u128> = (0..10_000).map(|_| new_decision_id(now).0).collect();
+        let ids: HashSet<u128> = (0..10_000).map(|_| new_event_id(now).0).collect();
         assert_eq!(ids.len(), 10_000);
         for id in ids {
             let uuid = uuid::Uuid::from_u128(id);

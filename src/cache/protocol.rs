@@ -36,7 +36,7 @@ pub trait Memory {
     /// What is there, and the epoch that it was decided under.
     fn recall(&self) -> Option<(Epoch, Self::Answer)>;
 
-    /// Remembers an answer that was decided under this epoch.
+    /// Remembers an answer that was decided under this epoch; it may do so later, once the answer's event is on disk.
     fn keep(&self, epoch: Epoch, answer: &Self::Answer);
 }
 

@@ -61,12 +61,44 @@ impl World {
 }
 
 /// The one in use.
-fn epoch_in_the_entry(world: &World) -> Answer {
+fn epoch_in_the_entry(world: &Arc<World>) -> Answer {
     protocol::answer(&world.load(), &world.place, Policies::epoch).answer
 }
 
+/// The same where an event has to be on disk first: another thread keeps the answer, whenever it comes to it.
+fn kept_by_another_thread(world: &Arc<World>) -> Answer {
+    let loaded = world.load();
+    let later = Later {
+        place: &world.place,
+        kept: Mutex::new(None),
+    };
+    let answered = protocol::answer(&loaded, &later, Policies::epoch);
+    if let Some((epoch, answer)) = later.kept.into_inner().unwrap() {
+        let world = Arc::clone(world);
+        thread::spawn(move || world.place.keep(epoch, &answer));
+    }
+    answered.answer
+}
+
+struct Later<'a> {
+    place: &'a Place,
+    kept: Mutex<Option<(Epoch, Answer)>>,
+}
+
+impl Memory for Later<'_> {
+    type Answer = Answer;
+
+    fn recall(&self) -> Option<(Epoch, Answer)> {
+        self.place.recall()
+    }
+
+    fn keep(&self, epoch: Epoch, answer: &Answer) {
+        *self.kept.lock().unwrap() = Some((epoch, *answer));
+    }
+}
+
 /// Wrong: whatever is in the cache counts.
-fn any_entry_counts(world: &World) -> Answer {
+fn any_entry_counts(world: &Arc<World>) -> Answer {
     if let Some((_, answer)) = world.place.recall() {
         return answer;
     }
@@ -77,7 +109,7 @@ fn any_entry_counts(world: &World) -> Answer {
 }
 
 /// Wrong: the generation is looked at again just before the insert.
-fn look_again_before_inserting(world: &World) -> Answer {
+fn look_again_before_inserting(world: &Arc<World>) -> Answer {
     if let Some((_, answer)) = world.place.recall() {
         return answer;
     }
@@ -99,7 +131,16 @@ fn publish_and_clear(world: &World) {
 }
 
 /// Whether the promise holds in every interleaving. A model that fails for any other reason fails the test.
-fn holds(request: fn(&World) -> Answer, publication: fn(&World)) -> bool {
+fn holds(request: fn(&Arc<World>) -> Answer, publication: fn(&World)) -> bool {
+    holds_beside(request, request, publication)
+}
+
+/// The same where the racing request is of another kind.
+fn holds_beside(
+    racing_request: fn(&Arc<World>) -> Answer,
+    request: fn(&Arc<World>) -> Answer,
+    publication: fn(&World),
+) -> bool {
     let model = move || {
         loom::model(move || {
             let world = Arc::new(World {
@@ -108,7 +149,7 @@ fn holds(request: fn(&World) -> Answer, publication: fn(&World)) -> bool {
             });
             let racing = {
                 let world = Arc::clone(&world);
-                thread::spawn(move || request(&world))
+                thread::spawn(move || racing_request(&world))
             };
             publication(&world);
             assert_eq!(request(&world), NEW.epoch(), "while the other still runs");
@@ -130,6 +171,15 @@ fn holds(request: fn(&World) -> Answer, publication: fn(&World)) -> bool {
 fn an_epoch_in_every_entry_keeps_old_answers_from_later_requests() {
     assert!(holds(epoch_in_the_entry, publish));
     assert!(holds(epoch_in_the_entry, publish_and_clear));
+}
+
+#[test]
+fn they_do_so_too_where_another_thread_keeps_them_later() {
+    assert!(holds_beside(
+        kept_by_another_thread,
+        epoch_in_the_entry,
+        publish
+    ));
 }
 
 #[test]
