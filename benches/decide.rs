@@ -26,7 +26,7 @@ const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 fn file(path: &str, document: &Value) -> SourceFile {
     SourceFile {
         path: path.to_owned(),
-        bytes: document.to_string().into_bytes(),
+        bytes: document.to_string().into_bytes().into(),
     }
 }
 

@@ -276,6 +276,7 @@ reasons! {
     RouteUnknown = "ROUTE_UNKNOWN", "It is not known which application this request is for.";
     IdentityMissing = "IDENTITY_MISSING", "The request does not say in a way that counts whose it is.";
     IdentityAmbiguous = "IDENTITY_AMBIGUOUS", "What the request says of its user's identity or home tenant does not agree, or cannot be told.";
+    AuditUnavailable = "AUDIT_UNAVAILABLE", "The decision could not be recorded, so it does not count.";
 }
 
 impl Reason {
@@ -285,6 +286,7 @@ impl Reason {
         Reason::RouteUnknown,
         Reason::IdentityMissing,
         Reason::IdentityAmbiguous,
+        Reason::AuditUnavailable,
     ];
 
     /// The `AADSTS` number: from learn.microsoft.com/entra/identity-platform/reference-error-codes
@@ -328,7 +330,8 @@ impl Reason {
             | Reason::NoSnapshot
             | Reason::RouteUnknown
             | Reason::IdentityMissing
-            | Reason::IdentityAmbiguous => None,
+            | Reason::IdentityAmbiguous
+            | Reason::AuditUnavailable => None,
         }
     }
 }

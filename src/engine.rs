@@ -309,6 +309,11 @@ impl View<'_> {
         }
     }
 
+    /// The time now, on the wall.
+    pub fn now(&self) -> Timestamp {
+        self.engine.clock.now().wall
+    }
+
     /// The epoch of the key sets: an identity that was verified under an older one has to be verified again.
     pub fn keys(&self) -> Epoch {
         self.live.keys

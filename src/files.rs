@@ -167,7 +167,7 @@ fn read_once(root: &Path, limits: &Limits) -> Result<Tree, FilesError> {
     for stamp in &listing.files {
         files.push(SourceFile {
             path: stamp.path.clone(),
-            bytes: read_file(stamp, limits)?,
+            bytes: read_file(stamp, limits)?.into(),
         });
     }
     if list(root, limits)? != listing {
@@ -210,7 +210,7 @@ fn read_file(stamp: &FileStamp, limits: &Limits) -> Result<Vec<u8>, FilesError> 
 fn digest_of(files: &[SourceFile]) -> TreeDigest {
     let mut digest = Sha256::new();
     for SourceFile { path, bytes } in files {
-        for part in [path.as_bytes(), bytes.as_slice()] {
+        for part in [path.as_bytes(), bytes.as_ref()] {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         }

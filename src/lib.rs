@@ -28,6 +28,8 @@ pub mod cache;
 pub mod clock;
 pub mod engine;
 
+pub mod otlp;
+
 pub mod log;
 
 pub mod files;

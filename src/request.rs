@@ -54,6 +54,31 @@ pub struct Request {
     pub request_id: String,
 }
 
+/// Which interface a question came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Api {
+    /// `AuthorizationService/Authorize`
+    Authorize,
+    /// `AuthorizationService/AuthorizeBatch`
+    AuthorizeBatch,
+    /// Envoy's `Authorization/Check`
+    Check,
+}
+
+impl Api {
+    /// Every interface.
+    pub const ALL: [Api; 3] = [Api::Authorize, Api::AuthorizeBatch, Api::Check];
+
+    /// The name of its method.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Api::Authorize => "Authorize",
+            Api::AuthorizeBatch => "AuthorizeBatch",
+            Api::Check => "Check",
+        }
+    }
+}
+
 /// The two cross-tenant access types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccessType {

@@ -5,6 +5,7 @@
 mod authorize;
 mod check;
 mod health;
+mod log;
 mod runtime;
 mod serve;
 mod server;
@@ -36,6 +37,8 @@ enum Command {
     Authorize(Box<authorize::AuthorizeArguments>),
     /// Ask a running server whether it can answer (for probes)
     Health(health::HealthArguments),
+    /// Read sign-in and audit records
+    Log(log::LogArguments),
 }
 
 /// Exit code of a command that could not do what it was asked to.
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Authorize(arguments) => authorize::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Log(arguments) => log::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("crosstrust: {error:#}");

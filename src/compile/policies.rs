@@ -7,8 +7,6 @@ mod conditions;
 mod grant;
 mod users;
 
-use uuid::Uuid;
-
 use super::draft::{Draft, push};
 use super::findings::{origin_of, report_repeats};
 use super::locations::Locations;
@@ -17,7 +15,7 @@ use crate::decision::PolicyIndex;
 use crate::graph::document::{
     ApplicationsCondition, ConditionalAccessPolicy, TenantDocuments, UsersCondition,
 };
-use crate::graph::{Code, Severity};
+use crate::graph::{Code, Severity, name_based_policy_id};
 use crate::id::{PolicyId, TenantId};
 use crate::snapshot::Policy;
 use crate::vocabulary::PolicyState;
@@ -65,12 +63,8 @@ pub(super) fn decides(policy: &ConditionalAccessPolicy) -> bool {
     policy.state != PolicyState::Disabled && !policy.conditions.for_workloads
 }
 
-/// semantics §2: a policy without id gets the name-based UUID (v5) of its tenant and `displayName`.
 fn id_of(tenant: TenantId, policy: &ConditionalAccessPolicy) -> PolicyId {
-    let named = || {
-        let namespace = Uuid::from_u128(tenant.0);
-        PolicyId(Uuid::new_v5(&namespace, policy.display_name.as_bytes()).as_u128())
-    };
+    let named = || name_based_policy_id(tenant, &policy.display_name);
     policy.id.unwrap_or_else(named)
 }
 

@@ -56,6 +56,11 @@ pub struct Config {
     pub routes: Vec<RouteTable>,
 }
 
+/// A variable that is not ours but a standard's, such as `OTEL_SDK_DISABLED`; an empty one is none.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 impl Config {
     /// Defaults, then the file, then what flags and variables give.
     pub fn read(file: Option<(PathBuf, String)>, given: Given) -> Result<Self, ConfigError> {
@@ -163,6 +168,14 @@ impl Config {
             Origin::File { file, .. } => file.parent().unwrap_or(Path::new("")).join(&at.value),
             Origin::Flag | Origin::Variable | Origin::Default => PathBuf::from(&at.value),
         })
+    }
+
+    /// Where state belongs: systemd says so in `STATE_DIRECTORY` (systemd.exec(5)), the first of several; else `state`.
+    pub fn state_directory(&self) -> PathBuf {
+        let told = std::env::var_os("STATE_DIRECTORY").unwrap_or_default();
+        let first = std::env::split_paths(&told).next();
+        let first = first.filter(|path| !path.as_os_str().is_empty());
+        first.unwrap_or_else(|| PathBuf::from("state"))
     }
 
     /// The values of a key that may have several.

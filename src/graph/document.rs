@@ -6,6 +6,7 @@
 //! a later check may have to point at the file.
 
 use ipnet::IpNet;
+use uuid::Uuid;
 
 use super::finding::Place;
 use crate::id::{
@@ -470,4 +471,10 @@ pub struct SharedWithTeam {
     /// `allowedMembers`: `None` = no list (ask the groups), empty = nobody. Entries of another tenant
     /// than the team's are guests and left out.
     pub allowed_members: Option<Vec<UserId>>,
+}
+
+/// semantics §2: a policy without id gets the name-based UUID (v5) of its tenant and `displayName`.
+pub fn name_based_policy_id(tenant: TenantId, display_name: &str) -> PolicyId {
+    let namespace = Uuid::from_u128(tenant.0);
+    PolicyId(Uuid::new_v5(&namespace, display_name.as_bytes()).as_u128())
 }

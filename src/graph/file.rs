@@ -140,7 +140,7 @@ fn report_error_body(root: Node<'_>) -> bool {
 }
 
 /// The objects of a document: `[…]`, `{"value": […]}`, `{"value": {…}}`, or one object. `{}` is none.
-fn objects_of(root: Node<'_>) -> Vec<Node<'_>> {
+pub(super) fn objects_of(root: Node<'_>) -> Vec<Node<'_>> {
     if let Some(elements) = root.as_array() {
         return elements.collect();
     }

@@ -42,6 +42,16 @@ pub fn read_policies_folder(files: Vec<SourceFile>) -> Reading {
     run.finish()
 }
 
+/// The tenant's folder that a file of a policies folder is in, and the kind that its name says.
+pub(super) fn owner_of(path: &str) -> Option<(&str, Kind)> {
+    let names = names(path);
+    let (tenant, rest) = names.split_first()?;
+    match names.iter().any(|name| is_hidden(name)) {
+        true => None,
+        false => Some((tenant, kind_of_name(rest)?)),
+    }
+}
+
 /// Reads whatever is there, to be checked: a policies folder, the folder of one tenant, or any export. What
 /// a file holds is told by its contents, else by its name; what belongs to no organization is a tenant
 /// without one.

@@ -29,10 +29,15 @@ mod documents;
 mod file;
 mod kind;
 mod layout;
+mod raw;
 
+pub use document::name_based_policy_id;
 pub use finding::{Code, Finding, Place, Severity};
 pub use kind::Kind;
 pub use layout::{read_anything, read_policies_folder};
+pub use raw::{RawFile, owner_of};
+
+use bytes::Bytes;
 
 use document::TenantDocuments;
 
@@ -41,8 +46,8 @@ use document::TenantDocuments;
 pub struct SourceFile {
     /// The path as it is to be shown, `/`-separated.
     pub path: String,
-    /// What the file holds.
-    pub bytes: Vec<u8>,
+    /// What the file holds; shared by whoever keeps it.
+    pub bytes: Bytes,
 }
 
 /// What a run over files gave. Where [`Reading::has_errors`] says so, `tenants` lacks what was refused,

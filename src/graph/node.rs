@@ -3,7 +3,10 @@
 //! Reading goes on after a finding, so that a run tells all of them; whoever reads an object asks
 //! [`Node::whole`] whether anything in it was refused.
 
+use std::ops::Range;
+
 use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged as _;
 
 use super::finding::{Code, Finding, Place, Severity};
 use super::members::Members;
@@ -44,6 +47,12 @@ impl<'d> Node<'d> {
     /// How bad it is if something in here is not understood.
     pub(super) fn severity(self) -> Severity {
         self.not_understood
+    }
+
+    /// The offsets that it stands at in its file's text.
+    pub(super) fn range(self) -> Range<usize> {
+        let range = self.value.range();
+        range.start..range.end
     }
 
     pub(super) fn place(self) -> Place {

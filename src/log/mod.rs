@@ -6,6 +6,208 @@
 pub mod audit;
 pub mod export;
 pub mod journal;
+pub mod json;
 pub mod pseudonym;
+mod rate;
 pub mod sign_in;
 pub mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::decision::Reason;
+use crate::engine::{Unkept, new_event_id};
+use audit::{Actor, Audit, Record};
+use journal::{Entry, Journal, Kind, Lost, Ticket};
+use pseudonym::Pseudonyms;
+use rate::Rate;
+use sign_in::SignIn;
+
+/// Where events and records go: its clones are one, and by default it is nowhere.
+#[derive(Debug, Clone, Default)]
+pub struct Log(Option<Arc<Open>>);
+
+/// When an answer leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// An allow leaves, and is kept, after its event is on disk.
+    Strict,
+    /// At once: a crash may lose what was not on disk yet.
+    Async,
+}
+
+#[derive(Debug)]
+struct Open {
+    journal: Arc<Journal>,
+    mode: Mode,
+    pseudonyms: Pseudonyms,
+    clock: Clock,
+    refusals: Rate,
+}
+
+/// What an answer has to wait for.
+#[derive(Debug)]
+#[must_use = "an allow may leave only when its wait is over"]
+pub enum Wait {
+    /// It may leave.
+    Nothing,
+    /// Its event is on the way to the disk.
+    For(Ticket),
+    /// Its event was not taken.
+    Refused,
+}
+
+/// What had to be on disk is not, or not in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the record could not be written")]
+pub struct NotRecorded;
+
+impl Wait {
+    /// Ends when the answer may leave.
+    pub async fn over(self) -> Result<(), NotRecorded> {
+        match self {
+            Wait::Nothing => Ok(()),
+            Wait::Refused => Err(NotRecorded),
+            Wait::For(ticket) => match tokio::time::timeout(PATIENCE, ticket.durable()).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) | Err(_) => Err(NotRecorded),
+            },
+        }
+    }
+}
+
+impl Log {
+    /// A log that is written to this journal.
+    pub fn to(journal: Arc<Journal>, mode: Mode, pseudonyms: Pseudonyms, clock: Clock) -> Self {
+        Log(Some(Arc::new(Open {
+            journal,
+            mode,
+            pseudonyms,
+            clock,
+            refusals: Rate::a_second(REFUSALS_A_SECOND),
+        })))
+    }
+
+    /// The journal, where there is one.
+    pub fn journal(&self) -> Option<&Arc<Journal>> {
+        self.0.as_ref().map(|open| &open.journal)
+    }
+
+    /// Records a decision that was made now, and has it kept when it may be: at once, or once it is on disk.
+    /// Denials never wait; one that is not taken is told by the next gap record.
+    pub fn signed_in(&self, event: &SignIn<'_>, unkept: Option<Unkept>) -> Wait {
+        let Some(open) = &self.0 else {
+            keep(unkept);
+            return Wait::Nothing;
+        };
+        let decision = &event.answer.decision;
+        // Nothing was decided, so nobody was let in or kept out.
+        if decision
+            .denial()
+            .is_some_and(|denial| denial.reason == Reason::NoSnapshot)
+        {
+            return Wait::Nothing;
+        }
+        let is_strict = open.mode == Mode::Strict;
+        let later = if is_strict {
+            unkept
+        } else {
+            keep(unkept);
+            None
+        };
+        let must_wait = is_strict && decision.is_allow();
+        let entry = Entry {
+            kind: Kind::SignIn,
+            time: open.clock.now().wall,
+            body: sign_in::body(event, &open.pseudonyms),
+            is_awaited: must_wait,
+            when_durable: later.map(|unkept| Box::new(move || unkept.keep()) as _),
+        };
+        match open.journal.append(entry) {
+            Ok(ticket) if must_wait => Wait::For(ticket),
+            Ok(_) => Wait::Nothing,
+            // It will not leave, so there is nothing that is missing.
+            Err(_) if must_wait => Wait::Refused,
+            Err(refused) => {
+                open.journal.lost(Kind::SignIn, refused.into());
+                Wait::Nothing
+            }
+        }
+    }
+
+    /// Records what was refused without an evaluation. Anybody can bring that about as often as they like, so only
+    /// some of a second's are written, and the rest is told as a number.
+    pub fn refused(&self, event: &SignIn<'_>) {
+        let Some(open) = &self.0 else {
+            return;
+        };
+        let now = open.clock.now();
+        if !open.refusals.admits(now.boot) {
+            open.journal.lost(Kind::SignIn, Lost::Limited);
+            return;
+        }
+        let entry = Entry {
+            kind: Kind::SignIn,
+            time: now.wall,
+            body: sign_in::body(event, &open.pseudonyms),
+            is_awaited: false,
+            when_durable: None,
+        };
+        if let Err(refused) = open.journal.append(entry) {
+            open.journal.lost(Kind::SignIn, refused.into());
+        }
+    }
+
+    /// Records what an operator has done over a connection, who is answered after the wait.
+    pub fn audited(&self, audit: &Audit<'_>, by: Actor<'_>) -> Wait {
+        let Some(open) = &self.0 else {
+            return Wait::Nothing;
+        };
+        match open.journal.append(open.entry(audit, by, true)) {
+            Ok(ticket) => Wait::For(ticket),
+            Err(_) => Wait::Refused,
+        }
+    }
+
+    /// Records what has happened already and is rare: neither a full queue nor a disk that
+    /// fails for a while loses it.
+    pub fn happened(&self, audit: &Audit<'_>, by: Actor<'_>) {
+        if let Some(open) = &self.0 {
+            let _ticket = open.journal.append_surely(open.entry(audit, by, false));
+        }
+    }
+
+    /// Writes what is left, signs it and ends.
+    pub fn close(&self) {
+        if let Some(open) = &self.0 {
+            open.journal.close();
+        }
+    }
+}
+
+impl Open {
+    fn entry(&self, audit: &Audit<'_>, actor: Actor<'_>, is_awaited: bool) -> Entry {
+        let time = self.clock.now().wall;
+        let id = new_event_id(time);
+        let record = Record { id, time, actor };
+        Entry {
+            kind: Kind::Audit,
+            time,
+            body: audit.body(&record, &self.pseudonyms),
+            is_awaited,
+            when_durable: None,
+        }
+    }
+}
+
+fn keep(unkept: Option<Unkept>) {
+    if let Some(unkept) = unkept {
+        unkept.keep();
+    }
+}
+
+/// How long an answer waits for its event: less than a call may take, so that its caller hears why.
+const PATIENCE: Duration = Duration::from_millis(80);
+/// Some 30 MB a day. More would let strangers push older records out.
+const REFUSALS_A_SECOND: u32 = 1;

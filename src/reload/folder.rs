@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::inbox::Debounce;
 use super::{Activation, Outcome, Rejection};
+use crate::changes::{self, Changes};
 use crate::compile::{Compiled, compile};
 use crate::engine::Engine;
 use crate::files::{self, Directory, FilesError, Limits, Listing, TreeDigest};
@@ -36,7 +37,7 @@ pub(super) enum Look {
     /// The same as the last one.
     Nothing,
     /// Something else, or somebody asked.
-    News(Outcome, Warnings),
+    News(Outcome, Warnings, Changes),
 }
 
 /// The warnings of what is in force.
@@ -68,6 +69,8 @@ struct Source {
     digest: TreeDigest,
     documents: BTreeSet<String>,
     warnings: Warnings,
+    /// To be compared with what comes next.
+    files: Vec<SourceFile>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -199,7 +202,8 @@ impl Folder {
                     findings,
                 })?;
         }
-        let (snapshot, warnings) = compile_files(tree.files).map_err(|findings| Refusal {
+        let files = tree.files.clone();
+        let (snapshot, warnings) = compile_files(files).map_err(|findings| Refusal {
             refused: content,
             findings,
         })?;
@@ -207,6 +211,7 @@ impl Folder {
             digest,
             documents,
             warnings: warnings.into(),
+            files: tree.files,
         };
         Ok(self.put_in_force(engine, snapshot, source))
     }
@@ -234,7 +239,7 @@ impl Folder {
 
     fn put_in_force(&mut self, engine: &Engine, snapshot: Snapshot, source: Source) -> Look {
         let warnings = Arc::clone(&source.warnings);
-        self.active = Some(source);
+        let replaced = self.active.replace(source);
         self.rejected = None;
         let id = snapshot.id();
         let is_in_force = engine
@@ -252,7 +257,12 @@ impl Folder {
                 at: active.activated_at,
             })
         };
-        Look::News(outcome, warnings)
+        // Not before: nobody waits for a comparison to be let in or kept out. A start has nothing to compare.
+        let changes = match (replaced, &self.active) {
+            (Some(old), Some(new)) => changes::compare(&old.files, &new.files),
+            (None | Some(_), _) => Changes::default(),
+        };
+        Look::News(outcome, warnings, changes)
     }
 
     fn unchanged(&mut self, engine: &Engine, is_asked: bool) -> Look {
@@ -264,7 +274,8 @@ impl Folder {
             .active
             .as_ref()
             .map(|active| Arc::clone(&active.warnings));
-        Look::News(Outcome::Unchanged { id }, warnings.unwrap_or_default())
+        let warnings = warnings.unwrap_or_default();
+        Look::News(Outcome::Unchanged { id }, warnings, Changes::default())
     }
 
     fn refuse(&mut self, engine: &Engine, refusal: Refusal, is_asked: bool) -> Look {
@@ -278,7 +289,8 @@ impl Folder {
             findings: findings.into(),
             at: engine.clock().now().wall,
         };
-        Look::News(Outcome::Rejected(rejection), Arc::default())
+        let outcome = Outcome::Rejected(rejection);
+        Look::News(outcome, Arc::default(), Changes::default())
     }
 }
 

@@ -8,6 +8,7 @@ mod folder;
 mod inbox;
 mod worker;
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, oneshot};
 
+use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::files::Limits;
 use crate::graph::Finding;
@@ -42,6 +44,8 @@ pub struct ReloadOptions {
     pub limits: Limits,
     /// How it is watched.
     pub watching: Watching,
+    /// Who records what becomes of it.
+    pub witness: Witness,
 }
 
 impl ReloadOptions {
@@ -55,7 +59,35 @@ impl ReloadOptions {
             allow_removals: false,
             limits: Limits::default(),
             watching: Watching::native(),
+            witness: Witness::default(),
         }
+    }
+}
+
+/// Is told, on the reloader's thread, of every outcome that is news, with what differs from what was in force:
+/// before whoever asked for it, and once for each content. Content that decides the same may differ all the same,
+/// as disabled policies and names do; then the outcome is [`Outcome::Unchanged`].
+#[derive(Clone, Default)]
+pub struct Witness(Option<Arc<Told>>);
+
+type Told = dyn Fn(&Outcome, &Changes) + Send + Sync;
+
+impl Witness {
+    /// Calls this.
+    pub fn new(told: impl Fn(&Outcome, &Changes) + Send + Sync + 'static) -> Self {
+        Witness(Some(Arc::new(told)))
+    }
+
+    fn tell(&self, outcome: &Outcome, changes: &Changes) {
+        if let Witness(Some(told)) = self {
+            told(outcome, changes);
+        }
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Witness({})", self.0.is_some())
     }
 }
 
@@ -172,7 +204,7 @@ pub fn load_once(engine: &Engine, folder: &Path) -> Outcome {
     };
     let asked = Reason::Asked { allow_removals };
     match Folder::new(folder, limits, allow_removals, debounce).look(engine, asked) {
-        Look::News(outcome, _) => outcome,
+        Look::News(outcome, ..) => outcome,
         Look::Nothing => Outcome::Unchanged {
             id: engine.active().map(|active| active.snapshot.id()),
         },

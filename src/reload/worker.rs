@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::folder::{Folder, Look, Reason};
 use super::inbox::{Asked, Debounce, Wake};
-use super::{Event, Outcome, Rejection, ReloadOptions, Shared};
+use super::{Event, Outcome, Rejection, ReloadOptions, Shared, Witness};
+use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::graph::Finding;
 use crate::watch::Watch;
@@ -20,6 +21,7 @@ pub(super) struct Worker {
     watch: Watch,
     debounce: Debounce,
     rescan: Duration,
+    witness: Witness,
 }
 
 impl Worker {
@@ -32,6 +34,7 @@ impl Worker {
             allow_removals,
             limits,
             watching,
+            witness,
         } = options;
         let debounce = Debounce {
             quiet,
@@ -45,6 +48,7 @@ impl Worker {
             shared,
             debounce,
             rescan,
+            witness,
         }
     }
 
@@ -93,8 +97,8 @@ impl Worker {
 
     fn look_for_somebody(&mut self, allow_removals: bool) -> Outcome {
         match self.guarded_look(Reason::Asked { allow_removals }) {
-            Look::News(outcome, warnings) => {
-                self.tell(&outcome, warnings);
+            Look::News(outcome, warnings, changes) => {
+                self.tell(&outcome, warnings, &changes);
                 outcome
             }
             Look::Nothing => Outcome::Unchanged {
@@ -104,8 +108,8 @@ impl Worker {
     }
 
     fn look(&mut self, reason: Reason) {
-        if let Look::News(outcome, warnings) = self.guarded_look(reason) {
-            self.tell(&outcome, warnings);
+        if let Look::News(outcome, warnings, changes) = self.guarded_look(reason) {
+            self.tell(&outcome, warnings, &changes);
         }
     }
 
@@ -119,7 +123,8 @@ impl Worker {
                 findings: Arc::default(),
                 at: engine.clock().now().wall,
             };
-            Look::News(Outcome::Rejected(rejection), Arc::default())
+            let outcome = Outcome::Rejected(rejection);
+            Look::News(outcome, Arc::default(), Changes::default())
         });
         if self.watch.follow(self.folder.directories()) && !self.folder.is_as_read() {
             self.shared.inbox.hint();
@@ -131,7 +136,8 @@ impl Worker {
         look
     }
 
-    fn tell(&self, outcome: &Outcome, warnings: Arc<[Finding]>) {
+    fn tell(&self, outcome: &Outcome, warnings: Arc<[Finding]>, changes: &Changes) {
+        self.witness.tell(outcome, changes);
         let mut status = self.shared.status();
         match outcome {
             Outcome::Activated(activation) => {

@@ -1,7 +1,8 @@
 //! `AuthorizationService`: read the question, prove who asks, ask the engine, write the answer.
 //!
-//! Only for keys that are being fetched is anything waited for, before the engine is asked. The same [`Desk`] serves a
-//! caller over the wire and one in this process (`client`), so both get the same answers and the same violations.
+//! For keys that are being fetched is waited before the engine is asked; for the record of a new allow, after. The
+//! same [`Desk`] serves a caller over the wire and one in this process (`client`), so both get the same answers and
+//! the same violations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,48 +19,46 @@ use super::proto::{
     AuthorizeBatchRequest, AuthorizeBatchResponse, AuthorizeRequest, AuthorizeResponse,
     ExplainRequest, ExplainResponse, authorization_service_server as generated,
 };
+use super::recorder::{Pending, Recorder, Unrecorded};
 use super::router::Rights;
-use super::{encode, router};
-use crate::decision::Denial;
-use crate::engine::{Answer, Engine, View};
+use super::{encode, router, trace};
+use crate::decision::{Denial, Reason};
+use crate::engine::{Engine, View};
+use crate::log::audit::{Actor, Audit};
+use crate::request::Api;
 
 /// What answers questions.
 #[derive(Debug, Clone, Copy)]
 pub struct Desk<'a> {
     pub engine: &'a Engine,
     pub gateway: &'a Gateway,
+    pub recorder: &'a Recorder,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
     /// Decides one question.
-    pub fn authorize(&self, question: &Question) -> Result<AuthorizeResponse, Unsettled> {
-        let answer = match question {
-            Question::Stated(request) => self.engine.authorize(request),
-            Question::Proven { .. } => {
-                let questions = std::slice::from_ref(question);
-                let answers = self.settle(questions, |view, settled| {
-                    settled.first().map(|one| authorize(view, one))
-                })?;
-                // One question was put, so one is settled.
-                answers.ok_or(Unsettled::KeysChanging)?
-            }
-        };
-        Ok(self.words().answer(&answer))
+    pub fn authorize(&self, question: &Question) -> Result<Pending, Unsettled> {
+        let api = Api::Authorize;
+        if let Question::Stated(request) = question {
+            return Ok(self.recorder.decide(&self.engine.view(), request, api));
+        }
+        let questions = std::slice::from_ref(question);
+        let pending = self.settle(questions, |view, settled| {
+            let first = settled.first().zip(questions.first());
+            first.map(|(settled, question)| self.recorder.answer(view, settled, question, api))
+        })?;
+        // One question was put, so one is settled.
+        pending.ok_or(Unsettled::KeysChanging)
     }
 
     /// Decides several questions under one snapshot.
-    pub fn authorize_batch(
-        &self,
-        questions: &[Question],
-    ) -> Result<AuthorizeBatchResponse, Unsettled> {
-        let words = self.words();
-        let responses = self.settle(questions, |view, settled| {
-            let answers = settled
-                .iter()
-                .map(|one| words.answer(&authorize(view, one)));
-            answers.collect()
-        })?;
-        Ok(AuthorizeBatchResponse { responses })
+    pub fn authorize_batch(&self, questions: &[Question]) -> Result<Vec<Pending>, Unsettled> {
+        let api = Api::AuthorizeBatch;
+        self.settle(questions, |view, settled| {
+            let settled = settled.iter().zip(questions);
+            let answer = |(one, question)| self.recorder.answer(view, one, question, api);
+            settled.map(answer).collect()
+        })
     }
 
     /// Decides one question and tells why.
@@ -69,9 +68,12 @@ impl Desk<'_> {
         self.settle(questions, |view, settled| match settled.first() {
             Some(Ok(request)) => match view.explain(request) {
                 Some((active, explanation)) => words.explanation(&active, &explanation),
-                None => words.unexplained(&view.authorize(request).decision),
+                None => words.unexplained(&view.decide(request).0.decision),
             },
-            Some(refused @ Err(_)) => words.unexplained(&authorize(view, refused).decision),
+            Some(Err(reason)) => {
+                let refused = view.refuse(Denial::of(None, *reason));
+                words.unexplained(&refused.decision)
+            }
             None => ExplainResponse::default(),
         })
     }
@@ -84,19 +86,12 @@ impl Desk<'_> {
         proof::settle(self.gateway, self.engine, questions, answer)
     }
 
-    fn words(&self) -> encode::Words<'_> {
+    /// What answers are written with.
+    pub fn words(&self) -> encode::Words<'a> {
         encode::Words {
             challenge: &self.gateway.challenge,
             now: self.engine.clock().now().wall,
         }
-    }
-}
-
-/// The engine's answer, or the denial of what it cannot be asked.
-fn authorize(view: &View<'_>, settled: &Settled<'_>) -> Answer {
-    match settled {
-        Ok(request) => view.authorize(request),
-        Err(reason) => view.refuse(Denial::of(None, *reason)),
     }
 }
 
@@ -105,6 +100,7 @@ fn authorize(view: &View<'_>, settled: &Settled<'_>) -> Answer {
 pub struct Authorization {
     pub engine: Arc<Engine>,
     pub gateway: Arc<Gateway>,
+    pub recorder: Recorder,
     pub limits: Limits,
     pub rights: Arc<Rights>,
 }
@@ -114,7 +110,25 @@ impl Authorization {
         Desk {
             engine: &self.engine,
             gateway: &self.gateway,
+            recorder: &self.recorder,
         }
+    }
+
+    /// The error for what was not answered: a proof that does not count is recorded.
+    fn unsettled(
+        &self,
+        unsettled: Unsettled,
+        questions: &[Question],
+        api: Api,
+        field: impl Fn(usize) -> String,
+    ) -> Status {
+        if let Unsettled::Unproven(unproven) = &unsettled {
+            let question = questions.get(unproven.index);
+            let view = self.engine.view();
+            self.recorder
+                .unproven(&view, question, &unproven.problem, api);
+        }
+        status(unsettled, field)
     }
 
     /// A caller without the right to state claims has to bring a token that states them.
@@ -144,8 +158,14 @@ impl generated::AuthorizationService for Authorization {
         self.assume(&mut question);
         let questions = std::slice::from_ref(&question);
         let ask = || self.desk().authorize(&question);
-        let answer = proof::patiently(&self.gateway, questions, ask).await;
-        answered(answer, |_| "token".to_owned())
+        let pending = proof::patiently(&self.gateway, questions, ask)
+            .await
+            .map_err(|unsettled| {
+                self.unsettled(unsettled, questions, Api::Authorize, |_| "token".to_owned())
+            })?;
+        let answer = pending.recorded().await.map_err(unrecorded)?;
+        trace::decided(&answer);
+        Ok(Response::new(self.desk().words().answer(&answer)))
     }
 
     async fn authorize_batch(
@@ -160,8 +180,20 @@ impl generated::AuthorizationService for Authorization {
             self.assume(question);
         }
         let ask = || self.desk().authorize_batch(&questions);
-        let answers = proof::patiently(&self.gateway, &questions, ask).await;
-        answered(answers, |index| format!("requests[{index}].token"))
+        let pending = proof::patiently(&self.gateway, &questions, ask)
+            .await
+            .map_err(|unsettled| {
+                let field = |index| format!("requests[{index}].token");
+                self.unsettled(unsettled, &questions, Api::AuthorizeBatch, field)
+            })?;
+        let mut answers = Vec::with_capacity(pending.len());
+        for one in pending {
+            answers.push(one.recorded().await.map_err(unrecorded)?);
+        }
+        trace::decided_batch(&answers);
+        let words = self.desk().words();
+        let responses = answers.iter().map(|answer| words.answer(answer)).collect();
+        Ok(Response::new(AuthorizeBatchResponse { responses }))
     }
 
     async fn explain(
@@ -182,7 +214,13 @@ impl generated::AuthorizationService for Authorization {
             })
         };
         let explained = proof::patiently(&self.gateway, questions, ask).await;
-        answered(explained, |_| "request.token".to_owned())
+        let explained =
+            explained.map_err(|unsettled| status(unsettled, |_| "request.token".to_owned()))?;
+        let by = Actor::Caller(&self.rights.callers);
+        let audit = audit(&question, &explained);
+        let recorded = self.recorder.log.audited(&audit, by).over().await;
+        recorded.map_err(|_| unrecorded(Unrecorded))?;
+        Ok(Response::new(explained))
     }
 }
 
@@ -191,19 +229,44 @@ fn malformed(violations: Vec<Violation>) -> Status {
 }
 
 /// Tells the caller's faults apart from ours. `field` names the token of a question by its place.
-fn answered<T>(
-    answer: Result<T, Unsettled>,
-    field: impl Fn(usize) -> String,
-) -> Result<Response<T>, Status> {
-    answer
-        .map(Response::new)
-        .map_err(|unsettled| match unsettled {
-            Unsettled::Unproven(Unproven { index, problem, .. }) => {
-                let facts = HashMap::from([("field".to_owned(), field(index))]);
-                let details = ErrorDetails::with_error_info("TOKEN_REFUSED", "crosstrust", facts);
-                let message = format!("{}: {problem}", field(index));
-                Status::with_error_details(Code::Unauthenticated, message, details)
-            }
-            Unsettled::KeysChanging => Status::unavailable("key sets are changing"),
-        })
+fn status(unsettled: Unsettled, field: impl Fn(usize) -> String) -> Status {
+    match unsettled {
+        Unsettled::Unproven(Unproven { index, problem, .. }) => {
+            let facts = HashMap::from([("field".to_owned(), field(index))]);
+            let details = ErrorDetails::with_error_info("TOKEN_REFUSED", "crosstrust", facts);
+            let message = format!("{}: {problem}", field(index));
+            Status::with_error_details(Code::Unauthenticated, message, details)
+        }
+        Unsettled::KeysChanging => Status::unavailable("key sets are changing"),
+    }
+}
+
+/// Who was told what about whom.
+fn audit<'a>(question: &Question, explained: &ExplainResponse) -> Audit<'a> {
+    let outcome = explained.response.as_ref().map(AuthorizeResponse::reason);
+    let outcome = outcome.unwrap_or_default().as_str_name();
+    let outcome = outcome.trim_start_matches("REASON_");
+    match question {
+        Question::Stated(request) => Audit::Explained {
+            home: Some(request.home),
+            resource: Some(request.resource),
+            user: request.user,
+            app: Some(request.app),
+            outcome,
+        },
+        Question::Proven { asked, .. } => Audit::Explained {
+            home: None,
+            resource: Some(asked.resource),
+            user: None,
+            app: Some(asked.app),
+            outcome,
+        },
+    }
+}
+
+/// No allow leaves that is not on record.
+fn unrecorded(_: Unrecorded) -> Status {
+    let reason = Reason::AuditUnavailable;
+    let details = ErrorDetails::with_error_info(reason.name(), "crosstrust", HashMap::new());
+    Status::with_error_details(Code::Unavailable, reason.message(), details)
 }

@@ -19,6 +19,7 @@ use super::authorization::Desk;
 use super::gateway::Gateway;
 use super::proof::Question;
 use super::proto::authorization_service_client::AuthorizationServiceClient;
+use super::recorder::Recorder;
 use super::{FILE_DESCRIPTOR_SET, Limits, Violation, convert, proto};
 use crate::engine::Engine;
 use crate::request::Request;
@@ -172,12 +173,15 @@ pub fn authorize_here(
     request: AuthorizeRequest,
 ) -> Result<AuthorizeResponse, Vec<Violation>> {
     let question = Question::Stated(to_request(request, limits)?);
-    let gateway = Gateway::default();
+    let (gateway, recorder) = (Gateway::default(), Recorder::default());
     let desk = Desk {
         engine,
         gateway: &gateway,
+        recorder: &recorder,
     };
-    desk.authorize(&question).map_err(|_| vec![no_token_here()])
+    let pending = desk.authorize(&question);
+    let pending = pending.map_err(|_| vec![no_token_here()])?;
+    Ok(desk.words().answer(pending.unrecorded()))
 }
 
 /// Asks an engine in this process for an explanation.
@@ -187,10 +191,11 @@ pub fn explain_here(
     request: AuthorizeRequest,
 ) -> Result<ExplainResponse, Vec<Violation>> {
     let question = Question::Stated(to_request(request, limits)?);
-    let gateway = Gateway::default();
+    let (gateway, recorder) = (Gateway::default(), Recorder::default());
     let desk = Desk {
         engine,
         gateway: &gateway,
+        recorder: &recorder,
     };
     desk.explain(&question).map_err(|_| vec![no_token_here()])
 }

@@ -296,6 +296,7 @@ const fn reason(reason: Reason) -> proto::Reason {
         Reason::RouteUnknown => Told::RouteUnknown,
         Reason::IdentityMissing => Told::IdentityMissing,
         Reason::IdentityAmbiguous => Told::IdentityAmbiguous,
+        Reason::AuditUnavailable => Told::AuditUnavailable,
     }
 }
 

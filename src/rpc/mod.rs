@@ -1,9 +1,9 @@
 //! The gRPC edge: the contract in `proto/`, turned into questions and answers of ours.
 //!
 //! A call comes in through [`router`], `convert` makes a question of it or tells everything that is wrong with it,
-//! `proof` verifies the token where there is one, the engine answers without waiting for anything, and `encode`
-//! writes the answer. `ext_authz` does the same for Envoy. A denial is an OK status. Only this room names protobuf. It never opens a socket (that is `serve`),
-//! never decides, and logs nothing per call.
+//! `proof` verifies the token where there is one, the engine answers without waiting for anything, `recorder` has
+//! the event of a new decision written, and `encode` writes the answer. `ext_authz` does the same for Envoy. A denial
+//! is an OK status. Only this room names protobuf. It never opens a socket (that is `serve`), and never decides.
 
 mod assumed;
 mod authorization;
@@ -19,8 +19,10 @@ mod health;
 mod limits;
 mod policy;
 mod proof;
+mod recorder;
 mod reflection;
 mod router;
+mod trace;
 
 pub use assumed::{Assumed, AssumedFact};
 pub use budgets::Budgets;
@@ -30,6 +32,7 @@ pub use ext_authz::{Route, RouteFacts, RouteTable};
 pub use gateway::{Applications, Gateway, IdentitySources, JwtAuthn};
 pub use health::HealthState;
 pub use limits::Limits;
+pub use recorder::Recorder;
 pub use router::{Backend, Rights, Router, ServiceSet, router};
 
 /// What protox and prost make of `proto/crosstrust/v1`.

@@ -21,6 +21,8 @@ use super::router::Rights;
 use super::{encode, router};
 use crate::engine::Engine;
 use crate::graph::Finding;
+use crate::log::Log;
+use crate::log::audit::{Actor, Audit};
 use crate::reload::{self, Activation, Event, Outcome, ReloadHandle};
 
 /// The service, for callers with these rights.
@@ -28,6 +30,7 @@ use crate::reload::{self, Activation, Event, Outcome, ReloadHandle};
 pub struct Policy {
     pub engine: Arc<Engine>,
     pub reload: Option<ReloadHandle>,
+    pub log: Log,
     pub rights: Arc<Rights>,
     pub health: HealthState,
 }
@@ -80,7 +83,8 @@ impl generated::PolicyService for Policy {
     ) -> Result<Response<ReloadResponse>, Status> {
         router::operators_only(&self.rights, "Reload")?;
         let reloader = self.reloader()?;
-        let outcome = reloader.reload(request.into_inner().allow_removals).await;
+        let allow_removals = request.into_inner().allow_removals;
+        let outcome = reloader.reload(allow_removals).await;
         let (told, message, findings) = match outcome {
             Outcome::Activated(_) => (ReloadOutcome::Activated, String::new(), Vec::new()),
             Outcome::Unchanged { id: _ } => (ReloadOutcome::Unchanged, String::new(), Vec::new()),
@@ -89,6 +93,13 @@ impl generated::PolicyService for Policy {
                 (ReloadOutcome::Rejected, rejection.message, findings)
             }
         };
+        let audit = Audit::Reloaded {
+            allow_removals,
+            outcome: told.as_str_name().trim_start_matches("RELOAD_OUTCOME_"),
+        };
+        // It has happened, so it is told whatever becomes of its record; that waits for the disk.
+        self.log
+            .happened(&audit, Actor::Caller(&self.rights.callers));
         Ok(Response::new(ReloadResponse {
             outcome: told.into(),
             snapshot: self.engine.active().as_deref().map(encode::snapshot),

@@ -12,6 +12,7 @@ use super::gateway::Gateway;
 use crate::decision::Reason;
 use crate::engine::{Engine, Epoch, View};
 use crate::identity::{Asked, Identity, TokenError, Unidentified, Verified};
+use crate::log::sign_in::PartlyAsked;
 use crate::request::Request;
 
 /// A question as it was put.
@@ -122,6 +123,21 @@ impl Question {
         match self {
             Question::Stated(request) => assumed.fill(&mut request.context),
             Question::Proven { asked, .. } => assumed.fill(&mut asked.context),
+        }
+    }
+
+    /// What is known of it where it cannot be told who asks.
+    pub fn partly(&self) -> PartlyAsked<'_> {
+        match self {
+            Question::Stated(_) => PartlyAsked::default(),
+            Question::Proven { asked, .. } => PartlyAsked {
+                resource: Some(asked.resource),
+                app: Some(asked.app),
+                channel: asked.channel.as_ref(),
+                ip_address: asked.context.ip_address,
+                request_id: &asked.request_id,
+                problem: None,
+            },
         }
     }
 

@@ -4,6 +4,7 @@
 //! a listener does not offer is UNIMPLEMENTED, as if it did not exist; what a caller may not do is
 //! PERMISSION_DENIED. Never answers a message that is compressed or too large.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +30,9 @@ use super::limits::Limits;
 use super::policy::Policy;
 use super::proto::authorization_service_server::AuthorizationServiceServer;
 use super::proto::policy_service_server::PolicyServiceServer;
+use super::recorder::Recorder;
 use super::reflection::{self, Answering, Reflection};
+use super::trace;
 use crate::engine::Engine;
 use crate::reload::ReloadHandle;
 
@@ -46,11 +49,15 @@ pub struct Backend {
     pub reflection: bool,
     /// What requests with a token need.
     pub gateway: Arc<Gateway>,
+    /// Records and counts what is answered.
+    pub recorder: Recorder,
 }
 
 /// What callers of a listener may do, and what is taken for granted of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rights {
+    /// What records call them.
+    pub callers: Cow<'static, str>,
     /// The services that are there for them.
     pub services: ServiceSet,
     /// They may Explain and Reload.
@@ -68,6 +75,7 @@ pub struct Rights {
 impl Rights {
     /// Everything: for callers of the same machine, unless configured otherwise.
     pub const ALL: Rights = Rights {
+        callers: Cow::Borrowed("a caller"),
         services: ServiceSet::ALL,
         operator: true,
         own_claims: true,
@@ -151,6 +159,7 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
     let authorization = Arc::new(Authorization {
         engine: Arc::clone(&backend.engine),
         gateway: Arc::clone(&backend.gateway),
+        recorder: backend.recorder.clone(),
         limits,
         rights: Arc::clone(&rights),
     });
@@ -158,6 +167,7 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
         AuthorizationServer::new(Check {
             engine: Arc::clone(&backend.engine),
             gateway: Arc::clone(&backend.gateway),
+            recorder: backend.recorder.clone(),
             rights: Arc::clone(&rights),
         })
         .max_decoding_message_size(limits.check_bytes)
@@ -172,6 +182,7 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
         PolicyServiceServer::new(Policy {
             engine: Arc::clone(&backend.engine),
             reload: backend.reload.clone(),
+            log: backend.recorder.log.clone(),
             rights: Arc::clone(&rights),
             health: health.clone(),
         })
@@ -251,7 +262,7 @@ where
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let tell: Told = with_usual_code;
-        self.route(request).map(tell)
+        trace::call(request, |request| self.route(request)).map(tell)
     }
 }
 

@@ -14,7 +14,7 @@ fn policy(rest: &str) -> String {
 fn errors(document: &str, text: &str) -> Vec<Code> {
     let file = |name: &str, text: &str| SourceFile {
         path: format!("contoso/{name}.json"),
-        bytes: text.as_bytes().to_vec(),
+        bytes: text.as_bytes().to_vec().into(),
     };
     let organization = r#"{"id": "00000000-0000-0000-0000-000000000001"}"#;
     let reading = read_policies_folder(vec![

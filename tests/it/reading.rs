@@ -26,7 +26,7 @@ const SOMETHING: &str = "4c9d8e7f-3333-4444-8555-666677778888";
 fn file(path: &str, bytes: impl AsRef<[u8]>) -> SourceFile {
     SourceFile {
         path: path.to_owned(),
-        bytes: bytes.as_ref().to_vec(),
+        bytes: bytes.as_ref().to_vec().into(),
     }
 }
 

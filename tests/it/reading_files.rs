@@ -41,7 +41,7 @@ fn json_files_at_any_depth_are_read_and_dot_names_are_not() {
     let files: Vec<_> = tree
         .files
         .iter()
-        .map(|file| (file.path.as_str(), file.bytes.as_slice()))
+        .map(|file| (file.path.as_str(), file.bytes.as_ref()))
         .collect();
     assert_eq!(
         files,
@@ -227,7 +227,9 @@ fn two_states_of_a_tree_are_never_read_as_one() {
         }
     });
     assert_eq!(
-        read(root.path(), &Limits::default()).unwrap().files[0].bytes,
+        read(root.path(), &Limits::default()).unwrap().files[0]
+            .bytes
+            .as_ref(),
         b"2999"
     );
 }

@@ -54,7 +54,7 @@ pub fn write(root: &Path, contosos_access: &str) {
 pub fn snapshot_of(files: &[(&str, String)]) -> Snapshot {
     let files = files.iter().map(|(path, text)| SourceFile {
         path: (*path).to_owned(),
-        bytes: text.clone().into_bytes(),
+        bytes: text.clone().into_bytes().into(),
     });
     let reading = read_policies_folder(files.collect());
     assert!(reading.findings.is_empty(), "{:?}", reading.findings);

@@ -77,6 +77,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "engine",
             "graph",
             "id",
+            "otlp",
             "request",
             "snapshot",
             "time",
@@ -136,7 +137,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("serve", &["metrics"]),
     ("config", &[]),
-    ("telemetry", &[]),
+    ("otlp", &[]),
+    ("telemetry", &["otlp"]),
     (
         "cli",
         &[
@@ -152,6 +154,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "identity",
             "log",
             "metrics",
+            "otlp",
             "reload",
             "request",
             "rpc",

@@ -5,4 +5,4 @@ mod client;
 mod limits;
 mod rights;
 mod violations;
-mod world;
+pub mod world;

@@ -9,7 +9,7 @@ use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::compile::compile;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::graph::document::TenantDocuments;
-use crosstrust::rpc::{Backend, HealthState, Limits, Rights, Router, router};
+use crosstrust::rpc::{Backend, HealthState, Limits, Recorder, Rights, Router, router};
 use crosstrust::time::Timestamp;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -100,6 +100,7 @@ pub fn backend(engine: Arc<Engine>) -> Backend {
         limits: Limits::default(),
         reflection: true,
         gateway: Arc::default(),
+        recorder: Recorder::default(),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod filters;
 pub mod generate;
 pub mod key_server;
 pub mod mutate;
+pub mod otlp;
 pub mod policies;
 pub mod product;
 pub mod random;

@@ -22,7 +22,7 @@ pub fn files(world: &World) -> Vec<SourceFile> {
                 .iter()
                 .map(move |(name, document)| SourceFile {
                     path: format!("tenant-{number}/{name}.json"),
-                    bytes: document.to_string().into_bytes(),
+                    bytes: document.to_string().into_bytes().into(),
                 })
         })
         .collect()

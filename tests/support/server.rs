@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crosstrust::engine::Engine;
 use crosstrust::reload::ReloadHandle;
-use crosstrust::rpc::{self, Backend, HealthState, Limits, Rights};
+use crosstrust::rpc::{self, Backend, HealthState, Limits, Recorder, Rights};
 use crosstrust::serve::{Drained, Listener, ServeOptions, Server};
 use tokio::sync::oneshot;
 
@@ -43,6 +43,7 @@ pub fn start_with(
         limits,
         reflection: true,
         gateway: Arc::default(),
+        recorder: Recorder::default(),
     };
     let listener = Listener {
         address: "127.0.0.1:0".parse().unwrap(),

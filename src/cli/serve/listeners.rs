@@ -50,6 +50,7 @@ pub(super) fn rights(table: &ListenerTable) -> anyhow::Result<Rights> {
         payload: named.payload.value.clone(),
     });
     Ok(Rights {
+        callers: format!("a caller at {}", table.address.value).into(),
         services,
         operator: table.operator.value,
         own_claims: table.own_claims.value,

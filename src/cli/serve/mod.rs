@@ -1,7 +1,9 @@
 //! `crosstrust serve`: the sidecar. Puts the rooms together; decides nothing.
 
+mod collector;
 mod gateway;
 mod listeners;
+mod log;
 mod trust;
 
 use std::path::PathBuf;
@@ -19,9 +21,11 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Given, KEYS, Origin};
 use crate::engine::{Engine, EngineOptions};
 use crate::identity::Identity;
-use crate::identity::follow::{FollowHandle, Follower};
+use crate::identity::follow::{FollowHandle, FollowOptions, Follower};
+use crate::log::Log;
+use crate::log::audit::{Actor, Audit};
 use crate::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
-use crate::rpc::{self, Backend, HealthState, Limits};
+use crate::rpc::{self, Backend, HealthState, Limits, Recorder};
 use crate::serve::{ServeOptions, Server, TlsHint};
 use crate::telemetry::{self, LogFormat};
 use listeners::listener;
@@ -144,8 +148,10 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         print(&config);
         return Ok(ExitCode::SUCCESS);
     }
-    telemetry::start(log_format(&config)?);
-    serve(&config)
+    let telemetry = telemetry::start(log_format(&config)?, collector::traces());
+    let served = serve(&config);
+    telemetry.stop(collector::LAST);
+    served
 }
 
 fn log_format(config: &Config) -> Result<LogFormat, ConfigError> {
@@ -160,6 +166,8 @@ fn check(config: &Config) -> anyhow::Result<()> {
     trust::trust(config)?;
     trust::limits(config)?;
     trust::following(config)?;
+    log::check(config)?;
+    collector::records(config)?;
     gateway::gateway(config, None)?;
     for table in &config.listeners {
         listeners::address(table)?;
@@ -187,12 +195,18 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         cache: cache(config)?,
         clock: Clock::System,
     }));
-    let reloading = Reloader::start(Arc::clone(&engine), reload_options(config)?)
+    let log = log::open(config)?;
+    let exporter = collector::export(config, &log)?;
+    let reload_options = ReloadOptions {
+        witness: log::witness(&log, &engine),
+        ..reload_options(config)?
+    };
+    let reloading = Reloader::start(Arc::clone(&engine), reload_options)
         .context("cannot start following the policies folder")?;
     tell_first_load(&reloading.first, config.text("policies"));
 
     let identity = identity(config, &engine)?;
-    let following = follow(config, identity.as_ref())?;
+    let following = follow(config, identity.as_ref(), &log)?;
     let health = HealthState::new();
     let backend = Backend {
         engine: Arc::clone(&engine),
@@ -200,6 +214,7 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         limits: limits(config)?,
         reflection: config.switch("reflection")?,
         gateway: Arc::new(gateway::gateway(config, identity.clone())?),
+        recorder: Recorder { log: log.clone() },
     };
     let listeners = config
         .listeners
@@ -207,14 +222,15 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         .map(|table| listener(table, &backend, &health));
     let listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;
     let server = Server::bind(listeners, serve_options(config)?)?;
-    tell_start(
-        &engine,
-        &server
-            .addresses()
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
-    );
+    let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
+    tell_start(&engine, &addresses);
+    let started = Audit::Started {
+        version: env!("CARGO_PKG_VERSION"),
+        policies: config.text("policies"),
+        addresses: &addresses,
+        snapshot: engine.active().map(|active| active.snapshot.id()),
+    };
+    log.happened(&started, Actor::Itself);
 
     let stop = stop_signal(
         reloading.handle.clone(),
@@ -228,6 +244,11 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     reloading.handle.stop();
     if let Some(following) = following {
         following.stop();
+    }
+    log.happened(&Audit::Stopped { cause: "signal" }, Actor::Itself);
+    log.close();
+    if let Some(exporter) = exporter {
+        exporter.stop(collector::LAST);
     }
     tracing::info!(aborted = drained.aborted, "drained");
     Ok(ExitCode::SUCCESS)
@@ -257,8 +278,12 @@ fn identity(config: &Config, engine: &Arc<Engine>) -> anyhow::Result<Option<Arc<
 fn follow(
     config: &Config,
     identity: Option<&Arc<Identity>>,
+    log: &Log,
 ) -> anyhow::Result<Option<FollowHandle>> {
-    let options = trust::following(config)?;
+    let options = FollowOptions {
+        log: log.clone(),
+        ..trust::following(config)?
+    };
     let started = identity.map(|identity| Follower::start(Arc::clone(identity), options));
     started
         .transpose()

@@ -8,16 +8,19 @@ use tokio::sync::watch;
 use super::IssuerStatus;
 use super::error::LookError;
 use crate::identity::{Identity, Issuer, IssuerIndex, KeySet, KeySource};
+use crate::log::Log;
+use crate::log::audit::{Actor, Audit};
 
 /// Publishes keys, and knows how each issuer stands.
 #[derive(Debug)]
 pub(super) struct Desk {
     identity: Arc<Identity>,
     board: watch::Sender<Vec<IssuerStatus>>,
+    log: Log,
 }
 
 impl Desk {
-    pub(super) fn new(identity: Arc<Identity>) -> Self {
+    pub(super) fn new(identity: Arc<Identity>, log: Log) -> Self {
         let issuers = identity.trust().issuers.iter().enumerate();
         let board = issuers
             .map(|(index, issuer)| not_looked_at(IssuerIndex(index), issuer))
@@ -25,6 +28,7 @@ impl Desk {
         Desk {
             identity,
             board: watch::Sender::new(board),
+            log,
         }
     }
 
@@ -40,9 +44,14 @@ impl Desk {
     /// The issuer's keys were found; they are good until then, or for good.
     pub(super) fn found(&self, issuer: IssuerIndex, keys: KeySet, good_until: Option<Duration>) {
         let (digest, count, skipped) = (keys.digest(), keys.len(), keys.skipped().len());
-        let before = self.of(issuer).and_then(|status| status.digest);
+        let known = self.of(issuer);
+        let before = known.as_ref().and_then(|status| status.digest);
+        let kids: Vec<String> = keys.kids().map(str::to_owned).collect();
         if before != Some(digest) || good_until.is_some() {
             self.identity.publish(issuer, Some(keys), good_until);
+        }
+        if let Some(known) = known.filter(|_| before != Some(digest)) {
+            self.record_change(&known, &kids);
         }
         let now = self.identity.clock().now().wall;
         self.update(issuer, |status| {
@@ -55,6 +64,7 @@ impl Desk {
             status.looks += 1;
             status.keys = count;
             status.digest = Some(digest);
+            status.kids = kids;
             status.good_until = good_until;
             status.last_success = Some(now);
             status.last_error = None;
@@ -84,10 +94,31 @@ impl Desk {
         self.update(issuer, |status| {
             let name = &status.name;
             tracing::error!(issuer = %name, keys = status.keys, "the known keys were not confirmed for too long: its tokens are refused");
+            let withdrawn = Audit::KeysWithdrawn {
+                issuer: name,
+                source: &status.source,
+                cause: "they were not confirmed for too long",
+            };
+            self.log.happened(&withdrawn, Actor::Itself);
             status.keys = 0;
             status.digest = None;
+            status.kids.clear();
             status.good_until = None;
         });
+    }
+
+    fn record_change(&self, known: &IssuerStatus, kids: &[String]) {
+        let not_in = |list: &[String], other: &[String]| -> Vec<String> {
+            let missing = list.iter().filter(|kid| !other.contains(kid));
+            missing.cloned().collect()
+        };
+        let changed = Audit::KeysChanged {
+            issuer: &known.name,
+            source: &known.source,
+            added: &not_in(kids, &known.kids),
+            removed: &not_in(&known.kids, kids),
+        };
+        self.log.happened(&changed, Actor::Itself);
     }
 
     /// Whoever waits for a look at the issuer's keys waits no longer.
@@ -122,5 +153,6 @@ fn not_looked_at(index: IssuerIndex, issuer: &Issuer) -> IssuerStatus {
         good_until: None,
         looks: 0,
         digest: None,
+        kids: Vec::new(),
     }
 }

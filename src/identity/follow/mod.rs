@@ -26,6 +26,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 
 use crate::identity::{Identity, IssuerIndex};
+use crate::log::Log;
 use crate::time::Timestamp;
 use desk::Desk;
 use fetch::{Fetcher, Source, read_origin};
@@ -49,6 +50,8 @@ pub struct FollowOptions {
     pub origins: Vec<String>,
     /// Certificates in PEM that are believed beside the system's.
     pub ca: Option<PathBuf>,
+    /// Where changes of keys are recorded.
+    pub log: Log,
 }
 
 impl Default for FollowOptions {
@@ -61,6 +64,7 @@ impl Default for FollowOptions {
             rescan: Duration::from_secs(5),
             origins: Vec::new(),
             ca: None,
+            log: Log::default(),
         }
     }
 }
@@ -86,6 +90,8 @@ pub struct IssuerStatus {
     pub looks: u64,
     /// Tells whether they are the same as before.
     digest: Option<[u8; 32]>,
+    /// Their ids.
+    kids: Vec<String>,
 }
 
 /// Starts to follow key sets.
@@ -121,7 +127,7 @@ impl Follower {
     /// thread of its own. A look that fails is told and tried again; an error is something that no trying again
     /// can mend: an origin that is none, an HTTP address that is not listed, certificates that cannot be read.
     pub fn start(identity: Arc<Identity>, options: FollowOptions) -> io::Result<FollowHandle> {
-        let desk = Arc::new(Desk::new(Arc::clone(&identity)));
+        let desk = Arc::new(Desk::new(Arc::clone(&identity), options.log.clone()));
         let remotes = remotes(&identity, &desk, &options)?;
         let mut files = Files::new(identity.trust(), Arc::clone(&desk), options.rescan);
         files.look();

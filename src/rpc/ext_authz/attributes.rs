@@ -1,7 +1,8 @@
 //! What Envoy says of a request, and how much of it counts.
 //!
-//! Of the client's headers only two are read: `authorization`, and, where peers stamp it, the header of tenant
+//! Of the client's headers only two count: `authorization`, and, where peers stamp it, the header of tenant
 //! restrictions. Never an `x-` header, a forwarded address or a certificate header: a client can write them all.
+//! (`traceparent` and `tracestate` are read for traces, which decide nothing.)
 
 use std::net::IpAddr;
 

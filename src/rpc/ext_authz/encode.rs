@@ -55,6 +55,18 @@ pub enum Outcome {
     Fault(Fault),
 }
 
+impl Outcome {
+    /// The engine's answer, or the denial of what it was not asked; a fault of ours has none.
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Outcome::Decided { answer, .. }
+            | Outcome::Refused(answer)
+            | Outcome::Unauthenticated { answer, .. } => Some(answer),
+            Outcome::Fault(_) => None,
+        }
+    }
+}
+
 /// What keeps us from an answer; never the client's doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -72,6 +84,8 @@ pub enum Fault {
     RouteMalformed,
     /// The key sets changed so fast that no identity stayed verified.
     KeysChanging,
+    /// The decision could not be recorded.
+    AuditUnavailable,
 }
 
 /// How a request is to be answered.
@@ -243,6 +257,10 @@ fn faulty(fault: Fault, is_grpc: bool) -> CheckResponse {
         Fault::NoSnapshot => (Reason::NoSnapshot.name(), Reason::NoSnapshot.message()),
         Fault::RouteMalformed => ("ROUTE_MALFORMED", "The route is not configured rightly."),
         Fault::KeysChanging => ("KEYS_CHANGING", "Key sets are changing."),
+        Fault::AuditUnavailable => {
+            let reason = Reason::AuditUnavailable;
+            (reason.name(), reason.message())
+        }
     };
     let told = Told {
         http: 503,

@@ -10,6 +10,7 @@ mod path;
 mod route;
 mod service;
 
+pub use attributes::header;
 pub use encode::{Fault, fault_response};
 pub use route::{Route, RouteFacts, RouteTable};
 pub use service::Check;

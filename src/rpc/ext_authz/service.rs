@@ -15,19 +15,23 @@ use super::path;
 use super::route::{self, RouteFacts};
 use crate::decision::{Denial, Reason, Stage};
 use crate::engine::{Engine, View};
-use crate::id::TenantId;
+use crate::id::{TenantId, UserId};
 use crate::identity::Asked;
-use crate::request::Context;
+use crate::log::sign_in::PartlyAsked;
+use crate::request::{Api, Context};
 use crate::rpc::assumed::{Assumed, NOTHING};
 use crate::rpc::gateway::{Gateway, JwtAuthn};
 use crate::rpc::proof::{self, Proof, Question, Settled, Unsettled};
+use crate::rpc::recorder::{Recorder, Unrecorded};
 use crate::rpc::router::Rights;
+use crate::rpc::trace;
 
 /// The service, at a listener with these rights.
 #[derive(Debug)]
 pub struct Check {
     pub engine: Arc<Engine>,
     pub gateway: Arc<Gateway>,
+    pub recorder: Recorder,
     pub rights: Arc<Rights>,
 }
 
@@ -44,6 +48,7 @@ impl Authorization for Check {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
+        trace::checked(&request);
         let attributes = request.into_inner().attributes.unwrap_or_default();
         Ok(Response::new(self.respond(&attributes).await))
     }
@@ -68,11 +73,12 @@ impl Check {
                 let asked = self.asked(attributes, http, &facts, assumed);
                 match asked {
                     Ok(question) => self.ask(question).await,
-                    Err(stop) => self.stopped(stop),
+                    Err(stop) => self.stopped(stop, on_route(&facts)),
                 }
             }
-            Err(stop) => self.stopped(stop),
+            Err(stop) => self.stopped(stop, PartlyAsked::default()),
         };
+        outcome.answer().into_iter().for_each(trace::decided);
         encode(&outcome, &style)
     }
 
@@ -181,24 +187,48 @@ impl Check {
     async fn ask(&self, question: Question) -> Outcome {
         let gateway = &self.gateway;
         let questions = std::slice::from_ref(&question);
-        let ask = || proof::settle(gateway, &self.engine, questions, outcome);
-        match proof::patiently(gateway, questions, ask).await {
-            Ok(Some(outcome)) => outcome,
+        let answer = |view: &View<'_>, settled: &[Settled<'_>]| {
+            let settled = settled.first()?;
+            let pending = self.recorder.answer(view, settled, &question, Api::Check);
+            Some((
+                pending,
+                settled.as_ref().ok().map(|request| Asker::of(request)),
+            ))
+        };
+        let ask = || proof::settle(gateway, &self.engine, questions, answer);
+        let (pending, asker) = match proof::patiently(gateway, questions, ask).await {
+            Ok(Some(answered)) => answered,
             // One question was put, so one is settled.
-            Ok(None) => Outcome::Fault(Fault::Panicked),
+            Ok(None) => return Outcome::Fault(Fault::Panicked),
             Err(Unsettled::Unproven(unproven)) => {
-                self.stopped(Stop::Unauthenticated(Some(unproven.problem)))
+                let stop = Stop::Unauthenticated(Some(unproven.problem));
+                return self.stopped(stop, question.partly());
             }
-            Err(Unsettled::KeysChanging) => Outcome::Fault(Fault::KeysChanging),
+            Err(Unsettled::KeysChanging) => return Outcome::Fault(Fault::KeysChanging),
+        };
+        match (pending.recorded().await, asker) {
+            (Ok(answer), Some(asker)) => Outcome::Decided {
+                answer,
+                home: asker.home,
+                user: asker.user,
+                understands_claims: asker.understands_claims,
+            },
+            (Ok(answer), None) => Outcome::Refused(answer),
+            (Err(Unrecorded), _) => Outcome::Fault(Fault::AuditUnavailable),
         }
     }
 
-    fn stopped(&self, stop: Stop) -> Outcome {
+    fn stopped(&self, stop: Stop, asked: PartlyAsked<'_>) -> Outcome {
+        let view = self.engine.view();
+        let refuse = |denial, problem| {
+            let asked = PartlyAsked { problem, ..asked };
+            self.recorder.refuse(&view, denial, asked, Api::Check)
+        };
         match stop {
-            Stop::Denied(denial) => Outcome::Refused(self.engine.view().refuse(denial)),
+            Stop::Denied(denial) => Outcome::Refused(refuse(denial, None)),
             Stop::Unauthenticated(problem) => {
                 let denial = Denial::of(None, Reason::IdentityMissing);
-                let answer = self.engine.view().refuse(denial);
+                let answer = refuse(denial, problem.as_deref());
                 Outcome::Unauthenticated { answer, problem }
             }
             Stop::Fault(fault) => Outcome::Fault(fault),
@@ -206,17 +236,31 @@ impl Check {
     }
 }
 
-/// What becomes of the one question that was put.
-fn outcome(view: &View<'_>, settled: &[Settled<'_>]) -> Option<Outcome> {
-    settled.first().map(|settled| match settled {
-        Ok(request) => Outcome::Decided {
-            answer: view.authorize(request),
+/// What is known of a request on this route, where nobody could be found who made it.
+fn on_route(facts: &RouteFacts) -> PartlyAsked<'_> {
+    PartlyAsked {
+        resource: Some(facts.resource),
+        app: Some(facts.app),
+        channel: facts.channel.as_ref(),
+        ..PartlyAsked::default()
+    }
+}
+
+/// What an answer has to know of the one it is for.
+struct Asker {
+    home: TenantId,
+    user: Option<UserId>,
+    understands_claims: bool,
+}
+
+impl Asker {
+    fn of(request: &crate::request::Request) -> Self {
+        Asker {
             home: request.home,
             user: request.user,
             understands_claims: understands_claims(&request.context),
-        },
-        Err(reason) => Outcome::Refused(view.refuse(Denial::of(None, *reason))),
-    })
+        }
+    }
 }
 
 /// Microsoft's documentation writes `cp1`, in any case.

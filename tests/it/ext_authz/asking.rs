@@ -13,7 +13,8 @@ use crosstrust::identity::{
 };
 use crosstrust::reload::{Outcome, load_once};
 use crosstrust::rpc::{
-    Applications, Backend, ChallengeValues, Gateway, HealthState, Rights, RouteTable, router,
+    Applications, Backend, ChallengeValues, Gateway, HealthState, Recorder, Rights, RouteTable,
+    router,
 };
 use crosstrust::time::Timestamp;
 use envoy_types::pb::envoy::config::core::v3::address::Address as Kind;
@@ -57,6 +58,7 @@ pub struct Setup {
     pub routes: RouteTable,
     pub has_policies: bool,
     pub challenge: ChallengeValues,
+    pub recorder: Recorder,
 }
 
 impl Default for Setup {
@@ -69,6 +71,7 @@ impl Default for Setup {
                 mfa: Some("c1".to_owned()),
                 ..ChallengeValues::default()
             },
+            recorder: Recorder::default(),
         }
     }
 }
@@ -107,6 +110,7 @@ impl World {
                 )]),
                 challenge: setup.challenge,
             }),
+            recorder: setup.recorder,
             ..server::backend(Arc::clone(&engine))
         };
         let router = router(&backend, &setup.rights, &HealthState::new());

@@ -1,0 +1,85 @@
+//! `crosstrust log verify`: is the log whole and as it was written?
+
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::RecordsArguments;
+use crate::log::journal::disk::{Disk, SystemDisk};
+use crate::log::journal::verify::{Known, Report, verify};
+use crate::log::journal::{Hash, Head};
+
+/// Looks at every record: the chain of hashes, the signatures, what is missing.
+///
+/// It may be asked while the log is written. An attacker who can write the folder and has the signing key can make a
+/// new log; give the key and a checkpoint that you kept elsewhere (they are told on standard error) to notice that.
+///
+/// Exit code: 0 = whole and as it was written; 1 = not; 2 = it cannot be looked at.
+#[derive(Args)]
+pub(super) struct VerifyArguments {
+    #[command(flatten)]
+    records: RecordsArguments,
+    /// The public key that signs checkpoints; else the one in the first record is believed
+    #[arg(long, value_name = "BASE64")]
+    key: Option<String>,
+    /// A checkpoint that was kept elsewhere; may be repeated
+    #[arg(long, value_name = "RECORD:HASH")]
+    checkpoint: Vec<Checkpoint>,
+}
+
+#[derive(Clone)]
+struct Checkpoint(Head);
+
+impl FromStr for Checkpoint {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = "expected the number of a record, a colon and 64 hexadecimal digits";
+        let (seq, hash) = text.split_once(':').ok_or(expected)?;
+        Ok(Checkpoint(Head {
+            seq: seq.parse().map_err(|_| expected)?,
+            hash: Hash::read(hash.as_bytes()).ok_or(expected)?,
+        }))
+    }
+}
+
+pub(super) fn run(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
+    let folder = &arguments.records.log_directory;
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk::beside(folder));
+    let known = Known {
+        key: arguments.key.clone(),
+        heads: arguments.checkpoint.iter().map(|one| one.0).collect(),
+    };
+    let report = verify(&disk, &known);
+    let report = report.with_context(|| format!("cannot read {}", folder.display()))?;
+    Ok(tell(&report))
+}
+
+fn tell(report: &Report) -> ExitCode {
+    for fault in &report.faults {
+        println!("{fault}");
+    }
+    for note in &report.notes {
+        println!("note: {note}");
+    }
+    let Some((first, last)) = report.range else {
+        println!("there are no records");
+        return ExitCode::FAILURE;
+    };
+    println!(
+        "{} records, {first} to {last}, signed up to {}, log {}, key {}",
+        report.records,
+        report.signed,
+        report.log.as_deref().unwrap_or("unknown"),
+        report.key.as_deref().unwrap_or("unknown"),
+    );
+    if report.faults.is_empty() {
+        println!("whole and as they were written");
+        return ExitCode::SUCCESS;
+    }
+    println!("NOT as they were written: {} faults", report.faults.len());
+    ExitCode::FAILURE
+}

@@ -1,0 +1,171 @@
+//! `[log]` → the journal and what is recorded in it from here: start and stop, policies, operators.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::collector;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::engine::Engine;
+use crate::log::audit::{Actor, Audit};
+use crate::log::journal::checkpoint::Signer;
+use crate::log::journal::disk::SystemDisk;
+use crate::log::journal::{Journal, JournalOptions, Recovery};
+use crate::log::pseudonym::Pseudonyms;
+use crate::log::{Log, Mode};
+use crate::reload::{Outcome, Witness};
+
+/// Opens the log, behind what is there.
+pub(super) fn open(config: &Config) -> anyhow::Result<Log> {
+    let Some(mode) = mode(config)? else {
+        tracing::warn!("log.mode is off: nobody will be able to tell who came in, and why");
+        return Ok(Log::default());
+    };
+    let directory = directory(config);
+    let signing_key = config.path("log.signing_key");
+    let pseudonyms = pseudonyms(config)?;
+    let cannot = || format!("cannot write records in {}", directory.display());
+    let disk = SystemDisk::lock(&directory).with_context(cannot)?;
+    let signing_key = signing_key.unwrap_or_else(|| directory.join("signing.key"));
+    let signer = Signer::load_or_make(&signing_key)
+        .with_context(|| format!("cannot sign with {}", signing_key.display()))?;
+    let key = signer.public_key();
+    let options = options(config, mode, signer)?;
+    let opened = Journal::open(options, Arc::new(disk), Clock::System);
+    let (journal, recovery) = opened.with_context(cannot)?;
+    tell(&recovery, &directory.display().to_string(), &key);
+    Ok(Log::to(Arc::new(journal), mode, pseudonyms, Clock::System))
+}
+
+/// What opening would refuse before it looks at the disk.
+pub(super) fn check(config: &Config) -> anyhow::Result<()> {
+    mode(config)?;
+    pseudonyms(config)?;
+    numbers(config)?;
+    Ok(())
+}
+
+fn mode(config: &Config) -> Result<Option<Mode>, ConfigError> {
+    let words = [
+        ("strict", Some(Mode::Strict)),
+        ("async", Some(Mode::Async)),
+        ("off", None),
+    ];
+    config.one_of("log.mode", &words)
+}
+
+/// Where the records are: as configured, or else where the service manager says that state belongs.
+fn directory(config: &Config) -> PathBuf {
+    let state = || config.state_directory().join("log");
+    config.path("log.directory").unwrap_or_else(state)
+}
+
+fn pseudonyms(config: &Config) -> anyhow::Result<Pseudonyms> {
+    let Some(key) = config.path("log.pseudonym_key") else {
+        return Ok(Pseudonyms::OFF);
+    };
+    let read = Pseudonyms::from_file(&key);
+    read.with_context(|| format!("log.pseudonym_key: {}", key.display()))
+}
+
+/// Numbers of the configuration, in the units of the journal.
+struct Numbers {
+    queue: usize,
+    segment_bytes: u64,
+    retention_bytes: u64,
+    retention: Duration,
+    reserve_bytes: u64,
+}
+
+fn numbers(config: &Config) -> Result<Numbers, ConfigError> {
+    let days: u32 = config.number("log.retention_days")?;
+    Ok(Numbers {
+        queue: config.number("log.queue")?,
+        segment_bytes: config.number("log.segment_bytes")?,
+        retention_bytes: config.number("log.retention_bytes")?,
+        retention: Duration::from_secs(u64::from(days) * SECONDS_A_DAY),
+        reserve_bytes: config.number("log.reserve_bytes")?,
+    })
+}
+
+fn options(config: &Config, mode: Mode, signer: Signer) -> anyhow::Result<JournalOptions> {
+    let numbers = numbers(config)?;
+    Ok(JournalOptions {
+        signer,
+        queue: numbers.queue,
+        linger: match mode {
+            Mode::Strict => Duration::ZERO,
+            Mode::Async => LOSS_WINDOW,
+        },
+        segment_bytes: numbers.segment_bytes,
+        retention_bytes: numbers.retention_bytes,
+        retention: numbers.retention,
+        reserve_bytes: numbers.reserve_bytes,
+        is_exported: collector::records(config)?.is_some(),
+    })
+}
+
+fn tell(recovery: &Recovery, directory: &str, key: &str) {
+    let Recovery {
+        is_new,
+        last_seq,
+        torn_bytes,
+        missing,
+    } = recovery;
+    tracing::info!(
+        directory,
+        is_new,
+        last_seq,
+        torn_bytes,
+        key,
+        "records are written"
+    );
+    if let Some((from, to)) = missing {
+        tracing::error!(from, to, "records that were on disk are missing");
+    }
+}
+
+/// Records what becomes of the policies.
+pub(super) fn witness(log: &Log, engine: &Arc<Engine>) -> Witness {
+    let (log, engine) = (log.clone(), Arc::clone(engine));
+    let previous = std::sync::Mutex::new(None);
+    Witness::new(move |outcome, changes| {
+        let by = Actor::PoliciesFolder;
+        let active = engine.active();
+        let snapshot = active.as_ref().map(|active| active.snapshot.id());
+        let told = |previous| match outcome {
+            Outcome::Activated(activation) => Some(Audit::SnapshotActivated {
+                id: activation.id,
+                version: activation.version,
+                source: active.as_ref().map_or("", |active| &active.source),
+                previous,
+                changes: changes.list.len() + changes.untold,
+                untold: changes.untold,
+                warnings: 0,
+            }),
+            Outcome::Rejected(rejection) => Some(Audit::SnapshotRejected {
+                message: &rejection.message,
+                findings: &rejection.findings,
+                in_force: snapshot,
+            }),
+            Outcome::Unchanged { .. } => None,
+        };
+        let mut previous = previous
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(audit) = told(*previous) {
+            log.happened(&audit, by);
+        }
+        *previous = snapshot;
+        for change in &changes.list {
+            log.happened(&Audit::Changed { change, snapshot }, by);
+        }
+    })
+}
+
+/// In `async` mode a crash loses no more than this (or 512 records, whichever is less) and the sync that is under way.
+const LOSS_WINDOW: Duration = Duration::from_millis(10);
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;

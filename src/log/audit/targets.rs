@@ -1,0 +1,214 @@
+//! `targetResources`: what it was done to, with old and new values as JSON text
+//! (learn.microsoft.com/graph/api/resources/targetresource, …/modifiedproperty).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Audit, users};
+use crate::changes::{Change, Object as Changed, Property};
+use crate::log::json::{Object, text_of};
+use crate::log::pseudonym::{IdKind, Pseudonyms};
+
+/// One resource.
+#[derive(Debug, Default)]
+struct Target<'a> {
+    kind: &'static str,
+    id: Option<String>,
+    display_name: Option<Cow<'a, str>>,
+    properties: Vec<Modified<'a>>,
+}
+
+#[derive(Debug)]
+struct Modified<'a> {
+    name: &'a str,
+    old: Option<Cow<'a, Value>>,
+    new: Option<Cow<'a, Value>>,
+}
+
+/// Writes `targetResources`, the last member: it may be long.
+pub(super) fn write(object: &mut Object<'_>, audit: &Audit<'_>, pseudonyms: &Pseudonyms) {
+    let targets = targets(audit, pseudonyms);
+    object.objects("targetResources", targets, |object, target| {
+        object.maybe_text("id", target.id.as_deref());
+        object.maybe_text("displayName", target.display_name.as_deref());
+        object.text("type", target.kind);
+        let properties = target.properties;
+        object.objects("modifiedProperties", properties, |object, property| {
+            modified(object, property);
+        });
+    });
+}
+
+fn targets<'a>(audit: &Audit<'a>, pseudonyms: &Pseudonyms) -> Vec<Target<'a>> {
+    let named = |kind, id: String| Target {
+        kind,
+        id: Some(id),
+        ..Target::default()
+    };
+    match *audit {
+        Audit::Changed { change, .. } => changed(change, pseudonyms),
+        Audit::SnapshotActivated { id, .. } => vec![named("PolicySnapshot", id.to_string())],
+        Audit::Explained { user, app, .. } => {
+            let user = user.map(|id| named("User", pseudonyms.user(id)));
+            let app = app.map(|id| named("Application", id.to_string()));
+            user.into_iter().chain(app).collect()
+        }
+        Audit::KeysChanged {
+            issuer,
+            added,
+            removed,
+            ..
+        } => {
+            let list = |keys: &[String]| (!keys.is_empty()).then(|| Cow::Owned(json!(keys)));
+            vec![Target {
+                properties: vec![Modified {
+                    name: "keyIds",
+                    old: list(removed),
+                    new: list(added),
+                }],
+                ..named("Issuer", issuer.to_owned())
+            }]
+        }
+        Audit::KeysWithdrawn { issuer, .. } => vec![named("Issuer", issuer.to_owned())],
+        Audit::Started { .. }
+        | Audit::Stopped { .. }
+        | Audit::SnapshotRejected { .. }
+        | Audit::Reloaded { .. }
+        | Audit::RevocationsChanged { .. }
+        | Audit::RecordsRemoved { .. } => Vec::new(),
+    }
+}
+
+fn changed<'a>(change: &'a Change, pseudonyms: &Pseudonyms) -> Vec<Target<'a>> {
+    let is_user = matches!(change.object, Changed::ChannelMember { .. });
+    let id = match is_user {
+        true => pseudonyms.text(IdKind::User, &change.id),
+        false => change.id.clone(),
+    };
+    let shows_name = !(is_user && pseudonyms.is_on());
+    let name = change.display_name.as_deref().filter(|_| shows_name);
+    let target = Target {
+        kind: kind(&change.object),
+        id: Some(id),
+        display_name: name.map(Cow::Borrowed),
+        properties: properties(change, is_user, pseudonyms),
+    };
+    let channel = match &change.object {
+        Changed::ChannelMember { channel, .. } | Changed::ChannelTeam { channel, .. } => channel,
+        Changed::Organization
+        | Changed::CrossTenantAccessPolicy
+        | Changed::DefaultSetting
+        | Changed::Partner
+        | Changed::IdentitySync
+        | Changed::ConditionalAccessPolicy
+        | Changed::NamedLocation
+        | Changed::AuthenticationStrength
+        | Changed::Channel => return vec![target],
+    };
+    // Before the member: it is short, and what is long may be cut.
+    let channel = Target {
+        kind: "Channel",
+        id: Some(channel.id.clone()),
+        display_name: channel.display_name.as_deref().map(Cow::Borrowed),
+        properties: Vec::new(),
+    };
+    vec![channel, target]
+}
+
+fn kind(object: &Changed) -> &'static str {
+    match object {
+        Changed::Organization => "Directory",
+        Changed::CrossTenantAccessPolicy
+        | Changed::DefaultSetting
+        | Changed::Partner
+        | Changed::IdentitySync
+        | Changed::ConditionalAccessPolicy
+        | Changed::NamedLocation
+        | Changed::AuthenticationStrength => "Policy",
+        Changed::Channel => "Channel",
+        Changed::ChannelMember { .. } => "User",
+        Changed::ChannelTeam { .. } => "Team",
+    }
+}
+
+fn properties<'a>(change: &'a Change, is_user: bool, pseudonyms: &Pseudonyms) -> Vec<Modified<'a>> {
+    let hides = |property: &&Property| {
+        pseudonyms.is_on() && is_user && users::names_a_person(&property.name)
+    };
+    let told = change.properties.iter().filter(|property| !hides(property));
+    let value = |name: &str, value: &'a Option<Value>| {
+        let value = value.as_ref()?;
+        Some(users::hidden(name, value, pseudonyms))
+    };
+    let modified = told.map(|property| Modified {
+        name: &property.name,
+        old: value(&property.name, &property.old),
+        new: value(&property.name, &property.new),
+    });
+    modified.collect()
+}
+
+/// Values that are too long are told by what differs in them: of two lists, what one has and the other has not.
+fn modified(object: &mut Object<'_>, property: Modified<'_>) {
+    let (old, new) = (property.old.as_deref(), property.new.as_deref());
+    object.text("displayName", property.name);
+    match (old, new) {
+        (Some(old), Some(new)) if text_of(old).1 || text_of(new).1 => {
+            let (old, new) = differing(old, new);
+            object.json_text("oldValue", Some(&old));
+            object.json_text("newValue", Some(&new));
+            object.is_cut();
+        }
+        _ => {
+            object.json_text("oldValue", old);
+            object.json_text("newValue", new);
+        }
+    }
+}
+
+fn differing(old: &Value, new: &Value) -> (Value, Value) {
+    match (old, new) {
+        (Value::Array(olds), Value::Array(news)) => (without(olds, news), without(news, olds)),
+        (Value::Object(olds), Value::Object(news)) => {
+            let mut both = (Map::new(), Map::new());
+            for (name, old) in olds {
+                match news.get(name) {
+                    Some(new) if new == old => {}
+                    Some(new) => {
+                        let (old, new) = differing(old, new);
+                        both.0.insert(name.clone(), old);
+                        both.1.insert(name.clone(), new);
+                    }
+                    None => {
+                        both.0.insert(name.clone(), old.clone());
+                    }
+                }
+            }
+            let added = news.iter().filter(|(name, _)| !olds.contains_key(*name));
+            both.1
+                .extend(added.map(|(name, value)| (name.clone(), value.clone())));
+            (Value::Object(both.0), Value::Object(both.1))
+        }
+        _ => (old.clone(), new.clone()),
+    }
+}
+
+/// The items of one list that the other has not, as often as it has not.
+fn without(items: &[Value], others: &[Value]) -> Value {
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for other in others {
+        *times.entry(other.to_string()).or_default() += 1;
+    }
+    let own = items
+        .iter()
+        .filter(|item| match times.get_mut(&item.to_string()) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            Some(_) | None => true,
+        });
+    Value::Array(own.cloned().collect())
+}

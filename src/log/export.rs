@@ -1,1 +1,0 @@
-//! Written records → OTLP logs, at least once.

@@ -1,0 +1,165 @@
+//! The file layer: what the journal asks of a folder on a disk. Tests put one in its place that loses what was not
+//! synced.
+//!
+//! Nothing here retries and nothing is buffered: an error goes to whoever knows what it means.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, fallocate};
+
+/// A folder of files that are written at their end.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Every file: its name and how long it is.
+    fn list(&self) -> io::Result<Vec<(String, u64)>>;
+    /// At most `most` bytes of a file, from this place; fewer only at its end.
+    fn read(&self, name: &str, from: u64, most: usize) -> io::Result<Vec<u8>>;
+    /// A new file; an error where there is one of this name.
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+    /// A file that is there, to be synced.
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+    /// Gives a file another name, in place of whatever has it.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Which files there are, and their names, are on disk when this has returned.
+    fn sync_directory(&self) -> io::Result<()>;
+    /// A file that takes this much of the disk, whatever it holds.
+    fn reserve(&self, name: &str, bytes: u64) -> io::Result<()>;
+}
+
+/// A file that is written at its end.
+pub trait DiskFile: fmt::Debug + Send {
+    /// Writes all of this, or fails having written any part of it.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// What was appended is on disk when this has returned. After an error that can never be known.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A folder of this machine, used by one process at a time.
+#[derive(Debug)]
+pub struct SystemDisk {
+    folder: PathBuf,
+    /// The lock lasts as long as the file is open.
+    _lock: Option<File>,
+}
+
+impl SystemDisk {
+    /// The folder, made where there is none, for this process alone.
+    pub fn lock(folder: &Path) -> io::Result<SystemDisk> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(folder)?;
+        let mut options = private();
+        options.create(true).truncate(false).read(true);
+        let mut lock = options.open(folder.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                lock.read_to_string(&mut holder)?;
+                return Err(io::Error::new(
+                    io::ErrorKind::ResourceBusy,
+                    format!("process {} writes its records there", holder.trim()),
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        lock.set_len(0)?;
+        write!(lock, "{}", std::process::id())?;
+        Ok(SystemDisk {
+            folder: folder.to_owned(),
+            _lock: Some(lock),
+        })
+    }
+
+    /// The folder, to be read beside whoever writes there.
+    pub fn beside(folder: &Path) -> SystemDisk {
+        SystemDisk {
+            folder: folder.to_owned(),
+            _lock: None,
+        }
+    }
+}
+
+impl Disk for SystemDisk {
+    fn list(&self) -> io::Result<Vec<(String, u64)>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            // A file may vanish between the two: then it is not there.
+            let (Ok(about), Ok(name)) = (entry.metadata(), entry.file_name().into_string()) else {
+                continue;
+            };
+            if about.is_file() {
+                files.push((name, about.len()));
+            }
+        }
+        Ok(files)
+    }
+
+    fn read(&self, name: &str, from: u64, most: usize) -> io::Result<Vec<u8>> {
+        let mut file = File::open(self.folder.join(name))?;
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        let file = private().create_new(true).open(self.folder.join(name))?;
+        Ok(Box::new(SystemFile(file)))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        let file = private().append(true).open(self.folder.join(name))?;
+        Ok(Box::new(SystemFile(file)))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.folder.join(from), self.folder.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.folder.join(name))
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn reserve(&self, name: &str, bytes: u64) -> io::Result<()> {
+        let path = self.folder.join(name);
+        let file = private().create(true).truncate(false).open(&path)?;
+        let taken = fallocate(&file, FallocateFlags::empty(), 0, bytes);
+        taken.map_err(|error| {
+            // Half a reserve is none; where it cannot be removed either, it is still ours to give up later.
+            let _ = fs::remove_file(&path);
+            error.into()
+        })
+    }
+}
+
+#[derive(Debug)]
+struct SystemFile(File);
+
+impl DiskFile for SystemFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}
+
+const LOCK: &str = "lock";

@@ -1,0 +1,170 @@
+//! The files of a log: what they are called, how their first record ties them together, and how far each counts.
+//!
+//! A file is never written to again once a write or a sync has failed, nor after a restart: the next one says how much
+//! of it counts. So nothing is ever cut off, and what a crash has torn stays where it is and does not count.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::checkpoint::Checkpoint;
+use super::disk::Disk;
+use super::line::{Head, Line, RecordKind};
+
+/// The body of a file's first record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// Of the records' form: 1.
+    pub format: u32,
+    /// Which log.
+    pub log: Uuid,
+    /// The file's number.
+    pub segment: u64,
+    /// The key that signs checkpoints, base64.
+    pub key: String,
+    /// What the file follows; nothing, in the first.
+    pub previous: Option<Previous>,
+}
+
+/// How far the file before counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Previous {
+    /// Its number.
+    pub segment: u64,
+    /// Its last record.
+    pub seq: u64,
+    /// That record's hash.
+    pub hash: String,
+    /// How many of its bytes count.
+    pub bytes: u64,
+}
+
+/// A file of the log.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// Its number.
+    pub number: u64,
+    /// How long it is.
+    pub length: u64,
+    /// Its first record; none where that is no record that opens a file of this number.
+    pub opening: Option<Opened>,
+}
+
+/// The first record of a file, which may be wrongly chained all the same.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// What it says.
+    pub body: Opening,
+    /// Its number and hash.
+    pub head: Head,
+    /// When it was written, in RFC 3339.
+    pub time: String,
+}
+
+/// The name of a file.
+pub fn name(number: u64) -> String {
+    format!("segment-{number:010}.jsonl")
+}
+
+/// The number in the name of a file; `None` where it is another one.
+pub fn number(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix("segment-")?.strip_suffix(".jsonl")?;
+    let number = digits.parse().ok()?;
+    (self::name(number) == name).then_some(number)
+}
+
+/// Every file of the log, by number.
+pub fn segments(disk: &dyn Disk) -> io::Result<Vec<Segment>> {
+    let files = disk.list()?.into_iter();
+    let mut found: Vec<(u64, u64)> = files
+        .filter_map(|(file, length)| Some((number(&file)?, length)))
+        .collect();
+    found.sort_unstable();
+    let segments = found.into_iter().map(|(number, length)| {
+        Ok(Segment {
+            number,
+            length,
+            opening: opening(disk, number)?,
+        })
+    });
+    segments.collect()
+}
+
+/// The files that count, in their order, each with how many of its bytes do: back from the last one whose first
+/// record holds, by what each says of the one before. Between them there may be files that were given up.
+pub fn chain(segments: &[Segment]) -> Vec<(&Segment, u64)> {
+    let holds = |segment: &&Segment| segment.opening.is_some();
+    let mut chain = Vec::new();
+    let mut next = segments.iter().rfind(holds).map(|last| (last, last.length));
+    while let Some((segment, counts)) = next {
+        chain.push((segment, counts));
+        let mut earlier = segments.iter().filter(|one| one.number < segment.number);
+        next = match &segment.opening {
+            // It does not say what it follows, so whatever is there is looked at.
+            None => earlier.next_back().map(|one| (one, one.length)),
+            Some(opened) => opened.body.previous.as_ref().and_then(|previous| {
+                let found = earlier.find(|one| one.number == previous.segment)?;
+                Some((found, previous.bytes))
+            }),
+        };
+    }
+    chain.reverse();
+    chain
+}
+
+fn opening(disk: &dyn Disk, number: u64) -> io::Result<Option<Opened>> {
+    let start = disk.read(&name(number), 0, LONGEST_OPENING)?;
+    let line = start.split_inclusive(|byte| *byte == b'\n').next();
+    let line = line.and_then(|line| Line::read(line.strip_suffix(b"\n")?));
+    Ok(line.and_then(|line| read_opening(&line, number)))
+}
+
+/// What a file's first record says, if it is one.
+pub fn read_opening(line: &Line<'_>, number: u64) -> Option<Opened> {
+    let body: Opening = serde_json::from_slice(line.body).ok()?;
+    let is_ours =
+        line.kind == RecordKind::Segment && body.segment == number && body.format == FORMAT;
+    let previous = match &body.previous {
+        Some(previous) => super::line::Hash::read(previous.hash.as_bytes())?,
+        None => super::line::Hash::NONE,
+    };
+    (is_ours && line.is_chained_to(previous)).then(|| Opened {
+        body,
+        head: line.head(),
+        time: line.time.to_owned(),
+    })
+}
+
+/// The last checkpoint, as `head.json` has it; none where that is not there or is no checkpoint.
+pub fn read_head(disk: &dyn Disk) -> io::Result<Option<Checkpoint>> {
+    match disk.read(HEAD, 0, LONGEST_OPENING) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Replaces `head.json`, whole.
+pub fn write_head(disk: &dyn Disk, checkpoint: &Checkpoint) -> io::Result<()> {
+    let text = serde_json::to_vec(checkpoint)?;
+    // A half from before was never in force.
+    let _ = disk.remove(HALF_HEAD);
+    let mut file = disk.create(HALF_HEAD)?;
+    file.append(&text)?;
+    file.sync()?;
+    disk.rename(HALF_HEAD, HEAD)?;
+    disk.sync_directory()
+}
+
+/// The form of the records.
+pub const FORMAT: u32 = 1;
+/// The file with the last checkpoint.
+pub const HEAD: &str = "head.json";
+const HALF_HEAD: &str = "head.half";
+/// The space that is given up when the disk is full.
+pub const RESERVE: &str = "reserve";
+/// A first record has some 500 bytes.
+const LONGEST_OPENING: usize = 4096;

@@ -1,0 +1,213 @@
+//! Reads records back, a part of a file at a time.
+
+use std::io;
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::files;
+use super::line::{Line, RecordKind};
+
+/// A place between two records: everything before it has been read, or is on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The file's number.
+    pub segment: u64,
+    /// How many of its bytes are before.
+    pub offset: u64,
+    /// The last record before.
+    pub seq: u64,
+}
+
+/// A record as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its number.
+    pub seq: u64,
+    /// When it was written, in RFC 3339.
+    pub time: String,
+    /// What it is.
+    pub kind: RecordKind,
+    /// Its JSON.
+    pub body: Vec<u8>,
+    /// Just behind it.
+    pub position: Position,
+}
+
+/// The records of a log, in their order. Hashes are not looked at: that is what `verify` is for.
+#[derive(Debug)]
+pub struct Records {
+    disk: Arc<dyn Disk>,
+    /// What is still to be read, the next file last.
+    left: Vec<Part>,
+    lines: Option<(u64, Lines)>,
+}
+
+/// The bytes of a file between two places.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    segment: u64,
+    from: u64,
+    until: u64,
+}
+
+/// The lines of a file, up to a place in it.
+#[derive(Debug)]
+pub(super) struct Lines {
+    disk: Arc<dyn Disk>,
+    name: String,
+    /// What was read and not yet given, from `at` on.
+    buffer: Vec<u8>,
+    at: usize,
+    /// Where the next read begins.
+    next: u64,
+    until: u64,
+}
+
+/// A line, without its end, and where the one after it begins.
+#[derive(Debug)]
+pub(super) struct RawLine {
+    pub bytes: Vec<u8>,
+    pub end: u64,
+    /// It has its end; what has none is the last.
+    pub is_whole: bool,
+}
+
+impl Records {
+    /// From a place (or the beginning) up to another (or the end, which may still be growing). A file that is gone is
+    /// passed over, and a line that is no record too.
+    pub fn between(
+        disk: Arc<dyn Disk>,
+        from: Option<Position>,
+        until: Option<Position>,
+    ) -> io::Result<Records> {
+        let segments = files::segments(disk.as_ref())?;
+        let from = from.unwrap_or_default();
+        let parts = files::chain(&segments)
+            .into_iter()
+            .filter(|(segment, _)| segment.number >= from.segment)
+            .filter(|(segment, _)| until.is_none_or(|until| segment.number <= until.segment));
+        let mut left: Vec<Part> = parts
+            .map(|(segment, counts)| Part {
+                segment: segment.number,
+                from: if segment.number == from.segment {
+                    from.offset
+                } else {
+                    0
+                },
+                until: match until {
+                    Some(until) if until.segment == segment.number => until.offset,
+                    _ => counts,
+                },
+            })
+            .collect();
+        left.reverse();
+        Ok(Records {
+            disk,
+            left,
+            lines: None,
+        })
+    }
+
+    fn step(&mut self) -> io::Result<Option<Record>> {
+        loop {
+            let Some((segment, lines)) = &mut self.lines else {
+                let Some(part) = self.left.pop() else {
+                    return Ok(None);
+                };
+                let lines = Lines::new(Arc::clone(&self.disk), part.segment, part.from, part.until);
+                self.lines = Some((part.segment, lines));
+                continue;
+            };
+            match lines.next()? {
+                None => self.lines = None,
+                Some(raw) if raw.is_whole => {
+                    if let Some(line) = Line::read(&raw.bytes) {
+                        return Ok(Some(Record {
+                            seq: line.seq,
+                            time: line.time.to_owned(),
+                            kind: line.kind,
+                            body: line.body.to_vec(),
+                            position: Position {
+                                segment: *segment,
+                                offset: raw.end,
+                                seq: line.seq,
+                            },
+                        }));
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+impl Iterator for Records {
+    type Item = io::Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
+    }
+}
+
+impl Lines {
+    pub fn new(disk: Arc<dyn Disk>, segment: u64, from: u64, until: u64) -> Self {
+        Lines {
+            disk,
+            name: files::name(segment),
+            buffer: Vec::new(),
+            at: 0,
+            next: from,
+            until,
+        }
+    }
+
+    pub fn next(&mut self) -> io::Result<Option<RawLine>> {
+        let mut searched = self.at;
+        loop {
+            let unread = self.buffer.get(searched..).unwrap_or_default();
+            if let Some(found) = unread.iter().position(|byte| *byte == b'\n') {
+                let end = searched + found;
+                let bytes = self.buffer.get(self.at..end).unwrap_or_default().to_vec();
+                self.at = end + 1;
+                return Ok(Some(self.line(bytes, true)));
+            }
+            searched = self.buffer.len();
+            if !self.read_on()? {
+                let bytes = self.buffer.get(self.at..).unwrap_or_default().to_vec();
+                self.at = self.buffer.len();
+                return Ok((!bytes.is_empty()).then(|| self.line(bytes, false)));
+            }
+            // What was given already is let go of.
+            searched -= self.at;
+            self.buffer.drain(..self.at);
+            self.at = 0;
+        }
+    }
+
+    fn line(&self, bytes: Vec<u8>, is_whole: bool) -> RawLine {
+        let unread = u64::try_from(self.buffer.len() - self.at).unwrap_or(0);
+        RawLine {
+            bytes,
+            end: self.next - unread,
+            is_whole,
+        }
+    }
+
+    /// Reads more; false at the end.
+    fn read_on(&mut self) -> io::Result<bool> {
+        let left = usize::try_from(self.until.saturating_sub(self.next)).unwrap_or(usize::MAX);
+        if left == 0 {
+            return Ok(false);
+        }
+        let bytes = match self.disk.read(&self.name, self.next, left.min(AT_A_TIME)) {
+            // Retention may have come by.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read?,
+        };
+        self.next += u64::try_from(bytes.len()).unwrap_or(0);
+        self.buffer.extend_from_slice(&bytes);
+        Ok(!bytes.is_empty())
+    }
+}
+
+const AT_A_TIME: usize = 256 << 10;

@@ -1,0 +1,462 @@
+//! The thread that writes: a group, one write, one sync, then everybody is told.
+//!
+//! INVARIANT(durable): nobody is told that a record is on disk before a sync that began after its write has
+//! succeeded, in a file whose name is on disk too.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::checkpoint::Checkpoint;
+use super::disk::{Disk, DiskFile};
+use super::files::{self, Opening, Previous};
+use super::gap::{Gap, Lost};
+use super::line::{Head, RecordKind};
+use super::queue::Queued;
+use super::start::Found;
+use super::{JournalOptions, Kind, Position, Shared};
+use crate::clock::Clock;
+use crate::time::Timestamp;
+
+pub(super) struct Writer {
+    options: JournalOptions,
+    disk: Arc<dyn Disk>,
+    clock: Clock,
+    shared: Arc<Shared>,
+    log: Uuid,
+    /// The file that is written; none before the first, and after an error.
+    file: Option<Box<dyn DiskFile>>,
+    /// Behind the last record on disk; nothing where there is no file that counts.
+    tail: Option<Previous>,
+    head: Head,
+    next_number: u64,
+    olds: VecDeque<Old>,
+    /// What the start has found missing, until it is told.
+    found: Vec<Gap>,
+    /// What has to be written when the disk takes records again.
+    kept: Vec<Queued>,
+    /// The first record of the file that is written.
+    first_seq: u64,
+    unsigned: u64,
+    signed_at: Instant,
+    gaps_at: Instant,
+    has_reserve: bool,
+    is_failing: bool,
+}
+
+/// A file that is written no more.
+#[derive(Debug, Clone)]
+pub(super) struct Old {
+    pub number: u64,
+    pub bytes: u64,
+    pub first_seq: u64,
+    pub last_seq: u64,
+    /// Its records are older than this.
+    pub followed_at: Timestamp,
+}
+
+/// A group as it is written, and what is true once it is on disk.
+struct Text {
+    bytes: Vec<u8>,
+    head: Head,
+    records: u64,
+    gaps: u64,
+    checkpoint: Option<Checkpoint>,
+}
+
+impl Writer {
+    pub fn new(
+        options: JournalOptions,
+        disk: Arc<dyn Disk>,
+        clock: Clock,
+        shared: Arc<Shared>,
+        found: Found,
+    ) -> Self {
+        Writer {
+            options,
+            disk,
+            clock,
+            shared,
+            log: found.log,
+            file: None,
+            tail: found.tail,
+            head: found.head,
+            next_number: found.next_number,
+            olds: found.olds.into(),
+            found: found.gaps,
+            kept: Vec::new(),
+            first_seq: found.first_seq,
+            unsigned: 0,
+            signed_at: Instant::now(),
+            gaps_at: Instant::now(),
+            has_reserve: false,
+            is_failing: false,
+        }
+    }
+
+    /// The first file of this process, with what the start has found.
+    pub fn begin(&mut self) -> io::Result<()> {
+        self.refill_reserve();
+        self.write_to_new_file(&[], &[])
+    }
+
+    pub fn run(mut self) {
+        loop {
+            let pause = if self.is_failing { TRY_AGAIN } else { TICK };
+            let group = self.shared.queue.next(self.options.linger, pause);
+            if self.is_failing {
+                self.try_again(group.entries, group.is_last);
+            } else {
+                self.commit(group.entries, group.is_last);
+            }
+            if group.is_last {
+                return;
+            }
+        }
+    }
+
+    fn commit(&mut self, entries: Vec<Queued>, is_last: bool) {
+        let gaps = self.due_gaps(is_last);
+        if entries.is_empty() && gaps.is_empty() && !self.is_checkpoint_due(is_last) {
+            return;
+        }
+        match self.write(&entries, &gaps, is_last) {
+            Ok(()) => {
+                if !gaps.is_empty() {
+                    self.gaps_at = Instant::now();
+                }
+                entries.into_iter().for_each(Queued::durable);
+            }
+            Err(error) => {
+                self.shared.losses.untold(&gaps);
+                self.begin_failing(&error);
+                self.fail(entries, is_last);
+            }
+        }
+    }
+
+    /// What was lost is told at once, but not more than once a second.
+    fn due_gaps(&self, is_last: bool) -> Vec<Gap> {
+        if is_last || self.gaps_at.elapsed() >= TICK {
+            self.shared.losses.take()
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn is_checkpoint_due(&self, is_last: bool) -> bool {
+        self.unsigned > 0
+            && (is_last
+                || self.unsigned >= RECORDS_A_CHECKPOINT
+                || self.signed_at.elapsed() >= TICK)
+    }
+
+    fn write(&mut self, entries: &[Queued], gaps: &[Gap], is_last: bool) -> io::Result<()> {
+        let length = self.tail.as_ref().map_or(0, |tail| tail.bytes);
+        let fits = length < self.options.segment_bytes;
+        let Some(file) = self.file.as_mut().filter(|_| fits) else {
+            return self.write_to_new_file(entries, gaps);
+        };
+        let mut text = Text::behind(self.head);
+        text.put(&self.clock, entries, gaps);
+        let is_time = self.signed_at.elapsed() >= TICK;
+        if is_last || is_time || self.unsigned + text.records >= RECORDS_A_CHECKPOINT {
+            text.sign(&self.clock, &self.options, self.log);
+        }
+        match file.append(&text.bytes).and_then(|()| file.sync()) {
+            Ok(()) => {
+                self.advance(text);
+                Ok(())
+            }
+            Err(error) => {
+                // INVARIANT(durable): it is never synced again.
+                self.file = None;
+                self.tell_failure(&error);
+                self.write_to_new_file(entries, gaps)
+            }
+        }
+    }
+
+    /// Begins a file behind what is on disk: its first record, what was found at the start, what retention takes
+    /// away, the group, and a signature.
+    fn write_to_new_file(&mut self, entries: &[Queued], gaps: &[Gap]) -> io::Result<()> {
+        let number = self.next_number;
+        self.next_number += 1;
+        let victims = self.victims();
+        let mut told = self.found.clone();
+        told.extend(gap_of(&victims));
+        told.extend_from_slice(gaps);
+
+        let mut text = Text::behind(self.head);
+        text.open(&self.clock, &self.opening(number))?;
+        text.put(&self.clock, entries, &told);
+        text.sign(&self.clock, &self.options, self.log);
+        self.file = Some(self.create(number, &text.bytes)?);
+        let followed = self.tail.take().map(|tail| Old {
+            number: tail.segment,
+            bytes: tail.bytes,
+            first_seq: self.first_seq,
+            last_seq: tail.seq,
+            followed_at: self.clock.now().wall,
+        });
+        self.olds.extend(followed);
+        self.first_seq = self.head.seq + 1;
+        self.tail = Some(Previous {
+            segment: number,
+            seq: 0,
+            hash: String::new(),
+            bytes: 0,
+        });
+        self.advance(text);
+        self.remove(&victims);
+        Ok(())
+    }
+
+    fn opening(&self, number: u64) -> Opening {
+        Opening {
+            format: files::FORMAT,
+            log: self.log,
+            segment: number,
+            key: self.options.signer.public_key(),
+            previous: self.tail.clone(),
+        }
+    }
+
+    fn create(&self, number: u64, text: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+        let name = files::name(number);
+        let written = self.disk.create(&name).and_then(|mut file| {
+            file.append(text)?;
+            file.sync()?;
+            self.disk.sync_directory()?;
+            Ok(file)
+        });
+        if written.is_err() {
+            // Nothing in it counts, and no later file refers to it.
+            let _ = self.disk.remove(&name);
+        }
+        written
+    }
+
+    /// The text is on disk.
+    fn advance(&mut self, text: Text) {
+        self.head = text.head;
+        self.found.clear();
+        if let Some(tail) = &mut self.tail {
+            tail.seq = text.head.seq;
+            tail.hash = text.head.hash.to_string();
+            tail.bytes += u64::try_from(text.bytes.len()).unwrap_or(u64::MAX);
+        }
+        if let Some(checkpoint) = &text.checkpoint {
+            self.unsigned = 0;
+            self.signed_at = Instant::now();
+            if let Err(error) = files::write_head(self.disk.as_ref(), checkpoint) {
+                tracing::warn!(%error, "head.json cannot be replaced: a cut tail would not be noticed");
+            }
+        } else {
+            self.unsigned += text.records;
+        }
+        self.tell_status(&text);
+        self.shared.durable.send_replace(Position {
+            segment: self.tail.as_ref().map_or(0, |tail| tail.segment),
+            offset: self.tail.as_ref().map_or(0, |tail| tail.bytes),
+            seq: self.head.seq,
+        });
+    }
+
+    fn tell_status(&self, text: &Text) {
+        let mut status = self.shared.status();
+        status.commits += 1;
+        status.records += text.records;
+        status.gaps += text.gaps;
+        status.bytes += u64::try_from(text.bytes.len()).unwrap_or(0);
+        status.last_seq = self.head.seq;
+        status.segments = self.olds.len() + 1;
+        if let Some(checkpoint) = &text.checkpoint {
+            status.last_checkpoint = checkpoint.seq;
+        }
+    }
+
+    fn tell_failure(&self, error: &io::Error) {
+        let mut status = self.shared.status();
+        status.failures += 1;
+        status.last_error = Some(error.to_string());
+        tracing::error!(%error, "records cannot be written");
+    }
+
+    fn begin_failing(&mut self, error: &io::Error) {
+        self.is_failing = true;
+        self.shared.queue.set_failing(true);
+        self.shared.status().failing_since = Some(self.clock.now().wall);
+        self.tell_failure(error);
+        if is_full(error) && std::mem::take(&mut self.has_reserve) {
+            // Room for one file that tells what happened; nobody is let in on it.
+            let _ = self.disk.remove(files::RESERVE);
+            let gaps = self.shared.losses.take();
+            if self.write_to_new_file(&[], &gaps).is_err() {
+                self.shared.losses.untold(&gaps);
+            }
+        }
+    }
+
+    /// Their waiters are told; what nobody waits for is missing, but for what has to be kept.
+    fn fail(&mut self, entries: Vec<Queued>, is_last: bool) {
+        for queued in entries {
+            if queued.is_sure && !is_last && self.kept.len() < MOST_KEPT {
+                self.kept.push(queued);
+                continue;
+            }
+            if !queued.entry.is_awaited {
+                self.shared.losses.add(queued.entry.kind, Lost::DiskError);
+            }
+            queued.failed();
+        }
+    }
+
+    /// A new file, with what had to be kept: when it is on disk, and there is a reserve again, all is well.
+    fn try_again(&mut self, entries: Vec<Queued>, is_last: bool) {
+        self.fail(entries, false);
+        if !self.refill_reserve() && !is_last {
+            return;
+        }
+        let gaps = self.shared.losses.take();
+        let kept = std::mem::take(&mut self.kept);
+        match self.write_to_new_file(&kept, &gaps) {
+            Ok(()) => {
+                kept.into_iter().for_each(Queued::durable);
+                self.is_failing = false;
+                self.shared.queue.set_failing(false);
+                self.shared.status().failing_since = None;
+                tracing::info!("records are written again");
+            }
+            Err(error) => {
+                self.shared.losses.untold(&gaps);
+                self.shared.status().last_error = Some(error.to_string());
+                self.fail(kept, is_last);
+            }
+        }
+    }
+
+    /// Whether there is a reserve, or none is wanted.
+    fn refill_reserve(&mut self) -> bool {
+        let bytes = self.options.reserve_bytes;
+        if bytes == 0 || self.has_reserve {
+            return true;
+        }
+        match self.disk.reserve(files::RESERVE, bytes) {
+            Ok(()) => self.has_reserve = true,
+            Err(error) => {
+                // Where a disk cannot reserve at all, one that is not full has to do.
+                let is_full = is_full(&error);
+                self.shared.status().last_error = Some(error.to_string());
+                return !is_full;
+            }
+        }
+        true
+    }
+
+    /// The files that retention takes away when another one begins.
+    fn victims(&self) -> Vec<Old> {
+        let now = self.clock.now().wall;
+        let exported = self.shared.exported.lock();
+        let exported = exported.unwrap_or_else(PoisonError::into_inner).segment;
+        let tail = self.tail.as_ref().map_or(0, |tail| tail.bytes);
+        let mut bytes: u64 = self.olds.iter().map(|old| old.bytes).sum::<u64>() + tail;
+        let mut victims = Vec::new();
+        for old in &self.olds {
+            let is_old = old.followed_at.plus(self.options.retention) < now;
+            let is_exported = !self.options.is_exported || old.number < exported;
+            if !is_exported || !(is_old || bytes > self.options.retention_bytes) {
+                break;
+            }
+            bytes -= old.bytes;
+            victims.push(old.clone());
+        }
+        victims
+    }
+
+    /// It is on disk that they go: now they may.
+    fn remove(&mut self, victims: &[Old]) {
+        for victim in victims {
+            self.olds.pop_front();
+            if let Err(error) = self.disk.remove(&files::name(victim.number)) {
+                tracing::warn!(%error, segment = victim.number, "an old file of records cannot be removed");
+            }
+        }
+        self.shared.status().segments = self.olds.len() + 1;
+    }
+}
+
+impl Text {
+    fn behind(head: Head) -> Self {
+        Text {
+            bytes: Vec::new(),
+            head,
+            records: 0,
+            gaps: 0,
+            checkpoint: None,
+        }
+    }
+
+    fn open(&mut self, clock: &Clock, opening: &Opening) -> io::Result<()> {
+        self.line(
+            clock.now().wall,
+            RecordKind::Segment,
+            &serde_json::to_vec(opening)?,
+        );
+        Ok(())
+    }
+
+    fn put(&mut self, clock: &Clock, entries: &[Queued], gaps: &[Gap]) {
+        for gap in gaps {
+            // A struct of numbers and words.
+            let body = serde_json::to_vec(gap).unwrap_or_else(|_| b"{}".to_vec());
+            self.line(clock.now().wall, RecordKind::Gap, &body);
+            self.gaps += 1;
+        }
+        for Queued { entry, .. } in entries {
+            let kind = match entry.kind {
+                Kind::SignIn => RecordKind::SignIn,
+                Kind::Audit => RecordKind::Audit,
+            };
+            self.line(entry.time, kind, &entry.body);
+        }
+    }
+
+    fn sign(&mut self, clock: &Clock, options: &JournalOptions, log: Uuid) {
+        let checkpoint = options.signer.sign(log, self.head);
+        // A struct of numbers and words.
+        if let Ok(body) = serde_json::to_vec(&checkpoint) {
+            self.line(clock.now().wall, RecordKind::Checkpoint, &body);
+            self.checkpoint = Some(checkpoint);
+        }
+    }
+
+    fn line(&mut self, time: Timestamp, kind: RecordKind, body: &[u8]) {
+        self.head.write(&mut self.bytes, time, kind, body);
+        self.records += 1;
+    }
+}
+
+fn gap_of(victims: &[Old]) -> Option<Gap> {
+    let (first, last) = (victims.first()?, victims.last()?);
+    Some(Gap {
+        from: Some(first.first_seq),
+        to: Some(last.last_seq),
+        ..Gap::of(Lost::Retention)
+    })
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+/// How often the writer looks around when nothing comes: signatures and gaps are not later than this.
+const TICK: Duration = Duration::from_secs(1);
+const TRY_AGAIN: Duration = Duration::from_millis(200);
+const RECORDS_A_CHECKPOINT: u64 = 10_000;
+/// Records that wait for a disk that fails; they are rare.
+const MOST_KEPT: usize = 1000;

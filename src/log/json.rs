@@ -1,0 +1,378 @@
+//! JSON as records have it: one line, bounded, and nothing in it that acts on whoever looks at it.
+//!
+//! No control character, no line separator and no bidirectional control leaves here but as `\uXXXX`; strings
+//! are cut, lists end where the record is full, and a record that was cut says `"truncated": true`. What looks like
+//! a signed or encrypted token is replaced, wherever it stands.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use serde_json::Value;
+
+/// Makes a record's body: a JSON object on one line, of at most [`BODY_BYTES`].
+pub fn body(fill: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
+    let mut writer = Writer {
+        out: Vec::with_capacity(1024),
+        is_cut: false,
+    };
+    writer.out.push(b'{');
+    let mut object = Object {
+        writer: &mut writer,
+        is_first: true,
+    };
+    fill(&mut object);
+    if object.writer.is_cut {
+        object.boolean("truncated", true);
+    }
+    writer.out.push(b'}');
+    writer.out
+}
+
+/// A value on one line, escaped like a record and not cut: for values that were read from one.
+pub fn line(value: &Value) -> String {
+    let mut writer = Writer {
+        out: Vec::new(),
+        is_cut: false,
+    };
+    writer.value(value, &Bounds::NONE);
+    writer.into_text()
+}
+
+/// A value as the text of JSON, cut to some [`VALUE_BYTES`]; and whether it was cut.
+pub fn text_of(value: &Value) -> (String, bool) {
+    let mut writer = Writer {
+        out: Vec::new(),
+        is_cut: false,
+    };
+    writer.value(value, &Bounds::VALUE);
+    let is_cut = writer.is_cut;
+    (writer.into_text(), is_cut)
+}
+
+/// Text for a terminal: what would act on it is shown as an escape.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match acts(character) {
+            true => {
+                let _ = write!(shown, "\\u{:04x}", u32::from(character));
+            }
+            false => shown.push(character),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// A JSON object that is being written.
+#[derive(Debug)]
+pub struct Object<'w> {
+    writer: &'w mut Writer,
+    is_first: bool,
+}
+
+impl Object<'_> {
+    /// A string.
+    pub fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.writer.text(text);
+    }
+
+    /// A string, or null.
+    pub fn maybe_text(&mut self, name: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self.null(name),
+        }
+    }
+
+    /// What a value of ours looks like.
+    pub fn shown(&mut self, name: &str, value: impl fmt::Display) {
+        self.text(name, &value.to_string());
+    }
+
+    /// What a value of ours looks like, or null.
+    pub fn maybe_shown(&mut self, name: &str, value: Option<impl fmt::Display>) {
+        match value {
+            Some(value) => self.shown(name, value),
+            None => self.null(name),
+        }
+    }
+
+    /// A number.
+    pub fn number(&mut self, name: &str, number: u64) {
+        self.name(name);
+        self.writer.out.extend(number.to_string().bytes());
+    }
+
+    /// True or false.
+    pub fn boolean(&mut self, name: &str, value: bool) {
+        self.name(name);
+        self.writer.boolean(value);
+    }
+
+    /// Null: Graph's way to say that it is not known.
+    pub fn null(&mut self, name: &str) {
+        self.name(name);
+        self.writer.out.extend(b"null");
+    }
+
+    /// An object.
+    pub fn object(&mut self, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
+        self.name(name);
+        self.writer.object(fill);
+    }
+
+    /// Objects, as many as the record has room for.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        mut fill: impl FnMut(&mut Object<'_>, T),
+    ) {
+        self.name(name);
+        let write = |writer: &mut Writer, item| writer.object(|object| fill(object, item));
+        self.writer.list(items, LIST_END, write);
+    }
+
+    /// Strings, as many as the record has room for.
+    pub fn texts<T: AsRef<str>>(&mut self, name: &str, items: impl IntoIterator<Item = T>) {
+        self.name(name);
+        let write = |writer: &mut Writer, item: T| writer.text(item.as_ref());
+        self.writer.list(items, LIST_END, write);
+    }
+
+    /// A value as the text of JSON (Graph's `oldValue`, `newValue`), or null.
+    pub fn json_text(&mut self, name: &str, value: Option<&Value>) {
+        let Some(value) = value else {
+            return self.null(name);
+        };
+        let (text, is_cut) = text_of(value);
+        self.name(name);
+        self.writer.whole_text(&text);
+        self.writer.is_cut |= is_cut;
+    }
+
+    /// The record lacks something for its size.
+    pub fn is_cut(&mut self) {
+        self.writer.is_cut = true;
+    }
+
+    fn name(&mut self, name: &str) {
+        if !std::mem::take(&mut self.is_first) {
+            self.writer.out.push(b',');
+        }
+        self.writer.text(name);
+        self.writer.out.push(b':');
+    }
+}
+
+/// Bytes that are being written.
+#[derive(Debug)]
+struct Writer {
+    out: Vec<u8>,
+    is_cut: bool,
+}
+
+/// How much of a value is written.
+#[derive(Debug)]
+struct Bounds {
+    characters: usize,
+    /// Where lists and objects end.
+    bytes: usize,
+}
+
+impl Bounds {
+    const NONE: Bounds = Bounds {
+        characters: usize::MAX,
+        bytes: usize::MAX,
+    };
+    const VALUE: Bounds = Bounds {
+        characters: CHARACTERS,
+        bytes: VALUE_BYTES,
+    };
+}
+
+impl Writer {
+    fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
+        self.out.push(b'{');
+        fill(&mut Object {
+            writer: self,
+            is_first: true,
+        });
+        self.out.push(b'}');
+    }
+
+    /// Ends before the first item that reaches beyond `end`.
+    fn list<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        end: usize,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.out.push(b'[');
+        for (place, item) in items.into_iter().enumerate() {
+            let before = self.out.len();
+            if place > 0 {
+                self.out.push(b',');
+            }
+            write(self, item);
+            if self.out.len() > end {
+                self.out.truncate(before);
+                self.is_cut = true;
+                break;
+            }
+        }
+        self.out.push(b']');
+    }
+
+    fn value(&mut self, value: &Value, bounds: &Bounds) {
+        match value {
+            Value::Null => self.out.extend(b"null"),
+            Value::Bool(value) => self.boolean(*value),
+            Value::Number(number) => self.out.extend(number.to_string().bytes()),
+            Value::String(text) => {
+                let text = without_tokens(text);
+                self.quoted(&text, bounds.characters, usize::MAX);
+            }
+            Value::Array(items) => self.list(items, bounds.bytes, |writer, item| {
+                writer.value(item, bounds);
+            }),
+            Value::Object(members) => {
+                self.out.push(b'{');
+                for (place, (name, value)) in members.iter().enumerate() {
+                    let before = self.out.len();
+                    if place > 0 {
+                        self.out.push(b',');
+                    }
+                    self.quoted(name, bounds.characters, usize::MAX);
+                    self.out.push(b':');
+                    self.value(value, bounds);
+                    if self.out.len() > bounds.bytes.saturating_add(SLACK_BYTES) {
+                        self.out.truncate(before);
+                        self.is_cut = true;
+                        break;
+                    }
+                }
+                self.out.push(b'}');
+            }
+        }
+    }
+
+    fn boolean(&mut self, value: bool) {
+        self.out.extend(if value { &b"true"[..] } else { b"false" });
+    }
+
+    fn text(&mut self, text: &str) {
+        self.quoted(&without_tokens(text), CHARACTERS, STRING_BYTES);
+    }
+
+    /// Text that was bounded before.
+    fn whole_text(&mut self, text: &str) {
+        self.quoted(text, usize::MAX, usize::MAX);
+    }
+
+    fn quoted(&mut self, text: &str, characters: usize, bytes: usize) {
+        self.out.push(b'"');
+        let end = self.out.len().saturating_add(bytes);
+        for (place, character) in text.chars().enumerate() {
+            if place >= characters || self.out.len() >= end {
+                self.out.extend("…".bytes());
+                self.is_cut = true;
+                break;
+            }
+            self.character(character);
+        }
+        self.out.push(b'"');
+    }
+
+    fn character(&mut self, character: char) {
+        match character {
+            '"' => self.out.extend(b"\\\""),
+            '\\' => self.out.extend(b"\\\\"),
+            '\n' => self.out.extend(b"\\n"),
+            '\r' => self.out.extend(b"\\r"),
+            '\t' => self.out.extend(b"\\t"),
+            // All of them are within the basic plane.
+            character if acts(character) => self
+                .out
+                .extend(format!("\\u{:04x}", u32::from(character)).bytes()),
+            character => self
+                .out
+                .extend(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+
+    fn into_text(self) -> String {
+        // Only whole characters are written.
+        String::from_utf8_lossy(&self.out).into_owned()
+    }
+}
+
+/// Characters that act on a terminal, on a line, or on the direction of what stands around them.
+fn acts(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+    )
+}
+
+/// A JWS or JWE in its compact form (RFC 7515 §7.1, RFC 7516 §7.1) begins with `eyJ`, which is `{"`, and has
+/// parts divided by dots. Nobody should hand one over as a name of something, and if somebody does it is not kept.
+fn without_tokens(text: &str) -> Cow<'_, str> {
+    if !text.contains("eyJ") {
+        return Cow::Borrowed(text);
+    }
+    let is_inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !is_inside(c)).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        match run.find("eyJ").map(|at| run.split_at(at)) {
+            Some((before, token)) if is_token(token) => {
+                kept.push_str(before);
+                kept.push_str("[token]");
+            }
+            Some(_) | None => kept.push_str(run),
+        }
+        let outside = after.find(is_inside).unwrap_or(after.len());
+        let (between, next) = after.split_at(outside);
+        kept.push_str(between);
+        rest = next;
+    }
+    Cow::Owned(kept)
+}
+
+fn is_token(text: &str) -> bool {
+    let mut parts = text.split('.');
+    let mut is_long = || parts.next().is_some_and(|part| part.len() >= 8);
+    is_long() && is_long()
+}
+
+/// The largest body. Whatever is written, none is larger.
+pub const BODY_BYTES: usize = 64 * 1024;
+
+/// Lists end here, so that there is room for what follows them.
+const LIST_END: usize = 48 * 1024;
+
+/// The longest string, in characters: more than Entra allows for any name …
+const CHARACTERS: usize = 1024;
+
+/// … and in bytes, escapes among them.
+const STRING_BYTES: usize = 2048;
+
+/// Where the lists of one old or new value end. Escaped once more as text, two of them fit into a record.
+const VALUE_BYTES: usize = 8 * 1024;
+
+/// A member that is no list may go a string further.
+const SLACK_BYTES: usize = 1024;

@@ -1,0 +1,65 @@
+//! A rate without a lock: so many a second, with some saved up for a burst.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Admits a number a second, and after quiet a burst of sixty times as many.
+///
+/// The generic cell rate algorithm (ITU-T I.371): one instant, before which nothing is admitted, moves on with each
+/// one admitted.
+#[derive(Debug)]
+pub(super) struct Rate {
+    /// Nanoseconds on the boot clock.
+    next: AtomicU64,
+    interval: u64,
+    burst: u64,
+}
+
+impl Rate {
+    pub(super) fn a_second(number: u32) -> Self {
+        let interval = 1_000_000_000 / u64::from(number.max(1));
+        Rate {
+            next: AtomicU64::new(0),
+            interval,
+            burst: interval * u64::from(number) * BURST_SECONDS,
+        }
+    }
+
+    pub(super) fn admits(&self, now: Duration) -> bool {
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let moved = self
+            .next
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
+                let next = next.max(now);
+                (next - now <= self.burst).then(|| next + self.interval)
+            });
+        moved.is_ok()
+    }
+}
+
+const BURST_SECONDS: u64 = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admitted(rate: &Rate, at: Duration, asked: usize) -> usize {
+        (0..asked).filter(|_| rate.admits(at)).count()
+    }
+
+    #[test]
+    fn after_a_burst_it_admits_so_many_a_second() {
+        let rate = Rate::a_second(10);
+        let start = Duration::from_secs(1000);
+        assert_eq!(admitted(&rate, start, 5000), 601);
+        assert_eq!(admitted(&rate, start + Duration::from_secs(1), 5000), 10);
+        assert_eq!(
+            admitted(&rate, start + Duration::from_millis(1500), 5000),
+            5
+        );
+        assert_eq!(
+            admitted(&rate, start + Duration::from_secs(3600), 5000),
+            601
+        );
+    }
+}

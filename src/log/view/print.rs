@@ -1,0 +1,293 @@
+//! Records for people and for other programs: a table, JSON lines, CSV.
+//!
+//! Nothing that a record holds can act on a terminal, or be taken for a formula by a spreadsheet
+//! (owasp.org/www-community/attacks/CSV_Injection).
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::{Kind, Seen, filter};
+use crate::log::json;
+use crate::time::Timestamp;
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A line each, for people.
+    Table,
+    /// A JSON object each, with all that may be seen.
+    Json,
+    /// For spreadsheets.
+    Csv,
+}
+
+/// Writes records of one kind.
+#[derive(Debug)]
+pub struct Printer<W: Write> {
+    out: W,
+    format: Format,
+    columns: &'static [Column],
+}
+
+/// A column: its head, how wide it is in a table, and where its text comes from.
+#[derive(Debug)]
+struct Column {
+    head: &'static str,
+    width: usize,
+    text: fn(&Seen) -> String,
+}
+
+impl<W: Write> Printer<W> {
+    /// Begins with the head, where the format has one.
+    pub fn new(mut out: W, format: Format, kind: Kind) -> io::Result<Self> {
+        let columns = match (format, kind) {
+            (Format::Table, Kind::SignIn) => SIGN_IN_TABLE,
+            (Format::Table, Kind::Audit) => AUDIT_TABLE,
+            (Format::Json | Format::Csv, Kind::SignIn) => SIGN_IN_CSV,
+            (Format::Json | Format::Csv, Kind::Audit) => AUDIT_CSV,
+        };
+        let heads = columns.iter().map(|column| column.head.to_owned());
+        match format {
+            Format::Table => write_row(&mut out, columns, heads)?,
+            Format::Csv => write_cells(&mut out, heads)?,
+            Format::Json => {}
+        }
+        Ok(Printer {
+            out,
+            format,
+            columns,
+        })
+    }
+
+    /// Writes one record.
+    pub fn print(&mut self, seen: &Seen) -> io::Result<()> {
+        let cells = self.columns.iter().map(|column| (column.text)(seen));
+        match self.format {
+            Format::Table => write_row(&mut self.out, self.columns, cells),
+            Format::Csv => write_cells(&mut self.out, cells),
+            Format::Json => writeln!(self.out, "{}", json::line(&with_place(seen))),
+        }
+    }
+
+    /// Flushes what was written, and gives it back.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.out.flush()?;
+        Ok(self.out)
+    }
+}
+
+/// The body, and where in the log it is.
+fn with_place(seen: &Seen) -> Value {
+    let mut body = seen.body.clone();
+    let ours = body
+        .entry("crosstrust")
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(ours) = ours {
+        ours.insert(String::from("seq"), Value::from(seen.seq));
+    }
+    Value::Object(body)
+}
+
+fn write_row(
+    out: &mut impl Write,
+    columns: &[Column],
+    cells: impl Iterator<Item = String>,
+) -> io::Result<()> {
+    let padded = columns.iter().zip(cells).map(|(column, cell)| {
+        let (cell, width) = (json::visible(&cell), column.width);
+        format!("{cell:width$}")
+    });
+    let line = padded.collect::<Vec<_>>().join("  ");
+    writeln!(out, "{}", line.trim_end())
+}
+
+fn write_cells(out: &mut impl Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    let guarded: Vec<String> = cells.map(|cell| guarded(&cell)).collect();
+    writer.write_record(&guarded).map_err(io::Error::other)?;
+    writer.flush()
+}
+
+/// A cell that a spreadsheet takes for text.
+fn guarded(cell: &str) -> String {
+    let cell = json::visible(cell);
+    let begins = cell.trim_start();
+    match begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
+        true => format!("'{cell}"),
+        false => cell.into_owned(),
+    }
+}
+
+const SIGN_IN_TABLE: &[Column] = &[
+    column("TIME", 20, time),
+    column("RESULT", 7, result),
+    column("REASON", 28, |seen| at(seen, &["crosstrust", "reason"])),
+    column("USER", 36, user),
+    column("HOME TENANT", 36, |seen| at(seen, &["homeTenantId"])),
+    column("RESOURCE TENANT", 36, |seen| {
+        at(seen, &["resourceTenantId"])
+    }),
+    column("APPLICATION", 36, |seen| at(seen, &["resourceId"])),
+];
+
+const AUDIT_TABLE: &[Column] = &[
+    column("TIME", 20, time),
+    column("RESULT", 7, result),
+    column("ACTIVITY", 55, |seen| at(seen, &["activityDisplayName"])),
+    column("TARGET", 40, target),
+    column("CHANGED", 0, changed),
+];
+
+const SIGN_IN_CSV: &[Column] = &[
+    column("seq", 0, |seen| seen.seq.to_string()),
+    column("createdDateTime", 0, |seen| at(seen, &["createdDateTime"])),
+    column("id", 0, |seen| at(seen, &["id"])),
+    column("result", 0, result),
+    column("reason", 0, |seen| at(seen, &["crosstrust", "reason"])),
+    column("stage", 0, |seen| at(seen, &["crosstrust", "stage"])),
+    column("errorCode", 0, |seen| at(seen, &["status", "errorCode"])),
+    column("failureReason", 0, |seen| {
+        at(seen, &["status", "failureReason"])
+    }),
+    column("userId", 0, user),
+    column("userType", 0, |seen| at(seen, &["userType"])),
+    column("homeTenantId", 0, |seen| at(seen, &["homeTenantId"])),
+    column("resourceTenantId", 0, |seen| {
+        at(seen, &["resourceTenantId"])
+    }),
+    column("crossTenantAccessType", 0, |seen| {
+        at(seen, &["crossTenantAccessType"])
+    }),
+    column("resourceId", 0, |seen| at(seen, &["resourceId"])),
+    column("channelId", 0, |seen| {
+        at(seen, &["crosstrust", "channelId"])
+    }),
+    column("appId", 0, |seen| at(seen, &["appId"])),
+    column("clientAppUsed", 0, |seen| at(seen, &["clientAppUsed"])),
+    column("ipAddress", 0, |seen| at(seen, &["ipAddress"])),
+    column("countryOrRegion", 0, |seen| {
+        at(seen, &["location", "countryOrRegion"])
+    }),
+    column("conditionalAccessStatus", 0, |seen| {
+        at(seen, &["conditionalAccessStatus"])
+    }),
+    column("appliedConditionalAccessPolicies", 0, applied),
+    column("correlationId", 0, |seen| at(seen, &["correlationId"])),
+    column("requestId", 0, |seen| {
+        at(seen, &["crosstrust", "requestId"])
+    }),
+    column("snapshotId", 0, |seen| {
+        at(seen, &["crosstrust", "snapshotId"])
+    }),
+];
+
+const AUDIT_CSV: &[Column] = &[
+    column("seq", 0, |seen| seen.seq.to_string()),
+    column("activityDateTime", 0, |seen| {
+        at(seen, &["activityDateTime"])
+    }),
+    column("id", 0, |seen| at(seen, &["id"])),
+    column("result", 0, result),
+    column("resultReason", 0, |seen| at(seen, &["resultReason"])),
+    column("category", 0, |seen| at(seen, &["category"])),
+    column("operationType", 0, |seen| at(seen, &["operationType"])),
+    column("activityDisplayName", 0, |seen| {
+        at(seen, &["activityDisplayName"])
+    }),
+    column("initiatedBy", 0, |seen| {
+        at(seen, &["initiatedBy", "app", "displayName"])
+    }),
+    column("tenantId", 0, |seen| at(seen, &["crosstrust", "tenantId"])),
+    column("target", 0, target),
+    column("changed", 0, changed),
+    column("additionalDetails", 0, details),
+];
+
+const fn column(head: &'static str, width: usize, text: fn(&Seen) -> String) -> Column {
+    Column { head, width, text }
+}
+
+fn time(seen: &Seen) -> String {
+    Timestamp::from_seconds(seen.time.as_parts().0).to_string()
+}
+
+fn result(seen: &Seen) -> String {
+    let word = match filter::outcome_of(seen.kind, &seen.body) {
+        filter::Outcome::Success => "success",
+        filter::Outcome::Failure => "failure",
+    };
+    String::from(word)
+}
+
+/// The user at home, else the guest object.
+fn user(seen: &Seen) -> String {
+    match at(seen, &["userId"]) {
+        id if id.is_empty() => at(seen, &["crosstrust", "resourceUserId"]),
+        id => id,
+    }
+}
+
+/// Each policy and its result.
+fn applied(seen: &Seen) -> String {
+    let policies = items(seen, "appliedConditionalAccessPolicies");
+    let told = policies.map(|policy| {
+        let member = |name| text(policy.get(name));
+        format!("{}: {}", member("displayName"), member("result"))
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// Each target by its name, else by its id.
+fn target(seen: &Seen) -> String {
+    let targets = items(seen, "targetResources").map(|target| {
+        let member = |name| text(target.get(name));
+        match member("displayName") {
+            name if name.is_empty() => member("id"),
+            name => name,
+        }
+    });
+    targets.collect::<Vec<_>>().join(" / ")
+}
+
+/// The members that differ.
+fn changed(seen: &Seen) -> String {
+    let targets = items(seen, "targetResources");
+    let properties = targets.flat_map(|target| {
+        let properties = target.get("modifiedProperties").and_then(Value::as_array);
+        properties.into_iter().flatten()
+    });
+    let names = properties.map(|property| text(property.get("displayName")));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn details(seen: &Seen) -> String {
+    let details = items(seen, "additionalDetails");
+    let told = details.map(|detail| {
+        let member = |name| text(detail.get(name));
+        format!("{}: {}", member("key"), member("value"))
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+fn items<'s>(seen: &'s Seen, name: &str) -> impl Iterator<Item = &'s Value> {
+    let list = seen.body.get(name).and_then(Value::as_array);
+    list.into_iter().flatten()
+}
+
+/// The text at a path; empty where there is nothing.
+fn at(seen: &Seen, path: &[&str]) -> String {
+    let Some((first, rest)) = path.split_first() else {
+        return String::new();
+    };
+    let found = seen.body.get(*first);
+    text(rest.iter().fold(found, |value, name| value?.get(*name)))
+}
+
+fn text(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    }
+}

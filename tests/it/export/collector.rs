@@ -1,0 +1,152 @@
+//! Against a real OpenTelemetry Collector (`.ci/collector` builds one), which is killed and started again.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::journal::{Logged, exporter};
+use super::until;
+
+/// The collector, writing what it gets to a file. It is killed when it is dropped.
+struct Collector {
+    process: Child,
+}
+
+impl Collector {
+    fn start(binary: &str, folder: &Path, port: u16) -> Collector {
+        let configuration = folder.join("collector.yaml");
+        let file = written(folder);
+        // With a rotation the exporter writes without a buffer, so that what it has said it took survives its death.
+        let text = format!(
+            "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '127.0.0.1:{port}'}}}}}}}}
+exporters: {{file: {{path: '{}', rotation: {{max_megabytes: 1000}}}}}}
+service:
+  telemetry: {{metrics: {{level: none}}, logs: {{level: error}}}}
+  pipelines: {{logs: {{receivers: [otlp], exporters: [file]}}}}
+",
+            file.display()
+        );
+        std::fs::write(&configuration, text).unwrap();
+        let process = Command::new(binary)
+            .arg("--config")
+            .arg(format!("file:{}", configuration.display()))
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        Collector { process }
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn written(folder: &Path) -> PathBuf {
+    folder.join("collected.jsonl")
+}
+
+/// What the collector has written: numbers of records, and how many came in all. A last line that is torn does not
+/// count.
+fn collected(folder: &Path) -> (BTreeSet<u64>, usize) {
+    let text = std::fs::read_to_string(written(folder)).unwrap_or_default();
+    let (mut seqs, mut count) = (BTreeSet::new(), 0);
+    for line in text.lines() {
+        let Ok(call) = serde_json::from_str::<Value>(line) else {
+            continue;
+        };
+        let records = call.pointer("/resourceLogs/0/scopeLogs/0/logRecords");
+        for record in records.and_then(Value::as_array).into_iter().flatten() {
+            let attributes = record["attributes"].as_array().unwrap();
+            let seq = attributes
+                .iter()
+                .find(|pair| pair["key"] == "crosstrust.seq")
+                .unwrap();
+            seqs.insert(seq["value"]["intValue"].as_str().unwrap().parse().unwrap());
+            assert!(
+                record["body"]["stringValue"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with('{')
+            );
+            assert!(
+                record["eventName"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with("crosstrust.")
+            );
+            count += 1;
+        }
+    }
+    (seqs, count)
+}
+
+#[test]
+#[ignore = "needs a real collector, which takes minutes to build: .ci/collector"]
+fn a_real_collector_that_is_killed_and_restarted_gets_every_record() {
+    let binary = std::env::var("COLLECTOR").expect("COLLECTOR names the collector's binary");
+    let folder = tempfile::tempdir().unwrap();
+    let records = folder.path().join("records");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let url = format!("http://127.0.0.1:{port}");
+    let mut next = 0;
+    let mut all = BTreeSet::new();
+    // We are started again, too: each round has a journal and an exporter of its own.
+    for round in 0..4 {
+        let log = Logged::open(&records);
+        let exporter = exporter(&log, &url);
+        for _ in 0..5 {
+            let collector = Collector::start(&binary, folder.path(), port);
+            let sent = exporter.status().sent;
+            for _ in 0..20 {
+                log.sign_ins(next..next + 50);
+                next += 50;
+            }
+            until("the collector takes records", || {
+                exporter.status().sent > sent
+            });
+            log.sign_ins(next..next + 200);
+            next += 200;
+            // In the middle of what it is sent.
+            drop(collector);
+            log.sign_ins(next..next + 100);
+            next += 100;
+        }
+        let last = Collector::start(&binary, folder.path(), port);
+        log.close();
+        if round % 2 == 0 {
+            until("all is exported", || exporter.status().lag == 0);
+        }
+        exporter.stop(Duration::from_secs(1));
+        all.extend(log.sent_kinds());
+        drop(last);
+    }
+    let log = Logged::open(&records);
+    let collector = Collector::start(&binary, folder.path(), port);
+    let exporter = exporter(&log, &url);
+    log.close();
+    until("all is exported", || exporter.status().lag == 0);
+    exporter.stop(Duration::from_secs(10));
+    all.extend(log.sent_kinds());
+    drop(collector);
+    let (seqs, count) = collected(folder.path());
+    let missing: Vec<_> = all.difference(&seqs).collect();
+    assert!(
+        missing.is_empty(),
+        "{} are missing: {missing:?}",
+        missing.len()
+    );
+    println!(
+        "{} records, {} came twice, 20 kills",
+        all.len(),
+        count - seqs.len()
+    );
+}

@@ -1,0 +1,8 @@
+//! What was answered is on record: in process, where the disk can be held or made to fail, and by the real binary.
+
+mod answers;
+mod check;
+mod killed;
+mod ledger;
+pub mod process;
+mod valve;

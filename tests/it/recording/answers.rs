@@ -1,0 +1,253 @@
+//! When an answer leaves, and what its record says.
+
+use std::io;
+use std::time::Duration;
+
+use crosstrust::log::Mode;
+use crosstrust::log::journal::RecordKind;
+use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
+use crosstrust::rpc::proto::{
+    AuthorizeBatchRequest, AuthorizeRequest, AuthorizeResponse, Decision, ExplainRequest,
+};
+use crosstrust::rpc::{Backend, HealthState, Recorder, Rights, router};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::ledger::Ledger;
+use super::valve::State;
+use crate::server::{self, TestServer};
+use crate::wire::world::{engine, request, request_with, request_with_mfa};
+
+struct World {
+    ledger: Ledger,
+    client: AuthorizationServiceClient<Channel>,
+    _server: TestServer,
+}
+
+impl World {
+    async fn new(mode: Mode) -> World {
+        let ledger = Ledger::new(mode);
+        let backend = Backend {
+            recorder: Recorder {
+                log: ledger.log.clone(),
+                ..Recorder::default()
+            },
+            ..server::backend(engine())
+        };
+        let router = router(&backend, &Rights::ALL, &HealthState::new());
+        let server = server::serve_for_test(router).await;
+        World {
+            ledger,
+            client: AuthorizationServiceClient::new(server.channel().await),
+            _server: server,
+        }
+    }
+
+    async fn ask(&self, request: AuthorizeRequest) -> Result<AuthorizeResponse, Status> {
+        let answer = self.client.clone().authorize(request).await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    async fn allowed(&self) -> AuthorizeResponse {
+        let answer = self.ask(request_with_mfa()).await.unwrap();
+        assert_eq!(answer.decision(), Decision::Allow);
+        answer
+    }
+
+    /// Waits until the log takes records again.
+    async fn until_mended(&self) {
+        self.until_failing_is(false).await;
+    }
+
+    async fn until_failing(&self) {
+        self.until_failing_is(true).await;
+    }
+
+    async fn until_failing_is(&self, wanted: bool) {
+        let journal = self.ledger.log.journal().unwrap();
+        for _ in 0..500 {
+            if journal.status().failing_since.is_some() == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("failing is not {wanted}");
+    }
+}
+
+fn refused_for_want_of_a_record(answer: Result<AuthorizeResponse, Status>) {
+    let status = answer.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    let details = status.get_details_error_info().unwrap();
+    assert_eq!(details.reason, "AUDIT_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn an_allow_leaves_after_its_record_is_on_disk_and_holds_up_nobody() {
+    let world = World::new(Mode::Strict).await;
+    let before = world.allowed().await;
+    world.ledger.valve.turn(State::Held);
+    let other = request_with(|request| {
+        request.request_id = String::from("another");
+        request.user = String::from("00000000-0000-0000-0000-0000000000a2");
+        request.claims.as_mut().unwrap().mfa = true;
+    });
+    let waiting = world.ask(other.clone());
+    tokio::pin!(waiting);
+    let none_yet = tokio::time::timeout(Duration::from_millis(20), &mut waiting).await;
+    assert!(none_yet.is_err(), "{none_yet:?}");
+
+    let again = world.allowed().await;
+    assert!(again.cached);
+    assert_eq!(again.decision_id, before.decision_id);
+    let denied = world.ask(request()).await.unwrap();
+    assert_eq!(denied.decision(), Decision::Deny);
+
+    world.ledger.valve.turn(State::Open);
+    let answer = waiting.await.unwrap();
+    assert_eq!(answer.decision(), Decision::Allow);
+    let again = world.ask(other).await.unwrap();
+    assert!(again.cached, "it is kept by the time that it is answered");
+    assert_eq!(again.decision_id, answer.decision_id);
+}
+
+#[tokio::test]
+async fn an_allow_whose_record_does_not_get_to_the_disk_in_time_is_none_and_is_not_kept() {
+    let world = World::new(Mode::Strict).await;
+    world.ledger.valve.turn(State::Held);
+    refused_for_want_of_a_record(world.ask(request_with_mfa()).await);
+    world.ledger.valve.turn(State::Open);
+    assert_eq!(world.allowed().await.decision(), Decision::Allow);
+}
+
+#[tokio::test]
+async fn while_the_disk_fails_nobody_is_let_in_anew_and_denials_are_counted_as_missing() {
+    let world = World::new(Mode::Strict).await;
+    let before = world.allowed().await;
+    world
+        .ledger
+        .valve
+        .turn(State::Failing(io::ErrorKind::StorageFull));
+    let other = request_with(|request| {
+        request.user = String::from("00000000-0000-0000-0000-0000000000a2");
+        request.claims.as_mut().unwrap().mfa = true;
+    });
+    for _ in 0..3 {
+        refused_for_want_of_a_record(world.ask(other.clone()).await);
+        let denied = world.ask(request()).await.unwrap();
+        assert_eq!(denied.decision(), Decision::Deny);
+    }
+    let kept = world.allowed().await;
+    assert_eq!(kept.decision_id, before.decision_id, "it is on record");
+
+    world.ledger.valve.turn(State::Open);
+    world.until_mended().await;
+    let answer = world.ask(other).await.unwrap();
+    assert_eq!(answer.decision(), Decision::Allow);
+    assert!(!answer.cached);
+
+    let gaps = world.ledger.close(RecordKind::Gap);
+    let missing: u64 = gaps
+        .iter()
+        .map(|gap| gap["signIns"].as_u64().unwrap())
+        .sum();
+    assert_eq!(missing, 3, "{gaps:?}");
+}
+
+#[tokio::test]
+async fn without_strictness_an_allow_leaves_at_once_and_what_is_missing_is_told() {
+    let world = World::new(Mode::Async).await;
+    world
+        .ledger
+        .valve
+        .turn(State::Failing(io::ErrorKind::Other));
+    let first = world.allowed().await;
+    assert!(world.allowed().await.cached);
+    world.until_failing().await;
+    world.ledger.valve.turn(State::Open);
+    world.until_mended().await;
+    let missing = world.ledger.close(RecordKind::Gap);
+    assert_eq!(missing.len(), 1);
+    assert_eq!(missing[0]["signIns"], 1, "{}", first.decision_id);
+}
+
+#[tokio::test]
+async fn what_is_answered_again_adds_no_record_until_the_token_is_another() {
+    let world = World::new(Mode::Strict).await;
+    let first = world.allowed().await;
+    for _ in 0..5 {
+        assert!(world.allowed().await.cached);
+    }
+    let renewed = request_with(|request| {
+        let claims = request.claims.as_mut().unwrap();
+        claims.mfa = true;
+        claims.expires_at.as_mut().unwrap().seconds += 60;
+    });
+    let second = world.ask(renewed).await.unwrap();
+    assert!(!second.cached);
+    let denied = world.ask(request()).await.unwrap();
+    let events = world.ledger.close(RecordKind::SignIn);
+    let ids: Vec<&str> = events
+        .iter()
+        .map(|one| one["id"].as_str().unwrap())
+        .collect();
+    let expected = [first.decision_id, second.decision_id, denied.decision_id];
+    assert_eq!(ids, expected);
+    assert_eq!(events[2]["status"]["failureReason"], denied.message);
+}
+
+#[tokio::test]
+async fn a_batch_waits_for_all_of_its_records() {
+    let world = World::new(Mode::Strict).await;
+    let requests = (0..20).map(|number| {
+        request_with(|request| {
+            request.user = format!("00000000-0000-0000-0000-0000000001{number:02}");
+            request.claims.as_mut().unwrap().mfa = true;
+        })
+    });
+    let batch = AuthorizeBatchRequest {
+        requests: requests.collect(),
+    };
+    world.ledger.valve.turn(State::Held);
+    let refused = world.client.clone().authorize_batch(batch.clone()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    world.ledger.valve.turn(State::Open);
+    let answers = world.client.clone().authorize_batch(batch).await.unwrap();
+    let answered: Vec<String> = answers
+        .into_inner()
+        .responses
+        .into_iter()
+        .map(|answer| answer.decision_id)
+        .collect();
+    let events = world.ledger.close(RecordKind::SignIn);
+    for id in answered {
+        assert!(events.iter().any(|event| event["id"] == id.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn an_explanation_is_no_sign_in_and_is_given_once_it_is_on_record() {
+    let world = World::new(Mode::Strict).await;
+    let explain = ExplainRequest {
+        request: Some(request_with_mfa()),
+    };
+    world.ledger.valve.turn(State::Held);
+    let refused = world.client.clone().explain(explain.clone()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    world.ledger.valve.turn(State::Open);
+    world.client.clone().explain(explain).await.unwrap();
+    let audits = world.ledger.close(RecordKind::Audit);
+    let last = audits.last().unwrap();
+    assert!(
+        last["activityDisplayName"]
+            .as_str()
+            .unwrap()
+            .contains("xplain"),
+        "{last}"
+    );
+    assert!(
+        last.to_string().contains(crate::wire::world::USER),
+        "{last}"
+    );
+}

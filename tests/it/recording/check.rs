@@ -1,0 +1,90 @@
+//! Envoy's questions: what is on record of those that are let in, kept out, or not known.
+
+use crosstrust::log::Mode;
+use crosstrust::log::journal::RecordKind;
+use crosstrust::rpc::Recorder;
+use serde_json::Value;
+use tonic::Code;
+
+use super::ledger::Ledger;
+use super::valve::State;
+use crate::ext_authz::asking::{
+    CONTOSO, FABRIKAM, FATIMA, LAUNCHER, Setup, World, assert_denied, get,
+};
+
+async fn world(ledger: &Ledger) -> World {
+    let recorder = Recorder {
+        log: ledger.log.clone(),
+        ..Recorder::default()
+    };
+    World::new(Setup {
+        recorder,
+        ..Setup::default()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn without_a_record_a_check_is_answered_503_and_let_in_once_there_is_one() {
+    let ledger = Ledger::new(Mode::Strict);
+    let world = world(&ledger).await;
+    let question = get(LAUNCHER, Some(&world.good_token()));
+    ledger.valve.turn(State::Held);
+    let answer = world.check(&question).await;
+    assert_denied(&answer, 503, Code::Unavailable);
+    assert_eq!(answer.problem()["reason"], "AUDIT_UNAVAILABLE");
+    ledger.valve.turn(State::Open);
+    assert!(world.check(&question).await.is_allow());
+
+    let events = ledger.close(RecordKind::SignIn);
+    let event = events.last().unwrap();
+    assert_eq!(event["userId"], FATIMA);
+    assert_eq!(event["homeTenantId"], FABRIKAM);
+    assert_eq!(event["resourceTenantId"], CONTOSO);
+    assert_eq!(event["ipAddress"], "192.0.2.7");
+    assert_eq!(event["status"]["errorCode"], 0);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_count_is_on_record_with_what_is_wrong_and_never_itself() {
+    let ledger = Ledger::new(Mode::Strict);
+    let world = world(&ledger).await;
+    let token = world.good_token();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let forged: String = signature.chars().rev().collect();
+    let answer = world
+        .check(&get(LAUNCHER, Some(&format!("{signed}.{forged}"))))
+        .await;
+    assert_denied(&answer, 401, Code::Unauthenticated);
+
+    let events = ledger.close(RecordKind::SignIn);
+    let [event] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(event["id"], answer.problem()["decision_id"]);
+    assert_eq!(event["crosstrust"]["reason"], "IDENTITY_MISSING");
+    assert_eq!(event["resourceId"], LAUNCHER);
+    assert_eq!(event["userId"], Value::Null);
+    let told = event["status"]["additionalDetails"].as_str().unwrap();
+    assert!(!told.is_empty());
+    for part in [signed.rsplit_once('.').unwrap().1, &forged] {
+        assert!(!event.to_string().contains(part), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn strangers_cannot_fill_the_log_and_those_that_are_left_out_are_counted() {
+    let ledger = Ledger::new(Mode::Strict);
+    let world = world(&ledger).await;
+    for _ in 0..200 {
+        let answer = world.check(&get(LAUNCHER, None)).await;
+        assert_denied(&answer, 401, Code::Unauthenticated);
+    }
+    let journal = ledger.log.journal().unwrap().status();
+    assert!(journal.lost > 100, "{journal:?}");
+    let counted = journal.lost;
+    let gaps = ledger.close(RecordKind::Gap);
+    let limited = gaps.iter().filter(|gap| gap["reason"] == "limited");
+    let told: u64 = limited.map(|gap| gap["signIns"].as_u64().unwrap()).sum();
+    assert_eq!(told, counted);
+}

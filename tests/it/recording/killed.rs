@@ -1,0 +1,107 @@
+//! kill -9 at random moments: every allow that a client saw is on record, and the chain holds.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crosstrust::rpc::proto::Decision;
+use tokio::task::JoinSet;
+
+use super::process::{Sidecar, ask, log, opens_sharepoint};
+use crate::support::random::Rng;
+
+/// Runs `kills` times: start, at least 100 allows, kill while more are asked for. All on the same records.
+fn survive(kills: u64, seed: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut random = Rng::new(seed);
+    let mut seen = HashSet::new();
+    let users = Arc::new(AtomicU64::new(0));
+    for kill in 0..kills {
+        let sidecar = Sidecar::start(folder.path(), &["--log-mode", "strict"]);
+        let extra = Duration::from_micros(random.next() % 20_000);
+        seen.extend(runtime.block_on(ask_until_killed(sidecar, extra, &users)));
+        assert_eq!(
+            missing(folder.path(), &seen),
+            Vec::<String>::new(),
+            "kill {kill}, seed {seed}"
+        );
+    }
+    assert!(seen.len() as u64 >= 100 * kills);
+}
+
+/// The ids of the allows that four clients saw until the process was gone.
+async fn ask_until_killed(
+    sidecar: Sidecar,
+    extra: Duration,
+    users: &Arc<AtomicU64>,
+) -> HashSet<String> {
+    let allows = Arc::new(AtomicU64::new(0));
+    let mut asking = JoinSet::new();
+    for _ in 0..4 {
+        let mut client = sidecar.client().await;
+        let (users, allows) = (Arc::clone(users), Arc::clone(&allows));
+        asking.spawn(async move {
+            let mut seen = HashSet::new();
+            loop {
+                let user = users.fetch_add(1, Ordering::Relaxed);
+                let mfa = !user.is_multiple_of(5);
+                let Ok(answer) = ask(&mut client, opens_sharepoint(user, mfa)).await else {
+                    return seen;
+                };
+                if answer.decision() == Decision::Allow {
+                    seen.insert(answer.decision_id);
+                    allows.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+    while allows.load(Ordering::Relaxed) < 100 {
+        tokio::time::sleep(Duration::from_micros(200)).await;
+    }
+    tokio::time::sleep(extra).await;
+    tokio::task::spawn_blocking(|| sidecar.kill())
+        .await
+        .unwrap();
+    asking.join_all().await.into_iter().flatten().collect()
+}
+
+/// Verifies the records and gives the decisions that are not among them.
+fn missing(folder: &Path, seen: &HashSet<String>) -> Vec<String> {
+    let verified = log(folder, &["verify"]);
+    assert!(
+        verified.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&verified.stdout),
+        String::from_utf8_lossy(&verified.stderr)
+    );
+    let resource = "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f";
+    let arguments = ["show", "--tenant", resource, "--side", "resource"];
+    let shown = log(folder, &[&arguments[..], &["--format", "json"]].concat());
+    let recorded: HashSet<String> = String::from_utf8(shown.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            event["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    seen.difference(&recorded).cloned().collect()
+}
+
+#[test]
+fn every_allow_that_was_seen_before_a_kill_is_on_record() {
+    survive(20, 1);
+}
+
+/// `cargo test --release --test it -- --ignored killed` (some ten minutes)
+#[test]
+#[ignore = "runs for minutes; the one above is the same with 20 kills"]
+fn every_allow_that_was_seen_before_each_of_300_kills_is_on_record() {
+    survive(300, 2);
+}

@@ -1,0 +1,71 @@
+//! A log in a folder of its own, behind a valve, and what is in it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crosstrust::clock::Clock;
+use crosstrust::log::journal::checkpoint::Signer;
+use crosstrust::log::journal::disk::SystemDisk;
+use crosstrust::log::journal::verify::{Known, verify};
+use crosstrust::log::journal::{Journal, JournalOptions, RecordKind, Records};
+use crosstrust::log::pseudonym::Pseudonyms;
+use crosstrust::log::{Log, Mode};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::valve::{Valve, ValveDisk};
+
+pub struct Ledger {
+    pub log: Log,
+    pub valve: Arc<Valve>,
+    journal: Arc<Journal>,
+    _folder: TempDir,
+}
+
+impl Ledger {
+    pub fn new(mode: Mode) -> Ledger {
+        let folder = tempfile::tempdir().unwrap();
+        let valve = Valve::open();
+        let disk = ValveDisk {
+            disk: SystemDisk::lock(folder.path()).unwrap(),
+            valve: Arc::clone(&valve),
+        };
+        let opened = Journal::open(options(folder.path()), Arc::new(disk), Clock::System);
+        let journal = Arc::new(opened.unwrap().0);
+        let log = Log::to(Arc::clone(&journal), mode, Pseudonyms::OFF, Clock::System);
+        Ledger {
+            log,
+            valve,
+            journal,
+            _folder: folder,
+        }
+    }
+
+    /// Ends the log and gives the bodies of all records of this kind. The log has to be whole.
+    pub fn close(self, kind: RecordKind) -> Vec<Value> {
+        self.journal.close();
+        let disk = self.journal.disk();
+        let report = verify(&disk, &Known::default()).unwrap();
+        assert_eq!(report.faults, []);
+        let records = Records::between(disk, None, None).unwrap();
+        let records = records.map(Result::unwrap);
+        records
+            .filter(|record| record.kind == kind)
+            .map(|record| serde_json::from_slice(&record.body).unwrap())
+            .collect()
+    }
+}
+
+fn options(folder: &Path) -> JournalOptions {
+    JournalOptions {
+        signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
+        queue: 100,
+        linger: Duration::ZERO,
+        segment_bytes: 1 << 20,
+        retention_bytes: 1 << 30,
+        retention: Duration::from_secs(3600),
+        reserve_bytes: 0,
+        is_exported: false,
+    }
+}
