@@ -153,7 +153,12 @@ impl Serving {
         let begun = Instant::now();
         let callers = (0..callers).map(|_| {
             let client = AuthorizationServiceClient::new(channel.clone());
-            tokio::spawn(ask(client, Arc::clone(&self.users), calls / callers, is_hit))
+            tokio::spawn(ask(
+                client,
+                Arc::clone(&self.users),
+                calls / callers,
+                is_hit,
+            ))
         });
         let callers: Vec<_> = callers.collect();
         let mut times = Vec::with_capacity(calls);

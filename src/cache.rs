@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
+use moka::notification::RemovalCause;
 
 pub use key::Key;
 use protocol::{Epoch, Memory};
@@ -46,6 +47,8 @@ pub struct CacheCounters {
     pub entries: u64,
     /// What they weigh.
     pub weight_bytes: u64,
+    /// Entries that had to go because there was no room.
+    pub evictions: u64,
 }
 
 /// A decision, and the id of the event that told of it.
@@ -65,6 +68,7 @@ pub struct DecisionCache {
     entries: Entries,
     hits: AtomicU64,
     misses: AtomicU64,
+    evictions: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -80,13 +84,21 @@ struct Entry {
 impl DecisionCache {
     /// An empty cache.
     pub fn new(CacheBytes(capacity): CacheBytes) -> Self {
+        let evictions = Arc::new(AtomicU64::new(0));
+        let evicted = Arc::clone(&evictions);
         DecisionCache {
+            evictions,
             entries: moka::sync::Cache::<Box<[u8]>, Arc<Entry>>::builder()
                 .max_capacity(capacity)
                 .weigher(|key, entry| weight(key.len(), entry))
                 // Memory hygiene only; the end of an entry is in the entry. No `Expiry`: its timer
                 // wheel had use-after-free bugs, and nothing needs it.
                 .time_to_live(LONGEST_STAY)
+                .eviction_listener(move |_, _, cause| {
+                    if cause == RemovalCause::Size {
+                        evicted.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
                 .build_with_hasher(RandomState::default()),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -116,6 +128,7 @@ impl DecisionCache {
             misses: self.misses.load(Ordering::Relaxed),
             entries: self.entries.entry_count(),
             weight_bytes: self.entries.weighted_size(),
+            evictions: self.evictions.load(Ordering::Relaxed),
         }
     }
 

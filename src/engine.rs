@@ -8,7 +8,9 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -16,7 +18,7 @@ pub use crate::cache::Unkept;
 pub use crate::cache::protocol::Epoch;
 use crate::cache::protocol::{self, Answered, Published};
 use crate::cache::{CacheBytes, CacheCounters, Decided, DecisionCache, Key};
-use crate::clock::Clock;
+use crate::clock::{Clock, Instants};
 use crate::decision::{Decision, Denial};
 use crate::evaluate::{Explanation, Question};
 use crate::id::DecisionId;
@@ -70,6 +72,9 @@ pub struct Engine {
     publishing: Mutex<Publishing>,
     cache: Option<DecisionCache>,
     clock: Clock,
+    /// Until when policies count without being confirmed anew: nanoseconds on the boot clock. Apart from the rest
+    /// because it is moved every few seconds and changes no answer that is given before it.
+    good_until: AtomicU64,
 }
 
 /// All that an answer depends on besides the request and the time.
@@ -113,6 +118,7 @@ impl Engine {
             publishing: Mutex::new(Publishing::default()),
             cache: options.cache.map(DecisionCache::new),
             clock: options.clock,
+            good_until: AtomicU64::new(NO_END),
         }
     }
 
@@ -213,6 +219,25 @@ impl Engine {
         publishing.reap();
     }
 
+    /// From now on the policies in force count for so long, unless this is called again: whoever follows them does
+    /// so each time that they are found to be what they should be. Past that, nothing is answered from them. An
+    /// engine that was never told has no such end.
+    pub fn confirm(&self, good_for: Duration) {
+        let until = self.clock.now().boot.saturating_add(good_for);
+        let nanos = u64::try_from(until.as_nanos()).unwrap_or(NO_END);
+        self.good_until.store(nanos, Ordering::Release);
+    }
+
+    /// Whether there are policies, confirmed within their time: else everything is denied.
+    pub fn has_policies(&self) -> bool {
+        self.in_force(&self.live.load(), self.clock.now()).is_some()
+    }
+
+    /// Whether what is in force can come to an end by itself.
+    pub fn may_expire(&self) -> bool {
+        self.good_until.load(Ordering::Acquire) != NO_END
+    }
+
     /// Puts revocations in force, in place of those before; as prompt as [`Engine::activate`].
     pub fn set_revocations(&self, revocations: Revocations) {
         let mut publishing = self.publishing();
@@ -252,7 +277,7 @@ impl Engine {
 
     fn answer(&self, live: &Live, request: &Request) -> (Answer, Option<Unkept>) {
         let now = self.clock.now();
-        let Some(active) = &live.active else {
+        let Some(active) = self.in_force(live, now) else {
             let answer = Answer {
                 active: None,
                 decision: Decision::no_snapshot(now.wall),
@@ -287,6 +312,12 @@ impl Engine {
             decision_id: answer.id,
         };
         (answer, unkept)
+    }
+
+    /// The snapshot that may answer at this moment.
+    fn in_force<'a>(&self, live: &'a Live, now: Instants) -> Option<&'a Arc<Active>> {
+        let until = Duration::from_nanos(self.good_until.load(Ordering::Acquire));
+        live.active.as_ref().filter(|_| now.boot < until)
     }
 
     fn publishing(&self) -> MutexGuard<'_, Publishing> {
@@ -335,8 +366,9 @@ impl View<'_> {
 
     /// Decides and tells why, stage by stage; never cached. `None` where there is no snapshot.
     pub fn explain(&self, request: &Request) -> Option<(Arc<Active>, Explanation)> {
-        let active = Arc::clone(self.live.active.as_ref()?);
-        let now = self.engine.clock.now().wall;
+        let now = self.engine.clock.now();
+        let active = Arc::clone(self.engine.in_force(&self.live, now)?);
+        let now = now.wall;
         let question = Question::new(&active.snapshot, request);
         let explanation = question.explain(&self.live.revocations, now);
         Some((active, explanation))
@@ -353,6 +385,9 @@ impl Publishing {
         self.retired.drain(..too_many);
     }
 }
+
+/// Later than any machine has run.
+const NO_END: u64 = u64::MAX;
 
 /// How many replaced values wait for their last request: more than can be in use unless something hangs.
 const MOST_RETIRED: usize = 8;

@@ -3,6 +3,7 @@
 //! Never reads a clock (that is `clock.rs`) and never overflows: arithmetic saturates.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z. Reaches from 1677 to 2262; what lies outside is
@@ -65,6 +66,25 @@ impl Timestamp {
 
 fn nanos_of(span: Duration) -> i64 {
     i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A text that is no instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected an instant such as 2026-11-24T18:00:00Z, or a day such as 2026-11-24 (from its beginning in UTC)"
+)]
+pub struct NotAnInstant;
+
+/// RFC 3339; a day alone is its beginning in UTC.
+impl FromStr for Timestamp {
+    type Err = NotAnInstant;
+    fn from_str(text: &str) -> Result<Self, NotAnInstant> {
+        let day = || format!("{text}T00:00:00Z").parse::<jiff::Timestamp>();
+        let instant = text.parse::<jiff::Timestamp>().or_else(|_| day());
+        let nanos = instant.map_err(|_| NotAnInstant)?.as_nanosecond();
+        let nanos = i64::try_from(nanos).map_err(|_| NotAnInstant)?;
+        Ok(Timestamp(nanos))
+    }
 }
 
 /// RFC 3339 in UTC, for people.

@@ -126,7 +126,8 @@ def serve(options):
     log = open(folder / "envoy.log", "w")
     running = []
     try:
-        running.append(subprocess.Popen([*crosstrust, "serve", "--config", folder / "crosstrust.toml"], cwd=ROOT))
+        running.append(subprocess.Popen([*crosstrust, "serve", "--config", folder / "crosstrust.toml",
+                                         "--admin", f"127.0.0.1:{options.admin_port}"], cwd=ROOT))
         running.append(subprocess.Popen([envoy(), "--config-path", folder / "envoy.yaml", "--disable-hot-restart",
                                          "--log-level", "warning"], stdout=log, stderr=log))
         while all(one.poll() is None for one in running):
@@ -176,6 +177,7 @@ def main():
     parser.add_argument("--port", type=int, default=8080, help="Envoy's")
     parser.add_argument("--application-port", type=int, default=8081)
     parser.add_argument("--crosstrust-port", type=int, default=50051)
+    parser.add_argument("--admin-port", type=int, default=9090, help="metrics and health")
     parser.add_argument("--crosstrust", help="the binary, where it is built already")
     options = parser.parse_args()
     {"serve": serve, "ask": ask}[options.what](options)

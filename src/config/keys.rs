@@ -50,7 +50,7 @@ pub const KEYS: &[Key] = &[
         "admin",
         "ADDR",
         "127.0.0.1:9090",
-        "Where metrics and health are over HTTP; `off` for nowhere",
+        "Where metrics and health are over HTTP: HOST:PORT, or off",
     ),
     key(
         "log.mode",
@@ -121,13 +121,13 @@ pub const KEYS: &[Key] = &[
         "stale.budget",
         "SECONDS",
         "0",
-        "How long policies that could not be replaced count as ready; 0 for ever",
+        "How long policies may be stale: not what the folder holds, or not confirmed to be; 0 for ever",
     ),
     key(
         "stale.then",
         "serve|deny",
         "serve",
-        "Past the budget: serve goes on and is not ready; deny answers NO_SNAPSHOT",
+        "Past the budget: serve goes on and says so; deny is not ready and answers NO_SNAPSHOT",
     ),
     key(
         "cache",

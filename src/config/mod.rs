@@ -231,7 +231,8 @@ impl Config {
         }
     }
 
-    fn refuse(&self, name: &'static str, why: &str) -> ConfigError {
+    /// The error of a value that is none, with its origin.
+    pub fn refuse(&self, name: &'static str, why: &str) -> ConfigError {
         let unknown = At::default(name, String::new());
         self.values.get(name).unwrap_or(&unknown).refuse(why)
     }

@@ -143,12 +143,94 @@ impl TokenError {
         matches!(self, TokenError::Expired(_))
     }
 
+    /// What is to blame.
+    pub fn blame(&self) -> Blame {
+        match self {
+            TokenError::TooLong { .. }
+            | TokenError::NotThreeParts
+            | TokenError::NotBase64(_)
+            | TokenError::HeaderTooLong { .. }
+            | TokenError::NotJson { .. }
+            | TokenError::Forbidden(_)
+            | TokenError::HeaderNotText(_)
+            | TokenError::UnknownAlgorithm
+            | TokenError::NoKeyId
+            | TokenError::NoIssuer
+            | TokenError::Missing(_)
+            | TokenError::NotATime(_)
+            | TokenError::TimeOutOfRange(_)
+            | TokenError::BadAudience
+            | TokenError::TooMany { .. }
+            | TokenError::BadText(_) => Blame::Form,
+            TokenError::UnknownIssuer(_) => Blame::Issuer,
+            TokenError::UnknownKey { .. } => Blame::Key,
+            TokenError::AlgorithmNotAllowed(_)
+            | TokenError::KeyDoesNotFit(_)
+            | TokenError::BadSignature
+            | TokenError::KeyOfOtherIssuer => Blame::Signature,
+            TokenError::Expired(_)
+            | TokenError::NotYetValid(_)
+            | TokenError::LivesTooLong { .. } => Blame::Time,
+            TokenError::Type(_) | TokenError::NotAnAccessToken(_) | TokenError::OtherAudience => {
+                Blame::Purpose
+            }
+            TokenError::TenantNotOfIssuer
+            | TokenError::OtherTenant(_)
+            | TokenError::NotTheFixedTenant => Blame::Tenant,
+        }
+    }
+
     /// The issuer that may have a key of this id that is not known yet.
     pub fn unknown_key_of(&self) -> Option<IssuerIndex> {
         if let TokenError::UnknownKey { issuer, .. } = self {
             return Some(*issuer);
         }
         None
+    }
+}
+
+/// What is to blame for a token that is not believed: few enough to count each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// It is no token in a form that counts.
+    Form,
+    /// Its issuer is not believed.
+    Issuer,
+    /// Its key is not known, or not at the moment.
+    Key,
+    /// The signature is not what it should be.
+    Signature,
+    /// It is expired, or not good yet.
+    Time,
+    /// It is no access token, or for somebody else.
+    Purpose,
+    /// Its tenant is not the issuer's.
+    Tenant,
+}
+
+impl Blame {
+    /// Every one.
+    pub const ALL: [Blame; 7] = [
+        Blame::Form,
+        Blame::Issuer,
+        Blame::Key,
+        Blame::Signature,
+        Blame::Time,
+        Blame::Purpose,
+        Blame::Tenant,
+    ];
+
+    /// A word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Blame::Form => "form",
+            Blame::Issuer => "issuer",
+            Blame::Key => "key",
+            Blame::Signature => "signature",
+            Blame::Time => "time",
+            Blame::Purpose => "purpose",
+            Blame::Tenant => "tenant",
+        }
     }
 }
 

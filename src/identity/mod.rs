@@ -21,7 +21,7 @@ mod verified;
 mod verify;
 mod wanted;
 
-pub use error::{Part, TokenError, Told};
+pub use error::{Blame, Part, TokenError, Told};
 pub use json::{JsonError, Wrong};
 pub use keys::{Key, KeyFault, KeySet, KeySetError, KeySets, Skipped, WhySkipped};
 pub use mapping::{ClaimMap, Field, Kind, Misfit, NotAField, Read, Rule, Scalar};

@@ -12,6 +12,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use sha2::{Digest as _, Sha256};
 
+use super::error::Blame;
 use super::{TokenError, Verified};
 use crate::cache::protocol::{Epoch, Memory};
 use crate::clock::Instants;
@@ -26,6 +27,8 @@ pub struct TokenCounters {
     pub misses: u64,
     /// Not believed; counted among the misses too.
     pub refused: u64,
+    /// The same, by what was wrong, in the order of [`Blame::ALL`].
+    pub refused_for: [u64; Blame::ALL.len()],
 }
 
 /// The tokens that were verified.
@@ -34,7 +37,7 @@ pub(super) struct TokenCache {
     entries: moka::sync::Cache<[u8; 32], Arc<Entry>, RandomState>,
     hits: AtomicU64,
     misses: AtomicU64,
-    refused: AtomicU64,
+    refused_for: [AtomicU64; Blame::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -58,7 +61,7 @@ impl TokenCache {
                 .build_with_hasher(RandomState::default()),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            refused_for: Default::default(),
         }
     }
 
@@ -78,19 +81,24 @@ impl TokenCache {
     }
 
     /// Counts a token.
-    pub fn count(&self, is_hit: bool, is_refused: bool) {
+    pub fn count(&self, is_hit: bool, refused: Option<&TokenError>) {
         let counter = if is_hit { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
-        if is_refused {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+        if let Some(counter) =
+            refused.and_then(|error| self.refused_for.get(error.blame() as usize))
+        {
+            counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     pub fn counters(&self) -> TokenCounters {
+        let refused_for = self.refused_for.each_ref();
+        let refused_for = refused_for.map(|counter| counter.load(Ordering::Relaxed));
         TokenCounters {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
+            refused: refused_for.iter().sum(),
+            refused_for,
         }
     }
 }

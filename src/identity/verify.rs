@@ -90,8 +90,9 @@ impl Identity {
     pub fn verify_now(&self, token: &str) -> Result<Arc<Verified>, TokenError> {
         let (bytes, most) = (token.len(), self.limits.bytes);
         if bytes > most {
-            self.seen.count(false, true);
-            return Err(TokenError::TooLong { bytes, most });
+            let error = TokenError::TooLong { bytes, most };
+            self.seen.count(false, Some(&error));
+            return Err(error);
         }
         let now = self.engine.clock().now();
         // INVARIANT(epoch): loaded once, and all that this token is verified by.
@@ -101,7 +102,8 @@ impl Identity {
         let answered = protocol::answer(keys.as_ref(), &place, |keys| {
             self.look_at(token, keys, now).map(Arc::new)
         });
-        self.seen.count(answered.recalled, answered.answer.is_err());
+        self.seen
+            .count(answered.recalled, answered.answer.as_ref().err());
         answered.answer
     }
 

@@ -20,7 +20,7 @@ use tokio::sync::{broadcast, oneshot};
 use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::files::Limits;
-use crate::graph::Finding;
+use crate::graph::{Code, Finding, Severity};
 use crate::snapshot::SnapshotId;
 use crate::time::Timestamp;
 use crate::watch::Watching;
@@ -46,6 +46,9 @@ pub struct ReloadOptions {
     pub watching: Watching,
     /// Who records what becomes of it.
     pub witness: Witness,
+    /// How long policies count that could not be confirmed: past that nothing is answered from them until they
+    /// are found or replaced again. `None` = for ever.
+    pub deny_after: Option<Duration>,
 }
 
 impl ReloadOptions {
@@ -60,6 +63,7 @@ impl ReloadOptions {
             limits: Limits::default(),
             watching: Watching::native(),
             witness: Witness::default(),
+            deny_after: None,
         }
     }
 }
@@ -155,6 +159,35 @@ pub struct Status {
     pub activations: u64,
     /// Counts what was refused.
     pub rejections: u64,
+    /// The same, by cause.
+    pub rejected: RejectedFor,
+}
+
+/// Counts what was refused, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RejectedFor {
+    /// The folder or a file could not be read.
+    pub unreadable: u64,
+    /// A document of the active policies was gone.
+    pub removed: u64,
+    /// What was read is not right.
+    pub invalid: u64,
+    /// A fault of ours.
+    pub internal: u64,
+}
+
+impl RejectedFor {
+    /// Counts one, by its first error.
+    fn count(&mut self, findings: &[Finding]) {
+        let mut errors = findings.iter().filter(|f| f.severity == Severity::Error);
+        let counter = match errors.next().map(|first| first.code) {
+            Some(Code::Unreadable) => &mut self.unreadable,
+            Some(Code::Removed) => &mut self.removed,
+            Some(_) => &mut self.invalid,
+            None => &mut self.internal,
+        };
+        *counter += 1;
+    }
 }
 
 /// Starts to follow a folder.

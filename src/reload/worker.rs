@@ -22,6 +22,7 @@ pub(super) struct Worker {
     debounce: Debounce,
     rescan: Duration,
     witness: Witness,
+    deny_after: Option<Duration>,
 }
 
 impl Worker {
@@ -35,6 +36,7 @@ impl Worker {
             limits,
             watching,
             witness,
+            deny_after,
         } = options;
         let debounce = Debounce {
             quiet,
@@ -49,6 +51,7 @@ impl Worker {
             debounce,
             rescan,
             witness,
+            deny_after,
         }
     }
 
@@ -71,9 +74,13 @@ impl Worker {
             match self.shared.inbox.wait(wake_at, self.debounce) {
                 Wake::Stop => return,
                 Wake::Asked(asked) => self.answer(asked),
-                Wake::Hint => self.look(Reason::Hint),
+                Wake::Hint => {
+                    self.look(Reason::Hint);
+                }
                 Wake::Tick if Instant::now() < rescan_at => continue,
-                Wake::Tick => self.look(Reason::Tick),
+                Wake::Tick => {
+                    self.look(Reason::Tick);
+                }
             }
             rescan_at = Instant::now() + jittered(self.rescan);
         }
@@ -96,21 +103,28 @@ impl Worker {
     }
 
     fn look_for_somebody(&mut self, allow_removals: bool) -> Outcome {
-        match self.guarded_look(Reason::Asked { allow_removals }) {
-            Look::News(outcome, warnings, changes) => {
-                self.tell(&outcome, warnings, &changes);
-                outcome
-            }
-            Look::Nothing => Outcome::Unchanged {
-                id: self.engine.active().map(|active| active.snapshot.id()),
-            },
-        }
+        let told = self.look(Reason::Asked { allow_removals });
+        told.unwrap_or_else(|| Outcome::Unchanged {
+            id: self.engine.active().map(|active| active.snapshot.id()),
+        })
     }
 
-    fn look(&mut self, reason: Reason) {
-        if let Look::News(outcome, warnings, changes) = self.guarded_look(reason) {
-            self.tell(&outcome, warnings, &changes);
+    /// Looks, tells what is new, and lets the policies count on where they are what the folder holds.
+    fn look(&mut self, reason: Reason) -> Option<Outcome> {
+        let told = match self.guarded_look(reason) {
+            Look::News(outcome, warnings, changes) => {
+                self.tell(&outcome, warnings, &changes);
+                Some(outcome)
+            }
+            Look::Nothing => None,
+        };
+        // A look that hangs confirms nothing either: the engine needs nobody to notice that.
+        if let Some(span) = self.deny_after
+            && self.shared.status().stale_since.is_none()
+        {
+            self.engine.confirm(span);
         }
+        told
     }
 
     /// A look, and the watches after it. A panic in it is a rejection: the thread goes on.
@@ -163,6 +177,7 @@ impl Worker {
             }
             Outcome::Rejected(rejection) => {
                 status.rejections += 1;
+                status.rejected.count(&rejection.findings);
                 status.last_error = Some(rejection.message.clone());
                 status.findings = Arc::clone(&rejection.findings);
                 if self.engine.active().is_some() {

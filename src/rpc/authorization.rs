@@ -163,7 +163,7 @@ impl generated::AuthorizationService for Authorization {
             .map_err(|unsettled| {
                 self.unsettled(unsettled, questions, Api::Authorize, |_| "token".to_owned())
             })?;
-        let answer = pending.recorded().await.map_err(unrecorded)?;
+        let answer = self.recorder.recorded(pending).await.map_err(unrecorded)?;
         trace::decided(&answer);
         Ok(Response::new(self.desk().words().answer(&answer)))
     }
@@ -188,7 +188,7 @@ impl generated::AuthorizationService for Authorization {
             })?;
         let mut answers = Vec::with_capacity(pending.len());
         for one in pending {
-            answers.push(one.recorded().await.map_err(unrecorded)?);
+            answers.push(self.recorder.recorded(one).await.map_err(unrecorded)?);
         }
         trace::decided_batch(&answers);
         let words = self.desk().words();

@@ -1,16 +1,23 @@
-//! What is special about single calls: how long one may take until its answer begins, and how a fault is told.
+//! What is special about single calls: how long one may take until its answer begins, how a fault is told, what is
+//! counted of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
+use tonic::Code;
 use tonic::body::Body;
 
 use super::ext_authz::{self, Fault};
+use crate::metrics::{Method, Metrics};
 use crate::serve::{self, CallRules};
 
 /// The rules of our services.
-#[derive(Debug, Clone, Copy)]
-pub struct Budgets;
+#[derive(Debug, Clone)]
+pub struct Budgets {
+    /// Where calls are counted.
+    pub metrics: Arc<Metrics>,
+}
 
 /// Reading and compiling the largest policies takes seconds.
 const RELOAD: Duration = Duration::from_secs(60);
@@ -32,5 +39,13 @@ impl CallRules for Budgets {
             serve::Fault::Panicked => Fault::Panicked,
         };
         (path == ext_authz::CHECK).then(|| ext_authz::fault_response(fault))
+    }
+
+    fn is_stream(&self, path: &str) -> bool {
+        Method::at(path).is_stream()
+    }
+
+    fn handled(&self, path: &str, code: Code, took: Duration) {
+        self.metrics.handled(Method::at(path), code, took);
     }
 }

@@ -20,8 +20,9 @@ use super::gateway::Gateway;
 use super::proof::Question;
 use super::proto::authorization_service_client::AuthorizationServiceClient;
 use super::recorder::Recorder;
-use super::{FILE_DESCRIPTOR_SET, Limits, Violation, convert, proto};
+use super::{FILE_DESCRIPTOR_SET, Limits, Violation, convert, policy, proto};
 use crate::engine::Engine;
+use crate::reload::ReloadHandle;
 use crate::request::Request;
 
 pub use super::proto::{AuthorizeRequest, AuthorizeResponse, ExplainResponse};
@@ -113,6 +114,11 @@ pub fn to_json(response: &AuthorizeResponse) -> serde_json::Value {
 /// The explanation as JSON.
 pub fn explanation_to_json(response: &ExplainResponse) -> serde_json::Value {
     json_of(response, EXPLANATION)
+}
+
+/// What is in force, as `GetSnapshot` tells it, as JSON.
+pub fn snapshot_to_json(engine: &Engine, reload: Option<&ReloadHandle>) -> serde_json::Value {
+    json_of(&policy::in_force(engine, reload), SNAPSHOT)
 }
 
 /// Asks a running server.
@@ -298,6 +304,7 @@ fn descriptor(name: &str) -> Result<MessageDescriptor, String> {
 
 const REQUEST: &str = "crosstrust.v1.AuthorizeRequest";
 const RESPONSE: &str = "crosstrust.v1.AuthorizeResponse";
+const SNAPSHOT: &str = "crosstrust.v1.GetSnapshotResponse";
 const EXPLANATION: &str = "crosstrust.v1.ExplainResponse";
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);

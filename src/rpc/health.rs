@@ -1,7 +1,7 @@
-//! `grpc.health.v1.Health`: SERVING only while there is a snapshot and the process is not on its way out.
+//! `grpc.health.v1.Health`: SERVING only while there is a snapshot that counts and the process is not on its way out.
 //!
-//! Looked up at each call, so it cannot disagree with the engine. It tells nothing about how good or how old
-//! the policies are (that is `GetSnapshot`).
+//! Looked up at each call, so it cannot disagree with the engine. `/readyz` asks the same function. It tells nothing
+//! about how good or how old the policies are (that is `GetSnapshot`), unless they no longer count for their age.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +18,17 @@ use crate::engine::Engine;
 /// Whether the process is on its way out. Its clones are one state.
 #[derive(Debug, Clone)]
 pub struct HealthState(Arc<watch::Sender<Phase>>);
+
+/// Why requests are not welcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NotReady {
+    /// The process is on its way out.
+    Draining,
+    /// There are no policies.
+    NoSnapshot,
+    /// There are, but they could not be confirmed for longer than the operator allows.
+    Stale,
+}
 
 /// Only ever goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,8 +60,22 @@ impl HealthState {
     }
 
     /// Whether requests are welcome: there is a snapshot to answer them from, and time to do it.
+    pub fn readiness(&self, engine: &Engine) -> Result<(), NotReady> {
+        if self.is_draining() {
+            return Err(NotReady::Draining);
+        }
+        if engine.has_policies() {
+            return Ok(());
+        }
+        Err(match engine.active() {
+            Some(_) => NotReady::Stale,
+            None => NotReady::NoSnapshot,
+        })
+    }
+
+    /// The same in a word.
     pub fn is_serving(&self, engine: &Engine) -> bool {
-        !self.is_draining() && engine.active().is_some()
+        self.readiness(engine).is_ok()
     }
 
     /// Returns when [`HealthState::close`] is called.
@@ -160,10 +185,10 @@ impl Watcher {
         }
     }
 
-    /// Waits until something may have changed. The engine tells nobody of its first snapshot, so it is looked
-    /// at now and then; it never loses one, so from then on only the phase counts.
+    /// Waits until something may have changed. The engine tells nobody of its first snapshot, nor when one has
+    /// counted for too long, so it is looked at now and then; where neither can come, only the phase counts.
     async fn change(&mut self) -> Option<()> {
-        if self.engine.active().is_some() {
+        if self.engine.active().is_some() && !self.engine.may_expire() {
             return self.phase.changed().await.ok();
         }
         match tokio::time::timeout(LOOK_AGAIN, self.phase.changed()).await {
@@ -193,5 +218,5 @@ fn response(status: ServingStatus) -> HealthCheckResponse {
     }
 }
 
-/// How often a watcher looks for the first snapshot.
+/// How often a watcher looks at the engine.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);

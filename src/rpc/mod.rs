@@ -30,7 +30,7 @@ pub use challenge::ChallengeValues;
 pub use convert::Violation;
 pub use ext_authz::{Route, RouteFacts, RouteTable};
 pub use gateway::{Applications, Gateway, IdentitySources, JwtAuthn};
-pub use health::HealthState;
+pub use health::{HealthState, NotReady};
 pub use limits::Limits;
 pub use recorder::Recorder;
 pub use router::{Backend, Rights, Router, ServiceSet, router};

@@ -48,33 +48,8 @@ impl generated::PolicyService for Policy {
         &self,
         _: Request<GetSnapshotRequest>,
     ) -> Result<Response<GetSnapshotResponse>, Status> {
-        let status = self.reload.as_ref().map(ReloadHandle::status);
-        let status = status.unwrap_or_default();
-        let active = self.engine.active();
-        let counters = self.engine.counters();
-        Ok(Response::new(GetSnapshotResponse {
-            snapshot: active.as_deref().map(encode::snapshot),
-            source: active
-                .as_ref()
-                .map_or_else(String::new, |active| active.source.clone()),
-            counts: active.as_ref().map(|active| {
-                let counts = active.snapshot.counts();
-                SnapshotCounts {
-                    tenants: number(counts.tenants),
-                    partners: number(counts.partners),
-                    policies: number(counts.policies),
-                }
-            }),
-            last_error: status.last_error.unwrap_or_default(),
-            findings: lines(&status.findings),
-            stale_since: status.stale_since.map(encode::timestamp),
-            cache: Some(CacheCounters {
-                hits: counters.hits,
-                misses: counters.misses,
-                entries: counters.entries,
-                weight_bytes: counters.weight_bytes,
-            }),
-        }))
+        let told = in_force(&self.engine, self.reload.as_ref());
+        Ok(Response::new(told))
     }
 
     async fn reload(
@@ -120,6 +95,36 @@ impl generated::PolicyService for Policy {
             .take_until(self.health.closed())
             .chain(stream::iter([Err(goodbye)]));
         Ok(Response::new(Box::pin(events)))
+    }
+}
+
+/// What is in force, how it came to be and how it fares.
+pub fn in_force(engine: &Engine, reload: Option<&ReloadHandle>) -> GetSnapshotResponse {
+    let status = reload.map(ReloadHandle::status).unwrap_or_default();
+    let active = engine.active();
+    let counters = engine.counters();
+    GetSnapshotResponse {
+        snapshot: active.as_deref().map(encode::snapshot),
+        source: active
+            .as_ref()
+            .map_or_else(String::new, |active| active.source.clone()),
+        counts: active.as_ref().map(|active| {
+            let counts = active.snapshot.counts();
+            SnapshotCounts {
+                tenants: number(counts.tenants),
+                partners: number(counts.partners),
+                policies: number(counts.policies),
+            }
+        }),
+        last_error: status.last_error.unwrap_or_default(),
+        findings: lines(&status.findings),
+        stale_since: status.stale_since.map(encode::timestamp),
+        cache: Some(CacheCounters {
+            hits: counters.hits,
+            misses: counters.misses,
+            entries: counters.entries,
+            weight_bytes: counters.weight_bytes,
+        }),
     }
 }
 

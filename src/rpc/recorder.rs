@@ -3,18 +3,25 @@
 //! A decision that was made now becomes a sign-in event, and where the log is strict an allow waits for its event
 //! to be on disk. What was remembered adds nothing but counts. Holds no view over a wait, never decides.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use super::proof::{Question, Settled};
-use crate::decision::{Denial, Reason};
+use crate::decision::{Decision, Denial, Reason};
 use crate::engine::{Answer, View};
+use crate::id::TenantId;
 use crate::log::sign_in::{Asked, PartlyAsked, SignIn};
 use crate::log::{Log, Wait};
+use crate::metrics::Metrics;
 use crate::request::{Api, Request};
 
-/// Records what is answered. Its clones are one.
+/// Records and counts what is answered. Its clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder {
     /// Where events go.
     pub log: Log,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// An answer whose event may still be on its way to the disk.
@@ -22,6 +29,10 @@ pub struct Recorder {
 pub struct Pending {
     answer: Answer,
     wait: Wait,
+    api: Api,
+    resource: Option<TenantId>,
+    /// What deciding took, without the wait.
+    took: Duration,
 }
 
 /// The event of an allow did not get to the disk in time: the allow does not count.
@@ -29,14 +40,6 @@ pub struct Pending {
 pub struct Unrecorded;
 
 impl Pending {
-    /// The answer, once it may leave.
-    pub async fn recorded(self) -> Result<Answer, Unrecorded> {
-        match self.wait.over().await {
-            Ok(()) => Ok(self.answer),
-            Err(_) => Err(Unrecorded),
-        }
-    }
-
     /// The answer as it is: for callers in this process, where nothing is recorded.
     pub fn unrecorded(&self) -> &Answer {
         &self.answer
@@ -44,6 +47,34 @@ impl Pending {
 }
 
 impl Recorder {
+    /// The answer, once it may leave; counted as what leaves.
+    pub async fn recorded(&self, pending: Pending) -> Result<Answer, Unrecorded> {
+        let Pending {
+            answer,
+            wait,
+            api,
+            resource,
+            took,
+        } = pending;
+        let count = |decision: &Decision, cached| {
+            self.metrics.decided(api, resource, decision, cached, took);
+        };
+        match wait.over().await {
+            Ok(()) => {
+                count(&answer.decision, answer.cached);
+                Ok(answer)
+            }
+            Err(_) => {
+                let denial = Denial::of(None, Reason::AuditUnavailable);
+                count(
+                    &Decision::refused(denial, answer.decision.expires_at),
+                    false,
+                );
+                Err(Unrecorded)
+            }
+        }
+    }
+
     /// Decides what was asked, or refuses what nothing can be asked for.
     pub fn answer(
         &self,
@@ -56,9 +87,16 @@ impl Recorder {
             Ok(request) => self.decide(view, request, api),
             Err(reason) => {
                 let denial = Denial::of(None, *reason);
+                let began = Instant::now();
+                let asked = question.partly();
+                let answer = view.refuse(denial);
+                self.record_refusal(view, asked, &answer, api);
                 Pending {
-                    answer: self.refuse(view, denial, question.partly(), api),
+                    answer,
                     wait: Wait::Nothing,
+                    api,
+                    resource: asked.resource,
+                    took: began.elapsed(),
                 }
             }
         }
@@ -66,7 +104,9 @@ impl Recorder {
 
     /// Decides, and begins to record what was decided now.
     pub fn decide(&self, view: &View<'_>, request: &Request, api: Api) -> Pending {
+        let began = Instant::now();
         let (answer, unkept) = view.decide(request);
+        let took = began.elapsed();
         let wait = if answer.cached {
             Wait::Nothing
         } else {
@@ -74,7 +114,13 @@ impl Recorder {
             self.log
                 .signed_in(&event(asked, &answer, view, api), unkept)
         };
-        Pending { answer, wait }
+        Pending {
+            answer,
+            wait,
+            api,
+            resource: Some(request.resource),
+            took,
+        }
     }
 
     /// Refuses without an evaluation. Nobody waits for such a record, and of a flood only some are written.
@@ -85,10 +131,18 @@ impl Recorder {
         asked: PartlyAsked<'_>,
         api: Api,
     ) -> Answer {
+        let began = Instant::now();
         let answer = view.refuse(denial);
-        let asked = Asked::Part(asked);
-        self.log.refused(&event(asked, &answer, view, api));
+        self.record_refusal(view, asked, &answer, api);
+        let took = began.elapsed();
+        self.metrics
+            .decided(api, asked.resource, &answer.decision, false, took);
         answer
+    }
+
+    fn record_refusal(&self, view: &View<'_>, asked: PartlyAsked<'_>, answer: &Answer, api: Api) {
+        self.log
+            .refused(&event(Asked::Part(asked), answer, view, api));
     }
 
     /// Records that a proof did not count, where the caller gets an error for it.

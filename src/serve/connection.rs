@@ -72,6 +72,7 @@ where
         burden: _burden,
     } = arrival;
     let begun = Instant::now();
+    let _counted = Counted::one_of(&shared.counters);
     let activity = Activity::new();
     let Some(socket) = open(socket, &activity, &shared, begun).await else {
         return;
@@ -85,6 +86,22 @@ where
         shared: &shared,
     };
     course.run(pin!(connection)).await;
+}
+
+/// One of the connections that are served, until this is dropped.
+struct Counted<'a>(&'a AtomicU64);
+
+impl<'a> Counted<'a> {
+    fn one_of(counters: &'a Counters) -> Self {
+        counters.connections.fetch_add(1, Ordering::Relaxed);
+        Counted(&counters.connections)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The socket, its TLS handshake done. `None` when it does not come to that: the client sees a closed connection,

@@ -1,8 +1,9 @@
-//! How often each limit was met. Counted, not logged: what a client can cause, it can cause often.
+//! How often each limit was met, and how much there is of what is limited. Counted, not logged: what a client can
+//! cause, it can cause often.
 
 use std::sync::atomic::AtomicU64;
 
-/// Counts since the start; each only grows.
+/// Counts since the start, which only grow; the last three tell how many there are now.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Connections accepted.
@@ -29,4 +30,10 @@ pub struct Counters {
     pub over_budget: AtomicU64,
     /// Calls that panicked.
     pub panicked: AtomicU64,
+    /// Connections that are served now.
+    pub connections: AtomicU64,
+    /// Calls that are at work now: their response headers are not sent.
+    pub in_flight: AtomicU64,
+    /// Streams that have begun and not ended.
+    pub streams: AtomicU64,
 }

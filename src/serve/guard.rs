@@ -12,7 +12,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -21,6 +21,7 @@ use hyper::body::Incoming;
 use tonic::body::Body;
 
 use super::activity::Activity;
+use super::receipt::Receipt;
 use super::{Call, Counters};
 
 /// Why a call got no answer of its own.
@@ -46,6 +47,15 @@ pub trait CallRules: fmt::Debug + Send + Sync {
     fn answer(&self, _path: &str, _fault: Fault) -> Option<Response<Body>> {
         None
     }
+
+    /// Whether calls of this path are answered by streams, which end long after their headers.
+    fn is_stream(&self, _path: &str) -> bool {
+        false
+    }
+
+    /// A call has ended, in whatever way: its code, and the time from its arrival. Called on the request's
+    /// thread: neither a lock nor an allocation belongs here.
+    fn handled(&self, _path: &str, _code: tonic::Code, _took: Duration) {}
 }
 
 /// The usual budget for every call, and gRPC errors.
@@ -57,8 +67,7 @@ impl CallRules for PlainRules {}
 /// What the guards of all connections share.
 #[derive(Debug)]
 pub(super) struct Gate {
-    in_flight: AtomicUsize,
-    limit: usize,
+    limit: u64,
     budget: Duration,
     rules: Arc<dyn CallRules>,
     counters: Arc<Counters>,
@@ -75,8 +84,7 @@ pub(super) struct Guard<S> {
 impl Gate {
     pub(super) fn new(options: &super::ServeOptions, counters: Arc<Counters>) -> Self {
         Gate {
-            in_flight: AtomicUsize::new(0),
-            limit: options.in_flight,
+            limit: u64::try_from(options.in_flight).unwrap_or(u64::MAX),
             budget: options.handler_budget,
             rules: Arc::clone(&options.rules),
             counters,
@@ -86,9 +94,21 @@ impl Gate {
     /// A place in flight, given back with the value. Two callers at the last place may both be turned
     /// away, never both let in.
     fn enter(&self) -> Option<Place<'_>> {
-        let place = Place(&self.in_flight);
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let place = Place(&self.counters.in_flight);
+        let before = self.counters.in_flight.fetch_add(1, Ordering::Relaxed);
         (before < self.limit).then_some(place)
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(super) fn rules(&self) -> &dyn CallRules {
+        self.rules.as_ref()
+    }
+
+    pub(super) fn is_stream(&self, path: &str) -> bool {
+        catch_unwind(AssertUnwindSafe(|| self.rules.is_stream(path))).unwrap_or(false)
     }
 
     /// The rules are code as well, and have a net of their own.
@@ -116,7 +136,7 @@ impl Gate {
     }
 }
 
-struct Place<'a>(&'a AtomicUsize);
+struct Place<'a>(&'a AtomicU64);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
@@ -149,36 +169,48 @@ where
         let arrived = Instant::now();
         Box::pin(async move {
             let _busy = busy;
-            // A counted reference to the path: the request itself goes to the handler.
-            let uri = request.uri().clone();
-            let Some(_place) = gate.enter() else {
-                return Ok(gate.answer(uri.path(), Fault::Overloaded));
-            };
-            let budget = gate.budget(uri.path());
-            let waited = arrived.elapsed();
-            if waited >= budget {
-                return Ok(gate.answer(uri.path(), Fault::Overloaded));
-            }
-            let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
-            let left = budget.saturating_sub(waited);
-            // `call` runs inside, too: it may panic as well as its future.
-            let handler = AssertUnwindSafe(async {
-                match poll_fn(|cx| service.poll_ready(cx)).await {
-                    Ok(()) => service.call(request).await,
-                    Err(never) => match never {},
-                }
-            });
-            match tokio::time::timeout(left, handler.catch_unwind()).await {
-                Ok(Ok(Ok(response))) => Ok(response),
-                Ok(Ok(Err(never))) => match never {},
-                Ok(Err(panic)) => {
-                    let message = message_of(panic.as_ref());
-                    tracing::error!(path = uri.path(), message, "a call panicked");
-                    Ok(gate.answer(uri.path(), Fault::Panicked))
-                }
-                Err(_elapsed) => Ok(gate.answer(uri.path(), Fault::OverBudget)),
-            }
+            let receipt = Receipt::new(gate, request.uri().clone(), arrived);
+            let response = answer(&receipt, &mut service, request).await;
+            Ok(receipt.hand_over(response))
         })
+    }
+}
+
+async fn answer<S: Call>(
+    receipt: &Receipt,
+    service: &mut S,
+    request: Request<Incoming>,
+) -> Response<Body>
+where
+    S::Future: Send,
+{
+    let (gate, path) = (&receipt.gate, receipt.uri.path());
+    let Some(_place) = gate.enter() else {
+        return gate.answer(path, Fault::Overloaded);
+    };
+    let budget = gate.budget(path);
+    let waited = receipt.arrived().elapsed();
+    if waited >= budget {
+        return gate.answer(path, Fault::Overloaded);
+    }
+    let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
+    let left = budget.saturating_sub(waited);
+    // `call` runs inside, too: it may panic as well as its future.
+    let handler = AssertUnwindSafe(async {
+        match poll_fn(|cx| service.poll_ready(cx)).await {
+            Ok(()) => service.call(request).await,
+            Err(never) => match never {},
+        }
+    });
+    match tokio::time::timeout(left, handler.catch_unwind()).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(panic)) => {
+            let message = message_of(panic.as_ref());
+            tracing::error!(path, message, "a call panicked");
+            gate.answer(path, Fault::Panicked)
+        }
+        Err(_elapsed) => gate.answer(path, Fault::OverBudget),
     }
 }
 

@@ -10,9 +10,11 @@ mod address;
 mod connection;
 mod counters;
 mod drain;
+mod figures;
 mod guard;
 mod listener;
 mod options;
+mod receipt;
 mod socket;
 mod threads;
 mod tls;
@@ -32,6 +34,7 @@ use tower_service::Service;
 pub use address::{Address, AddressError};
 pub use counters::Counters;
 pub use drain::Drained;
+pub use figures::{Certificate, Figures};
 pub use guard::{CallRules, Fault, PlainRules};
 pub use listener::{ListenError, Listener};
 pub use options::{OptionError, ServeOptions};
@@ -64,6 +67,7 @@ pub struct Server<S> {
     runtime: Runtime,
     acceptor: Acceptor<S>,
     addresses: Vec<Address>,
+    figures: Figures,
 }
 
 /// Why nothing is served.
@@ -96,9 +100,15 @@ where
         let bound = listeners.into_iter().map(Listener::bind);
         let bound = bound.collect::<Result<Vec<Bound<S>>, ListenError>>()?;
         let addresses = bound.iter().map(|one| one.address.clone()).collect();
-        let endpoints = bound.iter().filter_map(|one| one.tls.clone()).collect();
+        let endpoints: Vec<_> = bound.iter().filter_map(|one| one.tls.clone()).collect();
         let places = Arc::new(Semaphore::new(options.places()));
         let counters = Arc::new(Counters::default());
+        let figures = Figures {
+            counters: Arc::clone(&counters),
+            connections: options.places(),
+            in_flight: options.in_flight,
+            endpoints: endpoints.clone(),
+        };
         let (orders, receiver) = watch::channel(INITIAL);
         let shared = Arc::new(Shared {
             gate: Arc::new(Gate::new(&options, Arc::clone(&counters))),
@@ -132,6 +142,7 @@ where
             runtime,
             acceptor,
             addresses,
+            figures,
         })
     }
 
@@ -143,6 +154,11 @@ where
     /// What has happened so far; to be read at any time, also while the server runs.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.acceptor.shared.counters)
+    }
+
+    /// The same, with the limits and the ends of certificates.
+    pub fn figures(&self) -> Figures {
+        self.figures.clone()
     }
 
     /// For whoever knows that certificates have changed; they are looked at every few seconds in any case.
@@ -164,6 +180,7 @@ where
             runtime,
             mut acceptor,
             addresses: _,
+            figures: _,
         } = self;
         runtime.block_on(async {
             tokio::select! {

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::Address;
+use super::{Address, Certificate};
 use material::{Digest, Material};
 
 pub use watch::TlsHint;
@@ -111,6 +111,7 @@ pub(super) struct Endpoint {
 struct Active {
     config: Arc<ServerConfig>,
     digest: Digest,
+    not_after: i64,
 }
 
 /// Why a connection does not come to be.
@@ -161,6 +162,7 @@ impl Endpoint {
         let active = ArcSwap::from_pointee(Active {
             config: material.config(&tls)?,
             digest: material.digest(),
+            not_after: material.not_after(&tls)?,
         });
         if let Peers::AnyOfCa = tls.peers {
             tracing::warn!(%address, "every certificate of the client CA is let in");
@@ -173,6 +175,14 @@ impl Endpoint {
             tls,
             active,
         })
+    }
+
+    /// The certificate in force.
+    pub(super) fn certificate(&self) -> Certificate {
+        Certificate {
+            listener: self.address.clone(),
+            not_after: self.active.load().not_after,
+        }
     }
 
     /// Takes a client's hello and finishes the handshake with what is in force then. The caller bounds the time.

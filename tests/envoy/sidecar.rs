@@ -20,6 +20,7 @@ impl Sidecar {
         let output = File::create(&log).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
             .arg("serve")
+            .args(["--admin", "127.0.0.1:0"])
             .arg("--config")
             .arg(configuration)
             .current_dir(folder)

@@ -45,6 +45,7 @@ fn the_two_commands_of_the_readme_do_what_it_says() {
                 "--crosstrust-port",
                 &ports[2],
             ])
+            .args(["--admin-port", "0"])
             .args(["--crosstrust", env!("CARGO_BIN_EXE_crosstrust")])
             .arg("--folder")
             .arg(folder.path())

@@ -85,7 +85,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("changes", &["graph", "id", "request"]),
-    ("metrics", &["decision"]),
+    ("metrics", &["decision", "id", "time", "request"]),
     ("files", &["graph"]),
     ("watch", &["files"]),
     (

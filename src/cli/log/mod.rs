@@ -1,5 +1,6 @@
 //! `crosstrust log`: reads sign-in and audit records, beside the process that writes them.
 
+mod show;
 mod verify;
 
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ pub(super) struct LogArguments {
 
 #[derive(Subcommand)]
 enum LogCommand {
+    /// Show who came in and why, and what was changed, as one organisation sees it
+    Show(Box<show::ShowArguments>),
     /// Tell whether the records are whole and as they were written
     Verify(verify::VerifyArguments),
 }
@@ -35,6 +38,7 @@ struct RecordsArguments {
 
 pub(super) fn run(arguments: &LogArguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
+        LogCommand::Show(arguments) => show::run(arguments),
         LogCommand::Verify(arguments) => verify::run(arguments),
     }
 }

@@ -7,15 +7,18 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::collector;
+use crate::admin::LogSource;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::engine::Engine;
 use crate::log::audit::{Actor, Audit};
+use crate::log::export::Exporter;
 use crate::log::journal::checkpoint::Signer;
 use crate::log::journal::disk::SystemDisk;
 use crate::log::journal::{Journal, JournalOptions, Recovery};
 use crate::log::pseudonym::Pseudonyms;
 use crate::log::{Log, Mode};
+use crate::metrics::LogFigures;
 use crate::reload::{Outcome, Witness};
 
 /// Opens the log, behind what is there.
@@ -164,6 +167,38 @@ pub(super) fn witness(log: &Log, engine: &Arc<Engine>) -> Witness {
             log.happened(&Audit::Changed { change, snapshot }, by);
         }
     })
+}
+
+/// What the admin address tells of it, where there is one.
+pub(super) fn figures(
+    log: &Log,
+    exporter: Option<&Arc<Exporter>>,
+    config: &Config,
+) -> Result<Option<LogSource>, ConfigError> {
+    let queue_limit = config.number("log.queue")?;
+    let (journal, exporter) = (log.journal().cloned(), exporter.cloned());
+    Ok(journal.map(|journal| {
+        LogSource(Arc::new(move || {
+            let status = journal.status();
+            let many = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+            LogFigures {
+                queue: many(status.queued),
+                queue_limit,
+                records: status.records,
+                commits: status.commits,
+                failures: status.failures,
+                bytes: status.bytes,
+                gaps: status.gaps,
+                lost: status.lost,
+                segments: many(status.segments),
+                last_seq: status.last_seq,
+                last_checkpoint: status.last_checkpoint,
+                export_lag: exporter.as_ref().map(|exporter| exporter.status().lag),
+                failing_since: status.failing_since,
+                last_error: status.last_error,
+            }
+        }))
+    }))
 }
 
 /// In `async` mode a crash loses no more than this (or 512 records, whichever is less) and the sync that is under way.

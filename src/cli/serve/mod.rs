@@ -1,5 +1,6 @@
 //! `crosstrust serve`: the sidecar. Puts the rooms together; decides nothing.
 
+mod admin;
 mod collector;
 mod gateway;
 mod listeners;
@@ -16,6 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::table;
+use crate::admin::{AdminHandle, Sources};
 use crate::cache::CacheBytes;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Given, KEYS, Origin};
@@ -24,6 +26,7 @@ use crate::identity::Identity;
 use crate::identity::follow::{FollowHandle, FollowOptions, Follower};
 use crate::log::Log;
 use crate::log::audit::{Actor, Audit};
+use crate::metrics::Metrics;
 use crate::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
 use crate::rpc::{self, Backend, HealthState, Limits, Recorder};
 use crate::serve::{ServeOptions, Server, TlsHint};
@@ -177,8 +180,10 @@ fn check(config: &Config) -> anyhow::Result<()> {
     log_format(config)?;
     config.switch("reflection")?;
     limits(config)?;
-    serve_options(config)?;
+    serve_options(config, &Arc::new(Metrics::new(&[])))?;
     reload_options(config)?;
+    admin::address(config)?;
+    admin::tenants(config)?;
     Ok(())
 }
 
@@ -191,12 +196,14 @@ fn print(config: &Config) {
 }
 
 fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    let admin = admin::bind(config)?;
+    let metrics = Arc::new(Metrics::new(&admin::tenants(config)?));
     let engine = Arc::new(Engine::new(EngineOptions {
         cache: cache(config)?,
         clock: Clock::System,
     }));
     let log = log::open(config)?;
-    let exporter = collector::export(config, &log)?;
+    let exporter = collector::export(config, &log)?.map(Arc::new);
     let reload_options = ReloadOptions {
         witness: log::witness(&log, &engine),
         ..reload_options(config)?
@@ -214,16 +221,32 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         limits: limits(config)?,
         reflection: config.switch("reflection")?,
         gateway: Arc::new(gateway::gateway(config, identity.clone())?),
-        recorder: Recorder { log: log.clone() },
+        recorder: Recorder {
+            log: log.clone(),
+            metrics: Arc::clone(&metrics),
+        },
     };
     let listeners = config
         .listeners
         .iter()
         .map(|table| listener(table, &backend, &health));
     let listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;
-    let server = Server::bind(listeners, serve_options(config)?)?;
+    let server = Server::bind(listeners, serve_options(config, &metrics)?)?;
+    let stale_budget = admin::Stale::read(config)?.budget;
+    let figures = log::figures(&log, exporter.as_ref(), config)?;
+    let admin = admin::start(admin, || Sources {
+        metrics,
+        engine: Arc::clone(&engine),
+        health: health.clone(),
+        reload: Some(reloading.handle.clone()),
+        identity: identity.clone(),
+        keys: following.clone(),
+        server: server.figures(),
+        log: figures,
+        stale_budget,
+    })?;
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
-    tell_start(&engine, &addresses);
+    tell_start(&engine, &addresses, admin.as_ref());
     let started = Audit::Started {
         version: env!("CARGO_PKG_VERSION"),
         policies: config.text("policies"),
@@ -250,6 +273,8 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     if let Some(exporter) = exporter {
         exporter.stop(collector::LAST);
     }
+    // Until here it tells probes that the process is on its way out.
+    drop(admin);
     tracing::info!(aborted = drained.aborted, "drained");
     Ok(ExitCode::SUCCESS)
 }
@@ -294,6 +319,7 @@ fn reload_options(config: &Config) -> anyhow::Result<ReloadOptions> {
     Ok(ReloadOptions {
         quiet: config.milliseconds("reload.debounce_ms")?,
         rescan: config.seconds("reload.rescan")?,
+        deny_after: admin::Stale::read(config)?.deny_after(),
         ..ReloadOptions::of(config.text("policies"))
     })
 }
@@ -309,7 +335,7 @@ fn limits(config: &Config) -> anyhow::Result<Limits> {
     })
 }
 
-fn serve_options(config: &Config) -> anyhow::Result<ServeOptions> {
+fn serve_options(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<ServeOptions> {
     Ok(ServeOptions {
         threads: config.number("threads")?,
         connections: config.number("limits.connections")?,
@@ -318,7 +344,9 @@ fn serve_options(config: &Config) -> anyhow::Result<ServeOptions> {
         handler_budget: config.milliseconds("limits.handler_ms")?,
         first_byte: config.seconds("limits.first_byte")?,
         drain: config.seconds("drain")?,
-        rules: Arc::new(rpc::Budgets),
+        rules: Arc::new(rpc::Budgets {
+            metrics: Arc::clone(metrics),
+        }),
         ..ServeOptions::default()
     })
 }
@@ -334,13 +362,15 @@ fn tell_first_load(outcome: &Outcome, folder: &str) {
 }
 
 /// The one line at start.
-fn tell_start(engine: &Engine, addresses: &[String]) {
+fn tell_start(engine: &Engine, addresses: &[String], admin: Option<&AdminHandle>) {
     let addresses = addresses.join(", ");
+    let admin = admin.map_or_else(|| "off".to_owned(), |admin| admin.address().to_string());
     match engine.active() {
         Some(active) => {
             let counts = active.snapshot.counts();
             tracing::info!(
                 addresses,
+                admin,
                 snapshot = %active.snapshot.id(),
                 tenants = counts.tenants,
                 partners = counts.partners,
@@ -348,7 +378,7 @@ fn tell_start(engine: &Engine, addresses: &[String]) {
                 "serving"
             );
         }
-        None => tracing::warn!(addresses, "serving without policies"),
+        None => tracing::warn!(addresses, admin, "serving without policies"),
     }
 }
 

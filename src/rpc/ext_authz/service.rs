@@ -206,7 +206,7 @@ impl Check {
             }
             Err(Unsettled::KeysChanging) => return Outcome::Fault(Fault::KeysChanging),
         };
-        match (pending.recorded().await, asker) {
+        match (self.recorder.recorded(pending).await, asker) {
             (Ok(answer), Some(asker)) => Outcome::Decided {
                 answer,
                 home: asker.home,

@@ -55,6 +55,16 @@ impl Material {
         hash.finalize().into()
     }
 
+    /// When our certificate ends, in seconds since 1970.
+    pub(super) fn not_after(&self, tls: &Tls) -> Result<i64, TlsError> {
+        let chain = certificates(&tls.certificate, &self.certificate, CERTIFICATES)?;
+        let own = chain.first().and_then(|own| {
+            let (_, parsed) = x509_parser::parse_x509_certificate(own).ok()?;
+            Some(parsed.validity().not_after.timestamp())
+        });
+        own.ok_or_else(|| malformed(&tls.certificate, "no certificate", CERTIFICATES))
+    }
+
     /// Everything is given explicitly: a process default could be another library's choice.
     pub(super) fn config(&self, tls: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
         let certified = self.certified(tls)?;

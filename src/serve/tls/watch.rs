@@ -99,11 +99,16 @@ impl Watched {
         if !Material::read(tls).is_ok_and(|again| again.digest() == digest) {
             return;
         }
-        match material.config(tls) {
-            Ok(config) => {
-                self.endpoint
-                    .active
-                    .store(Arc::new(Active { config, digest }));
+        let ready = material
+            .config(tls)
+            .and_then(|config| Ok((config, material.not_after(tls)?)));
+        match ready {
+            Ok((config, not_after)) => {
+                self.endpoint.active.store(Arc::new(Active {
+                    config,
+                    digest,
+                    not_after,
+                }));
                 self.told = None;
                 tracing::info!(address = %self.endpoint.address, "new TLS files are in force");
             }

@@ -221,7 +221,7 @@ pub fn http(request: &mut CheckRequest) -> &mut HttpRequest {
 
 /// Bytes as they are, in both directions.
 #[derive(Clone, Copy)]
-struct Raw;
+pub struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crosstrust::metrics::Metrics;
 use crosstrust::rpc::{Budgets, Rights, ServiceSet};
 use crosstrust::serve::{CallRules as _, Fault, Listener, ServeOptions, Server};
 use http_body_util::BodyExt as _;
@@ -19,8 +20,14 @@ use tonic::transport::Channel;
 use super::asking::{LAUNCHER, PATH, Setup, World, assert_denied, attributes, get, http, send};
 use super::read::{Read, read};
 
+fn budgets() -> Budgets {
+    Budgets {
+        metrics: Arc::new(Metrics::new(&[])),
+    }
+}
+
 async fn told(fault: Fault) -> Read {
-    let response = Budgets.answer(PATH, fault).unwrap();
+    let response = budgets().answer(PATH, fault).unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "application/grpc");
     assert!(!response.headers().contains_key("grpc-status"));
@@ -43,7 +50,7 @@ async fn a_call_that_is_shed_late_or_panics_is_a_denial_with_a_reason() {
         assert_denied(&answer, 503, Code::Unavailable);
         assert_eq!(answer.problem()["reason"], reason);
         assert!(
-            Budgets
+            budgets()
                 .answer("/crosstrust.v1.AuthorizationService/Authorize", fault)
                 .is_none()
         );
@@ -171,7 +178,7 @@ async fn loaded(panics: bool, options: ServeOptions) -> Loaded {
         service,
     };
     let options = ServeOptions {
-        rules: Arc::new(Budgets),
+        rules: Arc::new(budgets()),
         drain: Duration::ZERO,
         ..options
     };

@@ -1,1 +1,0 @@
-//! The admin address: metrics, health and the snapshot in force, over HTTP.

@@ -1,0 +1,121 @@
+//! The pages: each looks, and says what it sees.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::Sources;
+use super::exposition::{Exposition, Form};
+use crate::rpc::{NotReady, client};
+use crate::time::Timestamp;
+
+type Shared = Arc<(Sources, Exposition)>;
+
+pub(super) fn router(sources: Sources) -> Router {
+    let exposition = Exposition::of(sources.clone());
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/v1/snapshot", get(snapshot))
+        .with_state(Arc::new((sources, exposition)))
+}
+
+async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let accepted = headers.get_all(ACCEPT);
+    let form = Form::accepted(accepted.iter().filter_map(|value| value.to_str().ok()));
+    match shared.1.written(form) {
+        Ok(text) => response(StatusCode::OK, form.content_type(), text),
+        // Writing to memory does not fail; a scrape that is cut short would be worse than none.
+        Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),
+    }
+}
+
+/// It answers, so it is alive.
+async fn healthz() -> Response {
+    response(StatusCode::OK, TEXT, "alive\n".to_owned())
+}
+
+/// The answer of gRPC health, with its reason and all that an operator would ask next.
+async fn readyz(State(shared): State<Shared>) -> Response {
+    let sources = &shared.0;
+    let readiness = sources.health.readiness(&sources.engine);
+    let why = readiness.err().map(|not_ready| match not_ready {
+        NotReady::Draining => "draining",
+        NotReady::NoSnapshot => "noSnapshot",
+        NotReady::Stale => "stale",
+    });
+    let status = match readiness {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let active = sources.engine.active();
+    let body = json!({
+        "ready": readiness.is_ok(),
+        "why": why,
+        "snapshot": active.map(|active| json!({
+            "id": active.snapshot.id().to_string(),
+            "version": active.version,
+            "activatedAt": active.activated_at.to_string(),
+        })),
+        "stale": stale(sources),
+        "log": sources.log.as_ref().map(|log| {
+            let figures = (log.0)();
+            json!({
+                "failing": figures.failing_since.is_some(),
+                "failingSince": figures.failing_since.map(told),
+                "lastError": figures.last_error,
+            })
+        }),
+    });
+    json_response(status, &body)
+}
+
+/// What `GetSnapshot` tells over gRPC.
+async fn snapshot(State(shared): State<Shared>) -> Response {
+    let sources = &shared.0;
+    let told = client::snapshot_to_json(&sources.engine, sources.reload.as_ref());
+    json_response(StatusCode::OK, &told)
+}
+
+fn stale(sources: &Sources) -> Option<Value> {
+    let status = sources.reload.as_ref()?.status();
+    let since = status.stale_since?;
+    let seconds = sources.stale_seconds(since);
+    let beyond = sources
+        .stale_budget
+        .is_some_and(|budget| seconds > budget.as_secs_f64());
+    Some(json!({
+        "since": told(since),
+        "seconds": seconds,
+        "beyondBudget": beyond,
+        "lastError": status.last_error,
+    }))
+}
+
+fn told(at: Timestamp) -> String {
+    at.to_string()
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response {
+    response(status, JSON, format!("{body:#}\n"))
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";

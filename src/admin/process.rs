@@ -1,0 +1,73 @@
+//! What the system knows of this process, read from /proc; nothing where there is none.
+
+use std::fs;
+
+/// Figures of the process at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Process {
+    pub(super) cpu_seconds: f64,
+    pub(super) memory_bytes: u64,
+    pub(super) open_files: Option<u64>,
+    pub(super) started_at: Option<f64>,
+}
+
+impl Process {
+    pub(super) fn now() -> Option<Process> {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        let boot = fs::read_to_string("/proc/stat").ok();
+        let mut process = read(&stat, boot.as_deref())?;
+        process.open_files = fs::read_dir("/proc/self/fd")
+            .ok()
+            .and_then(|files| u64::try_from(files.count()).ok());
+        Some(process)
+    }
+}
+
+/// How many files it may have open.
+pub(super) fn most_files() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
+/// proc_pid_stat(5): the name stands in parentheses and may hold anything; fields are counted from behind it.
+fn read(stat: &str, system: Option<&str>) -> Option<Process> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // Field 3, the state, is the first here.
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    let ticks = rustix::param::clock_ticks_per_second() as f64;
+    let page = u64::try_from(rustix::param::page_size()).ok()?;
+    let boot = system.and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("btime "))?;
+        line.trim().parse::<f64>().ok()
+    });
+    Some(Process {
+        cpu_seconds: (field(14)? + field(15)?) as f64 / ticks,
+        memory_bytes: field(24)?.saturating_mul(page),
+        open_files: None,
+        started_at: boot
+            .zip(field(22))
+            .map(|(boot, since)| boot + since as f64 / ticks),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_moves_no_field() {
+        let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 200 100 13 14 15 16 17 18 5000 20 3 22";
+        let process = read(stat, Some("cpu 1\nbtime 1700000000\n")).unwrap();
+        let ticks = rustix::param::clock_ticks_per_second() as f64;
+        assert_eq!(process.cpu_seconds, 300.0 / ticks);
+        assert_eq!(process.memory_bytes, 3 * rustix::param::page_size() as u64);
+        assert_eq!(process.started_at, Some(1_700_000_000.0 + 5000.0 / ticks));
+    }
+
+    #[test]
+    fn this_process_is_known() {
+        let process = Process::now().unwrap();
+        assert!(process.memory_bytes > 1 << 20, "{process:?}");
+        assert!(process.open_files.unwrap() >= 3, "{process:?}");
+    }
+}

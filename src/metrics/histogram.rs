@@ -1,0 +1,68 @@
+//! Times, in fixed buckets from a microsecond to a second.
+
+/// The upper bounds, in nanoseconds and as labels. The labels are the numbers that Prometheus itself would write, in
+/// both forms of the exposition, so that a series is the same whichever form is asked for.
+pub const BOUNDS: [(u64, f64); 19] = [
+    (1_000, 1e-6),
+    (2_000, 2e-6),
+    (5_000, 5e-6),
+    (10_000, 1e-5),
+    (20_000, 2e-5),
+    (50_000, 5e-5),
+    (100_000, 1e-4),
+    (200_000, 2e-4),
+    (500_000, 5e-4),
+    (1_000_000, 1e-3),
+    (2_000_000, 2e-3),
+    (5_000_000, 5e-3),
+    (10_000_000, 1e-2),
+    (20_000_000, 2e-2),
+    (50_000_000, 5e-2),
+    (100_000_000, 0.1),
+    (200_000_000, 0.2),
+    (500_000_000, 0.5),
+    (1_000_000_000, 1.0),
+];
+
+/// Counters of a histogram: a bucket a bound, one for all that is longer, and the sum.
+pub(super) const SPAN: usize = BOUNDS.len() + 2;
+
+/// What a histogram has counted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram {
+    /// How many fell into each bucket, from the shortest; the last has no bound.
+    pub buckets: [u64; BOUNDS.len() + 1],
+    /// All of them together.
+    pub seconds: f64,
+}
+
+impl Histogram {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.buckets
+            .iter()
+            .fold(0, |sum, one| sum.wrapping_add(*one))
+    }
+}
+
+/// The bucket of a time: bounds belong to the bucket below them, as `le` says.
+pub(super) fn bucket(nanos: u64) -> usize {
+    BOUNDS.partition_point(|(bound, _)| *bound < nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_belongs_to_the_bucket_below_it() {
+        assert_eq!(bucket(0), 0);
+        for (at, (bound, seconds)) in BOUNDS.iter().enumerate() {
+            assert_eq!(bucket(*bound), at);
+            assert_eq!(bucket(bound + 1), at + 1);
+            let told = std::time::Duration::from_secs_f64(*seconds);
+            assert_eq!(told.as_nanos(), u128::from(*bound));
+        }
+        assert_eq!(bucket(u64::MAX), BOUNDS.len());
+    }
+}

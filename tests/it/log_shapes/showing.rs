@@ -1,0 +1,202 @@
+//! `crosstrust log show` over a log on disk.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crosstrust::clock::Clock;
+use crosstrust::log::audit::{Actor, Audit, Record};
+use crosstrust::log::journal::checkpoint::Signer;
+use crosstrust::log::journal::disk::SystemDisk;
+use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Lost};
+use crosstrust::log::pseudonym::Pseudonyms;
+use serde_json::Value;
+
+use super::*;
+
+/// Three sign-ins of Felix (the second denied), one of an own user of Contoso, a change, and a gap at the end.
+fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
+    let disk = SystemDisk::lock(folder).unwrap();
+    let options = JournalOptions {
+        signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
+        queue: 100,
+        linger: Duration::ZERO,
+        segment_bytes: 1 << 20,
+        retention_bytes: 1 << 30,
+        retention: Duration::from_secs(1 << 20),
+        reserve_bytes: 0,
+        is_exported: false,
+    };
+    let (journal, _) = Journal::open(options, Arc::new(disk), Clock::System).unwrap();
+    let append = |kind, hour: i64, body| {
+        let entry = Entry {
+            kind,
+            time: Timestamp::from_seconds(1_800_000_000 + hour * 3600),
+            body,
+            is_awaited: true,
+            when_durable: None,
+        };
+        journal.append(entry).unwrap().wait().unwrap();
+    };
+    let engine = engine();
+    for (hour, (home, mfa)) in (0..).zip([
+        (FABRIKAM, true),
+        (FABRIKAM, false),
+        (CONTOSO, true),
+        (FABRIKAM, true),
+    ]) {
+        let mut asked = request();
+        asked.home = home;
+        asked.claims.mfa = mfa;
+        asked.request_id = HOSTILE.to_owned();
+        append(
+            Kind::SignIn,
+            hour,
+            body_of(&asked, &engine.authorize(&asked), pseudonyms),
+        );
+    }
+    let change = crosstrust::changes::Change {
+        tenant: CONTOSO,
+        object: crosstrust::changes::Object::Partner,
+        id: FABRIKAM.to_string(),
+        display_name: Some(HOSTILE.to_owned()),
+        operation: crosstrust::changes::Operation::Deleted,
+        properties: Vec::new(),
+    };
+    let record = Record {
+        id: some_id(),
+        time: NOW,
+        actor: Actor::PoliciesFolder,
+    };
+    let audit = Audit::Changed {
+        change: &change,
+        snapshot: None,
+    };
+    append(Kind::Audit, 4, audit.body(&record, pseudonyms));
+    journal.lost(Kind::SignIn, Lost::QueueFull);
+    let stopped = Audit::Stopped { cause: "SIGTERM" };
+    append(Kind::Audit, 5, stopped.body(&record, pseudonyms));
+    journal.close();
+}
+
+fn show(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+        .args(["log", "show", "--log-directory"])
+        .arg(folder)
+        .args(arguments)
+        .env_remove("CROSSTRUST_LOG_PSEUDONYM_KEY")
+        .output()
+        .unwrap()
+}
+
+fn lines(folder: &Path, arguments: &str) -> Vec<Value> {
+    let mut arguments: Vec<&str> = arguments.split_whitespace().collect();
+    arguments.extend(["--format", "json"]);
+    let output = show(folder, &arguments);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn each_organisation_is_shown_its_own_and_every_flag_narrows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_log(folder, &Pseudonyms::OFF);
+    let home = format!("--tenant {FABRIKAM} --side home");
+    let resource = format!("--tenant {CONTOSO} --side resource");
+    let count = |arguments: &str| lines(folder, arguments).len();
+    assert_eq!(count(&home), 3);
+    assert_eq!(count(&resource), 4);
+    assert_eq!(count(&format!("--tenant {CONTOSO} --side home")), 1);
+    assert_eq!(count("--operator"), 4);
+    assert_eq!(count(&format!("{home} --user {FELIX}")), 3);
+    assert_eq!(count(&format!("{home} --user {GUEST}")), 0);
+    assert_eq!(count(&format!("{home} --app {PAYROLL}")), 3);
+    assert_eq!(count(&format!("{home} --app {CLIENT}")), 0);
+    assert_eq!(count(&format!("{home} --result failure")), 1);
+    assert_eq!(count(&format!("{home} --result success")), 2);
+    assert_eq!(count(&format!("{home} --from 2027-01-15T09:00:00Z")), 2);
+    assert_eq!(count(&format!("{home} --to 2027-01-15T09:00:00Z")), 1);
+    assert_eq!(count(&format!("{home} --from 2027-01-16")), 0);
+    let last = lines(folder, &format!("{home} --last 1"));
+    assert_eq!(last.len(), 1);
+    assert_eq!(last[0]["crosstrust"]["reason"], "ALLOWED");
+    assert_eq!(count(&format!("--tenant {CONTOSO} --audit")), 1);
+    assert_eq!(count(&format!("--tenant {FABRIKAM} --audit")), 0);
+    assert_eq!(count("--operator --audit"), 2);
+    for event in lines(folder, &home) {
+        assert!(event.get("appliedConditionalAccessPolicies").is_none());
+        assert!(event.get("appId").is_some());
+    }
+}
+
+#[test]
+fn no_format_lets_a_record_act_on_a_terminal_and_gaps_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &Pseudonyms::OFF);
+    for format in ["table", "json", "csv"] {
+        for arguments in [&["--operator"][..], &["--operator", "--audit"]] {
+            let output = show(folder.path(), &[arguments, &["--format", format]].concat());
+            assert!(output.status.success(), "{output:?}");
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(!text.replace('\n', "").contains(acts), "{format}: {text:?}");
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                told.contains("records are missing before") && told.contains("queueFull"),
+                "{told}"
+            );
+        }
+    }
+    let tenant = FABRIKAM.to_string();
+    let output = show(folder.path(), &["--tenant", &tenant, "--side", "home"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("records are missing before") && !told.contains("queueFull"),
+        "{told}"
+    );
+}
+
+#[test]
+fn users_are_found_by_id_with_the_key_of_their_pseudonyms() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("pseudonym.key");
+    std::fs::write(&key, [5; 32]).unwrap();
+    let keyed = Pseudonyms::from_file(&key).unwrap();
+    let log = folder.path().join("log");
+    std::fs::create_dir(&log).unwrap();
+    write_log(&log, &keyed);
+    let count = |arguments: String| lines(&log, &arguments).len();
+    assert_eq!(count(format!("--operator --user {FELIX}")), 0);
+    assert_eq!(count(format!("--operator --user {}", keyed.user(FELIX))), 4);
+    let key = key.display();
+    assert_eq!(
+        count(format!("--operator --user {FELIX} --pseudonym-key {key}")),
+        4
+    );
+}
+
+#[test]
+fn whose_view_it_is_has_to_be_said() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &Pseudonyms::OFF);
+    let tenant = CONTOSO.to_string();
+    for arguments in [
+        &[][..],
+        &["--tenant", &tenant],
+        &["--side", "home"],
+        &["--operator", "--tenant", &tenant],
+        &["--tenant", "contoso", "--side", "home"],
+        &["--operator", "--from", "yesterday"],
+        &["--operator", "--last", "0"],
+    ] {
+        let output = show(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+    }
+    let nowhere = show(&folder.path().join("nowhere"), &["--operator"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+}
