@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
-use moka::notification::RemovalCause;
 
 pub use key::Key;
 use protocol::{Epoch, Memory};
@@ -47,7 +46,7 @@ pub struct CacheCounters {
     pub entries: u64,
     /// What they weigh.
     pub weight_bytes: u64,
-    /// Entries that had to go because there was no room.
+    /// Entries that it holds no more: there was no room, they were too old, or decided anew.
     pub evictions: u64,
 }
 
@@ -68,7 +67,8 @@ pub struct DecisionCache {
     entries: Entries,
     hits: AtomicU64,
     misses: AtomicU64,
-    evictions: Arc<AtomicU64>,
+    kept: Arc<AtomicU64>,
+    evictions: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -84,21 +84,15 @@ struct Entry {
 impl DecisionCache {
     /// An empty cache.
     pub fn new(CacheBytes(capacity): CacheBytes) -> Self {
-        let evictions = Arc::new(AtomicU64::new(0));
-        let evicted = Arc::clone(&evictions);
         DecisionCache {
-            evictions,
+            kept: Arc::default(),
+            evictions: AtomicU64::new(0),
             entries: moka::sync::Cache::<Box<[u8]>, Arc<Entry>>::builder()
                 .max_capacity(capacity)
                 .weigher(|key, entry| weight(key.len(), entry))
                 // Memory hygiene only; the end of an entry is in the entry. No `Expiry`: its timer
                 // wheel had use-after-free bugs, and nothing needs it.
                 .time_to_live(LONGEST_STAY)
-                .eviction_listener(move |_, _, cause| {
-                    if cause == RemovalCause::Size {
-                        evicted.fetch_add(1, Ordering::Relaxed);
-                    }
-                })
                 .build_with_hasher(RandomState::default()),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -123,12 +117,17 @@ impl DecisionCache {
 
     /// What it has done and holds; takes no lock.
     pub fn counters(&self) -> CacheCounters {
+        // Asking moka to tell of evictions would put a lock on every insert. The number of entries lags a little,
+        // and what was told once is not taken back.
+        let entries = self.entries.entry_count();
+        let gone = self.kept.load(Ordering::Relaxed).saturating_sub(entries);
+        let told = self.evictions.fetch_max(gone, Ordering::Relaxed);
         CacheCounters {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            entries: self.entries.entry_count(),
+            entries,
             weight_bytes: self.entries.weighted_size(),
-            evictions: self.evictions.load(Ordering::Relaxed),
+            evictions: told.max(gone),
         }
     }
 
@@ -157,6 +156,7 @@ impl Place<'_> {
 /// A decision on its way into the cache. Whoever dropped it kept nothing: the next request decides again.
 pub struct Unkept {
     entries: Entries,
+    kept: Arc<AtomicU64>,
     key: Box<[u8]>,
     entry: Arc<Entry>,
 }
@@ -165,6 +165,7 @@ impl Unkept {
     /// Keeps it. It may be late: the entry has the epoch and the end that it was decided with.
     pub fn keep(self) {
         self.entries.insert(self.key, self.entry);
+        self.kept.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -199,6 +200,7 @@ impl Memory for Place<'_> {
         };
         *self.unkept.borrow_mut() = Some(Unkept {
             entries: self.cache.entries.clone(),
+            kept: Arc::clone(&self.cache.kept),
             key: key.into(),
             entry: Arc::new(entry),
         });

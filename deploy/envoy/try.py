@@ -127,7 +127,8 @@ def serve(options):
     running = []
     try:
         running.append(subprocess.Popen([*crosstrust, "serve", "--config", folder / "crosstrust.toml",
-                                         "--admin", f"127.0.0.1:{options.admin_port}"], cwd=ROOT))
+                                         "--admin", f"127.0.0.1:{options.admin_port}",
+                                         "--log-directory", folder / "records"], cwd=ROOT))
         running.append(subprocess.Popen([envoy(), "--config-path", folder / "envoy.yaml", "--disable-hot-restart",
                                          "--log-level", "warning"], stdout=log, stderr=log))
         while all(one.poll() is None for one in running):

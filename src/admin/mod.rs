@@ -1,8 +1,8 @@
 //! The admin address: metrics, health and the snapshot in force, over plain HTTP/1.1 for machines of the operator.
 //!
-//! `GET /metrics /healthz /readyz /v1/snapshot`, nothing that changes anything. All of it runs on one thread of its own with limits of its own: a
-//! scrape takes nothing from request threads, and who hangs on here keeps nobody out there. Reads what other rooms
-//! count and keep, at that moment; counts nothing itself.
+//! `GET /metrics /healthz /readyz /v1/snapshot`, nothing that changes anything. All of it runs on one thread of its
+//! own with limits of its own: a scrape takes nothing from request threads, and who hangs on here keeps nobody out
+//! there. Reads what other rooms count and keep, at that moment; counts nothing itself.
 
 mod exposition;
 mod pages;

@@ -49,8 +49,6 @@ pub enum Audit<'a> {
         changes: usize,
         /// … but this many.
         untold: usize,
-        /// How many warnings there were.
-        warnings: usize,
     },
     /// The folder's content was refused.
     SnapshotRejected {
@@ -106,26 +104,6 @@ pub enum Audit<'a> {
         /// Where they were from.
         source: &'a str,
         /// Why.
-        cause: &'a str,
-    },
-    /// Other revocations are in force.
-    RevocationsChanged {
-        /// Sessions that are revoked now.
-        sessions: usize,
-        /// Users whose earlier tokens are.
-        users: usize,
-        /// Tenants whose earlier tokens are.
-        tenants: usize,
-    },
-    /// Old records were removed, as retention says.
-    RecordsRemoved {
-        /// How many files.
-        files: u64,
-        /// The first record that is gone.
-        from: u64,
-        /// The last one.
-        to: u64,
-        /// `age` or `size`.
         cause: &'a str,
     },
 }
@@ -198,9 +176,7 @@ impl Audit<'_> {
             | Audit::Explained { .. }
             | Audit::Reloaded { .. }
             | Audit::KeysChanged { .. }
-            | Audit::KeysWithdrawn { .. }
-            | Audit::RevocationsChanged { .. }
-            | Audit::RecordsRemoved { .. } => None,
+            | Audit::KeysWithdrawn { .. } => None,
         }
     }
 
@@ -213,24 +189,19 @@ impl Audit<'_> {
             | Audit::SnapshotActivated { .. }
             | Audit::Changed { .. }
             | Audit::Explained { .. }
-            | Audit::KeysChanged { .. }
-            | Audit::RevocationsChanged { .. }
-            | Audit::RecordsRemoved { .. } => false,
+            | Audit::KeysChanged { .. } => false,
         }
     }
 
     fn result_reason(&self) -> Option<&str> {
         match self {
             Audit::SnapshotRejected { message, .. } => Some(message),
-            Audit::Stopped { cause }
-            | Audit::KeysWithdrawn { cause, .. }
-            | Audit::RecordsRemoved { cause, .. } => Some(cause),
+            Audit::Stopped { cause } | Audit::KeysWithdrawn { cause, .. } => Some(cause),
             Audit::Explained { outcome, .. } | Audit::Reloaded { outcome, .. } => Some(outcome),
             Audit::Started { .. }
             | Audit::SnapshotActivated { .. }
             | Audit::Changed { .. }
-            | Audit::KeysChanged { .. }
-            | Audit::RevocationsChanged { .. } => None,
+            | Audit::KeysChanged { .. } => None,
         }
     }
 
@@ -269,7 +240,6 @@ impl Audit<'_> {
                 previous,
                 changes,
                 untold,
-                warnings,
                 ..
             } => {
                 let mut details = vec![
@@ -277,7 +247,6 @@ impl Audit<'_> {
                     ("source", String::from(*source)),
                     ("changes", changes.to_string()),
                     ("untoldChanges", untold.to_string()),
-                    ("warnings", warnings.to_string()),
                 ];
                 details.extend(snapshot("previousSnapshotId", previous));
                 details
@@ -310,22 +279,6 @@ impl Audit<'_> {
             Audit::KeysChanged { source, .. } | Audit::KeysWithdrawn { source, .. } => {
                 vec![("source", String::from(*source))]
             }
-            Audit::RevocationsChanged {
-                sessions,
-                users,
-                tenants,
-            } => vec![
-                ("sessions", sessions.to_string()),
-                ("users", users.to_string()),
-                ("tenants", tenants.to_string()),
-            ],
-            Audit::RecordsRemoved {
-                files, from, to, ..
-            } => vec![
-                ("files", files.to_string()),
-                ("from", from.to_string()),
-                ("to", to.to_string()),
-            ],
             Audit::Stopped { .. } => Vec::new(),
         }
     }

@@ -14,6 +14,7 @@ pub fn body(fill: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     let mut writer = Writer {
         out: Vec::with_capacity(1024),
         is_cut: false,
+        lists: 0,
     };
     writer.out.push(b'{');
     let mut object = Object {
@@ -33,6 +34,7 @@ pub fn line(value: &Value) -> String {
     let mut writer = Writer {
         out: Vec::new(),
         is_cut: false,
+        lists: 0,
     };
     writer.value(value, &Bounds::NONE);
     writer.into_text()
@@ -43,6 +45,7 @@ pub fn text_of(value: &Value) -> (String, bool) {
     let mut writer = Writer {
         out: Vec::new(),
         is_cut: false,
+        lists: 0,
     };
     writer.value(value, &Bounds::VALUE);
     let is_cut = writer.is_cut;
@@ -134,14 +137,14 @@ impl Object<'_> {
     ) {
         self.name(name);
         let write = |writer: &mut Writer, item| writer.object(|object| fill(object, item));
-        self.writer.list(items, LIST_END, write);
+        self.writer.bounded_list(items, write);
     }
 
     /// Strings, as many as the record has room for.
     pub fn texts<T: AsRef<str>>(&mut self, name: &str, items: impl IntoIterator<Item = T>) {
         self.name(name);
         let write = |writer: &mut Writer, item: T| writer.text(item.as_ref());
-        self.writer.list(items, LIST_END, write);
+        self.writer.bounded_list(items, write);
     }
 
     /// A value as the text of JSON (Graph's `oldValue`, `newValue`), or null.
@@ -174,6 +177,8 @@ impl Object<'_> {
 struct Writer {
     out: Vec<u8>,
     is_cut: bool,
+    /// How many lists are around what is written.
+    lists: usize,
 }
 
 /// How much of a value is written.
@@ -203,6 +208,18 @@ impl Writer {
             is_first: true,
         });
         self.out.push(b'}');
+    }
+
+    /// Ends where the record is full. One within another ends before it, so that the item around it still fits.
+    fn bounded_list<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        write: impl FnMut(&mut Self, T),
+    ) {
+        let end = LIST_END.saturating_sub(self.lists.saturating_mul(SLACK_BYTES));
+        self.lists += 1;
+        self.list(items, end, write);
+        self.lists -= 1;
     }
 
     /// Ends before the first item that reaches beyond `end`.

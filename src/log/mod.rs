@@ -13,7 +13,7 @@ pub mod sign_in;
 pub mod view;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::decision::Reason;
@@ -102,21 +102,19 @@ impl Log {
             return Wait::Nothing;
         };
         let decision = &event.answer.decision;
-        // Nothing was decided, so nobody was let in or kept out.
+        // Nothing was decided; everybody is told so who asks, as often as they ask.
         if decision
             .denial()
             .is_some_and(|denial| denial.reason == Reason::NoSnapshot)
         {
+            self.refused(event);
             return Wait::Nothing;
         }
-        let is_strict = open.mode == Mode::Strict;
-        let later = if is_strict {
-            unkept
-        } else {
-            keep(unkept);
-            None
+        let must_wait = open.mode == Mode::Strict && decision.is_allow();
+        let (later, at_once) = match open.mode {
+            Mode::Strict => (unkept, None),
+            Mode::Async => (None, unkept),
         };
-        let must_wait = is_strict && decision.is_allow();
         let entry = Entry {
             kind: Kind::SignIn,
             time: open.clock.now().wall,
@@ -125,10 +123,17 @@ impl Log {
             when_durable: later.map(|unkept| Box::new(move || unkept.keep()) as _),
         };
         match open.journal.append(entry) {
-            Ok(ticket) if must_wait => Wait::For(ticket),
-            Ok(_) => Wait::Nothing,
+            Ok(ticket) => {
+                keep(at_once);
+                if must_wait {
+                    Wait::For(ticket)
+                } else {
+                    Wait::Nothing
+                }
+            }
             // It will not leave, so there is nothing that is missing.
             Err(_) if must_wait => Wait::Refused,
+            // What is not on record is not remembered.
             Err(refused) => {
                 open.journal.lost(Kind::SignIn, refused.into());
                 Wait::Nothing
@@ -178,6 +183,17 @@ impl Log {
         }
     }
 
+    /// For a thread that serves nobody and has much to tell: waits until the writer has caught up, but not for long.
+    pub fn give_way(&self) {
+        let until = Instant::now() + LONGEST_WAY;
+        while let Some(open) = &self.0
+            && open.journal.status().queued > CAUGHT_UP
+            && Instant::now() < until
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Writes what is left, signs it and ends.
     pub fn close(&self) {
         if let Some(open) = &self.0 {
@@ -207,6 +223,9 @@ fn keep(unkept: Option<Unkept>) {
     }
 }
 
+const LONGEST_WAY: Duration = Duration::from_secs(2);
+/// Records of some kilobytes each.
+const CAUGHT_UP: usize = 256;
 /// How long an answer waits for its event: less than a call may take, so that its caller hears why.
 const PATIENCE: Duration = Duration::from_millis(80);
 /// Some 30 MB a day. More would let strangers push older records out.

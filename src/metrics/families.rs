@@ -68,7 +68,7 @@ families! {
     CACHE_REQUESTS: Counter "crosstrust_cache_requests" ["result"] "Questions that were answered from the cache of decisions, and those that were not";
     CACHE_ENTRIES: Gauge "crosstrust_cache_entries" [] "Decisions that are kept";
     CACHE_WEIGHT: Gauge "crosstrust_cache_weight_bytes" [] "What they take of the memory";
-    CACHE_EVICTIONS: Counter "crosstrust_cache_evictions" [] "Decisions that had to go because there was no room";
+    CACHE_EVICTIONS: Counter "crosstrust_cache_evictions" [] "Decisions that are kept no more: there was no room, they were too old, or decided anew";
 
     TOKENS: Counter "crosstrust_tokens" ["result", "blame"] "Tokens that were looked at: known from before, verified, or refused and what was to blame";
     ISSUER_KEYS: Gauge "crosstrust_issuer_keys" ["issuer"] "Keys of an issuer that are in force";

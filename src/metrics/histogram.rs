@@ -1,7 +1,6 @@
 //! Times, in fixed buckets from a microsecond to a second.
 
-/// The upper bounds, in nanoseconds and as labels. The labels are the numbers that Prometheus itself would write, in
-/// both forms of the exposition, so that a series is the same whichever form is asked for.
+/// The upper bounds, in nanoseconds and in seconds: 1, 2 and 5 times each power of ten.
 pub const BOUNDS: [(u64, f64); 19] = [
     (1_000, 1e-6),
     (2_000, 2e-6),

@@ -2,8 +2,8 @@
 //!
 //! Request threads add to counters of their own (`cells`): no lock, no allocation, no line of memory that two of
 //! them write. Whoever reads adds the threads up. What is counted elsewhere (cache, tokens, listeners, reloads) is
-//! read there at that moment and not counted twice. Labels are words of ours, the names in the configuration and the tenants that the operator
-//! listed; never a text that a caller sent.
+//! read there at that moment and not counted twice. Labels are words of ours, names of the configuration and the
+//! tenants that the operator listed; never a text that a caller sent.
 
 mod cells;
 pub mod families;

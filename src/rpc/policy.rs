@@ -60,6 +60,11 @@ impl generated::PolicyService for Policy {
         let reloader = self.reloader()?;
         let allow_removals = request.into_inner().allow_removals;
         let outcome = reloader.reload(allow_removals).await;
+        let word = match &outcome {
+            Outcome::Activated(_) => "activated",
+            Outcome::Unchanged { .. } => "unchanged",
+            Outcome::Rejected(_) => "rejected",
+        };
         let (told, message, findings) = match outcome {
             Outcome::Activated(_) => (ReloadOutcome::Activated, String::new(), Vec::new()),
             Outcome::Unchanged { id: _ } => (ReloadOutcome::Unchanged, String::new(), Vec::new()),
@@ -70,9 +75,9 @@ impl generated::PolicyService for Policy {
         };
         let audit = Audit::Reloaded {
             allow_removals,
-            outcome: told.as_str_name().trim_start_matches("RELOAD_OUTCOME_"),
+            outcome: word,
         };
-        // It has happened, so it is told whatever becomes of its record; that waits for the disk.
+        // It has happened, so it is answered whatever becomes of its record.
         self.log
             .happened(&audit, Actor::Caller(&self.rights.callers));
         Ok(Response::new(ReloadResponse {

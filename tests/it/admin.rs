@@ -150,6 +150,8 @@ impl Serving {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crosstrust"));
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", admin])
+            // A folder of records is one process's.
+            .args(["--log-mode", "off"])
             .arg("--policies")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/policies"))
             .env_clear()

@@ -126,7 +126,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "[limit]\ngroups = 1",
         "",
         "",
-        "c.toml:2: unknown key `limit.groups`; known keys: policies, cache",
+        "c.toml:2: unknown key `limit.groups`; known keys: policies, admin",
     ),
     (
         "[[listener]]\naddress = \"unix:x\"\nservice = [\"check\"]",

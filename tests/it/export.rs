@@ -288,6 +288,11 @@ fn the_end_waits_for_a_collector_that_does_not_answer_no_longer_than_it_may() {
     let exporter = exporter(&log, &format!("http://{}", silent.local_addr().unwrap()));
     log.sign_ins(0..10);
     log.close();
+    let _connection = silent.accept().unwrap();
+    // It is being asked, and has not said that it took anything.
+    let cursor = std::fs::read_to_string(folder.path().join("export.cursor"));
+    let cursor = cursor.unwrap_or_else(|_| "\"seq\":0".to_owned());
+    assert!(cursor.contains("\"seq\":0"), "{cursor}");
     let begun = Instant::now();
     exporter.stop(Duration::from_millis(300));
     assert!(

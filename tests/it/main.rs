@@ -30,6 +30,7 @@ mod cost;
 mod examples;
 mod export;
 mod ext_authz;
+mod journal;
 mod key_sets;
 mod log_shapes;
 mod metrics;

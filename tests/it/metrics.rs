@@ -117,6 +117,28 @@ async fn a_server_that_was_asked_tells_exactly_what_it_was_asked() {
             (r#"{result="refused",blame="issuer"}"#, 1.0),
         ])
     );
+    let check = |rest: &str| format!(r#"{{api="check",{rest}}}"#);
+    assert_eq!(
+        told.of("crosstrust_decisions_total"),
+        series(&[
+            (&check(r#"outcome="allow",reason="ALLOWED",stage="""#), 2.0),
+            (
+                &check(r#"outcome="deny",reason="MFA_REQUIRED",stage="CONDITIONAL_ACCESS""#),
+                1.0
+            ),
+            // Nobody, and three tokens that do not count.
+            (
+                &check(r#"outcome="deny",reason="IDENTITY_MISSING",stage="""#),
+                4.0
+            ),
+        ])
+    );
+    let took = |cached: bool| {
+        told.get(&format!(
+            r#"crosstrust_decision_duration_seconds_count{{cached="{cached}"}}"#
+        ))
+    };
+    assert_eq!((took(false), took(true)), (6.0, 1.0));
     assert_eq!(
         told.of("crosstrust_cache_requests_total"),
         series(&[(r#"{result="hit"}"#, 1.0), (r#"{result="miss"}"#, 2.0)])

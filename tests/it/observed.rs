@@ -22,7 +22,7 @@ use crosstrust::identity::{
 };
 use crosstrust::metrics::Metrics;
 use crosstrust::reload::{ReloadHandle, load_once};
-use crosstrust::rpc::{self, Backend, Budgets, Gateway, HealthState, Rights};
+use crosstrust::rpc::{self, Backend, Budgets, Gateway, HealthState, Recorder, Rights};
 use crosstrust::serve::{Drained, Listener, ServeOptions, Server};
 use crosstrust::time::Timestamp;
 use http::{Request, Response};
@@ -102,6 +102,10 @@ impl Observed {
                 identity: Some(Arc::clone(&identity)),
                 ..Gateway::default()
             }),
+            recorder: Recorder {
+                metrics: Arc::clone(&metrics),
+                ..Recorder::default()
+            },
             ..server::backend(Arc::clone(&engine))
         };
         let release = Arc::new(Semaphore::new(0));

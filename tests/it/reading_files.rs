@@ -227,9 +227,7 @@ fn two_states_of_a_tree_are_never_read_as_one() {
         }
     });
     assert_eq!(
-        read(root.path(), &Limits::default()).unwrap().files[0]
-            .bytes
-            .as_ref(),
-        b"2999"
+        read(root.path(), &Limits::default()).unwrap().files[0].bytes,
+        b"2999".as_slice()
     );
 }

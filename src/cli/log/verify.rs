@@ -11,11 +11,13 @@ use super::RecordsArguments;
 use crate::log::journal::disk::{Disk, SystemDisk};
 use crate::log::journal::verify::{Known, Report, verify};
 use crate::log::journal::{Hash, Head};
+use crate::log::json;
 
 /// Looks at every record: the chain of hashes, the signatures, what is missing.
 ///
-/// It may be asked while the log is written. An attacker who can write the folder and has the signing key can make a
-/// new log; give the key and a checkpoint that you kept elsewhere (they are told on standard error) to notice that.
+/// It may be asked while the log is written. Whoever can write the folder can cut off the end and put an older
+/// head.json beside it, and whoever has the signing key can make a new log: give the key and a checkpoint that you kept
+/// elsewhere, as this command prints them, to notice that.
 ///
 /// Exit code: 0 = whole and as it was written; 1 = not; 2 = it cannot be looked at.
 #[derive(Args)]
@@ -53,17 +55,22 @@ pub(super) fn run(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
         key: arguments.key.clone(),
         heads: arguments.checkpoint.iter().map(|one| one.0).collect(),
     };
-    let report = verify(&disk, &known);
-    let report = report.with_context(|| format!("cannot read {}", folder.display()))?;
+    let look =
+        || verify(&disk, &known).with_context(|| format!("cannot read {}", folder.display()));
+    let mut report = look()?;
+    if !report.faults.is_empty() {
+        // Of a log that is written, files may go while they are read.
+        report = look()?;
+    }
     Ok(tell(&report))
 }
 
 fn tell(report: &Report) -> ExitCode {
     for fault in &report.faults {
-        println!("{fault}");
+        println!("{}", json::visible(&fault.to_string()));
     }
     for note in &report.notes {
-        println!("note: {note}");
+        println!("note: {}", json::visible(note));
     }
     let Some((first, last)) = report.range else {
         println!("there are no records");
@@ -74,7 +81,7 @@ fn tell(report: &Report) -> ExitCode {
         report.records,
         report.signed,
         report.log.as_deref().unwrap_or("unknown"),
-        report.key.as_deref().unwrap_or("unknown"),
+        json::visible(report.key.as_deref().unwrap_or("unknown")),
     );
     if report.faults.is_empty() {
         println!("whole and as they were written");

@@ -85,9 +85,17 @@ struct Numbers {
 
 fn numbers(config: &Config) -> Result<Numbers, ConfigError> {
     let days: u32 = config.number("log.retention_days")?;
+    let queue = config.number("log.queue")?;
+    let segment_bytes = config.number("log.segment_bytes")?;
+    if queue == 0 {
+        return Err(config.refuse("log.queue", "expected at least 1"));
+    }
+    if segment_bytes < SHORTEST_SEGMENT {
+        return Err(config.refuse("log.segment_bytes", "expected at least 65536"));
+    }
     Ok(Numbers {
-        queue: config.number("log.queue")?,
-        segment_bytes: config.number("log.segment_bytes")?,
+        queue,
+        segment_bytes,
         retention_bytes: config.number("log.retention_bytes")?,
         retention: Duration::from_secs(u64::from(days) * SECONDS_A_DAY),
         reserve_bytes: config.number("log.reserve_bytes")?,
@@ -116,6 +124,7 @@ fn tell(recovery: &Recovery, directory: &str, key: &str) {
         is_new,
         last_seq,
         torn_bytes,
+        unsigned,
         missing,
     } = recovery;
     tracing::info!(
@@ -126,6 +135,12 @@ fn tell(recovery: &Recovery, directory: &str, key: &str) {
         key,
         "records are written"
     );
+    if *unsigned > 0 {
+        tracing::warn!(
+            unsigned,
+            "the last process did not come to sign its last records"
+        );
+    }
     if let Some((from, to)) = missing {
         tracing::error!(from, to, "records that were on disk are missing");
     }
@@ -147,7 +162,6 @@ pub(super) fn witness(log: &Log, engine: &Arc<Engine>) -> Witness {
                 previous,
                 changes: changes.list.len() + changes.untold,
                 untold: changes.untold,
-                warnings: 0,
             }),
             Outcome::Rejected(rejection) => Some(Audit::SnapshotRejected {
                 message: &rejection.message,
@@ -163,8 +177,11 @@ pub(super) fn witness(log: &Log, engine: &Arc<Engine>) -> Witness {
             log.happened(&audit, by);
         }
         *previous = snapshot;
-        for change in &changes.list {
+        for (index, change) in changes.list.iter().enumerate() {
             log.happened(&Audit::Changed { change, snapshot }, by);
+            if index % AT_A_TIME == AT_A_TIME - 1 {
+                log.give_way();
+            }
         }
     })
 }
@@ -203,4 +220,8 @@ pub(super) fn figures(
 
 /// In `async` mode a crash loses no more than this (or 512 records, whichever is less) and the sync that is under way.
 const LOSS_WINDOW: Duration = Duration::from_millis(10);
+/// A file has a head of half a kilobyte.
+const SHORTEST_SEGMENT: u64 = 65536;
+/// Changes that are told before the writer is let catch up.
+const AT_A_TIME: usize = 256;
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;

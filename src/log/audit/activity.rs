@@ -30,8 +30,6 @@ pub(super) fn of(audit: &Audit<'_>) -> Activity {
         Audit::Reloaded { .. } => ("Reload policies", "Update"),
         Audit::KeysChanged { .. } => ("Update keys of issuer", "Update"),
         Audit::KeysWithdrawn { .. } => ("Withdraw keys of issuer", "Update"),
-        Audit::RevocationsChanged { .. } => ("Update revocations", "Update"),
-        Audit::RecordsRemoved { .. } => ("Delete records past retention", "Delete"),
     };
     let category = "PolicyDecisionPoint";
     Activity {

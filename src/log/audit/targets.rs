@@ -75,9 +75,7 @@ fn targets<'a>(audit: &Audit<'a>, pseudonyms: &Pseudonyms) -> Vec<Target<'a>> {
         Audit::Started { .. }
         | Audit::Stopped { .. }
         | Audit::SnapshotRejected { .. }
-        | Audit::Reloaded { .. }
-        | Audit::RevocationsChanged { .. }
-        | Audit::RecordsRemoved { .. } => Vec::new(),
+        | Audit::Reloaded { .. } => Vec::new(),
     }
 }
 

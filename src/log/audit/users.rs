@@ -20,7 +20,8 @@ pub(super) fn hidden<'v>(name: &str, value: &'v Value, pseudonyms: &Pseudonyms) 
 
 /// Whether a member of a user's entry tells who that is.
 pub(super) fn names_a_person(name: &str) -> bool {
-    is_one_of(name, &["displayName", "email", "user"])
+    // The `id` of a conversationMember is base64 of ids, the user's among them.
+    is_one_of(name, &["id", "displayName", "email", "user"])
 }
 
 fn replaced(name: &str, value: &Value, pseudonyms: &Pseudonyms) -> Value {

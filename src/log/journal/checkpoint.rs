@@ -5,7 +5,7 @@
 //! Signed is a constant, the log's id, and number and hash of the record before. Ed25519, RFC 8032.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -70,6 +70,11 @@ fn make(path: &Path) -> io::Result<Vec<u8>> {
     file.write_all(key.as_ref())?;
     file.sync_all()?;
     fs::rename(&half, path)?;
+    // Else a power cut takes the key, and leaves what it has signed.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(key.as_ref().to_vec())
 }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate};
@@ -19,8 +19,9 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn read(&self, name: &str, from: u64, most: usize) -> io::Result<Vec<u8>>;
     /// A new file; an error where there is one of this name.
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
-    /// A file that is there, to be synced.
-    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+    /// Writes what a file has from this place on once more, as it is, and syncs it. After a sync that failed, perhaps
+    /// in another process, that is seen and not on disk, and a sync alone would not bring it there.
+    fn write_again(&self, name: &str, from: u64) -> io::Result<()>;
     /// Gives a file another name, in place of whatever has it.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
@@ -114,9 +115,18 @@ impl Disk for SystemDisk {
         Ok(Box::new(SystemFile(file)))
     }
 
-    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        let file = private().append(true).open(self.folder.join(name))?;
-        Ok(Box::new(SystemFile(file)))
+    fn write_again(&self, name: &str, from: u64) -> io::Result<()> {
+        let file = private().read(true).open(self.folder.join(name))?;
+        let mut part = vec![0; AT_A_TIME];
+        let mut at = from;
+        loop {
+            let read = file.read_at(&mut part, at)?;
+            let Some(bytes) = part.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                return file.sync_data();
+            };
+            file.write_all_at(bytes, at)?;
+            at += u64::try_from(read).unwrap_or(0);
+        }
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -163,3 +173,4 @@ fn private() -> OpenOptions {
 }
 
 const LOCK: &str = "lock";
+const AT_A_TIME: usize = 256 << 10;

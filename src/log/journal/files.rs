@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::checkpoint::Checkpoint;
 use super::disk::Disk;
-use super::line::{Head, Line, RecordKind};
+use super::line::{Head, Line, MOST, RecordKind};
 
 /// The body of a file's first record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ pub fn name(number: u64) -> String {
 /// The number in the name of a file; `None` where it is another one.
 pub fn number(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("segment-")?.strip_suffix(".jsonl")?;
-    let number = digits.parse().ok()?;
+    let number = digits.parse().ok().filter(|number| *number <= MOST)?;
     (self::name(number) == name).then_some(number)
 }
 
@@ -84,30 +84,54 @@ pub fn segments(disk: &dyn Disk) -> io::Result<Vec<Segment>> {
         .collect();
     found.sort_unstable();
     let segments = found.into_iter().map(|(number, length)| {
-        Ok(Segment {
+        let opening = match opening(disk, number) {
+            // Retention came by after the listing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opening => opening?,
+        };
+        Ok(Some(Segment {
             number,
             length,
-            opening: opening(disk, number)?,
-        })
+            opening,
+        }))
     });
-    segments.collect()
+    segments.filter_map(Result::transpose).collect()
 }
 
-/// The files that count, in their order, each with how many of its bytes do: back from the last one whose first
-/// record holds, by what each says of the one before. Between them there may be files that were given up.
-pub fn chain(segments: &[Segment]) -> Vec<(&Segment, u64)> {
+/// A file that counts, and how many of its bytes do; `None` where no file tells that follows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Link<'a> {
+    /// The file.
+    pub segment: &'a Segment,
+    /// What its follower says.
+    pub counts: Option<u64>,
+}
+
+/// The files that count, in their order: back from the last one whose first record holds, by what each says of the
+/// one before. Between them there may be files that were given up, and files may be gone.
+pub fn chain(segments: &[Segment]) -> Vec<Link<'_>> {
     let holds = |segment: &&Segment| segment.opening.is_some();
+    let untold = |segment| Link {
+        segment,
+        counts: None,
+    };
     let mut chain = Vec::new();
-    let mut next = segments.iter().rfind(holds).map(|last| (last, last.length));
-    while let Some((segment, counts)) = next {
-        chain.push((segment, counts));
-        let mut earlier = segments.iter().filter(|one| one.number < segment.number);
-        next = match &segment.opening {
+    let mut next = segments.iter().rfind(holds).map(untold);
+    while let Some(link) = next {
+        chain.push(link);
+        let before = |number| segments.iter().filter(move |one| one.number < number);
+        next = match &link.segment.opening {
             // It does not say what it follows, so whatever is there is looked at.
-            None => earlier.next_back().map(|one| (one, one.length)),
+            None => before(link.segment.number).next_back().map(untold),
             Some(opened) => opened.body.previous.as_ref().and_then(|previous| {
-                let found = earlier.find(|one| one.number == previous.segment)?;
-                Some((found, previous.bytes))
+                let mut earlier = before(link.segment.number);
+                match earlier.find(|one| one.number == previous.segment) {
+                    Some(segment) => Some(Link {
+                        segment,
+                        counts: Some(previous.bytes),
+                    }),
+                    None => before(previous.segment).rfind(holds).map(untold),
+                }
             }),
         };
     }
@@ -125,8 +149,13 @@ fn opening(disk: &dyn Disk, number: u64) -> io::Result<Option<Opened>> {
 /// What a file's first record says, if it is one.
 pub fn read_opening(line: &Line<'_>, number: u64) -> Option<Opened> {
     let body: Opening = serde_json::from_slice(line.body).ok()?;
-    let is_ours =
-        line.kind == RecordKind::Segment && body.segment == number && body.format == FORMAT;
+    let previous_is_low = |previous: &Previous| {
+        previous.seq < line.seq && previous.segment < number && previous.bytes <= MOST
+    };
+    let is_ours = body.previous.as_ref().is_none_or(previous_is_low)
+        && line.kind == RecordKind::Segment
+        && body.segment == number
+        && body.format == FORMAT;
     let previous = match &body.previous {
         Some(previous) => super::line::Hash::read(previous.hash.as_bytes())?,
         None => super::line::Hash::NONE,
@@ -141,7 +170,10 @@ pub fn read_opening(line: &Line<'_>, number: u64) -> Option<Opened> {
 /// The last checkpoint, as `head.json` has it; none where that is not there or is no checkpoint.
 pub fn read_head(disk: &dyn Disk) -> io::Result<Option<Checkpoint>> {
     match disk.read(HEAD, 0, LONGEST_OPENING) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Ok(bytes) => {
+            let read = serde_json::from_slice(&bytes).ok();
+            Ok(read.filter(|signed: &Checkpoint| signed.seq <= MOST))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

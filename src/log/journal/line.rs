@@ -150,7 +150,7 @@ impl<'a> Line<'a> {
         let seq = std::str::from_utf8(seq).ok()?;
         let is_plain = !seq.starts_with(['0', '+']);
         Some(Line {
-            seq: seq.parse().ok().filter(|_| is_plain)?,
+            seq: seq.parse().ok().filter(|seq| is_plain && *seq <= MOST)?,
             time: std::str::from_utf8(time).ok()?,
             kind: RecordKind::ALL
                 .into_iter()
@@ -185,6 +185,8 @@ fn split<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((bytes.get(..at)?, bytes.get(at + mark.len()..)?))
 }
 
+/// No number of a record or a file is larger: at a million a second it is reached after 285 years.
+pub const MOST: u64 = 1 << 53;
 const DOMAIN: &[u8] = b"crosstrust-log-v1\n";
 const HASH: &str = r#","hash":""#;
 /// `,"hash":"`, the digits, `"}`.

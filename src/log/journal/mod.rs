@@ -13,6 +13,7 @@ mod line;
 mod queue;
 mod read;
 mod start;
+mod tail;
 pub mod verify;
 mod writer;
 
@@ -121,6 +122,16 @@ pub enum JournalError {
         /// What the system said.
         error: io::Error,
     },
+    /// The records that are there were signed with another key.
+    #[error(
+        "the records that are there were signed with the key {expected}, and this one is {found}: bring that key back, or move the folder away to begin a new log"
+    )]
+    Key {
+        /// The public key of the last file.
+        expected: String,
+        /// The public key that was given.
+        found: String,
+    },
 }
 
 /// How the writing goes.
@@ -169,7 +180,7 @@ impl Journal {
         disk: Arc<dyn Disk>,
         clock: Clock,
     ) -> Result<(Journal, Recovery), JournalError> {
-        let found = start::look(&disk)?;
+        let found = start::look(&disk, &options.signer.public_key())?;
         let recovery = found.recovery();
         let shared = Arc::new(Shared {
             queue: Queue::new(options.queue),

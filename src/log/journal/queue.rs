@@ -26,6 +26,9 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     entries: VecDeque<Queued>,
+    /// How many of them can be refused …
+    unsure: usize,
+    /// … and what they weigh.
     bytes: usize,
     is_failing: bool,
     is_closed: bool,
@@ -75,7 +78,12 @@ impl Queue {
     /// Takes a record. A sure one is refused by nothing but the end.
     pub fn push(&self, queued: Queued) -> Result<(), Refused> {
         let mut waiting = self.waiting();
-        let is_full = waiting.entries.len() >= self.most || waiting.bytes >= MOST_BYTES;
+        // A quarter is left for those that somebody waits for: denials keep nobody out who may come in.
+        let (most, most_bytes) = match queued.entry.is_awaited {
+            true => (self.most, MOST_BYTES),
+            false => (self.most - self.most / 4, MOST_BYTES - MOST_BYTES / 4),
+        };
+        let is_full = waiting.unsure >= most || waiting.bytes >= most_bytes;
         if waiting.is_closed {
             return Err(Refused::Closed);
         }
@@ -85,7 +93,10 @@ impl Queue {
         if !queued.is_sure && is_full {
             return Err(Refused::Full);
         }
-        waiting.bytes += queued.entry.body.len();
+        if !queued.is_sure {
+            waiting.unsure += 1;
+            waiting.bytes += queued.entry.body.len();
+        }
         waiting.entries.push_back(queued);
         drop(waiting);
         self.news.notify_one();
@@ -100,6 +111,12 @@ impl Queue {
     pub fn close(&self) {
         self.waiting().is_closed = true;
         self.news.notify_all();
+    }
+
+    /// Nobody will write what waits.
+    pub fn abandon(&self) {
+        let waiting = std::mem::take(&mut self.waiting().entries);
+        waiting.into_iter().for_each(Queued::failed);
     }
 
     pub fn len(&self) -> usize {
@@ -156,10 +173,10 @@ impl Waiting {
         let first = self.entries.iter().take(GROUP_RECORDS);
         let number = first.take_while(|queued| fits(queued)).count();
         let entries: Vec<Queued> = self.entries.drain(..number).collect();
-        self.bytes -= entries
-            .iter()
-            .map(|one| one.entry.body.len())
-            .sum::<usize>();
+        for unsure in entries.iter().filter(|one| !one.is_sure) {
+            self.unsure -= 1;
+            self.bytes -= unsure.entry.body.len();
+        }
         Group {
             is_last: self.is_closed && self.entries.is_empty(),
             entries,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::disk::Disk;
 use super::files;
 use super::line::{Line, RecordKind};
+use super::tail::Tail;
 
 /// A place between two records: everything before it has been read, or is on disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,16 +74,18 @@ pub(super) struct RawLine {
 }
 
 impl Records {
-    /// From a place (or the beginning) up to another (or the end, which may still be growing). A file that is gone is
-    /// passed over, and a line that is no record too.
+    /// From a place (or the beginning) up to another (or the end, which may still be growing, without what a crash has
+    /// torn). A file that is gone is passed over, and a line that is no record too.
     pub fn between(
         disk: Arc<dyn Disk>,
         from: Option<Position>,
         until: Option<Position>,
     ) -> io::Result<Records> {
+        let signed = files::read_head(disk.as_ref())?;
         let segments = files::segments(disk.as_ref())?;
         let from = from.unwrap_or_default();
-        let parts = files::chain(&segments)
+        let chain = Tail::counts(&disk, &files::chain(&segments), signed.as_ref())?;
+        let parts = chain
             .into_iter()
             .filter(|(segment, _)| segment.number >= from.segment)
             .filter(|(segment, _)| until.is_none_or(|until| segment.number <= until.segment));

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use super::checkpoint::Checkpoint;
 use super::disk::Disk;
-use super::files::{self, Previous, Segment};
+use super::files::{self, Segment};
 use super::gap::{Gap, Lost};
 use super::line::{Head, Line, RecordKind};
 use super::read::Lines;
+use super::tail::Tail;
 
 /// What is known from elsewhere.
 #[derive(Debug, Clone, Default)]
@@ -69,19 +70,28 @@ pub fn verify(disk: &Arc<dyn Disk>, known: &Known) -> io::Result<Report> {
     let signed = files::read_head(disk.as_ref())?;
     let has_head = disk.list()?.iter().any(|(name, _)| name == files::HEAD);
     let segments = files::segments(disk.as_ref())?;
-    let chain = files::chain(&segments);
+    let chain = Tail::counts(disk, &files::chain(&segments), signed.as_ref())?;
     let mut walk = Walk::new(known, signed.as_ref().and_then(Checkpoint::head));
-    walk.given_up(&segments, &chain);
-    for (index, (segment, counts)) in chain.iter().enumerate() {
-        let is_last = index + 1 == chain.len();
-        walk.segment(disk, segment, *counts, is_last)?;
+    walk.log = which_log(&chain, signed.as_ref());
+    for (segment, counts) in &chain {
+        walk.segment(disk, segment, *counts)?;
     }
+    walk.given_up(disk, &segments, &chain)?;
     walk.jumps_are_told();
-    if signed.is_none() && (has_head || !chain.is_empty()) {
+    if signed.is_none() && (has_head || !segments.is_empty()) {
         walk.fault(files::HEAD, None, "is missing or is no checkpoint");
     }
     walk.head_is_there(signed.as_ref());
     Ok(walk.report)
+}
+
+/// The log that `head.json` is of, if any file is of that one; else the last file's.
+fn which_log(chain: &[(&Segment, u64)], signed: Option<&Checkpoint>) -> Option<uuid::Uuid> {
+    let opened = chain.iter().filter_map(|(one, _)| one.opening.as_ref());
+    let mut logs = opened.map(|opened| opened.body.log);
+    let last = logs.clone().next_back();
+    let signed = signed.and_then(|signed| logs.find(|log| *log == signed.log));
+    signed.or(last)
 }
 
 /// What is known at one place between two records.
@@ -93,9 +103,21 @@ struct Walk {
     log: Option<uuid::Uuid>,
     /// Numbers that are missing: first and last, and the file where that was seen.
     jumps: Vec<(u64, u64, String)>,
-    told: Vec<(u64, u64)>,
+    told: Vec<Told>,
     /// What somebody vouches for, and has not been met yet.
     wanted: Vec<Wanted>,
+    /// What `head.json` vouches for …
+    signed: Option<Head>,
+    /// … and how many checkpoints are later.
+    newer: u32,
+}
+
+/// Numbers that a gap record says are missing.
+struct Told {
+    from: u64,
+    to: u64,
+    /// The gap record's own number: it counts only if it is signed.
+    by: u64,
 }
 
 struct Wanted {
@@ -109,11 +131,11 @@ impl Walk {
             head: *head,
             by: "a given checkpoint",
         });
-        let signed = signed.map(|head| Wanted {
+        let head = signed.map(|head| Wanted {
             head,
             by: files::HEAD,
         });
-        let wanted = given.chain(signed).collect();
+        let wanted = given.chain(head).collect();
         Walk {
             report: Report {
                 key: known.key.clone(),
@@ -125,6 +147,8 @@ impl Walk {
             jumps: Vec::new(),
             told: Vec::new(),
             wanted,
+            signed,
+            newer: 0,
         }
     }
 
@@ -144,27 +168,36 @@ impl Walk {
     }
 
     /// Files that no later one refers to.
-    fn given_up(&mut self, segments: &[Segment], chain: &[(&Segment, u64)]) {
-        for segment in segments {
-            if chain
-                .iter()
-                .all(|(counted, _)| counted.number != segment.number)
-            {
-                let name = files::name(segment.number);
-                self.report.notes.push(format!(
-                    "{name}: was given up after a failed write; nothing in it counts"
-                ));
-            }
-        }
-    }
-
-    fn segment(
+    fn given_up(
         &mut self,
         disk: &Arc<dyn Disk>,
-        segment: &Segment,
-        counts: u64,
-        is_last: bool,
+        segments: &[Segment],
+        chain: &[(&Segment, u64)],
     ) -> io::Result<()> {
+        let is_counted = |one: &Segment| {
+            chain
+                .iter()
+                .any(|(counted, _)| counted.number == one.number)
+        };
+        for segment in segments.iter().filter(|one| !is_counted(one)) {
+            let name = files::name(segment.number);
+            if segment.opening.is_none() && !Tail::look(disk, segment, 0)?.is_torn() {
+                let next = self.last.map_or(0, |last| last.seq) + 1;
+                self.fault(
+                    &name,
+                    Some(next),
+                    "is not the first record of this file: it was changed",
+                );
+                continue;
+            }
+            self.report.notes.push(format!(
+                "{name}: was given up after a failed write; nothing in it counts"
+            ));
+        }
+        Ok(())
+    }
+
+    fn segment(&mut self, disk: &Arc<dyn Disk>, segment: &Segment, counts: u64) -> io::Result<()> {
         self.file = files::name(segment.number);
         let mut lines = Lines::new(Arc::clone(disk), segment.number, 0, counts);
         let mut is_first = true;
@@ -173,10 +206,6 @@ impl Walk {
             let line = Line::read(&raw.bytes).filter(|_| raw.is_whole);
             match line {
                 Some(line) => self.record(&line, is_first, segment.number),
-                None if is_last && !raw.is_whole => self.report.notes.push(format!(
-                    "{}: ends within a record, as after a crash or while it is written; nobody was told that it is on disk",
-                    self.file
-                )),
                 None => self.no_record(end),
             }
             end = raw.end;
@@ -190,7 +219,7 @@ impl Walk {
         if segment.length > counts {
             let torn = segment.length - counts;
             self.report.notes.push(format!(
-                "{}: {torn} bytes after a failed write or a crash do not count",
+                "{}: its last {torn} bytes do not count: a write failed, a crash has torn them, or they are being written; nobody was told that they are on disk",
                 self.file
             ));
         }
@@ -223,7 +252,11 @@ impl Walk {
             RecordKind::Segment | RecordKind::SignIn | RecordKind::Audit => {}
         }
         self.vouched_for(line);
-        self.last = Some(line.head());
+        let last = self.last.map_or(0, |last| last.seq);
+        self.last = Some(Head {
+            seq: line.seq.max(last),
+            hash: line.hash,
+        });
     }
 
     /// Its number and its hash follow from the record before.
@@ -232,13 +265,18 @@ impl Walk {
             return;
         };
         if line.seq <= last.seq {
-            self.here(
-                line.seq,
-                format!(
-                    "stands behind record {}: it was moved, repeated or put there",
-                    last.seq
-                ),
+            let what = format!(
+                "stands behind record {}: it was moved, repeated or put there",
+                last.seq
             );
+            self.here(line.seq, what);
+            if line.hash != last.hash {
+                let what = format!(
+                    "has record {} in its place, if that is its number",
+                    line.seq
+                );
+                self.here(last.seq + 1, what);
+            }
         } else if line.seq > last.seq + 1 {
             self.jumps
                 .push((last.seq + 1, line.seq - 1, self.file.clone()));
@@ -255,13 +293,17 @@ impl Walk {
 
     fn opening(&mut self, line: &Line<'_>, number: u64) {
         let Some(opened) = files::read_opening(line, number) else {
-            return self.here(
-                line.seq,
-                "is not the first record of this file: it was changed",
-            );
+            if line.kind == RecordKind::Segment {
+                let what = "is not the first record of this file: it was changed";
+                return self.here(line.seq, what);
+            }
+            let expected = self
+                .last
+                .map_or(line.seq.saturating_sub(1), |last| last.seq + 1);
+            return self.here(expected, "is missing: this file has no first record");
         };
         let body = opened.body;
-        if *self.log.get_or_insert(body.log) != body.log {
+        if self.log != Some(body.log) {
             self.here(line.seq, format!("belongs to another log, {}", body.log));
         }
         self.report.log.get_or_insert(body.log.to_string());
@@ -269,8 +311,9 @@ impl Walk {
             self.here(line.seq, format!("names another key, {}", body.key));
         }
         match (self.last, &body.previous) {
-            (None, None) => {}
-            (None, Some(previous)) => self.earlier(line, previous),
+            (None, None) if line.seq == 1 => {}
+            // The log does not begin here: retention, or somebody, has taken away what was before.
+            (None, _) => self.jumps.push((1, line.seq - 1, self.file.clone())),
             (Some(last), previous) => {
                 let told = previous.as_ref().map(|one| (one.seq, one.hash.clone()));
                 if told != Some((last.seq, last.hash.to_string())) {
@@ -280,15 +323,6 @@ impl Walk {
                     );
                 }
             }
-        }
-    }
-
-    /// The log does not begin here: retention, or somebody, has taken away what was before.
-    fn earlier(&mut self, line: &Line<'_>, previous: &Previous) {
-        self.jumps.push((1, previous.seq, self.file.clone()));
-        if previous.seq + 1 < line.seq {
-            self.jumps
-                .push((previous.seq + 1, line.seq - 1, self.file.clone()));
         }
     }
 
@@ -309,6 +343,10 @@ impl Walk {
             );
         } else {
             self.report.signed = checkpoint.seq;
+            self.newer += u32::from(
+                self.signed
+                    .is_some_and(|signed| signed.seq < checkpoint.seq),
+            );
         }
     }
 
@@ -316,7 +354,12 @@ impl Walk {
         let Ok(gap) = serde_json::from_slice::<Gap>(line.body) else {
             return self.here(line.seq, "is no gap record: it was changed");
         };
-        self.told.extend(gap.from.zip(gap.to));
+        self.told
+            .extend(gap.from.zip(gap.to).map(|(from, to)| Told {
+                from,
+                to,
+                by: line.seq,
+            }));
         let body = String::from_utf8_lossy(line.body);
         match gap.reason {
             Lost::Damaged => self.here(
@@ -335,15 +378,16 @@ impl Walk {
         }
     }
 
-    /// A number that is missing and of which no gap record tells. What retention took away in several goes is told by
-    /// several records.
+    /// A number that is missing and of which no signed gap record tells.
     fn jumps_are_told(&mut self) {
-        self.told.sort_unstable();
+        let signed = self.report.signed;
+        self.told.retain(|told| told.by <= signed);
+        self.told.sort_unstable_by_key(|told| told.from);
         for (first, last, file) in std::mem::take(&mut self.jumps) {
             let mut next = first;
-            for (from, to) in &self.told {
+            for Told { from, to, .. } in &self.told {
                 if *from <= next && next <= *to {
-                    next = to + 1;
+                    next = to.saturating_add(1);
                 }
             }
             if next <= last {
@@ -374,10 +418,14 @@ impl Walk {
         for Wanted { head, by } in std::mem::take(&mut self.wanted) {
             if head.seq > last {
                 let what = format!(
-                    "{by} vouches for it, and the log ends with record {last}: its end was cut off"
+                    "is missing, and all up to {}, for which {by} vouches: the end was cut off",
+                    head.seq
                 );
+                self.fault("the log", Some(last + 1), what);
+            } else if head.seq >= first {
+                let what = format!("is not there, and {by} vouches for it");
                 self.fault("the log", Some(head.seq), what);
-            } else if head.seq < first {
+            } else if head.seq > 0 {
                 let note = format!(
                     "record {}, for which {by} vouches, is older than what is kept",
                     head.seq
@@ -385,9 +433,27 @@ impl Walk {
                 self.report.notes.push(note);
             }
         }
+        // A crash may leave the first record of the first file alone; all others come with a checkpoint.
+        if self.report.signed == 0 && self.report.records > 1 {
+            self.fault("the log", None, "has no checkpoint that its key has signed");
+        } else if last > self.report.signed.saturating_add(1) {
+            // The checkpoint itself is the one record behind what it signs.
+            let note = format!(
+                "records {} to {last} are not signed yet, as of a process that runs or was killed",
+                self.report.signed.saturating_add(2)
+            );
+            self.report.notes.push(note);
+        }
+        // A crash may leave it one behind.
+        if self.newer > 1 {
+            self.report.notes.push(format!(
+                "{}: {} checkpoints are later: it could not be replaced, or an older one was put there",
+                files::HEAD, self.newer
+            ));
+        }
         let key = self.report.key.clone().unwrap_or_default();
-        if let Some(signed) = signed
-            && (!signed.is_signed_by(&key) || Some(signed.log) != self.log)
+        if let (Some(signed), Some(log)) = (signed, self.log)
+            && (!signed.is_signed_by(&key) || signed.log != log)
         {
             self.fault(
                 files::HEAD,

@@ -38,13 +38,16 @@ pub(super) struct Writer {
     found: Vec<Gap>,
     /// What has to be written when the disk takes records again.
     kept: Vec<Queued>,
-    /// The first record of the file that is written.
-    first_seq: u64,
+    /// To be put into `head.json`.
+    signed: Option<Checkpoint>,
+    /// Files to be removed.
+    doomed: Vec<Old>,
     unsigned: u64,
     signed_at: Instant,
     gaps_at: Instant,
     has_reserve: bool,
     is_failing: bool,
+    is_new: bool,
 }
 
 /// A file that is written no more.
@@ -52,7 +55,6 @@ pub(super) struct Writer {
 pub(super) struct Old {
     pub number: u64,
     pub bytes: u64,
-    pub first_seq: u64,
     pub last_seq: u64,
     /// Its records are older than this.
     pub followed_at: Timestamp,
@@ -88,22 +90,40 @@ impl Writer {
             olds: found.olds.into(),
             found: found.gaps,
             kept: Vec::new(),
-            first_seq: found.first_seq,
+            signed: None,
+            doomed: Vec::new(),
             unsigned: 0,
             signed_at: Instant::now(),
             gaps_at: Instant::now(),
             has_reserve: false,
             is_failing: false,
+            is_new: found.is_new,
         }
     }
 
     /// The first file of this process, with what the start has found.
     pub fn begin(&mut self) -> io::Result<()> {
+        if self.is_new {
+            // From here on, a log without one is a log from which it was taken.
+            let checkpoint = self.options.signer.sign(self.log, Head::START);
+            files::write_head(self.disk.as_ref(), &checkpoint)?;
+        }
         self.refill_reserve();
-        self.write_to_new_file(&[], &[])
+        match self.write_to_new_file(&[], &[]) {
+            Err(error) if is_full(&error) && self.give_up_reserve() => {
+                self.write_to_new_file(&[], &[])
+            }
+            written => written,
+        }?;
+        self.tidy_up();
+        Ok(())
     }
 
     pub fn run(mut self) {
+        let _alive = Alive {
+            shared: Arc::clone(&self.shared),
+            clock: self.clock.clone(),
+        };
         loop {
             let pause = if self.is_failing { TRY_AGAIN } else { TICK };
             let group = self.shared.queue.next(self.options.linger, pause);
@@ -129,11 +149,26 @@ impl Writer {
                     self.gaps_at = Instant::now();
                 }
                 entries.into_iter().for_each(Queued::durable);
+                self.tidy_up();
             }
             Err(error) => {
                 self.shared.losses.untold(&gaps);
                 self.begin_failing(&error);
                 self.fail(entries, is_last);
+            }
+        }
+    }
+
+    /// What nobody waits for: the last checkpoint in a place of its own, and the files that retention takes away.
+    fn tidy_up(&mut self) {
+        if let Some(checkpoint) = self.signed.take()
+            && let Err(error) = files::write_head(self.disk.as_ref(), &checkpoint)
+        {
+            tracing::warn!(%error, "head.json cannot be replaced: a cut end would not be noticed");
+        }
+        for victim in std::mem::take(&mut self.doomed) {
+            if let Err(error) = self.disk.remove(&files::name(victim.number)) {
+                tracing::warn!(%error, segment = victim.number, "an old file of records cannot be removed");
             }
         }
     }
@@ -198,20 +233,20 @@ impl Writer {
         let followed = self.tail.take().map(|tail| Old {
             number: tail.segment,
             bytes: tail.bytes,
-            first_seq: self.first_seq,
             last_seq: tail.seq,
             followed_at: self.clock.now().wall,
         });
         self.olds.extend(followed);
-        self.first_seq = self.head.seq + 1;
         self.tail = Some(Previous {
             segment: number,
             seq: 0,
             hash: String::new(),
             bytes: 0,
         });
+        // It is on disk that they go: now they may.
+        self.olds.drain(..victims.len());
+        self.doomed.extend(victims);
         self.advance(text);
-        self.remove(&victims);
         Ok(())
     }
 
@@ -249,16 +284,15 @@ impl Writer {
             tail.hash = text.head.hash.to_string();
             tail.bytes += u64::try_from(text.bytes.len()).unwrap_or(u64::MAX);
         }
-        if let Some(checkpoint) = &text.checkpoint {
-            self.unsigned = 0;
-            self.signed_at = Instant::now();
-            if let Err(error) = files::write_head(self.disk.as_ref(), checkpoint) {
-                tracing::warn!(%error, "head.json cannot be replaced: a cut tail would not be noticed");
-            }
-        } else {
-            self.unsigned += text.records;
-        }
         self.tell_status(&text);
+        match text.checkpoint {
+            Some(checkpoint) => {
+                self.unsigned = 0;
+                self.signed_at = Instant::now();
+                self.signed = Some(checkpoint);
+            }
+            None => self.unsigned += text.records,
+        }
         self.shared.durable.send_replace(Position {
             segment: self.tail.as_ref().map_or(0, |tail| tail.segment),
             offset: self.tail.as_ref().map_or(0, |tail| tail.bytes),
@@ -283,6 +317,7 @@ impl Writer {
         let mut status = self.shared.status();
         status.failures += 1;
         status.last_error = Some(error.to_string());
+        drop(status);
         tracing::error!(%error, "records cannot be written");
     }
 
@@ -291,13 +326,13 @@ impl Writer {
         self.shared.queue.set_failing(true);
         self.shared.status().failing_since = Some(self.clock.now().wall);
         self.tell_failure(error);
-        if is_full(error) && std::mem::take(&mut self.has_reserve) {
+        if is_full(error) && self.give_up_reserve() {
             // Room for one file that tells what happened; nobody is let in on it.
-            let _ = self.disk.remove(files::RESERVE);
             let gaps = self.shared.losses.take();
             if self.write_to_new_file(&[], &gaps).is_err() {
                 self.shared.losses.untold(&gaps);
             }
+            self.tidy_up();
         }
     }
 
@@ -326,6 +361,7 @@ impl Writer {
         match self.write_to_new_file(&kept, &gaps) {
             Ok(()) => {
                 kept.into_iter().for_each(Queued::durable);
+                self.tidy_up();
                 self.is_failing = false;
                 self.shared.queue.set_failing(false);
                 self.shared.status().failing_since = None;
@@ -337,6 +373,15 @@ impl Writer {
                 self.fail(kept, is_last);
             }
         }
+    }
+
+    /// Whether there was one.
+    fn give_up_reserve(&mut self) -> bool {
+        let had_reserve = std::mem::take(&mut self.has_reserve);
+        if had_reserve {
+            let _ = self.disk.remove(files::RESERVE);
+        }
+        had_reserve
     }
 
     /// Whether there is a reserve, or none is wanted.
@@ -363,7 +408,8 @@ impl Writer {
         let exported = self.shared.exported.lock();
         let exported = exported.unwrap_or_else(PoisonError::into_inner).segment;
         let tail = self.tail.as_ref().map_or(0, |tail| tail.bytes);
-        let mut bytes: u64 = self.olds.iter().map(|old| old.bytes).sum::<u64>() + tail;
+        let olds = self.olds.iter().map(|old| old.bytes);
+        let mut bytes = olds.fold(tail, u64::saturating_add);
         let mut victims = Vec::new();
         for old in &self.olds {
             let is_old = old.followed_at.plus(self.options.retention) < now;
@@ -371,21 +417,28 @@ impl Writer {
             if !is_exported || !(is_old || bytes > self.options.retention_bytes) {
                 break;
             }
-            bytes -= old.bytes;
+            bytes = bytes.saturating_sub(old.bytes);
             victims.push(old.clone());
         }
         victims
     }
+}
 
-    /// It is on disk that they go: now they may.
-    fn remove(&mut self, victims: &[Old]) {
-        for victim in victims {
-            self.olds.pop_front();
-            if let Err(error) = self.disk.remove(&files::name(victim.number)) {
-                tracing::warn!(%error, segment = victim.number, "an old file of records cannot be removed");
-            }
+/// Lives as long as the thread. Should that ever panic, nobody waits for it, and everybody hears of it.
+struct Alive {
+    shared: Arc<Shared>,
+    clock: Clock,
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.queue.close();
+            self.shared.queue.abandon();
+            let mut status = self.shared.status();
+            status.failing_since = Some(self.clock.now().wall);
+            status.last_error = Some(String::from("the thread that writes has panicked"));
         }
-        self.shared.status().segments = self.olds.len() + 1;
     }
 }
 
@@ -440,11 +493,11 @@ impl Text {
     }
 }
 
+/// From the beginning: what told of those that went before goes too.
 fn gap_of(victims: &[Old]) -> Option<Gap> {
-    let (first, last) = (victims.first()?, victims.last()?);
     Some(Gap {
-        from: Some(first.first_seq),
-        to: Some(last.last_seq),
+        from: Some(1),
+        to: Some(victims.last()?.last_seq),
         ..Gap::of(Lost::Retention)
     })
 }

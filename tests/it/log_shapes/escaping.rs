@@ -67,6 +67,23 @@ fn lists_end_where_the_record_is_full_and_what_follows_them_is_there() {
 }
 
 #[test]
+fn an_item_whose_own_list_fills_the_record_stays_wherever_that_ends() {
+    for length in 1..400 {
+        let filler = "x".repeat(length);
+        let body = json::body(|object| {
+            object.objects("outer", 0..1, |object, _| {
+                object.objects("inner", 0..1_000, |object, _| object.text("a", &filler));
+            });
+        });
+        let inner = read(&body)["outer"][0]["inner"].clone();
+        assert!(
+            inner.as_array().is_some_and(|list| list.len() > 50),
+            "{length}"
+        );
+    }
+}
+
+#[test]
 fn the_largest_sign_in_fits_in_a_record() {
     let mut asked = request();
     let long = "\u{1b}".repeat(100_000);

@@ -72,8 +72,8 @@ impl<D: Disk> Disk for ValveDisk<D> {
         }))
     }
 
-    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        self.disk.open(name)
+    fn write_again(&self, name: &str, from: u64) -> io::Result<()> {
+        self.disk.write_again(name, from)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

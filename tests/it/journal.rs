@@ -1,0 +1,9 @@
+//! The journal: what it said is on disk is on disk, and what is not as it was written is told.
+
+mod fault_disk;
+mod world;
+
+mod crashes;
+mod files;
+mod machine;
+mod tampering;

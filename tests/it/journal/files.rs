@@ -1,0 +1,340 @@
+//! Which files there are: rotation, retention, the reserve, starts that find only some of them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crosstrust::clock::{Clock, ManualClock};
+use crosstrust::log::journal::disk::{Disk, DiskFile};
+use crosstrust::log::journal::{Journal, JournalOptions, Position, Refused};
+
+use super::fault_disk::FaultDisk;
+use super::world::{NOON, entry, faults, gaps, ids, look, open, options, records, write};
+use crate::support::random::Rng;
+
+fn disk() -> (FaultDisk, Arc<dyn Disk>) {
+    let disk = FaultDisk::new(Rng::new(7));
+    (disk.clone(), Arc::new(disk))
+}
+
+fn segments(disk: &FaultDisk) -> Vec<String> {
+    let files = disk.files().into_keys();
+    files.filter(|name| name.starts_with("segment")).collect()
+}
+
+fn numbered(from: usize, to: usize) -> impl Iterator<Item = String> {
+    (from..to).map(|number| format!("{number:03}"))
+}
+
+/// Waits for the writer, which is another thread.
+#[track_caller]
+fn soon(what: &str, is_so: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < Duration::from_secs(10), "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_file_that_is_large_enough_is_followed_by_another() {
+    let (files, disk) = disk();
+    let (journal, _) = open(&disk, options(2000)).unwrap();
+    write(&journal, numbered(0, 50));
+    journal.close();
+    assert!(segments(&files).len() >= 5);
+    assert_eq!(faults(&disk), Vec::<String>::new());
+    assert_eq!(ids(&records(&disk)), numbered(0, 50).collect::<Vec<_>>());
+}
+
+#[test]
+fn files_that_are_too_large_together_go_and_that_is_told() {
+    let (files, disk) = disk();
+    let options = JournalOptions {
+        retention_bytes: 6000,
+        ..options(2000)
+    };
+    let (journal, _) = open(&disk, options).unwrap();
+    write(&journal, numbered(0, 100));
+    journal.close();
+    let bytes: usize = files.files().values().map(Vec::len).sum();
+    assert!(bytes < 6000 + 2 * 2500, "{bytes}");
+    assert_eq!(faults(&disk), Vec::<String>::new());
+    let kept = ids(&records(&disk));
+    assert_eq!(kept, numbered(100 - kept.len(), 100).collect::<Vec<_>>());
+    assert!(
+        gaps(&records(&disk))
+            .iter()
+            .any(|gap| gap["reason"] == "retention")
+    );
+}
+
+#[test]
+fn files_whose_records_are_too_old_go_and_that_is_told() {
+    let (files, disk) = disk();
+    let clock = ManualClock::at(NOON);
+    let options = JournalOptions {
+        retention: Duration::from_secs(3600),
+        ..options(2000)
+    };
+    let (journal, _) = Journal::open(
+        options,
+        Arc::clone(&disk),
+        Clock::Manual(Arc::clone(&clock)),
+    )
+    .unwrap();
+    write(&journal, numbered(0, 50));
+    assert!(segments(&files).contains(&String::from("segment-0000000001.jsonl")));
+    clock.pass(Duration::from_secs(3601));
+    write(&journal, numbered(50, 70));
+    journal.close();
+    assert_eq!(faults(&disk), Vec::<String>::new());
+    let kept = ids(&records(&disk));
+    assert!(kept.len() < 40, "{kept:?}");
+    assert_eq!(kept, numbered(70 - kept.len(), 70).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_that_was_not_exported_stays() {
+    let (files, disk) = disk();
+    let options = JournalOptions {
+        retention_bytes: 3000,
+        is_exported: true,
+        ..options(2000)
+    };
+    let (journal, _) = open(&disk, options).unwrap();
+    write(&journal, numbered(0, 50));
+    assert_eq!(ids(&records(&disk)).len(), 50);
+    journal.exported_to(Position {
+        segment: 3,
+        offset: 10,
+        seq: 0,
+    });
+    write(&journal, numbered(50, 70));
+    journal.close();
+    assert_eq!(segments(&files)[0], "segment-0000000003.jsonl");
+    assert_eq!(faults(&disk), Vec::<String>::new());
+}
+
+#[test]
+fn a_full_disk_takes_the_reserve_and_it_is_made_again_when_there_is_room() {
+    let (files, disk) = disk();
+    let options = JournalOptions {
+        reserve_bytes: 10_000,
+        ..options(1 << 20)
+    };
+    let (journal, _) = open(&disk, options).unwrap();
+    write(&journal, numbered(0, 3));
+    assert!(files.files().contains_key("reserve"));
+    files.set_capacity(Some(0));
+    let refused = journal.append(entry("lost", 10)).unwrap().wait();
+    assert!(refused.is_err());
+    soon("the reserve is given up", || {
+        !files.files().contains_key("reserve")
+    });
+    soon("it fails", || journal.status().failing_since.is_some());
+    assert_eq!(
+        journal.append(entry("refused", 10)).map(drop),
+        Err(Refused::Failing)
+    );
+    let kept = journal.append_surely(entry("kept", 10));
+
+    let since = Instant::now();
+    files.set_capacity(None);
+    soon("it writes again", || {
+        journal.status().failing_since.is_none()
+    });
+    // It looks five times a second, and the machine may be busy.
+    assert!(
+        since.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        since.elapsed()
+    );
+    assert_eq!(kept.wait(), Ok(()));
+    assert!(files.files().contains_key("reserve"));
+    write(&journal, numbered(3, 5));
+    journal.close();
+    assert_eq!(faults(&disk), Vec::<String>::new());
+    assert_eq!(
+        ids(&records(&disk)),
+        ["000", "001", "002", "kept", "003", "004"]
+    );
+    let told = gaps(&records(&disk));
+    assert!(
+        told.iter()
+            .any(|gap| gap["reason"] == "diskError" && gap["signIns"] == 1),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_start_on_a_disk_that_has_room_for_records_and_not_for_the_reserve_goes_well() {
+    for room in [3000, 9000, 10_400] {
+        let (files, disk) = disk();
+        files.set_capacity(Some(room));
+        let options = JournalOptions {
+            reserve_bytes: 10_000,
+            ..options(1 << 20)
+        };
+        let (journal, _) = open(&disk, options).unwrap();
+        write(&journal, numbered(0, 1));
+        journal.close();
+        assert_eq!(faults(&disk), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn many_starts_leave_one_log() {
+    let (_, disk) = disk();
+    for start in 0..40 {
+        let (journal, recovery) = open(&disk, options(1 << 20)).unwrap();
+        assert_eq!(recovery.is_new, start == 0);
+        assert_eq!((recovery.torn_bytes, recovery.missing), (0, None));
+        write(&journal, numbered(start, start + 1));
+    }
+    assert_eq!(faults(&disk), Vec::<String>::new());
+    assert_eq!(gaps(&records(&disk)), Vec::<serde_json::Value>::new());
+    assert_eq!(ids(&records(&disk)), numbered(0, 40).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_log_of_which_only_the_head_is_left_goes_on_behind_it() {
+    let (files, disk) = disk();
+    let (journal, _) = open(&disk, options(1 << 20)).unwrap();
+    write(&journal, numbered(0, 5));
+    journal.close();
+    let signed = journal.status().last_checkpoint;
+    let log = look(&disk).log;
+    for segment in segments(&files) {
+        disk.remove(&segment).unwrap();
+    }
+    let (journal, recovery) = open(&disk, options(1 << 20)).unwrap();
+    assert!(!recovery.is_new);
+    assert_eq!(recovery.missing, Some((1, signed)));
+    write(&journal, numbered(5, 6));
+    journal.close();
+    assert_eq!(records(&disk)[0].seq, signed + 1);
+    let report = look(&disk);
+    assert_eq!(report.log, log);
+    let told: Vec<_> = report.faults.iter().map(|fault| fault.seq).collect();
+    assert_eq!(told, [Some(signed + 2)], "{:#?}", report.faults);
+}
+
+#[test]
+fn damage_in_the_last_file_is_told_by_a_gap_and_by_verify() {
+    let (files, disk) = disk();
+    let (journal, _) = open(&disk, options(1 << 20)).unwrap();
+    write(&journal, numbered(0, 9));
+    journal.close();
+    let mut damaged = files.files();
+    let name = segments(&files)[0].clone();
+    let bytes = damaged.get_mut(&name).unwrap();
+    let at = bytes.windows(5).position(|at| at == br#""004""#).unwrap();
+    bytes[at + 1] = b'9';
+    let disk: Arc<dyn Disk> = Arc::new(FaultDisk::of(&damaged));
+    let before = look(&disk).faults;
+    assert_eq!(before.len(), 1, "{before:#?}");
+
+    let (journal, recovery) = open(&disk, options(1 << 20)).unwrap();
+    let (from, _) = recovery.missing.unwrap();
+    assert_eq!(before[0].seq, Some(from));
+    write(&journal, numbered(9, 10));
+    journal.close();
+    let gaps = gaps(&records(&disk));
+    assert_eq!(
+        (&gaps[0]["reason"], &gaps[0]["from"]),
+        (&"damaged".into(), &from.into())
+    );
+    let after = faults(&disk);
+    assert_eq!(after.len(), 1, "{after:#?}");
+    let seqs: Vec<u64> = records(&disk).iter().map(|record| record.seq).collect();
+    assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
+}
+
+#[test]
+fn a_log_whose_head_was_taken_away_says_so_for_ever() {
+    let (_, disk) = disk();
+    drop(open(&disk, options(1 << 20)).unwrap());
+    disk.remove("head.json").unwrap();
+    assert_eq!(faults(&disk).len(), 1);
+    drop(open(&disk, options(1 << 20)).unwrap());
+    assert_eq!(faults(&disk).len(), 1);
+}
+
+/// A disk whose syncs wait while this is held.
+#[derive(Debug)]
+struct Stuck(FaultDisk, Arc<std::sync::Mutex<()>>);
+
+#[derive(Debug)]
+struct StuckFile(Box<dyn DiskFile>, Arc<std::sync::Mutex<()>>);
+
+impl DiskFile for StuckFile {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.append(bytes)
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        drop(self.1.lock().unwrap());
+        self.0.sync()
+    }
+}
+
+impl Disk for Stuck {
+    fn list(&self) -> std::io::Result<Vec<(String, u64)>> {
+        self.0.list()
+    }
+
+    fn read(&self, name: &str, from: u64, most: usize) -> std::io::Result<Vec<u8>> {
+        self.0.read(name, from, most)
+    }
+
+    fn create(&self, name: &str) -> std::io::Result<Box<dyn DiskFile>> {
+        let file = self.0.create(name)?;
+        Ok(Box::new(StuckFile(file, Arc::clone(&self.1))))
+    }
+
+    fn write_again(&self, name: &str, from: u64) -> std::io::Result<()> {
+        self.0.write_again(name, from)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.0.remove(name)
+    }
+
+    fn sync_directory(&self) -> std::io::Result<()> {
+        self.0.sync_directory()
+    }
+
+    fn reserve(&self, name: &str, bytes: u64) -> std::io::Result<()> {
+        self.0.reserve(name, bytes)
+    }
+}
+
+#[test]
+fn a_disk_that_hangs_blocks_nobody_who_appends() {
+    let gate = Arc::new(std::sync::Mutex::new(()));
+    let disk: Arc<dyn Disk> = Arc::new(Stuck(FaultDisk::new(Rng::new(3)), Arc::clone(&gate)));
+    let options = JournalOptions {
+        queue: 10,
+        ..options(1 << 20)
+    };
+    let (journal, _) = open(&disk, options).unwrap();
+    let held = gate.lock().unwrap();
+    let mut tickets = Vec::new();
+    // Those in the group on its way, and ten that wait.
+    let refused = loop {
+        match journal.append(entry("waits", 1)) {
+            Ok(ticket) => tickets.push(ticket),
+            Err(refused) => break refused,
+        }
+        assert!(tickets.len() < 1000);
+    };
+    assert_eq!(refused, Refused::Full);
+    drop(held);
+    for ticket in tickets {
+        assert_eq!(ticket.wait(), Ok(()));
+    }
+}

@@ -1,0 +1,106 @@
+//! Journals for tests, and what is in their files.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crosstrust::clock::{Clock, ManualClock};
+use crosstrust::log::journal::checkpoint::Signer;
+use crosstrust::log::journal::disk::Disk;
+use crosstrust::log::journal::verify::{Known, Report, verify};
+use crosstrust::log::journal::{
+    Entry, Journal, JournalError, JournalOptions, Kind, Record, RecordKind, Records, Recovery,
+};
+use crosstrust::time::Timestamp;
+use serde_json::Value;
+
+/// A key that is made once a run.
+pub fn signer() -> Signer {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        Signer::load_or_make(&folder.path().join("signing.key")).unwrap();
+        folder
+    });
+    let key: PathBuf = folder.path().join("signing.key");
+    Signer::load_or_make(&key).unwrap()
+}
+
+/// Nothing is removed, nothing is reserved, nothing is gathered.
+pub fn options(segment_bytes: u64) -> JournalOptions {
+    JournalOptions {
+        signer: signer(),
+        queue: 8192,
+        linger: Duration::ZERO,
+        segment_bytes,
+        retention_bytes: u64::MAX,
+        retention: Duration::from_secs(3650 * 24 * 60 * 60),
+        reserve_bytes: 0,
+        is_exported: false,
+    }
+}
+
+pub const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+pub fn clock() -> Clock {
+    Clock::Manual(ManualClock::at(NOON))
+}
+
+pub fn open(
+    disk: &Arc<dyn Disk>,
+    options: JournalOptions,
+) -> Result<(Journal, Recovery), JournalError> {
+    Journal::open(options, Arc::clone(disk), clock())
+}
+
+pub fn entry(id: &str, padding: usize) -> Entry {
+    Entry {
+        kind: Kind::SignIn,
+        time: NOON,
+        body: format!(r#"{{"id":"{id}","pad":"{}"}}"#, "x".repeat(padding)).into_bytes(),
+        is_awaited: false,
+        when_durable: None,
+    }
+}
+
+/// Writes these and waits until they are on disk.
+pub fn write(journal: &Journal, ids: impl IntoIterator<Item = String>) {
+    for id in ids {
+        journal.append(entry(&id, 20)).unwrap().wait().unwrap();
+    }
+}
+
+pub fn records(disk: &Arc<dyn Disk>) -> Vec<Record> {
+    let records = Records::between(Arc::clone(disk), None, None).unwrap();
+    records.map(Result::unwrap).collect()
+}
+
+/// The ids of the entries, in their order.
+pub fn ids(records: &[Record]) -> Vec<String> {
+    let events = records
+        .iter()
+        .filter(|record| matches!(record.kind, RecordKind::SignIn | RecordKind::Audit));
+    events
+        .map(|record| json(record)["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+pub fn gaps(records: &[Record]) -> Vec<Value> {
+    let gaps = records
+        .iter()
+        .filter(|record| record.kind == RecordKind::Gap);
+    gaps.map(json).collect()
+}
+
+pub fn json(record: &Record) -> Value {
+    serde_json::from_slice(&record.body).unwrap()
+}
+
+pub fn look(disk: &Arc<dyn Disk>) -> Report {
+    verify(disk, &Known::default()).unwrap()
+}
+
+/// The faults, as people see them.
+pub fn faults(disk: &Arc<dyn Disk>) -> Vec<String> {
+    look(disk).faults.iter().map(ToString::to_string).collect()
+}
