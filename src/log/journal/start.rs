@@ -39,7 +39,7 @@ pub(super) struct Found {
     pub log: Uuid,
     pub next_number: u64,
     pub tail: Option<Previous>,
-    /// What the next record follows: no number is used that was on disk once.
+    /// What the next record follows: no number is used again that counted once.
     pub head: Head,
     pub gaps: Vec<Gap>,
     pub olds: Vec<Old>,
@@ -108,7 +108,14 @@ fn look_at_files(disk: &Arc<dyn Disk>, segments: &[Segment], key: &str) -> io::R
     for later in segments.iter().filter(|one| one.number > last_number) {
         found = found.and(Tail::look(disk, later, signed_seq)?);
     }
-    let highest = found.highest.max(signed_seq).max(found.head.seq);
+    let is_torn = found.is_torn() && !lost_head;
+    // What is torn never counted, and its numbers are free: a hole would have to be told, and what tells it could be
+    // torn in its turn.
+    let highest = if is_torn {
+        found.head.seq
+    } else {
+        found.highest.max(signed_seq).max(found.head.seq)
+    };
     Ok(Found {
         log,
         next_number,
@@ -122,7 +129,7 @@ fn look_at_files(disk: &Arc<dyn Disk>, segments: &[Segment], key: &str) -> io::R
             seq: highest,
             hash: found.head.hash,
         },
-        gaps: gaps(&found, highest, lost_head),
+        gaps: gaps(&found, highest, is_torn),
         olds: olds(&chain),
         // A clean end has the checkpoint itself behind what it signs.
         unsigned: found.head.seq.saturating_sub(signed_seq.saturating_add(1)),
@@ -130,8 +137,7 @@ fn look_at_files(disk: &Arc<dyn Disk>, segments: &[Segment], key: &str) -> io::R
     })
 }
 
-fn gaps(found: &Tail, highest: u64, lost_head: bool) -> Vec<Gap> {
-    let is_torn = found.is_torn() && !lost_head;
+fn gaps(found: &Tail, highest: u64, is_torn: bool) -> Vec<Gap> {
     if is_torn && found.bad_bytes == 0 {
         return Vec::new();
     }
