@@ -4,6 +4,7 @@
 //! while the machine sleeps, so a wall clock that is set back cannot lengthen anything (semantics §4,
 //! "How long an answer is good"). Nothing but this file reads a clock for a decision.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,6 +42,14 @@ impl Clock {
             Clock::Manual(clock) => clock.now(),
         }
     }
+}
+
+/// A span, by chance up to so many thousandths longer or shorter: a fleet does not do the same thing at once.
+pub fn jittered(span: Duration, thousandths: u32) -> Duration {
+    // The standard library's only source of randomness; a guess at it gains nobody anything.
+    let chance = RandomState::new().hash_one(0u8) % (u64::from(thousandths) * 2 + 1);
+    let chance = u32::try_from(chance).unwrap_or(thousandths);
+    span.saturating_mul(1000_u32.saturating_sub(thousandths).saturating_add(chance)) / 1000
 }
 
 /// A clock that stands still until it is moved.
@@ -122,5 +131,16 @@ mod tests {
         clock.pass(Duration::from_secs(5));
         assert_eq!(clock.now().wall, Timestamp::from_seconds(15));
         assert_eq!(clock.now().boot, boot + Duration::from_secs(5));
+    }
+
+    #[test]
+    fn an_age_is_within_a_tenth_and_not_always_the_same() {
+        let span = Duration::from_secs(1800);
+        let ages: Vec<_> = (0..100).map(|_| jittered(span, 100)).collect();
+        assert!(
+            ages.iter()
+                .all(|age| (1620..=1980).contains(&age.as_secs()))
+        );
+        assert!(ages.iter().any(|age| age != &ages[0]));
     }
 }

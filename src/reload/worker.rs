@@ -1,6 +1,5 @@
 //! The reloader's thread: waits, looks, tells.
 
-use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use super::folder::{Folder, Look, Reason};
 use super::inbox::{Asked, Debounce, Wake};
 use super::{Event, Outcome, Rejection, ReloadOptions, Shared, Witness};
 use crate::changes::Changes;
+use crate::clock::jittered;
 use crate::engine::Engine;
 use crate::graph::Finding;
 use crate::watch::Watch;
@@ -62,7 +62,7 @@ impl Worker {
 
     /// Goes on until nobody needs it.
     pub(super) fn run(mut self) {
-        let mut rescan_at = Instant::now() + jittered(self.rescan);
+        let mut rescan_at = Instant::now() + jittered(self.rescan, JITTER);
         loop {
             let is_clean = self.engine.reap() == 0;
             let reap_at = Instant::now() + REAP_AGAIN;
@@ -82,7 +82,7 @@ impl Worker {
                     self.look(Reason::Tick);
                 }
             }
-            rescan_at = Instant::now() + jittered(self.rescan);
+            rescan_at = Instant::now() + jittered(self.rescan, JITTER);
         }
     }
 
@@ -201,13 +201,8 @@ impl Drop for Worker {
     }
 }
 
-/// A fifth more or less, so that a fleet does not look all at once.
-fn jittered(span: Duration) -> Duration {
-    let chance = RandomState::new().hash_one(0u8) % 401;
-    // 800 to 1200 thousandths.
-    span.saturating_mul(800 + u32::try_from(chance).unwrap_or(200)) / 1000
-}
-
+/// A fifth more or less.
+const JITTER: u32 = 200;
 /// How soon a replaced snapshot that some request still held is looked after again.
 const REAP_AGAIN: Duration = Duration::from_millis(100);
 

@@ -3,11 +3,9 @@
 //! It opens, serves, leaves (GOAWAY: running calls end, no new ones) and is gone. Each of the first three
 //! has a deadline, so that no client can stay in one for ever.
 
-use std::hash::{BuildHasher, RandomState};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,6 +18,7 @@ use super::socket::{Loose, Socket};
 use super::threads::Burden;
 use super::tls::Refusal;
 use super::{Call, Counters, ServeOptions};
+use crate::clock::jittered;
 
 /// What all connections are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,7 +212,7 @@ impl Course<'_> {
             Phase::Opening if self.activity.is_open() => {
                 self.phase = Phase::Open;
                 Step::Go {
-                    deadline: Some(self.begun + jittered(options.connection_age)),
+                    deadline: Some(self.begun + jittered(options.connection_age, JITTER)),
                 }
             }
             Phase::Opening => {
@@ -286,14 +285,8 @@ async fn next(
     }
 }
 
-/// `span` ±10 %.
-fn jittered(span: Duration) -> Duration {
-    // The standard library's only source of randomness; a guess at it gains nobody anything.
-    let random = RandomState::new().hash_one(());
-    let permille = u32::try_from(random % 201).unwrap_or(100) + 900;
-    span / 1000 * permille
-}
-
+/// A tenth more or less.
+const JITTER: u32 = 100;
 pub(super) const INITIAL: Orders = Orders {
     stage: Stage::Serving,
     crowded: 0,
@@ -301,19 +294,3 @@ pub(super) const INITIAL: Orders = Orders {
 
 /// Where `usize` cannot hold what the options say, which is on no machine of today.
 const MOST_SEND_BUFFER: usize = 64 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_age_is_within_a_tenth_and_not_always_the_same() {
-        let span = Duration::from_secs(1800);
-        let ages: Vec<_> = (0..100).map(|_| jittered(span)).collect();
-        assert!(
-            ages.iter()
-                .all(|age| (1620..=1980).contains(&age.as_secs()))
-        );
-        assert!(ages.iter().any(|age| age != &ages[0]));
-    }
-}

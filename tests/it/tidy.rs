@@ -135,7 +135,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vocabulary",
         ],
     ),
-    ("serve", &["metrics"]),
+    ("serve", &["clock"]),
     ("config", &[]),
     ("otlp", &[]),
     ("telemetry", &["otlp"]),

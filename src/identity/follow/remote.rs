@@ -4,7 +4,6 @@
 //! look too, but not for long: the pause begins before such a look and whatever comes of it, so that invented
 //! key ids cost the issuer one look a pause.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 use super::FollowOptions;
 use super::desk::Desk;
 use super::fetch::{Fetcher, Source};
+use crate::clock::jittered;
 use crate::identity::IssuerIndex;
 
 /// One issuer whose keys are fetched.
@@ -122,19 +122,19 @@ impl Remote {
 
     async fn look(&mut self) {
         // Should the look never end, because it panics, the next one is not at once.
-        self.next_look = Instant::now() + jittered(self.refresh.min(FIRST_RETRY));
+        self.next_look = Instant::now() + jittered(self.refresh.min(FIRST_RETRY), JITTER);
         match self.fetcher.keys(&self.source).await {
             Ok(keys) => {
                 self.failures = 0;
                 self.good_until = Some(self.desk.boot().saturating_add(self.max_stale));
                 self.desk.found(self.issuer, keys, self.good_until);
-                self.next_look = Instant::now() + jittered(self.refresh);
+                self.next_look = Instant::now() + jittered(self.refresh, JITTER);
             }
             Err(error) => {
                 let doubled = FIRST_RETRY.saturating_mul(1 << self.failures.min(MOST_DOUBLINGS));
                 self.failures = self.failures.saturating_add(1);
                 self.desk.failed(self.issuer, &error);
-                self.next_look = Instant::now() + jittered(doubled.min(self.refresh));
+                self.next_look = Instant::now() + jittered(doubled.min(self.refresh), JITTER);
             }
         }
     }
@@ -147,13 +147,8 @@ impl Remote {
     }
 }
 
-/// A tenth more or less, so that a fleet does not ask all at once.
-fn jittered(span: Duration) -> Duration {
-    let chance = RandomState::new().hash_one(0u8) % 201;
-    // 900 to 1100 thousandths.
-    span.saturating_mul(900 + u32::try_from(chance).unwrap_or(100)) / 1000
-}
-
+/// A tenth more or less.
+const JITTER: u32 = 100;
 /// After the first failure; doubled with every further one, up to the refresh.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::journal::{Journal, Position, Record, RecordKind, Records};
-use crate::clock::Clock;
+use crate::clock::{Clock, jittered};
 use crate::otlp::Collector;
 use crate::time::Timestamp;
 use cursor::CursorFile;
@@ -404,7 +404,7 @@ impl Course {
             .options
             .first_retry
             .saturating_mul(1 << self.failures.min(MOST_DOUBLINGS));
-        let usual = jittered(doubled.min(self.options.longest_retry));
+        let usual = jittered(doubled.min(self.options.longest_retry), JITTER);
         self.failures = self.failures.saturating_add(1);
         self.keep();
         let asked = pause.unwrap_or_default().min(LONGEST_PAUSE);
@@ -425,18 +425,13 @@ impl Course {
     }
 }
 
-/// Between half of it and all of it, so that a fleet does not come back all at once.
-fn jittered(span: Duration) -> Duration {
-    use std::hash::{BuildHasher as _, RandomState};
-    let chance = RandomState::new().hash_one(0_u8) % 501;
-    span.saturating_mul(500 + u32::try_from(chance).unwrap_or(500)) / 1000
-}
-
 /// A collector takes calls of 4 MiB; a record is at most some 70 KiB.
 const BATCH_BYTES: usize = 1 << 20;
 /// How often one record alone may be found malformed before it is passed over: two minutes and more.
 const PATIENCE: u32 = 9;
 /// The longest that a collector may ask us to stay away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// A quarter more or less.
+const JITTER: u32 = 250;
 /// Of the first pause.
 const MOST_DOUBLINGS: u32 = 16;
