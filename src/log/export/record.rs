@@ -28,6 +28,13 @@ pub(super) struct Batch {
 struct Told {
     home_tenant_id: Option<String>,
     resource_tenant_id: Option<String>,
+    crosstrust: Ours,
+}
+
+/// Whose an audit record is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Ours {
     tenant_id: Option<String>,
 }
 
@@ -159,7 +166,7 @@ fn attributes(log: Option<Uuid>, record: &Record, name: &str) -> Vec<KeyValue> {
     let tenants = [
         ("crosstrust.home_tenant", told.home_tenant_id),
         ("crosstrust.resource_tenant", told.resource_tenant_id),
-        ("crosstrust.tenant", told.tenant_id),
+        ("crosstrust.tenant", told.crosstrust.tenant_id),
     ];
     let tenants = tenants.into_iter();
     attributes.extend(tenants.filter_map(|(key, value)| Some(text(key, value?))));
@@ -234,6 +241,14 @@ mod tests {
         assert_eq!(value(&sent, "crosstrust.home_tenant"), text("h"));
         assert_eq!(value(&sent, "crosstrust.resource_tenant"), text("r"));
         assert_eq!(value(&sent, "crosstrust.tenant"), None);
+    }
+
+    #[test]
+    fn an_audit_record_says_whose_it_is() {
+        let body = r#"{"activityDisplayName":"a","crosstrust":{"tenantId":"t"}}"#;
+        let sent = sent(RecordKind::Audit, body).unwrap();
+        let tenant = Some(Value::StringValue("t".to_owned()));
+        assert_eq!(value(&sent, "crosstrust.tenant"), tenant);
     }
 
     #[test]
