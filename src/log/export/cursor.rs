@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::log::journal::Position;
-use crate::log::journal::disk::Disk;
+use crate::log::journal::disk::{Disk, replace};
 
 /// Up to where a log has been exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,22 +110,11 @@ impl CursorFile {
     }
 
     fn write(&self, cursor: &Cursor) -> io::Result<()> {
-        let text = serde_json::to_vec(cursor)?;
-        match self.disk.remove(NEXT) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        let mut file = self.disk.create(NEXT)?;
-        file.append(&text)?;
-        // Else a crash could leave an empty file under the name. That the name itself is not synced costs at most
-        // an older cursor.
-        file.sync()?;
-        self.disk.rename(NEXT, NAME)
+        replace(self.disk.as_ref(), NAME, &serde_json::to_vec(cursor)?)
     }
 }
 
 const NAME: &str = "export.cursor";
-const NEXT: &str = "export.cursor.new";
 /// Ids and numbers.
 const LONGEST: usize = 4096;
 /// How much is sent again after a crash: what a second brought.

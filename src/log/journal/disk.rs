@@ -40,6 +40,22 @@ pub trait DiskFile: fmt::Debug + Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
+/// Replaces a file, whole: after a crash there is the one before or this one.
+pub fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let half = format!("{name}.half");
+    match disk.remove(&half) {
+        // One from before was never in force.
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut file = disk.create(&half)?;
+    file.append(bytes)?;
+    file.sync()?;
+    disk.rename(&half, name)?;
+    disk.sync_directory()
+}
+
 /// A folder of this machine, used by one process at a time.
 #[derive(Debug)]
 pub struct SystemDisk {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::checkpoint::Checkpoint;
-use super::disk::Disk;
+use super::disk::{Disk, replace};
 use super::line::{Head, Line, MOST, RecordKind};
 
 /// The body of a file's first record.
@@ -78,9 +78,15 @@ pub fn number(name: &str) -> Option<u64> {
 
 /// Every file of the log, by number.
 pub fn segments(disk: &dyn Disk) -> io::Result<Vec<Segment>> {
+    segments_from(disk, 0)
+}
+
+/// Those from this number on: no other is opened.
+pub fn segments_from(disk: &dyn Disk, first: u64) -> io::Result<Vec<Segment>> {
     let files = disk.list()?.into_iter();
     let mut found: Vec<(u64, u64)> = files
         .filter_map(|(file, length)| Some((number(&file)?, length)))
+        .filter(|(number, _)| *number >= first)
         .collect();
     found.sort_unstable();
     let segments = found.into_iter().map(|(number, length)| {
@@ -181,21 +187,13 @@ pub fn read_head(disk: &dyn Disk) -> io::Result<Option<Checkpoint>> {
 
 /// Replaces `head.json`, whole.
 pub fn write_head(disk: &dyn Disk, checkpoint: &Checkpoint) -> io::Result<()> {
-    let text = serde_json::to_vec(checkpoint)?;
-    // A half from before was never in force.
-    let _ = disk.remove(HALF_HEAD);
-    let mut file = disk.create(HALF_HEAD)?;
-    file.append(&text)?;
-    file.sync()?;
-    disk.rename(HALF_HEAD, HEAD)?;
-    disk.sync_directory()
+    replace(disk, HEAD, &serde_json::to_vec(checkpoint)?)
 }
 
 /// The form of the records.
 pub const FORMAT: u32 = 1;
 /// The file with the last checkpoint.
 pub const HEAD: &str = "head.json";
-const HALF_HEAD: &str = "head.half";
 /// The space that is given up when the disk is full.
 pub const RESERVE: &str = "reserve";
 /// A first record has some 500 bytes.

@@ -81,28 +81,34 @@ impl Records {
         from: Option<Position>,
         until: Option<Position>,
     ) -> io::Result<Records> {
-        let signed = files::read_head(disk.as_ref())?;
-        let segments = files::segments(disk.as_ref())?;
         let from = from.unwrap_or_default();
-        let chain = Tail::counts(&disk, &files::chain(&segments), signed.as_ref())?;
-        let parts = chain
-            .into_iter()
-            .filter(|(segment, _)| segment.number >= from.segment)
-            .filter(|(segment, _)| until.is_none_or(|until| segment.number <= until.segment));
-        let mut left: Vec<Part> = parts
-            .map(|(segment, counts)| Part {
-                segment: segment.number,
-                from: if segment.number == from.segment {
-                    from.offset
-                } else {
-                    0
-                },
-                until: match until {
-                    Some(until) if until.segment == segment.number => until.offset,
-                    _ => counts,
-                },
-            })
-            .collect();
+        // Before the files are listed, so that it cannot be ahead of them.
+        let signed = match until {
+            None => files::read_head(disk.as_ref())?,
+            Some(_) => None,
+        };
+        let segments = files::segments_from(disk.as_ref(), from.segment)?;
+        let chain = files::chain(&segments);
+        let last = chain.last().map(|link| link.segment.number);
+        let mut left = Vec::new();
+        for link in &chain {
+            let segment = link.segment.number;
+            let until = match until {
+                Some(until) if until.segment < segment => break,
+                // Whoever follows the writer knows how far it is, and the file need not be looked at for that.
+                Some(until) if until.segment == segment => until.offset,
+                _ => {
+                    let signed = signed.as_ref().filter(|_| last == Some(segment));
+                    Tail::count(&disk, link, signed)?
+                }
+            };
+            let is_first = segment == from.segment;
+            left.push(Part {
+                segment,
+                from: if is_first { from.offset } else { 0 },
+                until,
+            });
+        }
         left.reverse();
         Ok(Records {
             disk,

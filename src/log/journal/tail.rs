@@ -80,21 +80,29 @@ impl Tail {
         signed: Option<&Checkpoint>,
     ) -> io::Result<Vec<(&'a Segment, u64)>> {
         let last = chain.last().map(|link| link.segment.number);
-        let counted = chain.iter().map(|Link { segment, counts }| {
-            if let Some(counts) = counts {
-                return Ok((*segment, *counts));
-            }
-            let is_last = last == Some(segment.number);
-            let signed = signed.filter(|_| is_last).map_or(0, |signed| signed.seq);
-            let tail = Tail::look(disk, segment, signed)?;
-            let counts = if tail.is_torn() {
-                tail.good_bytes
-            } else {
-                segment.length
-            };
-            Ok((*segment, counts))
+        let counted = chain.iter().map(|link| {
+            let is_last = last == Some(link.segment.number);
+            let counts = Tail::count(disk, link, signed.filter(|_| is_last))?;
+            Ok((link.segment, counts))
         });
         counted.collect()
+    }
+
+    /// The same for one of them. Where no follower says it, the whole file is looked at.
+    pub fn count(
+        disk: &Arc<dyn Disk>,
+        link: &Link<'_>,
+        signed: Option<&Checkpoint>,
+    ) -> io::Result<u64> {
+        if let Some(counts) = link.counts {
+            return Ok(counts);
+        }
+        let tail = Tail::look(disk, link.segment, signed.map_or(0, |signed| signed.seq))?;
+        Ok(if tail.is_torn() {
+            tail.good_bytes
+        } else {
+            link.segment.length
+        })
     }
 
     fn is_followed_by(&self, line: &Line<'_>, opening: &Option<Opened>) -> bool {
