@@ -79,6 +79,26 @@ pub enum Object {
     },
 }
 
+impl Object {
+    /// Of a member or a team: the channel, and its own tenant.
+    pub fn within(&self) -> Option<(&ChannelName, TenantId)> {
+        match self {
+            Object::ChannelMember { channel, home } | Object::ChannelTeam { channel, home } => {
+                Some((channel, *home))
+            }
+            Object::Organization
+            | Object::CrossTenantAccessPolicy
+            | Object::DefaultSetting
+            | Object::Partner
+            | Object::IdentitySync
+            | Object::ConditionalAccessPolicy
+            | Object::NamedLocation
+            | Object::AuthenticationStrength
+            | Object::Channel => None,
+        }
+    }
+}
+
 /// Which channel.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChannelName {

@@ -10,7 +10,7 @@ mod users;
 
 use super::json::{self, Object};
 use super::pseudonym::Pseudonyms;
-use crate::changes::{Change, Object as Changed};
+use crate::changes::Change;
 use crate::graph::Finding;
 use crate::id::{AppId, DecisionId, TenantId, UserId};
 use crate::snapshot::SnapshotId;
@@ -115,7 +115,7 @@ pub enum Actor<'a> {
     Itself,
     /// Whoever writes the policies folder: it does not say who that is.
     PoliciesFolder,
-    /// A caller of the API, as the listener knows it: a SPIFFE id, a uid, an address.
+    /// A caller of the API: at which listener.
     Caller(&'a str),
 }
 
@@ -286,17 +286,8 @@ impl Audit<'_> {
 
 /// Where a member or team of a channel is from.
 fn membership(change: &Change) -> Vec<(&'static str, String)> {
-    let home = match &change.object {
-        Changed::ChannelMember { home, .. } | Changed::ChannelTeam { home, .. } => *home,
-        Changed::Organization
-        | Changed::CrossTenantAccessPolicy
-        | Changed::DefaultSetting
-        | Changed::Partner
-        | Changed::IdentitySync
-        | Changed::ConditionalAccessPolicy
-        | Changed::NamedLocation
-        | Changed::AuthenticationStrength
-        | Changed::Channel => return Vec::new(),
+    let Some((_, home)) = change.object.within() else {
+        return Vec::new();
     };
     let membership = match home == change.tenant {
         true => "in-tenant",

@@ -3,7 +3,7 @@
 //! A sign-in concerns two organisations. The home tenant's administrators see who of theirs went where, with which
 //! client, and nothing of the resource tenant's Conditional Access; those of the resource tenant see who came in and
 //! what their own policies did, and nothing of the client application. Where both are one, they see all of it. What
-//! is hidden is gone before anything is searched for in it. Knows bodies, not where they are kept.
+//! is hidden is gone before anything is searched for in it. Looks at bodies, wherever they are kept.
 
 mod filter;
 mod print;
@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 pub use filter::{Filter, Outcome, Person};
 pub use print::{Format, Printer};
 
+pub use super::journal::Kind;
 use crate::id::TenantId;
 use crate::time::Timestamp;
 
@@ -27,15 +28,6 @@ pub struct Record<'a> {
     pub kind: Kind,
     /// The JSON object.
     pub body: &'a [u8],
-}
-
-/// What a record tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A sign-in event.
-    SignIn,
-    /// An audit record.
-    Audit,
 }
 
 /// Who looks.

@@ -93,17 +93,8 @@ fn changed<'a>(change: &'a Change, pseudonyms: &Pseudonyms) -> Vec<Target<'a>> {
         display_name: name.map(Cow::Borrowed),
         properties: properties(change, is_user, pseudonyms),
     };
-    let channel = match &change.object {
-        Changed::ChannelMember { channel, .. } | Changed::ChannelTeam { channel, .. } => channel,
-        Changed::Organization
-        | Changed::CrossTenantAccessPolicy
-        | Changed::DefaultSetting
-        | Changed::Partner
-        | Changed::IdentitySync
-        | Changed::ConditionalAccessPolicy
-        | Changed::NamedLocation
-        | Changed::AuthenticationStrength
-        | Changed::Channel => return vec![target],
+    let Some((channel, _)) = change.object.within() else {
+        return vec![target];
     };
     // Before the member: it is short, and what is long may be cut.
     let channel = Target {
