@@ -14,6 +14,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::table;
@@ -382,16 +383,18 @@ fn tell_start(engine: &Engine, addresses: &[String], admin: Option<&AdminHandle>
     }
 }
 
-/// Resolves at SIGTERM or SIGINT; SIGHUP looks at policies, key sets and certificates again.
+/// Resolves at SIGTERM or SIGINT; SIGHUP looks at policies, key sets and certificates again. SIGXFSZ is caught so that
+/// a limit of file sizes is an error of a write, after which the records go on in the next file, and not the end.
 async fn stop_signal(reload: ReloadHandle, following: Option<FollowHandle>, tls: TlsHint) {
     let streams = || {
         std::io::Result::Ok((
             signal(SignalKind::terminate())?,
             signal(SignalKind::interrupt())?,
             signal(SignalKind::hangup())?,
+            signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?,
         ))
     };
-    let Ok((mut terminate, mut interrupt, mut hangup)) = streams() else {
+    let Ok((mut terminate, mut interrupt, mut hangup, _file_size)) = streams() else {
         tracing::error!("signals cannot be caught: the process will end without draining");
         return std::future::pending().await;
     };
