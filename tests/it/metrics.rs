@@ -1,5 +1,7 @@
 //! What `/metrics` says of a server that was asked, in both forms; what counting costs; what bounds it.
 
+mod documents;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -496,101 +498,6 @@ fn the_log_tells_how_it_stands() {
     );
     assert_eq!(ready.json()["log"]["failing"], true);
     assert_eq!(ready.json()["log"]["lastError"], "no space");
-}
-
-fn text(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
-
-/// Everything in a text that looks like a metric of ours.
-fn named(text: &str) -> BTreeSet<String> {
-    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let ours = ["crosstrust_", "grpc_server_", "process_"];
-    let mine = words.filter(|word| ours.iter().any(|start| word.starts_with(start)));
-    mine.map(str::to_owned).collect()
-}
-
-/// The names under which families can be asked for.
-fn known() -> BTreeSet<String> {
-    let names = FAMILIES.iter().flat_map(|family| {
-        let name = family.query_name();
-        match family.kind {
-            Kind::Counter | Kind::Gauge => vec![name],
-            Kind::Histogram => ["_bucket", "_sum", "_count"]
-                .map(|end| name.clone() + end)
-                .to_vec(),
-        }
-    });
-    names.collect()
-}
-
-#[test]
-fn every_metric_of_the_dashboard_and_of_the_alerts_is_told_by_a_server() {
-    let server = with_log();
-    decided(&server.metrics, Api::Check, TenantId(1), None);
-    let told = server.scrape().names();
-    // TLS and issuers have series only where they are configured; their families are there.
-    let sometimes = |name: &str| {
-        name.contains("_tls_") || name.contains("_issuer_") || name.contains("_policies_last_look")
-    };
-    for file in [
-        "deploy/grafana/crosstrust.json",
-        "deploy/prometheus/crosstrust.rules.yaml",
-    ] {
-        let text = text(file);
-        let used = named(&text);
-        assert!(used.len() > 10, "{file}");
-        for name in used {
-            // Recorded series of the rules themselves have colons and are cut here.
-            let is_known = known().contains(&name);
-            assert!(
-                is_known && (told.contains(&name) || sometimes(&name)),
-                "{file}: {name}"
-            );
-        }
-    }
-    serde_json::from_str::<serde_json::Value>(&text("deploy/grafana/crosstrust.json")).unwrap();
-}
-
-#[test]
-fn the_documentation_has_every_family_and_no_other() {
-    let page = text("docs/telemetry.md");
-    let rows: BTreeMap<String, Vec<String>> = page
-        .lines()
-        .filter(|line| line.starts_with("| `") && !line.contains("GET"))
-        .map(|line| {
-            let cells = line
-                .trim_matches('|')
-                .split('|')
-                .map(|cell| cell.trim().replace('`', ""));
-            let cells: Vec<String> = cells.collect();
-            (cells[0].clone(), cells)
-        })
-        .filter(|(name, _)| !named(name).is_empty())
-        .collect();
-    let alerts = text("deploy/prometheus/crosstrust.rules.yaml");
-    let alerts: BTreeSet<&str> = alerts
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("- alert: "))
-        .collect();
-    for family in FAMILIES {
-        let name = family.query_name();
-        let row = rows
-            .get(&name)
-            .unwrap_or_else(|| panic!("{name} is not documented"));
-        assert_eq!(row[1], family.labels.join(", "), "{name}");
-        assert_eq!(row[2], family.help, "{name}");
-    }
-    assert_eq!(rows.len(), FAMILIES.len());
-    let documented: BTreeSet<&str> = rows
-        .values()
-        .flat_map(|row| row[3].split(", "))
-        .filter(|alert| !alert.is_empty())
-        .collect();
-    assert_eq!(
-        documented, alerts,
-        "the alerts of the last column, and those that there are"
-    );
 }
 
 #[test]

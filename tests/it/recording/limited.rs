@@ -42,7 +42,7 @@ async fn a_file_that_may_not_grow_is_followed_by_another_and_nobody_is_cut_off()
     assert!(segments.count() > 3);
     // An open connection would be waited for.
     drop(client);
-    sidecar.end();
+    tokio::task::spawn_blocking(|| sidecar.end()).await.unwrap();
     let verified = log(folder.path(), &["verify"]);
     assert!(
         verified.status.success(),

@@ -1,0 +1,108 @@
+//! Key sets in files, however they are written.
+
+use super::*;
+
+/// A folder as Kubernetes mounts a ConfigMap: `keys.json` → `..data/keys.json`, `..data` → the current state.
+struct ConfigMap(tempfile::TempDir);
+
+impl ConfigMap {
+    fn with(signers: &[&Signer]) -> Self {
+        let map = ConfigMap(tempfile::tempdir().unwrap());
+        symlink("..data/keys.json", map.file()).unwrap();
+        map.swap("..1", signers);
+        map
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("keys.json")
+    }
+
+    /// The next state, in one step.
+    fn swap(&self, name: &str, signers: &[&Signer]) {
+        let root = self.0.path();
+        fs::create_dir(root.join(name)).unwrap();
+        fs::write(root.join(name).join("keys.json"), jwks(signers)).unwrap();
+        symlink(name, root.join("..data_tmp")).unwrap();
+        fs::rename(root.join("..data_tmp"), root.join("..data")).unwrap();
+    }
+}
+
+#[test]
+fn a_file_that_is_swapped_like_a_config_map_is_picked_up_each_time() {
+    let signers = [signer("a"), signer("b"), signer("c")];
+    let map = ConfigMap::with(&[&signers[0]]);
+    let followed = follow(KeySource::File(map.file()), options(&[]));
+    assert!(followed.verifies(&signers[0]));
+    assert_eq!(followed.status().good_until, None);
+    for count in [2, 3] {
+        let now: Vec<&Signer> = signers[..count].iter().collect();
+        map.swap(&format!("..{count}"), &now);
+        followed.wait_until(|status| status.keys == count);
+        assert!(now.iter().all(|signer| followed.verifies(signer)));
+    }
+}
+
+#[test]
+fn a_file_is_followed_however_it_is_written_and_keeps_its_keys_where_it_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("entra.jwks");
+    let (a, b) = (signer("a"), signer("b"));
+    let followed = follow(KeySource::File(file.clone()), options(&[]));
+    assert!(!followed.verifies(&a));
+    assert!(
+        followed.error().contains("entra.jwks"),
+        "{}",
+        followed.error()
+    );
+
+    fs::write(&file, jwks(&[&a])).unwrap();
+    followed.wait_until(|status| status.keys == 1 && status.last_error.is_none());
+    assert!(followed.verifies(&a));
+
+    let failed = |status: &IssuerStatus| status.keys == 1 && status.last_error.is_some();
+    let good = |keys: usize| {
+        move |status: &IssuerStatus| status.keys == keys && status.last_error.is_none()
+    };
+    fs::write(&file, "{").unwrap();
+    followed.wait_until(failed);
+    assert!(followed.verifies(&a));
+
+    let other = folder.path().join("entra.new");
+    fs::write(&other, jwks(&[&a, &b])).unwrap();
+    fs::rename(&other, &file).unwrap();
+    followed.wait_until(good(2));
+
+    fs::remove_file(&file).unwrap();
+    followed.wait_until(|status| status.last_error.is_some());
+    assert!(
+        followed.verifies(&b),
+        "a file that is gone takes nothing away"
+    );
+    fs::write(&file, jwks(&[&b])).unwrap();
+    followed.wait_until(good(1));
+    assert!(!followed.verifies(&a));
+
+    fs::write(&file, vec![b' '; (256 << 10) + 1]).unwrap();
+    followed.wait_until(failed);
+    assert!(followed.verifies(&b));
+}
+
+#[test]
+fn a_file_is_looked_at_regularly_and_at_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    let key = signer("a");
+    fs::write(&file, jwks(&[&key])).unwrap();
+    let often = FollowOptions {
+        rescan: Duration::from_millis(10),
+        ..options(&[])
+    };
+    let followed = follow(KeySource::File(file.clone()), often);
+    let looks = followed.status().looks;
+    followed.wait_until(|status| status.looks > looks + 2);
+
+    let epoch = followed.epoch();
+    let seldom = follow(KeySource::File(file), options(&[]));
+    assert_eq!(seldom.look_again().keys, 1);
+    assert_eq!(followed.epoch(), epoch);
+}
