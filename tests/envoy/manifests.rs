@@ -68,6 +68,29 @@ fn no_manifest_lets_anybody_in_without_an_answer() {
     );
 }
 
+/// A replica that cannot write its records does not start, so each has a disk of its own that outlives it.
+#[test]
+fn each_replica_has_a_disk_for_its_records() {
+    for file in [
+        "deploy/istio/crosstrust.yaml",
+        "deploy/envoy-gateway/crosstrust.yaml",
+    ] {
+        let objects = read(file);
+        let replicas = objects
+            .iter()
+            .find(|object| object["kind"].as_str() == Some("StatefulSet"))
+            .expect(file);
+        let claim = &replicas["spec"]["volumeClaimTemplates"][0]["metadata"]["name"];
+        let container = &replicas["spec"]["template"]["spec"]["containers"][0];
+        let variable = &container["env"][0];
+        assert_eq!(variable["name"].as_str(), Some("STATE_DIRECTORY"), "{file}");
+        let mounts = container["volumeMounts"].as_vec().unwrap();
+        let is_there = |mount: &&Yaml| mount["mountPath"] == variable["value"];
+        let mount = mounts.iter().find(is_there).expect(file);
+        assert_eq!(&mount["name"], claim, "{file}");
+    }
+}
+
 /// `serve --print-config` reads all of it, and starts nothing.
 #[test]
 fn crosstrust_takes_every_shipped_configuration() {

@@ -30,7 +30,10 @@ pub(super) fn open(config: &Config) -> anyhow::Result<Log> {
     let directory = directory(config);
     let signing_key = config.path("log.signing_key");
     let pseudonyms = pseudonyms(config)?;
-    let cannot = || format!("cannot write records in {}", directory.display());
+    let cannot = || {
+        let folder = directory.display();
+        format!("cannot write records in {folder} (`--log-directory` names another folder)")
+    };
     let disk = SystemDisk::lock(&directory).with_context(cannot)?;
     let signing_key = signing_key.unwrap_or_else(|| directory.join("signing.key"));
     let signer = Signer::load_or_make(&signing_key)
