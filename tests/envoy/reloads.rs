@@ -93,6 +93,7 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
     let phase = AtomicUsize::new(0);
     let over = AtomicBool::new(false);
     let sent = AtomicUsize::new(0);
+    let unanswered = AtomicUsize::new(0);
     let client = || {
         let mut connection = gateway.connect();
         loop {
@@ -104,6 +105,10 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
             let question = &questions[number % questions.len()];
             let status = ask(&mut connection, question);
             let after = phase.load(Ordering::SeqCst);
+            if status == NO_ANSWER {
+                unanswered.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
             let possible = before / 2..=after.div_ceil(2);
             let mut right = possible.map(|number| question.right[number % 2]);
             assert!(
@@ -125,8 +130,16 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
             phase.fetch_add(1, Ordering::SeqCst);
         }
     });
-    assert!(sent.load(Ordering::SeqCst) >= REQUESTS);
+    let [sent, unanswered] = [sent, unanswered].map(AtomicUsize::into_inner);
+    assert!(sent >= REQUESTS);
+    assert!(
+        unanswered * 100 < sent,
+        "{unanswered} of {sent} without an answer"
+    );
 }
+
+/// Not a wrong one: on a machine that other work holds up, a record can be late on the disk or a call late at all.
+const NO_ANSWER: u16 = 503;
 
 /// Also when the reloads fail: the clients would go on for ever.
 struct SetAtEnd<'a>(&'a AtomicBool);

@@ -19,7 +19,8 @@ struct Collector {
 impl Collector {
     fn start(binary: &str, folder: &Path, port: u16) -> Collector {
         let configuration = folder.join("collector.yaml");
-        let file = written(folder);
+        // One for each life: behind a line that the one before has torn, a whole one could not be read.
+        let file = folder.join(format!("collected-{}.jsonl", written(folder).len()));
         // With a rotation the exporter writes without a buffer, so that what it has said it took survives its death.
         let text = format!(
             "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '127.0.0.1:{port}'}}}}}}}}
@@ -48,14 +49,20 @@ impl Drop for Collector {
     }
 }
 
-fn written(folder: &Path) -> PathBuf {
-    folder.join("collected.jsonl")
+/// The files that collectors have written.
+fn written(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|end| end == "jsonl"))
+        .collect()
 }
 
 /// What the collector has written: numbers of records, and how many came in all. A last line that is torn does not
 /// count.
 fn collected(folder: &Path) -> (BTreeSet<u64>, usize) {
-    let text = std::fs::read_to_string(written(folder)).unwrap_or_default();
+    let texts = written(folder).into_iter().map(std::fs::read_to_string);
+    let text: String = texts.map(Result::unwrap).collect();
     let (mut seqs, mut count) = (BTreeSet::new(), 0);
     for line in text.lines() {
         let Ok(call) = serde_json::from_str::<Value>(line) else {
