@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use uuid_simd::UuidExt as _;
+
 /// A text that is not a GUID in the form `8-4-4-4-12`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a GUID such as 1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11")]
@@ -18,10 +20,15 @@ pub fn parse_guid(text: &str) -> Result<u128, NotAGuid> {
         Some(rest) => rest.strip_suffix('}').ok_or(NotAGuid)?,
         None => text,
     };
-    if inner.len() != 36 {
-        return Err(NotAGuid);
-    }
-    uuid::Uuid::try_parse(inner)
+    <&[u8; 36]>::try_from(inner.as_bytes())
+        .map_err(|_| NotAGuid)
+        .and_then(parse_guid_bytes)
+}
+
+/// Reads a GUID of the form `8-4-4-4-12`, in any case.
+pub fn parse_guid_bytes(text: &[u8; 36]) -> Result<u128, NotAGuid> {
+    // By vector instructions where the processor has them: a request may name hundreds.
+    uuid::Uuid::parse_hyphenated(text)
         .map(|guid| guid.as_u128())
         .map_err(|_| NotAGuid)
 }

@@ -40,10 +40,11 @@ impl Assumed {
         for (name, value) in pairs {
             set(&mut message, name, value)?;
         }
-        let context = convert::context(message, &Limits::default()).map_err(|violations| {
-            let told: Vec<String> = violations.iter().map(Violation::to_string).collect();
-            told.join("; ")
-        })?;
+        let context =
+            convert::context((&message).into(), &Limits::default()).map_err(|violations| {
+                let told: Vec<String> = violations.iter().map(Violation::to_string).collect();
+                told.join("; ")
+            })?;
         let facts = pairs.iter().map(|(name, value)| AssumedFact {
             name: name.clone(),
             value: value.clone(),

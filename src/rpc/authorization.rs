@@ -1,4 +1,4 @@
-//! `AuthorizationService`: read the question, prove who asks, ask the engine, write the answer.
+//! `AuthorizationService`, from bytes to bytes: read the question, prove who asks, ask the engine, write the answer.
 //!
 //! For keys that are being fetched is waited before the engine is asked; for the record of a new allow, after. The
 //! same [`Desk`] serves a caller over the wire and one in this process (`client`), so both get the same answers and
@@ -7,22 +7,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
-use tonic::{Code, Request, Response, Status};
+use prost::Message;
+use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::assumed::AssumedFact;
 use super::convert::{self, Violation};
 use super::gateway::Gateway;
 use super::limits::Limits;
+use super::message::{self, AuthorizeBatchRequest, AuthorizeRequest, Borrowed, ExplainRequest};
 use super::proof::{self, Question, Settled, Unproven, Unsettled};
-use super::proto::{
-    AuthorizeBatchRequest, AuthorizeBatchResponse, AuthorizeRequest, AuthorizeResponse,
-    ExplainRequest, ExplainResponse, authorization_service_server as generated,
-};
+use super::proto::{self, AuthorizeResponse, ExplainResponse};
 use super::recorder::{Pending, Recorder, Unrecorded};
 use super::router::Rights;
-use super::{encode, router, trace};
+use super::{codec, encode, router, trace};
 use crate::decision::{Denial, Reason};
 use crate::engine::{Engine, View};
 use crate::log::audit::{Actor, Audit};
@@ -147,15 +147,14 @@ impl Authorization {
     }
 }
 
-#[tonic::async_trait]
-impl generated::AuthorizationService for Authorization {
-    async fn authorize(
-        &self,
-        request: Request<AuthorizeRequest>,
-    ) -> Result<Response<AuthorizeResponse>, Status> {
-        let message = request.into_inner();
-        self.may_state_claims(!message.token.is_empty())?;
-        let mut question = convert::question(message, &self.limits).map_err(malformed)?;
+impl Authorization {
+    /// `Authorize`
+    pub async fn authorize(&self, message: Bytes) -> Result<Vec<u8>, Status> {
+        let mut question = {
+            let message: AuthorizeRequest<'_> = read::<_, proto::AuthorizeRequest>(&message)?;
+            self.may_state_claims(!message.token.is_empty())?;
+            convert::question(message, &self.limits).map_err(malformed)?
+        };
         self.assume(&mut question);
         let questions = std::slice::from_ref(&question);
         let ask = || self.desk().authorize(&question);
@@ -166,17 +165,18 @@ impl generated::AuthorizationService for Authorization {
             })?;
         let answer = self.recorder.recorded(pending).await.map_err(unrecorded)?;
         trace::decided(&answer);
-        Ok(Response::new(self.desk().words().answer(&answer)))
+        Ok(self.desk().words().answer(&answer))
     }
 
-    async fn authorize_batch(
-        &self,
-        request: Request<AuthorizeBatchRequest>,
-    ) -> Result<Response<AuthorizeBatchResponse>, Status> {
-        let message = request.into_inner();
-        let give_tokens = message.requests.iter().all(|one| !one.token.is_empty());
-        self.may_state_claims(give_tokens)?;
-        let mut questions = convert::batch(message, &self.limits).map_err(malformed)?;
+    /// `AuthorizeBatch`
+    pub async fn authorize_batch(&self, message: Bytes) -> Result<Vec<u8>, Status> {
+        let mut questions = {
+            let message: AuthorizeBatchRequest<'_> =
+                read::<_, proto::AuthorizeBatchRequest>(&message)?;
+            let give_tokens = message.requests.iter().all(|one| !one.token.is_empty());
+            self.may_state_claims(give_tokens)?;
+            convert::batch(message, &self.limits).map_err(malformed)?
+        };
         for question in &mut questions {
             self.assume(question);
         }
@@ -192,20 +192,18 @@ impl generated::AuthorizationService for Authorization {
         let answers: Result<Vec<_>, _> = join_all(recorded).await.into_iter().collect();
         let answers = answers.map_err(unrecorded)?;
         trace::decided_batch(&answers);
-        let words = self.desk().words();
-        let responses = answers.iter().map(|answer| words.answer(answer)).collect();
-        Ok(Response::new(AuthorizeBatchResponse { responses }))
+        Ok(self.desk().words().batch(&answers))
     }
 
-    async fn explain(
-        &self,
-        request: Request<ExplainRequest>,
-    ) -> Result<Response<ExplainResponse>, Status> {
+    /// `Explain`
+    pub async fn explain(&self, message: Bytes) -> Result<Vec<u8>, Status> {
         router::operators_only(&self.rights, "Explain")?;
-        let message = request.into_inner();
-        let asked = message.request.as_ref();
-        self.may_state_claims(asked.is_some_and(|one| !one.token.is_empty()))?;
-        let mut question = convert::explain(message, &self.limits).map_err(malformed)?;
+        let mut question = {
+            let message: ExplainRequest<'_> = read::<_, proto::ExplainRequest>(&message)?;
+            let asked = message.request.as_ref();
+            self.may_state_claims(asked.is_some_and(|one| !one.token.is_empty()))?;
+            convert::explain(message, &self.limits).map_err(malformed)?
+        };
         let assumed = self.assume(&mut question);
         let questions = std::slice::from_ref(&question);
         let ask = || {
@@ -221,8 +219,16 @@ impl generated::AuthorizationService for Authorization {
         let audit = audit(&question, &explained);
         let recorded = self.recorder.log.audited(&audit, by).over().await;
         recorded.map_err(|_| unrecorded(Unrecorded))?;
-        Ok(Response::new(explained))
+        Ok(explained.encode_to_vec())
     }
+}
+
+/// Reads a message. Of one that cannot be read prost, as which we read, tells what is wrong with it.
+fn read<'a, M: Borrowed<'a>, Same: Message + Default>(bytes: &'a [u8]) -> Result<M, Status> {
+    message::decode(bytes).map_err(|message::Malformed| match Same::decode(bytes) {
+        Err(error) => codec::no_such_message(&error),
+        Ok(_) => Status::invalid_argument("the bytes are no such message"),
+    })
 }
 
 fn malformed(violations: Vec<Violation>) -> Status {

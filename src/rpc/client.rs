@@ -166,7 +166,7 @@ pub async fn health(server: impl Into<Server>, service: &str) -> Result<bool, Cl
 
 /// The question as the evaluator takes it. One with a token cannot be read without its issuer's keys.
 pub fn to_request(request: AuthorizeRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
-    match convert::question(request, limits)? {
+    match convert::question((&request).into(), limits)? {
         Question::Stated(request) => Ok(request),
         Question::Proven { .. } => Err(vec![no_token_here()]),
     }
@@ -187,7 +187,7 @@ pub fn authorize_here(
     };
     let pending = desk.authorize(&question);
     let pending = pending.map_err(|_| vec![no_token_here()])?;
-    Ok(desk.words().answer(pending.unrecorded()))
+    Ok(desk.words().told(pending.unrecorded()))
 }
 
 /// Asks an engine in this process for an explanation.

@@ -3,10 +3,13 @@
 //! No match here has a catch-all arm: a new reason, stage or cure has to be given its number in the contract
 //! before the crate builds. Nothing here decides; what cannot be told is never told as an allow.
 
+use prost::Message as _;
+
 use super::challenge::ChallengeValues;
+use super::codec::Writer;
 use super::proto;
 use crate::decision::{
-    AppliedPolicy, Cure, Decision, Denial, PolicyIndex, PolicyResult, Reason, Stage, Verdict, Where,
+    AppliedPolicy, Cure, Decision, PolicyIndex, PolicyResult, Reason, Stage, Verdict, Where,
 };
 use crate::engine::{Active, Answer};
 use crate::evaluate::{Explanation, PolicyFinding, StageFinding};
@@ -24,57 +27,84 @@ pub struct Words<'a> {
 }
 
 impl Words<'_> {
-    /// The answer to a request.
-    pub fn answer(&self, answer: &Answer) -> proto::AuthorizeResponse {
-        proto::AuthorizeResponse {
-            cached: answer.cached,
-            decision_id: answer.decision_id.to_string(),
-            ..self.response(answer.active.as_deref(), &answer.decision)
+    /// The answer to a request: an `AuthorizeResponse`, encoded.
+    pub fn answer(&self, answer: &Answer) -> Vec<u8> {
+        let mut out = Writer::new();
+        self.write_answer(&mut out, answer);
+        out.into_bytes()
+    }
+
+    /// The answers to a batch, in their order: an `AuthorizeBatchResponse`, encoded.
+    pub fn batch(&self, answers: &[Answer]) -> Vec<u8> {
+        let mut out = Writer::new();
+        for answer in answers {
+            out.nested(1, |out| self.write_answer(out, answer));
         }
+        out.into_bytes()
+    }
+
+    /// The same, for callers in this process.
+    pub fn told(&self, answer: &Answer) -> proto::AuthorizeResponse {
+        read(&self.answer(answer))
+    }
+
+    fn write_answer(&self, out: &mut Writer, answer: &Answer) {
+        self.write(out, answer.active.as_deref(), &answer.decision);
+        out.number(7, answer.cached.into());
+        out.shown(12, answer.decision_id);
     }
 
     /// A decision that names no event: it was made to be explained.
     fn response(&self, active: Option<&Active>, decision: &Decision) -> proto::AuthorizeResponse {
-        let told = match &decision.verdict {
-            Verdict::Allow => proto::AuthorizeResponse {
-                decision: proto::Decision::Allow.into(),
-                reason: proto::Reason::Allowed.into(),
-                ..proto::AuthorizeResponse::default()
-            },
-            Verdict::Deny(denial) => self.denied(active, decision, denial),
-        };
-        let policies = Policies::of(active);
-        proto::AuthorizeResponse {
-            expires_at: Some(timestamp(decision.expires_at)),
-            snapshot: active.map(snapshot),
-            applied_policies: policies.applied(&decision.applied),
-            obligations: policies.obligations(&decision.obligations),
-            ..told
-        }
+        let mut out = Writer::new();
+        self.write(&mut out, active, decision);
+        read(&out.into_bytes())
     }
 
-    fn denied(
-        &self,
-        active: Option<&Active>,
-        decision: &Decision,
-        denial: &Denial,
-    ) -> proto::AuthorizeResponse {
+    /// The fields of an `AuthorizeResponse` that tell of the decision.
+    fn write(&self, out: &mut Writer, active: Option<&Active>, decision: &Decision) {
+        match &decision.verdict {
+            Verdict::Allow => {
+                out.number(1, proto::Decision::Allow as u64);
+                out.number(2, proto::Reason::Allowed as u64);
+            }
+            Verdict::Deny(denial) => {
+                let stage = denial.stage.map_or(proto::Stage::Unspecified, stage);
+                out.number(1, proto::Decision::Deny as u64);
+                out.number(2, reason(denial.reason) as u64);
+                out.number(3, stage as u64);
+                out.text(4, &error_code(denial.code()));
+                out.text(5, denial.reason.message());
+            }
+        }
+        out.message(6, &timestamp(decision.expires_at));
+        if let Some(active) = active {
+            out.nested(8, |out| {
+                out.shown(1, active.snapshot.id());
+                out.number(2, active.version);
+                out.message(3, &timestamp(active.activated_at));
+            });
+        }
+        // The fields that most answers have not.
+        let policies = Policies::of(active);
+        out.append(&proto::AuthorizeResponse {
+            applied_policies: policies.applied(&decision.applied),
+            challenge: self.challenge(active, decision),
+            obligations: policies.obligations(&decision.obligations),
+            ..proto::AuthorizeResponse::default()
+        });
+    }
+
+    fn challenge(&self, active: Option<&Active>, decision: &Decision) -> Option<proto::Challenge> {
+        let challenge = decision.denial()?.challenge.as_ref()?;
         let policies = Policies::of(active);
         let cure = |one: &Cure| proto::Cure {
             claims: self.challenge.claims_of(*one, self.now).unwrap_or_default(),
             ..cure(*one, &policies, &decision.applied)
         };
-        proto::AuthorizeResponse {
-            decision: proto::Decision::Deny.into(),
-            reason: reason(denial.reason).into(),
-            stage: denial.stage.map_or(proto::Stage::Unspecified, stage).into(),
-            error_code: error_code(denial.code()),
-            message: denial.reason.message().to_owned(),
-            challenge: denial.challenge.as_ref().map(|challenge| proto::Challenge {
-                cures: challenge.cures.iter().map(cure).collect(),
-            }),
-            ..proto::AuthorizeResponse::default()
-        }
+        Some(proto::Challenge {
+            cures: challenge.cures.iter().map(cure).collect(),
+        })
     }
 
     /// An answer and how it comes about.
@@ -103,6 +133,11 @@ impl Words<'_> {
             ..proto::ExplainResponse::default()
         }
     }
+}
+
+/// What was written here. If it could not be read, it would be no allow.
+fn read(written: &[u8]) -> proto::AuthorizeResponse {
+    proto::AuthorizeResponse::decode(written).unwrap_or_default()
 }
 
 /// Which policies are in force.

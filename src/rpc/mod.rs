@@ -17,11 +17,13 @@ mod ext_authz;
 mod gateway;
 mod health;
 mod limits;
+mod message;
 mod policy;
 mod proof;
 mod recorder;
 mod reflection;
 mod router;
+mod service;
 mod trace;
 
 pub use assumed::{Assumed, AssumedFact};

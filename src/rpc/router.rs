@@ -14,6 +14,7 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorizati
 use futures_util::FutureExt as _;
 use futures_util::future::Map;
 use http::HeaderValue;
+use http_body_util::BodyExt as _;
 use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, StdError};
 use tonic::server::NamedService;
@@ -28,10 +29,10 @@ use super::gateway::{Gateway, IdentitySources};
 use super::health::{Health, HealthState};
 use super::limits::Limits;
 use super::policy::Policy;
-use super::proto::authorization_service_server::AuthorizationServiceServer;
 use super::proto::policy_service_server::PolicyServiceServer;
 use super::recorder::Recorder;
 use super::reflection::{self, Answering, Reflection};
+use super::service::{self, Method};
 use super::trace;
 use crate::engine::Engine;
 use crate::reload::ReloadHandle;
@@ -141,10 +142,9 @@ impl ServiceSet {
 #[derive(Clone)]
 pub struct Router(Arc<Services>);
 
-/// Each service that is offered. Batches have a server of their own: their messages may be larger.
+/// Each service that is offered.
 struct Services {
-    authorization: Option<AuthorizationServiceServer<Authorization>>,
-    batch: Option<AuthorizationServiceServer<Authorization>>,
+    authorization: Option<Arc<Authorization>>,
     policy: Option<PolicyServiceServer<Policy>>,
     check: Option<AuthorizationServer<Check>>,
     health: Option<HealthServer<Health>>,
@@ -156,13 +156,15 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
     let offered = rights.services;
     let limits = backend.limits;
     let rights = Arc::new(rights.clone());
-    let authorization = Arc::new(Authorization {
-        engine: Arc::clone(&backend.engine),
-        gateway: Arc::clone(&backend.gateway),
-        recorder: backend.recorder.clone(),
-        limits,
-        rights: Arc::clone(&rights),
-    });
+    let authorization = || {
+        Arc::new(Authorization {
+            engine: Arc::clone(&backend.engine),
+            gateway: Arc::clone(&backend.gateway),
+            recorder: backend.recorder.clone(),
+            limits,
+            rights: Arc::clone(&rights),
+        })
+    };
     let check = || {
         AuthorizationServer::new(Check {
             engine: Arc::clone(&backend.engine),
@@ -171,12 +173,6 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
             rights: Arc::clone(&rights),
         })
         .max_decoding_message_size(limits.check_bytes)
-    };
-    let authorization = |most_bytes| {
-        let server = AuthorizationServiceServer::from_arc(Arc::clone(&authorization));
-        offered
-            .authorization
-            .then(|| server.max_decoding_message_size(most_bytes))
     };
     let policy = || {
         PolicyServiceServer::new(Policy {
@@ -198,8 +194,7 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
         .max_decoding_message_size(MOST_BYTES_ELSEWHERE)
     };
     Router(Arc::new(Services {
-        authorization: authorization(limits.authorize_bytes),
-        batch: authorization(limits.batch_bytes),
+        authorization: offered.authorization.then(authorization),
         policy: offered.policy.then(policy),
         check: offered.check.then(check),
         health: offered.health.then(health),
@@ -228,7 +223,7 @@ fn described(names: &[&'static str]) -> Vec<&'static str> {
 fn names(offered: ServiceSet, reflection: bool) -> Vec<&'static str> {
     let reflection = offered.reflection && reflection;
     [
-        (offered.authorization, AUTHORIZATION),
+        (offered.authorization, service::NAME),
         (offered.policy, POLICY),
         (offered.check, ENVOY),
         (offered.health, HEALTH),
@@ -289,29 +284,32 @@ impl Router {
         B::Error: Into<StdError> + Send + 'static,
     {
         if !is_grpc(&request) {
-            return not_grpc();
+            return not_grpc(request);
         }
         let services = &self.0;
         let path = request.uri().path();
-        let (service, method) = path
+        let (name, method) = path
             .strip_prefix('/')
             .and_then(|path| path.split_once('/'))
             .unwrap_or_default();
-        match (service, method) {
-            (AUTHORIZATION, "AuthorizeBatch") => hand_over(services.batch.as_ref(), request),
-            (AUTHORIZATION, _) => hand_over(services.authorization.as_ref(), request),
+        match (name, method) {
+            (service::NAME, name) => match services.authorization.as_ref().zip(Method::named(name))
+            {
+                Some((authorization, method)) => service::call(authorization, method, request),
+                None => unimplemented(request),
+            },
             (POLICY, _) => hand_over(services.policy.as_ref(), request),
             (ENVOY, "Check") => self.check(request),
             (HEALTH, _) => hand_over(services.health.as_ref(), request),
             (reflection::V1, _) => match &services.reflection {
                 Some(versions) => (versions.v1)(request.map(Body::new)),
-                None => unimplemented(),
+                None => unimplemented(request),
             },
             (reflection::V1ALPHA, _) => match &services.reflection {
                 Some(versions) => (versions.v1alpha)(request.map(Body::new)),
-                None => unimplemented(),
+                None => unimplemented(request),
             },
-            _ => unimplemented(),
+            _ => unimplemented(request),
         }
     }
 }
@@ -337,6 +335,7 @@ const OUT_OF_RANGE: &[u8] = b"11";
 
 fn hand_over<S, B>(server: Option<&S>, request: http::Request<B>) -> Answering
 where
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
     S: Service<
             http::Request<B>,
             Response = http::Response<Body>,
@@ -346,13 +345,29 @@ where
 {
     match server {
         Some(server) => server.clone().call(request),
-        None => unimplemented(),
+        None => unimplemented(request),
     }
 }
 
-fn unimplemented() -> Answering {
+fn unimplemented<B>(request: http::Request<B>) -> Answering
+where
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+{
     let status = Status::unimplemented("this listener has no such service");
-    Box::pin(std::future::ready(Ok(status.into_http())))
+    refuse(request, status.into_http())
+}
+
+/// Refuses a call when all of it has come: of a stream that is over already, data is an error that its connection
+/// pays for.
+fn refuse<B>(request: http::Request<B>, refusal: http::Response<Body>) -> Answering
+where
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+{
+    Box::pin(async move {
+        let mut body = std::pin::pin!(request.into_body());
+        while let Some(Ok(_)) = body.frame().await {}
+        Ok(refusal)
+    })
 }
 
 /// gRPC over HTTP2: a content type that does not begin with `application/grpc` is answered 415.
@@ -361,13 +376,15 @@ fn is_grpc<B>(request: &http::Request<B>) -> bool {
     named.is_some_and(|named| named.as_bytes().starts_with(b"application/grpc"))
 }
 
-fn not_grpc() -> Answering {
+fn not_grpc<B>(request: http::Request<B>) -> Answering
+where
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+{
     let mut response = http::Response::new(Body::empty());
     *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    Box::pin(std::future::ready(Ok(response)))
+    refuse(request, response)
 }
 
-const AUTHORIZATION: &str = AuthorizationServiceServer::<Authorization>::NAME;
 const POLICY: &str = PolicyServiceServer::<Policy>::NAME;
 const ENVOY: &str = AuthorizationServer::<Check>::NAME;
 const HEALTH: &str = HealthServer::<Health>::NAME;

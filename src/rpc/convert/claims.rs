@@ -1,12 +1,12 @@
 //! What the token says. Only when it ends has to be said.
 
-use super::super::proto;
 use super::violations::{At, REQUIRED, Reader};
 use crate::request::Claims;
+use crate::rpc::message;
 
 /// `None` only where a violation has been noted.
 pub fn read(
-    message: Option<proto::Claims>,
+    message: Option<message::Claims<'_>>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Claims> {
@@ -16,7 +16,7 @@ pub fn read(
         reader.refuse(&at.name("expires_at"), REQUIRED);
     }
     let expires_at = reader.instant(&at.name("expires_at"), message.expires_at);
-    let mut methods = |name, words: &[String]| reader.each(&at.name(name), words, most);
+    let mut methods = |name, words: &[&str]| reader.each(&at.name(name), words, most);
     let authentication_methods = methods("authentication_methods", &message.authentication_methods);
     let resource_authentication_methods = methods(
         "resource_authentication_methods",
@@ -24,7 +24,7 @@ pub fn read(
     );
     let skis = reader.texts(
         &at.name("certificate_issuer_skis"),
-        message.certificate_issuer_skis,
+        &message.certificate_issuer_skis,
     );
     Some(Claims {
         issued_at: reader.instant(&at.name("issued_at"), message.issued_at),
@@ -37,7 +37,7 @@ pub fn read(
         resource_authentication_methods,
         authentication_contexts: reader.texts(
             &at.name("authentication_contexts"),
-            message.authentication_contexts,
+            &message.authentication_contexts,
         ),
         device_id: reader.text(&at.name("device_id"), message.device_id),
         session_id: reader.text(&at.name("session_id"), message.session_id),
@@ -55,12 +55,12 @@ pub fn read(
         ),
         authenticator_aaguid: reader.optional(
             &at.name("authenticator_aaguid"),
-            &message.authenticator_aaguid,
+            message.authenticator_aaguid,
         ),
         certificate_issuer_skis: skis.iter().map(|ski| ski.to_ascii_lowercase()).collect(),
         certificate_policy_oids: reader.texts(
             &at.name("certificate_policy_oids"),
-            message.certificate_policy_oids,
+            &message.certificate_policy_oids,
         ),
         expires_at: expires_at?,
     })

@@ -8,39 +8,44 @@ use prost_types::value::Kind;
 use super::super::proto;
 use super::violations::{At, Reader, found};
 use crate::request::{Context, Device, DeviceProperty, PropertyValue};
+use crate::rpc::message;
 
-pub fn read(message: Option<proto::Context>, at: &At<'_>, reader: &mut Reader<'_>) -> Context {
+pub fn read(
+    message: Option<message::Context<'_>>,
+    at: &At<'_>,
+    reader: &mut Reader<'_>,
+) -> Context {
     let Some(message) = message else {
         return Context::default();
     };
     Context {
         ip_address: reader
-            .optional(&at.name("ip_address"), &message.ip_address)
+            .optional(&at.name("ip_address"), message.ip_address)
             .map(|address: IpAddr| address.to_canonical()),
-        country: reader.optional(&at.name("country"), &message.country),
-        platform: reader.optional(&at.name("platform"), &message.platform),
-        client_app_type: reader.optional(&at.name("client_app_type"), &message.client_app_type),
-        sign_in_risk: reader.optional(&at.name("sign_in_risk"), &message.sign_in_risk),
-        user_risk: reader.optional(&at.name("user_risk"), &message.user_risk),
-        insider_risk: reader.optional(&at.name("insider_risk"), &message.insider_risk),
+        country: reader.optional(&at.name("country"), message.country),
+        platform: reader.optional(&at.name("platform"), message.platform),
+        client_app_type: reader.optional(&at.name("client_app_type"), message.client_app_type),
+        sign_in_risk: reader.optional(&at.name("sign_in_risk"), message.sign_in_risk),
+        user_risk: reader.optional(&at.name("user_risk"), message.user_risk),
+        insider_risk: reader.optional(&at.name("insider_risk"), message.insider_risk),
         device: device(message.device, &at.name("device"), reader),
         app_attributes: app_attributes(message.app_attributes, &at.name("app_attributes"), reader),
         approved_application: message.approved_application,
         app_protection: message.app_protection,
         password_changed: message.password_changed,
         risk_remediated: message.risk_remediated,
-        user_action: reader.optional(&at.name("user_action"), &message.user_action),
+        user_action: reader.optional(&at.name("user_action"), message.user_action),
         authentication_context: authentication_context(
-            &message.authentication_context,
+            message.authentication_context,
             &at.name("authentication_context"),
             reader,
         ),
-        authentication_flow: reader.optional(
-            &at.name("authentication_flow"),
-            &message.authentication_flow,
+        authentication_flow: reader
+            .optional(&at.name("authentication_flow"), message.authentication_flow),
+        client_capabilities: reader.texts(
+            &at.name("client_capabilities"),
+            &message.client_capabilities,
         ),
-        client_capabilities: reader
-            .texts(&at.name("client_capabilities"), message.client_capabilities),
     }
 }
 
@@ -179,7 +184,7 @@ fn value(given: prost_types::Value, at: &At<'_>, reader: &mut Reader<'_>) -> Opt
 /// A string, and what a boolean or a number is compared as.
 fn single(kind: Option<Kind>, at: &At<'_>, reader: &mut Reader<'_>) -> Option<String> {
     match kind {
-        Some(Kind::StringValue(text)) => reader.short_enough(at, text),
+        Some(Kind::StringValue(text)) => reader.short_enough(at, &text).map(str::to_owned),
         Some(Kind::BoolValue(true)) => Some(String::from("True")),
         Some(Kind::BoolValue(false)) => Some(String::from("False")),
         Some(Kind::NumberValue(number)) if number.is_finite() => Some(number.to_string()),

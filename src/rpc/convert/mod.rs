@@ -11,6 +11,7 @@ pub use violations::Violation;
 pub(super) use violations::status;
 
 use super::limits::Limits;
+use super::message;
 use super::proof::{Proof, Question};
 use super::proto;
 use crate::identity::Asked;
@@ -19,7 +20,7 @@ use violations::{At, REQUIRED, Reader, found};
 
 /// Reads one question.
 pub fn question(
-    message: proto::AuthorizeRequest,
+    message: message::AuthorizeRequest<'_>,
     limits: &Limits,
 ) -> Result<Question, Vec<Violation>> {
     let mut reader = Reader::new(limits);
@@ -30,7 +31,7 @@ pub fn question(
 }
 
 /// Reads what is known about a sign-in.
-pub fn context(message: proto::Context, limits: &Limits) -> Result<Context, Vec<Violation>> {
+pub fn context(message: message::Context<'_>, limits: &Limits) -> Result<Context, Vec<Violation>> {
     let mut reader = Reader::new(limits);
     let context = context::read(Some(message), &At::ROOT, &mut reader);
     if reader.violations.is_empty() {
@@ -42,7 +43,7 @@ pub fn context(message: proto::Context, limits: &Limits) -> Result<Context, Vec<
 
 /// Reads the request that is to be explained.
 pub fn explain(
-    message: proto::ExplainRequest,
+    message: message::ExplainRequest<'_>,
     limits: &Limits,
 ) -> Result<Question, Vec<Violation>> {
     let mut reader = Reader::new(limits);
@@ -60,7 +61,7 @@ pub fn explain(
 
 /// Reads a batch: all of it or nothing.
 pub fn batch(
-    message: proto::AuthorizeBatchRequest,
+    message: message::AuthorizeBatchRequest<'_>,
     limits: &Limits,
 ) -> Result<Vec<Question>, Vec<Violation>> {
     let mut reader = Reader::new(limits);
@@ -89,7 +90,7 @@ pub fn batch(
 
 /// `None` only where a violation has been noted. A question that is given back may have some all the same.
 fn read(
-    message: proto::AuthorizeRequest,
+    message: message::AuthorizeRequest<'_>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Question> {
@@ -102,7 +103,7 @@ fn read(
 
 /// A question with a token, which says all that is to be known of the user.
 fn proven(
-    message: proto::AuthorizeRequest,
+    message: message::AuthorizeRequest<'_>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Question> {
@@ -126,16 +127,16 @@ fn proven(
         UNSPECIFIED => None,
         number => access_type(number, &at.name("access_type"), reader),
     };
-    let resource = reader.required(&at.name("resource_tenant"), &message.resource_tenant);
-    let app = reader.required(&at.name("app"), &message.app);
+    let resource = reader.required(&at.name("resource_tenant"), message.resource_tenant);
+    let app = reader.required(&at.name("app"), message.app);
     let asked = Asked {
         access,
         channel: reader
             .text(&at.name("channel"), message.channel)
             .map(ChannelId),
         restricting_tenant: reader
-            .optional(&at.name("restricting_tenant"), &message.restricting_tenant),
-        home_cloud: reader.optional(&at.name("home_cloud"), &message.home_cloud),
+            .optional(&at.name("restricting_tenant"), message.restricting_tenant),
+        home_cloud: reader.optional(&at.name("home_cloud"), message.home_cloud),
         context: context::read(message.context, &at.name("context"), reader),
         request_id: reader
             .line(&at.name("request_id"), message.request_id)
@@ -144,18 +145,18 @@ fn proven(
         app: app?,
     };
     Some(Question::Proven {
-        proofs: vec![Proof::Token(message.token)],
+        proofs: vec![Proof::Token(message.token.to_owned())],
         asked: Box::new(asked),
     })
 }
 
 /// A question whose caller states who asks.
 fn stated(
-    message: proto::AuthorizeRequest,
+    message: message::AuthorizeRequest<'_>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Request> {
-    let Limits { groups, roles, .. } = *reader.limits;
+    let most_roles = reader.limits.roles;
     let noted = reader.violations.len();
     let access = access_type(message.access_type, &at.name("access_type"), reader);
     let user_may_be_unsaid =
@@ -163,29 +164,25 @@ fn stated(
     if message.user.is_empty() && !user_may_be_unsaid {
         reader.refuse(&at.name("user"), REQUIRED);
     }
-    let home = reader.required(&at.name("home_tenant"), &message.home_tenant);
-    let resource = reader.required(&at.name("resource_tenant"), &message.resource_tenant);
-    let app = reader.required(&at.name("app"), &message.app);
+    let home = reader.required(&at.name("home_tenant"), message.home_tenant);
+    let resource = reader.required(&at.name("resource_tenant"), message.resource_tenant);
+    let app = reader.required(&at.name("app"), message.app);
     let claims = claims::read(message.claims, &at.name("claims"), reader);
     let request = Request {
-        user: reader.optional(&at.name("user"), &message.user),
-        groups: reader.each(&at.name("groups"), &message.groups, groups),
+        user: reader.optional(&at.name("user"), message.user),
+        groups: reader.groups(&at.name("groups"), message.groups),
         channel: reader
             .text(&at.name("channel"), message.channel)
             .map(ChannelId),
-        roles: reader.each(&at.name("roles"), &message.roles, roles),
-        client_app: reader.optional(&at.name("client_app"), &message.client_app),
+        roles: reader.each(&at.name("roles"), &message.roles, most_roles),
+        client_app: reader.optional(&at.name("client_app"), message.client_app),
         external_user_type: reader
-            .optional(&at.name("external_user_type"), &message.external_user_type),
-        resource_user: reader.optional(&at.name("resource_user"), &message.resource_user),
-        resource_groups: reader.each(
-            &at.name("resource_groups"),
-            &message.resource_groups,
-            groups,
-        ),
-        home_cloud: reader.optional(&at.name("home_cloud"), &message.home_cloud),
+            .optional(&at.name("external_user_type"), message.external_user_type),
+        resource_user: reader.optional(&at.name("resource_user"), message.resource_user),
+        resource_groups: reader.groups(&at.name("resource_groups"), message.resource_groups),
+        home_cloud: reader.optional(&at.name("home_cloud"), message.home_cloud),
         restricting_tenant: reader
-            .optional(&at.name("restricting_tenant"), &message.restricting_tenant),
+            .optional(&at.name("restricting_tenant"), message.restricting_tenant),
         context: context::read(message.context, &at.name("context"), reader),
         request_id: reader
             .line(&at.name("request_id"), message.request_id)

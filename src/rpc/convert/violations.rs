@@ -9,7 +9,9 @@ use std::str::FromStr;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
+use crate::id::{GroupId, NotAGuid};
 use crate::rpc::Limits;
+use crate::rpc::message::Groups;
 use crate::time::Timestamp;
 
 /// One thing that is wrong with a request.
@@ -135,7 +137,7 @@ impl<'a> Reader<'a> {
     pub fn each<T: FromStr<Err: fmt::Display>, C: FromIterator<T>>(
         &mut self,
         at: &At<'_>,
-        texts: &[String],
+        texts: &[&str],
         most: usize,
     ) -> C {
         let texts = self.at_most(at, texts, most);
@@ -147,7 +149,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that is taken as it is; an empty one says nothing.
-    pub fn text(&mut self, at: &At<'_>, text: String) -> Option<String> {
+    pub fn text(&mut self, at: &At<'_>, text: &str) -> Option<String> {
         if text.is_empty() {
             return None;
         }
@@ -155,12 +157,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of texts, none of them empty.
-    pub fn texts(&mut self, at: &At<'_>, texts: Vec<String>) -> Vec<String> {
+    pub fn texts(&mut self, at: &At<'_>, texts: &[&str]) -> Vec<String> {
         let most = self.limits.list_items;
-        if self.at_most(at, &texts, most).is_empty() {
-            return Vec::new();
-        }
-        let texts = texts.into_iter().enumerate();
+        let texts = self.at_most(at, texts, most).iter().enumerate();
         texts
             .filter_map(|(index, text)| {
                 let at = at.item(index);
@@ -174,17 +173,17 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that may stand in a log: short enough, and nothing in it ends a line or moves a cursor.
-    pub fn line(&mut self, at: &At<'_>, text: String) -> Option<String> {
+    pub fn line(&mut self, at: &At<'_>, text: &str) -> Option<String> {
         let text = self.short_enough(at, text)?;
         if text.chars().any(char::is_control) {
             self.refuse(at, "found a control character, expected none");
             return None;
         }
-        Some(text)
+        Some(text.to_owned())
     }
 
     /// The text, if it is no longer than texts may be.
-    pub fn short_enough(&mut self, at: &At<'_>, text: String) -> Option<String> {
+    pub fn short_enough<'t>(&mut self, at: &At<'_>, text: &'t str) -> Option<&'t str> {
         let most = self.limits.text_bytes;
         if text.len() <= most {
             return Some(text);
@@ -194,6 +193,19 @@ impl<'a> Reader<'a> {
             format!("found {} bytes, expected at most {most}", text.len()),
         );
         None
+    }
+
+    /// A list of groups.
+    pub fn groups(&mut self, at: &At<'_>, groups: Groups<'_>) -> Vec<GroupId> {
+        let most = self.limits.groups;
+        if groups.len() > most {
+            self.refuse(at, too_many(groups.len(), most));
+            return Vec::new();
+        }
+        for (index, text) in groups.unread {
+            self.refuse(&at.item(index), found(text, NotAGuid));
+        }
+        groups.read
     }
 
     /// An instant, if it is one that protobuf allows: the years 1 to 9999.
@@ -229,7 +241,7 @@ impl<'a> Reader<'a> {
         if list.len() <= most {
             return list;
         }
-        self.refuse(at, format!("found {}, expected at most {most}", list.len()));
+        self.refuse(at, too_many(list.len(), most));
         &[]
     }
 
@@ -243,6 +255,10 @@ impl<'a> Reader<'a> {
 /// What is said of a text that cannot be read.
 pub fn found(text: &str, expected: impl fmt::Display) -> String {
     format!("found {:?}, {expected}", cut(text))
+}
+
+fn too_many(count: usize, most: usize) -> String {
+    format!("found {count}, expected at most {most}")
 }
 
 /// What is said of a field that has to be there and is not.

@@ -3,12 +3,18 @@
 //! tonic's own codec answers them with INTERNAL, which would count as a fault of ours. Text that is not UTF-8 is
 //! such bytes too. Clients of this crate use the same codec and would blame themselves for a garbled answer.
 
+mod bytes;
+mod writer;
+
 use std::marker::PhantomData;
 
-use bytes::Buf;
-use prost::Message;
+use ::bytes::Buf;
+use prost::{DecodeError, Message};
 use tonic::Status;
 use tonic::codec::{Codec as TonicCodec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+pub use self::bytes::Verbatim;
+pub use self::writer::Writer;
 
 /// The codec of our own services, in both directions.
 #[derive(Debug)]
@@ -63,10 +69,13 @@ impl<T: Message + Default> Decoder for Half<T> {
             Ok(message) => Ok(Some(message)),
             Err(error) => {
                 bytes.advance(bytes.remaining());
-                Err(Status::invalid_argument(format!(
-                    "the bytes are no such message: {error}"
-                )))
+                Err(no_such_message(&error))
             }
         }
     }
+}
+
+/// The error for bytes that cannot be read.
+pub fn no_such_message(error: &DecodeError) -> Status {
+    Status::invalid_argument(format!("the bytes are no such message: {error}"))
 }

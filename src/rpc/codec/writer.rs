@@ -1,0 +1,82 @@
+//! Writes a message field by field, out of values that nobody had to copy into one first.
+//!
+//! As proto3 has it, a field that says nothing is left out. Fields stand in the order in which they are written:
+//! readers have to take any.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use prost::Message;
+use prost::encoding::{self, WireType};
+
+/// A message in the making.
+#[derive(Debug)]
+pub struct Writer(Vec<u8>);
+
+impl Writer {
+    /// An empty message.
+    pub fn new() -> Self {
+        Writer(Vec::with_capacity(USUAL_BYTES))
+    }
+
+    /// The message.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// An enum, a bool or an unsigned number.
+    pub fn number(&mut self, tag: u32, number: u64) {
+        if number != 0 {
+            encoding::encode_key(tag, WireType::Varint, &mut self.0);
+            encoding::encode_varint(number, &mut self.0);
+        }
+    }
+
+    /// A text.
+    pub fn text(&mut self, tag: u32, text: &str) {
+        if !text.is_empty() {
+            encoding::encode_key(tag, WireType::LengthDelimited, &mut self.0);
+            encoding::encode_varint(text.len() as u64, &mut self.0);
+            self.0.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    /// What is shown as a text.
+    pub fn shown(&mut self, tag: u32, value: impl Display) {
+        // A vector has room for everything, and no `Display` of ours fails: neither can this.
+        self.nested(tag, |out| {
+            let _written = write!(out.0, "{value}");
+        });
+    }
+
+    /// A message, which is there even if it says nothing.
+    pub fn message(&mut self, tag: u32, message: &impl Message) {
+        encoding::message::encode(tag, message, &mut self.0);
+    }
+
+    /// A message that is written likewise.
+    pub fn nested(&mut self, tag: u32, write: impl FnOnce(&mut Self)) {
+        encoding::encode_key(tag, WireType::LengthDelimited, &mut self.0);
+        let place = self.0.len();
+        self.0.push(0);
+        write(self);
+        let length = self.0.len() - place - 1;
+        match (u8::try_from(length), self.0.get_mut(place)) {
+            (Ok(length @ ..0x80), Some(place)) => *place = length,
+            _ => {
+                let mut varint = Vec::new();
+                encoding::encode_varint(length as u64, &mut varint);
+                self.0.splice(place..=place, varint);
+            }
+        }
+    }
+
+    /// Fields of the same message that prost writes: those of two encodings in a row are one message.
+    pub fn append(&mut self, others: &impl Message) {
+        // A vector has room for everything: this cannot fail.
+        let _written = others.encode(&mut self.0);
+    }
+}
+
+/// An allow without policies has some 150.
+const USUAL_BYTES: usize = 256;

@@ -1,0 +1,255 @@
+//! Bytes → messages. Decides nothing, copies no text, and reads what prost would read.
+//!
+//! Encoding: <https://protobuf.dev/programming-guides/encoding/>, read 2026-11-27. That prost reads the same is a
+//! property that `tests/it/wire/decoding.rs` tries.
+
+use prost::encoding::{self, DecodeContext, WireType};
+use prost_types::{Struct, Timestamp};
+
+use super::{AuthorizeBatchRequest, AuthorizeRequest, Claims, Context, ExplainRequest, Groups};
+use crate::id::{GroupId, parse_guid_bytes};
+
+/// The bytes are no such message. What is wrong with them prost can tell, who reads them once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+/// A message that borrows its texts from the bytes it is read from.
+pub trait Borrowed<'a>: Default {
+    /// Takes the field in: what follows its key in `bytes`.
+    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed>;
+}
+
+/// Reads a message that takes up all of the bytes.
+pub fn decode<'a, M: Borrowed<'a>>(bytes: &'a [u8]) -> Result<M, Malformed> {
+    let mut message = M::default();
+    merge(&mut message, bytes)?;
+    Ok(message)
+}
+
+fn merge<'a, M: Borrowed<'a>>(message: &mut M, mut bytes: &'a [u8]) -> Result<(), Malformed> {
+    while !bytes.is_empty() {
+        let (tag, wire) = encoding::decode_key(&mut bytes)?;
+        message.merge(tag, wire, &mut bytes)?;
+    }
+    Ok(())
+}
+
+impl<'a> Borrowed<'a> for AuthorizeBatchRequest<'a> {
+    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+        match tag {
+            1 => {
+                self.requests.push(decode(delimited(wire, bytes)?)?);
+                Ok(())
+            }
+            _ => skip(tag, wire, bytes),
+        }
+    }
+}
+
+impl<'a> Borrowed<'a> for ExplainRequest<'a> {
+    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+        match tag {
+            1 => message(&mut self.request, wire, bytes),
+            _ => skip(tag, wire, bytes),
+        }
+    }
+}
+
+impl<'a> Borrowed<'a> for AuthorizeRequest<'a> {
+    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+        match tag {
+            1 => text(&mut self.home_tenant, wire, bytes),
+            2 => text(&mut self.resource_tenant, wire, bytes),
+            3 => text(&mut self.user, wire, bytes),
+            4 => groups(&mut self.groups, GROUPS_KEY, wire, bytes),
+            5 => text(&mut self.app, wire, bytes),
+            6 => message(&mut self.claims, wire, bytes),
+            7 => number(&mut self.access_type, wire, bytes),
+            8 => text(&mut self.channel, wire, bytes),
+            9 => message(&mut self.context, wire, bytes),
+            10 => texts(&mut self.roles, wire, bytes),
+            11 => text(&mut self.client_app, wire, bytes),
+            12 => text(&mut self.external_user_type, wire, bytes),
+            13 => text(&mut self.resource_user, wire, bytes),
+            14 => groups(&mut self.resource_groups, RESOURCE_GROUPS_KEY, wire, bytes),
+            15 => text(&mut self.home_cloud, wire, bytes),
+            16 => text(&mut self.restricting_tenant, wire, bytes),
+            17 => text(&mut self.request_id, wire, bytes),
+            18 => text(&mut self.token, wire, bytes),
+            _ => skip(tag, wire, bytes),
+        }
+    }
+}
+
+impl<'a> Borrowed<'a> for Claims<'a> {
+    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+        match tag {
+            1 => instant(&mut self.expires_at, wire, bytes),
+            2 => instant(&mut self.issued_at, wire, bytes),
+            3 => instant(&mut self.auth_time, wire, bytes),
+            4 => flag(&mut self.mfa, wire, bytes),
+            5 => flag(&mut self.resource_mfa, wire, bytes),
+            6 => flag(&mut self.compliant_device, wire, bytes),
+            7 => flag(&mut self.hybrid_joined_device, wire, bytes),
+            8 => texts(&mut self.authentication_methods, wire, bytes),
+            9 => texts(&mut self.resource_authentication_methods, wire, bytes),
+            10 => texts(&mut self.authentication_contexts, wire, bytes),
+            11 => text(&mut self.device_id, wire, bytes),
+            12 => text(&mut self.session_id, wire, bytes),
+            13 => flag(&mut self.groups_incomplete, wire, bytes),
+            14 => flag(&mut self.roles_incomplete, wire, bytes),
+            15 => texts(&mut self.accepted_terms_of_use, wire, bytes),
+            16 => texts(&mut self.accepted_custom_controls, wire, bytes),
+            17 => text(&mut self.authenticator_aaguid, wire, bytes),
+            18 => texts(&mut self.certificate_issuer_skis, wire, bytes),
+            19 => texts(&mut self.certificate_policy_oids, wire, bytes),
+            _ => skip(tag, wire, bytes),
+        }
+    }
+}
+
+impl<'a> Borrowed<'a> for Context<'a> {
+    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+        match tag {
+            1 => text(&mut self.ip_address, wire, bytes),
+            2 => text(&mut self.country, wire, bytes),
+            3 => text(&mut self.platform, wire, bytes),
+            4 => text(&mut self.client_app_type, wire, bytes),
+            5 => text(&mut self.sign_in_risk, wire, bytes),
+            6 => text(&mut self.user_risk, wire, bytes),
+            7 => text(&mut self.insider_risk, wire, bytes),
+            8 => owned(self.device.get_or_insert_default(), wire, bytes),
+            9 => owned::<Struct>(self.app_attributes.get_or_insert_default(), wire, bytes),
+            10 => flag(
+                self.approved_application.get_or_insert_default(),
+                wire,
+                bytes,
+            ),
+            11 => flag(self.app_protection.get_or_insert_default(), wire, bytes),
+            12 => flag(self.password_changed.get_or_insert_default(), wire, bytes),
+            13 => flag(self.risk_remediated.get_or_insert_default(), wire, bytes),
+            14 => text(&mut self.user_action, wire, bytes),
+            15 => text(&mut self.authentication_context, wire, bytes),
+            16 => text(&mut self.authentication_flow, wire, bytes),
+            17 => texts(&mut self.client_capabilities, wire, bytes),
+            _ => skip(tag, wire, bytes),
+        }
+    }
+}
+
+fn text<'a>(field: &mut &'a str, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+    let text = delimited(wire, bytes)?;
+    *field = std::str::from_utf8(text).map_err(|_| Malformed)?;
+    Ok(())
+}
+
+fn texts<'a>(
+    field: &mut Vec<&'a str>,
+    wire: WireType,
+    bytes: &mut &'a [u8],
+) -> Result<(), Malformed> {
+    let mut one = "";
+    text(&mut one, wire, bytes)?;
+    field.push(one);
+    Ok(())
+}
+
+/// One group, and all that follow it in the usual form: its key, 36, and 36 characters.
+fn groups<'a>(
+    field: &mut Groups<'a>,
+    key: u8,
+    wire: WireType,
+    bytes: &mut &'a [u8],
+) -> Result<(), Malformed> {
+    let mut one = "";
+    text(&mut one, wire, bytes)?;
+    field.push(one);
+    while let [first, GUID_BYTES, rest @ ..] = *bytes
+        && *first == key
+        && let Some((guid, rest)) = rest.split_first_chunk::<{ GUID_BYTES as usize }>()
+        && let Ok(id) = parse_guid_bytes(guid)
+    {
+        if field.read.len() == field.read.capacity() {
+            field.read.reserve(rest.len() / (2 + guid.len()) + 1);
+        }
+        field.read.push(GroupId(id));
+        *bytes = rest;
+    }
+    Ok(())
+}
+
+fn message<'a, M: Borrowed<'a>>(
+    field: &mut Option<M>,
+    wire: WireType,
+    bytes: &mut &'a [u8],
+) -> Result<(), Malformed> {
+    let inner = delimited(wire, bytes)?;
+    merge(field.get_or_insert_default(), inner)
+}
+
+/// A message of which nothing is borrowed.
+fn owned<M: prost::Message>(
+    field: &mut M,
+    wire: WireType,
+    bytes: &mut &[u8],
+) -> Result<(), Malformed> {
+    let inner = delimited(wire, bytes)?;
+    Ok(field.merge(inner)?)
+}
+
+fn instant(
+    field: &mut Option<Timestamp>,
+    wire: WireType,
+    bytes: &mut &[u8],
+) -> Result<(), Malformed> {
+    owned(field.get_or_insert_default(), wire, bytes)
+}
+
+fn flag(field: &mut bool, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malformed> {
+    Ok(encoding::bool::merge(
+        wire,
+        field,
+        bytes,
+        DecodeContext::default(),
+    )?)
+}
+
+fn number(field: &mut i32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malformed> {
+    Ok(encoding::int32::merge(
+        wire,
+        field,
+        bytes,
+        DecodeContext::default(),
+    )?)
+}
+
+fn skip(tag: u32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malformed> {
+    Ok(encoding::skip_field(
+        wire,
+        tag,
+        bytes,
+        DecodeContext::default(),
+    )?)
+}
+
+fn delimited<'a>(wire: WireType, bytes: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
+    encoding::check_wire_type(WireType::LengthDelimited, wire)?;
+    let length = encoding::decode_varint(bytes)?;
+    let length = usize::try_from(length).map_err(|_| Malformed)?;
+    let (inner, rest) = bytes.split_at_checked(length).ok_or(Malformed)?;
+    *bytes = rest;
+    Ok(inner)
+}
+
+impl From<prost::DecodeError> for Malformed {
+    fn from(_: prost::DecodeError) -> Self {
+        Malformed
+    }
+}
+
+/// Field 4, length-delimited.
+const GROUPS_KEY: u8 = 4 << 3 | 2;
+/// Field 14, length-delimited.
+const RESOURCE_GROUPS_KEY: u8 = 14 << 3 | 2;
+/// `8-4-4-4-12`
+const GUID_BYTES: u8 = 36;

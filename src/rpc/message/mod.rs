@@ -1,0 +1,127 @@
+//! Messages that callers send, as they lie in the bytes that came: texts are borrowed, nothing is parsed but GUIDs.
+//!
+//! [`decode`] reads them as prost reads the generated types (`proto`): unknown fields are skipped, the last value of a
+//! field wins, what is repeated is appended, a message that comes twice is merged. An owned message of the generated
+//! types is borrowed as the same (`owned`). What any of it means is `convert`'s.
+
+mod decode;
+mod owned;
+
+pub use decode::{Borrowed, Malformed, decode};
+
+use prost_types::{Struct, Timestamp};
+
+use crate::id::{GroupId, parse_guid};
+
+/// `crosstrust.v1.AuthorizeRequest`
+#[derive(Debug, Default, PartialEq)]
+pub struct AuthorizeRequest<'a> {
+    pub home_tenant: &'a str,
+    pub resource_tenant: &'a str,
+    pub user: &'a str,
+    pub groups: Groups<'a>,
+    pub app: &'a str,
+    pub claims: Option<Claims<'a>>,
+    pub access_type: i32,
+    pub channel: &'a str,
+    pub context: Option<Context<'a>>,
+    pub roles: Vec<&'a str>,
+    pub client_app: &'a str,
+    pub external_user_type: &'a str,
+    pub resource_user: &'a str,
+    pub resource_groups: Groups<'a>,
+    pub home_cloud: &'a str,
+    pub restricting_tenant: &'a str,
+    pub request_id: &'a str,
+    pub token: &'a str,
+}
+
+/// `crosstrust.v1.AuthorizeBatchRequest`
+#[derive(Debug, Default, PartialEq)]
+pub struct AuthorizeBatchRequest<'a> {
+    pub requests: Vec<AuthorizeRequest<'a>>,
+}
+
+/// `crosstrust.v1.ExplainRequest`
+#[derive(Debug, Default, PartialEq)]
+pub struct ExplainRequest<'a> {
+    pub request: Option<AuthorizeRequest<'a>>,
+}
+
+/// `crosstrust.v1.Claims`
+#[derive(Debug, Default, PartialEq)]
+pub struct Claims<'a> {
+    pub expires_at: Option<Timestamp>,
+    pub issued_at: Option<Timestamp>,
+    pub auth_time: Option<Timestamp>,
+    pub mfa: bool,
+    pub resource_mfa: bool,
+    pub compliant_device: bool,
+    pub hybrid_joined_device: bool,
+    pub authentication_methods: Vec<&'a str>,
+    pub resource_authentication_methods: Vec<&'a str>,
+    pub authentication_contexts: Vec<&'a str>,
+    pub device_id: &'a str,
+    pub session_id: &'a str,
+    pub groups_incomplete: bool,
+    pub roles_incomplete: bool,
+    pub accepted_terms_of_use: Vec<&'a str>,
+    pub accepted_custom_controls: Vec<&'a str>,
+    pub authenticator_aaguid: &'a str,
+    pub certificate_issuer_skis: Vec<&'a str>,
+    pub certificate_policy_oids: Vec<&'a str>,
+}
+
+/// `crosstrust.v1.Context`. What is rare and nested is read by prost.
+#[derive(Debug, Default, PartialEq)]
+pub struct Context<'a> {
+    pub ip_address: &'a str,
+    pub country: &'a str,
+    pub platform: &'a str,
+    pub client_app_type: &'a str,
+    pub sign_in_risk: &'a str,
+    pub user_risk: &'a str,
+    pub insider_risk: &'a str,
+    pub device: Option<Device>,
+    pub app_attributes: Option<Struct>,
+    pub approved_application: Option<bool>,
+    pub app_protection: Option<bool>,
+    pub password_changed: Option<bool>,
+    pub risk_remediated: Option<bool>,
+    pub user_action: &'a str,
+    pub authentication_context: &'a str,
+    pub authentication_flow: &'a str,
+    pub client_capabilities: Vec<&'a str>,
+}
+
+pub use super::proto::Device;
+
+/// A list of groups, most of a message's bytes: read in one go where each has the form that Graph writes.
+#[derive(Debug, Default, PartialEq)]
+pub struct Groups<'a> {
+    /// Those that could be read, in their order.
+    pub read: Vec<GroupId>,
+    /// Those that could not, with their places among all.
+    pub unread: Vec<(usize, &'a str)>,
+}
+
+impl<'a> Groups<'a> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.read.len().saturating_add(self.unread.len())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.unread.is_empty()
+    }
+
+    fn push(&mut self, text: &'a str) {
+        match parse_guid(text) {
+            Ok(id) => self.read.push(GroupId(id)),
+            Err(_) => self.unread.push((self.len(), text)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
