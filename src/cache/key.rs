@@ -23,12 +23,12 @@ use crate::time::Timestamp;
 
 /// A key, compared in full.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key(SmallVec<[u8; 512]>);
+pub struct Key(Vec<u8>);
 
 impl Key {
     /// The key of this question.
     pub fn of(question: &Question<'_>) -> Self {
-        let mut key = Key(SmallVec::new());
+        let mut key = Key(Vec::with_capacity(USUAL_BYTES));
         let Request {
             home,
             resource,
@@ -319,6 +319,9 @@ impl Key {
     }
 }
 
+/// A request without texts has some 250.
+const USUAL_BYTES: usize = 512;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,7 +351,7 @@ mod tests {
     fn key_of(change: impl FnOnce(&mut Context), reads: Reads) -> Key {
         let mut context = Context::default();
         change(&mut context);
-        let mut key = Key(SmallVec::new());
+        let mut key = Key(Vec::new());
         key.context(&context, reads);
         key
     }

@@ -91,7 +91,7 @@ impl<'a> Desk<'a> {
     pub fn words(&self) -> encode::Words<'a> {
         encode::Words {
             challenge: &self.gateway.challenge,
-            now: self.engine.clock().now().wall,
+            clock: self.engine.clock(),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::gateway::Gateway;
 use super::proof::Question;
 use super::proto::authorization_service_client::AuthorizationServiceClient;
 use super::recorder::Recorder;
-use super::{FILE_DESCRIPTOR_SET, Limits, Violation, convert, policy, proto};
+use super::{FILE_DESCRIPTOR_SET, Limits, Violation, convert, message, policy, proto};
 use crate::engine::Engine;
 use crate::reload::ReloadHandle;
 use crate::request::Request;
@@ -166,7 +166,26 @@ pub async fn health(server: impl Into<Server>, service: &str) -> Result<bool, Cl
 
 /// The question as the evaluator takes it. One with a token cannot be read without its issuer's keys.
 pub fn to_request(request: AuthorizeRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
-    match convert::question((&request).into(), limits)? {
+    stated((&request).into(), limits)
+}
+
+/// The question in the bytes of an `AuthorizeRequest`, read as a server reads them.
+pub fn decode_request(bytes: &[u8], limits: &Limits) -> Result<Request, Vec<Violation>> {
+    let message = message::decode(bytes).map_err(|message::Malformed| {
+        let message = "the bytes are no such message".to_owned();
+        vec![Violation {
+            field: String::new(),
+            message,
+        }]
+    })?;
+    stated(message, limits)
+}
+
+fn stated(
+    message: message::AuthorizeRequest<'_>,
+    limits: &Limits,
+) -> Result<Request, Vec<Violation>> {
+    match convert::question(message, limits)? {
         Question::Stated(request) => Ok(request),
         Question::Proven { .. } => Err(vec![no_token_here()]),
     }

@@ -8,6 +8,7 @@ use prost::Message as _;
 use super::challenge::ChallengeValues;
 use super::codec::Writer;
 use super::proto;
+use crate::clock::Clock;
 use crate::decision::{
     AppliedPolicy, Cure, Decision, PolicyIndex, PolicyResult, Reason, Stage, Verdict, Where,
 };
@@ -22,8 +23,8 @@ use crate::time::Timestamp;
 pub struct Words<'a> {
     /// What a client can ask for.
     pub challenge: &'a ChallengeValues,
-    /// Now.
-    pub now: Timestamp,
+    /// What time it is for those that are asked for a newer token.
+    pub clock: &'a Clock,
 }
 
 impl Words<'_> {
@@ -98,8 +99,9 @@ impl Words<'_> {
     fn challenge(&self, active: Option<&Active>, decision: &Decision) -> Option<proto::Challenge> {
         let challenge = decision.denial()?.challenge.as_ref()?;
         let policies = Policies::of(active);
+        let now = self.clock.now().wall;
         let cure = |one: &Cure| proto::Cure {
-            claims: self.challenge.claims_of(*one, self.now).unwrap_or_default(),
+            claims: self.challenge.claims_of(*one, now).unwrap_or_default(),
             ..cure(*one, &policies, &decision.applied)
         };
         Some(proto::Challenge {

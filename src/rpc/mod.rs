@@ -25,6 +25,7 @@ mod reflection;
 mod router;
 mod service;
 mod trace;
+mod unary;
 
 pub use assumed::{Assumed, AssumedFact};
 pub use budgets::Budgets;

@@ -243,7 +243,7 @@ impl fmt::Debug for Router {
 
 impl<B> Service<http::Request<B>> for Router
 where
-    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+    B: HttpBody<Data = bytes::Bytes> + Send + Unpin + 'static,
     B::Error: Into<StdError> + Send + 'static,
 {
     type Response = http::Response<Body>;
@@ -280,7 +280,7 @@ impl Router {
 
     fn route<B>(&self, request: http::Request<B>) -> Answering
     where
-        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+        B: HttpBody<Data = bytes::Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError> + Send + 'static,
     {
         if !is_grpc(&request) {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, StdError};
 use tonic::server::Grpc;
 use tonic::{Request, Response, Status};
@@ -19,6 +18,7 @@ use super::codec::Verbatim;
 use super::limits::Limits;
 use super::proto::authorization_service_server::SERVICE_NAME;
 use super::reflection::Answering;
+use super::unary::{self, Came};
 
 /// `crosstrust.v1.AuthorizationService`
 pub const NAME: &str = SERVICE_NAME;
@@ -57,20 +57,43 @@ pub fn call<B>(
     request: http::Request<B>,
 ) -> Answering
 where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<StdError> + Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<StdError> + Send,
 {
     let authorization = Arc::clone(authorization);
     let most_bytes = method.most_bytes(&authorization.limits);
     Box::pin(async move {
+        let (head, body) = request.into_parts();
+        let body = match unary::read(body, most_bytes).await {
+            Came::Message(message) => {
+                return Ok(match answer(&authorization, method, message).await {
+                    Ok(answer) => unary::response(&answer),
+                    Err(status) => status.into_http(),
+                });
+            }
+            Came::Other(body) => body,
+        };
         let grpc = Grpc::new(Verbatim);
         let mut grpc = grpc.apply_max_message_size_config(Some(most_bytes), None);
         let answering = Unary {
             authorization,
             method,
         };
-        Ok::<http::Response<Body>, _>(grpc.unary(answering, request).await)
+        let request = http::Request::from_parts(head, body);
+        Ok(grpc.unary(answering, request).await)
     })
+}
+
+async fn answer(
+    authorization: &Authorization,
+    method: Method,
+    message: Bytes,
+) -> Result<Vec<u8>, Status> {
+    match method {
+        Method::Authorize => authorization.authorize(message).await,
+        Method::AuthorizeBatch => authorization.authorize_batch(message).await,
+        Method::Explain => authorization.explain(message).await,
+    }
 }
 
 /// One call of a method, as tonic takes it.
@@ -92,13 +115,8 @@ impl Service<Request<Bytes>> for Unary {
         let authorization = Arc::clone(&self.authorization);
         let method = self.method;
         Box::pin(async move {
-            let message = request.into_inner();
-            let answer = match method {
-                Method::Authorize => authorization.authorize(message).await,
-                Method::AuthorizeBatch => authorization.authorize_batch(message).await,
-                Method::Explain => authorization.explain(message).await,
-            };
-            answer.map(Response::new)
+            let answer = answer(&authorization, method, request.into_inner());
+            answer.await.map(Response::new)
         })
     }
 }

@@ -10,14 +10,16 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
+use tokio::time::error::Elapsed;
 use tonic::body::Body;
 
 use super::activity::Activity;
@@ -202,7 +204,7 @@ where
             Err(never) => match never {},
         }
     });
-    match tokio::time::timeout(left, handler.catch_unwind()).await {
+    match within(left, handler.catch_unwind()).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => {
@@ -211,6 +213,15 @@ where
             gate.answer(path, Fault::Panicked)
         }
         Err(_elapsed) => gate.answer(path, Fault::OverBudget),
+    }
+}
+
+/// What the future gives within this time. Most are ready at once, and for them no timer is made.
+async fn within<F: Future>(span: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => tokio::time::timeout(span, future).await,
     }
 }
 

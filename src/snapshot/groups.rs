@@ -37,11 +37,16 @@ impl GroupTable {
     }
 
     /// The group's position, if some rule names it.
+    #[inline]
     pub fn position(&self, id: GroupId) -> Option<u32> {
         let (word, bit) = filter_place(id, self.filter.len());
         if self.filter.get(word)? & bit == 0 {
             return None;
         }
+        self.in_table(id)
+    }
+
+    fn in_table(&self, id: GroupId) -> Option<u32> {
         self.table
             .position(&id)
             .and_then(|position| u32::try_from(position).ok())
@@ -49,7 +54,13 @@ impl GroupTable {
 
     /// The positions of those groups that some rule names, sorted and without repeats.
     pub fn known(&self, ids: &[GroupId]) -> GroupIndexes {
-        let mut known: GroupIndexes = ids.iter().filter_map(|id| self.position(*id)).collect();
+        let mut known = GroupIndexes::new();
+        for id in ids {
+            // Pushed one by one: collecting into a `SmallVec` costs more than the look-up.
+            if let Some(position) = self.position(*id) {
+                known.push(position);
+            }
+        }
         known.sort_unstable();
         known.dedup();
         known

@@ -161,20 +161,26 @@ fn groups<'a>(
     wire: WireType,
     bytes: &mut &'a [u8],
 ) -> Result<(), Malformed> {
+    // The first of a list: room for as many as can follow.
+    if field.read.capacity() == 0 {
+        field.read.reserve(bytes.len() / USUAL_BYTES + 1);
+    }
     let mut one = "";
     text(&mut one, wire, bytes)?;
     field.push(one);
-    while let [first, GUID_BYTES, rest @ ..] = *bytes
-        && *first == key
-        && let Some((guid, rest)) = rest.split_first_chunk::<{ GUID_BYTES as usize }>()
-        && let Ok(id) = parse_guid_bytes(guid)
-    {
-        if field.read.len() == field.read.capacity() {
-            field.read.reserve(rest.len() / (2 + guid.len()) + 1);
+    let (usual, _) = bytes.as_chunks::<USUAL_BYTES>();
+    let mut read = 0;
+    for [first, length, guid @ ..] in usual {
+        if (*first, *length) != (key, GUID_BYTES) {
+            break;
         }
+        let Ok(id) = parse_guid_bytes(guid) else {
+            break;
+        };
         field.read.push(GroupId(id));
-        *bytes = rest;
+        read += USUAL_BYTES;
     }
+    *bytes = bytes.get(read..).ok_or(Malformed)?;
     Ok(())
 }
 
@@ -253,3 +259,5 @@ const GROUPS_KEY: u8 = 4 << 3 | 2;
 const RESOURCE_GROUPS_KEY: u8 = 14 << 3 | 2;
 /// `8-4-4-4-12`
 const GUID_BYTES: u8 = 36;
+/// Such a group with its key and its length.
+const USUAL_BYTES: usize = 38;

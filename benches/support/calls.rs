@@ -1,0 +1,91 @@
+//! Whole calls without a network: bytes go into the router that `serve` has, and bytes come out.
+//!
+//! The sample policies, one user of Fabrikam after another who opens Contoso's SharePoint, no log. What HTTP/2 costs
+//! besides is measured over sockets, in `benches/load`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crosstrust::cache::CacheBytes;
+use crosstrust::clock::Clock;
+use crosstrust::engine::{Engine, EngineOptions};
+use crosstrust::reload::{Outcome, load_once};
+use crosstrust::rpc::proto::{AuthorizeBatchRequest, AuthorizeRequest, Claims};
+use crosstrust::rpc::{Backend, HealthState, Limits, Recorder, Rights, Router, router};
+use futures_util::FutureExt as _;
+use http_body_util::{BodyExt as _, Full};
+use tower_service::Service as _;
+
+pub const AUTHORIZE: &str = "/crosstrust.v1.AuthorizationService/Authorize";
+pub const AUTHORIZE_BATCH: &str = "/crosstrust.v1.AuthorizationService/AuthorizeBatch";
+
+/// The router, with a cache or without.
+pub fn serving(cache: Option<CacheBytes>) -> Router {
+    let engine = Arc::new(Engine::new(EngineOptions {
+        cache,
+        clock: Clock::System,
+    }));
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let loaded = load_once(&engine, &policies);
+    assert!(matches!(loaded, Outcome::Activated(_)), "{loaded:?}");
+    let backend = Backend {
+        engine,
+        reload: None,
+        limits: Limits::default(),
+        reflection: false,
+        gateway: Arc::default(),
+        recorder: Recorder::default(),
+    };
+    router(&backend, &Rights::ALL, &HealthState::new())
+}
+
+/// The answer's message. Nothing here has to be waited for.
+#[inline(never)]
+pub fn call(router: &mut Router, path: &str, message: Bytes) -> Bytes {
+    let request = http::Request::post(path)
+        .header("content-type", "application/grpc")
+        .body(Full::new(message))
+        .unwrap();
+    let Ok(response) = router.call(request).now_or_never().unwrap();
+    let body = response.into_body().collect().now_or_never().unwrap();
+    body.unwrap().to_bytes()
+}
+
+/// A message as gRPC frames it: not compressed, and how long it is.
+pub fn framed(message: &impl prost::Message) -> Bytes {
+    let message = message.encode_to_vec();
+    let length = u32::try_from(message.len()).unwrap();
+    [&[0][..], &length.to_be_bytes(), &message].concat().into()
+}
+
+/// A user of this number with so many groups, whom the sample policies let in.
+pub fn question(user: u128, groups: u128) -> AuthorizeRequest {
+    let id = |number: u128| uuid::Uuid::from_u128(number).to_string();
+    AuthorizeRequest {
+        home_tenant: "2000d417-3b6d-4dbf-977f-4b4cbba65319".to_owned(),
+        resource_tenant: "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f".to_owned(),
+        user: id(0x2101_ca1f << 96 | user),
+        groups: (0..groups)
+            .map(|n| id((user << 32 | n) << 64 | 0x6666))
+            .collect(),
+        app: "00000003-0000-0ff1-ce00-000000000000".to_owned(),
+        claims: Some(Claims {
+            // The year 2099.
+            expires_at: Some(prost_types::Timestamp {
+                seconds: 4_070_908_800,
+                nanos: 0,
+            }),
+            mfa: true,
+            ..Claims::default()
+        }),
+        ..AuthorizeRequest::default()
+    }
+}
+
+/// So many of those questions in one message.
+pub fn batch(users: std::ops::Range<u128>, groups: u128) -> AuthorizeBatchRequest {
+    AuthorizeBatchRequest {
+        requests: users.map(|user| question(user, groups)).collect(),
+    }
+}

@@ -1,0 +1,141 @@
+//! A call of one message and one answer in the form that nearly all have, from HTTP body to HTTP body.
+//!
+//! One DATA frame with one whole message, not compressed and not too large (gRPC over HTTP/2,
+//! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, read 2026-11-27). Whatever else comes is put
+//! together again and left to tonic, which knows all forms and all errors.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use http_body_util::BodyExt as _;
+use hyper::body::Frame;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::Body as HttpBody;
+
+/// What came.
+pub enum Came<B: HttpBody> {
+    /// The message.
+    Message(Bytes),
+    /// Something else: the body as it was.
+    Other(Again<B>),
+}
+
+/// Reads the body of a call.
+pub async fn read<B>(mut body: B, most_bytes: usize) -> Came<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let first = body.frame().await;
+    let second = match &first {
+        Some(Ok(_)) if !body.is_end_stream() => body.frame().await,
+        _ => None,
+    };
+    let data = match (&first, &second) {
+        (Some(Ok(first)), None) => first.data_ref(),
+        _ => None,
+    };
+    match data.and_then(|data| whole(data, most_bytes)) {
+        Some(message) => Came::Message(message),
+        None => Came::Other(Again {
+            first,
+            second,
+            body,
+        }),
+    }
+}
+
+fn whole(data: &Bytes, most_bytes: usize) -> Option<Bytes> {
+    let (prefix, message) = data.split_first_chunk::<PREFIX_BYTES>()?;
+    let [0, length @ ..] = *prefix else {
+        return None;
+    };
+    let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
+    (length == message.len() && length <= most_bytes).then(|| data.slice(PREFIX_BYTES..))
+}
+
+/// The response with this message.
+pub fn response(message: &[u8]) -> http::Response<Body> {
+    let Ok(length) = u32::try_from(message.len()) else {
+        return Status::internal("the answer is too large").into_http();
+    };
+    let mut data = Vec::with_capacity(PREFIX_BYTES + message.len());
+    data.push(0);
+    data.extend_from_slice(&length.to_be_bytes());
+    data.extend_from_slice(message);
+    let mut response = http::Response::new(Body::new(Answer(Part::Message(data.into()))));
+    let kind = HeaderValue::from_static("application/grpc");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
+    response
+}
+
+/// A body that is read once more from its beginning.
+pub struct Again<B: HttpBody> {
+    first: Option<Result<Frame<Bytes>, B::Error>>,
+    second: Option<Result<Frame<Bytes>, B::Error>>,
+    body: B,
+}
+
+impl<B: HttpBody + Unpin> Unpin for Again<B> {}
+
+impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Again<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.first.take().or_else(|| self.second.take()) {
+            Some(frame) => Poll::Ready(Some(frame)),
+            None => Pin::new(&mut self.body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.second.is_none() && self.body.is_end_stream()
+    }
+}
+
+/// The body of an answer: its message, then the status OK.
+struct Answer(Part);
+
+enum Part {
+    Message(Bytes),
+    Status,
+    Nothing,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let (frame, next) = match std::mem::replace(&mut self.0, Part::Nothing) {
+            Part::Message(data) => (Frame::data(data), Part::Status),
+            Part::Status => {
+                let mut trailers = HeaderMap::with_capacity(1);
+                trailers.insert("grpc-status", HeaderValue::from_static("0"));
+                (Frame::trailers(trailers), Part::Nothing)
+            }
+            Part::Nothing => return Poll::Ready(None),
+        };
+        self.0 = next;
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.0, Part::Nothing)
+    }
+}
+
+/// A flag and the message's length.
+const PREFIX_BYTES: usize = 5;
