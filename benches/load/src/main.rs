@@ -1,0 +1,71 @@
+//! The network table: what a call of crosstrust costs, next to servers that decide nothing.
+//!
+//! ```sh
+//! cargo run --release --manifest-path benches/load/Cargo.toml
+//! ```
+//!
+//! builds crosstrust (profile `dist`) and the constant servers, starts each as a process on core 0, asks them from core
+//! 1, and prints Markdown; `table.md`, `latencies.json` and `latency.svg` are written to `target/load`. It never tells
+//! a number of a run in which a call failed or an answer was wrong: such a run ends with an error.
+//! `--help` lists the options, README.md tells how the numbers come about.
+
+#![forbid(unsafe_code)]
+
+mod artifacts;
+mod cores;
+mod generator;
+mod ghz;
+mod measure;
+mod options;
+mod process;
+mod questions;
+mod report;
+mod server;
+mod statistics;
+mod suites;
+mod systems;
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use artifacts::Artifacts;
+use options::Options;
+use questions::tokens::Issuer;
+use report::{json, machine, markdown, picture};
+use systems::Systems;
+
+fn main() -> Result<()> {
+    let options = Options::read()?;
+    let out = options.out();
+    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let out = out.canonicalize()?;
+    let artifacts = Artifacts::build()?;
+    let ghz = if options.ghz { ghz::install()? } else { None };
+    cores::stay_on(cores::GENERATOR)?;
+    let systems = Systems {
+        artifacts,
+        out,
+        issuer: Issuer::new()?,
+    };
+    let load_before = machine::load_average();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(suites::run(&options, &systems))?;
+    let version = ghz.as_ref().map_or("not run", |_| ghz::VERSION);
+    let lines = machine::lines(&options, &load_before, version);
+    let mut text = markdown::report(&report, &lines, options.quick);
+    if let Some(ghz) = ghz {
+        text.push_str(&ghz.run(&systems)?);
+    }
+    fs::write(systems.out.join("table.md"), &text)?;
+    let rounds = serde_json::to_string_pretty(&json::report(&report, &lines))?;
+    fs::write(systems.out.join("latencies.json"), rounds)?;
+    if let Some(picture) = &report.picture {
+        fs::write(systems.out.join("latency.svg"), picture::svg(picture)?)?;
+    }
+    print!("{text}");
+    eprintln!("written to {}", systems.out.display());
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Rounds that take turns: server A, B, C, then A, B, C again, because the machine's speed moves. The first round is
+//! for warmth and thrown away; ratios are taken within a round. Answers are verified before, apart from the load.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::generator::{self, Load, Shape, Until};
+use crate::server::Server;
+use crate::statistics::{Spread, spread};
+
+/// One row under load.
+pub struct Contestant {
+    pub server: Server,
+    pub shape: Shape,
+}
+
+/// What a round has shown of one row.
+pub struct Round {
+    pub load: Load,
+    /// CPU time of the server for one call, in µs.
+    pub cpu_us: f64,
+}
+
+impl Round {
+    pub fn cpu(&self) -> f64 {
+        self.cpu_us
+    }
+}
+
+/// All rounds of one row.
+pub struct Measured {
+    pub name: String,
+    pub shape: Shape,
+    pub decisions: u32,
+    pub rounds: Vec<Round>,
+}
+
+/// How long and how often.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pub rounds: usize,
+    pub time: Duration,
+}
+
+/// Answers that are looked at before the load.
+const VERIFIED: usize = 8;
+
+impl Contestant {
+    /// Asks everything once where answers are to be remembered, then reads a handful of answers.
+    pub async fn prepare(server: Server, shape: Shape) -> Result<Contestant> {
+        let name = server.name.clone();
+        warm(&server).await?;
+        for _ in 0..VERIFIED {
+            let answer = generator::one_answer(&server)
+                .await
+                .with_context(|| format!("verifying {name}"))?;
+            (server.verify)(&answer).with_context(|| format!("{name} gives a wrong answer"))?;
+            ensure!(
+                (server.glance)(&answer),
+                "{name}: a glance misjudges a right answer"
+            );
+        }
+        Ok(Contestant { server, shape })
+    }
+}
+
+/// Every question once: what can be remembered is remembered then.
+async fn warm(server: &Server) -> Result<()> {
+    let calls = Until::Calls(server.questions.len() as u64);
+    generator::closed(server, Shape::DEFAULT, calls, || Ok(())).await?;
+    Ok(())
+}
+
+/// Closed loop, in turns.
+pub async fn in_turns(contestants: &[Contestant], plan: Plan) -> Result<Vec<Measured>> {
+    let mut measured: Vec<Measured> = contestants.iter().map(Measured::nothing_yet).collect();
+    for round in 0..=plan.rounds {
+        for (contestant, measured) in contestants.iter().zip(&mut measured) {
+            let one = closed(contestant, plan.time).await?;
+            if round > 0 {
+                measured.rounds.push(one);
+            }
+        }
+    }
+    Ok(measured)
+}
+
+async fn closed(contestant: &Contestant, time: Duration) -> Result<Round> {
+    let server = &contestant.server;
+    let cpu = || server.process.cpu_ns();
+    let until = Until::Time(time);
+    let (load, before) = generator::closed(server, contestant.shape, until, cpu).await?;
+    let spent = cpu()?.saturating_sub(before);
+    round(server, load, spent)
+}
+
+/// A round of this load, which took the server so much CPU time.
+pub fn round(server: &Server, load: Load, spent_ns: u64) -> Result<Round> {
+    let name = &server.name;
+    ensure!(load.calls > 0, "{name} has answered nothing");
+    ensure!(
+        load.wrong == 0,
+        "{name}: {} of {} answers are not what they have to be",
+        load.wrong,
+        load.calls
+    );
+    let cpu_us = spent_ns as f64 / load.calls as f64 / 1000.0;
+    Ok(Round { load, cpu_us })
+}
+
+impl Measured {
+    pub fn nothing_yet(contestant: &Contestant) -> Measured {
+        Measured {
+            name: contestant.server.name.clone(),
+            shape: contestant.shape,
+            decisions: contestant.server.decisions,
+            rounds: Vec::new(),
+        }
+    }
+
+    /// One number of each round.
+    pub fn of(&self, number: impl Fn(&Round) -> f64) -> Option<Spread> {
+        let numbers: Vec<f64> = self.rounds.iter().map(number).collect();
+        spread(&numbers)
+    }
+
+    /// A number here against one there, divided within each round.
+    pub fn against(
+        &self,
+        other: &Measured,
+        upper: impl Fn(&Round) -> f64,
+        lower: impl Fn(&Round) -> f64,
+    ) -> Option<Spread> {
+        let pairs = self.rounds.iter().zip(&other.rounds);
+        let ratios: Vec<f64> = pairs.map(|(a, b)| upper(a) / lower(b)).collect();
+        spread(&ratios)
+    }
+}

@@ -1,0 +1,68 @@
+//! A server's process: started on the server's core, read from outside, killed when it is dropped. What it costs is
+//! what the kernel counts for its threads; it is never asked itself.
+
+use std::fs;
+use std::process::{Child, Command};
+
+use anyhow::{Context, Result};
+
+use crate::cores;
+
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// With an empty environment: variables of whoever measures change nothing.
+    pub fn start(command: &mut Command) -> Result<Process> {
+        let program = command.get_program().to_owned();
+        command.env_clear();
+        let child = cores::on_the_servers(|| command.spawn())?;
+        let child = child.with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Process { child })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// The CPU time of all of its threads, in nanoseconds: the first number of `schedstat`.
+    pub fn cpu_ns(&self) -> Result<u64> {
+        let tasks = format!("/proc/{}/task", self.pid());
+        let tasks = fs::read_dir(&tasks).context("a server has ended under load")?;
+        let mut sum = 0;
+        for task in tasks {
+            // A thread may end between the listing and the reading.
+            let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
+                continue;
+            };
+            let first = text.split(' ').next().context("an empty schedstat")?;
+            sum += first.parse::<u64>().context("schedstat is no number")?;
+        }
+        Ok(sum)
+    }
+
+    /// The most resident memory so far, in KiB: `VmHWM`.
+    pub fn peak_kib(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number
+            .context("no VmHWM")?
+            .parse()
+            .context("VmHWM is no number")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

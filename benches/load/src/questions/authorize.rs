@@ -1,0 +1,225 @@
+//! Questions for `Authorize` and `AuthorizeBatch` about the sample policies, and what their answers have to say.
+
+use anyhow::{Result, bail, ensure};
+use crosstrust::rpc::proto::{
+    AuthorizeBatchRequest, AuthorizeBatchResponse, AuthorizeRequest, AuthorizeResponse, Claims,
+    Decision, Reason,
+};
+use prost::Message;
+
+use super::{Frame, Questions};
+
+pub const AUTHORIZE: &str = "/crosstrust.v1.AuthorizationService/Authorize";
+pub const AUTHORIZE_BATCH: &str = "/crosstrust.v1.AuthorizationService/AuthorizeBatch";
+
+pub const CONTOSO: &str = "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f";
+pub const FABRIKAM: &str = "2000d417-3b6d-4dbf-977f-4b4cbba65319";
+const TAILSPIN: &str = "40001184-1cfb-4e41-9f8c-6d0c55108d1b";
+/// A tenant that nobody has a folder for.
+const UNKNOWN_TENANT: &str = "5000c366-d690-438b-bd66-7eb0f8ad2411";
+pub const SHAREPOINT: &str = "00000003-0000-0ff1-ce00-000000000000";
+const LAUNCHER: &str = "1a01899f-ffd3-4659-9c8b-641314fe61f2";
+/// A group that a sample policy names; all the others are unknown to them.
+const MARKETING: &str = "22014bd5-5359-407a-8b9e-031063965121";
+
+/// Users that take turns where answers are remembered.
+pub const SEEN_USERS: u64 = 1000;
+/// Questions in one batch.
+pub const BATCH: u32 = 32;
+
+/// How many groups a user is in.
+#[derive(Debug, Clone, Copy)]
+pub struct Groups(pub u32);
+
+/// What an answer has to say.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    pub decision: Decision,
+    pub reason: Reason,
+    /// Whether it has to be, or must not be, an earlier answer. `None` where both may be.
+    pub cached: Option<bool>,
+}
+
+pub const SEEN: Expected = Expected {
+    decision: Decision::Allow,
+    reason: Reason::Allowed,
+    cached: Some(true),
+};
+pub const NEW: Expected = Expected {
+    cached: Some(false),
+    ..SEEN
+};
+pub const REFUSED: Expected = Expected {
+    decision: Decision::Deny,
+    reason: Reason::InboundUser,
+    cached: None,
+};
+
+/// The GUID of the user with this number, all of whose number stands in the last twelve digits.
+pub fn user(number: u64) -> String {
+    format!("21000000-0000-4000-8000-{number:012x}")
+}
+
+/// A user of Fabrikam did MFA at home and opens Contoso's SharePoint: trusted, so an allow with a policy that applied.
+pub fn opens_sharepoint(number: u64, groups: Groups) -> AuthorizeRequest {
+    question(FABRIKAM, CONTOSO, SHAREPOINT, number, groups)
+}
+
+/// Tailspin's users are not let in by direct connect.
+fn is_not_let_in(number: u64, groups: Groups) -> AuthorizeRequest {
+    question(TAILSPIN, CONTOSO, LAUNCHER, number, groups)
+}
+
+fn asks_an_unknown_tenant(number: u64, groups: Groups) -> AuthorizeRequest {
+    question(FABRIKAM, UNKNOWN_TENANT, LAUNCHER, number, groups)
+}
+
+fn question(
+    home: &str,
+    resource: &str,
+    app: &str,
+    number: u64,
+    groups: Groups,
+) -> AuthorizeRequest {
+    AuthorizeRequest {
+        home_tenant: home.to_owned(),
+        resource_tenant: resource.to_owned(),
+        user: user(number),
+        groups: group_ids(number, groups),
+        app: app.to_owned(),
+        claims: Some(Claims {
+            // 2099.
+            expires_at: Some(prost_types::Timestamp {
+                seconds: 4_070_908_800,
+                nanos: 0,
+            }),
+            mfa: true,
+            ..Claims::default()
+        }),
+        ..AuthorizeRequest::default()
+    }
+}
+
+/// Groups of this user. Sixteen sets take turns, so that no server can live on one list.
+fn group_ids(user: u64, Groups(count): Groups) -> Vec<String> {
+    let set = if user < SEEN_USERS { user % 16 } else { 0 };
+    let unknown = (1..count).map(|group| format!("2f{set:06x}-0000-4000-9000-{group:012x}"));
+    unknown.chain([MARKETING.to_owned()]).collect()
+}
+
+/// The seen users in turn.
+pub fn hits(groups: Groups) -> Questions {
+    let frames = (0..SEEN_USERS).map(|user| Frame::fixed(&opens_sharepoint(user, groups)));
+    Questions::of(frames.collect())
+}
+
+/// A user that nobody has seen in each call.
+pub fn misses(groups: Groups) -> Result<Questions> {
+    let frame = Frame::with_fresh_users(|user| opens_sharepoint(user, groups))?;
+    Ok(Questions::of(vec![frame]))
+}
+
+/// Seen users who are denied at the resource tenant's door.
+pub fn denials(groups: Groups) -> Questions {
+    let frames = (0..SEEN_USERS).map(|user| Frame::fixed(&is_not_let_in(user, groups)));
+    Questions::of(frames.collect())
+}
+
+/// Of a hundred calls 60 by seen users, 20 by new ones, 15 denied, 5 for a tenant that is not known.
+pub fn mixed(groups: Groups) -> Result<Questions> {
+    let fresh = Frame::with_fresh_users(|user| opens_sharepoint(user, groups))?;
+    let frames = (0..SEEN_USERS).map(|user| match user % 20 {
+        0..12 => Frame::fixed(&opens_sharepoint(user, groups)),
+        12..16 => fresh.clone(),
+        16..19 => Frame::fixed(&is_not_let_in(user, groups)),
+        _ => Frame::fixed(&asks_an_unknown_tenant(user, groups)),
+    });
+    Ok(Questions::of(frames.collect()))
+}
+
+/// The seen users, 32 in one call.
+pub fn batches(groups: Groups) -> Questions {
+    let size = u64::from(BATCH);
+    let batch = |first: u64| {
+        let users = (first..first + size).map(|user| user % SEEN_USERS);
+        let requests = users.map(|user| opens_sharepoint(user, groups)).collect();
+        Frame::fixed(&AuthorizeBatchRequest { requests })
+    };
+    let firsts = (0..SEEN_USERS).step_by(BATCH as usize);
+    Questions::of(firsts.map(batch).collect())
+}
+
+/// The answer has to say this.
+pub fn verify(answer: &[u8], expected: Expected) -> Result<()> {
+    says(&AuthorizeResponse::decode(answer)?, expected)
+}
+
+/// Whether the message begins with what it has to say, by its bytes: decision and reason (fields 1 and 2), and of an
+/// allow, right behind the time until which it is good (6), that it was found for an earlier request (7).
+pub fn glance(answer: &[u8], expected: Expected) -> bool {
+    let number = |value: i32| u8::try_from(value).unwrap_or(0);
+    let (decision, reason) = (
+        number(expected.decision.into()),
+        number(expected.reason.into()),
+    );
+    let Some(rest) = answer.strip_prefix(&[0x08, decision, 0x10, reason]) else {
+        return false;
+    };
+    let Some(is_cached) = expected.cached else {
+        return true;
+    };
+    let behind = rest.strip_prefix(&[0x32]).and_then(|rest| {
+        let (length, rest) = rest.split_first()?;
+        rest.get(usize::from(*length)..)
+    });
+    behind.is_some_and(|behind| behind.starts_with(&[0x38, 0x01]) == is_cached)
+}
+
+/// Every answer of the batch has to say this.
+pub fn verify_batch(answer: &[u8], expected: Expected) -> Result<()> {
+    let answers = AuthorizeBatchResponse::decode(answer)?.responses;
+    ensure!(
+        answers.len() == BATCH as usize,
+        "{} answers to a batch of {BATCH}",
+        answers.len()
+    );
+    answers.iter().try_for_each(|answer| says(answer, expected))
+}
+
+/// One of the answers that [`mixed`] gets.
+pub fn verify_mixed(answer: &[u8]) -> Result<()> {
+    let answer = AuthorizeResponse::decode(answer)?;
+    match (answer.decision(), answer.reason()) {
+        (Decision::Allow, Reason::Allowed)
+        | (
+            Decision::Deny,
+            Reason::InboundUser | Reason::ResourceTenantUnknown | Reason::OutboundUser,
+        ) => Ok(()),
+        found => bail!("did not expect {found:?}"),
+    }
+}
+
+/// Whether it begins with a decision.
+pub fn glance_mixed(answer: &[u8]) -> bool {
+    matches!(answer, [0x08, 1 | 2, 0x10, ..])
+}
+
+/// Whether the first answer of the batch begins with an allow.
+pub fn glance_batch(answer: &[u8]) -> bool {
+    // The length of an answer of some hundred bytes has two bytes.
+    matches!(answer, [0x0a, _, _, 0x08, 1, 0x10, 1, ..])
+}
+
+fn says(answer: &AuthorizeResponse, expected: Expected) -> Result<()> {
+    let found = (answer.decision(), answer.reason());
+    ensure!(
+        found == (expected.decision, expected.reason),
+        "expected {expected:?}, found {found:?}"
+    );
+    let cached = answer.cached;
+    ensure!(
+        expected.cached.is_none_or(|expected| expected == cached),
+        "expected {expected:?}, found cached = {cached}"
+    );
+    Ok(())
+}

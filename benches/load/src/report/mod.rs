@@ -1,0 +1,146 @@
+//! What was measured, and how it is told: goals and rows as Markdown, rounds as JSON, latencies as a picture.
+//! Judges a goal by the median and nothing else; never leaves out a number that misses its goal.
+
+pub mod json;
+pub mod machine;
+pub mod markdown;
+pub mod picture;
+
+use hdrhistogram::Histogram;
+
+use crate::measure::{Measured, Round};
+use crate::statistics::Spread;
+
+#[derive(Default)]
+pub struct Report {
+    pub goals: Vec<Goal>,
+    pub tables: Vec<Table>,
+    pub picture: Option<Picture>,
+}
+
+pub struct Table {
+    pub title: String,
+    pub rows: Vec<Measured>,
+}
+
+/// A line of the first table.
+pub struct Goal {
+    pub what: String,
+    pub goal: String,
+    pub measured: String,
+    pub per_second: String,
+    /// Whether the median keeps it, where there is one to keep.
+    pub is_met: Option<bool>,
+}
+
+/// Latencies of several rows at one rate.
+pub struct Picture {
+    pub per_second: f64,
+    pub lines: Vec<Line>,
+}
+
+pub struct Line {
+    pub name: String,
+    pub latencies: Histogram<u64>,
+}
+
+/// Most memory that crosstrust may hold with the sample policies.
+const MEMORY_MIB: f64 = 30.0;
+
+impl Report {
+    pub fn table(&mut self, title: &str, rows: Vec<Measured>) {
+        self.tables.push(Table {
+            title: title.to_owned(),
+            rows,
+        });
+    }
+}
+
+impl Goal {
+    /// CPU for a call, of this row against that one.
+    pub fn cpu(what: &str, most: Option<f64>, one: &Measured, other: &Measured) -> Goal {
+        Goal::ratio(what, most, (one, Round::cpu), (other, Round::cpu))
+    }
+
+    /// A number of this row against one of that row, divided within each round.
+    pub fn ratio(
+        what: &str,
+        most: Option<f64>,
+        (one, upper): (&Measured, impl Fn(&Round) -> f64),
+        (other, lower): (&Measured, impl Fn(&Round) -> f64),
+    ) -> Goal {
+        let ratio = one.against(other, upper, lower);
+        let met = |most: f64| ratio.is_some_and(|ratio| ratio.median <= most);
+        Goal {
+            what: what.to_owned(),
+            goal: most.map_or("told".to_owned(), |most| format!("≤ {most:.2}")),
+            measured: ratio.map_or("nothing".to_owned(), |ratio| told(ratio, 2)),
+            per_second: format!("{} ÷ {}", rate(one), rate(other)),
+            is_met: most.map(met),
+        }
+    }
+
+    /// The most memory that these two servers have held.
+    pub fn memory(one_kib: u64, other_kib: u64) -> Goal {
+        let mib = one_kib.max(other_kib) as f64 / 1024.0;
+        Goal {
+            what: "resident memory (VmHWM) of crosstrust with the sample policies, after the load"
+                .to_owned(),
+            goal: format!("≤ {MEMORY_MIB:.0} MiB"),
+            measured: format!("{mib:.1} MiB"),
+            per_second: String::new(),
+            is_met: Some(mib <= MEMORY_MIB),
+        }
+    }
+
+    /// A line that has no limit.
+    pub fn told(what: &str, measured: String) -> Goal {
+        Goal {
+            what: what.to_owned(),
+            goal: "told".to_owned(),
+            measured,
+            per_second: String::new(),
+            is_met: None,
+        }
+    }
+}
+
+/// `median (least–most)`.
+fn told(spread: Spread, digits: usize) -> String {
+    let Spread {
+        median,
+        least,
+        most,
+    } = spread;
+    format!("{median:.digits$} ({least:.digits$}–{most:.digits$})")
+}
+
+/// Calls a second, the median of the rounds.
+fn rate(measured: &Measured) -> String {
+    let rate = measured.of(|round| round.load.per_second());
+    rate.map_or("nothing".to_owned(), |rate| thousands(rate.median))
+}
+
+/// A whole number with a comma between thousands.
+fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_are_told_apart() {
+        let told: Vec<String> = [7.0, 999.6, 12345.0, 1234567.0]
+            .map(super::thousands)
+            .into();
+        assert_eq!(told, ["7", "1,000", "12,345", "1,234,567"]);
+    }
+}

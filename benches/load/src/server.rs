@@ -1,0 +1,62 @@
+//! What is put under load, whatever it is made of: a process, where it listens, what it is asked, and what makes an
+//! answer of it a right one. Another gRPC server gets into the tables by being one of these.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::Result;
+use rustls::ClientConfig;
+
+use crate::process::Process;
+use crate::questions::Questions;
+
+/// One row: a server and what it is asked. Several rows may share a process.
+pub struct Server {
+    /// What tables call it.
+    pub name: String,
+    /// Its process; the kernel tells what it costs.
+    pub process: Rc<Process>,
+    pub address: Address,
+    /// The path of the method, such as `/crosstrust.v1.AuthorizationService/Authorize`.
+    pub method: &'static str,
+    /// The bytes of its requests.
+    pub questions: Rc<Questions>,
+    /// Reads one answer's message, and says what is wrong with it. Called apart from the load.
+    pub verify: Verify,
+    /// Whether an answer's message looks right. Called under load with the beginning of each answer, so it is quick.
+    pub glance: Glance,
+    /// Decisions in one call.
+    pub decisions: u32,
+    /// What has to be there as long as it is under load: its folder.
+    pub keep: Rc<dyn std::any::Any>,
+}
+
+pub type Verify = Rc<dyn Fn(&[u8]) -> Result<()>>;
+pub type Glance = Rc<dyn Fn(&[u8]) -> bool>;
+
+#[derive(Clone)]
+pub enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+    /// The certificate names `localhost`.
+    Tls(SocketAddr, Arc<ClientConfig>),
+}
+
+impl Server {
+    /// The same process, asked something else.
+    pub fn asked(&self, name: &str, questions: Rc<Questions>, verify: Verify) -> Server {
+        Server {
+            name: name.to_owned(),
+            process: Rc::clone(&self.process),
+            address: self.address.clone(),
+            method: self.method,
+            questions,
+            verify,
+            glance: Rc::clone(&self.glance),
+            decisions: self.decisions,
+            keep: Rc::clone(&self.keep),
+        }
+    }
+}

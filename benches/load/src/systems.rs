@@ -1,0 +1,235 @@
+//! crosstrust and the constant servers, started for a measurement and ready when they are returned.
+//!
+//! crosstrust is the real program with the sample policies, one request thread, a folder of its own, and no
+//! environment. Never touches the policies of the repository: it gets a copy.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rcgen::generate_simple_self_signed;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
+
+use crate::artifacts::{Artifacts, repository};
+use crate::process::Process;
+use crate::questions::tokens::Issuer;
+use crate::server::Address;
+
+/// What the servers of one run are started from.
+pub struct Systems {
+    pub artifacts: Artifacts,
+    /// Folders of servers are made in it; on a disk, because records are synced.
+    pub out: PathBuf,
+    pub issuer: Issuer,
+}
+
+/// How crosstrust's log is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    Off,
+    Async,
+    Strict,
+}
+
+/// By what crosstrust is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Tcp,
+    Unix,
+    Tls,
+}
+
+/// A constant server's way with a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Constant {
+    Prost,
+    Skip,
+    Check,
+}
+
+/// A running server, without a question.
+#[derive(Clone)]
+pub struct Running {
+    pub process: Rc<Process>,
+    pub address: Address,
+    pub folder: Rc<TempDir>,
+}
+
+/// A start that takes longer has failed.
+const START: Duration = Duration::from_secs(20);
+
+impl Systems {
+    pub fn crosstrust(&self, log: Log, transport: Transport) -> Result<Running> {
+        let folder = self.folder()?;
+        copy(
+            &repository().join("policies"),
+            &folder.path().join("policies"),
+        )?;
+        fs::write(folder.path().join("keys.json"), self.issuer.key_set())?;
+        let tls = write_certificate(folder.path())?;
+        let config = config(log, transport);
+        fs::write(folder.path().join("crosstrust.toml"), config)?;
+        let said = fs::File::create(folder.path().join("said"))?;
+        let mut command = Command::new(&self.artifacts.crosstrust);
+        command
+            .args(["serve", "--config", "crosstrust.toml"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(said.try_clone()?)
+            .stderr(said);
+        let mut process = Process::start(&mut command)?;
+        let line = await_line(&mut process, &folder.path().join("said"))?;
+        let tcp = || loopback_address(&line);
+        let address = match transport {
+            Transport::Tcp => Address::Tcp(tcp()?),
+            Transport::Unix => Address::Unix(folder.path().join("socket")),
+            Transport::Tls => Address::Tls(tcp()?, tls),
+        };
+        Ok(Running {
+            process: Rc::new(process),
+            address,
+            folder: Rc::new(folder),
+        })
+    }
+
+    /// It answers every call with this message.
+    pub fn constant(&self, constant: Constant, answer: &[u8]) -> Result<Running> {
+        let folder = self.folder()?;
+        let path = folder.path().join("answer");
+        fs::write(&path, answer)?;
+        let mode = match constant {
+            Constant::Prost => "prost",
+            Constant::Skip => "skip",
+            Constant::Check => "check",
+        };
+        let mut command = Command::new(&self.artifacts.constant);
+        command.arg(mode).arg(&path).stdin(Stdio::null());
+        let mut process = Process::start(command.stdout(Stdio::piped()))?;
+        let output = process.child().stdout.take().context("no output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.trim().parse();
+        let address = address.with_context(|| format!("constant {mode} said {line:?}"))?;
+        Ok(Running {
+            process: Rc::new(process),
+            address: Address::Tcp(address),
+            folder: Rc::new(folder),
+        })
+    }
+
+    fn folder(&self) -> Result<TempDir> {
+        let folder = tempfile::Builder::new()
+            .prefix("server-")
+            .tempdir_in(&self.out);
+        folder.context("no folder for a server")
+    }
+}
+
+fn config(log: Log, transport: Transport) -> String {
+    let mode = match log {
+        Log::Off => "off",
+        Log::Async => "async",
+        Log::Strict => "strict",
+    };
+    let listener = match transport {
+        Transport::Tcp => "address = \"127.0.0.1:0\"",
+        Transport::Unix => "address = \"unix:socket\"",
+        Transport::Tls => {
+            "address = \"127.0.0.1:0\"\ntls = { certificate = \"server.pem\", key = \"server.key\" }"
+        }
+    };
+    format!(
+        r#"policies = "policies"
+admin = "off"
+threads = 1
+
+[log]
+mode = "{mode}"
+directory = "records"
+retention_bytes = 1073741824
+
+[[listener]]
+{listener}
+
+[[issuer]]
+name = "load"
+preset = "entra-v2"
+issuer = "https://login.microsoftonline.com/{{tenantid}}/v2.0"
+keys = "keys.json"
+audiences = ["00000003-0000-0ff1-ce00-000000000000"]
+tenants = ["2000d417-3b6d-4dbf-977f-4b4cbba65319"]
+groups = "always"
+
+[issuer.claims]
+mfa = {{ claim = "acrs", contains = "c1" }}
+
+[challenge]
+mfa = "c1"
+"#
+    )
+}
+
+/// A certificate for `localhost` in the folder, and a client that believes it.
+fn write_certificate(folder: &Path) -> Result<std::sync::Arc<ClientConfig>> {
+    let made = generate_simple_self_signed(vec!["localhost".to_owned()])?;
+    fs::write(folder.join("server.pem"), made.cert.pem())?;
+    fs::write(folder.join("server.key"), made.signing_key.serialize_pem())?;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(made.cert.der().to_vec()))?;
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(std::sync::Arc::new(config))
+}
+
+/// The line in which crosstrust says that it serves.
+fn await_line(process: &mut Process, said: &Path) -> Result<String> {
+    let begun = Instant::now();
+    while begun.elapsed() < START {
+        let text = fs::read_to_string(said)?;
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        if let Some(line) = whole.lines().find(|line| line.contains("serving")) {
+            return Ok(line.to_owned());
+        }
+        if let Some(status) = process.child().try_wait()? {
+            bail!("crosstrust has ended, {status}:\n{text}");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let text = fs::read_to_string(said)?;
+    bail!("crosstrust does not serve after {START:?}:\n{text}")
+}
+
+fn loopback_address(line: &str) -> Result<SocketAddr> {
+    let start = line.find("127.0.0.1:");
+    let rest = start.map(|start| &line[start..]).unwrap_or_default();
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+    let address = rest[..end.unwrap_or(rest.len())].parse();
+    address.with_context(|| format!("no address in: {line}"))
+}
+
+/// The folder with everything in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        let kind = entry.file_type()?;
+        ensure!(!kind.is_symlink(), "a link among the policies");
+        if kind.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
