@@ -51,9 +51,9 @@ impl Ghz {
             let Address::Tcp(address) = running.address else {
                 bail!("ghz asks over TCP");
             };
-            let before = running.process.cpu_ns()?;
+            let before = running.process.spent()?;
             let told = self.one(suite, &address.to_string(), seconds)?;
-            let spent = running.process.cpu_ns()?.saturating_sub(before);
+            let spent = running.process.spent()?.since(before).run_ns;
             let line = line(suite, &told, spent).with_context(|| format!("ghz {suite}"))?;
             let _ = writeln!(text, "{line}");
         }

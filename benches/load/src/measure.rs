@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::generator::{self, Load, Shape, Until};
+use crate::process::Spent;
 use crate::server::Server;
 use crate::statistics::{Spread, spread};
 
@@ -20,6 +21,9 @@ pub struct Round {
     pub load: Load,
     /// CPU time of the server for one call, in µs.
     pub cpu_us: f64,
+    /// How much of the time its threads were ready and somebody else had their core. Much of it: the machine is not
+    /// quiet, or the server's own threads are in each other's way.
+    pub waited: f64,
 }
 
 impl Round {
@@ -88,15 +92,15 @@ pub async fn in_turns(contestants: &[Contestant], plan: Plan) -> Result<Vec<Meas
 
 async fn closed(contestant: &Contestant, time: Duration) -> Result<Round> {
     let server = &contestant.server;
-    let cpu = || server.process.cpu_ns();
+    let spent = || server.process.spent();
     let until = Until::Time(time);
-    let (load, before) = generator::closed(server, contestant.shape, until, cpu).await?;
-    let spent = cpu()?.saturating_sub(before);
+    let (load, before) = generator::closed(server, contestant.shape, until, spent).await?;
+    let spent = spent()?.since(before);
     round(server, load, spent)
 }
 
 /// A round of this load, which took the server so much CPU time.
-pub fn round(server: &Server, load: Load, spent_ns: u64) -> Result<Round> {
+pub fn round(server: &Server, load: Load, spent: Spent) -> Result<Round> {
     let name = &server.name;
     ensure!(load.calls > 0, "{name} has answered nothing");
     ensure!(
@@ -105,8 +109,13 @@ pub fn round(server: &Server, load: Load, spent_ns: u64) -> Result<Round> {
         load.wrong,
         load.calls
     );
-    let cpu_us = spent_ns as f64 / load.calls as f64 / 1000.0;
-    Ok(Round { load, cpu_us })
+    let cpu_us = spent.run_ns as f64 / load.calls as f64 / 1000.0;
+    let waited = spent.wait_ns as f64 / 1e9 / load.took.as_secs_f64();
+    Ok(Round {
+        load,
+        cpu_us,
+        waited,
+    })
 }
 
 impl Measured {

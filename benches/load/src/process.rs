@@ -8,6 +8,23 @@ use anyhow::{Context, Result};
 
 use crate::cores;
 
+/// CPU time, in nanoseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    pub run_ns: u64,
+    /// Ready to run, while somebody else had the core.
+    pub wait_ns: u64,
+}
+
+impl Spent {
+    pub fn since(self, before: Spent) -> Spent {
+        Spent {
+            run_ns: self.run_ns.saturating_sub(before.run_ns),
+            wait_ns: self.wait_ns.saturating_sub(before.wait_ns),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -31,18 +48,25 @@ impl Process {
         &mut self.child
     }
 
-    /// The CPU time of all of its threads, in nanoseconds: the first number of `schedstat`.
-    pub fn cpu_ns(&self) -> Result<u64> {
+    /// What the kernel has counted for all of its threads: the first two numbers of `schedstat`.
+    pub fn spent(&self) -> Result<Spent> {
         let tasks = format!("/proc/{}/task", self.pid());
         let tasks = fs::read_dir(&tasks).context("a server has ended under load")?;
-        let mut sum = 0;
+        let mut sum = Spent::default();
         for task in tasks {
             // A thread may end between the listing and the reading.
             let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
                 continue;
             };
-            let first = text.split(' ').next().context("an empty schedstat")?;
-            sum += first.parse::<u64>().context("schedstat is no number")?;
+            let mut numbers = text.split_whitespace().map(str::parse::<u64>);
+            let mut number = || {
+                numbers
+                    .next()
+                    .context("a short schedstat")?
+                    .context("no number")
+            };
+            sum.run_ns += number()?;
+            sum.wait_ns += number()?;
         }
         Ok(sum)
     }

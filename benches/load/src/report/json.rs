@@ -36,6 +36,7 @@ fn round(round: &Round) -> Value {
         .map(|percent| json!({ "percentile": percent, "us": load.percentile_us(percent) }));
     json!({
         "cpu_us_a_call": round.cpu_us,
+        "waited_for_the_core": round.waited,
         "calls": load.calls,
         "seconds": load.took.as_secs_f64(),
         "latencies": percentiles,

@@ -34,7 +34,7 @@ pub fn lines(options: &Options, load_before: &str, ghz: &str) -> Vec<String> {
         format!("- crosstrust {commit}; {}; tonic {}, prost {}, h2 {}, tokio {}; ghz {ghz}", said("rustc", &["--version"]), version("tonic"), version("prost"), version("h2"), version("tokio")),
         "- All servers: fat LTO, one codegen unit, overflow checks, mimalloc, one current-thread runtime, TCP_NODELAY; server on core 0, generator on core 1".to_owned(),
         format!("- {} rounds of {} s in turns, after one that is thrown away; 8×10 (connections × streams) unless said otherwise; medians, in brackets the range", options.rounds, options.seconds),
-        format!("- Load average before {load_before}, after {} (of which the measurement itself is up to 2)", load_average()),
+        format!("- Load average before {load_before}, after {} (the measurement itself is up to 2); *waited* is the part of the time in which the server was ready and somebody else had its core", load_average()),
     ]
 }
 

@@ -46,7 +46,7 @@ fn goal_line(goal: &Goal) -> String {
 
 fn rows(text: &mut String, table: &Table) {
     let _ = writeln!(text, "\n## {}\n", table.title);
-    text.push_str("| server | shape | CPU a call, µs | calls/s | p50, µs | p99, µs |\n|---|---|---|---|---|---|\n");
+    text.push_str("| server | shape | CPU a call, µs | calls/s | p50, µs | p99, µs | waited |\n|---|---|---|---|---|---|---|\n");
     for row in &table.rows {
         let _ = writeln!(text, "{}", row_line(row));
     }
@@ -60,8 +60,12 @@ fn row_line(row: &Measured) -> String {
     let cpu = number(|round| round.cpu_us, 2);
     let p50 = number(|round| round.load.percentile_us(50.0), 0);
     let p99 = number(|round| round.load.percentile_us(99.0), 0);
+    let waited = row.of(|round| round.waited);
+    let waited = waited.map_or(String::new(), |waited| {
+        format!("{:.0} %", 100.0 * waited.median)
+    });
     format!(
-        "| {} | {} | {cpu} | {} | {p50} | {p99} |",
+        "| {} | {} | {cpu} | {} | {p50} | {p99} | {waited} |",
         row.name,
         row.shape,
         rate(row)

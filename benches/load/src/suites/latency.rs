@@ -49,9 +49,9 @@ async fn at_rate(contestants: &[Contestant], plan: Plan, rate: f64) -> Result<Ve
     for round in 0..=plan.rounds {
         for (contestant, measured) in contestants.iter().zip(&mut measured) {
             let server = &contestant.server;
-            let before = server.process.cpu_ns()?;
+            let before = server.process.spent()?;
             let load = generator::open(server, contestant.shape, rate, plan.time).await?;
-            let spent = server.process.cpu_ns()?.saturating_sub(before);
+            let spent = server.process.spent()?.since(before);
             let one = measure::round(server, load, spent)?;
             if round > 0 {
                 measured.rounds.push(one);
