@@ -26,13 +26,15 @@ mod suites;
 mod systems;
 
 use std::fs;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use artifacts::Artifacts;
 use options::Options;
 use questions::tokens::Issuer;
-use report::{json, machine, markdown, picture};
+use report::{Report, json, machine, markdown, picture};
 use systems::Systems;
 
 fn main() -> Result<()> {
@@ -52,20 +54,38 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(suites::run(&options, &systems))?;
+    let report = runtime.block_on(until_told_to_stop(suites::run(&options, &systems)))?;
     let version = ghz.as_ref().map_or("not run", |_| ghz::VERSION);
     let lines = machine::lines(&options, &load_before, version);
     let mut text = markdown::report(&report, &lines, options.quick);
-    if let Some(ghz) = ghz {
-        text.push_str(&ghz.run(&systems)?);
-    }
-    fs::write(systems.out.join("table.md"), &text)?;
-    let rounds = serde_json::to_string_pretty(&json::report(&report, &lines))?;
-    fs::write(systems.out.join("latencies.json"), rounds)?;
-    if let Some(picture) = &report.picture {
-        fs::write(systems.out.join("latency.svg"), picture::svg(picture)?)?;
-    }
+    write(&systems.out, &report, &lines, &text)?;
     print!("{text}");
+    if let Some(ghz) = ghz {
+        let table = ghz.run(&systems, if options.quick { 1 } else { 10 })?;
+        text.push_str(&table);
+        fs::write(systems.out.join("table.md"), &text)?;
+        print!("{table}");
+    }
     eprintln!("written to {}", systems.out.display());
     Ok(())
+}
+
+fn write(out: &Path, report: &Report, lines: &[String], text: &str) -> Result<()> {
+    fs::write(out.join("table.md"), text)?;
+    let rounds = serde_json::to_string_pretty(&json::report(report, lines))?;
+    fs::write(out.join("latencies.json"), rounds)?;
+    if let Some(picture) = &report.picture {
+        fs::write(out.join("latency.svg"), picture::svg(picture)?)?;
+    }
+    Ok(())
+}
+
+/// Ends with an error, and so with its servers, when this process is told to end.
+async fn until_told_to_stop(suites: impl Future<Output = Result<Report>>) -> Result<Report> {
+    let mut ended = signal(SignalKind::terminate())?;
+    tokio::select! {
+        report = suites => report,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        _ = ended.recv() => bail!("told to end"),
+    }
 }

@@ -19,23 +19,45 @@ pub fn lines(options: &Options, load_before: &str, ghz: &str) -> Vec<String> {
         .lines()
         .filter(|line| line.starts_with("processor"))
         .count();
-    let commit = said(
-        "git",
-        &[
-            "-C",
-            &repository().to_string_lossy(),
-            "rev-parse",
-            "--short",
-            "HEAD",
-        ],
+    let root = repository().display().to_string();
+    let commit = said("git", &["-C", &root, "describe", "--always", "--dirty"]);
+    let [tonic, prost, h2, tokio] = ["tonic", "prost", "h2", "tokio"].map(version);
+    let (model, kernel) = (
+        model.unwrap_or("CPU not known"),
+        read("/proc/sys/kernel/osrelease"),
     );
+    let (rustc, load_after, waited) = (said("rustc", &["--version"]), load_average(), waited());
+    let (rounds, seconds) = (options.rounds, options.seconds);
     vec![
-        format!("- {}, {cores} cores; Linux {}", model.unwrap_or("CPU not known"), read("/proc/sys/kernel/osrelease").trim()),
-        format!("- crosstrust {commit}; {}; tonic {}, prost {}, h2 {}, tokio {}; ghz {ghz}", said("rustc", &["--version"]), version("tonic"), version("prost"), version("h2"), version("tokio")),
-        "- All servers: fat LTO, one codegen unit, overflow checks, mimalloc, one current-thread runtime, TCP_NODELAY; server on core 0, generator on core 1".to_owned(),
-        format!("- {} rounds of {} s in turns, after one that is thrown away; 8×10 (connections × streams) unless said otherwise; medians, in brackets the range", options.rounds, options.seconds),
-        format!("- Load average before {load_before}, after {} (the measurement itself is up to 2); *waited* is the part of the time in which the server was ready and somebody else had its core", load_average()),
+        format!("- {model}, {cores} cores; Linux {}", kernel.trim()),
+        format!(
+            "- crosstrust {commit}; {rustc}; tonic {tonic}, prost {prost}, h2 {h2}, tokio {tokio}; ghz {ghz}"
+        ),
+        "- All servers: fat LTO, one codegen unit, overflow checks, mimalloc, a current-thread runtime, TCP_NODELAY; \
+         server on core 0, generator on core 1"
+            .to_owned(),
+        format!(
+            "- {rounds} rounds of {seconds} s in turns, after one that is thrown away; 8×10 (connections × streams) \
+             unless said otherwise; medians, in brackets the range"
+        ),
+        format!(
+            "- Load average before {load_before}, after {load_after}, of which the measurement itself is up to 2. \
+             *Waited* is the part of the time in which the server was ready and somebody else had its core; the \
+             generator waited {waited}. Where that is much, latencies are the machine's"
+        ),
     ]
+}
+
+/// How much of its life this thread was ready and somebody else had its core: such time is in the latencies.
+fn waited() -> String {
+    let text = read("/proc/thread-self/schedstat");
+    let mut numbers = text
+        .split_whitespace()
+        .filter_map(|number| number.parse::<f64>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(run), Some(wait)) => format!("{:.0} %", 100.0 * wait / (run + wait)),
+        _ => "not known".to_owned(),
+    }
 }
 
 /// Of the last minute.
