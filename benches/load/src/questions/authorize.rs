@@ -223,3 +223,41 @@ fn says(answer: &AuthorizeResponse, expected: Expected) -> Result<()> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(decision: Decision, reason: Reason, cached: bool) -> Vec<u8> {
+        let answer = AuthorizeResponse {
+            decision: decision.into(),
+            reason: reason.into(),
+            // The longest there is, and the shortest.
+            expires_at: Some(prost_types::Timestamp {
+                seconds: 4_070_908_800,
+                nanos: if cached { 999_999_999 } else { 0 },
+            }),
+            cached,
+            decision_id: "01a20db3-f3d4-7ab9-bf9d-cdec4f148c1f".to_owned(),
+            ..AuthorizeResponse::default()
+        };
+        answer.encode_to_vec()
+    }
+
+    #[test]
+    fn a_glance_sees_what_a_whole_look_sees() {
+        let answers = [
+            answer(Decision::Allow, Reason::Allowed, true),
+            answer(Decision::Allow, Reason::Allowed, false),
+            answer(Decision::Deny, Reason::InboundUser, true),
+            answer(Decision::Deny, Reason::MfaRequired, false),
+        ];
+        for bytes in &answers {
+            for expected in [SEEN, NEW, REFUSED] {
+                let looked = verify(bytes, expected).is_ok();
+                assert_eq!(glance(bytes, expected), looked, "{expected:?} {bytes:?}");
+            }
+            assert!(!glance(&bytes[..3], SEEN));
+        }
+    }
+}

@@ -40,7 +40,7 @@ fn draw(picture: &Picture, text: &mut String) -> Result<(), Box<dyn std::error::
         picture.per_second
     );
     let mut chart = ChartBuilder::on(&area)
-        .caption(title, ("sans-serif", 18))
+        .caption(title, ("sans-serif", 22))
         .margin(14)
         .x_label_area_size(44)
         .y_label_area_size(64)
@@ -54,6 +54,7 @@ fn draw(picture: &Picture, text: &mut String) -> Result<(), Box<dyn std::error::
         .y_desc("µs")
         .x_label_formatter(&|one_of| percentile(*one_of))
         .y_label_formatter(&|us| format!("{us:.0}"))
+        .label_style(("sans-serif", 16))
         .light_line_style(RGBColor(235, 235, 235))
         .draw()?;
     for (line, colour) in picture.lines.iter().zip(COLOURS.iter().cycle()) {
@@ -66,10 +67,11 @@ fn draw(picture: &Picture, text: &mut String) -> Result<(), Box<dyn std::error::
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        // Lines end high on the right, so it covers none there.
+        .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE.mix(0.8))
         .border_style(RGBColor(200, 200, 200))
-        .label_font(("sans-serif", 14))
+        .label_font(("sans-serif", 17))
         .draw()?;
     area.present()?;
     Ok(())
