@@ -154,5 +154,82 @@ fn decisions(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, decisions);
+/// A million partners, of whom a thousand users come in turn, each with 50 groups; twenty policies, four of which
+/// apply. Allocates nothing.
+fn among_a_million_partners(criterion: &mut Criterion) {
+    const PARTNERS: u128 = 1_000_000;
+    let snapshot = large(PARTNERS);
+    let none = Revocations::default();
+    let requests: Vec<Request> = (0..1000)
+        .map(|n| user_of_partner(n * 997 % PARTNERS))
+        .collect();
+    for request in &requests {
+        let mut decision = None;
+        let counted = allocation_counter::measure(|| {
+            decision = Some(decide(&snapshot, &none, request, NOW));
+        });
+        let decision = decision.unwrap();
+        assert!(decision.is_allow());
+        assert_eq!((decision.applied.len(), counted.count_total), (4, 0));
+    }
+    let mut users = requests.iter().cycle();
+    criterion.bench_function("large/50_groups_20_policies_1M_partners", |bencher| {
+        bencher.iter(|| black_box(decide(&snapshot, &none, users.next().unwrap(), NOW)));
+    });
+}
+
+/// A tenant that lets in everybody with MFA, from so many partners.
+fn large(partners: u128) -> Snapshot {
+    let partners: Vec<Value> = (0..partners)
+        .map(|n| json!({ "tenantId": partner(n).to_string() }))
+        .collect();
+    let policies: Vec<Value> = (0..20)
+        .map(|n| {
+            let app = if n < 4 { APP } else { AppId(5000 + n) };
+            json!({
+                "id": TenantId(9000 + n).to_string(),
+                "displayName": format!("Policy {n}"),
+                "state": "enabled",
+                "conditions": {
+                    "users": { "includeUsers": ["All"] },
+                    "applications": { "includeApplications": [app.to_string()] },
+                },
+                "grantControls": { "operator": "OR", "builtInControls": ["mfa"] },
+            })
+        })
+        .collect();
+    let default = json!({
+        "isServiceDefault": false,
+        "inboundTrust": { "isMfaAccepted": true },
+        "b2bDirectConnectInbound": everybody(),
+    });
+    let files = vec![
+        file(
+            "resource/organization.json",
+            &json!({ "id": RESOURCE.to_string() }),
+        ),
+        file("resource/default.json", &default),
+        file("resource/partners.json", &json!(partners)),
+        file("resource/conditional-access.json", &json!(policies)),
+    ];
+    let reading = graph::read_policies_folder(files);
+    compile(&reading.tenants).unwrap().snapshot
+}
+
+fn partner(number: u128) -> TenantId {
+    // Spread over the whole range, as the ids of tenants are.
+    TenantId((number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+}
+
+fn user_of_partner(number: u128) -> Request {
+    let mut request = request(50);
+    request.home = partner(number);
+    request.user = Some(UserId(number << 64 | 7));
+    for (n, group) in (1..).zip(&mut request.groups) {
+        *group = GroupId(number << 80 | n << 40 | 1);
+    }
+    request
+}
+
+criterion_group!(benches, decisions, among_a_million_partners);
 criterion_main!(benches);

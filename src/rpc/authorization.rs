@@ -91,7 +91,7 @@ impl<'a> Desk<'a> {
     pub fn words(&self) -> encode::Words<'a> {
         encode::Words {
             challenge: &self.gateway.challenge,
-            clock: self.engine.clock(),
+            engine: self.engine,
         }
     }
 }

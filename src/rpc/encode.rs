@@ -8,11 +8,10 @@ use prost::Message as _;
 use super::challenge::ChallengeValues;
 use super::codec::Writer;
 use super::proto;
-use crate::clock::Clock;
 use crate::decision::{
     AppliedPolicy, Cure, Decision, PolicyIndex, PolicyResult, Reason, Stage, Verdict, Where,
 };
-use crate::engine::{Active, Answer};
+use crate::engine::{Active, Answer, Engine};
 use crate::evaluate::{Explanation, PolicyFinding, StageFinding};
 use crate::id::StrengthId;
 use crate::snapshot::Snapshot;
@@ -23,8 +22,8 @@ use crate::time::Timestamp;
 pub struct Words<'a> {
     /// What a client can ask for.
     pub challenge: &'a ChallengeValues,
-    /// What time it is for those that are asked for a newer token.
-    pub clock: &'a Clock,
+    /// Knows the time, for those that are asked for a newer token.
+    pub engine: &'a Engine,
 }
 
 impl Words<'_> {
@@ -99,7 +98,7 @@ impl Words<'_> {
     fn challenge(&self, active: Option<&Active>, decision: &Decision) -> Option<proto::Challenge> {
         let challenge = decision.denial()?.challenge.as_ref()?;
         let policies = Policies::of(active);
-        let now = self.clock.now().wall;
+        let now = self.engine.clock().now().wall;
         let cure = |one: &Cure| proto::Cure {
             claims: self.challenge.claims_of(*one, now).unwrap_or_default(),
             ..cure(*one, &policies, &decision.applied)

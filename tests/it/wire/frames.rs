@@ -1,0 +1,111 @@
+//! However a call's bytes are cut into frames, it is answered alike; what is no one whole message is refused.
+
+use bytes::Bytes;
+use crosstrust::rpc::proto::{AuthorizeResponse, Decision};
+use crosstrust::rpc::{HealthState, Rights, router};
+use futures_util::stream;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use prost::Message as _;
+use tonic::Code;
+use tower_service::Service as _;
+
+use super::world::{engine, request_with_mfa};
+use crate::server;
+
+/// What the call is answered when its body comes as these frames; the last one may be a failure of the connection.
+async fn answer(frames: Vec<Result<Bytes, std::io::Error>>) -> Result<AuthorizeResponse, Code> {
+    let mut router = router(
+        &server::backend(engine()),
+        &Rights::ALL,
+        &HealthState::new(),
+    );
+    let frames = frames.into_iter().map(|frame| frame.map(Frame::data));
+    let asked = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize")
+        .header("content-type", "application/grpc")
+        .body(StreamBody::new(stream::iter(frames)));
+    let answer = router.call(asked.unwrap()).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/grpc");
+    let code = |status: &http::HeaderValue| Code::from_bytes(status.as_bytes());
+    if let Some(status) = answer.headers().get("grpc-status") {
+        return Err(code(status));
+    }
+    let body = answer.into_body().collect().await.unwrap();
+    let status = code(&body.trailers().unwrap()["grpc-status"]);
+    let message = body.to_bytes();
+    if status != Code::Ok {
+        return Err(status);
+    }
+    let (prefix, message) = message.split_at(5);
+    assert_eq!(prefix[0], 0);
+    assert_eq!(
+        prefix[1..],
+        u32::try_from(message.len()).unwrap().to_be_bytes()
+    );
+    Ok(AuthorizeResponse::decode(message).unwrap())
+}
+
+async fn allowed(frames: &[&[u8]]) {
+    let frames = frames.iter().map(|frame| Ok(Bytes::copy_from_slice(frame)));
+    let answer = answer(frames.collect()).await;
+    assert_eq!(answer.unwrap().decision(), Decision::Allow);
+}
+
+/// The question with its prefix.
+fn call() -> Vec<u8> {
+    let message = request_with_mfa().encode_to_vec();
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    [&[0][..], &length, &message].concat()
+}
+
+#[tokio::test]
+async fn a_call_in_one_frame_or_in_several_is_answered_alike() {
+    let call = call();
+    allowed(&[&call]).await;
+    allowed(&[&call, b""]).await;
+    allowed(&[b"", &call]).await;
+    for cut in 1..call.len() {
+        let (first, second) = call.split_at(cut);
+        allowed(&[first, second]).await;
+    }
+    let bytes: Vec<&[u8]> = call.chunks(1).collect();
+    allowed(&bytes).await;
+}
+
+#[tokio::test]
+async fn what_is_not_one_whole_message_is_refused() {
+    let call = call();
+    let with = |change: fn(&mut Vec<u8>)| {
+        let mut call = call.clone();
+        change(&mut call);
+        call
+    };
+    let whole_messages = [
+        (Vec::new(), Code::Internal),
+        (vec![0; 4], Code::Internal),
+        // Cut short, and longer than it says.
+        (with(|call| call.truncate(call.len() - 1)), Code::Internal),
+        (with(|call| call.push(0)), Code::Internal),
+        // Compressed, which nobody said how; and a flag that there is not.
+        (with(|call| call[0] = 1), Code::Internal),
+        (with(|call| call[0] = 2), Code::Internal),
+        // Four gigabytes.
+        (with(|call| call[1..5].fill(0xff)), Code::ResourceExhausted),
+    ];
+    for (body, code) in whole_messages {
+        let refused = answer(vec![Ok(body.clone().into())]).await;
+        assert_eq!(refused.err(), Some(code), "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_fails_is_no_call() {
+    let failure = || Err(std::io::Error::other("the connection is gone"));
+    for frames in [
+        vec![failure()],
+        vec![Ok(call().into()), failure()],
+        vec![Ok(call().into()), Ok(Bytes::new()), failure()],
+    ] {
+        assert!(answer(frames).await.is_err());
+    }
+}
