@@ -49,20 +49,20 @@ impl Words<'_> {
     }
 
     fn write_answer(&self, out: &mut Writer, answer: &Answer) {
-        self.write(out, answer.active.as_deref(), &answer.decision);
-        out.number(7, answer.cached.into());
+        let active = answer.active.as_deref();
+        self.write(out, active, &answer.decision, answer.cached);
         out.shown(12, answer.decision_id);
     }
 
     /// A decision that names no event: it was made to be explained.
     fn response(&self, active: Option<&Active>, decision: &Decision) -> proto::AuthorizeResponse {
         let mut out = Writer::new();
-        self.write(&mut out, active, decision);
+        self.write(&mut out, active, decision, false);
         read(&out.into_bytes())
     }
 
-    /// The fields of an `AuthorizeResponse` that tell of the decision.
-    fn write(&self, out: &mut Writer, active: Option<&Active>, decision: &Decision) {
+    /// The fields of an `AuthorizeResponse` that tell of the decision, in the order of their numbers.
+    fn write(&self, out: &mut Writer, active: Option<&Active>, decision: &Decision, cached: bool) {
         match &decision.verdict {
             Verdict::Allow => {
                 out.number(1, proto::Decision::Allow as u64);
@@ -78,6 +78,7 @@ impl Words<'_> {
             }
         }
         out.message(6, &timestamp(decision.expires_at));
+        out.number(7, cached.into());
         if let Some(active) = active {
             out.nested(8, |out| {
                 out.shown(1, active.snapshot.id());

@@ -1,7 +1,7 @@
 //! Writes a message field by field, out of values that nobody had to copy into one first.
 //!
-//! As proto3 has it, a field that says nothing is left out. Fields stand in the order in which they are written:
-//! readers have to take any.
+//! As proto3 has it, a field that says nothing is left out. Fields stand in the order in which they are written;
+//! readers have to take any, prost writes them by their numbers.
 
 use std::fmt::Display;
 use std::io::Write as _;
