@@ -1,0 +1,21 @@
+# The question as Envoy asks it: what the token says is in the metadata of its jwt_authn filter, what the route is for
+# in the context extensions.
+package question
+
+import rego.v1
+
+token := input.attributes.metadataContext.filterMetadata["envoy.filters.http.jwt_authn"].token
+
+home := token.tid
+
+resource := input.attributes.contextExtensions.resource_tenant
+
+user := token.oid
+
+groups := token.groups
+
+app := input.attributes.contextExtensions.app
+
+claims := token.claims
+
+expires_at := token.exp

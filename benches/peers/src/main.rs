@@ -1,0 +1,115 @@
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml`: first that everybody gives the same answers, then
+//! what a decision costs in process, and what a call costs over the network.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use crosstrust::time::Timestamp;
+use crosstrust_peers::agreement::Answers;
+use crosstrust_peers::engine::Engine;
+use crosstrust_peers::facts::Facts;
+use crosstrust_peers::in_process::{self, Engines};
+use crosstrust_peers::report::{self, Series};
+use crosstrust_peers::service::Service;
+use crosstrust_peers::world::World;
+use crosstrust_peers::{generator, network};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Compares crosstrust with OPA, Cerbos, Cedar and regorus on the same 10,000 questions.
+#[derive(Parser)]
+struct Options {
+    /// Rounds, of which the first is thrown away
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(2..=100))]
+    rounds: u16,
+    /// Length of one run over the network
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// Only what is in this process
+    #[arg(long, conflicts_with = "network")]
+    in_process: bool,
+    /// Only what goes over the network
+    #[arg(long)]
+    network: bool,
+    /// A crosstrust program that is there already, in place of building one
+    #[arg(long, value_name = "PATH")]
+    crosstrust: Option<PathBuf>,
+    /// The world and its requests follow from it
+    #[arg(long, default_value_t = 4)]
+    seed: u64,
+}
+
+/// What one peer gets in one round in process.
+const SPAN: Duration = Duration::from_millis(400);
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let world = World::of(options.seed);
+    let facts = Facts::of(&world)?;
+    let engine = Engine::of(&world)?;
+    let now = now()?;
+    let answers = Answers::of(&engine, &world, now);
+    println!("{}", answers.mix());
+    answers.check_mix()?;
+    let rounds = usize::from(options.rounds);
+    if !options.network {
+        let mut engines = Engines::of(&engine, &facts, &world.requests, now)?;
+        in_process(&mut engines, &world, &answers, rounds)?;
+    }
+    if !options.in_process {
+        let services = network::start(&world, &facts, options.crosstrust)?;
+        for service in &services {
+            agree(service, &world, &answers)?;
+        }
+        generator::pin()?;
+        network::measure(&services, rounds, Duration::from_secs(options.seconds))?;
+    }
+    Ok(())
+}
+
+fn now() -> Result<Timestamp> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(Timestamp::from_seconds(i64::try_from(since.as_secs())?))
+}
+
+fn in_process(
+    engines: &mut Engines<'_>,
+    world: &World,
+    answers: &Answers,
+    rounds: usize,
+) -> Result<()> {
+    let mut peers = engines.peers();
+    for peer in &mut peers {
+        let said = (0..world.requests.len()).map(&mut peer.ask);
+        let said: Vec<bool> = said
+            .collect::<Result<_>>()
+            .with_context(|| peer.name.clone())?;
+        answers.compare(world, &peer.name, &said)?;
+        println!("{}: the same answers", peer.name);
+    }
+    let mut times: Vec<Series> = peers.iter().map(|_| Series::default()).collect();
+    for _ in 0..rounds {
+        for (peer, times) in peers.iter_mut().zip(&mut times) {
+            times.push(in_process::time(peer, world.requests.len(), SPAN)?);
+        }
+    }
+    println!("\nIn process, one thread: ns a decision, median (range) of the rounds.");
+    report::head(&["engine", "ns a decision", "× crosstrust"]);
+    for (peer, series) in peers.iter().zip(&times) {
+        let ratio = series.median() / times[0].median();
+        report::row(&[peer.name.clone(), series.show(), report::number(ratio)]);
+    }
+    Ok(())
+}
+
+fn agree(service: &Service, world: &World, answers: &Answers) -> Result<()> {
+    let said = generator::ask_all(service).with_context(|| service.name.clone())?;
+    answers.compare(world, &service.name, &said)?;
+    println!("{} ({}): the same answers", service.name, service.version);
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Everybody over the network: each program on core 0, the generator on core 1, in rounds that take turns.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::facts::Facts;
+use crate::generator::{self, Run};
+use crate::report::{self, Series};
+use crate::service::Service;
+use crate::tools::{self, Tool};
+use crate::world::World;
+use crate::{cerbos, crosstrust_server, opa};
+
+/// Of the slowest one's maximum: what everybody can stand.
+const LOAD: f64 = 0.6;
+
+/// Starts crosstrust, twice, and every peer that can be had here; one that cannot is a line on standard error.
+pub fn start(world: &World, facts: &Facts, crosstrust: Option<PathBuf>) -> Result<Vec<Service>> {
+    let ours = crosstrust.map_or_else(tools::crosstrust, tools::crosstrust_at)?;
+    let mut services = Vec::new();
+    for cache in [true, false] {
+        let service = crosstrust_server::start(&ours.program, &ours.version, world, cache);
+        services.push(service.context("crosstrust")?);
+    }
+    if let Some(opa) = available("OPA", tools::opa()) {
+        let (program, version) = (&opa.program, &opa.version);
+        services
+            .push(opa::start_ext_authz(program, version, facts, world).context("OPA, ext_authz")?);
+        services.push(opa::start_rest(program, version, facts, world).context("OPA, REST")?);
+    }
+    if let Some(cerbos) = available("Cerbos", tools::cerbos()) {
+        let service = cerbos::start(&cerbos.program, &cerbos.version, facts, world);
+        services.push(service.context("Cerbos")?);
+    }
+    Ok(services)
+}
+
+fn available(name: &str, tool: Result<Tool>) -> Option<Tool> {
+    match tool {
+        Ok(tool) => Some(tool),
+        Err(error) => {
+            eprintln!("{name} is skipped: {error:#}");
+            None
+        }
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    calls_a_second: Series,
+    cpu: Series,
+    closed_p50: Series,
+    closed_p99: Series,
+    open_p50: Series,
+    open_p99: Series,
+}
+
+/// Runs and prints. The first service is what the others are compared with, and so is the second.
+pub fn measure(services: &[Service], rounds: usize, length: Duration) -> Result<()> {
+    let mut seen: Vec<Seen> = services.iter().map(|_| Seen::default()).collect();
+    for round in 0..rounds {
+        for (service, seen) in services.iter().zip(&mut seen) {
+            let run = generator::closed_loop(service, length, round * 1237);
+            seen.note_closed(&run.with_context(|| service.name.clone())?);
+        }
+    }
+    let slowest = seen.iter().map(|seen| seen.calls_a_second.median());
+    let rate = (slowest.fold(f64::INFINITY, f64::min) * LOAD).round();
+    for round in 0..rounds {
+        for (service, seen) in services.iter().zip(&mut seen) {
+            let run = generator::open_loop(service, rate, length, round * 1237);
+            seen.note_open(&run.with_context(|| service.name.clone())?);
+        }
+    }
+    print(services, &seen, rate);
+    Ok(())
+}
+
+impl Seen {
+    fn note_closed(&mut self, run: &Run) {
+        self.calls_a_second.push(run.calls_a_second());
+        self.cpu.push_micros(run.cpu_a_call());
+        self.closed_p50.push_micros(run.quantile(0.50));
+        self.closed_p99.push_micros(run.quantile(0.99));
+    }
+
+    fn note_open(&mut self, run: &Run) {
+        self.open_p50.push_micros(run.quantile(0.50));
+        self.open_p99.push_micros(run.quantile(0.99));
+    }
+}
+
+fn print(services: &[Service], seen: &[Seen], rate: f64) {
+    let (connections, streams) = (generator::CONNECTIONS, generator::STREAMS);
+    println!(
+        "\nClosed loop, {connections} connections of {streams} streams; times in µs, median (range) of the rounds."
+    );
+    report::head(&[
+        "server",
+        "CPU a call",
+        "× cached",
+        "× uncached",
+        "calls/s",
+        "p50",
+        "p99",
+    ]);
+    for (service, seen_here) in services.iter().zip(seen) {
+        report::row(&[
+            service.name.clone(),
+            seen_here.cpu.show(),
+            times(seen_here, seen, |seen| &seen.cpu, 0),
+            times(seen_here, seen, |seen| &seen.cpu, 1),
+            seen_here.calls_a_second.show(),
+            seen_here.closed_p50.show(),
+            seen_here.closed_p99.show(),
+        ]);
+    }
+    println!(
+        "\nOpen loop, {rate} calls/s for everybody, from the instant at which a call was due."
+    );
+    report::head(&["server", "p50", "p99", "p99 × cached", "p99 × uncached"]);
+    for (service, seen_here) in services.iter().zip(seen) {
+        report::row(&[
+            service.name.clone(),
+            seen_here.open_p50.show(),
+            seen_here.open_p99.show(),
+            times(seen_here, seen, |seen| &seen.open_p99, 0),
+            times(seen_here, seen, |seen| &seen.open_p99, 1),
+        ]);
+    }
+}
+
+/// How many times as much as this one of the services.
+fn times(here: &Seen, all: &[Seen], what: fn(&Seen) -> &Series, of: usize) -> String {
+    let base = all.get(of).map_or(f64::NAN, |seen| what(seen).median());
+    report::number(what(here).median() / base)
+}
