@@ -1,9 +1,12 @@
 //! The world for Cedar: entities and policies, made once; the questions in Cedar's own types, made once.
 //!
 //! A pair of tenants is one entity with both settings and the trust. Applications and home tenants are members of a
-//! list for each Conditional Access policy that names them, so that `in` is one look-up in the ancestors.
+//! list for each Conditional Access policy that names them, so that `in` is one look-up in the ancestors. And a question
+//! is put to the slice of the policies that can apply to its application, which is chosen before the clock runs: Cedar
+//! evaluates every policy that it is given.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use anyhow::Result;
 use cedar_policy::{
@@ -18,9 +21,13 @@ const CROSSING: &str = include_str!("../policies/crosstenant.cedar");
 
 pub struct Cedar {
     authorizer: Authorizer,
-    policies: PolicySet,
     entities: Entities,
-    questions: Vec<Request>,
+    questions: Vec<Question>,
+}
+
+struct Question {
+    request: Request,
+    policies: Rc<PolicySet>,
 }
 
 impl Cedar {
@@ -29,27 +36,62 @@ impl Cedar {
         requests: &[crosstrust::request::Request],
         now: Timestamp,
     ) -> Result<Self> {
-        let questions = requests.iter().map(|request| question(request, now));
+        let mut slices = Slices::of(facts);
+        let questions = requests.iter().map(|request| {
+            Ok(Question {
+                request: question(request, now)?,
+                policies: slices.policies(&request.app.to_string())?,
+            })
+        });
         Ok(Cedar {
             authorizer: Authorizer::new(),
-            policies: policies(facts).parse()?,
             entities: entities(facts)?,
             questions: questions.collect::<Result<_>>()?,
         })
     }
 
     pub fn allows(&self, question: usize) -> bool {
-        let question = &self.questions[question];
+        let Question { request, policies } = &self.questions[question];
         let answer = self
             .authorizer
-            .is_authorized(question, &self.policies, &self.entities);
+            .is_authorized(request, policies, &self.entities);
         answer.decision() == Decision::Allow
+    }
+}
+
+/// For each application the policies that can apply to it.
+struct Slices<'f> {
+    facts: &'f Facts,
+    of_app: HashMap<String, Rc<PolicySet>>,
+}
+
+impl<'f> Slices<'f> {
+    fn of(facts: &'f Facts) -> Self {
+        Slices {
+            facts,
+            of_app: HashMap::new(),
+        }
+    }
+
+    fn policies(&mut self, app: &str) -> Result<Rc<PolicySet>> {
+        if let Some(policies) = self.of_app.get(app) {
+            return Ok(Rc::clone(policies));
+        }
+        let all = self.facts.policies.iter();
+        let slice = all.filter(|policy| policy.applies_to_application(app));
+        let policies = Rc::new(text(slice).parse::<PolicySet>()?);
+        self.of_app.insert(app.to_owned(), Rc::clone(&policies));
+        Ok(policies)
     }
 }
 
 /// The text of all policies.
 pub fn policies(facts: &Facts) -> String {
-    let forbids: Vec<String> = facts.policies.iter().map(forbid).collect();
+    text(facts.policies.iter())
+}
+
+fn text<'f>(policies: impl Iterator<Item = &'f Policy>) -> String {
+    let forbids: Vec<String> = policies.map(forbid).collect();
     format!("{CROSSING}{}", forbids.concat())
 }
 

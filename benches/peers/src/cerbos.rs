@@ -22,25 +22,24 @@ use crate::cerbos_wire::{
 use crate::facts::{Control, Crossing, Facts, Policy, Rule, Setting, Trust};
 use crate::server::{Server, free_address};
 use crate::service::{Encoding, Service};
+use crate::tools::Tool;
 use crate::world::World;
 
 const ACTION: &str = "reach";
 const KIND: &str = "application";
 const ROLE: &str = "user";
 
-pub fn start(program: &Path, version: &str, facts: &Facts, world: &World) -> Result<Service> {
+pub fn start(cerbos: &Tool, facts: &Facts, world: &World) -> Result<Service> {
     let folder = tempfile::tempdir()?;
     let policies = folder.path().join("policies");
-    fs::create_dir(&policies)?;
-    for (name, policy) in self::policies(facts) {
-        fs::write(policies.join(name), policy.to_string())?;
-    }
+    write_policies(&policies, facts)?;
     let address = free_address()?;
     let configuration = json!({
         "server": {
             "grpcListenAddr": address.to_string(),
             "httpListenAddr": free_address()?.to_string(),
             "logRequestPayloads": false,
+            "metricsEnabled": false,
         },
         "storage": {
             "driver": "disk",
@@ -59,14 +58,23 @@ pub fn start(program: &Path, version: &str, facts: &Facts, world: &World) -> Res
     let log = folder.path().join("log");
     Ok(Service {
         name: "Cerbos".into(),
-        version: version.to_owned(),
-        server: Server::start(program, arguments, address, &log)?,
+        version: cerbos.version.clone(),
+        server: Server::start(&cerbos.program, arguments, address, &log)?,
         path: CHECK_RESOURCES,
         encoding: Encoding::Grpc,
         questions: world.requests.iter().map(question).collect(),
         allows,
         folder,
     })
+}
+
+/// As Cerbos reads them from a folder.
+pub fn write_policies(folder: &Path, facts: &Facts) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    for (name, policy) in policies(facts) {
+        fs::write(folder.join(name), policy.to_string())?;
+    }
+    Ok(())
 }
 
 fn scope(home: &str, resource: &str) -> String {

@@ -1,7 +1,5 @@
 //! crosstrust's own program, over the world's folder, asked by Authorize.
 
-use std::path::Path;
-
 use anyhow::Result;
 use crosstrust::request::Request;
 use crosstrust::rpc::proto::{AuthorizeRequest, AuthorizeResponse, Claims, Decision};
@@ -10,10 +8,11 @@ use prost_types::Timestamp;
 
 use crate::server::{Server, free_address};
 use crate::service::{Encoding, Service};
+use crate::tools::Tool;
 use crate::world::World;
 
 /// Without a record of each decision, as the others; with or without its cache.
-pub fn start(program: &Path, version: &str, world: &World, cache: bool) -> Result<Service> {
+pub fn start(crosstrust: &Tool, world: &World, cache: bool) -> Result<Service> {
     let folder = tempfile::tempdir()?;
     let policies = folder.path().join("policies");
     world.write_to(&policies)?;
@@ -31,8 +30,8 @@ pub fn start(program: &Path, version: &str, world: &World, cache: bool) -> Resul
     let log = folder.path().join("log");
     Ok(Service {
         name: format!("crosstrust, cache {cache_is}"),
-        version: version.to_owned(),
-        server: Server::start(program, arguments, address, &log)?,
+        version: crosstrust.version.clone(),
+        server: Server::start(&crosstrust.program, arguments, address, &log)?,
         path: "/crosstrust.v1.AuthorizationService/Authorize",
         encoding: Encoding::Grpc,
         questions: world.requests.iter().map(question).collect(),

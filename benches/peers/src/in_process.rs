@@ -43,8 +43,8 @@ impl<'a> Engines<'a> {
         })
     }
 
-    /// crosstrust is the first.
-    pub fn peers(&mut self) -> Vec<Peer<'_>> {
+    /// crosstrust, and those whose names have this in them.
+    pub fn peers(&mut self, only: &str) -> Vec<Peer<'_>> {
         let Engines {
             crosstrust,
             requests,
@@ -57,7 +57,7 @@ impl<'a> Engines<'a> {
             machine,
         } = regorus;
         let version = |name| format!("{name} {}", crate::tools::locked(name));
-        vec![
+        let mut peers = vec![
             Peer {
                 name: "crosstrust".into(),
                 ask: Box::new(|number| Ok(crosstrust.decide(&requests[number], *now).is_allow())),
@@ -74,7 +74,13 @@ impl<'a> Engines<'a> {
                 name: format!("{}, interpreter", version("regorus")),
                 ask: Box::new(|number| interpreter.allows(number)),
             },
-        ]
+        ];
+        let mut number = 0;
+        peers.retain(|peer| {
+            number += 1;
+            number == 1 || peer.name.contains(only)
+        });
+        peers
     }
 }
 

@@ -4,6 +4,10 @@
 #![forbid(unsafe_code)]
 
 /// The generator of numbers that crosstrust's own property tests use.
+#[expect(
+    clippy::should_implement_trait,
+    reason = "its `next` is older than this crate"
+)]
 #[path = "../../../tests/support/random.rs"]
 pub mod random;
 
@@ -32,3 +36,4 @@ pub mod opa;
 pub mod generator;
 pub mod network;
 pub mod report;
+pub mod write;

@@ -3,7 +3,9 @@
 
 #![forbid(unsafe_code)]
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -12,10 +14,12 @@ use crosstrust::time::Timestamp;
 use crosstrust_peers::agreement::Answers;
 use crosstrust_peers::engine::Engine;
 use crosstrust_peers::facts::Facts;
-use crosstrust_peers::in_process::{self, Engines};
+use crosstrust_peers::in_process::{self, Engines, Peer};
+use crosstrust_peers::network::Choice;
 use crosstrust_peers::report::{self, Series};
 use crosstrust_peers::service::Service;
 use crosstrust_peers::world::World;
+use crosstrust_peers::write::write;
 use crosstrust_peers::{generator, network};
 
 #[global_allocator]
@@ -36,9 +40,11 @@ struct Options {
     /// Only what goes over the network
     #[arg(long)]
     network: bool,
-    /// A crosstrust program that is there already, in place of building one
-    #[arg(long, value_name = "PATH")]
-    crosstrust: Option<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
+    /// Writes what each peer is given into this folder, and asks nobody
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
     /// The world and its requests follow from it
     #[arg(long, default_value_t = 4)]
     seed: u64,
@@ -49,8 +55,12 @@ const SPAN: Duration = Duration::from_millis(400);
 
 fn main() -> Result<()> {
     let options = Options::parse();
+    without_backtraces()?;
     let world = World::of(options.seed);
     let facts = Facts::of(&world)?;
+    if let Some(folder) = options.write {
+        return write(&folder, &world, &facts);
+    }
     let engine = Engine::of(&world)?;
     let now = now()?;
     let answers = Answers::of(&engine, &world, now);
@@ -59,10 +69,15 @@ fn main() -> Result<()> {
     let rounds = usize::from(options.rounds);
     if !options.network {
         let mut engines = Engines::of(&engine, &facts, &world.requests, now)?;
-        in_process(&mut engines, &world, &answers, rounds)?;
+        in_process(
+            engines.peers(&options.choice.only),
+            &world,
+            &answers,
+            rounds,
+        )?;
     }
     if !options.in_process {
-        let services = network::start(&world, &facts, options.crosstrust)?;
+        let services = network::start(&world, &facts, options.choice)?;
         for service in &services {
             agree(service, &world, &answers)?;
         }
@@ -72,18 +87,30 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// Peers that make errors on their way would else look at the stack for each, which is no fault of theirs.
+fn without_backtraces() -> Result<()> {
+    let is_off = std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value == "0");
+    if is_off {
+        return Ok(());
+    }
+    let mut again = Command::new(std::env::current_exe()?);
+    let again = again
+        .args(std::env::args_os().skip(1))
+        .env("RUST_BACKTRACE", "0");
+    Err(again.exec().into())
+}
+
 fn now() -> Result<Timestamp> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(Timestamp::from_seconds(i64::try_from(since.as_secs())?))
 }
 
 fn in_process(
-    engines: &mut Engines<'_>,
+    mut peers: Vec<Peer<'_>>,
     world: &World,
     answers: &Answers,
     rounds: usize,
 ) -> Result<()> {
-    let mut peers = engines.peers();
     for peer in &mut peers {
         let said = (0..world.requests.len()).map(&mut peer.ask);
         let said: Vec<bool> = said

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::facts::Facts;
 use crate::generator::{self, Run};
+use crate::opa::Plugin;
 use crate::report::{self, Series};
 use crate::service::Service;
 use crate::tools::{self, Tool};
@@ -15,24 +16,49 @@ use crate::{cerbos, crosstrust_server, opa};
 
 /// Of the slowest one's maximum: what everybody can stand.
 const LOAD: f64 = 0.6;
+/// No more than this, so that a busy machine does not turn a quiet server into a full one.
+const MOST_CALLS_A_SECOND: f64 = 500.0;
+
+/// Programs that are there already, and whom to start besides crosstrust.
+#[derive(clap::Args)]
+pub struct Choice {
+    /// Only peers whose names have this in them, besides crosstrust
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub only: String,
+    /// A crosstrust program, in place of building one
+    #[arg(long, value_name = "PATH")]
+    crosstrust: Option<PathBuf>,
+    /// A program of opa-envoy-plugin, which becomes a row of its own
+    #[arg(long, value_name = "PATH")]
+    opa_envoy: Option<PathBuf>,
+}
 
 /// Starts crosstrust, twice, and every peer that can be had here; one that cannot is a line on standard error.
-pub fn start(world: &World, facts: &Facts, crosstrust: Option<PathBuf>) -> Result<Vec<Service>> {
-    let ours = crosstrust.map_or_else(tools::crosstrust, tools::crosstrust_at)?;
+pub fn start(world: &World, facts: &Facts, choice: Choice) -> Result<Vec<Service>> {
     let mut services = Vec::new();
+    let crosstrust = choice
+        .crosstrust
+        .map_or_else(tools::crosstrust, tools::crosstrust_at)?;
     for cache in [true, false] {
-        let service = crosstrust_server::start(&ours.program, &ours.version, world, cache);
+        let service = crosstrust_server::start(&crosstrust, world, cache);
         services.push(service.context("crosstrust")?);
     }
-    if let Some(opa) = available("OPA", tools::opa()) {
-        let (program, version) = (&opa.program, &opa.version);
-        services
-            .push(opa::start_ext_authz(program, version, facts, world).context("OPA, ext_authz")?);
-        services.push(opa::start_rest(program, version, facts, world).context("OPA, REST")?);
+    if let Some(program) = choice.opa_envoy {
+        let service =
+            opa::start_ext_authz(Plugin::OpaEnvoy, &tools::opa_at(program)?, facts, world);
+        services.push(service.context("OPA-Envoy")?);
     }
-    if let Some(cerbos) = available("Cerbos", tools::cerbos()) {
-        let service = cerbos::start(&cerbos.program, &cerbos.version, facts, world);
-        services.push(service.context("Cerbos")?);
+    if "OPA".contains(&choice.only)
+        && let Some(opa) = available("OPA", tools::opa())
+    {
+        let service = opa::start_ext_authz(Plugin::Floor, &opa, facts, world);
+        services.push(service.context("OPA, ext_authz")?);
+        services.push(opa::start_rest(&opa, facts, world).context("OPA, REST")?);
+    }
+    if "Cerbos".contains(&choice.only)
+        && let Some(cerbos) = available("Cerbos", tools::cerbos())
+    {
+        services.push(cerbos::start(&cerbos, facts, world).context("Cerbos")?);
     }
     Ok(services)
 }
@@ -67,7 +93,8 @@ pub fn measure(services: &[Service], rounds: usize, length: Duration) -> Result<
         }
     }
     let slowest = seen.iter().map(|seen| seen.calls_a_second.median());
-    let rate = (slowest.fold(f64::INFINITY, f64::min) * LOAD).round();
+    let slowest = slowest.fold(f64::INFINITY, f64::min);
+    let rate = (slowest * LOAD).round().min(MOST_CALLS_A_SECOND);
     for round in 0..rounds {
         for (service, seen) in services.iter().zip(&mut seen) {
             let run = generator::open_loop(service, rate, length, round * 1237);

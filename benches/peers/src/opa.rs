@@ -1,7 +1,6 @@
 //! OPA's program, asked over its own REST interface and over Envoy's ext_authz.
 
 use std::collections::HashMap;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -21,19 +20,20 @@ use crate::facts::Facts;
 use crate::rego;
 use crate::server::{Server, free_address};
 use crate::service::{Encoding, Service};
+use crate::tools::Tool;
 use crate::world::World;
 
 const JWT_AUTHN: &str = "envoy.filters.http.jwt_authn";
 
 /// `POST /v1/data/crosstenant/allow` with JSON, over HTTP/2.
-pub fn start_rest(program: &Path, version: &str, facts: &Facts, world: &World) -> Result<Service> {
+pub fn start_rest(opa: &Tool, facts: &Facts, world: &World) -> Result<Service> {
     let folder = folder(facts, rego::PLAIN)?;
     let address = free_address()?;
-    let server = run(program, &folder, address, &[])?;
+    let server = run(&opa.program, &folder, address, &[])?;
     let question = |request| serde_json::json!({ "input": rego::input(request) }).to_string();
     Ok(Service {
         name: "OPA, REST".into(),
-        version: version.to_owned(),
+        version: opa.version.clone(),
         server,
         path: "/v1/data/crosstenant/allow",
         encoding: Encoding::Json,
@@ -50,24 +50,56 @@ pub fn start_rest(program: &Path, version: &str, facts: &Facts, world: &World) -
     })
 }
 
-/// The plugin of opa/main.go.
+/// Who answers Envoy's Check in OPA's program.
+#[derive(Clone, Copy)]
+pub enum Plugin {
+    /// The one of opa/main.go.
+    Floor,
+    /// opa-envoy-plugin, in its own program.
+    OpaEnvoy,
+}
+
+impl Plugin {
+    fn name(self) -> &'static str {
+        match self {
+            Plugin::Floor => "OPA, ext_authz (floor)",
+            Plugin::OpaEnvoy => "OPA-Envoy",
+        }
+    }
+
+    fn settings(self, address: SocketAddr) -> [String; 2] {
+        match self {
+            Plugin::Floor => [
+                format!("plugins.ext_authz.addr={address}"),
+                "plugins.ext_authz.query=data.crosstenant.allow".to_owned(),
+            ],
+            Plugin::OpaEnvoy => [
+                format!("plugins.envoy_ext_authz_grpc.addr={address}"),
+                "plugins.envoy_ext_authz_grpc.path=crosstenant/allow".to_owned(),
+            ],
+        }
+    }
+}
+
+/// Envoy's Check, over gRPC.
 pub fn start_ext_authz(
-    program: &Path,
-    version: &str,
+    plugin: Plugin,
+    opa: &Tool,
     facts: &Facts,
     world: &World,
 ) -> Result<Service> {
     let folder = folder(facts, rego::ENVOY)?;
     let address = free_address()?;
-    let settings = [
-        format!("plugins.ext_authz.addr={address}"),
-        "plugins.ext_authz.query=data.crosstenant.allow".to_owned(),
-    ];
-    let mut server = run(program, &folder, free_address()?, &settings)?;
+    let mut server = run(
+        &opa.program,
+        &folder,
+        free_address()?,
+        &plugin.settings(address),
+    )?;
     server.address = address;
     Ok(Service {
-        name: "OPA, ext_authz".into(),
-        version: version.to_owned(),
+        name: plugin.name().into(),
+        version: opa.version.clone(),
         server,
         path: "/envoy.service.auth.v3.Authorization/Check",
         encoding: Encoding::Grpc,
@@ -84,11 +116,7 @@ pub fn start_ext_authz(
 
 fn folder(facts: &Facts, question: &str) -> Result<TempDir> {
     let folder = tempfile::tempdir()?;
-    let bundle = folder.path().join("bundle");
-    fs::create_dir(&bundle)?;
-    fs::write(bundle.join("crosstenant.rego"), rego::POLICY)?;
-    fs::write(bundle.join("question.rego"), question)?;
-    fs::write(bundle.join("data.json"), rego::data(facts).to_string())?;
+    rego::write_bundle(&folder.path().join("bundle"), facts, question)?;
     Ok(folder)
 }
 

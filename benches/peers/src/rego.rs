@@ -1,7 +1,10 @@
 //! The world for Rego: data, and the question as input. Used by OPA's server and by regorus.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
+use anyhow::Result;
 use crosstrust::request::Request;
 use serde_json::{Map, Value, json};
 
@@ -28,6 +31,17 @@ pub fn data(facts: &Facts) -> Value {
         "policies": policies,
         "policies_of_app": { facts.resource.clone(): policies_of_app(facts) },
     })
+}
+
+/// The policies and the data, as OPA loads them; `question` is one of the two files above.
+pub fn write_bundle(folder: &Path, facts: &Facts, question: &str) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("crosstenant.rego"), POLICY)?;
+    fs::write(folder.join("question.rego"), question)?;
+    Ok(fs::write(
+        folder.join("data.json"),
+        data(facts).to_string(),
+    )?)
 }
 
 /// The question for plain.rego.
@@ -103,8 +117,8 @@ fn policy(policy: &Policy, facts: &Facts) -> Value {
     })
 }
 
-/// For each application that the world names, the policies that it comes under: found here once, so that a question
-/// looks at these alone.
+/// For each application that a policy or a setting names, the policies that it comes under: found here once, so that a
+/// question looks at these alone. The world asks for no other application.
 fn policies_of_app(facts: &Facts) -> BTreeMap<String, Vec<String>> {
     let named = facts.crossings.values().flat_map(|crossing| {
         let outbound = crossing.outbound.applications.ids.iter();

@@ -80,7 +80,13 @@ pub fn opa() -> Result<Tool> {
     let arguments = arguments.into_iter().map(OsStr::new);
     let arguments = arguments.chain([program.as_os_str(), OsStr::new(".")]);
     run("go", arguments, &source).context("OPA cannot be built of Go modules")?;
+    opa_at(program)
+}
+
+/// A program of OPA's that is there already.
+pub fn opa_at(program: PathBuf) -> Result<Tool> {
     let version = first_line(Command::new(&program).arg("version"))?;
+    let version = version.replace("Version:", "OPA");
     Ok(Tool { program, version })
 }
 

@@ -197,7 +197,7 @@ fn home_folder(
         ("partners", json!({ "value": partners })),
     ];
     // The others have the service's default: blocked.
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let open = setting("allowed", everybody(), "allowed", every_application());
         documents.push(("default", json!({ "b2bDirectConnectOutbound": open })));
     }

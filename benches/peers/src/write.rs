@@ -1,0 +1,27 @@
+//! What each peer is given, as files: to read, and to try by hand with the peers' own tools.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::facts::Facts;
+use crate::world::World;
+use crate::{cedar, cerbos, rego};
+
+/// Questions that are written, too.
+const QUESTIONS: usize = 20;
+
+/// `graph/` is the source; the others are made of it.
+pub fn write(root: &Path, world: &World, facts: &Facts) -> Result<()> {
+    world.write_to(&root.join("graph"))?;
+    rego::write_bundle(&root.join("opa"), facts, rego::PLAIN)?;
+    cerbos::write_policies(&root.join("cerbos"), facts)?;
+    fs::create_dir_all(root.join("questions"))?;
+    fs::write(root.join("policies.cedar"), cedar::policies(facts))?;
+    for (number, request) in world.requests.iter().take(QUESTIONS).enumerate() {
+        let question = root.join(format!("questions/{number:02}.json"));
+        fs::write(question, rego::input(request).to_string())?;
+    }
+    Ok(())
+}
