@@ -4,7 +4,7 @@ package question
 
 import rego.v1
 
-token := input.attributes.metadataContext.filterMetadata["envoy.filters.http.jwt_authn"].token
+token := input.attributes.metadataContext.filterMetadata["envoy.filters.http.jwt_authn"].entra
 
 home := token.tid
 
@@ -16,6 +16,6 @@ groups := token.groups
 
 app := input.attributes.contextExtensions.app
 
-claims := token.claims
+claims := token
 
 expires_at := token.exp

@@ -28,6 +28,8 @@ pub mod server;
 pub mod service;
 pub mod tools;
 
+pub mod check;
+
 pub mod cerbos;
 pub mod cerbos_wire;
 pub mod crosstrust_server;

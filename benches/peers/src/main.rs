@@ -20,7 +20,7 @@ use crosstrust_peers::report::{self, Series};
 use crosstrust_peers::service::Service;
 use crosstrust_peers::world::World;
 use crosstrust_peers::write::write;
-use crosstrust_peers::{generator, network};
+use crosstrust_peers::{crosstrust_server, generator, network};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -34,6 +34,9 @@ struct Options {
     /// Length of one run over the network
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
+    /// Calls a second in the open loop, in place of 60 % of what the slowest server takes
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: Option<u32>,
     /// Only what is in this process
     #[arg(long, conflicts_with = "network")]
     in_process: bool,
@@ -64,6 +67,7 @@ fn main() -> Result<()> {
     let engine = Engine::of(&world)?;
     let now = now()?;
     let answers = Answers::of(&engine, &world, now);
+    println!("{}", report::machine());
     println!("{}", answers.mix());
     answers.check_mix()?;
     let rounds = usize::from(options.rounds);
@@ -81,22 +85,26 @@ fn main() -> Result<()> {
         for service in &services {
             agree(service, &world, &answers)?;
         }
+        remembers(&services[network::CACHED])?;
         generator::pin()?;
-        network::measure(&services, rounds, Duration::from_secs(options.seconds))?;
+        network::measure(
+            &services,
+            rounds,
+            Duration::from_secs(options.seconds),
+            options.rate.map(f64::from),
+        )?;
     }
     Ok(())
 }
 
 /// Peers that make errors on their way would else look at the stack for each, which is no fault of theirs.
 fn without_backtraces() -> Result<()> {
-    let is_off = std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value == "0");
-    if is_off {
+    const NAME: &str = "RUST_LIB_BACKTRACE";
+    if std::env::var_os(NAME).is_some_and(|value| value == "0") {
         return Ok(());
     }
     let mut again = Command::new(std::env::current_exe()?);
-    let again = again
-        .args(std::env::args_os().skip(1))
-        .env("RUST_BACKTRACE", "0");
+    let again = again.args(std::env::args_os().skip(1)).env(NAME, "0");
     Err(again.exec().into())
 }
 
@@ -135,8 +143,20 @@ fn in_process(
 }
 
 fn agree(service: &Service, world: &World, answers: &Answers) -> Result<()> {
-    let said = generator::ask_all(service).with_context(|| service.name.clone())?;
+    let said = generator::ask_all(service, service.allows).with_context(|| service.name.clone())?;
     answers.compare(world, &service.name, &said)?;
     println!("{} ({}): the same answers", service.name, service.version);
+    Ok(())
+}
+
+/// The cached server has kept the answers that it has just given.
+fn remembers(service: &Service) -> Result<()> {
+    let cached = generator::ask_all(service, crosstrust_server::is_cached)?;
+    let share = cached.iter().filter(|cached| **cached).count();
+    println!(
+        "{}: {share} of {} answers are remembered",
+        service.name,
+        cached.len()
+    );
     Ok(())
 }

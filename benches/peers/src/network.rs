@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::check;
+use crate::crosstrust_server::Way;
 use crate::facts::Facts;
 use crate::generator::{self, Run};
 use crate::opa::Plugin;
@@ -16,8 +18,6 @@ use crate::{cerbos, crosstrust_server, opa};
 
 /// Of the slowest one's maximum: what everybody can stand.
 const LOAD: f64 = 0.6;
-/// No more than this, so that a busy machine does not turn a quiet server into a full one.
-const MOST_CALLS_A_SECOND: f64 = 500.0;
 
 /// Programs that are there already, and whom to start besides crosstrust.
 #[derive(clap::Args)]
@@ -33,14 +33,14 @@ pub struct Choice {
     opa_envoy: Option<PathBuf>,
 }
 
-/// Starts crosstrust, twice, and every peer that can be had here; one that cannot is a line on standard error.
+/// Starts crosstrust, once for each way to ask it, and every peer that can be had here; one that cannot is a line on standard error.
 pub fn start(world: &World, facts: &Facts, choice: Choice) -> Result<Vec<Service>> {
     let mut services = Vec::new();
     let crosstrust = choice
         .crosstrust
         .map_or_else(tools::crosstrust, tools::crosstrust_at)?;
-    for cache in [true, false] {
-        let service = crosstrust_server::start(&crosstrust, world, cache);
+    for way in [Way::AuthorizeCached, Way::Authorize, Way::Check] {
+        let service = crosstrust_server::start(&crosstrust, world, way);
         services.push(service.context("crosstrust")?);
     }
     if let Some(program) = choice.opa_envoy {
@@ -83,8 +83,13 @@ struct Seen {
     open_p99: Series,
 }
 
-/// Runs and prints. The first service is what the others are compared with, and so is the second.
-pub fn measure(services: &[Service], rounds: usize, length: Duration) -> Result<()> {
+/// Runs and prints; `rate` is that of the open loop.
+pub fn measure(
+    services: &[Service],
+    rounds: usize,
+    length: Duration,
+    rate: Option<f64>,
+) -> Result<()> {
     let mut seen: Vec<Seen> = services.iter().map(|_| Seen::default()).collect();
     for round in 0..rounds {
         for (service, seen) in services.iter().zip(&mut seen) {
@@ -94,7 +99,7 @@ pub fn measure(services: &[Service], rounds: usize, length: Duration) -> Result<
     }
     let slowest = seen.iter().map(|seen| seen.calls_a_second.median());
     let slowest = slowest.fold(f64::INFINITY, f64::min);
-    let rate = (slowest * LOAD).round().min(MOST_CALLS_A_SECOND);
+    let rate = rate.unwrap_or_else(|| (slowest * LOAD).round());
     for round in 0..rounds {
         for (service, seen) in services.iter().zip(&mut seen) {
             let run = generator::open_loop(service, rate, length, round * 1237);
@@ -119,6 +124,11 @@ impl Seen {
     }
 }
 
+/// Where crosstrust stands among the services: each way to ask it.
+pub const CACHED: usize = 0;
+const AUTHORIZE: usize = 1;
+const CHECK: usize = 2;
+
 fn print(services: &[Service], seen: &[Seen], rate: f64) {
     let (connections, streams) = (generator::CONNECTIONS, generator::STREAMS);
     println!(
@@ -127,40 +137,45 @@ fn print(services: &[Service], seen: &[Seen], rate: f64) {
     report::head(&[
         "server",
         "CPU a call",
-        "× cached",
-        "× uncached",
+        "× crosstrust",
         "calls/s",
         "p50",
         "p99",
     ]);
-    for (service, seen_here) in services.iter().zip(seen) {
+    for (service, here) in services.iter().zip(seen) {
         report::row(&[
             service.name.clone(),
-            seen_here.cpu.show(),
-            times(seen_here, seen, |seen| &seen.cpu, 0),
-            times(seen_here, seen, |seen| &seen.cpu, 1),
-            seen_here.calls_a_second.show(),
-            seen_here.closed_p50.show(),
-            seen_here.closed_p99.show(),
+            here.cpu.show(),
+            times(service, here, seen, |seen| &seen.cpu),
+            here.calls_a_second.show(),
+            here.closed_p50.show(),
+            here.closed_p99.show(),
         ]);
     }
     println!(
-        "\nOpen loop, {rate} calls/s for everybody, from the instant at which a call was due."
+        "\nOpen loop, {rate} calls/s for everybody, in µs from the instant at which a call was due."
     );
-    report::head(&["server", "p50", "p99", "p99 × cached", "p99 × uncached"]);
-    for (service, seen_here) in services.iter().zip(seen) {
+    report::head(&["server", "p50", "p99", "p99 × crosstrust"]);
+    for (service, here) in services.iter().zip(seen) {
         report::row(&[
             service.name.clone(),
-            seen_here.open_p50.show(),
-            seen_here.open_p99.show(),
-            times(seen_here, seen, |seen| &seen.open_p99, 0),
-            times(seen_here, seen, |seen| &seen.open_p99, 1),
+            here.open_p50.show(),
+            here.open_p99.show(),
+            times(service, here, seen, |seen| &seen.open_p99),
         ]);
     }
+    println!(
+        "\n× crosstrust: of the row that decides every call anew and is asked the same way, Check or its own message."
+    );
 }
 
-/// How many times as much as this one of the services.
-fn times(here: &Seen, all: &[Seen], what: fn(&Seen) -> &Series, of: usize) -> String {
+/// How many times as much as crosstrust.
+fn times(service: &Service, here: &Seen, all: &[Seen], what: fn(&Seen) -> &Series) -> String {
+    let of = if service.path == check::PATH {
+        CHECK
+    } else {
+        AUTHORIZE
+    };
     let base = all.get(of).map_or(f64::NAN, |seen| what(seen).median());
     report::number(what(here).median() / base)
 }

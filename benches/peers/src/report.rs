@@ -1,5 +1,6 @@
 //! Numbers of several rounds, as Markdown.
 
+use std::fs;
 use std::time::Duration;
 
 /// One number, seen in each round; the first round is thrown away.
@@ -57,4 +58,21 @@ pub fn row(cells: &[String]) {
 pub fn head(cells: &[&str]) {
     println!("\n| {} |", cells.join(" | "));
     println!("|---|{}", "---:|".repeat(cells.len().saturating_sub(1)));
+}
+
+/// What this runs on, and how busy that is: latencies of a busy machine are the machine's.
+pub fn machine() -> String {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find(|line| line.starts_with("model name"));
+    let model = model
+        .and_then(|line| line.split(": ").nth(1))
+        .unwrap_or("?");
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!(
+        "{model}, {cores} cores, Linux {}, load {load} before the run",
+        kernel.trim()
+    )
 }
