@@ -1,4 +1,5 @@
-//! A program under test: started on a core of its own and a loopback port of its own, ended when it is dropped.
+//! A program under test: started on a core of its own and a loopback port of its own, ended when it is dropped and when
+//! this process ends in whatever way.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -28,8 +29,8 @@ impl Server {
         log: &Path,
     ) -> Result<Self> {
         let output = fs::File::create(log)?;
-        let child = Command::new("taskset")
-            .args(["-c", &CORE.to_string()])
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "taskset", "-c", &CORE.to_string()])
             .arg(program)
             .args(arguments)
             .env("GOMAXPROCS", "1")
@@ -37,7 +38,7 @@ impl Server {
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
-            .with_context(|| format!("taskset cannot start {}", program.display()))?;
+            .with_context(|| format!("setpriv and taskset cannot start {}", program.display()))?;
         let mut server = Server { child, address };
         server.wait(log)?;
         Ok(server)
@@ -55,7 +56,7 @@ impl Server {
         Ok(())
     }
 
-    /// taskset becomes the program, so the id is the program's.
+    /// setpriv and taskset become the program, so the id is the program's.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

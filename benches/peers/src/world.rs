@@ -40,6 +40,15 @@ struct Home {
     users: Vec<(UserId, Vec<GroupId>)>,
 }
 
+/// Everybody and everything that there is.
+struct Universe {
+    resource: TenantId,
+    apps: Vec<AppId>,
+    homes: Vec<Home>,
+    /// Of no tenant in the snapshot.
+    stranger: Home,
+}
+
 pub const REQUESTS: usize = 10_000;
 pub const GROUPS_OF_A_USER: usize = 50;
 const HOMES: usize = 20;
@@ -57,21 +66,21 @@ impl World {
     /// The world that follows from this seed.
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let resource = TenantId(id(&mut rng));
-        let apps: Vec<AppId> = (0..APPS).map(|_| AppId(id(&mut rng))).collect();
-        let homes: Vec<Home> = (0..HOMES).map(|_| home(&mut rng)).collect();
-        let mut folders = vec![resource_folder(&mut rng, resource, &homes, &apps)];
-        for (number, home) in homes.iter().enumerate() {
-            let is_partner = number < HOMES - WITHOUT_PARTNER;
-            folders.push(home_folder(
-                &mut rng, number, home, resource, &homes, &apps, is_partner,
-            ));
+        let universe = Universe {
+            resource: TenantId(id(&mut rng)),
+            apps: (0..APPS).map(|_| AppId(id(&mut rng))).collect(),
+            homes: (0..HOMES).map(|_| home(&mut rng)).collect(),
+            stranger: home(&mut rng),
+        };
+        let mut folders = vec![universe.resource_folder(&mut rng)];
+        for number in 0..HOMES {
+            folders.push(universe.home_folder(&mut rng, number));
         }
-        let stranger = home(&mut rng);
-        let requests = (0..REQUESTS)
-            .map(|_| request(&mut rng, resource, &homes, &stranger, &apps))
-            .collect();
-        World { folders, requests }
+        let requests = (0..REQUESTS).map(|_| universe.request(&mut rng));
+        World {
+            folders,
+            requests: requests.collect(),
+        }
     }
 
     /// The files, as crosstrust reads them from a folder.
@@ -126,82 +135,97 @@ pub fn between(rng: &mut Rng, least: usize, most: usize) -> usize {
     least + rng.below(most - least + 1)
 }
 
-fn resource_folder(rng: &mut Rng, resource: TenantId, homes: &[Home], apps: &[AppId]) -> Folder {
-    let some_apps = targets(sample(rng, apps, APPS * 2 / 3), "application");
-    let default = json!({
-        "b2bDirectConnectInbound": setting("allowed", everybody(), "allowed", some_apps),
-        "inboundTrust": {
-            "isMfaAccepted": true,
-            "isCompliantDeviceAccepted": true,
-            "isHybridAzureADJoinedDeviceAccepted": false,
-        },
-    });
-    let partners: Vec<Value> = homes[..HOMES - WITHOUT_PARTNER]
-        .iter()
-        .map(|home| {
-            let mut partner = Map::new();
-            partner.insert("tenantId".into(), json!(home.tenant.to_string()));
-            // One in ten inherits the default.
-            if rng.chance(90) {
-                let inbound = any_setting(rng, home, apps);
-                partner.insert("b2bDirectConnectInbound".into(), inbound);
-            }
-            if let Some(trust) = trust(rng) {
-                partner.insert("inboundTrust".into(), trust);
-            }
-            Value::Object(partner)
-        })
-        .collect();
-    let tenants: Vec<TenantId> = homes.iter().map(|home| home.tenant).collect();
-    Folder {
-        name: "resource".into(),
-        documents: vec![
-            ("organization", organization(resource, "Resource")),
-            ("default", default),
-            ("partners", json!({ "value": partners })),
-            ("conditional-access", policies(rng, &tenants, apps)),
-        ],
+impl Universe {
+    fn tenants(&self) -> Vec<TenantId> {
+        self.homes.iter().map(|home| home.tenant).collect()
     }
-}
 
-fn home_folder(
-    rng: &mut Rng,
-    number: usize,
-    home: &Home,
-    resource: TenantId,
-    homes: &[Home],
-    apps: &[AppId],
-    is_partner: bool,
-) -> Folder {
-    let mut partners = Vec::new();
-    if is_partner {
-        partners.push(json!({
-            "tenantId": resource.to_string(),
-            "b2bDirectConnectOutbound": any_setting(rng, home, apps),
-        }));
+    fn resource_folder(&self, rng: &mut Rng) -> Folder {
+        let some_apps = targets(sample(rng, &self.apps, APPS * 2 / 3), "application");
+        let default = json!({
+            "b2bDirectConnectInbound": setting("allowed", everybody(), "allowed", some_apps),
+            "inboundTrust": {
+                "isMfaAccepted": true,
+                "isCompliantDeviceAccepted": true,
+                "isHybridAzureADJoinedDeviceAccepted": false,
+            },
+        });
+        let partners = self.homes[..HOMES - WITHOUT_PARTNER].iter();
+        let partners: Vec<Value> = partners.map(|home| self.partner(rng, home)).collect();
+        Folder {
+            name: "resource".into(),
+            documents: vec![
+                ("organization", organization(self.resource, "Resource")),
+                ("default", default),
+                ("partners", json!({ "value": partners })),
+                (
+                    "conditional-access",
+                    policies(rng, &self.tenants(), &self.apps),
+                ),
+            ],
+        }
     }
-    let others = sample(
-        rng,
-        &homes.iter().map(|home| home.tenant).collect::<Vec<_>>(),
-        5,
-    );
-    for other in others.into_iter().filter(|other| *other != home.tenant) {
-        partners.push(json!({
-            "tenantId": other.to_string(),
-            "b2bDirectConnectOutbound": any_setting(rng, home, apps),
-        }));
+
+    /// What the resource tenant says of this home tenant.
+    fn partner(&self, rng: &mut Rng, home: &Home) -> Value {
+        let mut partner = Map::new();
+        partner.insert("tenantId".into(), json!(home.tenant.to_string()));
+        // One in ten inherits the default.
+        if rng.chance(90) {
+            let inbound = any_setting(rng, home, &self.apps);
+            partner.insert("b2bDirectConnectInbound".into(), inbound);
+        }
+        if let Some(trust) = trust(rng) {
+            partner.insert("inboundTrust".into(), trust);
+        }
+        Value::Object(partner)
     }
-    let name = format!("home-{number:02}");
-    let mut documents = vec![
-        ("organization", organization(home.tenant, &name)),
-        ("partners", json!({ "value": partners })),
-    ];
-    // The others have the service's default: blocked.
-    if number.is_multiple_of(2) {
-        let open = setting("allowed", everybody(), "allowed", every_application());
-        documents.push(("default", json!({ "b2bDirectConnectOutbound": open })));
+
+    fn home_folder(&self, rng: &mut Rng, number: usize) -> Folder {
+        let home = &self.homes[number];
+        let mut others = sample(rng, &self.tenants(), 5);
+        others.retain(|other| *other != home.tenant);
+        if number < HOMES - WITHOUT_PARTNER {
+            others.push(self.resource);
+        }
+        let partners = others.into_iter().map(|other| {
+            json!({
+                "tenantId": other.to_string(),
+                "b2bDirectConnectOutbound": any_setting(rng, home, &self.apps),
+            })
+        });
+        let partners: Vec<Value> = partners.collect();
+        let name = format!("home-{number:02}");
+        let mut documents = vec![
+            ("organization", organization(home.tenant, &name)),
+            ("partners", json!({ "value": partners })),
+        ];
+        // The others have the service's default: blocked.
+        if number.is_multiple_of(2) {
+            let open = setting("allowed", everybody(), "allowed", every_application());
+            documents.push(("default", json!({ "b2bDirectConnectOutbound": open })));
+        }
+        Folder { name, documents }
     }
-    Folder { name, documents }
+
+    fn request(&self, rng: &mut Rng) -> Request {
+        let home = match rng.chance(2) {
+            true => &self.stranger,
+            false => rng.pick(&self.homes),
+        };
+        let (user, groups) = rng.pick(&home.users);
+        let expires_at = match rng.chance(2) {
+            true => EXPIRED_AT,
+            false => VALID_UNTIL,
+        };
+        let app = rng.one(&self.apps);
+        let mut request = Request::new(home.tenant, self.resource, *user, app, expires_at);
+        request.groups = groups.clone();
+        request.claims.mfa = rng.chance(90);
+        request.claims.compliant_device = rng.chance(85);
+        request.claims.hybrid_joined_device = rng.chance(50);
+        request
+    }
 }
 
 fn organization(tenant: TenantId, name: &str) -> Value {
@@ -284,30 +308,4 @@ fn targets<T: ToString>(names: Vec<T>, kind: &str) -> Vec<Value> {
         .into_iter()
         .map(|name| json!({ "target": name.to_string(), "targetType": kind }))
         .collect()
-}
-
-fn request(
-    rng: &mut Rng,
-    resource: TenantId,
-    homes: &[Home],
-    stranger: &Home,
-    apps: &[AppId],
-) -> Request {
-    let home = if rng.chance(2) {
-        stranger
-    } else {
-        rng.pick(homes)
-    };
-    let (user, groups) = rng.pick(&home.users);
-    let expires_at = if rng.chance(2) {
-        EXPIRED_AT
-    } else {
-        VALID_UNTIL
-    };
-    let mut request = Request::new(home.tenant, resource, *user, rng.one(apps), expires_at);
-    request.groups = groups.clone();
-    request.claims.mfa = rng.chance(90);
-    request.claims.compliant_device = rng.chance(85);
-    request.claims.hybrid_joined_device = rng.chance(50);
-    request
 }
