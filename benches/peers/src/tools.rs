@@ -49,19 +49,20 @@ pub fn crosstrust() -> Result<Tool> {
     )?;
     let target = std::env::var_os("CARGO_TARGET_DIR");
     let target = target.map_or_else(|| root().join("target"), PathBuf::from);
-    crosstrust_at(target.join("dist/crosstrust"))
+    let built = crosstrust_at(target.join("dist/crosstrust"))?;
+    let commit = first_line(
+        Command::new("git")
+            .arg("-C")
+            .arg(root())
+            .args(["describe", "--always", "--dirty"]),
+    );
+    let version = format!("{}, {}", built.version, commit.unwrap_or_default());
+    Ok(Tool { version, ..built })
 }
 
-/// A crosstrust that is there already.
+/// A crosstrust that is there already, of whatever commit.
 pub fn crosstrust_at(program: PathBuf) -> Result<Tool> {
     let version = first_line(Command::new(&program).arg("--version"))?;
-    let commit = Command::new("git")
-        .arg("-C")
-        .arg(root())
-        .args(["rev-parse", "--short", "HEAD"])
-        .output();
-    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    let version = format!("{version} ({})", commit.unwrap_or_default());
     Ok(Tool { program, version })
 }
 
