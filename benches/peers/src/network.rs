@@ -18,6 +18,8 @@ use crate::{cerbos, crosstrust_server, opa};
 
 /// Of the slowest one's maximum: what everybody can stand.
 const LOAD: f64 = 0.6;
+/// No more than this by itself: where no peer is there, a short stop of the machine would fill crosstrust's own limits.
+const MOST_CALLS_A_SECOND: f64 = 4000.0;
 
 /// Programs that are there already, and whom to start besides crosstrust.
 #[derive(clap::Args)]
@@ -99,7 +101,7 @@ pub fn measure(
     }
     let slowest = seen.iter().map(|seen| seen.calls_a_second.median());
     let slowest = slowest.fold(f64::INFINITY, f64::min);
-    let rate = rate.unwrap_or_else(|| (slowest * LOAD).round());
+    let rate = rate.unwrap_or_else(|| (slowest * LOAD).round().min(MOST_CALLS_A_SECOND));
     for round in 0..rounds {
         for (service, seen) in services.iter().zip(&mut seen) {
             let run = generator::open_loop(service, rate, length, round * 1237);
