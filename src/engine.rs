@@ -87,9 +87,12 @@ struct Live {
 }
 
 /// What is in force at one moment: all that a request may be answered under. Not to be held over an await.
+///
+/// Its moment is that of its making: what is answered under one view is answered at one time.
 pub struct View<'a> {
     engine: &'a Engine,
     live: Guard<Arc<Live>>,
+    now: Instants,
 }
 
 #[derive(Debug, Default)]
@@ -127,6 +130,8 @@ impl Engine {
         View {
             engine: self,
             live: self.live.load(),
+            // After the policies: what was activated before this moment is seen.
+            now: self.clock.now(),
         }
     }
 
@@ -275,8 +280,7 @@ impl Engine {
         publishing.retired.len()
     }
 
-    fn answer(&self, live: &Live, request: &Request) -> (Answer, Option<Unkept>) {
-        let now = self.clock.now();
+    fn answer(&self, live: &Live, now: Instants, request: &Request) -> (Answer, Option<Unkept>) {
         let Some(active) = self.in_force(live, now) else {
             let answer = Answer {
                 active: None,
@@ -331,7 +335,7 @@ impl Engine {
 impl View<'_> {
     /// The answer to what is refused before anything can be evaluated; never cached.
     pub fn refuse(&self, denial: Denial) -> Answer {
-        let now = self.engine.clock.now().wall;
+        let now = self.now.wall;
         Answer {
             active: self.live.active.clone(),
             decision: Decision::refused(denial, now),
@@ -340,9 +344,9 @@ impl View<'_> {
         }
     }
 
-    /// The time now, on the wall.
+    /// Its moment, on the wall.
     pub fn now(&self) -> Timestamp {
-        self.engine.clock.now().wall
+        self.now.wall
     }
 
     /// The epoch of the key sets: an identity that was verified under an older one has to be verified again.
@@ -361,14 +365,13 @@ impl View<'_> {
 
     /// Answers one request. What was decided now is kept by whoever has recorded it.
     pub fn decide(&self, request: &Request) -> (Answer, Option<Unkept>) {
-        self.engine.answer(&self.live, request)
+        self.engine.answer(&self.live, self.now, request)
     }
 
     /// Decides and tells why, stage by stage; never cached. `None` where there is no snapshot.
     pub fn explain(&self, request: &Request) -> Option<(Arc<Active>, Explanation)> {
-        let now = self.engine.clock.now();
-        let active = Arc::clone(self.engine.in_force(&self.live, now)?);
-        let now = now.wall;
+        let active = Arc::clone(self.engine.in_force(&self.live, self.now)?);
+        let now = self.now.wall;
         let question = Question::new(&active.snapshot, request);
         let explanation = question.explain(&self.live.revocations, now);
         Some((active, explanation))

@@ -41,7 +41,7 @@ impl Assumed {
             set(&mut message, name, value)?;
         }
         let context =
-            convert::context((&message).into(), &Limits::default()).map_err(|violations| {
+            convert::context(&mut (&message).into(), &Limits::default()).map_err(|violations| {
                 let told: Vec<String> = violations.iter().map(Violation::to_string).collect();
                 told.join("; ")
             })?;

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use prost::Message;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -26,7 +25,7 @@ use super::{codec, encode, router, trace};
 use crate::decision::{Denial, Reason};
 use crate::engine::{Engine, View};
 use crate::log::audit::{Actor, Audit};
-use crate::request::Api;
+use crate::request::{Api, Request};
 
 /// What answers questions.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +39,7 @@ impl<'a> Desk<'a> {
     /// Decides one question.
     pub fn authorize(&self, question: &Question) -> Result<Pending, Unsettled> {
         let api = Api::Authorize;
-        if let Question::Stated(request) = question {
+        if let Some(request) = question.stated() {
             return Ok(self.recorder.decide(&self.engine.view(), request, api));
         }
         let questions = std::slice::from_ref(question);
@@ -55,6 +54,12 @@ impl<'a> Desk<'a> {
     /// Decides several questions under one snapshot.
     pub fn authorize_batch(&self, questions: &[Question]) -> Result<Vec<Pending>, Unsettled> {
         let api = Api::AuthorizeBatch;
+        let stated: Option<Vec<&Request>> = questions.iter().map(Question::stated).collect();
+        if let Some(requests) = stated {
+            let view = self.engine.view();
+            let decide = |request| self.recorder.decide(&view, request, api);
+            return Ok(requests.into_iter().map(decide).collect());
+        }
         self.settle(questions, |view, settled| {
             let settled = settled.iter().zip(questions);
             let answer = |(one, question)| self.recorder.answer(view, one, question, api);
@@ -151,9 +156,9 @@ impl Authorization {
     /// `Authorize`
     pub async fn authorize(&self, message: Bytes) -> Result<Vec<u8>, Status> {
         let mut question = {
-            let message: AuthorizeRequest<'_> = read::<_, proto::AuthorizeRequest>(&message)?;
+            let mut message: AuthorizeRequest<'_> = read::<_, proto::AuthorizeRequest>(&message)?;
             self.may_state_claims(!message.token.is_empty())?;
-            convert::question(message, &self.limits).map_err(malformed)?
+            convert::question(&mut message, &self.limits).map_err(malformed)?
         };
         self.assume(&mut question);
         let questions = std::slice::from_ref(&question);
@@ -171,11 +176,11 @@ impl Authorization {
     /// `AuthorizeBatch`
     pub async fn authorize_batch(&self, message: Bytes) -> Result<Vec<u8>, Status> {
         let mut questions = {
-            let message: AuthorizeBatchRequest<'_> =
+            let mut message: AuthorizeBatchRequest<'_> =
                 read::<_, proto::AuthorizeBatchRequest>(&message)?;
             let give_tokens = message.requests.iter().all(|one| !one.token.is_empty());
             self.may_state_claims(give_tokens)?;
-            convert::batch(message, &self.limits).map_err(malformed)?
+            convert::batch(&mut message, &self.limits).map_err(malformed)?
         };
         for question in &mut questions {
             self.assume(question);
@@ -187,9 +192,7 @@ impl Authorization {
                 let field = |index| format!("requests[{index}].token");
                 self.unsettled(unsettled, &questions, Api::AuthorizeBatch, field)
             })?;
-        // All at once: each is counted, and one that waits in vain does not make the next wait as long.
-        let recorded = pending.into_iter().map(|one| self.recorder.recorded(one));
-        let answers: Result<Vec<_>, _> = join_all(recorded).await.into_iter().collect();
+        let answers = self.recorder.all_recorded(pending).await;
         let answers = answers.map_err(unrecorded)?;
         trace::decided_batch(&answers);
         Ok(self.desk().words().batch(&answers))
@@ -199,10 +202,10 @@ impl Authorization {
     pub async fn explain(&self, message: Bytes) -> Result<Vec<u8>, Status> {
         router::operators_only(&self.rights, "Explain")?;
         let mut question = {
-            let message: ExplainRequest<'_> = read::<_, proto::ExplainRequest>(&message)?;
+            let mut message: ExplainRequest<'_> = read::<_, proto::ExplainRequest>(&message)?;
             let asked = message.request.as_ref();
             self.may_state_claims(asked.is_some_and(|one| !one.token.is_empty()))?;
-            convert::explain(message, &self.limits).map_err(malformed)?
+            convert::explain(&mut message, &self.limits).map_err(malformed)?
         };
         let assumed = self.assume(&mut question);
         let questions = std::slice::from_ref(&question);

@@ -166,23 +166,23 @@ pub async fn health(server: impl Into<Server>, service: &str) -> Result<bool, Cl
 
 /// The question as the evaluator takes it. One with a token cannot be read without its issuer's keys.
 pub fn to_request(request: AuthorizeRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
-    stated((&request).into(), limits)
+    stated(&mut (&request).into(), limits)
 }
 
 /// The question in the bytes of an `AuthorizeRequest`, read as a server reads them.
 pub fn decode_request(bytes: &[u8], limits: &Limits) -> Result<Request, Vec<Violation>> {
-    let message = message::decode(bytes).map_err(|message::Malformed| {
+    let mut message = message::decode(bytes).map_err(|message::Malformed| {
         let message = "the bytes are no such message".to_owned();
         vec![Violation {
             field: String::new(),
             message,
         }]
     })?;
-    stated(message, limits)
+    stated(&mut message, limits)
 }
 
 fn stated(
-    message: message::AuthorizeRequest<'_>,
+    message: &mut message::AuthorizeRequest<'_>,
     limits: &Limits,
 ) -> Result<Request, Vec<Violation>> {
     match convert::question(message, limits)? {

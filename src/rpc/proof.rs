@@ -126,6 +126,14 @@ impl Question {
         }
     }
 
+    /// The request, where nothing has to be proven.
+    pub fn stated(&self) -> Option<&Request> {
+        match self {
+            Question::Stated(request) => Some(request),
+            Question::Proven { .. } => None,
+        }
+    }
+
     /// What is known of it where it cannot be told who asks.
     pub fn partly(&self) -> PartlyAsked<'_> {
         match self {

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use super::proof::{Question, Settled};
 use crate::decision::{Decision, Denial, Reason};
 use crate::engine::{Answer, View};
@@ -47,6 +49,21 @@ impl Pending {
 }
 
 impl Recorder {
+    /// The answers, once all of them may leave. Each is counted.
+    pub async fn all_recorded(&self, pending: Vec<Pending>) -> Result<Vec<Answer>, Unrecorded> {
+        let recorded = pending.iter().all(|one| matches!(one.wait, Wait::Nothing));
+        let waiting = pending.into_iter().map(|one| self.recorded(one));
+        if recorded {
+            let mut answers = Vec::with_capacity(waiting.len());
+            for ready in waiting {
+                answers.push(ready.await?);
+            }
+            return Ok(answers);
+        }
+        // All at once: one that waits in vain does not make the next wait as long.
+        join_all(waiting).await.into_iter().collect()
+    }
+
     /// The answer, once it may leave; counted as what leaves.
     pub async fn recorded(&self, pending: Pending) -> Result<Answer, Unrecorded> {
         let Pending {

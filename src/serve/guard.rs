@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::error::Elapsed;
 use tonic::body::Body;
@@ -187,12 +188,12 @@ where
     S::Future: Send,
 {
     let (gate, path) = (&receipt.gate, receipt.uri.path());
-    let Some(_place) = gate.enter() else {
-        return gate.answer(path, Fault::Overloaded);
-    };
     let budget = gate.budget(path);
+    let place = gate.enter();
     let waited = receipt.arrived().elapsed();
-    if waited >= budget {
+    if place.is_none() || waited >= budget {
+        drop(place);
+        let _ = within(budget, to_its_end(request.into_body())).await;
         return gate.answer(path, Fault::Overloaded);
     }
     let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
@@ -214,6 +215,12 @@ where
         }
         Err(_elapsed) => gate.answer(path, Fault::OverBudget),
     }
+}
+
+/// Of a call that is answered before all of it has come, what still comes would be an error of the stream, and too
+/// many of those are an error of the connection: it would end for the calls that are answered, too.
+async fn to_its_end(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 /// What the future gives within this time. Most are ready at once, and for them no timer is made.

@@ -6,11 +6,12 @@ use crate::rpc::message;
 
 /// `None` only where a violation has been noted.
 pub fn read(
-    message: Option<message::Claims<'_>>,
+    message: Option<&message::Claims<'_>>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Claims> {
-    let message = message.unwrap_or_default();
+    let nothing = message::Claims::default();
+    let message = message.unwrap_or(&nothing);
     let most = reader.limits.list_items;
     if message.expires_at.is_none() {
         reader.refuse(&at.name("expires_at"), REQUIRED);

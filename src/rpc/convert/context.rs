@@ -11,7 +11,7 @@ use crate::request::{Context, Device, DeviceProperty, PropertyValue};
 use crate::rpc::message;
 
 pub fn read(
-    message: Option<message::Context<'_>>,
+    message: Option<&mut message::Context<'_>>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
 ) -> Context {
@@ -28,8 +28,12 @@ pub fn read(
         sign_in_risk: reader.optional(&at.name("sign_in_risk"), message.sign_in_risk),
         user_risk: reader.optional(&at.name("user_risk"), message.user_risk),
         insider_risk: reader.optional(&at.name("insider_risk"), message.insider_risk),
-        device: device(message.device, &at.name("device"), reader),
-        app_attributes: app_attributes(message.app_attributes, &at.name("app_attributes"), reader),
+        device: device(message.device.take(), &at.name("device"), reader),
+        app_attributes: app_attributes(
+            message.app_attributes.take(),
+            &at.name("app_attributes"),
+            reader,
+        ),
         approved_application: message.approved_application,
         app_protection: message.app_protection,
         password_changed: message.password_changed,

@@ -20,7 +20,7 @@ use violations::{At, REQUIRED, Reader, found};
 
 /// Reads one question.
 pub fn question(
-    message: message::AuthorizeRequest<'_>,
+    message: &mut message::AuthorizeRequest<'_>,
     limits: &Limits,
 ) -> Result<Question, Vec<Violation>> {
     let mut reader = Reader::new(limits);
@@ -31,7 +31,10 @@ pub fn question(
 }
 
 /// Reads what is known about a sign-in.
-pub fn context(message: message::Context<'_>, limits: &Limits) -> Result<Context, Vec<Violation>> {
+pub fn context(
+    message: &mut message::Context<'_>,
+    limits: &Limits,
+) -> Result<Context, Vec<Violation>> {
     let mut reader = Reader::new(limits);
     let context = context::read(Some(message), &At::ROOT, &mut reader);
     if reader.violations.is_empty() {
@@ -43,13 +46,13 @@ pub fn context(message: message::Context<'_>, limits: &Limits) -> Result<Context
 
 /// Reads the request that is to be explained.
 pub fn explain(
-    message: message::ExplainRequest<'_>,
+    message: &mut message::ExplainRequest<'_>,
     limits: &Limits,
 ) -> Result<Question, Vec<Violation>> {
     let mut reader = Reader::new(limits);
     let root = At::ROOT;
     let at = root.name("request");
-    let Some(message) = message.request else {
+    let Some(message) = &mut message.request else {
         reader.refuse(&at, REQUIRED);
         return Err(reader.violations);
     };
@@ -61,7 +64,7 @@ pub fn explain(
 
 /// Reads a batch: all of it or nothing.
 pub fn batch(
-    message: message::AuthorizeBatchRequest<'_>,
+    message: &mut message::AuthorizeBatchRequest<'_>,
     limits: &Limits,
 ) -> Result<Vec<Question>, Vec<Violation>> {
     let mut reader = Reader::new(limits);
@@ -75,12 +78,10 @@ pub fn batch(
     {
         return Err(reader.violations);
     }
-    let questions: Vec<Question> = message
-        .requests
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, message)| read(message, &at.item(index), &mut reader))
-        .collect();
+    let mut questions = Vec::with_capacity(asked);
+    for (index, message) in message.requests.iter_mut().enumerate() {
+        questions.extend(read(message, &at.item(index), &mut reader));
+    }
     if reader.violations.is_empty() && questions.len() == asked {
         Ok(questions)
     } else {
@@ -90,7 +91,7 @@ pub fn batch(
 
 /// `None` only where a violation has been noted. A question that is given back may have some all the same.
 fn read(
-    message: message::AuthorizeRequest<'_>,
+    message: &mut message::AuthorizeRequest<'_>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Question> {
@@ -103,7 +104,7 @@ fn read(
 
 /// A question with a token, which says all that is to be known of the user.
 fn proven(
-    message: message::AuthorizeRequest<'_>,
+    message: &mut message::AuthorizeRequest<'_>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Question> {
@@ -137,7 +138,7 @@ fn proven(
         restricting_tenant: reader
             .optional(&at.name("restricting_tenant"), message.restricting_tenant),
         home_cloud: reader.optional(&at.name("home_cloud"), message.home_cloud),
-        context: context::read(message.context, &at.name("context"), reader),
+        context: context::read(message.context.as_mut(), &at.name("context"), reader),
         request_id: reader
             .line(&at.name("request_id"), message.request_id)
             .unwrap_or_default(),
@@ -152,7 +153,7 @@ fn proven(
 
 /// A question whose caller states who asks.
 fn stated(
-    message: message::AuthorizeRequest<'_>,
+    message: &mut message::AuthorizeRequest<'_>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Request> {
@@ -167,10 +168,10 @@ fn stated(
     let home = reader.required(&at.name("home_tenant"), message.home_tenant);
     let resource = reader.required(&at.name("resource_tenant"), message.resource_tenant);
     let app = reader.required(&at.name("app"), message.app);
-    let claims = claims::read(message.claims, &at.name("claims"), reader);
+    let claims = claims::read(message.claims.as_ref(), &at.name("claims"), reader);
     let request = Request {
         user: reader.optional(&at.name("user"), message.user),
-        groups: reader.groups(&at.name("groups"), message.groups),
+        groups: reader.groups(&at.name("groups"), &mut message.groups),
         channel: reader
             .text(&at.name("channel"), message.channel)
             .map(ChannelId),
@@ -179,11 +180,11 @@ fn stated(
         external_user_type: reader
             .optional(&at.name("external_user_type"), message.external_user_type),
         resource_user: reader.optional(&at.name("resource_user"), message.resource_user),
-        resource_groups: reader.groups(&at.name("resource_groups"), message.resource_groups),
+        resource_groups: reader.groups(&at.name("resource_groups"), &mut message.resource_groups),
         home_cloud: reader.optional(&at.name("home_cloud"), message.home_cloud),
         restricting_tenant: reader
             .optional(&at.name("restricting_tenant"), message.restricting_tenant),
-        context: context::read(message.context, &at.name("context"), reader),
+        context: context::read(message.context.as_mut(), &at.name("context"), reader),
         request_id: reader
             .line(&at.name("request_id"), message.request_id)
             .unwrap_or_default(),

@@ -177,7 +177,7 @@ fn context() -> (proto::Context, Context) {
 
 /// The question of a caller who states who asks.
 fn request(message: proto::AuthorizeRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
-    match question((&message).into(), limits)? {
+    match question(&mut (&message).into(), limits)? {
         Question::Stated(request) => Ok(request),
         Question::Proven { .. } => panic!("nobody gave a token"),
     }
@@ -265,7 +265,7 @@ fn a_device_is_unknown_unregistered_or_registered_and_an_empty_message_is_unknow
             }),
             ..proto::Context::default()
         };
-        let context = context::read(Some((&context).into()), &At::ROOT, &mut reader);
+        let context = context::read(Some(&mut (&context).into()), &At::ROOT, &mut reader);
         (context.device, reader.violations.len())
     };
     assert_eq!(read(None, None), (None, 0));
@@ -283,6 +283,6 @@ fn a_batch_of_nothing_but_malformed_ids_is_refused_with_a_bounded_list() {
     let message = proto::AuthorizeBatchRequest {
         requests: vec![bad; 100],
     };
-    let violations = batch((&message).into(), &Limits::default()).unwrap_err();
+    let violations = batch(&mut (&message).into(), &Limits::default()).unwrap_err();
     assert_eq!(violations.len(), 1000);
 }

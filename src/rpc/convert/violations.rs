@@ -196,16 +196,16 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of groups.
-    pub fn groups(&mut self, at: &At<'_>, groups: Groups<'_>) -> Vec<GroupId> {
+    pub fn groups(&mut self, at: &At<'_>, groups: &mut Groups<'_>) -> Vec<GroupId> {
         let most = self.limits.groups;
         if groups.len() > most {
             self.refuse(at, too_many(groups.len(), most));
             return Vec::new();
         }
-        for (index, text) in groups.unread {
-            self.refuse(&at.item(index), found(text, NotAGuid));
+        for (index, text) in &groups.unread {
+            self.refuse(&at.item(*index), found(text, NotAGuid));
         }
-        groups.read
+        std::mem::take(&mut groups.read)
     }
 
     /// An instant, if it is one that protobuf allows: the years 1 to 9999.
