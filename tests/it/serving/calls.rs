@@ -87,6 +87,31 @@ fn a_call_beyond_those_in_flight_is_shed_and_a_place_that_comes_free_is_used() {
 }
 
 #[test]
+fn calls_that_are_shed_before_their_body_has_come_do_not_end_their_connection() {
+    let server = Running::tcp(ServeOptions {
+        in_flight: 1,
+        local_error_resets: 4,
+        streams: 128,
+        ..options()
+    });
+    let mut raw = Raw::open(server.socket_address());
+    raw.begin(1, "/test.Echo/Held");
+    raw.ping();
+    let streams = || (3..203).step_by(2);
+    for stream in streams() {
+        raw.begin_with_body(stream, "/test.Echo/Ok");
+    }
+    raw.ping();
+    for stream in streams() {
+        raw.end(stream);
+    }
+    for _ in streams() {
+        raw.until(HEADERS);
+    }
+    assert_eq!(server.counters.overloaded.load(Ordering::Relaxed), 100);
+}
+
+#[test]
 fn a_call_that_has_waited_for_its_thread_beyond_the_budget_is_shed_unseen() {
     bounded(async {
         let server = Running::tcp(ServeOptions {

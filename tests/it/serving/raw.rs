@@ -12,6 +12,8 @@ pub const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 pub const RST_STREAM: u8 = 3;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
 pub const REFUSED_STREAM: u32 = 7;
 
 pub struct Raw<T>(pub T);
@@ -54,11 +56,31 @@ impl<T: Read + Write> Raw<T> {
 
     /// HEADERS of a call without a body (RFC 7541: indexed fields, then literals that are not).
     pub fn begin(&mut self, stream: u8, path: &str) {
+        self.headers(stream, path, END_HEADERS | END_STREAM);
+    }
+
+    /// HEADERS of a call whose body is still to come.
+    pub fn begin_with_body(&mut self, stream: u8, path: &str) {
+        self.headers(stream, path, END_HEADERS);
+    }
+
+    /// The body of a call: an empty message.
+    pub fn end(&mut self, stream: u8) {
+        self.send(&[0, 0, 5, 0, END_STREAM, 0, 0, 0, stream, 0, 0, 0, 0, 0]);
+    }
+
+    /// Until what was sent before has been read.
+    pub fn ping(&mut self) {
+        self.send(&[0, 0, 8, PING, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        self.until(PING);
+    }
+
+    fn headers(&mut self, stream: u8, path: &str, flags: u8) {
         let mut block = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
         block.extend(path.as_bytes());
         block.extend([0x01, 1, b'x']);
         let length = u8::try_from(block.len()).unwrap();
-        self.send(&[0, 0, length, 1, 0x5, 0, 0, 0, stream]);
+        self.send(&[0, 0, length, 1, flags, 0, 0, 0, stream]);
         self.send(&block);
     }
 
