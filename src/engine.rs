@@ -130,7 +130,7 @@ impl Engine {
         View {
             engine: self,
             live: self.live.load(),
-            // After the policies: what was activated before this moment is seen.
+            // After the policies: what is seen was in force before this moment.
             now: self.clock.now(),
         }
     }

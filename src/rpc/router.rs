@@ -9,12 +9,12 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use futures_util::FutureExt as _;
 use futures_util::future::Map;
 use http::HeaderValue;
-use http_body_util::BodyExt as _;
 use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, StdError};
 use tonic::server::NamedService;
@@ -36,6 +36,7 @@ use super::service::{self, Method};
 use super::trace;
 use crate::engine::Engine;
 use crate::reload::ReloadHandle;
+use crate::serve;
 
 /// What answers calls.
 #[derive(Debug, Clone)]
@@ -353,19 +354,17 @@ fn unimplemented<B>(request: http::Request<B>) -> Answering
 where
     B: HttpBody<Data = bytes::Bytes> + Send + 'static,
 {
-    let status = Status::unimplemented("this listener has no such service");
+    let status = Status::unimplemented("this listener has no such method");
     refuse(request, status.into_http())
 }
 
-/// Refuses a call when all of it has come: of a stream that is over already, data is an error that its connection
-/// pays for.
+/// Refuses a call when all of it has come, or has not come in time.
 fn refuse<B>(request: http::Request<B>, refusal: http::Response<Body>) -> Answering
 where
     B: HttpBody<Data = bytes::Bytes> + Send + 'static,
 {
     Box::pin(async move {
-        let mut body = std::pin::pin!(request.into_body());
-        while let Some(Ok(_)) = body.frame().await {}
+        serve::to_its_end(request.into_body(), Duration::MAX).await;
         Ok(refusal)
     })
 }

@@ -64,7 +64,11 @@ where
     let most_bytes = method.most_bytes(&authorization.limits);
     Box::pin(async move {
         let (head, body) = request.into_parts();
-        let body = match unary::read(body, most_bytes).await {
+        let came = match head.headers.get("grpc-encoding") {
+            None => unary::read(body, most_bytes).await,
+            Some(_) => unary::unread(body),
+        };
+        let body = match came {
             Came::Message(message) => {
                 return Ok(match answer(&authorization, method, message).await {
                     Ok(answer) => unary::response(&answer),

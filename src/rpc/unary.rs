@@ -48,6 +48,15 @@ where
     }
 }
 
+/// Leaves a body to tonic.
+pub fn unread<B: HttpBody>(body: B) -> Came<B> {
+    Came::Other(Again {
+        first: None,
+        second: None,
+        body,
+    })
+}
+
 fn whole(data: &Bytes, most_bytes: usize) -> Option<Bytes> {
     let (prefix, message) = data.split_first_chunk::<PREFIX_BYTES>()?;
     let [0, length @ ..] = *prefix else {

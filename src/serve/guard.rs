@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as HttpBody, Incoming};
 use tokio::time::error::Elapsed;
 use tonic::body::Body;
 
@@ -193,11 +193,12 @@ where
     let waited = receipt.arrived().elapsed();
     if place.is_none() || waited >= budget {
         drop(place);
-        let _ = within(budget, to_its_end(request.into_body())).await;
-        return gate.answer(path, Fault::Overloaded);
+        let shed = gate.answer(path, Fault::Overloaded);
+        to_its_end(request.into_body(), budget.saturating_sub(waited)).await;
+        return shed;
     }
     let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
-    let left = budget.saturating_sub(waited);
+    let until = receipt.arrived().checked_add(budget);
     // `call` runs inside, too: it may panic as well as its future.
     let handler = AssertUnwindSafe(async {
         match poll_fn(|cx| service.poll_ready(cx)).await {
@@ -205,7 +206,7 @@ where
             Err(never) => match never {},
         }
     });
-    match within(left, handler.catch_unwind()).await {
+    match in_time(until, handler.catch_unwind()).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => {
@@ -217,18 +218,25 @@ where
     }
 }
 
-/// Of a call that is answered before all of it has come, what still comes would be an error of the stream, and too
-/// many of those are an error of the connection: it would end for the calls that are answered, too.
-async fn to_its_end(mut body: Incoming) {
-    while let Some(Ok(_)) = body.frame().await {}
+/// Waits a little for the rest of a call that is refused unread: what comes after the answer is an error of its
+/// stream, and too many of those end the connection for the calls that are answered, too.
+pub async fn to_its_end<B: HttpBody>(body: B, most: Duration) {
+    let mut body = pin!(body);
+    let end = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Whoever has not sent it by then is answered without: so no place is held by doing nothing.
+    let until = Instant::now().checked_add(most.min(LAST_FRAMES));
+    let _ = in_time(until, end).await;
 }
 
-/// What the future gives within this time. Most are ready at once, and for them no timer is made.
-async fn within<F: Future>(span: Duration, future: F) -> Result<F::Output, Elapsed> {
+/// What the future gives until then. Most are ready at once, and for them no timer is made.
+async fn in_time<F: Future>(until: Option<Instant>, future: F) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         Poll::Ready(output) => Ok(output),
-        Poll::Pending => tokio::time::timeout(span, future).await,
+        Poll::Pending => match until {
+            Some(until) => tokio::time::timeout_at(until.into(), future).await,
+            None => Ok(future.await),
+        },
     }
 }
 
@@ -259,6 +267,9 @@ fn message_of(panic: &(dyn std::any::Any + Send)) -> &str {
         _ => "no message",
     }
 }
+
+/// The frames of a call follow each other at once.
+const LAST_FRAMES: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {

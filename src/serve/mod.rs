@@ -35,7 +35,7 @@ pub use address::{Address, AddressError};
 pub use counters::Counters;
 pub use drain::Drained;
 pub use figures::{Certificate, Figures};
-pub use guard::{CallRules, Fault, PlainRules};
+pub use guard::{CallRules, Fault, PlainRules, to_its_end};
 pub use listener::{ListenError, Listener};
 pub use options::{OptionError, ServeOptions};
 pub use tls::{Peers, Tls, TlsError, TlsHint};

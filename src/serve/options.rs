@@ -44,7 +44,7 @@ pub struct ServeOptions {
     /// When all places are taken, a connection without a call for so long gives its place up.
     pub idle_when_full: Duration,
     /// Calls at once over all connections, until their response headers. More are answered
-    /// RESOURCE_EXHAUSTED at once: to queue would only make every answer too late.
+    /// RESOURCE_EXHAUSTED when all of them has come: to queue would only make every answer too late.
     pub in_flight: usize,
     /// The time from a call's arrival to its response headers; half of Envoy's default of 200 ms for ext_authz. It ends a
     /// handler that waits. One that computes is not interrupted.

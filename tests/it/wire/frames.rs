@@ -98,6 +98,46 @@ async fn what_is_not_one_whole_message_is_refused() {
     }
 }
 
+/// One that says that its messages are compressed is read by neither form.
+#[tokio::test]
+async fn an_encoding_is_refused_however_the_call_is_cut() {
+    let call = call();
+    let (first, second) = call.split_at(7);
+    for frames in [vec![&call[..]], vec![first, second]] {
+        let mut router = router(
+            &server::backend(engine()),
+            &Rights::ALL,
+            &HealthState::new(),
+        );
+        let frames = frames.into_iter().map(|frame| {
+            let frame = Frame::data(Bytes::copy_from_slice(frame));
+            Ok::<_, std::io::Error>(frame)
+        });
+        let asked = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize")
+            .header("content-type", "application/grpc")
+            .header("grpc-encoding", "gzip")
+            .body(StreamBody::new(stream::iter(frames.collect::<Vec<_>>())));
+        let answer = router.call(asked.unwrap()).await.unwrap();
+        assert_eq!(answer.headers()["grpc-status"], "12");
+    }
+}
+
+/// A caller that keeps its side open is told all the same.
+#[tokio::test]
+async fn a_call_that_no_method_takes_is_answered_before_its_end() {
+    let mut router = router(
+        &server::backend(engine()),
+        &Rights::ALL,
+        &HealthState::new(),
+    );
+    let nothing = stream::pending::<Result<Frame<Bytes>, std::io::Error>>();
+    let asked = http::Request::post("/crosstrust.v1.AuthorizationService/Nothing")
+        .header("content-type", "application/grpc")
+        .body(StreamBody::new(nothing));
+    let answer = router.call(asked.unwrap()).await.unwrap();
+    assert_eq!(answer.headers()["grpc-status"], "12");
+}
+
 #[tokio::test]
 async fn a_body_that_fails_is_no_call() {
     let failure = || Err(std::io::Error::other("the connection is gone"));
