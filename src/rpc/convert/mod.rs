@@ -16,7 +16,7 @@ use super::proof::{Proof, Question};
 use super::proto;
 use crate::identity::Asked;
 use crate::request::{AccessType, ChannelId, Context, Contradiction, Request, UserClass};
-use violations::{At, REQUIRED, Reader, found};
+use violations::{At, REQUIRED, Reader, found, too_many};
 
 /// Reads one question.
 pub fn question(
@@ -62,6 +62,17 @@ pub fn explain(
     }
 }
 
+/// Refuses a batch of more questions than one may hold; to be asked before they are read.
+pub fn few_enough(questions: usize, limits: &Limits) -> Result<(), Vec<Violation>> {
+    let most = limits.batch_items;
+    if questions <= most {
+        return Ok(());
+    }
+    let mut reader = Reader::new(limits);
+    reader.refuse(&At::ROOT.name("requests"), too_many(questions, most));
+    Err(reader.violations)
+}
+
 /// Reads a batch: all of it or nothing.
 pub fn batch(
     message: &mut message::AuthorizeBatchRequest<'_>,
@@ -71,13 +82,6 @@ pub fn batch(
     let root = At::ROOT;
     let at = root.name("requests");
     let asked = message.requests.len();
-    if reader
-        .at_most(&at, &message.requests, limits.batch_items)
-        .len()
-        < asked
-    {
-        return Err(reader.violations);
-    }
     let mut questions = Vec::with_capacity(asked);
     for (index, message) in message.requests.iter_mut().enumerate() {
         questions.extend(read(message, &at.item(index), &mut reader));

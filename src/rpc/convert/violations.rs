@@ -257,7 +257,8 @@ pub fn found(text: &str, expected: impl fmt::Display) -> String {
     format!("found {:?}, {expected}", cut(text))
 }
 
-fn too_many(count: usize, most: usize) -> String {
+/// What is said of a list that is too long.
+pub fn too_many(count: usize, most: usize) -> String {
     format!("found {count}, expected at most {most}")
 }
 

@@ -26,6 +26,18 @@ pub fn decode<'a, M: Borrowed<'a>>(bytes: &'a [u8]) -> Result<M, Malformed> {
     Ok(message)
 }
 
+/// How many questions a batch holds, without a look into them: a message of the usual size has room for half a
+/// million that say nothing.
+pub fn questions(mut batch: &[u8]) -> Result<usize, Malformed> {
+    let mut count: usize = 0;
+    while !batch.is_empty() {
+        let (tag, wire) = encoding::decode_key(&mut batch)?;
+        skip(tag, wire, &mut batch)?;
+        count = count.saturating_add(usize::from(tag == 1));
+    }
+    Ok(count)
+}
+
 fn merge<'a, M: Borrowed<'a>>(message: &mut M, mut bytes: &'a [u8]) -> Result<(), Malformed> {
     while !bytes.is_empty() {
         let (tag, wire) = encoding::decode_key(&mut bytes)?;

@@ -7,7 +7,7 @@
 mod decode;
 mod owned;
 
-pub use decode::{Borrowed, Malformed, decode};
+pub use decode::{Borrowed, Malformed, decode, questions};
 
 use prost_types::{Struct, Timestamp};
 

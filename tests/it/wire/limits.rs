@@ -121,6 +121,21 @@ async fn a_batch_is_good_at_its_limit_and_refused_one_past_it() {
     );
 }
 
+/// They would take hundreds of times the memory of the message.
+#[tokio::test]
+async fn a_batch_of_questions_that_say_nothing_is_refused_by_their_number() {
+    let server = server().await;
+    let most = LIMITS.batch_bytes / 2;
+    let asked = AuthorizeBatchRequest {
+        requests: vec![AuthorizeRequest::default(); most],
+    };
+    assert_eq!(asked.encoded_len(), LIMITS.batch_bytes);
+    let status = client(&server).await.authorize_batch(asked).await;
+    let told = violations(&status.unwrap_err());
+    let expected = format!("found {most}, expected at most {}", LIMITS.batch_items);
+    assert_eq!(told, [(String::from("requests"), expected)]);
+}
+
 /// Grows a text that is refused as a violation, so that only the size of the message can differ.
 fn of_size(bytes: usize, filled: &mut dyn FnMut(usize) -> usize) {
     let mut padding = bytes - filled(0) - 8;
