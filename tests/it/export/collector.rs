@@ -62,9 +62,10 @@ fn written(folder: &Path) -> Vec<PathBuf> {
 /// count.
 fn collected(folder: &Path) -> (BTreeSet<u64>, usize) {
     let texts = written(folder).into_iter().map(std::fs::read_to_string);
-    let text: String = texts.map(Result::unwrap).collect();
+    let texts: Vec<String> = texts.map(Result::unwrap).collect();
     let (mut seqs, mut count) = (BTreeSet::new(), 0);
-    for line in text.lines() {
+    // File by file: the torn end of one is not the beginning of another.
+    for line in texts.iter().flat_map(|text| text.lines()) {
         let Ok(call) = serde_json::from_str::<Value>(line) else {
             continue;
         };
