@@ -176,9 +176,10 @@ impl Authorization {
     /// `AuthorizeBatch`
     pub async fn authorize_batch(&self, message: Bytes) -> Result<Vec<u8>, Status> {
         let mut questions = {
-            if let Ok(count) = message::questions(&message) {
-                convert::few_enough(count, &self.limits).map_err(malformed)?;
-            }
+            // Before anything is made of them, by us or by prost: each takes hundreds of times its bytes.
+            let count = message::questions(&message);
+            let count = count.map_err(|error| codec::no_such_message(&error))?;
+            convert::few_enough(count, &self.limits).map_err(malformed)?;
             let mut message: AuthorizeBatchRequest<'_> =
                 read::<_, proto::AuthorizeBatchRequest>(&message)?;
             let give_tokens = message.requests.iter().all(|one| !one.token.is_empty());

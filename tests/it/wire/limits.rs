@@ -1,11 +1,15 @@
 //! Each limit, at it and one past it.
 
+use bytes::Bytes;
 use crosstrust::rpc::proto::*;
 use crosstrust::rpc::{HealthState, Limits, Rights, router};
+use futures_util::FutureExt as _;
+use http_body_util::Full;
 use prost::Message;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
 use tonic::Code;
+use tower_service::Service as _;
 
 use super::world::*;
 use crate::server::{self, TestServer, serve_for_test};
@@ -134,6 +138,32 @@ async fn a_batch_of_questions_that_say_nothing_is_refused_by_their_number() {
     let told = violations(&status.unwrap_err());
     let expected = format!("found {most}, expected at most {}", LIMITS.batch_items);
     assert_eq!(told, [(String::from("requests"), expected)]);
+}
+
+/// Also where the bytes turn out to be no batch only behind them.
+#[test]
+fn a_message_full_of_questions_that_say_nothing_takes_little_memory() {
+    const QUESTIONS: usize = 500_000;
+    let mut router = router(
+        &server::backend(engine()),
+        &Rights::ALL,
+        &HealthState::new(),
+    );
+    for end in [&[][..], &[0x0a], &[0x0a, 0xff, 0x01]] {
+        let message = [&[0x0a, 0x00].repeat(QUESTIONS), end].concat();
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        let call = Bytes::from([&[0][..], &length, &message].concat());
+        let asked = http::Request::post("/crosstrust.v1.AuthorizationService/AuthorizeBatch")
+            .header("content-type", "application/grpc")
+            .body(Full::new(call))
+            .unwrap();
+        let mut answer = None;
+        let counted = allocation_counter::measure(|| {
+            answer = router.call(asked).now_or_never();
+        });
+        assert_eq!(answer.unwrap().unwrap().headers()["grpc-status"], "3");
+        assert!(counted.bytes_max < 1 << 20, "{counted:?}");
+    }
 }
 
 /// Grows a text that is refused as a violation, so that only the size of the message can differ.
