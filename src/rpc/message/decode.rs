@@ -51,13 +51,7 @@ impl<'a> Borrowed<'a> for AuthorizeBatchRequest<'a> {
     fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
         match tag {
             1 => {
-                let one = delimited(wire, bytes)?;
-                // The first of a list: room for as many as can follow, if they are as large.
-                if self.requests.capacity() == 0 {
-                    let more = bytes.len() / one.len().max(SMALLEST);
-                    self.requests.reserve(more.min(USUAL_BATCH) + 1);
-                }
-                self.requests.push(decode(one)?);
+                self.requests.push(decode(delimited(wire, bytes)?)?);
                 Ok(())
             }
             _ => skip(tag, wire, bytes),
@@ -276,10 +270,6 @@ impl From<DecodeError> for Malformed {
 const GROUPS_KEY: u8 = 4 << 3 | 2;
 /// Field 14, length-delimited.
 const RESOURCE_GROUPS_KEY: u8 = 14 << 3 | 2;
-/// Bytes of a question, at least: less asks nothing.
-const SMALLEST: usize = 64;
-/// No more room than for so many questions is made on the word of the first.
-const USUAL_BATCH: usize = 128;
 /// `8-4-4-4-12`
 const GUID_BYTES: u8 = 36;
 /// Such a group with its key and its length.
