@@ -48,6 +48,21 @@ fn group(number: u128) -> GroupId {
     GroupId(0x60_0000_0000_0000_0000_0000 + number * 0x1_0001)
 }
 
+/// Everybody needs MFA, for the application that is asked about or for another one.
+fn policy(number: u128, applies: bool) -> Value {
+    let app = if applies { APP } else { AppId(5000 + number) };
+    json!({
+        "id": TenantId(9000 + number).to_string(),
+        "displayName": format!("Policy {number}"),
+        "state": "enabled",
+        "conditions": {
+            "users": { "includeUsers": ["All"] },
+            "applications": { "includeApplications": [app.to_string()] },
+        },
+        "grantControls": { "operator": "OR", "builtInControls": ["mfa"] },
+    })
+}
+
 /// Two tenants that trust each other; inbound is open to `targets` groups; besides them `partners` others
 /// and `policies` Conditional Access policies.
 fn snapshot(targets: u128, partners: u128, policies: u128) -> Snapshot {
@@ -63,21 +78,7 @@ fn snapshot(targets: u128, partners: u128, policies: u128) -> Snapshot {
         vec![json!({ "tenantId": HOME.to_string(), "b2bDirectConnectInbound": inbound })];
     partner_list
         .extend((0..partners).map(|n| json!({ "tenantId": TenantId(1000 + n).to_string() })));
-    let policies: Vec<Value> = (0..policies)
-        .map(|n| {
-            let app = if n % 20 == 0 { APP } else { AppId(5000 + n) };
-            json!({
-                "id": TenantId(9000 + n).to_string(),
-                "displayName": format!("Policy {n}"),
-                "state": "enabled",
-                "conditions": {
-                    "users": { "includeUsers": ["All"] },
-                    "applications": { "includeApplications": [app.to_string()] },
-                },
-                "grantControls": { "operator": "OR", "builtInControls": ["mfa"] },
-            })
-        })
-        .collect();
+    let policies: Vec<Value> = (0..policies).map(|n| policy(n, n % 20 == 0)).collect();
     let trust = json!({ "isMfaAccepted": true });
     let files = vec![
         file("home/organization.json", &json!({ "id": HOME.to_string() })),
@@ -181,21 +182,7 @@ fn large(partners: u128) -> Snapshot {
     let partners: Vec<Value> = (0..partners)
         .map(|n| json!({ "tenantId": partner(n).to_string() }))
         .collect();
-    let policies: Vec<Value> = (0..20)
-        .map(|n| {
-            let app = if n < 4 { APP } else { AppId(5000 + n) };
-            json!({
-                "id": TenantId(9000 + n).to_string(),
-                "displayName": format!("Policy {n}"),
-                "state": "enabled",
-                "conditions": {
-                    "users": { "includeUsers": ["All"] },
-                    "applications": { "includeApplications": [app.to_string()] },
-                },
-                "grantControls": { "operator": "OR", "builtInControls": ["mfa"] },
-            })
-        })
-        .collect();
+    let policies: Vec<Value> = (0..20).map(|n| policy(n, n < 4)).collect();
     let default = json!({
         "isServiceDefault": false,
         "inboundTrust": { "isMfaAccepted": true },

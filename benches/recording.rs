@@ -5,10 +5,14 @@
 //! the log that is off, in the same round; the table shows the median of the rounds.
 
 #![allow(
+    dead_code,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a bench may fail loudly"
 )]
+
+#[path = "support/calls.rs"]
+mod calls;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,13 +28,15 @@ use crosstrust::log::journal::{Journal, JournalOptions};
 use crosstrust::log::pseudonym::Pseudonyms;
 use crosstrust::log::{Log, Mode};
 use crosstrust::reload::{Outcome, load_once};
+use crosstrust::rpc::proto::Decision;
 use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
-use crosstrust::rpc::proto::{AuthorizeRequest, Claims, Decision};
 use crosstrust::rpc::{self, Backend, HealthState, Limits, Recorder, Rights};
 use crosstrust::serve::{Listener, ServeOptions, Server};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
+
+use calls::question;
 
 const MODES: [(&str, Option<Mode>); 3] = [
     ("off", None),
@@ -191,7 +197,7 @@ async fn ask(
         } else {
             users.fetch_add(1, Ordering::Relaxed)
         };
-        let question = opens_sharepoint(user);
+        let question = question(u128::from(user), 0);
         let begun = Instant::now();
         let answer = client.authorize(question).await.unwrap().into_inner();
         times.push(begun.elapsed());
@@ -219,22 +225,4 @@ fn log(mode: Mode) -> (Log, TempDir) {
     let (journal, _) = Journal::open(options, Arc::new(disk), Clock::System).unwrap();
     let log = Log::to(Arc::new(journal), mode, Pseudonyms::OFF, Clock::System);
     (log, folder)
-}
-
-fn opens_sharepoint(user: u64) -> AuthorizeRequest {
-    AuthorizeRequest {
-        home_tenant: String::from("2000d417-3b6d-4dbf-977f-4b4cbba65319"),
-        resource_tenant: String::from("1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f"),
-        user: format!("21000000-0000-4000-8000-{user:012x}"),
-        app: String::from("00000003-0000-0ff1-ce00-000000000000"),
-        claims: Some(Claims {
-            expires_at: Some(prost_types::Timestamp {
-                seconds: 4_070_908_800,
-                nanos: 0,
-            }),
-            mfa: true,
-            ..Claims::default()
-        }),
-        ..AuthorizeRequest::default()
-    }
 }
