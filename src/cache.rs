@@ -7,22 +7,22 @@
 
 mod key;
 pub mod protocol;
+mod store;
 
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use foldhash::quality::RandomState;
+use smallvec::SmallVec;
 
 pub use key::Key;
 use protocol::{Epoch, Memory};
+pub use store::{Entry, Held, Store};
 
 use crate::clock::Instants;
 use crate::decision::Decision;
 use crate::id::DecisionId;
-use crate::time::Timestamp;
 
 /// How much the entries of a cache may weigh together, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,19 +35,15 @@ impl Default for CacheBytes {
     }
 }
 
-/// What the cache has done and holds. `entries` and `weight_bytes` may lag a little behind.
+/// What the cache has done and holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheCounters {
     /// Requests that were answered from the cache.
     pub hits: u64,
     /// Requests that were not.
     pub misses: u64,
-    /// Entries that it holds, of every epoch.
-    pub entries: u64,
-    /// What they weigh.
-    pub weight_bytes: u64,
-    /// Entries that it holds no more: there was no room, they were too old, or decided anew.
-    pub evictions: u64,
+    /// What it holds.
+    pub held: Held,
 }
 
 /// A decision, and the id of the event that told of it.
@@ -59,41 +55,21 @@ pub struct Decided {
     pub id: DecisionId,
 }
 
-type Entries = moka::sync::Cache<Box<[u8]>, Arc<Entry>, RandomState>;
-
 /// The cache.
 #[derive(Debug)]
 pub struct DecisionCache {
-    entries: Entries,
+    decisions: Arc<Decisions>,
     hits: AtomicU64,
     misses: AtomicU64,
-    kept: Arc<AtomicU64>,
-    evictions: AtomicU64,
 }
 
-#[derive(Debug)]
-struct Entry {
-    epoch: Epoch,
-    decided: Decided,
-    /// Before it the wall clock was set back, and the decision might be another one there.
-    made_at: Timestamp,
-    /// Where `decided.decision.expires_at` lies on the boot clock, as the clocks stood then.
-    boot_deadline: Duration,
-}
+type Decisions = Store<Box<[u8]>, Decided>;
 
 impl DecisionCache {
     /// An empty cache.
-    pub fn new(CacheBytes(capacity): CacheBytes) -> Self {
+    pub fn new(capacity: CacheBytes) -> Self {
         DecisionCache {
-            kept: Arc::default(),
-            evictions: AtomicU64::new(0),
-            entries: moka::sync::Cache::<Box<[u8]>, Arc<Entry>>::builder()
-                .max_capacity(capacity)
-                .weigher(|key, entry| weight(key.len(), entry))
-                // Memory hygiene only; the end of an entry is in the entry. No `Expiry`: its timer
-                // wheel had use-after-free bugs, and nothing needs it.
-                .time_to_live(LONGEST_STAY)
-                .build_with_hasher(RandomState::default()),
+            decisions: Arc::new(Store::new(capacity, USUAL_BYTES)),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -102,7 +78,7 @@ impl DecisionCache {
     /// The place that belongs to this key, at this moment.
     pub fn place<'a>(&'a self, key: &'a Key, now: Instants) -> Place<'a> {
         Place {
-            cache: self,
+            decisions: &self.decisions,
             key,
             now,
             unkept: RefCell::new(None),
@@ -115,32 +91,20 @@ impl DecisionCache {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What it has done and holds; takes no lock.
+    /// What it has done and holds.
     pub fn counters(&self) -> CacheCounters {
-        // Asking moka to tell of evictions would put a lock on every insert. The number of entries lags a little,
-        // and what was told once is not taken back.
-        let entries = self.entries.entry_count();
-        let gone = self.kept.load(Ordering::Relaxed).saturating_sub(entries);
-        let told = self.evictions.fetch_max(gone, Ordering::Relaxed);
         CacheCounters {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            entries,
-            weight_bytes: self.entries.weighted_size(),
-            evictions: told.max(gone),
+            held: self.decisions.held(),
         }
-    }
-
-    /// Does the work that inserting puts off: evicts, and counts anew. For a thread that serves nobody.
-    pub fn settle(&self) {
-        self.entries.run_pending_tasks();
     }
 }
 
 /// The place in the cache that belongs to one question.
 #[derive(Debug)]
 pub struct Place<'a> {
-    cache: &'a DecisionCache,
+    decisions: &'a Arc<Decisions>,
     key: &'a Key,
     now: Instants,
     unkept: RefCell<Option<Unkept>>,
@@ -155,17 +119,15 @@ impl Place<'_> {
 
 /// A decision on its way into the cache. Whoever dropped it kept nothing: the next request decides again.
 pub struct Unkept {
-    entries: Entries,
-    kept: Arc<AtomicU64>,
+    decisions: Arc<Decisions>,
     key: Box<[u8]>,
-    entry: Arc<Entry>,
+    entry: Entry<Decided>,
 }
 
 impl Unkept {
     /// Keeps it. It may be late: the entry has the epoch and the end that it was decided with.
     pub fn keep(self) {
-        self.entries.insert(self.key, self.entry);
-        self.kept.fetch_add(1, Ordering::Relaxed);
+        self.decisions.insert(self.key, self.entry);
     }
 }
 
@@ -179,10 +141,8 @@ impl Memory for Place<'_> {
     type Answer = Decided;
 
     fn recall(&self) -> Option<(Epoch, Decided)> {
-        let entry = self.cache.entries.get(self.key.as_bytes())?;
-        entry
-            .is_good_at(self.now)
-            .then(|| (entry.epoch, entry.decided.clone()))
+        let entry = self.decisions.get(self.key.as_bytes(), self.now)?;
+        Some((entry.epoch, entry.answer.clone()))
     }
 
     fn keep(&self, epoch: Epoch, decided: &Decided) {
@@ -191,66 +151,35 @@ impl Memory for Place<'_> {
         if !decision.cacheable || decision.expires_at <= self.now.wall || key.len() > LONGEST_KEY {
             return;
         }
-        let ahead = span_between(self.now.wall, decision.expires_at);
-        let entry = Entry {
-            epoch,
-            decided: decided.clone(),
-            made_at: self.now.wall,
-            boot_deadline: self.now.boot.saturating_add(ahead),
-        };
+        let bytes = key.len() + spilled_bytes(decision);
+        let entry = Entry::new(epoch, decided.clone(), self.now, decision.expires_at, bytes);
         *self.unkept.borrow_mut() = Some(Unkept {
-            entries: self.cache.entries.clone(),
-            kept: Arc::clone(&self.cache.kept),
+            decisions: Arc::clone(self.decisions),
             key: key.into(),
-            entry: Arc::new(entry),
+            entry,
         });
     }
 }
 
-impl Entry {
-    fn is_good_at(&self, now: Instants) -> bool {
-        self.made_at <= now.wall
-            && now.wall < self.decided.decision.expires_at
-            && now.boot < self.boot_deadline
+/// What a decision takes of the memory besides itself.
+fn spilled_bytes(decision: &Decision) -> usize {
+    fn of<A: smallvec::Array>(list: &SmallVec<A>) -> usize {
+        if list.spilled() {
+            size_of_val(list.as_slice())
+        } else {
+            0
+        }
     }
-}
-
-/// What an entry takes of the memory: its bytes, and moka's own for it.
-fn weight(key_bytes: usize, entry: &Entry) -> u32 {
-    let decision = &entry.decided.decision;
-    let spilled = |spills: bool, bytes: usize| if spills { bytes } else { 0 };
-    let applied = spilled(
-        decision.applied.spilled(),
-        size_of_val(decision.applied.as_slice()),
-    );
-    let obligations = spilled(
-        decision.obligations.spilled(),
-        size_of_val(decision.obligations.as_slice()),
-    );
     let challenge = decision
         .denial()
-        .and_then(|denial| denial.challenge.as_ref())
-        .map_or(0, |challenge| {
-            spilled(
-                challenge.cures.spilled(),
-                size_of_val(challenge.cures.as_slice()),
-            )
-        });
-    let bytes = key_bytes + size_of::<Entry>() + BOOKKEEPING + applied + obligations + challenge;
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+        .and_then(|denial| denial.challenge.as_ref());
+    of(&decision.applied)
+        + of(&decision.obligations)
+        + challenge.map_or(0, |challenge| of(&challenge.cures))
 }
 
-fn span_between(start: Timestamp, end: Timestamp) -> Duration {
-    let nanos = end.as_nanos().saturating_sub(start.as_nanos());
-    u64::try_from(nanos).map_or(Duration::ZERO, Duration::from_nanos)
-}
-
-/// No decision is good for longer (semantics §4).
-const LONGEST_STAY: Duration = Duration::from_secs(60 * 60);
+/// What most decisions take, with their key.
+const USUAL_BYTES: u64 = 600;
 
 /// A request that says more than this is decided each time: no caller fills the cache with a few calls.
 const LONGEST_KEY: usize = 8 << 10;
-
-/// What moka allocates for an entry besides key and value: two list nodes, the entry's info, and reference
-/// counts; read off its source (0.12), rounded up.
-const BOOKKEEPING: usize = 256;

@@ -269,12 +269,8 @@ impl Engine {
         }));
     }
 
-    /// Drops what was replaced and no request holds any more, and says how much is left; lets the cache
-    /// do what it has put off. For a thread that serves nobody.
+    /// Drops what was replaced and no request holds any more, and says how much is left. For a thread that serves nobody.
     pub fn reap(&self) -> usize {
-        if let Some(cache) = &self.cache {
-            cache.settle();
-        }
         let mut publishing = self.publishing();
         publishing.reap();
         publishing.retired.len()

@@ -7,16 +7,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use foldhash::quality::RandomState;
 use sha2::{Digest as _, Sha256};
 
 use super::error::Blame;
 use super::{TokenError, Verified};
 use crate::cache::protocol::{Epoch, Memory};
+use crate::cache::{CacheBytes, Entry, Store};
 use crate::clock::Instants;
-use crate::time::Timestamp;
 
 /// What became of the tokens so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,31 +32,16 @@ pub struct TokenCounters {
 /// The tokens that were verified.
 #[derive(Debug)]
 pub(super) struct TokenCache {
-    entries: moka::sync::Cache<[u8; 32], Arc<Entry>, RandomState>,
+    tokens: Store<[u8; 32], Arc<Verified>>,
     hits: AtomicU64,
     misses: AtomicU64,
     refused_for: [AtomicU64; Blame::ALL.len()],
 }
 
-#[derive(Debug)]
-struct Entry {
-    epoch: Epoch,
-    verified: Arc<Verified>,
-    /// Before it the wall clock was set back.
-    made_at: Timestamp,
-    /// Where the token's end lies on the boot clock, as the clocks stood then.
-    boot_deadline: Duration,
-}
-
 impl TokenCache {
     pub fn new() -> Self {
         TokenCache {
-            entries: moka::sync::Cache::<[u8; 32], Arc<Entry>>::builder()
-                .max_capacity(CAPACITY_BYTES)
-                .weigher(|_, entry| weight(&entry.verified))
-                // Memory hygiene only; the end of an entry is in the entry.
-                .time_to_live(LONGEST_STAY)
-                .build_with_hasher(RandomState::default()),
+            tokens: Store::new(CAPACITY, USUAL_BYTES),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             refused_for: Default::default(),
@@ -115,9 +98,8 @@ impl<F: Fn(&Verified) -> bool> Memory for Place<'_, F> {
     type Answer = Result<Arc<Verified>, TokenError>;
 
     fn recall(&self) -> Option<(Epoch, Self::Answer)> {
-        let entry = self.cache.entries.get(&self.key)?;
-        (entry.is_good_at(self.now) && (self.may_recall)(&entry.verified))
-            .then(|| (entry.epoch, Ok(Arc::clone(&entry.verified))))
+        let entry = self.cache.tokens.get(&self.key, self.now)?;
+        (self.may_recall)(&entry.answer).then(|| (entry.epoch, Ok(Arc::clone(&entry.answer))))
     }
 
     fn keep(&self, epoch: Epoch, answer: &Self::Answer) {
@@ -125,28 +107,13 @@ impl<F: Fn(&Verified) -> bool> Memory for Place<'_, F> {
             return;
         };
         let end = verified.claims.expires_at;
-        let nanos = end.as_nanos().saturating_sub(self.now.wall.as_nanos());
-        let ahead = u64::try_from(nanos).map_or(Duration::ZERO, Duration::from_nanos);
-        let entry = Entry {
-            epoch,
-            verified: Arc::clone(verified),
-            made_at: self.now.wall,
-            boot_deadline: self.now.boot.saturating_add(ahead),
-        };
-        self.cache.entries.insert(self.key, Arc::new(entry));
+        let entry = Entry::new(epoch, Arc::clone(verified), self.now, end, bytes(verified));
+        self.cache.tokens.insert(self.key, entry);
     }
 }
 
-impl Entry {
-    fn is_good_at(&self, now: Instants) -> bool {
-        self.made_at <= now.wall
-            && now.wall < self.verified.claims.expires_at
-            && now.boot < self.boot_deadline
-    }
-}
-
-/// What an entry takes of the memory, its lists and texts counted as they are allocated.
-fn weight(verified: &Verified) -> u32 {
+/// What a verified token takes of the memory, its lists and texts counted as they are allocated.
+fn bytes(verified: &Verified) -> usize {
     let texts = |list: &[String]| -> usize {
         list.iter()
             .map(|text| text.len() + size_of::<String>())
@@ -158,7 +125,7 @@ fn weight(verified: &Verified) -> u32 {
         + verified.roles.len()
         + claims.accepted_terms_of_use.len()
         + claims.accepted_custom_controls.len();
-    let bytes = ids * size_of::<u128>()
+    ids * size_of::<u128>()
         + texts(&verified.audiences)
         + texts(&verified.client_capabilities)
         + texts(&claims.authentication_contexts)
@@ -167,14 +134,8 @@ fn weight(verified: &Verified) -> u32 {
         + optional(&claims.device_id)
         + optional(&claims.session_id)
         + size_of::<Verified>()
-        + size_of::<Entry>()
-        + BOOKKEEPING;
-    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// Thousands of tokens: with 20 groups each takes somewhat more than 1 KiB, with 200 some 4 KiB.
-const CAPACITY_BYTES: u64 = 8 << 20;
-/// A token that is good for a day is verified again after an hour, which costs one signature.
-const LONGEST_STAY: Duration = Duration::from_secs(60 * 60);
-/// What moka allocates for an entry besides key and value (see `cache.rs`).
-const BOOKKEEPING: usize = 256;
+const CAPACITY: CacheBytes = CacheBytes(8 << 20);
+const USUAL_BYTES: u64 = 1 << 10;

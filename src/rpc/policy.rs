@@ -127,8 +127,8 @@ pub fn in_force(engine: &Engine, reload: Option<&ReloadHandle>) -> GetSnapshotRe
         cache: Some(CacheCounters {
             hits: counters.hits,
             misses: counters.misses,
-            entries: counters.entries,
-            weight_bytes: counters.weight_bytes,
+            entries: counters.held.entries,
+            weight_bytes: counters.held.weight_bytes,
         }),
     }
 }

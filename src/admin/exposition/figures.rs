@@ -131,9 +131,9 @@ fn cache(sources: &Sources, out: &mut Sheet<'_>) -> fmt::Result {
         &f::CACHE_REQUESTS,
         requests.map(|(result, count)| (vec![result.to_owned()], count.into())),
     )?;
-    out.one(&f::CACHE_ENTRIES, Number::from(counters.entries))?;
-    out.one(&f::CACHE_WEIGHT, Number::from(counters.weight_bytes))?;
-    out.one(&f::CACHE_EVICTIONS, Number::from(counters.evictions))
+    out.one(&f::CACHE_ENTRIES, Number::from(counters.held.entries))?;
+    out.one(&f::CACHE_WEIGHT, Number::from(counters.held.weight_bytes))?;
+    out.one(&f::CACHE_EVICTIONS, Number::from(counters.held.evictions))
 }
 
 fn tokens(sources: &Sources, out: &mut Sheet<'_>) -> fmt::Result {
