@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::SERVICE_NAME as ENVOY;
 use futures_util::FutureExt as _;
 use futures_util::future::Map;
 use http::HeaderValue;
@@ -147,7 +147,7 @@ pub struct Router(Arc<Services>);
 struct Services {
     authorization: Option<Arc<Authorization>>,
     policy: Option<PolicyServiceServer<Policy>>,
-    check: Option<AuthorizationServer<Check>>,
+    check: Option<Arc<Check>>,
     health: Option<HealthServer<Health>>,
     reflection: Option<Reflection>,
 }
@@ -167,13 +167,13 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
         })
     };
     let check = || {
-        AuthorizationServer::new(Check {
+        Arc::new(Check {
             engine: Arc::clone(&backend.engine),
             gateway: Arc::clone(&backend.gateway),
             recorder: backend.recorder.clone(),
+            limits,
             rights: Arc::clone(&rights),
         })
-        .max_decoding_message_size(limits.check_bytes)
     };
     let policy = || {
         PolicyServiceServer::new(Policy {
@@ -266,10 +266,13 @@ impl Router {
     /// Whatever keeps a Check from its service is told Envoy as a denial.
     fn check<B>(&self, request: http::Request<B>) -> Answering
     where
-        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+        B: HttpBody<Data = bytes::Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError> + Send + 'static,
     {
-        let answer = hand_over(self.0.check.as_ref(), request);
+        let answer = match &self.0.check {
+            Some(check) => ext_authz::call(check, request),
+            None => unimplemented(request),
+        };
         Box::pin(answer.map(|answer| {
             answer.map(|response| match response.headers().get(GRPC_STATUS) {
                 // Only a response without a message has its status among the headers.
@@ -385,7 +388,6 @@ where
 }
 
 const POLICY: &str = PolicyServiceServer::<Policy>::NAME;
-const ENVOY: &str = AuthorizationServer::<Check>::NAME;
 const HEALTH: &str = HealthServer::<Health>::NAME;
 /// Requests of the other services hold a flag or a name.
 const MOST_BYTES_ELSEWHERE: usize = 4096;

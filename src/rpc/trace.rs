@@ -7,8 +7,6 @@
 
 use std::convert::Infallible;
 
-use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use http::HeaderMap;
 use opentelemetry::Context;
 use opentelemetry::global;
@@ -21,6 +19,7 @@ use tracing::{Instrument as _, Span, debug_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::ext_authz;
+use super::message::check::HttpRequest;
 use super::reflection::Answering;
 use crate::engine::Answer;
 
@@ -52,15 +51,15 @@ pub fn call<B>(
     }
 }
 
-/// Lets the call's span continue the trace of the request that Envoy asks about, unless Envoy gave it one of its
-/// own. To be called before anything else is recorded.
-pub fn checked(request: &tonic::Request<CheckRequest>) {
-    if !is_on() || request.metadata().contains_key(TRACEPARENT) {
-        return;
-    }
-    let attributes = request.get_ref().attributes.as_ref();
-    let asked = attributes.and_then(|attributes| attributes.request.as_ref());
-    if let Some(http) = asked.and_then(|asked| asked.http.as_ref()) {
+/// Whether a call comes with a trace of its own.
+pub fn is_traced(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRACEPARENT)
+}
+
+/// Lets the call's span continue the trace of the request that Envoy asks about. For a call without a trace of its
+/// own, and before anything else is recorded.
+pub fn asked_about(http: &HttpRequest<'_>) {
+    if is_on() {
         join(&Span::current(), &Asked(http));
     }
 }
@@ -195,7 +194,7 @@ impl Extractor for Sent<'_> {
 }
 
 /// The headers of the request that Envoy asks about, likewise.
-struct Asked<'a>(&'a HttpRequest);
+struct Asked<'a>(&'a HttpRequest<'a>);
 
 impl Extractor for Asked<'_> {
     fn get(&self, name: &str) -> Option<&str> {
@@ -206,7 +205,7 @@ impl Extractor for Asked<'_> {
     }
 
     fn keys(&self) -> Vec<&str> {
-        self.0.headers.keys().map(String::as_str).collect()
+        self.0.headers.iter().map(|(key, _)| *key).collect()
     }
 }
 

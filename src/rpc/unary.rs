@@ -5,6 +5,7 @@
 //! together again and left to tonic, which knows all forms and all errors.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,12 +13,75 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
-use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::Body as HttpBody;
+use tonic::codegen::{Body as HttpBody, StdError};
+use tonic::server::Grpc;
+use tonic::{Request, Response, Status};
+use tower_service::Service;
+
+use super::codec::Verbatim;
+use super::reflection::Answering;
+
+/// Answers a call with what `answer` makes of its message, which may have this many bytes at most.
+pub fn call<B, F, A>(request: http::Request<B>, most_bytes: usize, answer: F) -> Answering
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<StdError> + Send,
+    F: FnOnce(Bytes) -> A + Send + 'static,
+    A: Future<Output = Result<Vec<u8>, Status>> + Send + 'static,
+{
+    Box::pin(async move {
+        let (head, body) = request.into_parts();
+        let came = match head.headers.get("grpc-encoding") {
+            None => read(body, most_bytes).await,
+            Some(_) => unread(body),
+        };
+        let body = match came {
+            Came::Message(message) => {
+                return Ok(match answer(message).await {
+                    Ok(answer) => response(&answer),
+                    Err(status) => status.into_http(),
+                });
+            }
+            Came::Other(body) => body,
+        };
+        let grpc = Grpc::new(Verbatim);
+        let mut grpc = grpc.apply_max_message_size_config(Some(most_bytes), None);
+        let request = http::Request::from_parts(head, body);
+        Ok(grpc.unary(Once(Some(answer)), request).await)
+    })
+}
+
+/// One call, as tonic takes it.
+struct Once<F>(Option<F>);
+
+impl<F, A> Service<Request<Bytes>> for Once<F>
+where
+    F: FnOnce(Bytes) -> A,
+    A: Future<Output = Result<Vec<u8>, Status>> + Send + 'static,
+{
+    type Response = Response<Vec<u8>>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Status>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let answer = self.0.take().map(|answer| answer(request.into_inner()));
+        Box::pin(async move {
+            match answer {
+                Some(answer) => answer.await.map(Response::new),
+                // tonic asks once for each call.
+                None => Err(Status::internal("asked twice")),
+            }
+        })
+    }
+}
 
 /// What came.
-pub enum Came<B: HttpBody> {
+enum Came<B: HttpBody> {
     /// The message.
     Message(Bytes),
     /// Something else: the body as it was.
@@ -25,7 +89,7 @@ pub enum Came<B: HttpBody> {
 }
 
 /// Reads the body of a call.
-pub async fn read<B>(mut body: B, most_bytes: usize) -> Came<B>
+async fn read<B>(mut body: B, most_bytes: usize) -> Came<B>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
@@ -49,7 +113,7 @@ where
 }
 
 /// Leaves a body to tonic.
-pub fn unread<B: HttpBody>(body: B) -> Came<B> {
+fn unread<B: HttpBody>(body: B) -> Came<B> {
     Came::Other(Again {
         first: None,
         second: None,
@@ -84,7 +148,7 @@ pub fn response(message: &[u8]) -> http::Response<Body> {
 }
 
 /// A body that is read once more from its beginning.
-pub struct Again<B: HttpBody> {
+struct Again<B: HttpBody> {
     first: Option<Result<Frame<Bytes>, B::Error>>,
     second: Option<Result<Frame<Bytes>, B::Error>>,
     body: B,

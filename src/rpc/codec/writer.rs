@@ -32,6 +32,11 @@ impl Writer {
         }
     }
 
+    /// A number with a fraction, which is there even if it is 0: one of several that exclude each other.
+    pub fn double(&mut self, tag: u32, number: f64) {
+        encoding::double::encode(tag, &number, &mut self.0);
+    }
+
     /// A text.
     pub fn text(&mut self, tag: u32, text: &str) {
         if !text.is_empty() {

@@ -6,25 +6,24 @@
 
 use std::net::IpAddr;
 
-use envoy_types::pb::envoy::config::core::v3::address::Address;
-use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use smallvec::SmallVec;
 
 use super::route::Destination;
 use crate::id::TenantId;
+use crate::rpc::message::check::{Attributes, HttpRequest};
 
 /// All values of a header, from both forms in which Envoy sends headers.
-pub fn header<'a>(http: &'a HttpRequest, name: &str) -> Vec<&'a str> {
-    let raw = http.header_map.iter().flat_map(|map| &map.headers);
+pub fn header<'a>(http: &HttpRequest<'a>, name: &str) -> SmallVec<[&'a str; 2]> {
+    let raw = http.header_map.headers.iter();
     let raw = raw.filter(|header| header.key.eq_ignore_ascii_case(name));
-    let raw = raw.map(|header| match header.value.as_str() {
+    let raw = raw.map(|header| match header.value {
         // Bytes that are no text: they match nothing, and still count as a value.
-        "" => std::str::from_utf8(&header.raw_value).unwrap_or(NOT_TEXT),
+        "" => std::str::from_utf8(header.raw_value).unwrap_or(NOT_TEXT),
         text => text,
     });
     let plain = http.headers.iter();
     let plain = plain.filter(|(key, _)| key.eq_ignore_ascii_case(name));
-    raw.chain(plain.map(|(_, value)| value.as_str())).collect()
+    raw.chain(plain.map(|(_, value)| *value)).collect()
 }
 
 /// What a request's `authorization` holds.
@@ -39,7 +38,7 @@ pub enum Credentials<'a> {
 }
 
 /// Reads `authorization` (RFC 6750 §2.1).
-pub fn credentials(http: &HttpRequest) -> Credentials<'_> {
+pub fn credentials<'a>(http: &HttpRequest<'a>) -> Credentials<'a> {
     let values = header(http, "authorization");
     let value = match values.as_slice() {
         [] => return Credentials::None,
@@ -58,33 +57,27 @@ pub fn credentials(http: &HttpRequest) -> Credentials<'_> {
 }
 
 /// The address of Envoy's peer: never one that a header gives.
-pub fn client_address(attributes: &AttributeContext) -> Option<IpAddr> {
-    let address = attributes.source.as_ref()?.address.as_ref()?;
-    match address.address.as_ref()? {
-        Address::SocketAddress(socket) => {
-            let ip: IpAddr = socket.address.parse().ok()?;
-            Some(ip.to_canonical())
-        }
-        Address::Pipe(_) | Address::EnvoyInternalAddress(_) => None,
-    }
+pub fn client_address(attributes: &Attributes<'_>) -> Option<IpAddr> {
+    let socket = attributes.source.address.socket_address.as_ref()?;
+    let ip: IpAddr = socket.address.parse().ok()?;
+    Some(ip.to_canonical())
 }
 
 /// Where the request goes; `path` has been found unambiguous.
 pub fn destination<'a>(
-    attributes: &'a AttributeContext,
-    http: &'a HttpRequest,
+    attributes: &Attributes<'a>,
+    http: &HttpRequest<'a>,
     path: &'a str,
 ) -> Destination<'a> {
-    let principal = attributes.destination.as_ref();
     Destination {
-        host: &http.host,
+        host: http.host,
         path,
-        principal: principal.map_or("", |peer| &peer.principal),
+        principal: attributes.destination.principal,
     }
 }
 
 /// Whether the request is a gRPC call: it is then answered in gRPC's words.
-pub fn is_grpc(http: &HttpRequest) -> bool {
+pub fn is_grpc(http: &HttpRequest<'_>) -> bool {
     let types = header(http, "content-type");
     types
         .iter()
@@ -94,7 +87,7 @@ pub fn is_grpc(http: &HttpRequest) -> bool {
 /// The tenant that `sec-Restrict-Tenant-Access-Policy: <tenant id>:<policy id>` names
 /// (learn.microsoft.com/entra/external-id/tenant-restrictions-v2); `None` where it is missing, doubled or
 /// malformed.
-pub fn stamped_restriction(http: &HttpRequest) -> Option<TenantId> {
+pub fn stamped_restriction(http: &HttpRequest<'_>) -> Option<TenantId> {
     let values = header(http, "sec-restrict-tenant-access-policy");
     let [value] = values.as_slice() else {
         return None;

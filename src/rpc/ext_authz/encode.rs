@@ -1,8 +1,10 @@
-//! An outcome → `CheckResponse`. The only place that makes one.
+//! An outcome → the bytes of a `CheckResponse`. The only place that makes one.
 //!
 //! Envoy reads only the top status code: an unset one, or 0 beside a denial, is an allow. So every response
 //! here has its status set, and only an allow that the engine gave has 0. End users and foreign callers learn
 //! no more of a denial than Entra tells them, unless the route says so.
+
+mod allow;
 
 use std::collections::HashMap;
 
@@ -10,24 +12,24 @@ use base64::Engine as _;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use envoy_types::pb::envoy::service::auth::v3::{
-    CheckResponse, DeniedHttpResponse, OkHttpResponse,
-};
+use envoy_types::pb::envoy::service::auth::v3::{CheckResponse, DeniedHttpResponse};
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 use envoy_types::pb::google::rpc;
-use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
 use serde_json::json;
 use tonic::Code;
 use tonic::body::Body;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use allow::allowed;
+
 use crate::decision::{Challenge, Cure, Denial, Reason, Stage, Verdict};
 use crate::engine::Answer;
 use crate::id::{TenantId, UserId};
 use crate::rpc::challenge::ChallengeValues;
+use crate::rpc::unary;
 use crate::time::Timestamp;
 
 /// What became of a request.
@@ -102,15 +104,15 @@ pub struct Style<'a> {
 }
 
 /// The response to a request.
-pub fn encode(outcome: &Outcome, style: &Style<'_>) -> CheckResponse {
-    match outcome {
+pub fn encode(outcome: &Outcome, style: &Style<'_>) -> Vec<u8> {
+    let refusal = match outcome {
         Outcome::Decided {
             answer,
             home,
             user,
             understands_claims,
         } => match &answer.decision.verdict {
-            Verdict::Allow => allowed(answer, *home, *user, style.now),
+            Verdict::Allow => return allowed(answer, *home, *user, style.now),
             Verdict::Deny(denial) if denial.reason == Reason::NoSnapshot => {
                 faulty(Fault::NoSnapshot, style.is_grpc)
             }
@@ -135,71 +137,18 @@ pub fn encode(outcome: &Outcome, style: &Style<'_>) -> CheckResponse {
             told.response(Code::Unauthenticated, style.is_grpc)
         }
         Outcome::Fault(fault) => faulty(*fault, style.is_grpc),
-    }
+    };
+    refusal.encode_to_vec()
+}
+
+/// The response to a request of which nothing is known.
+pub fn fault(fault: Fault) -> Vec<u8> {
+    faulty(fault, false).encode_to_vec()
 }
 
 /// The answer of a call that never got to its service, as HTTP/2.
-pub fn fault_response(fault: Fault) -> http::Response<Body> {
-    let message = faulty(fault, false).encode_to_vec();
-    let mut frame = Vec::with_capacity(message.len() + 5);
-    // gRPC over HTTP/2, "Length-Prefixed-Message": not compressed, four bytes of length. A response of ours
-    // has some hundred bytes.
-    frame.push(0);
-    let length = u32::try_from(message.len()).unwrap_or(0);
-    frame.extend(length.to_be_bytes());
-    frame.extend(message);
-    let trailers = async {
-        let mut trailers = http::HeaderMap::new();
-        trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
-        Some(Ok(trailers))
-    };
-    let body = Full::new(bytes::Bytes::from(frame)).with_trailers(trailers);
-    let mut response = http::Response::new(Body::new(body));
-    let content_type = http::HeaderValue::from_static("application/grpc");
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, content_type);
-    response
-}
-
-/// INVARIANT(allow): reached only with an allow that the engine gave.
-fn allowed(answer: &Answer, home: TenantId, user: Option<UserId>, now: Timestamp) -> CheckResponse {
-    let decision = &answer.decision;
-    let mut headers = vec![
-        set(DECISION_ID, answer.decision_id.to_string()),
-        set(HOME_TENANT, home.to_string()),
-        set(EXPIRES_AT, decision.expires_at.to_string()),
-    ];
-    let mut unset = Vec::new();
-    match user {
-        Some(user) => headers.push(set(USER, user.to_string())),
-        // Envoy sets first and removes last, so only what is not set may be listed.
-        None => unset.push(USER.to_owned()),
-    }
-    let max_age = decision
-        .expires_at
-        .as_nanos()
-        .saturating_sub(now.as_nanos());
-    let max_age = (max_age.max(0) / 1_000_000_000).min(MOST_SECONDS);
-    let mut metadata = metadata(answer, "ALLOWED");
-    metadata.extend([
-        text("home_tenant", home.to_string()),
-        text(
-            "user",
-            user.map(|user| user.to_string()).unwrap_or_default(),
-        ),
-        #[expect(clippy::cast_precision_loss, reason = "bounded by MOST_SECONDS")]
-        ("max_age".to_owned(), Kind::NumberValue(max_age as f64)),
-    ]);
-    CheckResponse {
-        status: Some(status(Code::Ok, "")),
-        dynamic_metadata: Some(structure(metadata)),
-        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
-            headers,
-            headers_to_remove: unset,
-            ..OkHttpResponse::default()
-        })),
-    }
+pub fn fault_response(about: Fault) -> http::Response<Body> {
+    unary::response(&fault(about))
 }
 
 fn denied(
@@ -419,11 +368,3 @@ fn status(code: Code, message: &str) -> rpc::Status {
         details: Vec::new(),
     }
 }
-
-const DECISION_ID: &str = "x-crosstrust-decision-id";
-const HOME_TENANT: &str = "x-crosstrust-home-tenant";
-const USER: &str = "x-crosstrust-user";
-const EXPIRES_AT: &str = "x-crosstrust-expires-at";
-
-/// No answer is good for a year.
-const MOST_SECONDS: i64 = 31_536_000;

@@ -13,7 +13,7 @@ mod service;
 pub use attributes::header;
 pub use encode::{Fault, fault_response};
 pub use route::{Route, RouteFacts, RouteTable};
-pub use service::Check;
+pub use service::{Check, call};
 
 /// The path of the one method.
 pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";

@@ -4,8 +4,6 @@
 //! put together from two sources. A name that is not known is refused, since a misspelt restriction would
 //! otherwise be none.
 
-use std::collections::HashMap;
-
 use super::path;
 use crate::id::{AppId, TenantId};
 use crate::request::{AccessType, ChannelId};
@@ -101,19 +99,26 @@ fn host_name(authority: &str) -> Option<String> {
 }
 
 /// Reads `context_extensions`; `None` where there are none, a sentence where they are malformed.
-pub fn stated(extensions: &HashMap<String, String>) -> Option<Result<RouteFacts, String>> {
+pub fn stated(extensions: &[(&str, &str)]) -> Option<Result<RouteFacts, String>> {
     (!extensions.is_empty()).then(|| read(extensions))
 }
 
-fn read(extensions: &HashMap<String, String>) -> Result<RouteFacts, String> {
-    if let Some(name) = extensions
-        .keys()
-        .find(|name| !NAMES.contains(&name.as_str()))
-    {
-        let names = NAMES.join(", ");
-        return Err(format!("found `{name}`, expected one of {names}"));
+fn read(extensions: &[(&str, &str)]) -> Result<RouteFacts, String> {
+    let mut values = [None; NAMES.len()];
+    for (name, value) in extensions {
+        let place = NAMES.iter().position(|known| known == name);
+        let Some(place) = place.and_then(|place| values.get_mut(place)) else {
+            let names = NAMES.join(", ");
+            return Err(format!("found `{name}`, expected one of {names}"));
+        };
+        if place.replace(*value).is_some() {
+            return Err(format!("found `{name}` twice"));
+        }
     }
-    let text = |name: &str| extensions.get(name).map(String::as_str);
+    let text = |name: &str| {
+        let place = NAMES.iter().position(|known| *known == name)?;
+        *values.get(place)?
+    };
     Ok(RouteFacts {
         resource: required(RESOURCE_TENANT, text(RESOURCE_TENANT))?,
         app: required(APP, text(APP))?,
@@ -278,12 +283,7 @@ mod tests {
 
     #[test]
     fn context_extensions_are_taken_whole_or_not_at_all() {
-        let read = |pairs: &[(&str, &str)]| {
-            let pairs = pairs
-                .iter()
-                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
-            stated(&pairs.collect())
-        };
+        let read = |pairs: &[(&str, &str)]| stated(pairs);
         let least = [("resource_tenant", TENANT), ("app", TENANT)];
         assert_eq!(read(&[]), None);
         assert_eq!(read(&least), Some(Ok(facts())));

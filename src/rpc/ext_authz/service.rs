@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
-use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckResponse};
+use bytes::Bytes;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
-use tonic::{Request, Response, Status};
+use tonic::codegen::{Body as HttpBody, StdError};
 
 use super::attributes::{self, Credentials};
-use super::encode::{Fault, Outcome, Style, encode};
+use super::encode::{self, Fault, Outcome, Style, encode};
 use super::path;
 use super::route::{self, RouteFacts};
 use crate::decision::{Denial, Reason, Stage};
@@ -21,10 +19,14 @@ use crate::log::sign_in::PartlyAsked;
 use crate::request::{Api, Context};
 use crate::rpc::assumed::{Assumed, NOTHING};
 use crate::rpc::gateway::{Gateway, JwtAuthn};
+use crate::rpc::limits::Limits;
+use crate::rpc::message::check::{Attributes, CheckRequest, HttpRequest};
+use crate::rpc::message::{self, Malformed};
 use crate::rpc::proof::{self, Proof, Question, Settled, Unsettled};
 use crate::rpc::recorder::{Recorder, Unrecorded};
+use crate::rpc::reflection::Answering;
 use crate::rpc::router::Rights;
-use crate::rpc::trace;
+use crate::rpc::{trace, unary};
 
 /// The service, at a listener with these rights.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub struct Check {
     pub engine: Arc<Engine>,
     pub gateway: Arc<Gateway>,
     pub recorder: Recorder,
+    pub limits: Limits,
     pub rights: Arc<Rights>,
 }
 
@@ -42,30 +45,36 @@ enum Stop {
     Fault(Fault),
 }
 
-#[tonic::async_trait]
-impl Authorization for Check {
-    async fn check(
-        &self,
-        request: Request<CheckRequest>,
-    ) -> Result<Response<CheckResponse>, Status> {
-        trace::checked(&request);
-        let attributes = request.into_inner().attributes.unwrap_or_default();
-        Ok(Response::new(self.respond(&attributes).await))
-    }
+/// Answers a call of Check.
+pub fn call<B>(check: &Arc<Check>, request: http::Request<B>) -> Answering
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<StdError> + Send,
+{
+    let check = Arc::clone(check);
+    let most_bytes = check.limits.check_bytes;
+    let has_trace = trace::is_traced(request.headers());
+    unary::call(request, most_bytes, move |message| async move {
+        Ok(match message::decode::<CheckRequest<'_>>(&message) {
+            Ok(asked) => check.answer(&asked.attributes, has_trace).await,
+            Err(Malformed) => encode::fault(Fault::Unreadable),
+        })
+    })
 }
 
 impl Check {
-    async fn respond(&self, attributes: &AttributeContext) -> CheckResponse {
-        let http = attributes.request.as_ref();
-        let http = http.and_then(|request| request.http.as_ref());
+    async fn answer(&self, attributes: &Attributes<'_>, has_trace: bool) -> Vec<u8> {
+        let Some(http) = &attributes.request.http else {
+            return encode::fault(Fault::Unreadable);
+        };
+        if !has_trace {
+            trace::asked_about(http);
+        }
         let mut style = Style {
-            is_grpc: http.is_some_and(attributes::is_grpc),
+            is_grpc: attributes::is_grpc(http),
             detail: false,
             challenge: &self.gateway.challenge,
             now: self.engine.clock().now().wall,
-        };
-        let Some(http) = http else {
-            return encode(&Outcome::Fault(Fault::Unreadable), &style);
         };
         let outcome = match self.route(attributes, http) {
             Ok((facts, assumed)) => {
@@ -85,11 +94,11 @@ impl Check {
     /// What is known of the route, and what is assumed there.
     fn route(
         &self,
-        attributes: &AttributeContext,
-        http: &HttpRequest,
+        attributes: &Attributes<'_>,
+        http: &HttpRequest<'_>,
     ) -> Result<(RouteFacts, &Assumed), Stop> {
         let unknown = || Stop::Denied(Denial::of(None, Reason::RouteUnknown));
-        let path = path::unambiguous(&http.path).ok_or_else(unknown)?;
+        let path = path::unambiguous(http.path).ok_or_else(unknown)?;
         match route::stated(&attributes.context_extensions) {
             Some(Ok(facts)) => Ok((facts, &NOTHING)),
             Some(Err(problem)) => {
@@ -108,8 +117,8 @@ impl Check {
     /// The question, with what proves whose it is.
     fn asked(
         &self,
-        attributes: &AttributeContext,
-        http: &HttpRequest,
+        attributes: &Attributes<'_>,
+        http: &HttpRequest<'_>,
         facts: &RouteFacts,
         assumed: &Assumed,
     ) -> Result<Question, Stop> {
@@ -145,7 +154,7 @@ impl Check {
     /// (semantics §6).
     fn restriction(
         &self,
-        http: &HttpRequest,
+        http: &HttpRequest<'_>,
         facts: &RouteFacts,
     ) -> Result<Option<TenantId>, Stop> {
         if facts.restricting_tenant.is_some() || !self.rights.restriction_header {
@@ -161,8 +170,8 @@ impl Check {
     /// A bearer token comes first; with the claims of Envoy's jwt_authn beside it, both have to agree.
     fn proofs(
         &self,
-        attributes: &AttributeContext,
-        http: &HttpRequest,
+        attributes: &Attributes<'_>,
+        http: &HttpRequest<'_>,
     ) -> Result<Vec<Proof>, Stop> {
         let sources = &self.rights.identity;
         let mut proofs = Vec::new();
@@ -272,7 +281,7 @@ fn understands_claims(context: &Context) -> bool {
 /// The claims that Envoy verified, from the place that the operator named. Where the same namespace is there
 /// in typed form too, Envoy itself reads only that one, so there are none.
 fn jwt_payload(
-    attributes: &AttributeContext,
+    attributes: &Attributes<'_>,
     named: &JwtAuthn,
 ) -> Option<serde_json::Map<String, serde_json::Value>> {
     let metadata = attributes.metadata_context.as_ref()?;

@@ -39,7 +39,10 @@ pub fn questions(mut batch: &[u8]) -> Result<usize, DecodeError> {
     Ok(count)
 }
 
-fn merge<'a, M: Borrowed<'a>>(message: &mut M, mut bytes: &'a [u8]) -> Result<(), Malformed> {
+pub(super) fn merge<'a, M: Borrowed<'a>>(
+    message: &mut M,
+    mut bytes: &'a [u8],
+) -> Result<(), Malformed> {
     while !bytes.is_empty() {
         let (tag, wire) = encoding::decode_key(&mut bytes)?;
         message.merge(tag, wire, &mut bytes)?;
@@ -150,7 +153,11 @@ impl<'a> Borrowed<'a> for Context<'a> {
     }
 }
 
-fn text<'a>(field: &mut &'a str, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+pub(super) fn text<'a>(
+    field: &mut &'a str,
+    wire: WireType,
+    bytes: &mut &'a [u8],
+) -> Result<(), Malformed> {
     let text = delimited(wire, bytes)?;
     *field = std::str::from_utf8(text).map_err(|_| Malformed)?;
     Ok(())
@@ -197,7 +204,7 @@ fn groups<'a>(
     Ok(())
 }
 
-fn message<'a, M: Borrowed<'a>>(
+pub(super) fn message<'a, M: Borrowed<'a>>(
     field: &mut Option<M>,
     wire: WireType,
     bytes: &mut &'a [u8],
@@ -207,7 +214,7 @@ fn message<'a, M: Borrowed<'a>>(
 }
 
 /// A message of which nothing is borrowed.
-fn owned<M: prost::Message>(
+pub(super) fn owned<M: prost::Message>(
     field: &mut M,
     wire: WireType,
     bytes: &mut &[u8],
@@ -242,7 +249,7 @@ fn number(field: &mut i32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malf
     )?)
 }
 
-fn skip(tag: u32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malformed> {
+pub(super) fn skip(tag: u32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malformed> {
     Ok(encoding::skip_field(
         wire,
         tag,
@@ -251,7 +258,7 @@ fn skip(tag: u32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malformed> {
     )?)
 }
 
-fn delimited<'a>(wire: WireType, bytes: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
+pub(super) fn delimited<'a>(wire: WireType, bytes: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
     encoding::check_wire_type(WireType::LengthDelimited, wire)?;
     let length = encoding::decode_varint(bytes)?;
     let length = usize::try_from(length).map_err(|_| Malformed)?;

@@ -2,8 +2,9 @@
 //!
 //! [`decode`] reads them as prost reads the generated types (`proto`): unknown fields are skipped, the last value of a
 //! field wins, what is repeated is appended, a message that comes twice is merged. An owned message of the generated
-//! types is borrowed as the same (`owned`). What any of it means is `convert`'s.
+//! types is borrowed as the same (`owned`). What any of it means is `convert`'s. [`check`] is Envoy's question.
 
+pub mod check;
 mod decode;
 mod owned;
 

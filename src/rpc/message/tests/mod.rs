@@ -1,5 +1,7 @@
 //! Whatever bytes come, they are read as prost reads them: the same fields, or refused by both.
 
+mod check;
+
 use proptest::prelude::*;
 use prost::Message as _;
 

@@ -1,0 +1,204 @@
+//! The response of an allow, written field by field: it is nearly every answer.
+//!
+//! Field numbers: <https://github.com/envoyproxy/envoy/blob/main/api/envoy/service/auth/v3/external_auth.proto>, and
+//! `base.proto` of `envoy/config/core/v3`, read 2026-11-27. A test reads it with prost's types.
+
+use std::fmt::Display;
+
+use crate::engine::Answer;
+use crate::id::{TenantId, UserId};
+use crate::rpc::codec::Writer;
+use crate::time::Timestamp;
+
+/// INVARIANT(allow): reached only with an allow that the engine gave.
+pub(super) fn allowed(
+    answer: &Answer,
+    home: TenantId,
+    user: Option<UserId>,
+    now: Timestamp,
+) -> Vec<u8> {
+    let expires_at = answer.decision.expires_at;
+    let mut response = Writer::new();
+    // A status that says nothing but is there: code 0.
+    response.nested(STATUS, |_| {});
+    response.nested(OK_RESPONSE, |ok| {
+        set(ok, "x-crosstrust-decision-id", answer.decision_id);
+        set(ok, "x-crosstrust-home-tenant", home);
+        set(ok, "x-crosstrust-expires-at", expires_at);
+        match user {
+            Some(user) => set(ok, USER, user),
+            // Envoy sets first and removes last, so only what is not set may be listed.
+            None => ok.text(HEADERS_TO_REMOVE, USER),
+        }
+    });
+    response.nested(DYNAMIC_METADATA, |metadata| {
+        fact(metadata, "decision_id", answer.decision_id);
+        fact(metadata, "reason", "ALLOWED");
+        match &answer.active {
+            Some(active) => fact(metadata, "snapshot", active.snapshot.id()),
+            None => fact(metadata, "snapshot", ""),
+        }
+        fact(metadata, "home_tenant", home);
+        match user {
+            Some(user) => fact(metadata, "user", user),
+            None => fact(metadata, "user", ""),
+        }
+        member(metadata, "max_age", |value| {
+            value.double(NUMBER_VALUE, max_age(expires_at, now))
+        });
+    });
+    response.into_bytes()
+}
+
+/// Whole seconds that are left.
+fn max_age(expires_at: Timestamp, now: Timestamp) -> f64 {
+    let left = expires_at.as_nanos().saturating_sub(now.as_nanos());
+    let seconds = (left / 1_000_000_000).clamp(0, MOST_SECONDS);
+    u32::try_from(seconds).map_or(0.0, f64::from)
+}
+
+/// A header of the request, in place of what it had under this name.
+fn set(response: &mut Writer, name: &str, value: impl Display) {
+    response.nested(HEADERS, |option| {
+        option.nested(HEADER, |header| {
+            header.text(KEY, name);
+            header.shown(VALUE, value);
+        });
+        option.number(APPEND_ACTION, OVERWRITE_IF_EXISTS_OR_ADD);
+    });
+}
+
+fn fact(metadata: &mut Writer, name: &str, value: impl Display) {
+    member(metadata, name, |out| out.shown(STRING_VALUE, value));
+}
+
+/// A member of a `google.protobuf.Struct`.
+fn member(structure: &mut Writer, name: &str, value: impl FnOnce(&mut Writer)) {
+    structure.nested(FIELDS, |field| {
+        field.text(KEY, name);
+        field.nested(VALUE, value);
+    });
+}
+
+const USER: &str = "x-crosstrust-user";
+
+/// No answer is good for a year.
+const MOST_SECONDS: i64 = 31_536_000;
+
+/// `CheckResponse`
+const STATUS: u32 = 1;
+const OK_RESPONSE: u32 = 3;
+const DYNAMIC_METADATA: u32 = 4;
+/// `OkHttpResponse`
+const HEADERS: u32 = 2;
+const HEADERS_TO_REMOVE: u32 = 5;
+/// `HeaderValueOption`
+const HEADER: u32 = 1;
+const APPEND_ACTION: u32 = 3;
+/// `HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD`
+const OVERWRITE_IF_EXISTS_OR_ADD: u64 = 2;
+/// `HeaderValue`, and an entry of a map
+const KEY: u32 = 1;
+const VALUE: u32 = 2;
+/// `google.protobuf.Struct`
+const FIELDS: u32 = 1;
+/// `google.protobuf.Value`
+const NUMBER_VALUE: u32 = 2;
+const STRING_VALUE: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
+    use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+    use envoy_types::pb::google::protobuf::value::Kind;
+    use prost::Message as _;
+
+    use super::*;
+    use crate::decision::Decision;
+    use crate::id::DecisionId;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn read(user: Option<UserId>, expires_at: Timestamp) -> CheckResponse {
+        let decision = Decision {
+            expires_at,
+            ..Decision::no_snapshot(NOW)
+        };
+        let answer = Answer {
+            active: None,
+            decision,
+            cached: false,
+            decision_id: DecisionId(7),
+        };
+        let bytes = allowed(&answer, TenantId(8), user, NOW);
+        CheckResponse::decode(&bytes[..]).unwrap()
+    }
+
+    fn headers(response: &CheckResponse) -> (Vec<(String, String, i32)>, Vec<String>) {
+        let Some(HttpResponse::OkResponse(ok)) = &response.http_response else {
+            panic!("{response:?}");
+        };
+        let headers = ok.headers.iter().map(|option| {
+            let header = option.header.clone().unwrap();
+            (header.key, header.value, option.append_action)
+        });
+        (headers.collect(), ok.headers_to_remove.clone())
+    }
+
+    fn facts(response: &CheckResponse) -> Vec<(String, Kind)> {
+        let fields = response.dynamic_metadata.clone().unwrap().fields;
+        let mut facts: Vec<_> = fields
+            .into_iter()
+            .map(|(name, value)| (name, value.kind.unwrap()))
+            .collect();
+        facts.sort_by(|left, right| left.0.cmp(&right.0));
+        facts
+    }
+
+    #[test]
+    fn prost_reads_what_was_written() {
+        let response = read(
+            Some(UserId(9)),
+            NOW.plus(std::time::Duration::from_millis(90_900)),
+        );
+        assert_eq!(response.status.clone().unwrap().code, 0);
+        let id = |number: u128| uuid::Uuid::from_u128(number).to_string();
+        let set = |name: &str, value: String| (name.to_owned(), value, 2);
+        let (set_headers, removed) = headers(&response);
+        assert_eq!(
+            set_headers,
+            [
+                set("x-crosstrust-decision-id", id(7)),
+                set("x-crosstrust-home-tenant", id(8)),
+                set(
+                    "x-crosstrust-expires-at",
+                    "2027-01-15T08:01:30.9Z".to_owned()
+                ),
+                set("x-crosstrust-user", id(9)),
+            ]
+        );
+        assert!(removed.is_empty());
+        let text = |name: &str, value: String| (name.to_owned(), Kind::StringValue(value));
+        assert_eq!(
+            facts(&response),
+            [
+                text("decision_id", id(7)),
+                text("home_tenant", id(8)),
+                ("max_age".to_owned(), Kind::NumberValue(90.0)),
+                text("reason", "ALLOWED".to_owned()),
+                text("snapshot", String::new()),
+                text("user", id(9)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_user_who_is_not_known_is_taken_out_of_the_request() {
+        let response = read(None, NOW);
+        let (set_headers, removed) = headers(&response);
+        assert_eq!((set_headers.len(), removed), (3, vec![USER.to_owned()]));
+        let user = ("user".to_owned(), Kind::StringValue(String::new()));
+        let max_age = ("max_age".to_owned(), Kind::NumberValue(0.0));
+        assert!(facts(&response).contains(&user) && facts(&response).contains(&max_age));
+    }
+}
