@@ -3,7 +3,7 @@
 //! The sample policies, one user of Fabrikam after another who opens Contoso's SharePoint, no log. What HTTP/2 costs
 //! besides is measured over sockets, in `benches/load`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::reload::{Outcome, load_once};
 use crosstrust::rpc::proto::{AuthorizeBatchRequest, AuthorizeRequest, Claims};
-use crosstrust::rpc::{Backend, HealthState, Limits, Recorder, Rights, Router, router};
+use crosstrust::rpc::{Backend, Gateway, HealthState, Limits, Recorder, Rights, Router, router};
 use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, Full};
 use tower_service::Service as _;
@@ -22,19 +22,35 @@ pub const AUTHORIZE_BATCH: &str = "/crosstrust.v1.AuthorizationService/Authorize
 
 /// The router, with a cache or without.
 pub fn serving(cache: Option<CacheBytes>) -> Router {
+    routed(engine(cache), Gateway::default())
+}
+
+/// An engine with the sample policies in force.
+pub fn engine(cache: Option<CacheBytes>) -> Arc<Engine> {
     let engine = Arc::new(Engine::new(EngineOptions {
         cache,
         clock: Clock::System,
     }));
-    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let loaded = load_once(&engine, &policies);
+    let loaded = load_once(&engine, &policies());
     assert!(matches!(loaded, Outcome::Activated(_)), "{loaded:?}");
+    engine
+}
+
+/// The sample policies, for packages beneath this one, too.
+pub fn policies() -> PathBuf {
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut folders = above.map(|folder| folder.join("policies"));
+    folders.find(|folder| folder.is_dir()).unwrap()
+}
+
+/// The router of this engine.
+pub fn routed(engine: Arc<Engine>, gateway: Gateway) -> Router {
     let backend = Backend {
         engine,
         reload: None,
         limits: Limits::default(),
         reflection: false,
-        gateway: Arc::default(),
+        gateway: Arc::new(gateway),
         recorder: Recorder::default(),
     };
     router(&backend, &Rights::ALL, &HealthState::new())

@@ -1,0 +1,16 @@
+//! What is asked, and of whom: shared by the calls that are counted in one process (`benches/calls.rs`) and by the
+//! load on a real server (`main.rs`). Neither counts nor measures anything.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "what cannot be prepared cannot be counted"
+)]
+
+#[path = "../../support/calls.rs"]
+pub mod calls;
+
+#[path = "../../../tests/support/tokens.rs"]
+pub mod tokens;
+
+pub mod check;
+pub mod issuer;

@@ -1,0 +1,180 @@
+//! The real program with the sample policies, one request thread, a folder of its own and no environment: started,
+//! loaded by whoever has it, and ended by SIGTERM as an operator ends it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use crosstrust_counts::calls;
+use crosstrust_counts::check::SHAREPOINT;
+use crosstrust_counts::issuer::Issuer;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use tempfile::TempDir;
+
+pub struct Server {
+    child: Child,
+    folder: TempDir,
+    pub address: SocketAddr,
+}
+
+/// Whether new decisions are recorded.
+#[derive(Debug, Clone, Copy)]
+pub enum Log {
+    Off,
+    Strict,
+}
+
+/// A start or an end that takes longer has failed; an instrumented program under strace is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Server {
+    /// Started by this command line, which may have a tracer before the program.
+    pub fn start(command_line: &[&Path], issuer: &Issuer, log: Log) -> Result<Server> {
+        let folder = TempDir::new()?;
+        copy(&calls::policies(), &folder.path().join("policies"))?;
+        fs::write(folder.path().join("keys.json"), issuer.key_set())?;
+        fs::write(folder.path().join("crosstrust.toml"), config(issuer, log))?;
+        let said = fs::File::create(folder.path().join("said"))?;
+        let (program, arguments) = command_line.split_first().context("no program")?;
+        let child = Command::new(program)
+            .args(arguments)
+            .args(["serve", "--config", "crosstrust.toml"])
+            .current_dir(folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdin(Stdio::null())
+            .stdout(said.try_clone()?)
+            .stderr(said)
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let mut server = Server {
+            child,
+            folder,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        server.address = server.await_address()?;
+        Ok(server)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Contoso has a partner more.
+    pub fn add_a_partner(&self) -> Result<()> {
+        let partner = r#"{ "tenantId": "600046c6-5ae9-4be1-9d1c-0b24f3a6b6f0" }"#;
+        let partners = self.folder.path().join("policies/contoso/partners");
+        fs::write(partners.join("another.json"), partner).context("cannot change the policies")
+    }
+
+    /// Ends it, and waits until it has ended well.
+    pub fn stop(mut self) -> Result<()> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        kill_process(pid.context("no process")?, Signal::TERM)?;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait()? {
+                ensure!(status.success(), "crosstrust ended with {status}");
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        bail!("crosstrust does not end within {PATIENCE:?}")
+    }
+
+    /// Out of the line in which it says that it serves.
+    fn await_address(&mut self) -> Result<SocketAddr> {
+        let begun = Instant::now();
+        loop {
+            let text = fs::read_to_string(self.folder.path().join("said"))?;
+            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+            if let Some(line) = whole.lines().find(|line| line.contains("serving")) {
+                return loopback_address(line);
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("crosstrust has ended, {status}:\n{text}");
+            }
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "crosstrust does not serve:\n{text}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// This thread, and what it starts from now on, runs on this core, where there is one of this number.
+pub fn stay_on(core: usize) {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    let _ = sched_setaffinity(None, &cores);
+}
+
+fn config(issuer: &Issuer, log: Log) -> String {
+    let mode = match log {
+        Log::Off => "off",
+        Log::Strict => "strict",
+    };
+    let (iss, tenant) = (issuer.iss(), calls::question(0, 0).home_tenant);
+    format!(
+        r#"policies = "policies"
+admin = "off"
+threads = 1
+
+[limits]
+# Who is traced is slow, and no call is to be shed for it.
+handler_ms = 5000
+
+[log]
+mode = "{mode}"
+directory = "records"
+
+[[listener]]
+address = "127.0.0.1:0"
+
+[[issuer]]
+name = "counts"
+preset = "entra-v1"
+issuer = "{iss}"
+keys = "keys.json"
+audiences = ["{SHAREPOINT}"]
+tenants = ["{tenant}"]
+groups = "always"
+"#
+    )
+}
+
+fn loopback_address(line: &str) -> Result<SocketAddr> {
+    let start = line.find("127.0.0.1:");
+    let rest = start.map(|start| &line[start..]).unwrap_or_default();
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+    let address = rest[..end.unwrap_or(rest.len())].parse();
+    address.with_context(|| format!("no address in: {line}"))
+}
+
+/// The folder with everything in it.
+fn copy(from: &Path, to: &PathBuf) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
