@@ -1,11 +1,11 @@
-//! The network table: what a call of crosstrust costs, next to servers that decide nothing.
+//! The table: what a call of crosstrust costs, next to servers that decide nothing and to its peers.
 //!
 //! ```sh
 //! cargo run --release --manifest-path benches/load/Cargo.toml
 //! ```
 //!
-//! builds crosstrust (profile `dist`) and the constant servers, starts each as a process on core 0, asks them from core
-//! 1, and prints Markdown; `table.md`, `latencies.json` and `latency.svg` are written to `target/load`. It never tells
+//! builds crosstrust (profile `dist`), the constant servers and the peers that can be had, starts each as a process on
+//! core 0, asks them from core 1, and prints Markdown; `table.md`, `latencies.json` and `latency.svg` are written to `target/load`. It never tells
 //! a number of a run in which a call failed or an answer was wrong: such a run ends with an error.
 //! `--help` lists the options, README.md tells how the numbers come about.
 
@@ -17,6 +17,7 @@ mod generator;
 mod ghz;
 mod measure;
 mod options;
+mod peers;
 mod process;
 mod questions;
 mod report;
@@ -24,9 +25,12 @@ mod server;
 mod statistics;
 mod suites;
 mod systems;
+mod tools;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,17 +40,28 @@ use options::Options;
 use questions::tokens::Issuer;
 use report::{Report, json, machine, markdown, picture};
 use systems::Systems;
+use tools::Tools;
+
+/// As in crosstrust and the constant servers; the engines in this process share it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
     let options = Options::read()?;
+    if let Some(folder) = &options.write {
+        return peers::write(folder, options.seed);
+    }
+    without_backtraces()?;
     let out = options.out();
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let out = out.canonicalize()?;
     let artifacts = Artifacts::build()?;
+    let tools = Tools::get(&options)?;
     let ghz = if options.ghz { ghz::install()? } else { None };
     cores::stay_on(cores::GENERATOR)?;
     let systems = Systems {
         artifacts,
+        tools,
         out,
         issuer: Issuer::new()?,
     };
@@ -56,7 +71,9 @@ fn main() -> Result<()> {
         .build()?;
     let report = runtime.block_on(until_told_to_stop(suites::run(&options, &systems)))?;
     let version = ghz.as_ref().map_or("not run", |_| ghz::VERSION);
-    let lines = machine::lines(&options, &load_before, version);
+    let mut lines = machine::lines(&options, &load_before, version);
+    let skipped = systems.tools.skipped.iter();
+    lines.extend(skipped.map(|line| format!("- {line}")));
     let mut text = markdown::report(&report, &lines, options.quick);
     write(&systems.out, &report, &lines, &text)?;
     print!("{text}");
@@ -68,6 +85,18 @@ fn main() -> Result<()> {
     }
     eprintln!("written to {}", systems.out.display());
     Ok(())
+}
+
+/// Engines in this process that make errors on their way would else look at the stack for each, which is no fault of
+/// theirs.
+fn without_backtraces() -> Result<()> {
+    const NAME: &str = "RUST_LIB_BACKTRACE";
+    if std::env::var_os(NAME).is_some_and(|value| value == "0") {
+        return Ok(());
+    }
+    let mut again = Command::new(std::env::current_exe()?);
+    let again = again.args(std::env::args_os().skip(1)).env(NAME, "0");
+    Err(again.exec().into())
 }
 
 fn write(out: &Path, report: &Report, lines: &[String], text: &str) -> Result<()> {

@@ -78,10 +78,29 @@ async fn warm(server: &Server) -> Result<()> {
 
 /// Closed loop, in turns.
 pub async fn in_turns(contestants: &[Contestant], plan: Plan) -> Result<Vec<Measured>> {
+    let closed = async |contestant: &Contestant| closed(contestant, plan.time).await;
+    rounds(contestants, plan, closed).await
+}
+
+/// Open loop in turns, at one rate for all.
+pub async fn at_rate(
+    contestants: &[Contestant],
+    plan: Plan,
+    per_second: f64,
+) -> Result<Vec<Measured>> {
+    let open = async |contestant: &Contestant| open(contestant, per_second, plan.time).await;
+    rounds(contestants, plan, open).await
+}
+
+async fn rounds(
+    contestants: &[Contestant],
+    plan: Plan,
+    one: impl AsyncFn(&Contestant) -> Result<Round>,
+) -> Result<Vec<Measured>> {
     let mut measured: Vec<Measured> = contestants.iter().map(Measured::nothing_yet).collect();
     for round in 0..=plan.rounds {
         for (contestant, measured) in contestants.iter().zip(&mut measured) {
-            let one = closed(contestant, plan.time).await?;
+            let one = one(contestant).await?;
             if round > 0 {
                 measured.rounds.push(one);
             }
@@ -90,12 +109,28 @@ pub async fn in_turns(contestants: &[Contestant], plan: Plan) -> Result<Vec<Meas
     Ok(measured)
 }
 
+/// Calls a second that the slowest of them answers, by the median of its rounds.
+pub fn slowest(measured: &[Measured]) -> Option<f64> {
+    let rates = measured
+        .iter()
+        .filter_map(|one| one.of(|round| round.load.per_second()));
+    rates.map(|rate| rate.median).reduce(f64::min)
+}
+
 async fn closed(contestant: &Contestant, time: Duration) -> Result<Round> {
     let server = &contestant.server;
     let spent = || server.process.spent();
     let until = Until::Time(time);
     let (load, before) = generator::closed(server, contestant.shape, until, spent).await?;
     let spent = spent()?.since(before);
+    round(server, load, spent)
+}
+
+async fn open(contestant: &Contestant, per_second: f64, time: Duration) -> Result<Round> {
+    let server = &contestant.server;
+    let before = server.process.spent()?;
+    let load = generator::open(server, contestant.shape, per_second, time).await?;
+    let spent = server.process.spent()?.since(before);
     round(server, load, spent)
 }
 

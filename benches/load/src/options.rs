@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::artifacts::repository;
 
-/// Puts crosstrust and servers that decide nothing under load, and prints what a call costs, as Markdown.
+/// Puts crosstrust, its peers and servers that decide nothing under load, and prints what a call costs, as Markdown.
 #[derive(Debug, Parser)]
 pub struct Options {
     /// Only this suite; may be given several times [default: all]
@@ -29,6 +29,15 @@ pub struct Options {
     /// Run ghz, too, with the files of benches/load/ghz
     #[arg(long)]
     pub ghz: bool,
+    /// The peers' world and its questions follow from it
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub seed: u64,
+    /// A program of opa-envoy-plugin, which becomes a row beside OPA's
+    #[arg(long, value_name = "PATH")]
+    pub opa_envoy: Option<PathBuf>,
+    /// Writes what each peer is given into this folder, and measures nothing
+    #[arg(long, value_name = "FOLDER")]
+    pub write: Option<PathBuf>,
 }
 
 /// What can be measured alone.
@@ -50,6 +59,10 @@ pub enum Name {
     Reload,
     /// Latencies at one rate for all
     Latency,
+    /// OPA and Cerbos, on 10,000 questions to which all give the same answers
+    Peers,
+    /// cedar-policy and regorus on the same questions, without a network
+    InProcess,
 }
 
 impl Options {

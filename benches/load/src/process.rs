@@ -1,8 +1,9 @@
-//! A server's process: started on the server's core, read from outside, killed when it is dropped. What it costs is
-//! what the kernel counts for its threads; it is never asked itself.
+//! A server's process: started on the server's core, read from outside, killed when it is dropped and when this process
+//! ends in whatever way. What it costs is what the kernel counts for its threads; it is never asked itself.
 
 use std::fs;
-use std::process::{Child, Command};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -30,13 +31,20 @@ pub struct Process {
     child: Child,
 }
 
+/// A command for this program. The kernel kills it when this process has ended, and its environment is empty: variables
+/// of whoever measures change nothing.
+pub fn command(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
 impl Process {
-    /// With an empty environment: variables of whoever measures change nothing.
+    /// One that [`command`] has made. setpriv becomes the program, so the id is the program's.
     pub fn start(command: &mut Command) -> Result<Process> {
-        let program = command.get_program().to_owned();
-        command.env_clear();
         let child = cores::on_the_servers(|| command.spawn())?;
-        let child = child.with_context(|| format!("cannot start {}", program.display()))?;
+        let child = child.context("cannot start setpriv (util-linux)")?;
         Ok(Process { child })
     }
 

@@ -21,6 +21,7 @@ pub struct Server {
     pub address: Address,
     /// The path of the method, such as `/crosstrust.v1.AuthorizationService/Authorize`.
     pub method: &'static str,
+    pub manner: Manner,
     /// The bytes of its requests.
     pub questions: Rc<Questions>,
     /// Reads one answer's message, and says what is wrong with it. Called apart from the load.
@@ -31,6 +32,15 @@ pub struct Server {
     pub decisions: u32,
     /// What has to be there as long as it is under load: its folder.
     pub keep: Rc<dyn std::any::Any>,
+}
+
+/// How a question is put, and how its answer tells that it is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// A message in gRPC's frame; the status comes in the trailers.
+    Grpc,
+    /// A JSON document; the status is HTTP's.
+    Json,
 }
 
 pub type Verify = Rc<dyn Fn(&[u8]) -> Result<()>>;
@@ -52,6 +62,7 @@ impl Server {
             process: Rc::clone(&self.process),
             address: self.address.clone(),
             method: self.method,
+            manner: self.manner,
             questions,
             verify,
             glance: Rc::clone(&self.glance),

@@ -1,28 +1,34 @@
-//! One unary call: a request with its body at once, the answer's message, and the status in the trailers.
+//! One call: a request with its body at once, the answer's message, and the status that says that there is one.
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
-use super::{PATIENCE, connect};
-use crate::server::{Glance, Server};
+use super::PATIENCE;
+use crate::server::{Glance, Manner, Server};
 
 /// What each call sends before its body.
 #[derive(Debug, Clone)]
 pub struct Head {
     uri: Uri,
     headers: HeaderMap,
+    manner: Manner,
 }
 
 impl Head {
-    pub fn of(method: &str) -> Result<Head> {
+    pub fn of(server: &Server) -> Result<Head> {
         let mut headers = HeaderMap::new();
         headers.insert("te", HeaderValue::from_static("trailers"));
-        headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+        let content = match server.manner {
+            Manner::Grpc => "application/grpc",
+            Manner::Json => "application/json",
+        };
+        headers.insert("content-type", HeaderValue::from_static(content));
         Ok(Head {
-            uri: format!("http://localhost{method}").parse()?,
+            uri: format!("http://localhost{}", server.method).parse()?,
             headers,
+            manner: server.manner,
         })
     }
 
@@ -37,35 +43,73 @@ impl Head {
 }
 
 /// Sends it; the answer comes by the future.
-pub fn send(sender: &mut SendRequest<Bytes>, head: &Head, body: Bytes) -> Result<ResponseFuture> {
+pub fn send(sender: &mut SendRequest<Bytes>, head: &Head, body: Bytes) -> Result<Coming> {
     let (answer, mut stream) = sender.send_request(head.request(), false)?;
     stream.send_data(body, true)?;
-    Ok(answer)
+    Ok(Coming {
+        answer,
+        manner: head.manner,
+    })
 }
 
-/// Whether the answer looks right, once its status has said that there is one.
-pub async fn received(answer: ResponseFuture, glance: &Glance) -> Result<bool> {
-    let mut is_right = None;
-    // The first piece has the whole message, unless that is long.
-    let first = |piece: &Bytes| *is_right.get_or_insert(piece.get(5..).is_some_and(&**glance));
-    read(answer, first).await?;
-    is_right.context("an OK without a message")
+/// An answer that is on its way.
+pub struct Coming {
+    answer: ResponseFuture,
+    manner: Manner,
 }
 
-async fn read<T>(answer: ResponseFuture, mut piece: impl FnMut(&Bytes) -> T) -> Result<()> {
-    let (head, mut body) = answer
-        .await
-        .context("a call without an answer")?
-        .into_parts();
-    ensure!(head.status == 200, "HTTP status {}", head.status);
-    while let Some(bytes) = body.data().await {
-        let bytes = bytes.context("an answer that breaks off")?;
-        body.flow_control().release_capacity(bytes.len())?;
-        piece(&bytes);
+impl Coming {
+    /// Whether the answer looks right, once its status has said that there is one.
+    pub async fn looks_right(self, glance: &Glance) -> Result<bool> {
+        let mut is_right = None;
+        let before = self.before_the_message();
+        // The first piece has the whole message, unless that is long.
+        let first = |piece: &Bytes| {
+            is_right.get_or_insert_with(|| piece.get(before..).is_some_and(&**glance));
+        };
+        self.read(first).await?;
+        is_right.context("an OK without a message")
     }
-    let trailers = body.trailers().await.context("no trailers")?;
-    // A call that fails at once has its status in the only head.
-    let told = trailers.as_ref().unwrap_or(&head.headers);
+
+    /// The answer's message.
+    pub async fn message(self) -> Result<Bytes> {
+        let mut body = BytesMut::new();
+        let before = self.before_the_message();
+        let reading = self.read(|piece| body.extend_from_slice(piece));
+        tokio::time::timeout(PATIENCE, reading)
+            .await
+            .context("no answer in time")??;
+        ensure!(body.len() > before, "an OK without a message");
+        Ok(body.split_off(before).freeze())
+    }
+
+    fn before_the_message(&self) -> usize {
+        match self.manner {
+            // Whether it is compressed, and its length.
+            Manner::Grpc => 5,
+            Manner::Json => 0,
+        }
+    }
+
+    async fn read(self, mut piece: impl FnMut(&Bytes)) -> Result<()> {
+        let answer = self.answer.await.context("a call without an answer")?;
+        let (head, mut body) = answer.into_parts();
+        ensure!(head.status == 200, "HTTP status {}", head.status);
+        while let Some(bytes) = body.data().await {
+            let bytes = bytes.context("an answer that breaks off")?;
+            body.flow_control().release_capacity(bytes.len())?;
+            piece(&bytes);
+        }
+        let trailers = body.trailers().await.context("no trailers")?;
+        match self.manner {
+            // A call that fails at once has its status in the only head.
+            Manner::Grpc => is_ok(trailers.as_ref().unwrap_or(&head.headers)),
+            Manner::Json => Ok(()),
+        }
+    }
+}
+
+fn is_ok(told: &HeaderMap) -> Result<()> {
     match told.get("grpc-status").map(HeaderValue::as_bytes) {
         Some(b"0") => Ok(()),
         found => {
@@ -74,19 +118,4 @@ async fn read<T>(answer: ResponseFuture, mut piece: impl FnMut(&Bytes) -> T) -> 
             bail!("a call failed: grpc-status {status:?}, {message:?}")
         }
     }
-}
-
-/// Asks the server's next question once, on a connection of its own: the answer's message.
-pub async fn one_answer(server: &Server) -> Result<Bytes> {
-    let head = Head::of(server.method)?;
-    let mut connections = connect::all(&server.address, 1).await?;
-    let connection = connections.first_mut().context("no connection")?;
-    let answer = send(&mut connection.sender, &head, server.questions.next())?;
-    let mut body = BytesMut::new();
-    let reading = read(answer, |piece| body.extend_from_slice(piece));
-    tokio::time::timeout(PATIENCE, reading)
-        .await
-        .context("no answer in time")??;
-    ensure!(body.len() > 5, "an OK without a message");
-    Ok(body.split_off(5).freeze())
 }

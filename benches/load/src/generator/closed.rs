@@ -29,7 +29,7 @@ pub async fn closed<T>(
     standing: impl FnOnce() -> Result<T>,
 ) -> Result<(Load, T)> {
     let connections = connect::all(&server.address, shape.connections).await?;
-    let head = Head::of(server.method)?;
+    let head = Head::of(server)?;
     let before = standing()?;
     let shared = Rc::new(Shared {
         tally: RefCell::new(Tally::new()?),
@@ -92,7 +92,7 @@ fn stream(
             shared.left.set(left - 1);
             sender = sender.ready().await.context("a broken connection")?;
             let answer = call::send(&mut sender, &head, questions.next())?;
-            let is_right = call::received(answer, &glance).await?;
+            let is_right = answer.looks_right(&glance).await?;
             shared.tally.borrow_mut().answered(begun, is_right);
         }
     }

@@ -2,12 +2,13 @@
 //! asks again when it has its answer, and open loop, where calls begin when they are due whatever became of earlier
 //! ones. Every answer's status is looked at; a call that fails ends the run.
 
+mod apart;
 mod call;
 mod closed;
 mod connect;
 mod open;
 
-pub use call::one_answer;
+pub use apart::{all_answers, one_answer};
 pub use closed::{Until, closed};
 pub use open::open;
 

@@ -20,7 +20,7 @@ use crate::server::Server;
 pub async fn open(server: &Server, shape: Shape, per_second: f64, time: Duration) -> Result<Load> {
     ensure!(per_second >= 1.0, "a rate of {per_second} calls a second");
     let connections = connect::all(&server.address, shape.connections).await?;
-    let head = Head::of(server.method)?;
+    let head = Head::of(server)?;
     let shared = Rc::new(RefCell::new(State {
         tally: Tally::new()?,
         in_flight: vec![0; connections.len()],
@@ -112,7 +112,7 @@ fn begin(
     let (shared, glance) = (Rc::clone(shared), Rc::clone(&server.glance));
     change(&shared, at, 1);
     tokio::task::spawn_local(async move {
-        let received = call::received(answer, &glance).await;
+        let received = answer.looks_right(&glance).await;
         change(&shared, at, -1);
         let mut state = shared.borrow_mut();
         match received {

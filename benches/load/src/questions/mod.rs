@@ -1,5 +1,5 @@
-//! Request bodies, made before the clock runs: gRPC frames that are sent as they are, or with a user of their own
-//! patched in. Never encodes anything under load.
+//! Request bodies, made before the clock runs: they are sent as they are, or with a user of their own patched
+//! in. Never encodes anything under load.
 
 pub mod authorize;
 pub mod check;
@@ -19,7 +19,7 @@ pub struct Questions {
     next: Cell<usize>,
 }
 
-/// One gRPC message with its five bytes of head.
+/// One body: mostly a gRPC message with its five bytes of head.
 #[derive(Clone)]
 pub struct Frame {
     bytes: Bytes,
@@ -46,8 +46,13 @@ impl Questions {
     /// The body of the next call.
     pub fn next(&self) -> Bytes {
         let at = self.next.get();
-        let frame = &self.frames[at];
         self.next.set(if at + 1 == self.len() { 0 } else { at + 1 });
+        self.body(at)
+    }
+
+    /// The body of the question with this number.
+    pub fn body(&self, at: usize) -> Bytes {
+        let frame = &self.frames[at];
         match &frame.patch {
             None => frame.bytes.clone(),
             Some(place) => {
@@ -64,6 +69,11 @@ impl Frame {
             bytes: frame(message),
             patch: None,
         }
+    }
+
+    /// A body that is no gRPC message.
+    pub fn plain(bytes: Bytes) -> Frame {
+        Frame { bytes, patch: None }
     }
 
     /// A body whose user is patched. The place is found by encoding for two users that differ in these digits alone.

@@ -12,14 +12,15 @@ pub fn report(report: &Report, lines: &[String]) -> Value {
         json!({ "what": goal.what, "goal": goal.goal, "measured": goal.measured, "met": goal.is_met })
     });
     let tables = report.tables.iter().map(|table| {
-        let rows: Vec<Value> = table.rows.iter().map(row).collect();
-        json!({ "title": table.title, "rows": rows })
+        let rows: Vec<&Value> = table.rows.iter().map(|row| &row.rounds).collect();
+        json!({ "title": table.title, "note": table.note, "rows": rows })
     });
     let (goals, tables): (Vec<Value>, Vec<Value>) = (goals.collect(), tables.collect());
     json!({ "about": lines, "goals": goals, "tables": tables })
 }
 
-fn row(row: &Measured) -> Value {
+/// Every round of this row.
+pub fn row(row: &Measured) -> Value {
     let rounds: Vec<Value> = row.rounds.iter().map(round).collect();
     json!({
         "server": row.name,

@@ -67,7 +67,7 @@ pub fn load_average() -> String {
 }
 
 /// The version of a crate that this was built with.
-fn version(name: &str) -> String {
+pub fn version(name: &str) -> String {
     let head = format!("name = \"{name}\"\nversion = \"");
     let rest = LOCK.split_once(&head).map(|(_, rest)| rest);
     let version = rest.and_then(|rest| rest.split('"').next());

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Goal, Report, Table, rate, told};
-use crate::measure::{Measured, Round};
+use super::{Goal, Report, Table};
 
 /// The whole report under these lines.
 pub fn report(report: &Report, lines: &[String], is_quick: bool) -> String {
@@ -46,28 +45,12 @@ fn goal_line(goal: &Goal) -> String {
 
 fn rows(text: &mut String, table: &Table) {
     let _ = writeln!(text, "\n## {}\n", table.title);
-    text.push_str("| server | shape | CPU a call, µs | calls/s | p50, µs | p99, µs | waited |\n|---|---|---|---|---|---|---|\n");
-    for row in &table.rows {
-        let _ = writeln!(text, "{}", row_line(row));
+    if !table.note.is_empty() {
+        let _ = writeln!(text, "{}\n", table.note);
     }
-}
-
-fn row_line(row: &Measured) -> String {
-    let number = |of: fn(&Round) -> f64, digits| {
-        let spread = row.of(of);
-        spread.map_or("nothing".to_owned(), |spread| told(spread, digits))
-    };
-    let cpu = number(|round| round.cpu_us, 2);
-    let p50 = number(|round| round.load.percentile_us(50.0), 0);
-    let p99 = number(|round| round.load.percentile_us(99.0), 0);
-    let waited = row.of(|round| round.waited);
-    let waited = waited.map_or(String::new(), |waited| {
-        format!("{:.0} %", 100.0 * waited.median)
-    });
-    format!(
-        "| {} | {} | {cpu} | {} | {p50} | {p99} | {waited} |",
-        row.name,
-        row.shape,
-        rate(row)
-    )
+    let _ = writeln!(text, "| {} |", table.head.join(" | "));
+    let _ = writeln!(text, "{}|", "|---".repeat(table.head.len()));
+    for row in &table.rows {
+        let _ = writeln!(text, "| {} |", row.cells.join(" | "));
+    }
 }

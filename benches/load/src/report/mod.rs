@@ -7,6 +7,7 @@ pub mod markdown;
 pub mod picture;
 
 use hdrhistogram::Histogram;
+use serde_json::Value;
 
 use crate::measure::{Measured, Round};
 use crate::statistics::Spread;
@@ -20,7 +21,17 @@ pub struct Report {
 
 pub struct Table {
     pub title: String,
-    pub rows: Vec<Measured>,
+    /// What one has to know to read it; may be empty.
+    pub note: String,
+    pub head: &'static [&'static str],
+    pub rows: Vec<Row>,
+}
+
+pub struct Row {
+    /// As many as the head has.
+    pub cells: Vec<String>,
+    /// All that was measured.
+    pub rounds: Value,
 }
 
 /// A line of the first table.
@@ -47,12 +58,54 @@ pub struct Line {
 /// Most memory that crosstrust may hold with the sample policies.
 const MEMORY_MIB: f64 = 30.0;
 
+/// The head of a table of servers; [`Row::of`] makes the rows.
+const SERVERS: &[&str] = &[
+    "server",
+    "shape",
+    "CPU a call, µs",
+    "calls/s",
+    "p50, µs",
+    "p99, µs",
+    "waited",
+];
+
 impl Report {
-    pub fn table(&mut self, title: &str, rows: Vec<Measured>) {
+    pub fn table(&mut self, title: &str, measured: &[Measured]) {
+        self.noted(title, "", measured);
+    }
+
+    pub fn noted(&mut self, title: &str, note: &str, measured: &[Measured]) {
         self.tables.push(Table {
             title: title.to_owned(),
-            rows,
+            note: note.to_owned(),
+            head: SERVERS,
+            rows: measured.iter().map(Row::of).collect(),
         });
+    }
+}
+
+impl Row {
+    fn of(measured: &Measured) -> Row {
+        let number = |of: fn(&Round) -> f64, digits| {
+            let spread = measured.of(of);
+            spread.map_or("nothing".to_owned(), |spread| told(spread, digits))
+        };
+        let waited = measured.of(|round| round.waited);
+        let waited = waited.map_or(String::new(), |waited| {
+            format!("{:.0} %", 100.0 * waited.median)
+        });
+        Row {
+            cells: vec![
+                measured.name.clone(),
+                measured.shape.to_string(),
+                number(|round| round.cpu_us, 2),
+                rate(measured),
+                number(|round| round.load.percentile_us(50.0), 0),
+                number(|round| round.load.percentile_us(99.0), 0),
+                waited,
+            ],
+            rounds: json::row(measured),
+        }
     }
 }
 
@@ -70,12 +123,23 @@ impl Goal {
         (other, lower): (&Measured, impl Fn(&Round) -> f64),
     ) -> Goal {
         let ratio = one.against(other, upper, lower);
+        let per_second = format!("{} ÷ {}", rate(one), rate(other));
+        Goal {
+            per_second,
+            ..Goal::at_most(what, most, ratio)
+        }
+    }
+
+    /// A ratio that is there already.
+    pub fn at_most(what: &str, most: Option<f64>, ratio: Option<Spread>) -> Goal {
         let met = |most: f64| ratio.is_some_and(|ratio| ratio.median <= most);
+        // Two figures that count, for those that are small, too.
+        let digits = |ratio: Spread| if ratio.median < 0.2 { 3 } else { 2 };
         Goal {
             what: what.to_owned(),
             goal: most.map_or("told".to_owned(), |most| format!("≤ {most:.2}")),
-            measured: ratio.map_or("nothing".to_owned(), |ratio| told(ratio, 2)),
-            per_second: format!("{} ÷ {}", rate(one), rate(other)),
+            measured: ratio.map_or("nothing".to_owned(), |ratio| told(ratio, digits(ratio))),
+            per_second: String::new(),
             is_met: most.map(met),
         }
     }
@@ -106,7 +170,7 @@ impl Goal {
 }
 
 /// `median (least–most)`.
-fn told(spread: Spread, digits: usize) -> String {
+pub fn told(spread: Spread, digits: usize) -> String {
     let Spread {
         median,
         least,

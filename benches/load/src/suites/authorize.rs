@@ -116,6 +116,6 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
         ),
         Goal::memory(peak, before),
     ]);
-    report.table("Authorize, log off", measured);
+    report.table("Authorize, log off", &measured);
     Ok(())
 }

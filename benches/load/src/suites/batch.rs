@@ -32,6 +32,6 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     let what = "one decision of a batch of 32 ÷ a single call";
     let goal = Goal::ratio(what, Some(0.25), (batch, decision), (single, Round::cpu));
     report.goals.push(goal);
-    report.table("Batch, 50 groups", measured);
+    report.table("Batch, 50 groups", &measured);
     Ok(())
 }

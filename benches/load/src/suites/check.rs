@@ -10,7 +10,7 @@ use crate::generator::{self, Shape, Until};
 use crate::measure::{Plan, in_turns};
 use crate::questions::check::{self as asked, CHECK};
 use crate::report::{Goal, Report};
-use crate::server::{Server, Verify};
+use crate::server::{Manner, Server, Verify};
 use crate::systems::{Constant, Log, Running, Systems, Transport};
 
 pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
@@ -34,7 +34,7 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     report
         .goals
         .push(Goal::cpu(what, Some(1.05), seen, constant));
-    report.table("ext_authz Check", measured);
+    report.table("ext_authz Check", &measured);
     Ok(())
 }
 
@@ -44,6 +44,7 @@ fn check(systems: &Systems, name: &str, running: &Running, verify: Verify) -> Re
         process: Rc::clone(&running.process),
         address: running.address.clone(),
         method: CHECK,
+        manner: Manner::Grpc,
         questions: Rc::new(asked::seen_tokens(&systems.issuer)?),
         verify,
         glance: Rc::new(asked::glance),

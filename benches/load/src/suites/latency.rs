@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
 use super::{FIFTY, all, authorize, constant, with_its_answer};
-use crate::generator::{self, Shape};
-use crate::measure::{self, Contestant, Measured, Plan};
+use crate::generator::Shape;
+use crate::measure::{self, Measured, Plan};
 use crate::questions::authorize::{self as asked, NEW, SEEN};
 use crate::report::{Line, Picture, Report};
 use crate::systems::{Constant, Log, Systems, Transport};
@@ -31,34 +31,15 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     let contestants = all(servers, Shape::DEFAULT).await?;
     let once = Plan { rounds: 1, ..plan };
     let most = measure::in_turns(&contestants, once).await?;
-    let most = most.iter().flat_map(|one| &one.rounds);
-    let most = most.map(|round| round.load.per_second());
-    let rate = 0.5 * most.reduce(f64::min).context("nothing was measured")?;
-    let measured = at_rate(&contestants, plan, rate).await?;
+    let rate = 0.5 * measure::slowest(&most).context("nothing was measured")?;
+    let measured = measure::at_rate(&contestants, plan, rate).await?;
     report.picture = Some(Picture {
         per_second: rate,
         lines: measured.iter().map(line).collect::<Result<_>>()?,
     });
     let title = format!("Open loop at {rate:.0} calls/s, 50 groups");
-    report.table(&title, measured);
+    report.table(&title, &measured);
     Ok(())
-}
-
-async fn at_rate(contestants: &[Contestant], plan: Plan, rate: f64) -> Result<Vec<Measured>> {
-    let mut measured: Vec<Measured> = contestants.iter().map(Measured::nothing_yet).collect();
-    for round in 0..=plan.rounds {
-        for (contestant, measured) in contestants.iter().zip(&mut measured) {
-            let server = &contestant.server;
-            let before = server.process.spent()?;
-            let load = generator::open(server, contestant.shape, rate, plan.time).await?;
-            let spent = server.process.spent()?.since(before);
-            let one = measure::round(server, load, spent)?;
-            if round > 0 {
-                measured.rounds.push(one);
-            }
-        }
-    }
-    Ok(measured)
 }
 
 /// All rounds of a row in one.

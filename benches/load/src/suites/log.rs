@@ -38,6 +38,6 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
         Goal::cpu("miss, log async ÷ log off", None, miss_async, miss),
         Goal::cpu("miss, log strict ÷ log off", None, miss_strict, miss),
     ]);
-    report.table("Records, 50 groups", measured);
+    report.table("Records, 50 groups", &measured);
     Ok(())
 }

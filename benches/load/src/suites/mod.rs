@@ -6,8 +6,10 @@
 mod authorize;
 mod batch;
 mod check;
+mod in_process;
 mod latency;
 mod log;
+mod peers;
 mod reload;
 mod shapes;
 mod transport;
@@ -23,7 +25,7 @@ use crate::options::{Name, Options};
 use crate::questions::Questions;
 use crate::questions::authorize::{self as asked, AUTHORIZE, Expected, Groups, SEEN};
 use crate::report::Report;
-use crate::server::{Server, Verify};
+use crate::server::{Manner, Server, Verify};
 use crate::systems::{Log, Running, Systems, Transport};
 
 /// The usual number of groups.
@@ -76,6 +78,14 @@ pub async fn run(options: &Options, systems: &Systems) -> Result<Report> {
         let suite = latency::run(systems, plan, &mut report).await;
         suite.context("suite latency")?;
     }
+    if wanted(Name::Peers) {
+        let suite = peers::run(systems, options.seed, plan, &mut report).await;
+        suite.context("suite peers")?;
+    }
+    if wanted(Name::InProcess) {
+        let suite = in_process::run(options.seed, plan, &mut report).await;
+        suite.context("suite in-process")?;
+    }
     Ok(report)
 }
 
@@ -86,6 +96,7 @@ fn authorize(name: &str, running: &Running, questions: Questions, expected: Expe
         process: Rc::clone(&running.process),
         address: running.address.clone(),
         method: AUTHORIZE,
+        manner: Manner::Grpc,
         questions: Rc::new(questions),
         verify: Rc::new(move |answer| asked::verify(answer, expected)),
         glance: Rc::new(move |answer| asked::glance(answer, expected)),

@@ -106,7 +106,7 @@ fn tell(report: &mut Report, without: Measured, with: Measured, rate: f64) {
         ),
     ));
     let title = format!("Reloads under {rate:.0} calls/s, 50 groups");
-    report.table(&title, vec![without, with]);
+    report.table(&title, &[without, with]);
 }
 
 /// A measurement at this rate, during which the policy changes where one is given.

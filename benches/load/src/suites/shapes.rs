@@ -36,6 +36,6 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
         contestants.push(Contestant::prepare(prost, shape).await?);
     }
     let measured = in_turns(&contestants, plan).await?;
-    report.table("Shapes (connections × streams), 50 groups", measured);
+    report.table("Shapes (connections × streams), 50 groups", &measured);
     Ok(())
 }

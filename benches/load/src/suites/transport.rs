@@ -21,6 +21,6 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     }
     let contestants = all(servers, Shape::DEFAULT).await?;
     let measured = in_turns(&contestants, plan).await?;
-    report.table("Transports, 50 groups", measured);
+    report.table("Transports, 50 groups", &measured);
     Ok(())
 }

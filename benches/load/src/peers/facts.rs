@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::world::{Folder, World};
+use super::world::{Folder, World};
 
 pub struct Facts {
     pub resource: String,

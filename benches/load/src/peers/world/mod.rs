@@ -7,6 +7,8 @@
 //! block, mfa, compliantDevice and domainJoinedDevice with AND and OR, trust bit by bit. Nothing else is in it:
 //! collaboration, clouds, channels, strengths, risks, locations, filters and tenant restrictions are left out.
 
+mod policies;
+
 use std::fs;
 use std::path::Path;
 
@@ -16,8 +18,8 @@ use crosstrust::request::Request;
 use crosstrust::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::random::Rng;
-use crate::world_policies::policies;
+use self::policies::policies;
+use super::random::Rng;
 
 /// What is asked, and over which policies.
 pub struct World {

@@ -5,15 +5,17 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::facts::Facts;
-use crate::world::World;
-use crate::{cedar, cerbos, rego};
+use super::facts::Facts;
+use super::world::World;
+use super::{cedar, cerbos, rego};
 
 /// Questions that are written, too.
 const QUESTIONS: usize = 20;
 
 /// `graph/` is the source; the others are made of it.
-pub fn write(root: &Path, world: &World, facts: &Facts) -> Result<()> {
+pub fn write(root: &Path, seed: u64) -> Result<()> {
+    let world = World::of(seed);
+    let facts = &Facts::of(&world)?;
     world.write_to(&root.join("graph"))?;
     rego::write_bundle(&root.join("opa"), facts, rego::PLAIN)?;
     cerbos::write_policies(&root.join("cerbos"), facts)?;

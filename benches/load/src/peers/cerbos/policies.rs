@@ -1,72 +1,18 @@
-//! The world for Cerbos, and Cerbos's program.
+//! The policies that Cerbos is given.
 //!
 //! A scope for each pair of tenants, as Cerbos recommends for tenants: its policy holds that pair's settings and the
 //! Conditional Access policies that apply to it, so that trust and tenant are settled when it is written and no
 //! question looks at another pair's.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use bytes::Bytes;
-use crosstrust::request::Request;
-use prost::Message;
-use prost_types::{ListValue, Value as Attribute, value::Kind};
+use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cerbos_wire::{
-    CHECK_RESOURCES, CheckResourcesRequest, CheckResourcesResponse, EFFECT_ALLOW, Principal,
-    Resource, ResourceEntry,
-};
-use crate::facts::{Control, Crossing, Facts, Policy, Rule, Setting, Trust};
-use crate::server::{Server, free_address};
-use crate::service::{Encoding, Service};
-use crate::tools::Tool;
-use crate::world::World;
-
-const ACTION: &str = "reach";
-const KIND: &str = "application";
-const ROLE: &str = "user";
-
-pub fn start(cerbos: &Tool, facts: &Facts, world: &World) -> Result<Service> {
-    let folder = tempfile::tempdir()?;
-    let policies = folder.path().join("policies");
-    write_policies(&policies, facts)?;
-    let address = free_address()?;
-    let configuration = json!({
-        "server": {
-            "grpcListenAddr": address.to_string(),
-            "httpListenAddr": free_address()?.to_string(),
-            "logRequestPayloads": false,
-            "metricsEnabled": false,
-        },
-        "storage": {
-            "driver": "disk",
-            "disk": { "directory": policies, "watchForChanges": false },
-        },
-        "audit": { "enabled": false },
-        "telemetry": { "disabled": true },
-    });
-    let file = folder.path().join("cerbos.yaml");
-    fs::write(&file, configuration.to_string())?;
-    let arguments = [
-        "server".to_owned(),
-        format!("--config={}", file.display()),
-        "--log-level=error".to_owned(),
-    ];
-    let log = folder.path().join("log");
-    Ok(Service {
-        name: "Cerbos".into(),
-        version: cerbos.version.clone(),
-        server: Server::start(&cerbos.program, arguments, address, &log)?,
-        path: CHECK_RESOURCES,
-        encoding: Encoding::Grpc,
-        questions: world.requests.iter().map(question).collect(),
-        allows,
-        folder,
-    })
-}
+use super::{ACTION, KIND, ROLE};
+use crate::peers::facts::{Control, Crossing, Facts, Policy, Rule, Setting, Trust};
 
 /// As Cerbos reads them from a folder.
 pub fn write_policies(folder: &Path, facts: &Facts) -> Result<()> {
@@ -77,7 +23,7 @@ pub fn write_policies(folder: &Path, facts: &Facts) -> Result<()> {
     Ok(())
 }
 
-fn scope(home: &str, resource: &str) -> String {
+pub fn scope(home: &str, resource: &str) -> String {
     format!("{resource}.{home}")
 }
 
@@ -211,66 +157,4 @@ fn met(control: Control, trust: Trust) -> &'static str {
 
 fn list(ids: &BTreeSet<String>) -> String {
     json!(ids).to_string()
-}
-
-fn question(request: &Request) -> Bytes {
-    let text = |text: String| Attribute {
-        kind: Some(Kind::StringValue(text)),
-    };
-    let fact = |is_so: bool| Attribute {
-        kind: Some(Kind::BoolValue(is_so)),
-    };
-    let groups = request.groups.iter().map(|group| text(group.to_string()));
-    let groups = Kind::ListValue(ListValue {
-        values: groups.collect(),
-    });
-    let attributes = [
-        ("groups", Attribute { kind: Some(groups) }),
-        ("mfa", fact(request.claims.mfa)),
-        ("compliantDevice", fact(request.claims.compliant_device)),
-        (
-            "domainJoinedDevice",
-            fact(request.claims.hybrid_joined_device),
-        ),
-        (
-            "expires_at",
-            text(
-                prost_types::Timestamp {
-                    seconds: request.claims.expires_at.as_parts().0,
-                    nanos: 0,
-                }
-                .to_string(),
-            ),
-        ),
-    ];
-    let principal = Principal {
-        id: request
-            .user
-            .map(|user| user.to_string())
-            .unwrap_or_default(),
-        roles: vec![ROLE.into()],
-        attr: HashMap::from(attributes.map(|(name, value)| (name.to_owned(), value))),
-    };
-    let resource = Resource {
-        kind: KIND.into(),
-        id: request.app.to_string(),
-        attr: HashMap::new(),
-        scope: scope(&request.home.to_string(), &request.resource.to_string()),
-    };
-    let question = CheckResourcesRequest {
-        request_id: String::new(),
-        principal: Some(principal),
-        resources: vec![ResourceEntry {
-            actions: vec![ACTION.into()],
-            resource: Some(resource),
-        }],
-    };
-    question.encode_to_vec().into()
-}
-
-fn allows(message: &[u8]) -> Result<bool> {
-    let answer = CheckResourcesResponse::decode(message)?;
-    let result = answer.results.first().context("no result")?;
-    let effect = result.actions.get(ACTION).context("no effect")?;
-    Ok(*effect == EFFECT_ALLOW)
 }

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use bytes::Bytes;
 use crosstrust::request::Request;
 use envoy_types::pb::envoy::config::core::v3::Metadata;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{
@@ -14,7 +13,6 @@ use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, 
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value, value::Kind};
 use prost::Message;
 
-pub const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
 /// Where Envoy's filter leaves the claims: its name, and `payload_in_metadata`.
 pub const NAMESPACE: &str = "envoy.filters.http.jwt_authn";
 pub const PAYLOAD: &str = "entra";
@@ -27,12 +25,23 @@ pub fn allows(message: &[u8]) -> Result<bool> {
     Ok(status.context("no status")?.code == 0)
 }
 
+/// Whether it begins with a status that is a decision: OK, PERMISSION_DENIED or UNAUTHENTICATED. A server that has too
+/// much to do says something else.
+pub fn glance(message: &[u8]) -> bool {
+    let code = match message {
+        [0x0a, 0, ..] => 0,
+        [0x0a, 0x80..=0xff, _, 0x08, code, ..] | [0x0a, _, 0x08, code, ..] => *code,
+        _ => return false,
+    };
+    matches!(code, 0 | 7 | 16)
+}
+
 /// Whose tokens these are.
 pub fn issuer(tenant: &str) -> String {
     format!("https://login.microsoftonline.com/{tenant}/v2.0")
 }
 
-pub fn question(request: &Request) -> Bytes {
+pub fn question(request: &Request) -> CheckRequest {
     let headers = [
         (":authority", "files.example.com"),
         (":method", "GET"),
@@ -69,10 +78,9 @@ pub fn question(request: &Request) -> Bytes {
         metadata_context: Some(metadata),
         ..AttributeContext::default()
     };
-    let check = CheckRequest {
+    CheckRequest {
         attributes: Some(attributes),
-    };
-    check.encode_to_vec().into()
+    }
 }
 
 fn token(request: &Request) -> Kind {

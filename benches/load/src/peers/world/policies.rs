@@ -4,8 +4,8 @@
 use crosstrust::id::{AppId, TenantId};
 use serde_json::{Value, json};
 
-use crate::random::Rng;
-use crate::world::{between, sample};
+use super::{between, sample};
+use crate::peers::random::Rng;
 
 /// Policies that are enforced.
 const ENFORCED: usize = 20;

@@ -1,13 +1,9 @@
-//! crosstrust and the constant servers, started for a measurement and ready when they are returned.
-//!
-//! crosstrust is the real program with the sample policies, one request thread, a folder of its own, and no
+//! crosstrust as a server: the real program with the sample policies, one request thread, a folder of its own, and no
 //! environment. Never touches the policies of the repository: it gets a copy.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -17,18 +13,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 
-use crate::artifacts::{Artifacts, repository};
-use crate::process::Process;
-use crate::questions::tokens::Issuer;
+use super::{Running, START, Systems};
+use crate::artifacts::repository;
+use crate::process::{Process, command};
 use crate::server::Address;
-
-/// What the servers of one run are started from.
-pub struct Systems {
-    pub artifacts: Artifacts,
-    /// Folders of servers are made in it; on a disk, because records are synced.
-    pub out: PathBuf,
-    pub issuer: Issuer,
-}
 
 /// How crosstrust's log is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,25 +34,6 @@ pub enum Transport {
     Tls,
 }
 
-/// A constant server's way with a request.
-#[derive(Debug, Clone, Copy)]
-pub enum Constant {
-    Prost,
-    Skip,
-    Check,
-}
-
-/// A running server, without a question.
-#[derive(Clone)]
-pub struct Running {
-    pub process: Rc<Process>,
-    pub address: Address,
-    pub folder: Rc<TempDir>,
-}
-
-/// A start that takes longer has failed.
-const START: Duration = Duration::from_secs(20);
-
 impl Systems {
     pub fn crosstrust(&self, log: Log, transport: Transport) -> Result<Running> {
         let folder = self.folder()?;
@@ -75,22 +44,11 @@ impl Systems {
         fs::write(folder.path().join("keys.json"), self.issuer.key_set())?;
         let tls = write_certificate(folder.path())?;
         let config = config(log, transport);
-        fs::write(folder.path().join("crosstrust.toml"), config)?;
-        let said = fs::File::create(folder.path().join("said"))?;
-        let mut command = Command::new(&self.artifacts.crosstrust);
-        command
-            .args(["serve", "--config", "crosstrust.toml"])
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(said.try_clone()?)
-            .stderr(said);
-        let mut process = Process::start(&mut command)?;
-        let line = await_line(&mut process, &folder.path().join("said"))?;
-        let tcp = || loopback_address(&line);
+        let (process, line) = self.serve(folder.path(), &config)?;
         let address = match transport {
-            Transport::Tcp => Address::Tcp(tcp()?),
+            Transport::Tcp => Address::Tcp(loopback_address(&line)?),
             Transport::Unix => Address::Unix(folder.path().join("socket")),
-            Transport::Tls => Address::Tls(tcp()?, tls),
+            Transport::Tls => Address::Tls(loopback_address(&line)?, tls),
         };
         Ok(Running {
             process: Rc::new(process),
@@ -99,36 +57,29 @@ impl Systems {
         })
     }
 
-    /// It answers every call with this message.
-    pub fn constant(&self, constant: Constant, answer: &[u8]) -> Result<Running> {
-        let folder = self.folder()?;
-        let path = folder.path().join("answer");
-        fs::write(&path, answer)?;
-        let mode = match constant {
-            Constant::Prost => "prost",
-            Constant::Skip => "skip",
-            Constant::Check => "check",
-        };
-        let mut command = Command::new(&self.artifacts.constant);
-        command.arg(mode).arg(&path).stdin(Stdio::null());
-        let mut process = Process::start(command.stdout(Stdio::piped()))?;
-        let output = process.child().stdout.take().context("no output")?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line.trim().parse();
-        let address = address.with_context(|| format!("constant {mode} said {line:?}"))?;
+    /// crosstrust over whatever lies in this folder; the configuration has one listener, on TCP.
+    pub fn crosstrust_over(&self, folder: TempDir, config: &str) -> Result<Running> {
+        let (process, line) = self.serve(folder.path(), config)?;
         Ok(Running {
             process: Rc::new(process),
-            address: Address::Tcp(address),
+            address: Address::Tcp(loopback_address(&line)?),
             folder: Rc::new(folder),
         })
     }
 
-    fn folder(&self) -> Result<TempDir> {
-        let folder = tempfile::Builder::new()
-            .prefix("server-")
-            .tempdir_in(&self.out);
-        folder.context("no folder for a server")
+    /// The process, and the line in which it says that it serves.
+    fn serve(&self, folder: &Path, config: &str) -> Result<(Process, String)> {
+        fs::write(folder.join("crosstrust.toml"), config)?;
+        let said = fs::File::create(folder.join("said"))?;
+        let mut command = command(&self.artifacts.crosstrust);
+        command
+            .args(["serve", "--config", "crosstrust.toml"])
+            .current_dir(folder)
+            .stdout(said.try_clone()?)
+            .stderr(said);
+        let mut process = Process::start(&mut command)?;
+        let line = await_line(&mut process, &folder.join("said"))?;
+        Ok((process, line))
     }
 }
 

@@ -1,4 +1,4 @@
-//! crosstrust itself: the world compiled by its own compiler, asked by `decide` (no cache, no server).
+//! crosstrust in process: the world compiled by its own compiler, asked by `decide` (no cache, no server).
 
 use anyhow::{Result, bail};
 use crosstrust::compile::compile;
@@ -10,7 +10,7 @@ use crosstrust::revocation::Revocations;
 use crosstrust::snapshot::Snapshot;
 use crosstrust::time::Timestamp;
 
-use crate::world::World;
+use super::world::World;
 
 pub struct Engine {
     snapshot: Snapshot,

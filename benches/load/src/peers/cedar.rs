@@ -15,9 +15,9 @@ use cedar_policy::{
 };
 use crosstrust::time::Timestamp;
 
-use crate::facts::{Control, Crossing, Facts, Policy, Setting};
+use super::facts::{Control, Crossing, Facts, Policy, Setting};
 
-const CROSSING: &str = include_str!("../policies/crosstenant.cedar");
+const CROSSING: &str = include_str!("policies/crosstenant.cedar");
 
 pub struct Cedar {
     authorizer: Authorizer,

@@ -8,8 +8,8 @@ use regorus::languages::rego::compiler::Compiler;
 use regorus::rvm::vm::RegoVM;
 use regorus::{CompiledPolicy, Value};
 
-use crate::facts::Facts;
-use crate::rego;
+use super::facts::Facts;
+use super::rego;
 
 const ALLOW: &str = "data.crosstenant.allow";
 

@@ -8,11 +8,11 @@ use anyhow::Result;
 use crosstrust::request::Request;
 use serde_json::{Map, Value, json};
 
-use crate::facts::{Control, Crossing, Facts, Policy, Setting};
+use super::facts::{Control, Crossing, Facts, Policy, Setting};
 
-pub const POLICY: &str = include_str!("../policies/crosstenant.rego");
-pub const PLAIN: &str = include_str!("../policies/plain.rego");
-pub const ENVOY: &str = include_str!("../policies/envoy.rego");
+pub const POLICY: &str = include_str!("policies/crosstenant.rego");
+pub const PLAIN: &str = include_str!("policies/plain.rego");
+pub const ENVOY: &str = include_str!("policies/envoy.rego");
 
 /// Objects keyed by id, so that each question is a look-up.
 pub fn data(facts: &Facts) -> Value {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use crosstrust::decision::{Decision, Stage};
-
-use crate::engine::Engine;
-use crate::world::World;
 use crosstrust::time::Timestamp;
+
+use super::engine::Engine;
+use super::world::World;
 
 /// What crosstrust says to every request.
 pub struct Answers {

@@ -1,6 +1,6 @@
 //! The programs under test: built or installed by the ordinary clients, at pinned versions, into `target/tools`.
 //!
-//! What cannot be had here is an error with one clear line; whether that skips a peer is the caller's choice.
+//! What cannot be had here is skipped, and one line says so, at once and in the report.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,67 +9,66 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::artifacts::repository;
+use crate::options::{Name, Options};
+
 const CERBOS: &str = "0.51.0";
 /// The longest build.
 const SECONDS: &str = "1500";
 
 /// A program and what it says of its version.
+#[derive(Debug)]
 pub struct Tool {
     pub program: PathBuf,
     pub version: String,
 }
 
-/// The repository.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+/// Those that were to be had.
+#[derive(Debug, Default)]
+pub struct Tools {
+    pub opa: Option<Tool>,
+    pub opa_envoy: Option<Tool>,
+    pub cerbos: Option<Tool>,
+    /// A line for each that was not.
+    pub skipped: Vec<String>,
+}
+
+impl Tools {
+    /// Gets what the wanted suites need.
+    pub fn get(options: &Options) -> Result<Tools> {
+        let mut tools = Tools::default();
+        if options.wants(Name::Peers) {
+            tools.opa = tools.available("OPA", opa());
+            tools.cerbos = tools.available("Cerbos", cerbos());
+            // Whoever names a program wants that row.
+            tools.opa_envoy = options.opa_envoy.as_deref().map(opa_at).transpose()?;
+        }
+        Ok(tools)
+    }
+
+    fn available(&mut self, name: &str, tool: Result<Tool>) -> Option<Tool> {
+        match tool {
+            Ok(tool) => Some(tool),
+            Err(error) => {
+                let line = format!("{name} is skipped: {error:#}");
+                eprintln!("{line}");
+                self.skipped.push(line);
+                None
+            }
+        }
+    }
 }
 
 fn tools() -> Result<PathBuf> {
-    let tools = root().join("target/tools");
+    let tools = repository().join("target/tools");
     fs::create_dir_all(&tools)?;
     Ok(tools.canonicalize()?)
 }
 
-/// crosstrust as it is shipped.
-pub fn crosstrust() -> Result<Tool> {
-    let manifest = root().join("Cargo.toml");
-    let arguments = [
-        "build",
-        "--profile",
-        "dist",
-        "--bin",
-        "crosstrust",
-        "--manifest-path",
-    ];
-    let arguments = arguments.map(OsStr::new);
-    run(
-        "cargo",
-        arguments.into_iter().chain([manifest.as_os_str()]),
-        &root(),
-    )?;
-    let target = std::env::var_os("CARGO_TARGET_DIR");
-    let target = target.map_or_else(|| root().join("target"), PathBuf::from);
-    let built = crosstrust_at(target.join("dist/crosstrust"))?;
-    let commit = first_line(
-        Command::new("git")
-            .arg("-C")
-            .arg(root())
-            .args(["describe", "--always", "--dirty"]),
-    );
-    let version = format!("{}, {}", built.version, commit.unwrap_or_default());
-    Ok(Tool { version, ..built })
-}
-
-/// A crosstrust that is there already, of whatever commit.
-pub fn crosstrust_at(program: PathBuf) -> Result<Tool> {
-    let version = first_line(Command::new(&program).arg("--version"))?;
-    Ok(Tool { program, version })
-}
-
 /// OPA of Go modules, with the plugin of opa/main.go.
-pub fn opa() -> Result<Tool> {
+fn opa() -> Result<Tool> {
     let program = tools()?.join("opa-ext-authz");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("opa");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/peers/opa");
     let arguments = [
         "build",
         "-buildvcs=false",
@@ -81,18 +80,20 @@ pub fn opa() -> Result<Tool> {
     let arguments = arguments.into_iter().map(OsStr::new);
     let arguments = arguments.chain([program.as_os_str(), OsStr::new(".")]);
     run("go", arguments, &source).context("OPA cannot be built of Go modules")?;
-    opa_at(program)
+    opa_at(&program)
 }
 
 /// A program of OPA's that is there already.
-pub fn opa_at(program: PathBuf) -> Result<Tool> {
-    let version = first_line(Command::new(&program).arg("version"))?;
-    let version = version.replace("Version:", "OPA");
-    Ok(Tool { program, version })
+fn opa_at(program: &Path) -> Result<Tool> {
+    let version = first_line(Command::new(program).arg("version"))?;
+    Ok(Tool {
+        program: program.canonicalize()?,
+        version: version.replace("Version:", "OPA"),
+    })
 }
 
 /// Cerbos of the npm registry.
-pub fn cerbos() -> Result<Tool> {
+fn cerbos() -> Result<Tool> {
     let prefix = tools()?.join("cerbos");
     fs::create_dir_all(&prefix)?;
     let package = format!("cerbos@{CERBOS}");
@@ -137,16 +138,4 @@ fn first_line(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     Ok(said.lines().next().unwrap_or_default().to_owned())
-}
-
-/// The version of a crate in this package's lock file.
-pub fn locked(name: &str) -> &'static str {
-    let lock = include_str!("../Cargo.lock");
-    let entry = lock
-        .split("[[package]]")
-        .find(|entry| entry.contains(&format!("name = \"{name}\"\n")));
-    let version = entry.and_then(|entry| entry.split("version = \"").nth(1));
-    version
-        .and_then(|rest| rest.split('"').next())
-        .unwrap_or("?")
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::SocketAddr;
+use std::rc::Rc;
 
 use anyhow::Result;
 use crosstrust::request::Request;
@@ -10,13 +10,15 @@ use crosstrust::rpc::proto::{AuthorizeRequest, AuthorizeResponse, Claims, Decisi
 use prost::Message;
 use prost_types::Timestamp;
 
-use crate::check;
-use crate::server::{Server, free_address};
-use crate::service::{Encoding, Service};
-use crate::tools::Tool;
-use crate::world::World;
+use super::check;
+use super::peer::{Interface, Peer, Wire};
+use super::world::World;
+use crate::questions::Frame;
+use crate::questions::authorize::{self as asked, AUTHORIZE};
+use crate::questions::check::CHECK;
+use crate::server::Manner;
+use crate::systems::Systems;
 
-const AUTHORIZE: &str = "/crosstrust.v1.AuthorizationService/Authorize";
 /// The public key of RFC 7515 A.3. An issuer has to have one; no signature is verified here.
 const KEYS: &str = r#"{"keys": [{
     "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "rfc7515-a3",
@@ -33,65 +35,71 @@ pub enum Way {
 }
 
 /// Without a record of each decision, as the others.
-pub fn start(crosstrust: &Tool, world: &World, way: Way) -> Result<Service> {
-    let folder = tempfile::tempdir()?;
-    let policies = folder.path().join("policies");
-    world.write_to(&policies)?;
+pub fn start(systems: &Systems, world: &World, way: Way) -> Result<Peer> {
+    let folder = systems.folder()?;
+    world.write_to(&folder.path().join("policies"))?;
     fs::write(folder.path().join("keys.json"), KEYS)?;
-    let address = free_address()?;
-    let file = folder.path().join("crosstrust.toml");
-    fs::write(&file, configuration(address, world))?;
-    let (name, cache) = match way {
-        Way::Authorize => ("crosstrust, Authorize", "off"),
-        Way::AuthorizeCached => ("crosstrust, Authorize, cached", "on"),
-        Way::Check => ("crosstrust, ext_authz", "off"),
-    };
-    let arguments = [
-        "serve".to_owned(),
-        format!("--config={}", file.display()),
-        format!("--policies={}", policies.display()),
-        "--admin=off".to_owned(),
-        "--log-mode=off".to_owned(),
-        "--threads=1".to_owned(),
-        format!("--cache={cache}"),
-        // The world's tokens are good for longer than any real one.
-        "--limits-token-lifetime=3000000000".to_owned(),
-    ];
-    let log = folder.path().join("log");
+    let running = systems.crosstrust_over(folder, &configuration(world, way))?;
     let requests = world.requests.iter();
-    Ok(Service {
-        name: name.into(),
-        version: crosstrust.version.clone(),
-        server: Server::start(&crosstrust.program, arguments, address, &log)?,
-        path: match way {
-            Way::Check => check::PATH,
-            Way::Authorize | Way::AuthorizeCached => AUTHORIZE,
+    let name = match way {
+        Way::Authorize => "crosstrust, Authorize",
+        Way::AuthorizeCached => "crosstrust, Authorize, cached",
+        Way::Check => "crosstrust, ext_authz",
+    };
+    let wire = match way {
+        Way::Authorize | Way::AuthorizeCached => Wire {
+            interface: Interface::Own,
+            method: AUTHORIZE,
+            manner: Manner::Grpc,
+            questions: requests
+                .map(|request| Frame::fixed(&question(request)))
+                .collect(),
+            allows,
+            glance: Rc::new(asked::glance_mixed),
         },
-        encoding: Encoding::Grpc,
-        questions: match way {
-            Way::Check => requests.map(check::question).collect(),
-            Way::Authorize | Way::AuthorizeCached => requests.map(question).collect(),
+        Way::Check => Wire {
+            interface: Interface::Check,
+            method: CHECK,
+            manner: Manner::Grpc,
+            questions: requests
+                .map(|request| Frame::fixed(&check::question(request)))
+                .collect(),
+            allows: check::allows,
+            glance: Rc::new(check::glance),
         },
-        allows: match way {
-            Way::Check => check::allows,
-            Way::Authorize | Way::AuthorizeCached => allows,
-        },
-        folder,
-    })
+    };
+    Ok(Peer::of(name, &running, wire))
 }
 
 /// Envoy has verified the tokens; issuer, audience, tenant and expiry are checked here all the same.
-fn configuration(address: SocketAddr, world: &World) -> String {
+fn configuration(world: &World, way: Way) -> String {
     let apps: BTreeSet<String> = world
         .requests
         .iter()
         .map(|request| request.app.to_string())
         .collect();
     let apps: Vec<String> = apps.into_iter().collect();
+    let cache = match way {
+        Way::Authorize | Way::Check => "off",
+        Way::AuthorizeCached => "on",
+    };
     format!(
-        r#"
+        r#"policies = "policies"
+admin = "off"
+threads = 1
+cache = "{cache}"
+
+[limits]
+# A core that others take shows as latency. With the usual 100 ms it would show as calls that are shed.
+handler_ms = 5000
+# The world's tokens are good for longer than any real one.
+token_lifetime = 3000000000
+
+[log]
+mode = "off"
+
 [[listener]]
-address = "{address}"
+address = "127.0.0.1:0"
 identity = ["jwt_authn"]
 jwt_authn = {{ namespace = "{namespace}", payload = "{payload}" }}
 
@@ -120,7 +128,7 @@ pub fn is_cached(message: &[u8]) -> Result<bool> {
     Ok(AuthorizeResponse::decode(message)?.cached)
 }
 
-fn question(request: &Request) -> bytes::Bytes {
+fn question(request: &Request) -> AuthorizeRequest {
     let claims = Claims {
         expires_at: Some(Timestamp {
             seconds: request.claims.expires_at.as_parts().0,
@@ -131,7 +139,7 @@ fn question(request: &Request) -> bytes::Bytes {
         hybrid_joined_device: request.claims.hybrid_joined_device,
         ..Claims::default()
     };
-    let message = AuthorizeRequest {
+    AuthorizeRequest {
         home_tenant: request.home.to_string(),
         resource_tenant: request.resource.to_string(),
         user: request
@@ -142,8 +150,7 @@ fn question(request: &Request) -> bytes::Bytes {
         app: request.app.to_string(),
         claims: Some(claims),
         ..AuthorizeRequest::default()
-    };
-    message.encode_to_vec().into()
+    }
 }
 
 fn allows(message: &[u8]) -> Result<bool> {
