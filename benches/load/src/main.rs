@@ -5,9 +5,9 @@
 //! ```
 //!
 //! builds crosstrust (profile `dist`), the constant servers and the peers that can be had, starts each as a process on
-//! core 0, asks them from core 1, and prints Markdown; `table.md`, `latencies.json` and `latency.svg` are written to `target/load`. It never tells
-//! a number of a run in which a call failed or an answer was wrong: such a run ends with an error.
-//! `--help` lists the options, README.md tells how the numbers come about.
+//! core 0, asks them from core 1, and prints Markdown; `table.md`, `latencies.json` and pictures are written to
+//! `target/load`. It never tells a number of a run in which a call failed or an answer was wrong: such a run ends with
+//! an error. `--help` lists the options, README.md tells how the numbers come about.
 
 #![forbid(unsafe_code)]
 
@@ -103,8 +103,8 @@ fn write(out: &Path, report: &Report, lines: &[String], text: &str) -> Result<()
     fs::write(out.join("table.md"), text)?;
     let rounds = serde_json::to_string_pretty(&json::report(report, lines))?;
     fs::write(out.join("latencies.json"), rounds)?;
-    if let Some(picture) = &report.picture {
-        fs::write(out.join("latency.svg"), picture::svg(picture)?)?;
+    for picture in &report.pictures {
+        fs::write(out.join(picture.file), picture::svg(picture)?)?;
     }
     Ok(())
 }

@@ -76,10 +76,28 @@ async fn warm(server: &Server) -> Result<()> {
     Ok(())
 }
 
+/// A row in open loop, at a rate of its own.
+pub struct Paced<'c> {
+    pub name: String,
+    pub contestant: &'c Contestant,
+    pub per_second: f64,
+}
+
 /// Closed loop, in turns.
 pub async fn in_turns(contestants: &[Contestant], plan: Plan) -> Result<Vec<Measured>> {
+    let measured = contestants.iter().map(Measured::nothing_yet).collect();
     let closed = async |contestant: &Contestant| closed(contestant, plan.time).await;
-    rounds(contestants, plan, closed).await
+    rounds(contestants, measured, plan, closed).await
+}
+
+/// Open loop in turns, each at its rate.
+pub async fn paced(rows: &[Paced<'_>], plan: Plan) -> Result<Vec<Measured>> {
+    let measured = rows.iter().map(|row| Measured {
+        name: row.name.clone(),
+        ..Measured::nothing_yet(row.contestant)
+    });
+    let open = async |row: &Paced<'_>| open(row.contestant, row.per_second, plan.time).await;
+    rounds(rows, measured.collect(), plan, open).await
 }
 
 /// Open loop in turns, at one rate for all.
@@ -88,25 +106,38 @@ pub async fn at_rate(
     plan: Plan,
     per_second: f64,
 ) -> Result<Vec<Measured>> {
-    let open = async |contestant: &Contestant| open(contestant, per_second, plan.time).await;
-    rounds(contestants, plan, open).await
+    let rows = contestants.iter().map(|contestant| Paced {
+        name: contestant.server.name.clone(),
+        contestant,
+        per_second,
+    });
+    paced(&rows.collect::<Vec<_>>(), plan).await
 }
 
-async fn rounds(
-    contestants: &[Contestant],
+async fn rounds<T>(
+    rows: &[T],
+    mut measured: Vec<Measured>,
     plan: Plan,
-    one: impl AsyncFn(&Contestant) -> Result<Round>,
+    one: impl AsyncFn(&T) -> Result<Round>,
 ) -> Result<Vec<Measured>> {
-    let mut measured: Vec<Measured> = contestants.iter().map(Measured::nothing_yet).collect();
     for round in 0..=plan.rounds {
-        for (contestant, measured) in contestants.iter().zip(&mut measured) {
-            let one = one(contestant).await?;
+        for (row, measured) in rows.iter().zip(&mut measured) {
+            let one = one(row).await?;
             if round > 0 {
                 measured.rounds.push(one);
             }
         }
     }
     Ok(measured)
+}
+
+/// What it can do at most, calls a second: in closed loop, or with a core of its own at what a call costs in open
+/// loop, where fewer answers share a write. The lesser of both.
+pub async fn most(contestant: &Contestant, plan: Plan) -> Result<f64> {
+    let closed = in_turns(std::slice::from_ref(contestant), plan).await?;
+    let closed = slowest(&closed).context("no maximum")?;
+    let open = open(contestant, closed / 2.0, plan.time).await?;
+    Ok(closed.min(1e6 / open.cpu_us))
 }
 
 /// Calls a second that the slowest of them answers, by the median of its rounds.

@@ -20,7 +20,7 @@ pub struct Options {
     /// Seconds of one measurement
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     pub seconds: f64,
-    /// Where table.md, latencies.json and latency.svg go [default: target/load of the repository]
+    /// Where table.md, latencies.json and the pictures go [default: target/load of the repository]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// One round of 0.3 s: tells that it runs, and no number that means anything
@@ -57,7 +57,7 @@ pub enum Name {
     Shapes,
     /// Hits while the policies change every two seconds
     Reload,
-    /// Latencies at one rate for all
+    /// Latencies at one rate for all, and at parts of the own maximum
     Latency,
     /// OPA and Cerbos, on 10,000 questions to which all give the same answers
     Peers,

@@ -16,7 +16,7 @@ use crate::statistics::Spread;
 pub struct Report {
     pub goals: Vec<Goal>,
     pub tables: Vec<Table>,
-    pub picture: Option<Picture>,
+    pub pictures: Vec<Picture>,
 }
 
 pub struct Table {
@@ -44,9 +44,11 @@ pub struct Goal {
     pub is_met: Option<bool>,
 }
 
-/// Latencies of several rows at one rate.
+/// Latencies of several rows.
 pub struct Picture {
-    pub per_second: f64,
+    /// What it is written to.
+    pub file: &'static str,
+    pub title: String,
     pub lines: Vec<Line>,
 }
 
@@ -186,7 +188,7 @@ fn rate(measured: &Measured) -> String {
 }
 
 /// A whole number with a comma between thousands.
-fn thousands(number: f64) -> String {
+pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -35,12 +35,8 @@ fn draw(picture: &Picture, text: &mut String) -> Result<(), Box<dyn std::error::
     }
     let area = SVGBackend::with_string(text, (900, 500)).into_drawing_area();
     area.fill(&WHITE)?;
-    let title = format!(
-        "Latency from the intended start, {:.0} calls/s, 8 connections × 10 streams",
-        picture.per_second
-    );
     let mut chart = ChartBuilder::on(&area)
-        .caption(title, ("sans-serif", 22))
+        .caption(&picture.title, ("sans-serif", 22))
         .margin(14)
         .x_label_area_size(44)
         .y_label_area_size(64)

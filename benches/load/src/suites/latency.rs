@@ -1,14 +1,20 @@
-//! Latencies in open loop, at one rate for all: half of what the slowest can do at most.
+//! Latencies in open loop: at one rate for all, half of what the slowest can do at most; and for crosstrust and the
+//! constant prost server at parts of what each can do itself.
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
 use super::{FIFTY, all, authorize, constant, with_its_answer};
 use crate::generator::Shape;
-use crate::measure::{self, Measured, Plan};
+use crate::measure::{self, Contestant, Measured, Paced, Plan, Round};
 use crate::questions::authorize::{self as asked, NEW, SEEN};
-use crate::report::{Line, Picture, Report};
+use crate::report::{Goal, Line, Picture, Report, thousands};
 use crate::systems::{Constant, Log, Systems, Transport};
+
+/// Of what the slowest can do at most.
+const PART: f64 = 0.5;
+/// Of what each can do itself.
+const RUNGS: [f64; 3] = [0.50, 0.70, 0.85];
 
 pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
     let (seen, answer) = with_its_answer(systems).await?;
@@ -31,15 +37,76 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     let contestants = all(servers, Shape::DEFAULT).await?;
     let once = Plan { rounds: 1, ..plan };
     let most = measure::in_turns(&contestants, once).await?;
-    let rate = 0.5 * measure::slowest(&most).context("nothing was measured")?;
+    let rate = PART * measure::slowest(&most).context("nothing was measured")?;
     let measured = measure::at_rate(&contestants, plan, rate).await?;
-    report.picture = Some(Picture {
-        per_second: rate,
+    report.pictures.push(Picture {
+        file: "latency.svg",
+        title: format!(
+            "Latency from the intended start, {rate:.0} calls/s, 8 connections × 10 streams"
+        ),
         lines: measured.iter().map(line).collect::<Result<_>>()?,
     });
     let title = format!("Open loop at {rate:.0} calls/s, 50 groups");
     report.table(&title, &measured);
+    let [_, prost, hit, ..] = &contestants[..] else {
+        anyhow::bail!("rows are missing");
+    };
+    ladder(prost, hit, plan, report).await
+}
+
+/// Both at parts of what each can do at most: how latency grows on the way to a full core.
+async fn ladder(
+    prost: &Contestant,
+    hit: &Contestant,
+    plan: Plan,
+    report: &mut Report,
+) -> Result<()> {
+    let once = Plan { rounds: 1, ..plan };
+    let most = [
+        measure::most(prost, once).await?,
+        measure::most(hit, once).await?,
+    ];
+    let rungs = RUNGS.iter().flat_map(|part| {
+        let row = move |(contestant, most): (_, f64)| rung(contestant, most, *part);
+        [prost, hit].into_iter().zip(most).map(row)
+    });
+    let measured = measure::paced(&rungs.collect::<Vec<_>>(), plan).await?;
+    let p99 = |round: &Round| round.load.percentile_us(99.0);
+    for (part, pair) in RUNGS.iter().zip(measured.chunks(2)) {
+        let [prost, hit] = pair else {
+            anyhow::bail!("rows are missing");
+        };
+        let what = format!(
+            "p99 at {:.0} % of the own maximum, hit ÷ constant prost",
+            part * 100.0
+        );
+        let goal = Goal::ratio(&what, None, (hit, p99), (prost, p99));
+        report.goals.push(goal);
+    }
+    report.pictures.push(Picture {
+        file: "ladder.svg",
+        title: "Latency from the intended start, at parts of the own maximum".to_owned(),
+        lines: measured.iter().map(line).collect::<Result<_>>()?,
+    });
+    report.table(
+        "Open loop at parts of the own maximum, 50 groups",
+        &measured,
+    );
     Ok(())
+}
+
+fn rung(contestant: &Contestant, most: f64, part: f64) -> Paced<'_> {
+    let per_second = most * part;
+    let percent = part * 100.0;
+    Paced {
+        name: format!(
+            "{}, at {percent:.0} %: {}/s",
+            contestant.server.name,
+            thousands(per_second)
+        ),
+        contestant,
+        per_second,
+    }
 }
 
 /// All rounds of a row in one.

@@ -40,7 +40,7 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     );
     let still = Contestant::prepare(server, Shape::DEFAULT).await?;
     let changing = Contestant::prepare(changing, Shape::DEFAULT).await?;
-    let rate = PART * most(&still, plan).await?;
+    let rate = PART * measure::most(&still, plan).await?;
 
     let policy = Policy::of(&running);
     let changes = if plan.rounds > 1 { CHANGES } else { 1 };
@@ -58,22 +58,6 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     }
     tell(report, without, with, rate);
     Ok(())
-}
-
-/// What it can do at most, calls a second: in closed loop, or with a core of its own at what a call costs in open
-/// loop, where fewer answers share a write. The lesser of both.
-async fn most(contestant: &Contestant, plan: Plan) -> Result<f64> {
-    let closed = measure::in_turns(std::slice::from_ref(contestant), plan).await?;
-    let closed = closed
-        .first()
-        .and_then(|one| one.of(|round| round.load.per_second()));
-    let closed = closed.context("no maximum")?.median;
-    let server = &contestant.server;
-    let before = server.process.spent()?;
-    let load = generator::open(server, contestant.shape, closed / 2.0, plan.time).await?;
-    let spent = server.process.spent()?.since(before);
-    let open = measure::round(server, load, spent)?;
-    Ok(closed.min(1e6 / open.cpu_us))
 }
 
 fn tell(report: &mut Report, without: Measured, with: Measured, rate: f64) {
