@@ -59,6 +59,8 @@ pub enum Name {
     Reload,
     /// Latencies at one rate for all, and at parts of the own maximum
     Latency,
+    /// Servers and generator on no core of their own
+    Unpinned,
     /// OPA and Cerbos, on 10,000 questions to which all give the same answers
     Peers,
     /// cedar-policy and regorus on the same questions, without a network

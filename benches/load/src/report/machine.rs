@@ -34,7 +34,7 @@ pub fn lines(options: &Options, load_before: &str, ghz: &str) -> Vec<String> {
             "- crosstrust {commit}; {rustc}; tonic {tonic}, prost {prost}, h2 {h2}, tokio {tokio}; ghz {ghz}"
         ),
         "- All servers: fat LTO, one codegen unit, overflow checks, mimalloc, a current-thread runtime, TCP_NODELAY; \
-         server on core 0, generator on core 1"
+         server on core 0, generator on core 1, but for *Unpinned*"
             .to_owned(),
         format!(
             "- {rounds} rounds of {seconds} s in turns, after one that is thrown away; 8×10 (connections × streams) \

@@ -13,6 +13,7 @@ mod peers;
 mod reload;
 mod shapes;
 mod transport;
+mod unpinned;
 
 use std::rc::Rc;
 
@@ -77,6 +78,10 @@ pub async fn run(options: &Options, systems: &Systems) -> Result<Report> {
     if wanted(Name::Latency) {
         let suite = latency::run(systems, plan, &mut report).await;
         suite.context("suite latency")?;
+    }
+    if wanted(Name::Unpinned) {
+        let suite = unpinned::run(systems, plan, &mut report).await;
+        suite.context("suite unpinned")?;
     }
     if wanted(Name::Peers) {
         let suite = peers::run(systems, options.seed, plan, &mut report).await;

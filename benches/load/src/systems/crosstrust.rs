@@ -1,5 +1,5 @@
-//! crosstrust as a server: the real program with the sample policies, one request thread, a folder of its own, and no
-//! environment. Never touches the policies of the repository: it gets a copy.
+//! crosstrust as a server: the real program with the sample policies, mostly one request thread, a folder of its own, and
+//! no environment. Never touches the policies of the repository: it gets a copy.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -34,8 +34,25 @@ pub enum Transport {
     Tls,
 }
 
+/// How many request threads crosstrust has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Threads {
+    One,
+    /// One a core: what it takes by itself.
+    Usual,
+}
+
 impl Systems {
     pub fn crosstrust(&self, log: Log, transport: Transport) -> Result<Running> {
+        self.sample(log, transport, Threads::One)
+    }
+
+    /// With as many request threads as there are cores, without a log, over TCP.
+    pub fn crosstrust_with_all_threads(&self) -> Result<Running> {
+        self.sample(Log::Off, Transport::Tcp, Threads::Usual)
+    }
+
+    fn sample(&self, log: Log, transport: Transport, threads: Threads) -> Result<Running> {
         let folder = self.folder()?;
         copy(
             &repository().join("policies"),
@@ -43,7 +60,7 @@ impl Systems {
         )?;
         fs::write(folder.path().join("keys.json"), self.issuer.key_set())?;
         let tls = write_certificate(folder.path())?;
-        let config = config(log, transport);
+        let config = config(log, transport, threads);
         let (process, line) = self.serve(folder.path(), &config)?;
         let address = match transport {
             Transport::Tcp => Address::Tcp(loopback_address(&line)?),
@@ -83,11 +100,15 @@ impl Systems {
     }
 }
 
-fn config(log: Log, transport: Transport) -> String {
+fn config(log: Log, transport: Transport, threads: Threads) -> String {
     let mode = match log {
         Log::Off => "off",
         Log::Async => "async",
         Log::Strict => "strict",
+    };
+    let threads = match threads {
+        Threads::One => "threads = 1",
+        Threads::Usual => "",
     };
     let listener = match transport {
         Transport::Tcp => "address = \"127.0.0.1:0\"",
@@ -99,7 +120,7 @@ fn config(log: Log, transport: Transport) -> String {
     format!(
         r#"policies = "policies"
 admin = "off"
-threads = 1
+{threads}
 
 [limits]
 # A core that others take shows as latency. With the usual 100 ms it would show as calls that are shed.
