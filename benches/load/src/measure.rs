@@ -150,7 +150,7 @@ pub fn slowest(measured: &[Measured]) -> Option<f64> {
 
 async fn closed(contestant: &Contestant, time: Duration) -> Result<Round> {
     let server = &contestant.server;
-    let spent = || server.process.spent();
+    let spent = || server.spent();
     let until = Until::Time(time);
     let (load, before) = generator::closed(server, contestant.shape, until, spent).await?;
     let spent = spent()?.since(before);
@@ -159,9 +159,9 @@ async fn closed(contestant: &Contestant, time: Duration) -> Result<Round> {
 
 async fn open(contestant: &Contestant, per_second: f64, time: Duration) -> Result<Round> {
     let server = &contestant.server;
-    let before = server.process.spent()?;
+    let before = server.spent()?;
     let load = generator::open(server, contestant.shape, per_second, time).await?;
-    let spent = server.process.spent()?.since(before);
+    let spent = server.spent()?.since(before);
     round(server, load, spent)
 }
 

@@ -49,6 +49,8 @@ pub enum Name {
     Log,
     /// Envoy's Check with a bearer token
     Check,
+    /// A request through a real Envoy that asks by Check
+    Envoy,
     /// 32 questions in one call
     Batch,
     /// TCP, Unix socket and TLS

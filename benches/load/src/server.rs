@@ -9,17 +9,17 @@ use std::sync::Arc;
 use anyhow::Result;
 use rustls::ClientConfig;
 
-use crate::process::Process;
+use crate::process::{Process, Spent};
 use crate::questions::Questions;
 
 /// One row: a server and what it is asked. Several rows may share a process.
 pub struct Server {
     /// What tables call it.
     pub name: String,
-    /// Its process; the kernel tells what it costs.
-    pub process: Rc<Process>,
+    /// All that work for an answer; the kernel tells what they cost.
+    pub processes: Vec<Rc<Process>>,
     pub address: Address,
-    /// The path of the method, such as `/crosstrust.v1.AuthorizationService/Authorize`.
+    /// The path, mostly that of a gRPC method, such as `/crosstrust.v1.AuthorizationService/Authorize`.
     pub method: &'static str,
     pub manner: Manner,
     /// The bytes of its requests.
@@ -41,6 +41,8 @@ pub enum Manner {
     Grpc,
     /// A JSON document; the status is HTTP's.
     Json,
+    /// A GET, and the question is its `authorization` header; the status is HTTP's.
+    Bearer,
 }
 
 pub type Verify = Rc<dyn Fn(&[u8]) -> Result<()>>;
@@ -55,11 +57,22 @@ pub enum Address {
 }
 
 impl Server {
+    /// What its processes have spent.
+    pub fn spent(&self) -> Result<Spent> {
+        let mut sum = Spent::default();
+        for process in &self.processes {
+            let spent = process.spent()?;
+            sum.run_ns += spent.run_ns;
+            sum.wait_ns += spent.wait_ns;
+        }
+        Ok(sum)
+    }
+
     /// The same process, asked something else.
     pub fn asked(&self, name: &str, questions: Rc<Questions>, verify: Verify) -> Server {
         Server {
             name: name.to_owned(),
-            process: Rc::clone(&self.process),
+            processes: self.processes.clone(),
             address: self.address.clone(),
             method: self.method,
             manner: self.manner,

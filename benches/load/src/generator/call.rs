@@ -1,8 +1,9 @@
-//! One call: a request with its body at once, the answer's message, and the status that says that there is one.
+//! One call: a request whole at once, the answer's message, and the status that says that there is one.
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::PATIENCE;
@@ -18,13 +19,14 @@ pub struct Head {
 
 impl Head {
     pub fn of(server: &Server) -> Result<Head> {
-        let mut headers = HeaderMap::new();
-        headers.insert("te", HeaderValue::from_static("trailers"));
-        let content = match server.manner {
-            Manner::Grpc => "application/grpc",
-            Manner::Json => "application/json",
+        let fields: &[(HeaderName, &'static str)] = match server.manner {
+            Manner::Grpc => &[(TE, "trailers"), (CONTENT_TYPE, "application/grpc")],
+            Manner::Json => &[(CONTENT_TYPE, "application/json")],
+            Manner::Bearer => &[],
         };
-        headers.insert("content-type", HeaderValue::from_static(content));
+        let fields = fields.iter().cloned();
+        let headers = fields.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        let headers = headers.collect();
         Ok(Head {
             uri: format!("http://localhost{}", server.method).parse()?,
             headers,
@@ -34,7 +36,10 @@ impl Head {
 
     fn request(&self) -> Request<()> {
         let mut request = Request::new(());
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = match self.manner {
+            Manner::Grpc | Manner::Json => Method::POST,
+            Manner::Bearer => Method::GET,
+        };
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
@@ -43,9 +48,20 @@ impl Head {
 }
 
 /// Sends it; the answer comes by the future.
-pub fn send(sender: &mut SendRequest<Bytes>, head: &Head, body: Bytes) -> Result<Coming> {
-    let (answer, mut stream) = sender.send_request(head.request(), false)?;
-    stream.send_data(body, true)?;
+pub fn send(sender: &mut SendRequest<Bytes>, head: &Head, question: Bytes) -> Result<Coming> {
+    let mut request = head.request();
+    let answer = match head.manner {
+        Manner::Grpc | Manner::Json => {
+            let (answer, mut body) = sender.send_request(request, false)?;
+            body.send_data(question, true)?;
+            answer
+        }
+        Manner::Bearer => {
+            let value = HeaderValue::from_maybe_shared(question)?;
+            request.headers_mut().insert(AUTHORIZATION, value);
+            sender.send_request(request, true)?.0
+        }
+    };
     Ok(Coming {
         answer,
         manner: head.manner,
@@ -87,7 +103,7 @@ impl Coming {
         match self.manner {
             // Whether it is compressed, and its length.
             Manner::Grpc => 5,
-            Manner::Json => 0,
+            Manner::Json | Manner::Bearer => 0,
         }
     }
 
@@ -104,7 +120,7 @@ impl Coming {
         match self.manner {
             // A call that fails at once has its status in the only head.
             Manner::Grpc => is_ok(trailers.as_ref().unwrap_or(&head.headers)),
-            Manner::Json => Ok(()),
+            Manner::Json | Manner::Bearer => Ok(()),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Peer {
             allows,
             server: Server {
                 name: name.to_owned(),
-                process: Rc::clone(&running.process),
+                processes: vec![Rc::clone(&running.process)],
                 address: running.address.clone(),
                 method: wire.method,
                 manner: wire.manner,

@@ -33,7 +33,7 @@ pub fn lines(options: &Options, load_before: &str, ghz: &str) -> Vec<String> {
         format!(
             "- crosstrust {commit}; {rustc}; tonic {tonic}, prost {prost}, h2 {h2}, tokio {tokio}; ghz {ghz}"
         ),
-        "- All servers: fat LTO, one codegen unit, overflow checks, mimalloc, a current-thread runtime, TCP_NODELAY; \
+        "- crosstrust and constant servers: fat LTO, one codegen unit, overflow checks, mimalloc, a current-thread runtime, TCP_NODELAY; \
          server on core 0, generator on core 1, but for *Unpinned*"
             .to_owned(),
         format!(

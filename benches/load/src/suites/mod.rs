@@ -6,6 +6,7 @@
 mod authorize;
 mod batch;
 mod check;
+mod envoy;
 mod in_process;
 mod latency;
 mod log;
@@ -59,6 +60,10 @@ pub async fn run(options: &Options, systems: &Systems) -> Result<Report> {
         let suite = check::run(systems, plan, &mut report).await;
         suite.context("suite check")?;
     }
+    if wanted(Name::Envoy) {
+        let suite = envoy::run(systems, plan, &mut report).await;
+        suite.context("suite envoy")?;
+    }
     if wanted(Name::Batch) {
         let suite = batch::run(systems, plan, &mut report).await;
         suite.context("suite batch")?;
@@ -98,7 +103,7 @@ pub async fn run(options: &Options, systems: &Systems) -> Result<Report> {
 fn authorize(name: &str, running: &Running, questions: Questions, expected: Expected) -> Server {
     Server {
         name: name.to_owned(),
-        process: Rc::clone(&running.process),
+        processes: vec![Rc::clone(&running.process)],
         address: running.address.clone(),
         method: AUTHORIZE,
         manner: Manner::Grpc,

@@ -102,7 +102,7 @@ async fn at_rate(
 ) -> Result<Round> {
     let time = EVERY * changes;
     let version = version(server).await?;
-    let before = server.process.spent()?;
+    let before = server.spent()?;
     let load = generator::open(server, Shape::DEFAULT, rate, time);
     let load: Load = match policy {
         None => load.await?,
@@ -113,7 +113,7 @@ async fn at_rate(
             load?
         }
     };
-    let spent = server.process.spent()?.since(before);
+    let spent = server.spent()?.since(before);
     let reloads = self::version(server).await?.saturating_sub(version);
     let expected = if policy.is_some() {
         u64::from(changes)
