@@ -14,7 +14,6 @@
 mod artifacts;
 mod cores;
 mod generator;
-mod ghz;
 mod measure;
 mod options;
 mod peers;
@@ -57,7 +56,6 @@ fn main() -> Result<()> {
     let out = out.canonicalize()?;
     let artifacts = Artifacts::build()?;
     let tools = Tools::get(&options)?;
-    let ghz = if options.ghz { ghz::install()? } else { None };
     cores::stay_on(cores::GENERATOR)?;
     let systems = Systems {
         artifacts,
@@ -70,19 +68,12 @@ fn main() -> Result<()> {
         .enable_all()
         .build()?;
     let report = runtime.block_on(until_told_to_stop(suites::run(&options, &systems)))?;
-    let version = ghz.as_ref().map_or("not run", |_| ghz::VERSION);
-    let mut lines = machine::lines(&options, &load_before, version);
+    let mut lines = machine::lines(&options, &load_before);
     let skipped = systems.tools.skipped.iter();
     lines.extend(skipped.map(|line| format!("- {line}")));
-    let mut text = markdown::report(&report, &lines, options.quick);
+    let text = markdown::report(&report, &lines, options.quick);
     write(&systems.out, &report, &lines, &text)?;
     print!("{text}");
-    if let Some(ghz) = ghz {
-        let table = ghz.run(&systems, if options.quick { 1 } else { 10 })?;
-        text.push_str(&table);
-        fs::write(systems.out.join("table.md"), &text)?;
-        print!("{table}");
-    }
     eprintln!("written to {}", systems.out.display());
     Ok(())
 }

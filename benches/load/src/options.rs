@@ -26,9 +26,6 @@ pub struct Options {
     /// One round of 0.3 s: tells that it runs, and no number that means anything
     #[arg(long)]
     pub quick: bool,
-    /// Run ghz, too, with the files of benches/load/ghz
-    #[arg(long)]
-    pub ghz: bool,
     /// The peers' world and its questions follow from it
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub seed: u64,
@@ -67,6 +64,8 @@ pub enum Name {
     Peers,
     /// cedar-policy and regorus on the same questions, without a network
     InProcess,
+    /// ghz with the files of benches/load/ghz
+    Ghz,
 }
 
 impl Options {

@@ -13,7 +13,8 @@ use crate::artifacts::repository;
 use crate::options::{Name, Options};
 
 const CERBOS: &str = "0.51.0";
-/// What it says of its version.
+const GHZ: &str = "v0.121.0";
+/// What Envoy says of its version.
 const ENVOY: &str = "/1.40.";
 /// The longest build.
 const SECONDS: &str = "1500";
@@ -32,6 +33,7 @@ pub struct Tools {
     pub opa_envoy: Option<Tool>,
     pub cerbos: Option<Tool>,
     pub envoy: Option<Tool>,
+    pub ghz: Option<Tool>,
     /// A line for each that was not.
     pub skipped: Vec<String>,
 }
@@ -48,6 +50,9 @@ impl Tools {
         }
         if options.wants(Name::Envoy) {
             tools.envoy = tools.available("Envoy", envoy());
+        }
+        if options.wants(Name::Ghz) {
+            tools.ghz = tools.available("ghz", ghz());
         }
         Ok(tools)
     }
@@ -85,7 +90,7 @@ fn opa() -> Result<Tool> {
     ];
     let arguments = arguments.into_iter().map(OsStr::new);
     let arguments = arguments.chain([program.as_os_str(), OsStr::new(".")]);
-    run("go", arguments, &source).context("OPA cannot be built of Go modules")?;
+    run("go", arguments, &source).context("it cannot be built of Go modules")?;
     opa_at(&program)
 }
 
@@ -102,16 +107,19 @@ fn opa_at(program: &Path) -> Result<Tool> {
 fn cerbos() -> Result<Tool> {
     let prefix = tools()?.join("cerbos");
     fs::create_dir_all(&prefix)?;
+    if let Ok(there) = cerbos_in(&prefix)
+        && there.version.ends_with(CERBOS)
+    {
+        return Ok(there);
+    }
     let package = format!("cerbos@{CERBOS}");
-    let arguments = [
-        "install",
-        "--no-audit",
-        "--no-fund",
-        "--prefix",
-        ".",
-        &package,
-    ];
-    run("npm", arguments, &prefix).context("Cerbos cannot be had of npm")?;
+    let arguments = ["install", "--no-audit", "--no-fund", "--prefix", "."];
+    let arguments = arguments.into_iter().chain([package.as_str()]);
+    run("npm", arguments, &prefix).context("it cannot be had of npm")?;
+    cerbos_in(&prefix)
+}
+
+fn cerbos_in(prefix: &Path) -> Result<Tool> {
     let mut packages = fs::read_dir(prefix.join("node_modules/@cerbos"))?;
     let package = packages.next().context("no Cerbos for this platform")??;
     let program = package.path().join(package.file_name());
@@ -119,6 +127,22 @@ fn cerbos() -> Result<Tool> {
     Ok(Tool {
         program,
         version: format!("Cerbos {version}"),
+    })
+}
+
+/// ghz of Go modules.
+fn ghz() -> Result<Tool> {
+    let tools = tools()?;
+    let program = tools.join("ghz");
+    if !program.exists() {
+        let place = format!("GOBIN={}", tools.display());
+        let package = format!("github.com/bojand/ghz/cmd/ghz@{GHZ}");
+        run("env", [&place, "go", "install", &package], &tools)
+            .context("it cannot be built of Go modules")?;
+    }
+    Ok(Tool {
+        program,
+        version: format!("ghz {GHZ}"),
     })
 }
 

@@ -9,7 +9,7 @@ use crate::options::Options;
 const LOCK: &str = include_str!("../../Cargo.lock");
 
 /// Lines for the head of the report.
-pub fn lines(options: &Options, load_before: &str, ghz: &str) -> Vec<String> {
+pub fn lines(options: &Options, load_before: &str) -> Vec<String> {
     let cpu = read("/proc/cpuinfo");
     let model = cpu.lines().find(|line| line.starts_with("model name"));
     let model = model
@@ -31,7 +31,7 @@ pub fn lines(options: &Options, load_before: &str, ghz: &str) -> Vec<String> {
     vec![
         format!("- {model}, {cores} cores; Linux {}", kernel.trim()),
         format!(
-            "- crosstrust {commit}; {rustc}; tonic {tonic}, prost {prost}, h2 {h2}, tokio {tokio}; ghz {ghz}"
+            "- crosstrust {commit}; {rustc}; tonic {tonic}, prost {prost}, h2 {h2}, tokio {tokio}"
         ),
         "- crosstrust and constant servers: fat LTO, one codegen unit, overflow checks, mimalloc, a current-thread runtime, TCP_NODELAY; \
          server on core 0, generator on core 1, but for *Unpinned*"

@@ -7,6 +7,7 @@ mod authorize;
 mod batch;
 mod check;
 mod envoy;
+mod ghz;
 mod in_process;
 mod latency;
 mod log;
@@ -95,6 +96,9 @@ pub async fn run(options: &Options, systems: &Systems) -> Result<Report> {
     if wanted(Name::InProcess) {
         let suite = in_process::run(options.seed, plan, &mut report).await;
         suite.context("suite in-process")?;
+    }
+    if wanted(Name::Ghz) {
+        ghz::run(systems, plan, &mut report).context("suite ghz")?;
     }
     Ok(report)
 }
