@@ -50,12 +50,12 @@ pub enum Name {
     Envoy,
     /// 32 questions in one call
     Batch,
+    /// Hits while the policies change every two seconds
+    Reload,
     /// TCP, Unix socket and TLS
     Transport,
     /// Connections and streams
     Shapes,
-    /// Hits while the policies change every two seconds
-    Reload,
     /// Latencies at one rate for all, and at parts of the own maximum
     Latency,
     /// Servers and generator on no core of their own

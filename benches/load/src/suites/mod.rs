@@ -21,6 +21,7 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use clap::ValueEnum;
 
 use crate::generator::{self, Shape, Until};
 use crate::measure::{Contestant, Plan};
@@ -37,70 +38,36 @@ const FIFTY: Groups = Groups(50);
 /// Every suite that is wanted, one after the other.
 pub async fn run(options: &Options, systems: &Systems) -> Result<Report> {
     let mut report = Report::default();
+    for suite in Name::value_variants() {
+        if options.wants(*suite) {
+            eprintln!("measuring {suite:?}");
+            let measured = one(*suite, options, systems, &mut report).await;
+            measured.with_context(|| format!("suite {suite:?}"))?;
+        }
+    }
+    Ok(report)
+}
+
+async fn one(suite: Name, options: &Options, systems: &Systems, report: &mut Report) -> Result<()> {
     let plan = Plan {
         rounds: options.rounds,
         time: options.time(),
     };
-    let wanted = |suite| {
-        let is_wanted = options.wants(suite);
-        if is_wanted {
-            eprintln!("measuring {suite:?}");
-        }
-        is_wanted
-    };
-    if wanted(Name::Authorize) {
-        let suite = authorize::run(systems, plan, &mut report).await;
-        suite.context("suite authorize")?;
+    match suite {
+        Name::Authorize => authorize::run(systems, plan, report).await,
+        Name::Log => log::run(systems, plan, report).await,
+        Name::Check => check::run(systems, plan, report).await,
+        Name::Envoy => envoy::run(systems, plan, report).await,
+        Name::Batch => batch::run(systems, plan, report).await,
+        Name::Reload => reload::run(systems, plan, report).await,
+        Name::Transport => transport::run(systems, plan, report).await,
+        Name::Shapes => shapes::run(systems, plan, report).await,
+        Name::Latency => latency::run(systems, plan, report).await,
+        Name::Unpinned => unpinned::run(systems, plan, report).await,
+        Name::Peers => peers::run(systems, options.seed, plan, report).await,
+        Name::InProcess => in_process::run(options.seed, plan, report).await,
+        Name::Ghz => ghz::run(systems, plan, report),
     }
-    if wanted(Name::Log) {
-        log::run(systems, plan, &mut report)
-            .await
-            .context("suite log")?;
-    }
-    if wanted(Name::Check) {
-        let suite = check::run(systems, plan, &mut report).await;
-        suite.context("suite check")?;
-    }
-    if wanted(Name::Envoy) {
-        let suite = envoy::run(systems, plan, &mut report).await;
-        suite.context("suite envoy")?;
-    }
-    if wanted(Name::Batch) {
-        let suite = batch::run(systems, plan, &mut report).await;
-        suite.context("suite batch")?;
-    }
-    if wanted(Name::Reload) {
-        let suite = reload::run(systems, plan, &mut report).await;
-        suite.context("suite reload")?;
-    }
-    if wanted(Name::Transport) {
-        let suite = transport::run(systems, plan, &mut report).await;
-        suite.context("suite transport")?;
-    }
-    if wanted(Name::Shapes) {
-        let suite = shapes::run(systems, plan, &mut report).await;
-        suite.context("suite shapes")?;
-    }
-    if wanted(Name::Latency) {
-        let suite = latency::run(systems, plan, &mut report).await;
-        suite.context("suite latency")?;
-    }
-    if wanted(Name::Unpinned) {
-        let suite = unpinned::run(systems, plan, &mut report).await;
-        suite.context("suite unpinned")?;
-    }
-    if wanted(Name::Peers) {
-        let suite = peers::run(systems, options.seed, plan, &mut report).await;
-        suite.context("suite peers")?;
-    }
-    if wanted(Name::InProcess) {
-        let suite = in_process::run(options.seed, plan, &mut report).await;
-        suite.context("suite in-process")?;
-    }
-    if wanted(Name::Ghz) {
-        ghz::run(systems, plan, &mut report).context("suite ghz")?;
-    }
-    Ok(report)
 }
 
 /// This running server, asked `Authorize`.
