@@ -121,7 +121,7 @@ impl Place<'_> {
 pub struct Unkept {
     decisions: Arc<Decisions>,
     key: Box<[u8]>,
-    entry: Entry<Decided>,
+    entry: Arc<Entry<Decided>>,
 }
 
 impl Unkept {
@@ -156,7 +156,7 @@ impl Memory for Place<'_> {
         *self.unkept.borrow_mut() = Some(Unkept {
             decisions: Arc::clone(self.decisions),
             key: key.into(),
-            entry,
+            entry: Arc::new(entry),
         });
     }
 }

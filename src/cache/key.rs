@@ -302,6 +302,9 @@ impl Key {
 
     /// A list whose order and repeats mean nothing.
     fn ids<I: Copy + Ord + Into<u128>>(&mut self, ids: &[I]) {
+        if ids.is_empty() {
+            return self.count(0);
+        }
         let mut sorted: SmallVec<[I; 16]> = SmallVec::from_slice(ids);
         sorted.sort_unstable();
         sorted.dedup();
@@ -311,6 +314,9 @@ impl Key {
 
     /// A list whose order and repeats mean nothing.
     fn texts(&mut self, texts: &[String]) {
+        if texts.is_empty() {
+            return self.count(0);
+        }
         let mut sorted: SmallVec<[&str; 8]> = texts.iter().map(String::as_str).collect();
         sorted.sort_unstable();
         sorted.dedup();

@@ -94,8 +94,8 @@ impl<K: Eq + Hash, A> Store<K, A> {
     }
 
     /// Keeps an answer, in place of an earlier one under the same key.
-    pub fn insert(&self, key: K, entry: Entry<A>) {
-        self.entries.insert(key, Arc::new(entry));
+    pub fn insert(&self, key: K, entry: Arc<Entry<A>>) {
+        self.entries.insert(key, entry);
         self.kept.fetch_add(1, Ordering::Relaxed);
     }
 

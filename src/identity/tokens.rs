@@ -108,7 +108,7 @@ impl<F: Fn(&Verified) -> bool> Memory for Place<'_, F> {
         };
         let end = verified.claims.expires_at;
         let entry = Entry::new(epoch, Arc::clone(verified), self.now, end, bytes(verified));
-        self.cache.tokens.insert(self.key, entry);
+        self.cache.tokens.insert(self.key, Arc::new(entry));
     }
 }
 

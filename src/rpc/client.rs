@@ -186,7 +186,7 @@ fn stated(
     limits: &Limits,
 ) -> Result<Request, Vec<Violation>> {
     match convert::question(message, limits)? {
-        Question::Stated(request) => Ok(request),
+        Question::Stated(request) => Ok(*request),
         Question::Proven { .. } => Err(vec![no_token_here()]),
     }
 }
@@ -197,7 +197,7 @@ pub fn authorize_here(
     limits: &Limits,
     request: AuthorizeRequest,
 ) -> Result<AuthorizeResponse, Vec<Violation>> {
-    let question = Question::Stated(to_request(request, limits)?);
+    let question = Question::Stated(Box::new(to_request(request, limits)?));
     let (gateway, recorder) = (Gateway::default(), Recorder::default());
     let desk = Desk {
         engine,
@@ -215,7 +215,7 @@ pub fn explain_here(
     limits: &Limits,
     request: AuthorizeRequest,
 ) -> Result<ExplainResponse, Vec<Violation>> {
-    let question = Question::Stated(to_request(request, limits)?);
+    let question = Question::Stated(Box::new(to_request(request, limits)?));
     let (gateway, recorder) = (Gateway::default(), Recorder::default());
     let desk = Desk {
         engine,

@@ -17,13 +17,9 @@ use crate::request::Request;
 
 /// A question as it was put.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is the common one, and a box would cost each call an allocation"
-)]
 pub enum Question {
-    /// The caller states who asks.
-    Stated(Request),
+    /// The caller states who asks. In a box: a request has a kilobyte, and questions are handed on half a dozen times.
+    Stated(Box<Request>),
     /// Tokens prove it: each of them, and all of them the same user.
     Proven {
         /// What proves it; at least one.
@@ -43,7 +39,7 @@ pub enum Proof {
 }
 
 /// A question when it is known who asks; else the reason why it is not told in a way that counts.
-pub type Settled<'a> = Result<Cow<'a, Request>, Reason>;
+pub type Settled<'a> = Result<Cow<'a, Box<Request>>, Reason>;
 
 /// A proof that does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,7 +194,7 @@ fn settle_one<'a>(
         });
     }
     let settled = match first.request(Asked::clone(asked)) {
-        Ok(request) => Ok(Cow::Owned(request)),
+        Ok(request) => Ok(Cow::Owned(Box::new(request))),
         Err(unidentified) => Err(reason(unidentified)),
     };
     Ok((settled, under))

@@ -160,7 +160,7 @@ fn stated(
     message: &mut message::AuthorizeRequest<'_>,
     at: &At<'_>,
     reader: &mut Reader<'_>,
-) -> Option<Request> {
+) -> Option<Box<Request>> {
     let most_roles = reader.limits.roles;
     let noted = reader.violations.len();
     let access = access_type(message.access_type, &at.name("access_type"), reader);
@@ -173,7 +173,7 @@ fn stated(
     let resource = reader.required(&at.name("resource_tenant"), message.resource_tenant);
     let app = reader.required(&at.name("app"), message.app);
     let claims = claims::read(message.claims.as_ref(), &at.name("claims"), reader);
-    let request = Request {
+    let request = Box::new(Request {
         user: reader.optional(&at.name("user"), message.user),
         groups: reader.groups(&at.name("groups"), &mut message.groups),
         channel: reader
@@ -197,7 +197,7 @@ fn stated(
         app: app?,
         access: access?,
         claims: claims?,
-    };
+    });
     // What is malformed looks unsaid from here, so contradictions are looked for in what is well-formed.
     if reader.violations.len() == noted {
         refuse_contradiction(&request, at, reader);

@@ -178,7 +178,7 @@ fn context() -> (proto::Context, Context) {
 /// The question of a caller who states who asks.
 fn request(message: proto::AuthorizeRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
     match question(&mut (&message).into(), limits)? {
-        Question::Stated(request) => Ok(request),
+        Question::Stated(request) => Ok(*request),
         Question::Proven { .. } => panic!("nobody gave a token"),
     }
 }
