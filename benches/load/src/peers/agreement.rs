@@ -86,3 +86,25 @@ impl Answers {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::peers::Case;
+
+    #[test]
+    fn one_answer_that_differs_is_told_with_its_request() {
+        let case = Case::of(4).unwrap();
+        let mut said = case.answers.allows.clone();
+        let compare = |said: &[bool]| case.answers.compare(&case.world, "somebody", said);
+        assert!(compare(&said).is_ok());
+        assert!(compare(&said[1..]).is_err());
+        said[7] = !said[7];
+        let told = compare(&said).unwrap_err().to_string();
+        let request = format!("{:#?}", case.world.requests[7]);
+        assert!(told.starts_with("1 differ"), "{told}");
+        assert!(
+            told.contains("somebody says") && told.ends_with(&request),
+            "{told}"
+        );
+    }
+}

@@ -128,3 +128,31 @@ fn record<const N: usize>(fields: [(&str, Kind); N]) -> Struct {
 fn value(kind: Kind) -> Value {
     Value { kind: Some(kind) }
 }
+
+#[cfg(test)]
+mod tests {
+    use envoy_types::pb::google::rpc::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_glance_tells_a_decision_from_a_server_that_has_too_much_to_do() {
+        for (code, is_decision) in [(0, true), (7, true), (16, true), (14, false), (13, false)] {
+            // The status' length takes one byte, or two.
+            for message in ["", "no", &"no ".repeat(60)] {
+                let message = if code == 0 { "" } else { message };
+                let status = Status {
+                    code,
+                    message: message.to_owned(),
+                    ..Status::default()
+                };
+                let answer = CheckResponse {
+                    status: Some(status),
+                    ..CheckResponse::default()
+                };
+                assert_eq!(glance(&answer.encode_to_vec()), is_decision, "{answer:?}");
+            }
+        }
+        assert!(!glance(&[]));
+    }
+}

@@ -60,6 +60,9 @@ pub struct Line {
 /// Most memory that crosstrust may hold with the sample policies.
 const MEMORY_MIB: f64 = 30.0;
 
+/// A row that has its core to itself waits less than this. Where others take more, its latencies are theirs.
+const MOST_WAITED: f64 = 0.05;
+
 /// The head of a table of servers; [`Row::of`] makes the rows.
 const SERVERS: &[&str] = &[
     "server",
@@ -144,6 +147,16 @@ impl Goal {
             per_second: String::new(),
             is_met: most.map(met),
         }
+    }
+
+    /// A goal of latencies. It has no verdict where others had the core of this row, which works alone.
+    pub fn where_quiet(mut self, row: &Measured) -> Goal {
+        let waited = row.of(|round| round.waited);
+        if waited.is_none_or(|waited| waited.median > MOST_WAITED) {
+            self.is_met = None;
+            self.measured += "; tells nothing: others had the core";
+        }
+        self
     }
 
     /// The most memory that a server has held, and what it held before anybody asked.

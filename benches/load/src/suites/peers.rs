@@ -112,6 +112,6 @@ fn tell(
         let (one, other) = (&open[ours(interface)], &open[at]);
         let what = format!("{} ÷ {}, p99 at {rate:.0} calls/s", one.name, other.name);
         let goal = Goal::ratio(&what, Some(GOAL), (one, p99), (other, p99));
-        report.goals.push(goal);
+        report.goals.push(goal.where_quiet(one));
     }
 }
