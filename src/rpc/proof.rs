@@ -69,7 +69,7 @@ pub async fn patiently<T>(
 ) -> Result<T, Unsettled> {
     match ask() {
         Err(Unsettled::Unproven(unproven)) if unproven.is_key_unknown => {
-            await_keys(gateway, questions).await?;
+            Box::pin(await_keys(gateway, questions)).await?;
             ask()
         }
         settled => settled,

@@ -45,11 +45,26 @@ where
             }
             Came::Other(body) => body,
         };
-        let grpc = Grpc::new(Verbatim);
-        let mut grpc = grpc.apply_max_message_size_config(Some(most_bytes), None);
         let request = http::Request::from_parts(head, body);
-        Ok(grpc.unary(Once(Some(answer)), request).await)
+        // In a box of its own: rare, and large.
+        Ok(Box::pin(by_tonic(request, most_bytes, answer)).await)
     })
+}
+
+async fn by_tonic<B, F, A>(
+    request: http::Request<Again<B>>,
+    most_bytes: usize,
+    answer: F,
+) -> http::Response<Body>
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<StdError> + Send,
+    F: FnOnce(Bytes) -> A + Send + 'static,
+    A: Future<Output = Result<Vec<u8>, Status>> + Send + 'static,
+{
+    let grpc = Grpc::new(Verbatim);
+    let mut grpc = grpc.apply_max_message_size_config(Some(most_bytes), None);
+    grpc.unary(Once(Some(answer)), request).await
 }
 
 /// One call, as tonic takes it.

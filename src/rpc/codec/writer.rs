@@ -65,14 +65,14 @@ impl Writer {
         let place = self.0.len();
         self.0.push(0);
         write(self);
-        let length = self.0.len() - place - 1;
-        match (u8::try_from(length), self.0.get_mut(place)) {
-            (Ok(length @ ..0x80), Some(place)) => *place = length,
-            _ => {
-                let mut varint = Vec::new();
-                encoding::encode_varint(length as u64, &mut varint);
-                self.0.splice(place..=place, varint);
-            }
+        let length = (self.0.len() - place - 1) as u64;
+        // A longer length moves what was written; nearly all messages have less than 128 bytes.
+        let more = encoding::encoded_len_varint(length) - 1;
+        let end = self.0.len();
+        self.0.resize(end + more, 0);
+        self.0.copy_within(place + 1..end, place + 1 + more);
+        if let Some(mut place) = self.0.get_mut(place..) {
+            encoding::encode_varint(length, &mut place);
         }
     }
 
