@@ -24,7 +24,7 @@ pub fn compare(programs: &[PathBuf], rounds: usize) -> Result<()> {
     let whole = programs.iter().map(|program| program.canonicalize());
     let programs: Vec<PathBuf> = whole.collect::<Result<_, _>>().context("no such program")?;
     let issuer = Issuer::new(Algorithm::Rs256);
-    stay_on(SERVERS_CORE);
+    stay_on(OUR_CORE);
     if program::version("valgrind", &["--version"]).is_some() {
         heading("instructions a call, without the kernel's", &programs);
         for case in &CASES {
@@ -35,16 +35,21 @@ pub fn compare(programs: &[PathBuf], rounds: usize) -> Result<()> {
             row(case, &counted.collect::<Result<Vec<_>>>()?, 0);
         }
     }
-    let started = programs
-        .iter()
-        .map(|program| Server::start(&[program], &issuer, Log::Off));
+    let started = programs.iter().map(|program| start(&[program], &issuer));
     let servers: Vec<Server> = started.collect::<Result<_>>()?;
-    stay_on(OUR_CORE);
     heading("CPU a call, µs", &programs);
     for case in &CASES {
         row(case, &cpu_us(case, &servers, &issuer, rounds)?, 2);
     }
     servers.into_iter().try_for_each(Server::stop)
+}
+
+/// On its own core: a process inherits the cores of the thread that starts it.
+fn start(command_line: &[&Path], issuer: &Issuer) -> Result<Server> {
+    stay_on(SERVERS_CORE);
+    let server = Server::start(command_line, issuer, Log::Off);
+    stay_on(OUR_CORE);
+    server
 }
 
 /// Of a round that is asked twice what one is asked, less that one: what is done once, and first, is in both.
@@ -66,7 +71,7 @@ fn traced(case: &Case, program: &Path, issuer: &Issuer, calls: u64) -> Result<f6
     let valgrind = ["valgrind", "--tool=callgrind", &told];
     let mut command_line: Vec<&Path> = valgrind.iter().map(Path::new).collect();
     command_line.push(program);
-    let server = Server::start(&command_line, issuer, Log::Off)?;
+    let server = start(&command_line, issuer)?;
     let questions = Rc::new((case.questions)(0, issuer));
     load::run(server.address, Shape::TOGETHER, calls, &questions)?;
     server.stop()?;

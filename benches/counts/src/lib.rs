@@ -1,11 +1,6 @@
 //! What is asked, and of whom: shared by the calls that are counted in one process (`benches/calls.rs`) and by the
 //! load on a real server (`main.rs`). Neither counts nor measures anything.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what cannot be prepared cannot be counted"
-)]
-
 #[path = "../../support/calls.rs"]
 pub mod calls;
 
