@@ -5,113 +5,45 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench may fail loudly")]
 
+#[path = "support/policies.rs"]
+mod policies;
+
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use crosstrust::compile::compile;
 use crosstrust::evaluate::decide;
 use crosstrust::graph::{self, SourceFile};
-use crosstrust::id::{AppId, GroupId, TenantId, UserId};
+use crosstrust::id::{GroupId, TenantId, UserId};
 use crosstrust::request::Request;
 use crosstrust::revocation::Revocations;
 use crosstrust::snapshot::Snapshot;
 use crosstrust::time::Timestamp;
+use policies::{APP, HOME, RESOURCE, everybody, file, folder, group, policy};
 use serde_json::{Value, json};
 
-const HOME: TenantId = TenantId(1);
-const RESOURCE: TenantId = TenantId(2);
-const APP: AppId = AppId(3);
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-fn file(path: &str, document: &Value) -> SourceFile {
-    SourceFile {
-        path: path.to_owned(),
-        bytes: document.to_string().into_bytes().into(),
-    }
-}
-
-fn setting(users: Vec<Value>) -> Value {
-    json!({
-        "usersAndGroups": { "accessType": "allowed", "targets": users },
-        "applications": {
-            "accessType": "allowed",
-            "targets": [{ "target": "AllApplications", "targetType": "application" }],
-        },
-    })
-}
-
-fn everybody() -> Value {
-    setting(vec![json!({ "target": "AllUsers", "targetType": "user" })])
-}
-
-fn group(number: u128) -> GroupId {
-    GroupId(0x60_0000_0000_0000_0000_0000 + number * 0x1_0001)
-}
-
-/// Everybody needs MFA, for the application that is asked about or for another one.
-fn policy(number: u128, applies: bool) -> Value {
-    let app = if applies { APP } else { AppId(5000 + number) };
-    json!({
-        "id": TenantId(9000 + number).to_string(),
-        "displayName": format!("Policy {number}"),
-        "state": "enabled",
-        "conditions": {
-            "users": { "includeUsers": ["All"] },
-            "applications": { "includeApplications": [app.to_string()] },
-        },
-        "grantControls": { "operator": "OR", "builtInControls": ["mfa"] },
-    })
-}
-
-/// Two tenants that trust each other; inbound is open to `targets` groups; besides them `partners` others
-/// and `policies` Conditional Access policies.
 fn snapshot(targets: u128, partners: u128, policies: u128) -> Snapshot {
-    let groups = (0..targets)
-        .map(|n| json!({ "target": group(n).to_string(), "targetType": "group" }))
-        .collect();
-    let inbound = if targets == 0 {
-        everybody()
-    } else {
-        setting(groups)
-    };
-    let mut partner_list =
-        vec![json!({ "tenantId": HOME.to_string(), "b2bDirectConnectInbound": inbound })];
-    partner_list
-        .extend((0..partners).map(|n| json!({ "tenantId": TenantId(1000 + n).to_string() })));
-    let policies: Vec<Value> = (0..policies).map(|n| policy(n, n % 20 == 0)).collect();
-    let trust = json!({ "isMfaAccepted": true });
-    let files = vec![
-        file("home/organization.json", &json!({ "id": HOME.to_string() })),
-        file(
-            "home/partners.json",
-            &json!([{ "tenantId": RESOURCE.to_string(), "b2bDirectConnectOutbound": everybody() }]),
-        ),
-        file(
-            "resource/organization.json",
-            &json!({ "id": RESOURCE.to_string() }),
-        ),
-        file(
-            "resource/default.json",
-            &json!({ "isServiceDefault": false, "inboundTrust": trust }),
-        ),
-        file("resource/partners.json", &json!(partner_list)),
-        file("resource/conditional-access.json", &json!(policies)),
-    ];
+    compiled(folder(targets, partners, policies))
+}
+
+fn compiled(files: Vec<SourceFile>) -> Snapshot {
     let reading = graph::read_policies_folder(files);
     compile(&reading.tenants).unwrap().snapshot
 }
 
-/// A user with this many groups, of which the last is one that the rule names.
-fn request(groups: u128) -> Request {
+/// The user of this number with so many groups, of which the last is one that the rule names.
+fn request(user: u128, groups: u128) -> Request {
     let mut request = Request::new(
         HOME,
         RESOURCE,
-        UserId(7),
+        UserId(user << 64 | 7),
         APP,
         Timestamp::from_seconds(1_800_003_600),
     );
     request.groups = (1..groups)
-        .map(|n| GroupId(n << 70))
+        .map(|n| GroupId(user << 80 | n << 40 | 1))
         .chain([group(3)])
         .collect();
     request.claims.mfa = true;
@@ -120,10 +52,15 @@ fn request(groups: u128) -> Request {
 
 fn decisions(criterion: &mut Criterion) {
     let none = Revocations::default();
-    let mut bench = |name: &str, size: String, snapshot: &Snapshot, request: &Request| {
-        assert!(decide(snapshot, &none, request, NOW).is_allow());
-        criterion.bench_with_input(BenchmarkId::new(name, size), request, |bencher, request| {
-            bencher.iter(|| black_box(decide(snapshot, &none, black_box(request), NOW)));
+    let mut bench = |name: &str, size: String, snapshot: &Snapshot, groups: u128| {
+        // A thousand users in turn: the processor's caches know no single one of them.
+        let requests: Vec<Request> = (0..1000).map(|user| request(user, groups)).collect();
+        for request in &requests {
+            assert!(decide(snapshot, &none, request, NOW).is_allow());
+        }
+        let mut users = requests.iter().cycle();
+        criterion.bench_function(&format!("{name}/{size}"), |bencher| {
+            bencher.iter(|| black_box(decide(snapshot, &none, users.next().unwrap(), NOW)));
         });
     };
     for targets in [10, 10_000] {
@@ -133,7 +70,7 @@ fn decisions(criterion: &mut Criterion) {
                 "inbound_groups",
                 format!("{groups}_groups_{targets}_targets"),
                 &snapshot,
-                &request(groups),
+                groups,
             );
         }
     }
@@ -142,7 +79,7 @@ fn decisions(criterion: &mut Criterion) {
             "partners",
             partners.to_string(),
             &snapshot(0, partners, 0),
-            &request(5),
+            5,
         );
     }
     for policies in [0, 20, 200] {
@@ -150,7 +87,7 @@ fn decisions(criterion: &mut Criterion) {
             "conditional_access",
             format!("{policies}_policies"),
             &snapshot(0, 0, policies),
-            &request(5),
+            5,
         );
     }
 }
@@ -203,8 +140,7 @@ fn large(partners: u128) -> Snapshot {
         files.push(file(&format!("home-{number}/organization.json"), &id));
         files.push(file(&format!("home-{number}/default.json"), &outbound));
     }
-    let reading = graph::read_policies_folder(files);
-    compile(&reading.tenants).unwrap().snapshot
+    compiled(files)
 }
 
 /// The partners whose users come, and who are there themselves.
@@ -218,12 +154,8 @@ fn partner(number: u128) -> TenantId {
 }
 
 fn user_of_partner(number: u128) -> Request {
-    let mut request = request(50);
+    let mut request = request(number, 50);
     request.home = partner(number);
-    request.user = Some(UserId(number << 64 | 7));
-    for (n, group) in (1..).zip(&mut request.groups) {
-        *group = GroupId(number << 80 | n << 40 | 1);
-    }
     request
 }
 

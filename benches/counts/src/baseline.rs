@@ -29,7 +29,7 @@ pub enum Verdict {
 }
 
 impl Baseline {
-    /// Two runs of one build differ by less than 1 %, by their hash seeds.
+    /// The same build counted again differs by about 1 % at most.
     pub const INSTRUCTIONS: Baseline = Baseline {
         file: "instructions.json",
         unit: "instructions a call",

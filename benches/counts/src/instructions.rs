@@ -12,8 +12,21 @@ use crate::program;
 /// How often each case is asked: `CALLS` in `benches/calls.rs`.
 const CALLS: f64 = 400.0;
 
+/// The least of these counts: where the allocator's pages happen to lie costs a batch a fifth more in one run of six.
+const RUNS: usize = 3;
+
 pub fn count() -> Result<Counts> {
-    eprintln!("building the bench, and running it under callgrind");
+    eprintln!("building the bench, and running it under callgrind, {RUNS} times");
+    let mut counts = run()?;
+    for _ in 1..RUNS {
+        for ((_, least), (_, again)) in counts.iter_mut().zip(run()?) {
+            *least = least.min(again);
+        }
+    }
+    Ok(counts)
+}
+
+fn run() -> Result<Counts> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let said = program::cargo()
         .args(["bench", "--locked", "--bench", "calls", "--manifest-path"])
