@@ -39,11 +39,11 @@ impl Activity {
         self.opened.load(Ordering::Relaxed)
     }
 
-    pub(super) fn begin(activity: &Arc<Self>) -> Busy {
+    /// A call that has arrived at this moment runs.
+    pub(super) fn begin(activity: &Arc<Self>, arrived: Instant) -> Busy {
         activity.running.fetch_add(1, Ordering::Relaxed);
-        activity
-            .last_call
-            .store(millis(activity.since.elapsed()), Ordering::Relaxed);
+        let began = arrived.saturating_duration_since(activity.since);
+        activity.last_call.store(millis(began), Ordering::Relaxed);
         Busy(Arc::clone(activity))
     }
 

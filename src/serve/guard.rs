@@ -168,8 +168,8 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let mut service = self.service.clone();
         let gate = Arc::clone(&self.gate);
-        let busy = Activity::begin(&self.activity);
         let arrived = Instant::now();
+        let busy = Activity::begin(&self.activity, arrived);
         Box::pin(async move {
             let _busy = busy;
             let receipt = Receipt::new(gate, request.uri().clone(), arrived);
