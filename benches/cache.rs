@@ -74,7 +74,11 @@ fn caching(criterion: &mut Criterion) {
     for _ in 0..50_000 {
         ask(&cache, &users.next().unwrap(), now, &decided);
     }
-    assert!(cache.counters().held.evictions > 0, "{:?}", cache.counters());
+    assert!(
+        cache.counters().held.evictions > 0,
+        "{:?}",
+        cache.counters()
+    );
     criterion.bench_function("cache/insert/full", |bencher| {
         bencher.iter_batched(
             || users.next().unwrap(),

@@ -91,6 +91,11 @@ impl DecisionCache {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Takes out what has ended. For a thread that serves nobody.
+    pub fn sweep(&self, now: Instants) {
+        self.decisions.sweep(now);
+    }
+
     /// What it has done and holds.
     pub fn counters(&self) -> CacheCounters {
         CacheCounters {

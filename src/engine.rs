@@ -269,8 +269,12 @@ impl Engine {
         }));
     }
 
-    /// Drops what was replaced and no request holds any more, and says how much is left. For a thread that serves nobody.
+    /// Drops what was replaced and no request holds any more, and says how much is left; and remembered decisions that
+    /// have ended, once a minute. For a thread that serves nobody.
     pub fn reap(&self) -> usize {
+        if let Some(cache) = &self.cache {
+            cache.sweep(self.clock.now());
+        }
         let mut publishing = self.publishing();
         publishing.reap();
         publishing.retired.len()

@@ -74,6 +74,11 @@ impl TokenCache {
         }
     }
 
+    /// Takes out tokens that have ended. For a thread that serves nobody.
+    pub fn sweep(&self, now: Instants) {
+        self.tokens.sweep(now);
+    }
+
     pub fn counters(&self) -> TokenCounters {
         let refused_for = self.refused_for.each_ref();
         let refused_for = refused_for.map(|counter| counter.load(Ordering::Relaxed));

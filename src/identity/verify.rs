@@ -81,6 +81,11 @@ impl Identity {
         &self.wanted
     }
 
+    /// Forgets verified tokens that have ended, once a minute. For a thread that serves nobody.
+    pub fn sweep(&self) {
+        self.seen.sweep(self.engine.clock().now());
+    }
+
     /// What became of the tokens so far.
     pub fn counters(&self) -> TokenCounters {
         self.seen.counters()

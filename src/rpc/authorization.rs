@@ -160,6 +160,8 @@ impl Authorization {
             self.may_state_claims(!message.token.is_empty())?;
             convert::question(&mut message, &self.limits).map_err(malformed)?
         };
+        // Waiting for a record holds no more than the question.
+        drop(message);
         self.assume(&mut question);
         let questions = std::slice::from_ref(&question);
         let ask = || self.desk().authorize(&question);
@@ -186,6 +188,7 @@ impl Authorization {
             self.may_state_claims(give_tokens)?;
             convert::batch(&mut message, &self.limits).map_err(malformed)?
         };
+        drop(message);
         for question in &mut questions {
             self.assume(question);
         }

@@ -349,33 +349,6 @@ fn explaining_neither_asks_nor_feeds_the_cache() {
 }
 
 #[test]
-fn the_cache_stays_within_its_weight_and_forgets_nobody_who_fits() {
-    let bytes = 200_000;
-    let world = World::with(Some(CacheBytes(bytes)));
-    world.activate("allowed");
-    let of_user = |user: u128| Request {
-        user: Some(UserId(user)),
-        ..request()
-    };
-    (0..100).for_each(|user| drop(world.ask(&of_user(user))));
-    let counters = world.engine.counters();
-    assert_eq!(counters.held.entries, 100);
-    // A key of some 200 bytes, a decision, and what the table keeps.
-    assert!(
-        (400 * 100..1200 * 100).contains(&counters.held.weight_bytes),
-        "{counters:?}"
-    );
-    assert!((0..100).all(|user| world.is_cached(&of_user(user))));
-
-    (0..5000).for_each(|user| drop(world.ask(&of_user(user))));
-    let counters = world.engine.counters();
-    assert!(
-        counters.held.weight_bytes <= bytes && counters.held.entries > 100,
-        "{counters:?}"
-    );
-}
-
-#[test]
 fn a_request_that_says_too_much_is_decided_each_time() {
     let world = World::new();
     let with_session = |bytes| {

@@ -5,5 +5,6 @@ mod answers;
 pub mod asking;
 mod faults;
 mod identity;
+mod odd_bytes;
 mod only_an_evaluation_allows;
 mod read;

@@ -237,6 +237,7 @@ impl Worker {
             join_all(remotes),
             follow_files(files, files_hints),
             pass_wishes_on(&identity, &bells),
+            forget_tokens(&identity),
         );
     }
 }
@@ -254,6 +255,15 @@ async fn follow_remote(mut remote: Remote, mut hints: watch::Receiver<()>, first
         let follow = AssertUnwindSafe(remote.follow(&mut hints, &mut first));
         let _ = follow.catch_unwind().await;
         tracing::error!("fetching a key set failed inside: this is a bug");
+    }
+}
+
+/// A token that has ended is nobody's any more.
+async fn forget_tokens(identity: &Identity) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minutes.tick().await;
+        identity.sweep();
     }
 }
 

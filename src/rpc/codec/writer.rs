@@ -85,3 +85,28 @@ impl Writer {
 
 /// An allow without policies has some 150.
 const USUAL_BYTES: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_any_length_is_written_as_prost_writes_it() {
+        for length in [0, 1, 127, 128, 16_383, 16_384, 1 << 21] {
+            let text = "x".repeat(length);
+            let mut out = Writer::new();
+            out.text(1, "before");
+            out.nested(2, |inner| inner.text(3, &text));
+            out.text(4, "after");
+            let mut inner = Vec::new();
+            if length > 0 {
+                encoding::string::encode(3, &text, &mut inner);
+            }
+            let mut expected = Vec::new();
+            encoding::string::encode(1, &"before".to_owned(), &mut expected);
+            encoding::bytes::encode(2, &inner, &mut expected);
+            encoding::string::encode(4, &"after".to_owned(), &mut expected);
+            assert!(out.into_bytes() == expected, "{length}");
+        }
+    }
+}

@@ -103,8 +103,20 @@ pub struct Style<'a> {
     pub now: Timestamp,
 }
 
+/// A `CheckResponse` in bytes. Made here and nowhere else: one without a status would be an allow, and no bytes at all
+/// are one without a status.
+#[derive(Debug)]
+pub struct Written(Vec<u8>);
+
+impl Written {
+    /// For the wire.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
 /// The response to a request.
-pub fn encode(outcome: &Outcome, style: &Style<'_>) -> Vec<u8> {
+pub fn encode(outcome: &Outcome, style: &Style<'_>) -> Written {
     let refusal = match outcome {
         Outcome::Decided {
             answer,
@@ -112,7 +124,7 @@ pub fn encode(outcome: &Outcome, style: &Style<'_>) -> Vec<u8> {
             user,
             understands_claims,
         } => match &answer.decision.verdict {
-            Verdict::Allow => return allowed(answer, *home, *user, style.now),
+            Verdict::Allow => return Written(allowed(answer, *home, *user, style.now)),
             Verdict::Deny(denial) if denial.reason == Reason::NoSnapshot => {
                 faulty(Fault::NoSnapshot, style.is_grpc)
             }
@@ -138,17 +150,12 @@ pub fn encode(outcome: &Outcome, style: &Style<'_>) -> Vec<u8> {
         }
         Outcome::Fault(fault) => faulty(*fault, style.is_grpc),
     };
-    refusal.encode_to_vec()
-}
-
-/// The response to a request of which nothing is known.
-pub fn fault(fault: Fault) -> Vec<u8> {
-    faulty(fault, false).encode_to_vec()
+    Written(refusal.encode_to_vec())
 }
 
 /// The answer of a call that never got to its service, as HTTP/2.
-pub fn fault_response(about: Fault) -> http::Response<Body> {
-    unary::response(&fault(about))
+pub fn fault_response(fault: Fault) -> http::Response<Body> {
+    unary::response(&faulty(fault, false).encode_to_vec())
 }
 
 fn denied(

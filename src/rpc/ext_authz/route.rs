@@ -301,5 +301,8 @@ mod tests {
             assert!(read(&pairs).unwrap().is_err(), "{name}");
         }
         assert!(read(&[("app", TENANT)]).unwrap().is_err());
+        // Whichever of the two counted, somebody would have meant the other.
+        let twice = [least[0], least[1], least[1]];
+        assert_eq!(read(&twice), Some(Err("found `app` twice".to_owned())));
     }
 }

@@ -8,7 +8,7 @@ use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
 use tonic::codegen::{Body as HttpBody, StdError};
 
 use super::attributes::{self, Credentials};
-use super::encode::{self, Fault, Outcome, Style, encode};
+use super::encode::{Fault, Outcome, Style, Written, encode};
 use super::path;
 use super::route::{self, RouteFacts};
 use crate::decision::{Denial, Reason, Stage};
@@ -20,8 +20,8 @@ use crate::request::{Api, Context};
 use crate::rpc::assumed::{Assumed, NOTHING};
 use crate::rpc::gateway::{Gateway, JwtAuthn};
 use crate::rpc::limits::Limits;
+use crate::rpc::message;
 use crate::rpc::message::check::{Attributes, CheckRequest, HttpRequest};
-use crate::rpc::message::{self, Malformed};
 use crate::rpc::proof::{self, Proof, Question, Settled, Unsettled};
 use crate::rpc::recorder::{Recorder, Unrecorded};
 use crate::rpc::reflection::Answering;
@@ -55,40 +55,49 @@ where
     let most_bytes = check.limits.check_bytes;
     let has_trace = trace::is_traced(request.headers());
     unary::call(request, most_bytes, move |message| async move {
-        Ok(match message::decode::<CheckRequest<'_>>(&message) {
-            Ok(asked) => check.answer(&asked.attributes, has_trace).await,
-            Err(Malformed) => encode::fault(Fault::Unreadable),
-        })
+        Ok(check.answer(message, has_trace).await.into_bytes())
     })
 }
 
 impl Check {
-    async fn answer(&self, attributes: &Attributes<'_>, has_trace: bool) -> Vec<u8> {
-        let Some(http) = &attributes.request.http else {
-            return encode::fault(Fault::Unreadable);
+    async fn answer(&self, message: Bytes, has_trace: bool) -> Written {
+        let (style, question) = self.read(&message, has_trace);
+        // Waiting for a record holds no more than the question.
+        drop(message);
+        let outcome = match question {
+            Ok(question) => self.ask(question).await,
+            Err(outcome) => outcome,
         };
-        if !has_trace {
-            trace::asked_about(http);
-        }
+        outcome.answer().into_iter().for_each(trace::decided);
+        encode(&outcome, &style)
+    }
+
+    /// How the request is to be answered, and the question that it puts, or what becomes of it without one.
+    fn read(&self, message: &[u8], has_trace: bool) -> (Style<'_>, Result<Question, Outcome>) {
         let mut style = Style {
-            is_grpc: attributes::is_grpc(http),
+            is_grpc: false,
             detail: false,
             challenge: &self.gateway.challenge,
             now: self.engine.clock().now().wall,
         };
-        let outcome = match self.route(attributes, http) {
+        let read = message::decode::<CheckRequest<'_>>(message);
+        let attributes = read.unwrap_or_default().attributes;
+        let Some(http) = &attributes.request.http else {
+            return (style, Err(Outcome::Fault(Fault::Unreadable)));
+        };
+        if !has_trace {
+            trace::asked_about(http);
+        }
+        style.is_grpc = attributes::is_grpc(http);
+        let question = match self.route(&attributes, http) {
             Ok((facts, assumed)) => {
                 style.detail = facts.detail;
-                let asked = self.asked(attributes, http, &facts, assumed);
-                match asked {
-                    Ok(question) => self.ask(question).await,
-                    Err(stop) => self.stopped(stop, on_route(&facts)),
-                }
+                self.asked(&attributes, http, &facts, assumed)
+                    .map_err(|stop| self.stopped(stop, on_route(&facts)))
             }
-            Err(stop) => self.stopped(stop, PartlyAsked::default()),
+            Err(stop) => Err(self.stopped(stop, PartlyAsked::default())),
         };
-        outcome.answer().into_iter().for_each(trace::decided);
-        encode(&outcome, &style)
+        (style, question)
     }
 
     /// What is known of the route, and what is assumed there.

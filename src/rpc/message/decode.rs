@@ -1,7 +1,7 @@
 //! Bytes → messages. Decides nothing, copies no text, and reads what prost would read.
 //!
 //! Encoding: <https://protobuf.dev/programming-guides/encoding/>, read 2026-11-27. That prost reads the same is a
-//! property of `tests.rs` beside this; only how deep unknown groups may nest differs by a level or two.
+//! property of `tests` beside this; only how deep unknown groups, and in a Check metadata, may nest differs by a level or two.
 
 use prost::DecodeError;
 use prost::encoding::{self, DecodeContext, WireType};

@@ -8,17 +8,22 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crosstrust::clock::Clock;
+use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::metrics::Metrics;
-use crosstrust::rpc::{Budgets, Rights, ServiceSet};
+use crosstrust::rpc::{Budgets, HealthState, Rights, ServiceSet, router};
 use crosstrust::serve::{CallRules as _, Fault, Listener, ServeOptions, Server};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
 use prost::Message as _;
 use tokio::sync::{Semaphore, oneshot};
 use tonic::Code;
 use tonic::transport::Channel;
+use tower_service::Service as _;
 
 use super::asking::{LAUNCHER, PATH, Setup, World, assert_denied, attributes, get, http, send};
 use super::read::{Read, read};
+use crate::server;
 
 fn budgets() -> Budgets {
     Budgets {
@@ -86,6 +91,75 @@ async fn a_question_that_cannot_be_read_is_503() {
         assert_denied(&answer, 503, Code::Unavailable);
         assert_eq!(answer.problem()["reason"], "UNREADABLE");
     }
+}
+
+/// However a call is cut, compressed or broken off, Envoy is told a denial. There are no policies here, so that a
+/// question that could be read is told apart.
+#[tokio::test]
+async fn a_call_that_does_not_come_whole_is_a_denial_too() {
+    let message = get(LAUNCHER, None).encode_to_vec();
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let call = [&[0][..], &length, &message].concat();
+    let compressed = [&[1][..], &length, &message].concat();
+    let broken = || Err(std::io::Error::other("the connection is gone"));
+    let cases: [(Vec<Result<Bytes, std::io::Error>>, bool); 6] = [
+        (
+            vec![Ok(call[..9].to_vec().into()), Ok(call[9..].to_vec().into())],
+            true,
+        ),
+        (vec![Ok(call[..9].to_vec().into())], false),
+        (vec![Ok(compressed.into())], false),
+        (vec![], false),
+        (vec![broken()], false),
+        (vec![Ok(call[..9].to_vec().into()), broken()], false),
+    ];
+    for (index, (frames, is_read)) in cases.into_iter().enumerate() {
+        let answer = asked_in(frames, None).await;
+        assert_denied(
+            &answer,
+            if is_read { 401 } else { 503 },
+            answer_code(is_read),
+        );
+        assert_eq!(
+            answer.problem()["reason"] == "UNREADABLE",
+            !is_read,
+            "case {index}"
+        );
+    }
+    let answer = asked_in(vec![Ok(call.into())], Some("gzip")).await;
+    assert_denied(&answer, 503, Code::Unavailable);
+}
+
+fn answer_code(is_read: bool) -> Code {
+    if is_read {
+        Code::Unauthenticated
+    } else {
+        Code::Unavailable
+    }
+}
+
+/// Asks a router without policies, in these frames.
+async fn asked_in(frames: Vec<Result<Bytes, std::io::Error>>, encoding: Option<&str>) -> Read {
+    let engine = Arc::new(Engine::new(EngineOptions {
+        cache: None,
+        clock: Clock::System,
+    }));
+    let mut router = router(&server::backend(engine), &Rights::ALL, &HealthState::new());
+    let frames = frames.into_iter().map(|frame| frame.map(Frame::data));
+    let mut asked = http_request(PATH);
+    if let Some(encoding) = encoding {
+        asked = asked.header("grpc-encoding", encoding);
+    }
+    let asked = asked.body(StreamBody::new(futures_util::stream::iter(frames)));
+    let answer = router.call(asked.unwrap()).await.unwrap();
+    assert!(!answer.headers().contains_key("grpc-status"));
+    let body = answer.into_body().collect().await.unwrap();
+    assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
+    read(&body.to_bytes()[5..])
+}
+
+fn http_request(path: &str) -> ::http::request::Builder {
+    ::http::Request::post(path).header("content-type", "application/grpc")
 }
 
 #[tokio::test]

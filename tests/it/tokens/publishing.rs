@@ -140,6 +140,22 @@ fn a_token_ends_at_exp_on_the_wall_clock_and_on_the_boot_clock_also_where_it_was
 }
 
 #[test]
+fn a_token_that_is_good_for_a_day_is_verified_again_after_an_hour() {
+    let signer = Signer::new(Algorithm::EdDsa, "key");
+    let token = signer.sign(&with(claims(ISS), json!({"exp": NOW + 24 * 3600})));
+    let (identity, _, clock) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
+    assert!(identity.verify_now(&token).is_ok());
+    clock.pass(Duration::from_secs(3600) - Duration::from_nanos(1));
+    assert!(identity.verify_now(&token).is_ok());
+    assert_eq!(identity.counters().hits, 1);
+    clock.pass(Duration::from_nanos(1));
+    assert!(identity.verify_now(&token).is_ok());
+    assert_eq!(identity.counters().hits, 1, "looked at anew");
+    assert!(identity.verify_now(&token).is_ok());
+    assert_eq!(identity.counters().hits, 2, "and seen then");
+}
+
+#[test]
 fn keys_that_nobody_has_confirmed_for_too_long_verify_nothing_seen_before_or_not() {
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let (identity, engine, clock) = identity(vec![issuer(ISS, Preset::EntraV2)]);
