@@ -62,6 +62,8 @@ pub struct Answer {
     pub cached: bool,
     /// Names the event of the decision; a cached one carries the earlier request's.
     pub decision_id: DecisionId,
+    /// When it was given.
+    pub at: Timestamp,
 }
 
 /// Answers requests.
@@ -287,6 +289,7 @@ impl Engine {
                 decision: Decision::no_snapshot(now.wall),
                 cached: false,
                 decision_id: new_event_id(now.wall),
+                at: now.wall,
             };
             return (answer, None);
         };
@@ -314,6 +317,7 @@ impl Engine {
             decision: answer.decision,
             cached: recalled,
             decision_id: answer.id,
+            at: now.wall,
         };
         (answer, unkept)
     }
@@ -341,6 +345,7 @@ impl View<'_> {
             decision: Decision::refused(denial, now),
             cached: false,
             decision_id: new_event_id(now),
+            at: now,
         }
     }
 

@@ -30,7 +30,6 @@ use crate::engine::Answer;
 use crate::id::{TenantId, UserId};
 use crate::rpc::challenge::ChallengeValues;
 use crate::rpc::unary;
-use crate::time::Timestamp;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -99,8 +98,6 @@ pub struct Style<'a> {
     pub detail: bool,
     /// What clients are told to ask for.
     pub challenge: &'a ChallengeValues,
-    /// Now.
-    pub now: Timestamp,
 }
 
 /// A `CheckResponse` in bytes. Made here and nowhere else: one without a status would be an allow, and no bytes at all
@@ -124,7 +121,7 @@ pub fn encode(outcome: &Outcome, style: &Style<'_>) -> Written {
             user,
             understands_claims,
         } => match &answer.decision.verdict {
-            Verdict::Allow => return Written(allowed(answer, *home, *user, style.now)),
+            Verdict::Allow => return Written(allowed(answer, *home, *user)),
             Verdict::Deny(denial) if denial.reason == Reason::NoSnapshot => {
                 faulty(Fault::NoSnapshot, style.is_grpc)
             }
@@ -164,7 +161,7 @@ fn denied(
     understands_claims: bool,
     style: &Style<'_>,
 ) -> CheckResponse {
-    let authenticate = wanted(denial, understands_claims, style);
+    let authenticate = wanted(answer, denial, understands_claims, style);
     let (http, title, code) = match authenticate {
         Some(_) => (401, "Unauthorized", Code::Unauthenticated),
         None => (403, "Forbidden", Code::PermissionDenied),
@@ -188,9 +185,14 @@ fn denied(
 /// What a new sign-in would have to bring, if one would help. A token that has expired or was revoked is no token
 /// any more (RFC 6750 §3.1); after a revocation a client that knows claims challenges is told how new the next one
 /// has to be (learn.microsoft.com/entra/identity-platform/app-resilience-continuous-access-evaluation).
-fn wanted(denial: &Denial, understands_claims: bool, style: &Style<'_>) -> Option<String> {
+fn wanted(
+    answer: &Answer,
+    denial: &Denial,
+    understands_claims: bool,
+    style: &Style<'_>,
+) -> Option<String> {
     let values = style.challenge;
-    let ask = |challenge| values.insufficient(challenge, understands_claims, style.now);
+    let ask = |challenge| values.insufficient(challenge, understands_claims, answer.at);
     match (&denial.challenge, denial.stage) {
         (Some(challenge), _) => Some(ask(challenge)),
         (None, Some(Stage::Token)) if understands_claims => {

@@ -78,7 +78,6 @@ impl Check {
             is_grpc: false,
             detail: false,
             challenge: &self.gateway.challenge,
-            now: self.engine.clock().now().wall,
         };
         let read = message::decode::<CheckRequest<'_>>(message);
         let attributes = read.unwrap_or_default().attributes;

@@ -11,12 +11,7 @@ use crate::rpc::codec::Writer;
 use crate::time::Timestamp;
 
 /// INVARIANT(allow): reached only with an allow that the engine gave.
-pub(super) fn allowed(
-    answer: &Answer,
-    home: TenantId,
-    user: Option<UserId>,
-    now: Timestamp,
-) -> Vec<u8> {
+pub(super) fn allowed(answer: &Answer, home: TenantId, user: Option<UserId>) -> Vec<u8> {
     let expires_at = answer.decision.expires_at;
     let mut response = Writer::new();
     // A status that says nothing but is there: code 0.
@@ -44,7 +39,7 @@ pub(super) fn allowed(
             None => fact(metadata, "user", ""),
         }
         member(metadata, "max_age", |value| {
-            value.double(NUMBER_VALUE, max_age(expires_at, now))
+            value.double(NUMBER_VALUE, max_age(expires_at, answer.at))
         });
     });
     response.into_bytes()
@@ -129,8 +124,9 @@ mod tests {
             decision,
             cached: false,
             decision_id: DecisionId(7),
+            at: NOW,
         };
-        let bytes = allowed(&answer, TenantId(8), user, NOW);
+        let bytes = allowed(&answer, TenantId(8), user);
         CheckResponse::decode(&bytes[..]).unwrap()
     }
 
