@@ -135,14 +135,18 @@ impl<K: Eq + Hash, A> Store<K, A> {
         None
     }
 
-    /// Keeps an answer, in place of an earlier one under the same key. One that is larger than a shard is not kept.
+    /// Keeps an answer, in place of an earlier one under the same key. One that is larger than a shard is not kept, and
+    /// takes nobody's room.
     pub fn insert(&self, key: K, entry: Arc<Entry<A>>) {
         let hash = self.hasher.hash_one(&key);
         let Some(mut shard) = self.shard(hash) else {
             return;
         };
-        let weight = entry.weight;
-        shard.weight = shard.weight.saturating_add(weight);
+        if entry.weight > self.shard_capacity {
+            shard.evictions += 1;
+            return;
+        }
+        shard.weight += entry.weight;
         if let Some(earlier) = shard.entries.insert(key, entry) {
             shard.forget(earlier.weight);
         }

@@ -1,5 +1,7 @@
 //! A cache changes how fast an answer comes, and nothing else about it.
 
+mod room;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -22,7 +22,6 @@ mod admin;
 mod authorize_with_token;
 mod cached_equals_fresh;
 mod caching;
-mod caching_room;
 mod changes;
 mod compiling;
 mod configuration;

@@ -258,11 +258,11 @@ async fn follow_remote(mut remote: Remote, mut hints: watch::Receiver<()>, first
     }
 }
 
-/// A token that has ended is nobody's any more.
+/// A token that has ended is nobody's any more. Asked more often than it is done: the store keeps the time.
 async fn forget_tokens(identity: &Identity) {
-    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    let mut ticks = tokio::time::interval(Duration::from_secs(10));
     loop {
-        minutes.tick().await;
+        ticks.tick().await;
         identity.sweep();
     }
 }

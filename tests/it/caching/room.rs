@@ -1,39 +1,25 @@
 //! What stays in the cache and what goes when there is no room for all.
 
 use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
 
 use crosstrust::cache::{CacheBytes, Held};
-use crosstrust::clock::{Clock, ManualClock};
-use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::id::UserId;
 use crosstrust::request::Request;
 use crosstrust::time::Timestamp;
 
-use super::small_world::{self, files, snapshot_of};
-
-const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
-const MINUTE: Duration = Duration::from_secs(60);
-
-struct World {
-    engine: Engine,
-    clock: Arc<ManualClock>,
-}
+use super::super::small_world;
+use super::{MINUTE, NOON, World};
 
 impl World {
-    fn with(bytes: u64) -> World {
-        let clock = ManualClock::at(NOON);
-        let engine = Engine::new(EngineOptions {
-            cache: Some(CacheBytes(bytes)),
-            clock: Clock::Manual(Arc::clone(&clock)),
-        });
-        engine.activate(snapshot_of(&files("allowed")), "a test");
-        World { engine, clock }
+    /// Contoso lets everybody in.
+    fn of(bytes: u64) -> World {
+        let world = World::with(Some(CacheBytes(bytes)));
+        world.activate("allowed");
+        world
     }
 
     /// Whether the answer was remembered; asked with a token that ends half an hour after it was issued.
-    fn ask(&self, user: u128, issued: Timestamp) -> bool {
+    fn ask_of(&self, user: u128, issued: Timestamp) -> bool {
         let request = Request {
             user: Some(UserId(user)),
             ..small_world::request(issued.plus(30 * MINUTE))
@@ -43,7 +29,7 @@ impl World {
 
     fn ask_each(&self, users: Range<u128>, issued: Timestamp) {
         for user in users {
-            self.ask(user, issued);
+            self.ask_of(user, issued);
         }
     }
 
@@ -55,8 +41,8 @@ impl World {
 #[test]
 fn it_stays_within_its_weight_and_forgets_nobody_who_fits() {
     let bytes = 200_000;
-    let world = World::with(bytes);
-    (0..100).for_each(|user| assert!(!world.ask(user, NOON)));
+    let world = World::of(bytes);
+    (0..100).for_each(|user| assert!(!world.ask_of(user, NOON)));
     let held = world.held();
     assert_eq!((held.entries, held.evictions), (100, 0));
     // A key of some 200 bytes, a decision, and what the table keeps.
@@ -64,7 +50,7 @@ fn it_stays_within_its_weight_and_forgets_nobody_who_fits() {
         (400 * 100..1200 * 100).contains(&held.weight_bytes),
         "{held:?}"
     );
-    assert!((0..100).all(|user| world.ask(user, NOON)));
+    assert!((0..100).all(|user| world.ask_of(user, NOON)));
 
     world.ask_each(0..5000, NOON);
     let held = world.held();
@@ -76,25 +62,28 @@ fn it_stays_within_its_weight_and_forgets_nobody_who_fits() {
 /// Whoever is asked about keeps a place, however many others come by once.
 #[test]
 fn who_is_in_use_stays() {
-    let world = World::with(200_000);
-    world.ask(0, NOON);
+    let world = World::of(200_000);
+    world.ask_of(0, NOON);
     for user in 1..5000 {
-        world.ask(user, NOON);
-        assert!(world.ask(0, NOON), "after {user} others");
+        world.ask_of(user, NOON);
+        assert!(world.ask_of(0, NOON), "after {user} others");
     }
 }
 
 /// Users come back with new tokens: the entries of the old ones are nobody's, and hold no place against the new.
 #[test]
 fn entries_of_old_tokens_give_way_to_those_of_new_ones() {
-    let world = World::with(1 << 20);
+    let world = World::of(1 << 20);
     // As many as fit with a little room for chance.
     let users = 1000;
     for renewal in 0..4 {
         let issued = NOON.plus(renewal * 10 * MINUTE);
         world.clock.set_wall(issued);
-        let asked_again =
-            (0..5).map(|_| (0..users).filter(|user| world.ask(*user, issued)).count());
+        let asked_again = (0..5).map(|_| {
+            (0..users)
+                .filter(|user| world.ask_of(*user, issued))
+                .count()
+        });
         let remembered: Vec<usize> = asked_again.collect();
         assert_eq!(remembered, [0, 1000, 1000, 1000, 1000], "renewal {renewal}");
     }
@@ -102,7 +91,7 @@ fn entries_of_old_tokens_give_way_to_those_of_new_ones() {
 
 #[test]
 fn what_has_ended_is_taken_out_within_minutes_and_what_is_good_stays() {
-    let world = World::with(1 << 20);
+    let world = World::of(1 << 20);
     world.ask_each(0..10, NOON);
     world.clock.pass(20 * MINUTE);
     let later = NOON.plus(20 * MINUTE);
@@ -115,7 +104,7 @@ fn what_has_ended_is_taken_out_within_minutes_and_what_is_good_stays() {
     let held = world.held();
     assert_eq!((held.entries, held.evictions), (5, 10));
     assert!(held.weight_bytes > 0);
-    assert!((10..15).all(|user| world.ask(user, later)));
+    assert!((10..15).all(|user| world.ask_of(user, later)));
 
     // A sweep in the same minute finds nothing, also where something has ended.
     world.clock.pass(20 * MINUTE);
@@ -131,10 +120,10 @@ fn what_has_ended_is_taken_out_within_minutes_and_what_is_good_stays() {
 
 #[test]
 fn an_entry_that_is_met_after_its_end_goes_at_once() {
-    let world = World::with(1 << 20);
-    world.ask(1, NOON);
+    let world = World::of(1 << 20);
+    world.ask_of(1, NOON);
     world.clock.pass(30 * MINUTE);
-    assert!(!world.ask(1, NOON));
+    assert!(!world.ask_of(1, NOON));
     assert_eq!(
         world.held(),
         Held {
@@ -146,8 +135,8 @@ fn an_entry_that_is_met_after_its_end_goes_at_once() {
 
 #[test]
 fn a_cache_without_room_for_one_entry_keeps_none_and_answers_all_the_same() {
-    let world = World::with(100);
-    assert!(!world.ask(1, NOON) && !world.ask(1, NOON));
+    let world = World::of(100);
+    assert!(!world.ask_of(1, NOON) && !world.ask_of(1, NOON));
     assert_eq!(
         world.held(),
         Held {
@@ -155,4 +144,15 @@ fn a_cache_without_room_for_one_entry_keeps_none_and_answers_all_the_same() {
             ..Held::default()
         }
     );
+}
+
+#[test]
+fn an_answer_that_is_too_large_takes_nobodys_room() {
+    // One shard, with room for some small ones and for no long session id.
+    let world = World::of(4000);
+    world.ask_each(0..3, NOON);
+    let mut long = small_world::request(NOON.plus(30 * MINUTE));
+    long.claims.session_id = Some("x".repeat(5000));
+    assert!(!world.ask(&long).cached && !world.ask(&long).cached);
+    assert!((0..3).all(|user| world.ask_of(user, NOON)));
 }
