@@ -7,5 +7,6 @@ pub mod calls;
 #[path = "../../../tests/support/tokens.rs"]
 pub mod tokens;
 
+#[path = "../../support/check.rs"]
 pub mod check;
 pub mod issuer;

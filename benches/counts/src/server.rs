@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,11 @@ use crosstrust_counts::issuer::Issuer;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tempfile::TempDir;
+
+#[path = "../../support/program.rs"]
+mod starting;
+
+use starting::{copy, loopback_address};
 
 pub struct Server {
     child: Child,
@@ -154,27 +159,4 @@ tenants = ["{tenant}"]
 groups = "always"
 "#
     )
-}
-
-fn loopback_address(line: &str) -> Result<SocketAddr> {
-    let start = line.find("127.0.0.1:");
-    let rest = start.map(|start| &line[start..]).unwrap_or_default();
-    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
-    let address = rest[..end.unwrap_or(rest.len())].parse();
-    address.with_context(|| format!("no address in: {line}"))
-}
-
-/// The folder with everything in it.
-fn copy(from: &Path, to: &PathBuf) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), &target)?;
-        }
-    }
-    Ok(())
 }

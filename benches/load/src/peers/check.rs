@@ -2,6 +2,7 @@
 //! the route is for in the context extensions. crosstrust and OPA get the same bytes.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use crosstrust::request::Request;
@@ -13,21 +14,41 @@ use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, 
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value, value::Kind};
 use prost::Message;
 
+use super::peer::{Interface, Wire};
+use crate::questions::Frame;
+use crate::questions::check::CHECK;
+use crate::server::Manner;
+
 /// Where Envoy's filter leaves the claims: its name, and `payload_in_metadata`.
 pub const NAMESPACE: &str = "envoy.filters.http.jwt_authn";
 pub const PAYLOAD: &str = "entra";
 /// Before any of the world's tokens ends.
 const ISSUED_AT: i64 = 1_600_000_000;
 
+/// How whoever speaks ext_authz is asked these requests.
+pub fn wire(requests: &[Request]) -> Wire {
+    Wire {
+        interface: Interface::Check,
+        method: CHECK,
+        manner: Manner::Grpc,
+        questions: requests
+            .iter()
+            .map(|request| Frame::fixed(&question(request)))
+            .collect(),
+        allows,
+        glance: Rc::new(glance),
+    }
+}
+
 /// Reads an answer.
-pub fn allows(message: &[u8]) -> Result<bool> {
+fn allows(message: &[u8]) -> Result<bool> {
     let status = CheckResponse::decode(message)?.status;
     Ok(status.context("no status")?.code == 0)
 }
 
 /// Whether it begins with a status that is a decision: OK, PERMISSION_DENIED or UNAUTHENTICATED. A server that has too
 /// much to do says something else.
-pub fn glance(message: &[u8]) -> bool {
+fn glance(message: &[u8]) -> bool {
     let code = match message {
         [0x0a, 0, ..] => 0,
         [0x0a, 0x80..=0xff, _, 0x08, code, ..] | [0x0a, _, 0x08, code, ..] => *code,
@@ -41,7 +62,7 @@ pub fn issuer(tenant: &str) -> String {
     format!("https://login.microsoftonline.com/{tenant}/v2.0")
 }
 
-pub fn question(request: &Request) -> CheckRequest {
+fn question(request: &Request) -> CheckRequest {
     let headers = [
         (":authority", "files.example.com"),
         (":method", "GET"),

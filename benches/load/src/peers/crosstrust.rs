@@ -15,7 +15,6 @@ use super::peer::{Interface, Peer, Wire};
 use super::world::World;
 use crate::questions::Frame;
 use crate::questions::authorize::{self as asked, AUTHORIZE};
-use crate::questions::check::CHECK;
 use crate::server::Manner;
 use crate::systems::Systems;
 
@@ -57,16 +56,7 @@ pub fn start(systems: &Systems, world: &World, way: Way) -> Result<Peer> {
             allows,
             glance: Rc::new(asked::glance_mixed),
         },
-        Way::Check => Wire {
-            interface: Interface::Check,
-            method: CHECK,
-            manner: Manner::Grpc,
-            questions: requests
-                .map(|request| Frame::fixed(&check::question(request)))
-                .collect(),
-            allows: check::allows,
-            glance: Rc::new(check::glance),
-        },
+        Way::Check => check::wire(&world.requests),
     };
     Ok(Peer::of(name, &running, wire))
 }

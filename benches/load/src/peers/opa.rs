@@ -10,7 +10,6 @@ use super::peer::{Interface, Peer, Wire};
 use super::{Case, check, rego};
 use crate::process::command;
 use crate::questions::Frame;
-use crate::questions::check::CHECK;
 use crate::server::Manner;
 use crate::systems::foreign::{self, free_address};
 use crate::systems::{Running, Systems};
@@ -78,17 +77,7 @@ pub fn start_ext_authz(systems: &Systems, plugin: Plugin, opa: &Tool, case: &Cas
     let address = free_address()?;
     let settings = plugin.settings(address);
     let running = run(opa, folder, free_address()?, address, &settings)?;
-    let requests = case.world.requests.iter();
-    let wire = Wire {
-        interface: Interface::Check,
-        method: CHECK,
-        manner: Manner::Grpc,
-        questions: requests
-            .map(|request| Frame::fixed(&check::question(request)))
-            .collect(),
-        allows: check::allows,
-        glance: Rc::new(check::glance),
-    };
+    let wire = check::wire(&case.world.requests);
     Ok(Peer::of(&plugin.name(&opa.version), &running, wire))
 }
 

@@ -2,16 +2,20 @@
 //! no environment. Never touches the policies of the repository: it gets a copy.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail};
 use rcgen::generate_simple_self_signed;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
+
+#[path = "../../../support/program.rs"]
+mod starting;
+
+use starting::{copy, loopback_address};
 
 use super::{Running, START, Systems};
 use crate::artifacts::repository;
@@ -183,29 +187,4 @@ fn await_line(process: &mut Process, said: &Path) -> Result<String> {
     }
     let text = fs::read_to_string(said)?;
     bail!("crosstrust does not serve after {START:?}:\n{text}")
-}
-
-fn loopback_address(line: &str) -> Result<SocketAddr> {
-    let start = line.find("127.0.0.1:");
-    let rest = start.map(|start| &line[start..]).unwrap_or_default();
-    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
-    let address = rest[..end.unwrap_or(rest.len())].parse();
-    address.with_context(|| format!("no address in: {line}"))
-}
-
-/// The folder with everything in it.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        let kind = entry.file_type()?;
-        ensure!(!kind.is_symlink(), "a link among the policies");
-        if kind.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), &target)?;
-        }
-    }
-    Ok(())
 }

@@ -1,5 +1,5 @@
 //! Envoy's `Check` of a user who opens Contoso's SharePoint with a token, as Envoy sends it with
-//! `deploy/envoy/bearer.yaml`.
+//! `deploy/envoy/bearer.yaml`. For the packages beneath this one.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use envoy_types::pb::envoy::config::core::v3::{Address, SocketAddress};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
 
-use crate::calls;
-
 pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
+/// The resource tenant of the sample policies.
+const CONTOSO: &str = "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f";
 /// An application of Contoso's that asks for MFA.
 pub const SHAREPOINT: &str = "00000003-0000-0ff1-ce00-000000000000";
 
@@ -35,11 +35,7 @@ pub fn with_token(token: &str) -> CheckRequest {
         protocol: "HTTP/1.1".to_owned(),
         ..HttpRequest::default()
     };
-    let question = calls::question(0, 0);
-    let extensions = [
-        ("resource_tenant", question.resource_tenant.as_str()),
-        ("app", SHAREPOINT),
-    ];
+    let extensions = [("resource_tenant", CONTOSO), ("app", SHAREPOINT)];
     CheckRequest {
         attributes: Some(AttributeContext {
             source: Some(peer("198.51.100.7", 51344)),
