@@ -13,7 +13,7 @@ use crate::server::Address;
 use crate::systems::{Log, Systems, Transport};
 use crate::tools::Tool;
 
-const FILES: [&str; 4] = ["hit", "miss", "denied", "batch"];
+const FILES: [&str; 5] = ["hit", "miss", "denied", "mixed", "batch"];
 /// What ghz gets for one file, in seconds.
 const LONG: u32 = 10;
 /// And where nothing but that it runs is to be told.
