@@ -16,6 +16,8 @@ mod policies;
 use criterion::{Criterion, criterion_group, criterion_main};
 use crosstrust::compile::compile;
 use crosstrust::graph::read_policies_folder;
+use crosstrust::policy_settings::PolicySettings;
+use crosstrust::time::Timestamp;
 use policies::folder;
 
 fn compiling(criterion: &mut Criterion) {
@@ -31,11 +33,15 @@ fn compiling(criterion: &mut Criterion) {
         // Enough where one takes a second, and the rest is quick.
         group.sample_size(10);
         group.bench_function(format!("read/{name}"), |bencher| {
-            bencher.iter_with_large_drop(|| read_policies_folder(files.clone()));
+            bencher.iter_with_large_drop(|| {
+                read_policies_folder(files.clone(), &PolicySettings::NONE)
+            });
         });
-        let reading = read_policies_folder(files);
+        let reading = read_policies_folder(files, &PolicySettings::NONE);
         group.bench_function(format!("compile/{name}"), |bencher| {
-            bencher.iter_with_large_drop(|| compile(&reading.tenants).unwrap());
+            bencher.iter_with_large_drop(|| {
+                compile(&reading.tenants, &PolicySettings::NONE, Timestamp::MIN).unwrap()
+            });
         });
     }
 }

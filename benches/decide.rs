@@ -15,6 +15,7 @@ use crosstrust::compile::compile;
 use crosstrust::evaluate::decide;
 use crosstrust::graph::{self, SourceFile};
 use crosstrust::id::{GroupId, TenantId, UserId};
+use crosstrust::policy_settings::PolicySettings;
 use crosstrust::request::Request;
 use crosstrust::revocation::Revocations;
 use crosstrust::snapshot::Snapshot;
@@ -29,8 +30,10 @@ fn snapshot(targets: u128, partners: u128, policies: u128) -> Snapshot {
 }
 
 fn compiled(files: Vec<SourceFile>) -> Snapshot {
-    let reading = graph::read_policies_folder(files);
-    compile(&reading.tenants).unwrap().snapshot
+    let reading = graph::read_policies_folder(files, &PolicySettings::NONE);
+    compile(&reading.tenants, &PolicySettings::NONE, Timestamp::MIN)
+        .unwrap()
+        .snapshot
 }
 
 /// The user of this number with so many groups, of which the last is one that the rule names.
@@ -155,7 +158,7 @@ fn partner(number: u128) -> TenantId {
 
 fn user_of_partner(number: u128) -> Request {
     let mut request = request(number, 50);
-    request.home = partner(number);
+    request.home = partner(number).into();
     request
 }
 

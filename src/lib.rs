@@ -10,6 +10,7 @@
 
 pub mod decision;
 pub mod id;
+pub mod policy_settings;
 pub mod request;
 pub mod revocation;
 pub mod time;

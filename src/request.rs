@@ -5,21 +5,22 @@
 //! "no". Nothing in this room looks at a policy.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::id::{Aaguid, AppId, CustomControlId, GroupId, RoleId, TenantId, TermsOfUseId, UserId};
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    AuthenticationFlow, AuthenticationMethod, ClientAppType, Cloud, Country, InsiderRiskLevel,
-    Platform, RiskLevel, UnknownWord, UserAction, UserType, WordSet,
+    AuthenticationFlow, AuthenticationMethod, ClientAppType, Cloud, Country, IdentityProviderName,
+    InsiderRiskLevel, Platform, RiskLevel, UnknownWord, UserAction, UserType, WordSet,
 };
 
 /// One question, in the terms of semantics §1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Where the account lives.
-    pub home: TenantId,
+    pub home: Home,
     /// Where the application lives. Equal to `home` for an internal user.
     pub resource: TenantId,
     /// The user's id in the home tenant. A collaboration user may be known by `resource_user` only.
@@ -46,6 +47,9 @@ pub struct Request {
     pub home_cloud: Option<Cloud>,
     /// The tenant whose network or device the request comes from (semantics §6).
     pub restricting_tenant: Option<TenantId>,
+    /// The tenant whose own issuer issued the token that was verified here. `None`: no token was verified
+    /// here, or its issuer speaks for several tenants.
+    pub issuing_tenant: Option<TenantId>,
     /// What the token says.
     pub claims: Claims,
     /// What the gateway knows about the sign-in.
@@ -53,6 +57,72 @@ pub struct Request {
     /// The caller's own name for this question; echoed in logs, decides nothing.
     pub request_id: String,
 }
+
+/// Where an account lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Home {
+    /// An Entra tenant.
+    Tenant(TenantId),
+    /// An identity provider that is no Entra tenant (semantics §3, "Users without a home tenant").
+    Provider(IdentityProvider),
+}
+
+/// An identity provider of B2B collaboration that is no Entra tenant
+/// (learn.microsoft.com/entra/external-id/identity-providers).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentityProvider {
+    /// One of the tenant's social or built-in providers.
+    Named(IdentityProviderName),
+    /// A SAML or WS-Fed provider, by its issuer URI; compared with case.
+    SamlWsFed {
+        /// `issuerUri` of the federation.
+        issuer: String,
+    },
+}
+
+impl Home {
+    /// The home tenant; `None` for an account that lives in none.
+    pub fn tenant(&self) -> Option<TenantId> {
+        match self {
+            Home::Tenant(tenant) => Some(*tenant),
+            Home::Provider(_) => None,
+        }
+    }
+
+    /// The identity provider of an account without a home tenant.
+    pub fn provider(&self) -> Option<&IdentityProvider> {
+        match self {
+            Home::Tenant(_) => None,
+            Home::Provider(provider) => Some(provider),
+        }
+    }
+}
+
+impl From<TenantId> for Home {
+    fn from(tenant: TenantId) -> Self {
+        Home::Tenant(tenant)
+    }
+}
+
+/// An account of an identity provider is in no tenant.
+impl PartialEq<TenantId> for Home {
+    fn eq(&self, tenant: &TenantId) -> bool {
+        self.tenant() == Some(*tenant)
+    }
+}
+
+/// The name for messages and logs: `google`, or `samlWsFed <issuer>`.
+impl fmt::Display for IdentityProvider {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IdentityProvider::Named(name) => fmt::Display::fmt(name, out),
+            IdentityProvider::SamlWsFed { issuer } => write!(out, "{SAML_WS_FED} {issuer}"),
+        }
+    }
+}
+
+/// The word for a SAML or WS-Fed provider, beside those of [`IdentityProviderName`].
+pub const SAML_WS_FED: &str = "samlWsFed";
 
 /// Which interface a question came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -346,14 +416,14 @@ impl FromStr for DeviceProperty {
 impl Request {
     /// A direct connect question that says only what it must; everything else is unsaid.
     pub fn new(
-        home: TenantId,
+        home: impl Into<Home>,
         resource: TenantId,
         user: UserId,
         app: AppId,
         expires_at: Timestamp,
     ) -> Self {
         Request {
-            home,
+            home: home.into(),
             resource,
             user: Some(user),
             groups: Vec::new(),
@@ -367,6 +437,7 @@ impl Request {
             resource_groups: Vec::new(),
             home_cloud: None,
             restricting_tenant: None,
+            issuing_tenant: None,
             claims: Claims::expiring_at(expires_at),
             context: Context::default(),
             request_id: String::new(),
@@ -375,10 +446,12 @@ impl Request {
 
     /// Which of the three kinds of user asks.
     pub fn user_class(&self) -> UserClass {
-        match self.access {
-            _ if self.home == self.resource => UserClass::Internal,
-            AccessType::DirectConnect => UserClass::DirectConnect,
-            AccessType::Collaboration => UserClass::Collaboration,
+        match (&self.home, self.access) {
+            (Home::Tenant(home), _) if *home == self.resource => UserClass::Internal,
+            (Home::Tenant(_), AccessType::DirectConnect) => UserClass::DirectConnect,
+            (Home::Tenant(_), AccessType::Collaboration) | (Home::Provider(_), _) => {
+                UserClass::Collaboration
+            }
         }
     }
 

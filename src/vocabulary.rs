@@ -112,6 +112,16 @@ words! {
         AuthenticationTransfer = "authenticationTransfer",
     }
 
+    /// Identity providers that are no Entra tenant, SAML and WS-Fed left out: those are known by their issuer
+    /// (learn.microsoft.com/entra/external-id/identity-providers). The words are ours.
+    IdentityProviderName {
+        Google = "google",
+        Facebook = "facebook",
+        Apple = "apple",
+        MicrosoftAccount = "microsoftAccount",
+        EmailOneTimePasscode = "emailOneTimePasscode",
+    }
+
     /// The user actions of `includeUserActions`.
     UserAction {
         RegisterSecurityInfo = "urn:user:registersecurityinfo",

@@ -16,7 +16,8 @@ use smallvec::SmallVec;
 
 use crate::evaluate::Question;
 use crate::request::{
-    AccessType, ChannelId, Claims, Context, Device, DeviceProperty, PropertyValue, Request,
+    AccessType, ChannelId, Claims, Context, Device, DeviceProperty, Home, IdentityProvider,
+    PropertyValue, Request, SAML_WS_FED,
 };
 use crate::snapshot::Reads;
 use crate::time::Timestamp;
@@ -44,11 +45,12 @@ impl Key {
             resource_groups: _, // those that the snapshot knows, below
             home_cloud,
             restricting_tenant,
+            issuing_tenant,
             claims,
             context,
             request_id: _, // the caller's own name for the question
         } = question.request;
-        key.id(*home);
+        key.home(home);
         key.id(*resource);
         key.optional_id(*user);
         key.positions(&question.groups);
@@ -62,6 +64,7 @@ impl Key {
         key.positions(&question.resource_groups);
         key.optional_text(home_cloud.map(|word| word.as_str()));
         key.optional_id(*restricting_tenant);
+        key.optional_id(*issuing_tenant);
         key.claims(claims);
         key.context(context, question.snapshot.reads());
         key
@@ -70,6 +73,24 @@ impl Key {
     /// The key as bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    fn home(&mut self, home: &Home) {
+        match home {
+            Home::Tenant(tenant) => {
+                self.flag(true);
+                self.id(*tenant);
+            }
+            Home::Provider(IdentityProvider::Named(name)) => {
+                self.flag(false);
+                self.text(name.as_str());
+            }
+            Home::Provider(IdentityProvider::SamlWsFed { issuer }) => {
+                self.flag(false);
+                self.text(SAML_WS_FED);
+                self.text(issuer);
+            }
+        }
     }
 
     fn claims(&mut self, claims: &Claims) {

@@ -8,10 +8,12 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use crate::clock::Clock;
 use crate::compile::compile;
 use crate::files::{self, Limits};
 use crate::graph::document::TenantDocuments;
 use crate::graph::{self, Code, Finding, Kind, Place, Severity};
+use crate::policy_settings::PolicySettings;
 
 /// Reads policies and tells everything that is wrong with them.
 ///
@@ -86,7 +88,7 @@ fn check(path: &Path, report: &mut Report) -> anyhow::Result<()> {
             .findings
             .push(Finding::error(place, Code::NoTenant, message));
     }
-    let reading = graph::read_anything(tree.files);
+    let reading = graph::read_anything(tree.files, &PolicySettings::NONE);
     report.files += reading.documents.len();
     for document in &reading.documents {
         let kind = document.kind.map_or("of no known kind", Kind::name);
@@ -114,7 +116,7 @@ fn compile_into(report: &mut Report, tenants: &[TenantDocuments]) -> Vec<Finding
     if tenants.is_empty() {
         return Vec::new();
     }
-    match compile(tenants) {
+    match compile(tenants, &PolicySettings::NONE, Clock::System.now().wall) {
         Ok(compiled) => {
             report.snapshots.push(compiled.snapshot.id().to_string());
             compiled.warnings

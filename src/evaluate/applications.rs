@@ -8,7 +8,7 @@ use crate::snapshot::AppsCondition;
 use crate::vocabulary::FilterMode;
 
 /// Whether the policy means what the request reaches. Include first; exclude then wins.
-pub(super) fn apply(condition: &AppsCondition, question: &Question<'_>) -> bool {
+pub(super) fn apply(condition: &AppsCondition, question: &Question<'_>) -> Match {
     let app = question.request.app;
     let (included_by_filter, excluded_by_filter) = match &condition.filter {
         None => (Match::No, Match::No),
@@ -20,10 +20,16 @@ pub(super) fn apply(condition: &AppsCondition, question: &Question<'_>) -> bool 
             }
         }
     };
-    let included = condition.include.contains(app)
-        || included_by_filter.includes()
-        || by_action(condition, question);
-    included && !condition.exclude.contains(app) && !excluded_by_filter.excludes()
+    let included = Match::any([
+        Match::known(condition.include.contains(app)),
+        Match::known(by_action(condition, question)),
+        included_by_filter,
+    ]);
+    let excluded = Match::any([
+        Match::known(condition.exclude.contains(app)),
+        excluded_by_filter,
+    ]);
+    Match::all([included, !excluded])
 }
 
 /// Naming an action or a context adds policies, it removes none.

@@ -33,19 +33,18 @@ pub(super) fn check(
 pub(super) fn is_member(channel: &Channel, question: &Question<'_>) -> bool {
     let request = question.request;
     // Guests cannot use shared channels (learn.microsoft.com/microsoftteams/shared-channels).
-    let Some(user) = request
-        .user
-        .filter(|_| question.class != UserClass::Collaboration)
-    else {
+    let (Some(user), Some(home)) = (request.user, request.home.tenant()) else {
         return false;
     };
+    if question.class == UserClass::Collaboration {
+        return false;
+    }
     let through = |team: &Team| {
-        team.tenant == request.home
+        team.tenant == home
             && match &team.allowed_members {
                 Some(members) => members.binary_search(&user).is_ok(),
                 None => question.groups.binary_search(&team.group).is_ok(),
             }
     };
-    channel.members.binary_search(&(user, request.home)).is_ok()
-        || channel.teams.iter().any(through)
+    channel.members.binary_search(&(user, home)).is_ok() || channel.teams.iter().any(through)
 }

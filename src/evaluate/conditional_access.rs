@@ -5,7 +5,7 @@
 use smallvec::SmallVec;
 
 use super::grant::{self, Frequency, Outcome, Unsatisfied};
-use super::{Failure, Notes, Question, conditions, fail, users};
+use super::{Failure, Notes, Question, conditions, crossing, fail, users};
 use crate::decision::{AppliedPolicy, Challenge, Cure, PolicyIndex, PolicyResult, Reason};
 use crate::request::{Context, UserClass};
 use crate::revocation::Revocations;
@@ -25,11 +25,10 @@ pub(super) struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     pub(super) fn new(question: &'a Question<'a>, resource: &'a Tenant) -> Self {
-        let relation = question.snapshot.relation(resource, question.request.home);
         Subject {
             question,
             resource,
-            trust: &relation.trust,
+            trust: crossing::trust(question, resource),
             types: users::possible_types(question, resource),
         }
     }

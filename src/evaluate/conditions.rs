@@ -11,22 +11,26 @@ use crate::request::{Context, DeviceProperty};
 use crate::snapshot::{Location, LocationTest, Policy, PolicyFilter};
 use crate::vocabulary::{Country, DeviceState, FilterMode, IncludeExclude, Word, WordSet};
 
-type Condition = fn(&Policy, &Subject<'_>) -> bool;
+type Condition = fn(&Policy, &Subject<'_>) -> Match;
 
-/// Every condition by its name in Graph, cheapest and most selective first. Explain tells the first that
-/// does not match.
+/// Every condition by its name in Graph, cheapest and most selective first. `Unknown`: the request lacks a
+/// fact, and the condition is taken to match. A condition that is not set matches.
 pub(super) const CONDITIONS: [(&str, Condition); 11] = [
     ("users", |policy, subject| {
         let named = |clause, side| users::named(clause, side, subject.types, subject.question);
-        named(&policy.include_users, Side::Include).includes()
-            && !named(&policy.exclude_users, Side::Exclude).excludes()
+        Match::all([
+            named(&policy.include_users, Side::Include),
+            !named(&policy.exclude_users, Side::Exclude),
+        ])
     }),
     ("applications", |policy, subject| {
         applications::apply(&policy.apps, subject.question)
     }),
     ("clientAppTypes", |policy, subject| {
         let set = policy.client_app_types;
-        set.is_none_or(|set| one_of(set, subject.context().client_app_type))
+        set.map_or(Match::Yes, |set| {
+            one_of(set, subject.context().client_app_type)
+        })
     }),
     ("signInRiskLevels", |policy, subject| {
         unset_or_one_of(policy.sign_in_risk, subject.context().sign_in_risk)
@@ -54,7 +58,9 @@ pub(super) const CONDITIONS: [(&str, Condition); 11] = [
     }),
     ("devices.deviceFilter", |policy, subject| {
         let filter = policy.device_filter.as_ref();
-        filter.is_none_or(|filter| device_filter(filter, subject.context()))
+        filter.map_or(Match::Yes, |filter| {
+            device_filter(filter, subject.context())
+        })
     }),
     ("devices.deviceStates", |policy, subject| {
         listed(&policy.device_states, |state| {
@@ -67,26 +73,33 @@ pub(super) const CONDITIONS: [(&str, Condition); 11] = [
 pub(super) fn all_match(policy: &Policy, subject: &Subject<'_>) -> bool {
     CONDITIONS
         .iter()
-        .all(|(_, matches)| matches(policy, subject))
+        .all(|(_, condition)| condition(policy, subject).includes())
 }
 
-fn unset_or_one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> bool {
-    set.is_empty() || one_of(set, fact)
+fn unset_or_one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> Match {
+    if set.is_empty() {
+        Match::Yes
+    } else {
+        one_of(set, fact)
+    }
 }
 
-fn one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> bool {
+fn one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> Match {
     fact.map_or(Match::Unknown, |fact| Match::known(set.contains(fact)))
-        .includes()
 }
 
 /// An include and an exclude list, each entry three-valued. Only an exclude list: everything else is
 /// included.
-fn listed<T>(lists: &Option<IncludeExclude<T>>, test: impl Fn(&T) -> Match) -> bool {
+fn listed<T>(lists: &Option<IncludeExclude<T>>, test: impl Fn(&T) -> Match) -> Match {
     let Some(IncludeExclude { include, exclude }) = lists else {
-        return true;
+        return Match::Yes;
     };
-    let included = include.is_empty() || Match::any(include.iter().map(&test)).includes();
-    included && !Match::any(exclude.iter().map(&test)).excludes()
+    let included = if include.is_empty() {
+        Match::Yes
+    } else {
+        Match::any(include.iter().map(&test))
+    };
+    Match::all([included, !Match::any(exclude.iter().map(&test))])
 }
 
 fn in_location(entry: LocationTest, subject: &Subject<'_>) -> Match {
@@ -118,11 +131,11 @@ fn in_named_location(position: u32, subject: &Subject<'_>) -> Match {
     }
 }
 
-fn device_filter(filter: &PolicyFilter, context: &Context) -> bool {
+fn device_filter(filter: &PolicyFilter, context: &Context) -> Match {
     let holds = filter::holds(&filter.rule, context);
     match filter.mode {
-        FilterMode::Include => holds.includes(),
-        FilterMode::Exclude => !holds.excludes(),
+        FilterMode::Include => holds,
+        FilterMode::Exclude => !holds,
     }
 }
 

@@ -6,9 +6,10 @@ use super::matching::Match;
 use super::setting::{self, Refusal};
 use super::{Failure, Notes, Question, fail};
 use crate::decision::Reason;
-use crate::request::{AccessType, UserClass};
+use crate::id::TenantId;
+use crate::request::{AccessType, Home, UserClass};
 use crate::revocation::Revocations;
-use crate::snapshot::{Relation, Setting, Tenant};
+use crate::snapshot::{Relation, Setting, Tenant, Trust};
 use crate::time::Timestamp;
 use crate::vocabulary::Cloud;
 
@@ -37,11 +38,16 @@ pub(super) fn outbound(
     _: Timestamp,
     _: &mut Notes,
 ) -> Result<(), Failure> {
-    cross(
-        question,
-        leaves,
-        (Reason::OutboundUser, Reason::OutboundApplication),
-    )
+    match &question.request.home {
+        Home::Tenant(home) => cross(
+            question,
+            *home,
+            leaves,
+            (Reason::OutboundUser, Reason::OutboundApplication),
+        ),
+        // No tenant's outbound settings speak of the account.
+        Home::Provider(_) => Ok(()),
+    }
 }
 
 pub(super) fn inbound(
@@ -50,18 +56,23 @@ pub(super) fn inbound(
     _: Timestamp,
     _: &mut Notes,
 ) -> Result<(), Failure> {
-    cross(
-        question,
-        enters,
-        (Reason::InboundUser, Reason::InboundApplication),
-    )
+    match &question.request.home {
+        Home::Tenant(home) => cross(
+            question,
+            *home,
+            enters,
+            (Reason::InboundUser, Reason::InboundApplication),
+        ),
+        Home::Provider(_) => fail(Reason::InboundUser),
+    }
 }
 
-type Side = fn(&Question<'_>, &Tenant, AccessType) -> Result<(), Barrier>;
+type Side = fn(&Question<'_>, TenantId, &Tenant, AccessType) -> Result<(), Barrier>;
 
 /// One side's verdict, with its reasons for a refused user and a refused application.
 fn cross(
     question: &Question<'_>,
+    home: TenantId,
     side: Side,
     (user, application): (Reason, Reason),
 ) -> Result<(), Failure> {
@@ -71,7 +82,7 @@ fn cross(
     if question.class == UserClass::Internal {
         return Ok(());
     }
-    match side(question, resource, question.request.access) {
+    match side(question, home, resource, question.request.access) {
         Ok(()) => Ok(()),
         Err(Barrier::Cloud) => fail(Reason::CloudNotAllowed),
         Err(Barrier::Setting(Refusal::User)) => fail(user),
@@ -82,11 +93,15 @@ fn cross(
 
 /// Whether the direct connect settings of both sides pass, whatever the access type of the request:
 /// what makes a collaboration user count as a direct connect user too (semantics §5).
-pub(super) fn eligible_for_direct_connect(question: &Question<'_>, resource: &Tenant) -> Match {
+pub(super) fn eligible_for_direct_connect(
+    question: &Question<'_>,
+    home: TenantId,
+    resource: &Tenant,
+) -> Match {
     let access = AccessType::DirectConnect;
     let sides = [
-        leaves(question, resource, access),
-        enters(question, resource, access),
+        leaves(question, home, resource, access),
+        enters(question, home, resource, access),
     ];
     Match::all(sides.into_iter().map(|side| match side {
         Ok(()) => Match::Yes,
@@ -108,15 +123,31 @@ pub(super) fn outbound_relation<'a>(
 /// What the resource tenant says about the home tenant, and the setting for this access type.
 pub(super) fn inbound_relation<'a>(
     question: &Question<'a>,
+    home: TenantId,
     resource: &'a Tenant,
     access: AccessType,
 ) -> (&'a Relation, Option<&'a Setting>) {
     let snapshot = question.snapshot;
-    let relation = snapshot.relation(resource, question.request.home);
+    let relation = snapshot.relation(resource, home);
     (relation, snapshot.setting(relation.inbound(access)))
 }
 
-fn leaves(question: &Question<'_>, resource: &Tenant, access: AccessType) -> Result<(), Barrier> {
+/// Which claims made at home the resource tenant accepts; none of an account without a home tenant.
+pub(super) fn trust<'a>(question: &Question<'a>, resource: &'a Tenant) -> &'a Trust {
+    let snapshot = question.snapshot;
+    match &question.request.home {
+        Home::Tenant(home) => &snapshot.relation(resource, *home).trust,
+        // INVARIANT(service-default): it trusts nothing.
+        Home::Provider(_) => &snapshot.service_default.trust,
+    }
+}
+
+fn leaves(
+    question: &Question<'_>,
+    _: TenantId,
+    resource: &Tenant,
+    access: AccessType,
+) -> Result<(), Barrier> {
     let (relation, setting) = outbound_relation(question, access);
     let allowed = question.home.map_or(&[][..], |home| &home.allowed_clouds);
     let clouds = (home_cloud(question, resource), resource.cloud);
@@ -124,8 +155,13 @@ fn leaves(question: &Question<'_>, resource: &Tenant, access: AccessType) -> Res
     passes(setting, question)
 }
 
-fn enters(question: &Question<'_>, resource: &Tenant, access: AccessType) -> Result<(), Barrier> {
-    let (relation, setting) = inbound_relation(question, resource, access);
+fn enters(
+    question: &Question<'_>,
+    home: TenantId,
+    resource: &Tenant,
+    access: AccessType,
+) -> Result<(), Barrier> {
+    let (relation, setting) = inbound_relation(question, home, resource, access);
     let home_cloud = home_cloud(question, resource);
     let allowed = resource.allowed_clouds.contains(&home_cloud);
     cloud_is_open((home_cloud, resource.cloud), access, allowed, relation)?;

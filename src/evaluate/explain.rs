@@ -93,25 +93,14 @@ impl Question<'_> {
     }
 
     fn details(&self, stage: Stage) -> Vec<Detail> {
-        let request = self.request;
         match (stage, self.resource) {
             (Stage::Token, _) => token_details(self),
             (Stage::TenantRestriction, _) => restriction_details(self),
             (Stage::Outbound, Some(resource)) if self.class != UserClass::Internal => {
-                let (_, setting) = crossing::outbound_relation(self, request.access);
-                let clouds = cloud_detail(self, resource);
-                clouds
-                    .into_iter()
-                    .chain(setting.map(|one| setting_detail("outbound setting", one, self)))
-                    .collect()
+                outbound_details(self, resource)
             }
             (Stage::Inbound, Some(resource)) if self.class != UserClass::Internal => {
-                let (_, setting) = crossing::inbound_relation(self, resource, request.access);
-                let clouds = cloud_detail(self, resource);
-                clouds
-                    .into_iter()
-                    .chain(setting.map(|one| setting_detail("inbound setting", one, self)))
-                    .collect()
+                inbound_details(self, resource)
             }
             (Stage::ConditionalAccess, Some(resource)) if self.class != UserClass::Internal => {
                 vec![trust_detail(self, resource)]
@@ -142,13 +131,39 @@ fn restriction_details(question: &Question<'_>) -> Vec<Detail> {
         return Vec::new();
     };
     let mut details = vec![of_request("restricting tenant", asked.to_string())];
-    let governs = asked != request.home && asked != request.resource;
-    if let Some(restricting) = question.snapshot.tenant(asked).filter(|_| governs) {
-        let settings = restriction::governed_tenants(question, restricting)
+    let governs = request.home != asked && request.resource != asked;
+    let restricting = question.snapshot.tenant(asked).filter(|_| governs);
+    if let Some((restricting, home)) = restricting.zip(request.home.tenant()) {
+        let settings = restriction::governed_tenants(question, home, restricting)
             .filter_map(|tenant| restriction::restrictions(question, restricting, tenant));
         details.extend(settings.map(|one| setting_detail("tenant restrictions", one, question)));
     }
     details
+}
+
+fn outbound_details(question: &Question<'_>, resource: &Tenant) -> Vec<Detail> {
+    if question.request.home.tenant().is_none() {
+        return Vec::new();
+    }
+    let (_, setting) = crossing::outbound_relation(question, question.request.access);
+    let setting = setting.map(|one| setting_detail("outbound setting", one, question));
+    cloud_detail(question, resource)
+        .into_iter()
+        .chain(setting)
+        .collect()
+}
+
+fn inbound_details(question: &Question<'_>, resource: &Tenant) -> Vec<Detail> {
+    let request = question.request;
+    let Some(home) = request.home.tenant() else {
+        return Vec::new();
+    };
+    let (_, setting) = crossing::inbound_relation(question, home, resource, request.access);
+    let setting = setting.map(|one| setting_detail("inbound setting", one, question));
+    cloud_detail(question, resource)
+        .into_iter()
+        .chain(setting)
+        .collect()
 }
 
 fn cloud_detail(question: &Question<'_>, resource: &Tenant) -> Option<Detail> {
@@ -219,10 +234,7 @@ fn access(access: Access) -> &'static str {
 }
 
 fn trust_detail(question: &Question<'_>, resource: &Tenant) -> Detail {
-    let trust = &question
-        .snapshot
-        .relation(resource, question.request.home)
-        .trust;
+    let trust = crossing::trust(question, resource);
     let word = |trusted| if trusted { "accepted" } else { "not accepted" };
     Detail {
         what: "inbound trust".to_owned(),
@@ -277,7 +289,7 @@ fn explain_policy(
 ) -> PolicyFinding {
     let unmatched = conditions::CONDITIONS
         .iter()
-        .find(|(_, matches)| !matches(policy, subject));
+        .find(|(_, condition)| !condition(policy, subject).includes());
     if let Some((name, _)) = unmatched {
         let result = if policy.report_only {
             PolicyResult::ReportOnlyNotApplied

@@ -36,14 +36,10 @@ impl Match {
         !Self::any(answers.into_iter().map(Match::not))
     }
 
-    /// The include side of a condition: what is not known is taken to match (semantics §5).
+    /// A condition, whose include side is taken to match where it is not known, and whose exclude side is
+    /// not (semantics §5): both make the condition match.
     pub(super) fn includes(self) -> bool {
         self != Match::No
-    }
-
-    /// The exclude side of a condition: what is not known is taken not to match (semantics §5).
-    pub(super) fn excludes(self) -> bool {
-        self == Match::Yes
     }
 }
 

@@ -101,7 +101,7 @@ impl<'a> Question<'a> {
             groups: snapshot.groups.known(&request.groups),
             resource_groups: snapshot.groups.known(&request.resource_groups),
             class: request.user_class(),
-            home: snapshot.tenant(request.home),
+            home: request.home.tenant().and_then(|home| snapshot.tenant(home)),
             resource: snapshot.tenant(request.resource),
         }
     }

@@ -20,13 +20,17 @@ pub(super) fn check(
         return Ok(());
     };
     // Own accounts: outbound settings govern. Own applications: inbound settings govern.
-    if restricting == request.home || restricting == request.resource {
+    if request.home == restricting || request.resource == restricting {
         return Ok(());
     }
     let Some(restricting) = question.snapshot.tenant(restricting) else {
         return fail(Reason::TenantRestricted);
     };
-    let passes = governed_tenants(question, restricting)
+    // A foreign account that no tenant's restrictions can name (chosen).
+    let Some(home) = request.home.tenant() else {
+        return fail(Reason::TenantRestricted);
+    };
+    let passes = governed_tenants(question, home, restricting)
         .map(|tenant| restrictions(question, restricting, tenant))
         .all(|setting| setting.is_some_and(|setting| setting::apply(setting, question).is_ok()));
     if passes {
@@ -40,17 +44,19 @@ pub(super) fn check(
 /// Restrictions are not enforced across clouds: each is left out where it is in another cloud.
 pub(super) fn governed_tenants(
     question: &Question<'_>,
+    home: TenantId,
     restricting: &Tenant,
 ) -> impl Iterator<Item = TenantId> {
     let request = question.request;
-    let home = (home_cloud(question, restricting) == restricting.cloud).then_some(request.home);
+    let is_internal = request.home == request.resource;
+    let home = (home_cloud(question, restricting) == restricting.cloud).then_some(home);
     let resource_cloud = match question.resource {
         Some(resource) => resource.cloud,
         // Not known: the restriction is taken to apply.
         None => restricting.cloud,
     };
-    let resource = (request.home != request.resource && resource_cloud == restricting.cloud)
-        .then_some(request.resource);
+    let resource =
+        (!is_internal && resource_cloud == restricting.cloud).then_some(request.resource);
     home.into_iter().chain(resource)
 }
 

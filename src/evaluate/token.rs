@@ -41,14 +41,15 @@ fn is_revoked(request: &Request, revocations: &Revocations) -> bool {
         None => !revocations.sessions.is_empty(),
     };
     let users = [
-        request.user.map(|user| (request.home, user)),
+        request.home.tenant().zip(request.user),
         request.resource_user.map(|user| (request.resource, user)),
     ];
+    let home = request.home.tenant();
     session_ended
         || users
             .into_iter()
             .flatten()
             .filter_map(|user| revocations.users.get(&user))
-            .chain(revocations.tenants.get(&request.home))
+            .chain(home.and_then(|home| revocations.tenants.get(&home)))
             .any(|before| claims.issued_at.is_none_or(|issued_at| issued_at < *before))
 }

@@ -38,7 +38,9 @@ pub(super) fn possible_types(question: &Question<'_>, resource: &Tenant) -> Word
         UserClass::Collaboration => {
             let types = collaboration_types(request.external_user_type);
             let overlaps = TEAMS_AND_SHAREPOINT.contains(request.app)
-                && crossing::eligible_for_direct_connect(question, resource) != Match::No;
+                && request.home.tenant().is_some_and(|home| {
+                    crossing::eligible_for_direct_connect(question, home, resource) != Match::No
+                });
             if overlaps {
                 types.with(UserType::DirectConnectUser)
             } else {
@@ -82,9 +84,10 @@ fn by_type(
     types: WordSet<UserType>,
     question: &Question<'_>,
 ) -> Match {
-    let home = question.request.home;
+    // An account without a home tenant is in none of the tenants that a policy lists.
+    let home = question.request.home.tenant();
     let of_its_tenants = clause.guests.iter().filter(|guests| match &guests.tenants {
-        Some(tenants) => tenants.binary_search(&home).is_ok(),
+        Some(tenants) => home.is_some_and(|home| tenants.binary_search(&home).is_ok()),
         None => true,
     });
     Match::known(

@@ -8,10 +8,11 @@ use super::file::{self, Contents, Told};
 use super::finding::{Code, Finding, Place};
 use super::kind::Kind;
 use super::{DocumentCount, Reading, SourceFile};
+use crate::policy_settings::PolicySettings;
 
 /// Reads a policies folder as it is served: a folder a tenant, in it a file or a folder a kind. A name that
 /// is none of these is an error: a misspelt file would take its protection away.
-pub fn read_policies_folder(files: Vec<SourceFile>) -> Reading {
+pub fn read_policies_folder(files: Vec<SourceFile>, _settings: &PolicySettings) -> Reading {
     let mut run = Run::default();
     let mut tenants: BTreeMap<String, Vec<(SourceFile, Kind)>> = BTreeMap::new();
     for file in files {
@@ -55,9 +56,9 @@ pub(super) fn owner_of(path: &str) -> Option<(&str, Kind)> {
 /// Reads whatever is there, to be checked: a policies folder, the folder of one tenant, or any export. What
 /// a file holds is told by its contents, else by its name; what belongs to no organization is a tenant
 /// without one.
-pub fn read_anything(files: Vec<SourceFile>) -> Reading {
+pub fn read_anything(files: Vec<SourceFile>, settings: &PolicySettings) -> Reading {
     if is_policies_folder(&files) {
-        return read_policies_folder(files);
+        return read_policies_folder(files, settings);
     }
     let mut run = Run::default();
     let roots = Roots::of(&files);

@@ -97,7 +97,7 @@ fn who_asked(object: &mut Object<'_>, request: &Request, pseudonyms: &Pseudonyms
         request.user.map(|id| pseudonyms.user(id)).as_deref(),
     );
     object.text("userType", user_type(request));
-    object.shown("homeTenantId", request.home);
+    object.maybe_shown("homeTenantId", request.home.tenant());
     object.shown("resourceTenantId", request.resource);
     object.text("crossTenantAccessType", access_type(request));
     object.shown("resourceId", request.app);
@@ -225,6 +225,7 @@ fn ours(object: &mut Object<'_>, event: &SignIn<'_>, pseudonyms: &Pseudonyms) {
     if let Asked::Whole(request) = asked {
         let guest = request.resource_user.map(|id| pseudonyms.user(id));
         object.maybe_text("resourceUserId", guest.as_deref());
+        object.maybe_shown("identityProvider", request.home.provider());
         object.maybe_shown("restrictingTenantId", request.restricting_tenant);
     }
 }

@@ -15,7 +15,9 @@ use crate::compile::{Compiled, compile};
 use crate::engine::Engine;
 use crate::files::{self, Directory, FilesError, Limits, Listing, TreeDigest};
 use crate::graph::{self, Code, Finding, Place, Severity, SourceFile};
+use crate::policy_settings::PolicySettings;
 use crate::snapshot::Snapshot;
+use crate::time::Timestamp;
 
 /// Why the folder is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,7 @@ type Warnings = Arc<[Finding]>;
 pub(super) struct Folder {
     pub(super) root: PathBuf,
     pub(super) limits: Limits,
+    settings: PolicySettings,
     pub(super) allow_removals: bool,
     pub(super) debounce: Debounce,
     /// What the active snapshot was read from.
@@ -90,12 +93,14 @@ impl Folder {
     pub(super) fn new(
         root: PathBuf,
         limits: Limits,
+        settings: PolicySettings,
         allow_removals: bool,
         debounce: Debounce,
     ) -> Self {
         Folder {
             root,
             limits,
+            settings,
             allow_removals,
             debounce,
             active: None,
@@ -203,7 +208,9 @@ impl Folder {
                 })?;
         }
         let files = tree.files.clone();
-        let (snapshot, warnings) = compile_files(files).map_err(|findings| Refusal {
+        let now = engine.clock().now().wall;
+        let compiled = compile_files(files, &self.settings, now);
+        let (snapshot, warnings) = compiled.map_err(|findings| Refusal {
             refused: content,
             findings,
         })?;
@@ -305,13 +312,17 @@ impl Refusal {
 }
 
 /// Reads and compiles: a snapshot and warnings, or all that was found.
-fn compile_files(files: Vec<SourceFile>) -> Result<(Snapshot, Vec<Finding>), Vec<Finding>> {
-    let reading = graph::read_policies_folder(files);
+fn compile_files(
+    files: Vec<SourceFile>,
+    settings: &PolicySettings,
+    now: Timestamp,
+) -> Result<(Snapshot, Vec<Finding>), Vec<Finding>> {
+    let reading = graph::read_policies_folder(files, settings);
     let mut findings = reading.findings;
     if findings.iter().any(is_error) {
         return Err(findings);
     }
-    match compile(&reading.tenants) {
+    match compile(&reading.tenants, settings, now) {
         Ok(Compiled { snapshot, warnings }) => {
             findings.extend(warnings);
             Ok((snapshot, findings))

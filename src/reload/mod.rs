@@ -21,6 +21,7 @@ use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::files::Limits;
 use crate::graph::{Code, Finding, Severity};
+use crate::policy_settings::PolicySettings;
 use crate::snapshot::SnapshotId;
 use crate::time::Timestamp;
 use crate::watch::Watching;
@@ -42,6 +43,8 @@ pub struct ReloadOptions {
     pub allow_removals: bool,
     /// What the folder may hold at most.
     pub limits: Limits,
+    /// What the operator states beside the files.
+    pub settings: PolicySettings,
     /// How it is watched.
     pub watching: Watching,
     /// Who records what becomes of it.
@@ -61,6 +64,7 @@ impl ReloadOptions {
             rescan: Duration::from_secs(5),
             allow_removals: false,
             limits: Limits::default(),
+            settings: PolicySettings::NONE,
             watching: Watching::native(),
             witness: Witness::default(),
             deny_after: None,
@@ -229,6 +233,7 @@ pub fn load_once(engine: &Engine, folder: &Path) -> Outcome {
         longest_wait,
         allow_removals,
         limits,
+        settings,
         ..
     } = ReloadOptions::of(folder);
     let debounce = Debounce {
@@ -236,7 +241,8 @@ pub fn load_once(engine: &Engine, folder: &Path) -> Outcome {
         at_most: longest_wait,
     };
     let asked = Reason::Asked { allow_removals };
-    match Folder::new(folder, limits, allow_removals, debounce).look(engine, asked) {
+    let mut folder = Folder::new(folder, limits, settings, allow_removals, debounce);
+    match folder.look(engine, asked) {
         Look::News(outcome, ..) => outcome,
         Look::Nothing => Outcome::Unchanged {
             id: engine.active().map(|active| active.snapshot.id()),

@@ -34,6 +34,7 @@ impl Worker {
             rescan,
             allow_removals,
             limits,
+            settings,
             watching,
             witness,
             deny_after,
@@ -46,7 +47,7 @@ impl Worker {
         Worker {
             engine,
             watch: Watch::new(&folder, watching, move || inbox.hint()),
-            folder: Folder::new(folder, limits, allow_removals, debounce),
+            folder: Folder::new(folder, limits, settings, allow_removals, debounce),
             shared,
             debounce,
             rescan,

@@ -265,7 +265,7 @@ fn audit<'a>(question: &Question, explained: &ExplainResponse) -> Audit<'a> {
     let outcome = outcome.trim_start_matches("REASON_");
     match question {
         Question::Stated(request) => Audit::Explained {
-            home: Some(request.home),
+            home: request.home.tenant(),
             resource: Some(request.resource),
             user: request.user,
             app: Some(request.app),

@@ -110,7 +110,7 @@ type Change = fn(&mut Request);
 
 /// One change for each field that is always part of the question.
 const CHANGES: &[(&str, Change)] = &[
-    ("home", |r| r.home = WOODGROVE),
+    ("home", |r| r.home = WOODGROVE.into()),
     ("resource", |r| r.resource = WOODGROVE),
     ("user", |r| r.user = Some(UserId(99))),
     ("no user", |r| r.user = None),

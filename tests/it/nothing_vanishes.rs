@@ -1,6 +1,7 @@
 //! Nothing in a policy vanishes: what could change a decision and is not read refuses the document.
 
 use crosstrust::graph::{Code, Severity, SourceFile, read_policies_folder};
+use crosstrust::policy_settings::PolicySettings;
 
 const BLOCK: &str = r#""conditions": {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": ["All"]}}"#;
 
@@ -17,10 +18,10 @@ fn errors(document: &str, text: &str) -> Vec<Code> {
         bytes: text.as_bytes().to_vec().into(),
     };
     let organization = r#"{"id": "00000000-0000-0000-0000-000000000001"}"#;
-    let reading = read_policies_folder(vec![
-        file("organization", organization),
-        file(document, text),
-    ]);
+    let reading = read_policies_folder(
+        vec![file("organization", organization), file(document, text)],
+        &PolicySettings::NONE,
+    );
     let errors = reading
         .findings
         .iter()

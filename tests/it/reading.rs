@@ -17,6 +17,7 @@ mod text;
 
 use crosstrust::graph::document::{ConditionalAccessPolicy, TenantDocuments};
 use crosstrust::graph::{Code, Finding, Reading, Severity, SourceFile, read_policies_folder};
+use crosstrust::policy_settings::PolicySettings;
 
 const CONTOSO: &str = "1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11";
 const FABRIKAM: &str = "2a7b6c5d-1111-4222-8333-444455556666";
@@ -39,13 +40,16 @@ fn files<'f>(files: impl IntoIterator<Item = (&'f str, &'f str)>) -> Vec<SourceF
 
 /// Contoso's folder with its organization and this file.
 fn contoso(name: &str, bytes: impl AsRef<[u8]>) -> Reading {
-    read_policies_folder(vec![
-        file(
-            "contoso/organization.json",
-            format!(r#"{{"id": "{CONTOSO}", "displayName": "Contoso"}}"#),
-        ),
-        file(&format!("contoso/{name}.json"), bytes),
-    ])
+    read_policies_folder(
+        vec![
+            file(
+                "contoso/organization.json",
+                format!(r#"{{"id": "{CONTOSO}", "displayName": "Contoso"}}"#),
+            ),
+            file(&format!("contoso/{name}.json"), bytes),
+        ],
+        &PolicySettings::NONE,
+    )
 }
 
 /// A finding as a test names it: what, on which line, at which path.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crosstrust::compile::compile;
 use crosstrust::engine::Engine;
+use crosstrust::policy_settings::PolicySettings;
 use crosstrust::reload::{ReloadOptions, Reloader};
 use crosstrust::rpc::proto::policy_service_client::PolicyServiceClient;
 use crosstrust::rpc::proto::watch_snapshots_response::Event;
 use crosstrust::rpc::proto::*;
 use crosstrust::rpc::{Backend, HealthState, Rights, ServiceSet, router};
+use crosstrust::time::Timestamp;
 use crosstrust::watch::Watching;
 use tokio_stream::StreamExt as _;
 use tonic::Code;
@@ -115,7 +117,12 @@ async fn serve(engine: &Arc<Engine>, health: &HealthState) -> TestServer {
 }
 
 fn activate(engine: &Engine) {
-    engine.activate(compile(&[contoso()]).unwrap().snapshot, "a test");
+    engine.activate(
+        compile(&[contoso()], &PolicySettings::NONE, Timestamp::MIN)
+            .unwrap()
+            .snapshot,
+        "a test",
+    );
 }
 
 #[tokio::test]

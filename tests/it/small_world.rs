@@ -6,6 +6,7 @@ use std::path::Path;
 use crosstrust::compile::compile;
 use crosstrust::graph::{SourceFile, read_policies_folder};
 use crosstrust::id::{AppId, TenantId, UserId};
+use crosstrust::policy_settings::PolicySettings;
 use crosstrust::request::Request;
 use crosstrust::snapshot::Snapshot;
 use crosstrust::time::Timestamp;
@@ -56,9 +57,11 @@ pub fn snapshot_of(files: &[(&str, String)]) -> Snapshot {
         path: (*path).to_owned(),
         bytes: text.clone().into_bytes().into(),
     });
-    let reading = read_policies_folder(files.collect());
+    let reading = read_policies_folder(files.collect(), &PolicySettings::NONE);
     assert!(reading.findings.is_empty(), "{:?}", reading.findings);
-    compile(&reading.tenants).unwrap().snapshot
+    compile(&reading.tenants, &PolicySettings::NONE, Timestamp::MIN)
+        .unwrap()
+        .snapshot
 }
 
 /// A Fabrikam user who wants to reach a Contoso application: allowed if and only if Contoso lets in.

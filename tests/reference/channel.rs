@@ -35,7 +35,7 @@ pub fn check(world: &World, request: &Request) -> Result<(), Failure> {
 /// user's groups.
 fn brings_in(team: &Value, request: &Request) -> bool {
     let tenant = text(team, "tenantId").expect("a team has a tenant");
-    if tenant.parse() != Ok(request.home) {
+    if tenant.parse().ok() != request.home.tenant() {
         return false;
     }
     if member(team, "allowedMembers").is_some() {
@@ -51,6 +51,6 @@ fn lists_user(object: &Value, name: &str, request: &Request) -> bool {
         let tenant = text(entry, "tenantId").expect("a member has a tenant");
         request.user.is_some()
             && request.user == user.parse().ok()
-            && tenant.parse() == Ok(request.home)
+            && tenant.parse().ok() == request.home.tenant()
     })
 }

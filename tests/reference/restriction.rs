@@ -16,6 +16,9 @@ pub fn check(world: &World, request: &Request) -> Result<(), Failure> {
         return Ok(());
     }
     let restricted = Failure::of(Stage::TenantRestriction, Reason::TenantRestricted);
+    let Some(home) = request.home.tenant() else {
+        return Err(restricted);
+    };
     let Some(tenant) = world.tenant(restricting) else {
         return Err(restricted);
     };
@@ -24,7 +27,7 @@ pub fn check(world: &World, request: &Request) -> Result<(), Failure> {
     let resource_cloud = world
         .tenant(request.resource)
         .map_or(own_cloud, |resource| resource.cloud());
-    if home_cloud == own_cloud && !passes(world, tenant, request.home, request) {
+    if home_cloud == own_cloud && !passes(world, tenant, home, request) {
         return Err(restricted);
     }
     if request.home != request.resource
@@ -44,7 +47,8 @@ fn passes(world: &World, tenant: &TenantDocuments, other: TenantId, request: &Re
 
 /// A home tenant outside the snapshot is where the request says, else where the resource tenant is.
 fn home_cloud(world: &World, request: &Request, otherwise: Cloud) -> Cloud {
-    if let Some(home) = world.tenant(request.home) {
+    let home = request.home.tenant();
+    if let Some(home) = home.and_then(|home| world.tenant(home)) {
         return home.cloud();
     }
     if let Some(cloud) = request.home_cloud {

@@ -27,10 +27,10 @@ pub struct Trust {
 }
 
 pub fn check_outbound(world: &World, request: &Request) -> Result<(), Failure> {
-    if request.home == request.resource {
+    if request.home == request.resource || request.home.tenant().is_none() {
         return Ok(());
     }
-    let home = world.tenant(request.home);
+    let home = world.tenant(home(request));
     let (home_cloud, resource_cloud) = clouds(world, request);
     if home_cloud != resource_cloud {
         let allowed = match (request.access, home) {
@@ -58,12 +58,19 @@ pub fn check_inbound(world: &World, request: &Request) -> Result<(), Failure> {
     if request.home == request.resource {
         return Ok(());
     }
+    if request.home.tenant().is_none() {
+        return Err(Failure::of(Stage::Inbound, Reason::InboundUser));
+    }
     let resource = resource(world, request);
     let (home_cloud, resource_cloud) = clouds(world, request);
-    if home_cloud != resource_cloud && !names_cloud(resource, home_cloud, request.home) {
+    if home_cloud != resource_cloud && !names_cloud(resource, home_cloud, home(request)) {
         return Err(Failure::of(Stage::Inbound, Reason::CloudNotAllowed));
     }
-    let setting = of(Some(resource), request.home, inbound_member(request.access));
+    let setting = of(
+        Some(resource),
+        home(request),
+        inbound_member(request.access),
+    );
     match apply(world, &setting, request) {
         Outcome::Passes => Ok(()),
         Outcome::FailsByUser => Err(Failure::of(Stage::Inbound, Reason::InboundUser)),
@@ -79,13 +86,13 @@ pub fn direct_connect_eligible(world: &World, request: &Request) -> Fact {
         return Fact::No;
     }
     let outbound = of(
-        world.tenant(request.home),
+        world.tenant(home(request)),
         request.resource,
         outbound_member(AccessType::DirectConnect),
     );
     let inbound = of(
         Some(resource(world, request)),
-        request.home,
+        home(request),
         inbound_member(AccessType::DirectConnect),
     );
     let fact = |setting| match apply(world, setting, request) {
@@ -98,9 +105,16 @@ pub fn direct_connect_eligible(world: &World, request: &Request) -> Fact {
 
 /// The effective trust of the resource tenant in the home tenant; each boolean inherits by itself.
 pub fn trust(world: &World, request: &Request) -> Trust {
+    if request.home.tenant().is_none() {
+        return Trust {
+            mfa: false,
+            compliant_device: false,
+            hybrid_joined_device: false,
+        };
+    }
     let resource = resource(world, request);
     let accepts = |name: &str| {
-        [resource.partner(request.home), default_object(resource)]
+        [resource.partner(home(request)), default_object(resource)]
             .into_iter()
             .flatten()
             .filter_map(|configuration| member(configuration, "inboundTrust"))
@@ -216,7 +230,7 @@ fn targets_application(world: &World, rule: &Value, request: &Request) -> bool {
 /// The clouds of home and resource tenant (semantics §3, Clouds).
 fn clouds(world: &World, request: &Request) -> (Cloud, Cloud) {
     let resource_cloud = resource(world, request).cloud();
-    let home_cloud = match world.tenant(request.home) {
+    let home_cloud = match world.tenant(home(request)) {
         Some(home) => home.cloud(),
         None => request.home_cloud.unwrap_or(resource_cloud),
     };
@@ -225,6 +239,11 @@ fn clouds(world: &World, request: &Request) -> (Cloud, Cloud) {
 
 fn names_cloud(tenant: &TenantDocuments, other_cloud: Cloud, other: TenantId) -> bool {
     tenant.allows_cloud(other_cloud) && tenant.partner(other).is_some()
+}
+
+/// Settings are for users of a tenant.
+fn home(request: &Request) -> TenantId {
+    request.home.tenant().expect("a user of a tenant")
 }
 
 fn resource<'w>(world: &'w World, request: &Request) -> &'w TenantDocuments {

@@ -36,12 +36,12 @@ fn revokes(entry: &Revocation, request: &Request) -> bool {
             user,
             before,
         } => {
-            let at_home = *tenant == request.home && request.user == Some(*user);
+            let at_home = request.home == *tenant && request.user == Some(*user);
             let as_guest = *tenant == request.resource && request.resource_user == Some(*user);
             (at_home || as_guest) && issued_before(request, *before)
         }
         Revocation::Tenant { tenant, before } => {
-            *tenant == request.home && issued_before(request, *before)
+            request.home == *tenant && issued_before(request, *before)
         }
     }
 }

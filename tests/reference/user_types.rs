@@ -130,7 +130,12 @@ fn guest_clause(world: &World, users: &Value, side: Side, request: &Request) -> 
             Some(kind) if is_word(kind, "enumerated") => list(tenants, "members")
                 .into_iter()
                 .filter_map(|id| id.as_str())
-                .any(|id| id.parse() == Ok(request.home)),
+                .any(|id| {
+                    request
+                        .home
+                        .tenant()
+                        .is_some_and(|home| id.parse() == Ok(home))
+                }),
             other => panic!("unknown membership kind {other:?}"),
         },
     };
@@ -168,7 +173,8 @@ fn possible_types(world: &World, request: &Request) -> Vec<UserType> {
                 None => own.extend(guest_or_member),
                 Some(named) => own.push(named),
             }
-            if world.bundles.teams_and_sharepoint.contains(&request.app)
+            if request.home.tenant().is_some()
+                && world.bundles.teams_and_sharepoint.contains(&request.app)
                 && settings::direct_connect_eligible(world, request) != Fact::No
             {
                 own.push(UserType::DirectConnectUser);

@@ -9,6 +9,7 @@ use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::compile::compile;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::graph::document::TenantDocuments;
+use crosstrust::policy_settings::PolicySettings;
 use crosstrust::rpc::{Backend, HealthState, Limits, Recorder, Rights, Router, router};
 use crosstrust::time::Timestamp;
 use hyper::server::conn::http2;
@@ -88,7 +89,12 @@ pub fn empty_engine() -> Arc<Engine> {
 /// An engine with these tenants.
 pub fn engine(tenants: &[TenantDocuments]) -> Arc<Engine> {
     let engine = empty_engine();
-    engine.activate(compile(tenants).unwrap().snapshot, "a test");
+    engine.activate(
+        compile(tenants, &PolicySettings::NONE, Timestamp::MIN)
+            .unwrap()
+            .snapshot,
+        "a test",
+    );
     engine
 }
 

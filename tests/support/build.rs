@@ -240,7 +240,7 @@ pub fn guest() -> Request {
 /// Alice is Contoso's own.
 pub fn internal() -> Request {
     let mut request = direct();
-    request.home = CONTOSO;
+    request.home = CONTOSO.into();
     request
 }
 

@@ -5,6 +5,7 @@ use crosstrust::compile::compile;
 use crosstrust::decision::Decision;
 use crosstrust::evaluate;
 use crosstrust::graph::{self, Severity, SourceFile};
+use crosstrust::policy_settings::PolicySettings;
 use crosstrust::request::Request;
 use crosstrust::revocation::Revocations;
 use crosstrust::snapshot::{Snapshot, bundles};
@@ -30,14 +31,14 @@ pub fn files(world: &World) -> Vec<SourceFile> {
 
 /// The snapshot of these files, which have to be without errors.
 pub fn snapshot_of(files: Vec<SourceFile>) -> Snapshot {
-    let reading = graph::read_policies_folder(files);
+    let reading = graph::read_policies_folder(files, &PolicySettings::NONE);
     let errors = reading
         .findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error);
     let errors: Vec<String> = errors.map(ToString::to_string).collect();
     assert!(errors.is_empty(), "{}", errors.join("\n"));
-    match compile(&reading.tenants) {
+    match compile(&reading.tenants, &PolicySettings::NONE, Timestamp::MIN) {
         Ok(compiled) => compiled.snapshot,
         Err(findings) => {
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();

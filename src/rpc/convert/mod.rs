@@ -15,7 +15,7 @@ use super::message;
 use super::proof::{Proof, Question};
 use super::proto;
 use crate::identity::Asked;
-use crate::request::{AccessType, ChannelId, Context, Contradiction, Request, UserClass};
+use crate::request::{AccessType, ChannelId, Context, Contradiction, Home, Request, UserClass};
 use violations::{At, REQUIRED, Reader, found, too_many};
 
 /// Reads one question.
@@ -192,7 +192,8 @@ fn stated(
         request_id: reader
             .line(&at.name("request_id"), message.request_id)
             .unwrap_or_default(),
-        home: home?,
+        home: Home::Tenant(home?),
+        issuing_tenant: None,
         resource: resource?,
         app: app?,
         access: access?,

@@ -208,7 +208,8 @@ fn every_fact_arrives_where_it_belongs() {
         token: String::new(),
     };
     let read = Request {
-        home: crate::id::TenantId(1),
+        home: crate::id::TenantId(1).into(),
+        issuing_tenant: None,
         resource: crate::id::TenantId(2),
         user: Some(crate::id::UserId(3)),
         groups: [5, 4, 5].map(crate::id::GroupId).to_vec(),

@@ -38,8 +38,8 @@ pub enum Outcome {
     Decided {
         /// What it said.
         answer: Answer,
-        /// Whose request it is.
-        home: TenantId,
+        /// The user's home tenant; none for an account that lives in no tenant.
+        home: Option<TenantId>,
         /// The user's id at home, where it is known.
         user: Option<UserId>,
         /// The client understands claims challenges.

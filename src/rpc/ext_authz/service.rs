@@ -265,7 +265,7 @@ fn on_route(facts: &RouteFacts) -> PartlyAsked<'_> {
 
 /// What an answer has to know of the one it is for.
 struct Asker {
-    home: TenantId,
+    home: Option<TenantId>,
     user: Option<UserId>,
     understands_claims: bool,
 }
@@ -273,7 +273,7 @@ struct Asker {
 impl Asker {
     fn of(request: &crate::request::Request) -> Self {
         Asker {
-            home: request.home,
+            home: request.home.tenant(),
             user: request.user,
             understands_claims: understands_claims(&request.context),
         }

@@ -6,6 +6,8 @@ use crosstrust::compile::{Compiled, compile};
 use crosstrust::graph::document::*;
 use crosstrust::graph::{Code, Place, Severity};
 use crosstrust::id::*;
+use crosstrust::policy_settings::PolicySettings;
+use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::*;
 
 pub const CONTOSO: TenantId = TenantId(0xc0);
@@ -207,12 +209,15 @@ pub fn grant(built_in: &[BuiltInControl]) -> GrantControls {
 }
 
 pub fn compiled(tenants: &[TenantDocuments]) -> Compiled {
-    compile(tenants).unwrap_or_else(|findings| panic!("does not compile: {findings:#?}"))
+    compile(tenants, &PolicySettings::NONE, Timestamp::MIN)
+        .unwrap_or_else(|findings| panic!("does not compile: {findings:#?}"))
 }
 
 /// Errors as (code, file, path), in order.
 pub fn errors(tenants: &[TenantDocuments]) -> Vec<(Code, String, String)> {
-    let findings = compile(tenants).err().unwrap_or_default();
+    let findings = compile(tenants, &PolicySettings::NONE, Timestamp::MIN)
+        .err()
+        .unwrap_or_default();
     let errors = findings
         .into_iter()
         .filter(|finding| finding.severity == Severity::Error);

@@ -47,7 +47,7 @@ fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
         (FABRIKAM, true),
     ]) {
         let mut asked = request();
-        asked.home = home;
+        asked.home = home.into();
         asked.claims.mfa = mfa;
         asked.request_id = HOSTILE.to_owned();
         append(

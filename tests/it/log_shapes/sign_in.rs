@@ -37,7 +37,8 @@ fn an_allow_is_told_in_graphs_words() {
             "decision": "ALLOW", "reason": "ALLOWED", "stage": null, "isCurable": false,
             "snapshotId": answer.active.as_ref().unwrap().snapshot.id().to_string(), "snapshotVersion": 1,
             "expiresAt": answer.decision.expires_at.to_string(), "api": "Authorize", "requestId": "call-1",
-            "channelId": null, "resourceUserId": null, "restrictingTenantId": null,
+            "channelId": null, "resourceUserId": null, "identityProvider": null,
+            "restrictingTenantId": null,
         },
     });
     assert_eq!(event, expected);
@@ -77,11 +78,11 @@ fn a_denial_before_conditional_access_says_that_none_applied() {
 
 #[test]
 fn each_way_to_come_has_its_access_type_and_user_type() {
-    let told = |access, user_type, home| {
+    let told = |access, user_type, home: TenantId| {
         let mut asked = request();
         asked.access = access;
         asked.external_user_type = user_type;
-        asked.home = home;
+        asked.home = home.into();
         let event = event_of(&asked);
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         (text("crossTenantAccessType"), text("userType"))

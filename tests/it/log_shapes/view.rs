@@ -96,7 +96,7 @@ fn nobody_sees_the_sign_ins_of_others_or_those_of_their_other_side() {
 #[test]
 fn the_sign_in_of_an_own_user_is_whole() {
     let mut asked = request();
-    asked.home = CONTOSO;
+    asked.home = CONTOSO.into();
     let event = event_of(&asked);
     for side in [Side::Home, Side::Resource] {
         assert_eq!(as_seen(&event, CONTOSO, side), Some(event.clone()));

@@ -1,6 +1,7 @@
 //! Exports as they are found: kinds told by contents, tenants without a name.
 
 use crosstrust::graph::{Code, Kind, Reading, read_anything};
+use crosstrust::policy_settings::PolicySettings;
 
 use super::{
     CONTOSO, FABRIKAM, SOMETHING, assert_errors, assert_warnings, files, message, only_tenant,
@@ -8,7 +9,7 @@ use super::{
 };
 
 fn alone(name: &str, text: &str) -> Reading {
-    read_anything(files([(name, text)]))
+    read_anything(files([(name, text)]), &PolicySettings::NONE)
 }
 
 #[test]
@@ -118,11 +119,14 @@ fn an_empty_document_that_says_no_kind_is_a_warning() {
 fn a_tenants_own_folder_is_read_with_its_organization() {
     let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
     let policy = policy_when(r#""platforms": null"#);
-    let tenant = sound(read_anything(files([
-        ("organization.json", &*organization),
-        ("conditional-access/a.json", &*policy),
-        ("default.json", "{}"),
-    ])));
+    let tenant = sound(read_anything(
+        files([
+            ("organization.json", &*organization),
+            ("conditional-access/a.json", &*policy),
+            ("default.json", "{}"),
+        ]),
+        &PolicySettings::NONE,
+    ));
     assert!(tenant.organization.is_some());
     assert_eq!(tenant.policies.len(), 1);
 }
@@ -131,20 +135,26 @@ fn a_tenants_own_folder_is_read_with_its_organization() {
 fn a_name_that_would_not_be_served_is_read_and_told() {
     let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
     let policy = policy_when(r#""platforms": null"#);
-    let reading = read_anything(files([
-        ("organization.json", &*organization),
-        ("policies/a.json", &*policy),
-    ]));
+    let reading = read_anything(
+        files([
+            ("organization.json", &*organization),
+            ("policies/a.json", &*policy),
+        ]),
+        &PolicySettings::NONE,
+    );
     assert_warnings(&reading, &[(Code::UnknownDocument, 0, "$")]);
     assert_eq!(only_tenant(reading).policies.len(), 1);
 }
 
 #[test]
 fn a_layout_without_organization_is_a_tenant_without_a_name() {
-    let reading = read_anything(files([
-        ("contoso/default.json", "{}"),
-        ("contoso/partners.json", "[]"),
-    ]));
+    let reading = read_anything(
+        files([
+            ("contoso/default.json", "{}"),
+            ("contoso/partners.json", "[]"),
+        ]),
+        &PolicySettings::NONE,
+    );
     assert_warnings(&reading, &[(Code::NoTenant, 0, "$")]);
     assert!(only_tenant(reading).organization.is_none());
 }
@@ -155,10 +165,13 @@ fn files_of_an_export_make_one_tenant_whatever_its_folders_are_called() {
         r#""locations": {{"includeLocations": ["{SOMETHING}"]}}"#
     ));
     let location = format!(r#"{{"id": "{SOMETHING}", "countriesAndRegions": ["DE"]}}"#);
-    let tenant = sound(read_anything(files([
-        ("Policies/a.json", &*policy),
-        ("NamedLocations/b.json", &*location),
-    ])));
+    let tenant = sound(read_anything(
+        files([
+            ("Policies/a.json", &*policy),
+            ("NamedLocations/b.json", &*location),
+        ]),
+        &PolicySettings::NONE,
+    ));
     assert_eq!((tenant.policies.len(), tenant.locations.len()), (1, 1));
 }
 
@@ -168,13 +181,16 @@ fn unrelated_exports_in_one_tree_are_tenants_of_their_own_that_share_what_they_r
         r#""locations": {{"includeLocations": ["{SOMETHING}"]}}"#
     ));
     let location = format!(r#"{{"id": "{SOMETHING}", "countriesAndRegions": ["DE"]}}"#);
-    let reading = read_anything(files([
-        ("set-a/a.json", &*policy),
-        ("set-a/settings.json", r#"{"isServiceDefault": true}"#),
-        ("set-b/a.json", &*policy),
-        ("set-b/settings.json", r#"{"isServiceDefault": true}"#),
-        ("locations/b.json", &*location),
-    ]));
+    let reading = read_anything(
+        files([
+            ("set-a/a.json", &*policy),
+            ("set-a/settings.json", r#"{"isServiceDefault": true}"#),
+            ("set-b/a.json", &*policy),
+            ("set-b/settings.json", r#"{"isServiceDefault": true}"#),
+            ("locations/b.json", &*location),
+        ]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[]);
     assert_eq!(reading.tenants.len(), 2);
     for tenant in &reading.tenants {
@@ -186,7 +202,10 @@ fn unrelated_exports_in_one_tree_are_tenants_of_their_own_that_share_what_they_r
 #[test]
 fn what_stands_twice_is_two_exports_in_loose_files_and_a_repeat_in_a_tenants_folder() {
     let policy = policy_when(r#""platforms": null"#);
-    let reading = read_anything(files([("x/a.json", &*policy), ("x/b.json", &*policy)]));
+    let reading = read_anything(
+        files([("x/a.json", &*policy), ("x/b.json", &*policy)]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[]);
     let policies: Vec<usize> = reading
         .tenants
@@ -194,9 +213,12 @@ fn what_stands_twice_is_two_exports_in_loose_files_and_a_repeat_in_a_tenants_fol
         .map(|tenant| tenant.policies.len())
         .collect();
     assert_eq!(policies, [1, 1]);
-    let reading = read_anything(files([
-        ("conditional-access/a.json", &*policy),
-        ("conditional-access/b.json", &*policy),
-    ]));
+    let reading = read_anything(
+        files([
+            ("conditional-access/a.json", &*policy),
+            ("conditional-access/b.json", &*policy),
+        ]),
+        &PolicySettings::NONE,
+    );
     assert_eq!(only_tenant(reading).policies.len(), 2);
 }

@@ -1,6 +1,7 @@
 //! The layout of a policies folder.
 
 use crosstrust::graph::{Code, Kind, SourceFile, read_anything, read_policies_folder};
+use crosstrust::policy_settings::PolicySettings;
 
 use super::{CONTOSO, FABRIKAM, SOMETHING, assert_errors, files, policy_when};
 
@@ -16,14 +17,17 @@ fn every_tenant_is_a_folder_and_every_kind_a_file_or_a_folder_of_any_depth() {
     let two = one.replace(r#""P""#, r#""Q""#);
     let three = one.replace(r#""P""#, r#""R""#);
     let partner = format!(r#"{{"tenantId": "{SOMETHING}"}}"#);
-    let reading = read_policies_folder(files([
-        ("contoso/organization.json", &*contoso),
-        ("contoso/conditional-access.json", &*one),
-        ("contoso/conditional-access/guests/two.json", &*two),
-        ("contoso/conditional-access/three.json", &*three),
-        ("contoso/Partners/woodgrove.json", &*partner),
-        ("fabrikam/organization.json", &*fabrikam),
-    ]));
+    let reading = read_policies_folder(
+        files([
+            ("contoso/organization.json", &*contoso),
+            ("contoso/conditional-access.json", &*one),
+            ("contoso/conditional-access/guests/two.json", &*two),
+            ("contoso/conditional-access/three.json", &*three),
+            ("contoso/Partners/woodgrove.json", &*partner),
+            ("fabrikam/organization.json", &*fabrikam),
+        ]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[]);
     assert!(!reading.has_errors());
     let tenants: Vec<(&str, usize, usize)> = reading
@@ -45,7 +49,10 @@ fn every_tenant_is_a_folder_and_every_kind_a_file_or_a_folder_of_any_depth() {
 
 #[test]
 fn a_tenant_without_organization_is_refused() {
-    let reading = read_policies_folder(files([("contoso/partners.json", "[]")]));
+    let reading = read_policies_folder(
+        files([("contoso/partners.json", "[]")]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
     assert_eq!(&*reading.findings[0].place.file, "contoso");
 }
@@ -53,7 +60,7 @@ fn a_tenant_without_organization_is_refused() {
 #[test]
 fn a_folder_without_tenants_is_refused() {
     assert_errors(
-        &read_policies_folder(Vec::new()),
+        &read_policies_folder(Vec::new(), &PolicySettings::NONE),
         &[(Code::NoTenant, 0, "$")],
     );
 }
@@ -66,10 +73,10 @@ fn a_name_that_is_no_kind_is_refused_since_a_misspelt_file_would_lose_its_protec
         "contoso/notes/x.json",
         "contoso/partners.txt",
     ] {
-        let reading = read_policies_folder(files([
-            ("contoso/organization.json", &*contoso),
-            (name, "[]"),
-        ]));
+        let reading = read_policies_folder(
+            files([("contoso/organization.json", &*contoso), (name, "[]")]),
+            &PolicySettings::NONE,
+        );
         assert_errors(&reading, &[(Code::UnknownDocument, 0, "$")]);
         assert_eq!(&*reading.findings[0].place.file, name);
     }
@@ -78,22 +85,28 @@ fn a_name_that_is_no_kind_is_refused_since_a_misspelt_file_would_lose_its_protec
 #[test]
 fn a_file_beside_the_tenants_folders_is_refused() {
     let contoso = organization(CONTOSO);
-    let reading = read_policies_folder(files([
-        ("contoso/organization.json", &*contoso),
-        ("default.json", "{}"),
-    ]));
+    let reading = read_policies_folder(
+        files([
+            ("contoso/organization.json", &*contoso),
+            ("default.json", "{}"),
+        ]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[(Code::UnknownDocument, 0, "$")]);
 }
 
 #[test]
 fn names_that_begin_with_a_dot_are_skipped() {
     let contoso = organization(CONTOSO);
-    let reading = read_policies_folder(files([
-        ("contoso/organization.json", &*contoso),
-        ("contoso/.partners.json", "not JSON"),
-        (".git/partners.json", "not JSON"),
-        ("contoso/.old/partners.json", "not JSON"),
-    ]));
+    let reading = read_policies_folder(
+        files([
+            ("contoso/organization.json", &*contoso),
+            ("contoso/.partners.json", "not JSON"),
+            (".git/partners.json", "not JSON"),
+            ("contoso/.old/partners.json", "not JSON"),
+        ]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[]);
     assert_eq!(reading.documents.len(), 1);
 }
@@ -101,10 +114,13 @@ fn names_that_begin_with_a_dot_are_skipped() {
 #[test]
 fn a_file_that_is_refused_as_a_whole_is_counted_as_unread() {
     let contoso = organization(CONTOSO);
-    let reading = read_policies_folder(files([
-        ("contoso/organization.json", &*contoso),
-        ("contoso/partners.json", "[1,]"),
-    ]));
+    let reading = read_policies_folder(
+        files([
+            ("contoso/organization.json", &*contoso),
+            ("contoso/partners.json", "[1,]"),
+        ]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[(Code::Syntax, 1, "$")]);
     assert!(reading.documents[1].unread);
     assert_eq!(reading.documents[1].kind, Some(Kind::Partners));
@@ -121,8 +137,8 @@ fn a_check_of_a_policies_folder_says_what_serving_it_says() {
             ("fabrikam/default.json", "{}"),
         ])
     };
-    let served = read_policies_folder(folder());
-    let checked = read_anything(folder());
+    let served = read_policies_folder(folder(), &PolicySettings::NONE);
+    let checked = read_anything(folder(), &PolicySettings::NONE);
     assert!(served.has_errors());
     assert_eq!(served.findings, checked.findings);
     assert_eq!(served.documents, checked.documents);

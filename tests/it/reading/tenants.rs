@@ -1,6 +1,7 @@
 //! `organization.json` and `cross-tenant-access.json`.
 
 use crosstrust::graph::{Code, read_policies_folder};
+use crosstrust::policy_settings::PolicySettings;
 use crosstrust::vocabulary::Cloud;
 
 use super::{CONTOSO, FABRIKAM, assert_errors, assert_warnings, contoso, files, message, sound};
@@ -11,10 +12,10 @@ fn an_organization_says_id_name_and_cloud() {
         r##"{{"value": [{{"id": "{{{CONTOSO}}}", "displayName": "Contoso", "cloudEndpoint": "MicrosoftOnline.us",
             "verifiedDomains": [{{"name": "contoso.com"}}], "privacyProfile": {{"contactEmail": "a@b"}}, "state": "WA"}}]}}"##
     );
-    let tenant = sound(read_policies_folder(files([(
-        "contoso/organization.json",
-        &*text,
-    )])));
+    let tenant = sound(read_policies_folder(
+        files([("contoso/organization.json", &*text)]),
+        &PolicySettings::NONE,
+    ));
     let organization = tenant.organization.expect("read");
     assert_eq!(organization.id.to_string(), CONTOSO);
     assert_eq!(organization.display_name.as_deref(), Some("Contoso"));
@@ -23,30 +24,39 @@ fn an_organization_says_id_name_and_cloud() {
 
 #[test]
 fn an_organization_without_id_is_refused() {
-    let reading = read_policies_folder(files([(
-        "contoso/organization.json",
-        r#"{"displayName": "C"}"#,
-    )]));
+    let reading = read_policies_folder(
+        files([("contoso/organization.json", r#"{"displayName": "C"}"#)]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[(Code::MissingMember, 1, "$")]);
 }
 
 #[test]
 fn an_organization_file_that_holds_none_is_refused() {
-    let reading = read_policies_folder(files([("contoso/organization.json", "[]")]));
+    let reading = read_policies_folder(
+        files([("contoso/organization.json", "[]")]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
 }
 
 #[test]
 fn two_organizations_in_one_folder_are_refused() {
     let text = format!("[{{\"id\": \"{CONTOSO}\"}},\n{{\"id\": \"{FABRIKAM}\"}}]");
-    let reading = read_policies_folder(files([("contoso/organization.json", &*text)]));
+    let reading = read_policies_folder(
+        files([("contoso/organization.json", &*text)]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[(Code::Duplicate, 2, "$[1]")]);
 }
 
 #[test]
 fn a_cloud_that_is_not_known_is_refused() {
     let text = format!("{{\"id\": \"{CONTOSO}\",\n \"cloudEndpoint\": \"contoso.com\"}}");
-    let reading = read_policies_folder(files([("contoso/organization.json", &*text)]));
+    let reading = read_policies_folder(
+        files([("contoso/organization.json", &*text)]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[(Code::UnknownWord, 2, "$.cloudEndpoint")]);
     assert!(message(&reading).contains("partner.microsoftonline.cn"));
 }
@@ -54,7 +64,10 @@ fn a_cloud_that_is_not_known_is_refused() {
 #[test]
 fn a_misspelt_cloud_endpoint_is_an_error() {
     let text = format!("{{\"id\": \"{CONTOSO}\",\n \"cloudEndpoints\": \"microsoftonline.us\"}}");
-    let reading = read_policies_folder(files([("contoso/organization.json", &*text)]));
+    let reading = read_policies_folder(
+        files([("contoso/organization.json", &*text)]),
+        &PolicySettings::NONE,
+    );
     assert_errors(&reading, &[(Code::UnknownMember, 2, "$.cloudEndpoints")]);
 }
 
@@ -83,6 +96,9 @@ fn settings_that_are_expanded_in_the_cross_tenant_access_policy_are_not_lost() {
 #[test]
 fn an_unknown_member_of_an_organization_is_a_warning() {
     let text = format!("{{\"id\": \"{CONTOSO}\",\n \"colour\": \"red\"}}");
-    let reading = read_policies_folder(files([("contoso/organization.json", &*text)]));
+    let reading = read_policies_folder(
+        files([("contoso/organization.json", &*text)]),
+        &PolicySettings::NONE,
+    );
     assert_warnings(&reading, &[(Code::UnknownMember, 2, "$.colour")]);
 }

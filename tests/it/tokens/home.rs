@@ -86,8 +86,8 @@ fn a_user_of_another_tenant_comes_by_direct_connect_with_groups_and_without_role
     let request = request(&verified(json!({})), OTHER_TENANT);
     assert_eq!(request.user_class(), UserClass::DirectConnect);
     assert_eq!(
-        (request.home, request.resource),
-        (tenant(TENANT), tenant(OTHER_TENANT))
+        (request.home.tenant(), request.resource),
+        (Some(tenant(TENANT)), tenant(OTHER_TENANT))
     );
     assert_eq!(request.user, Some(USER.parse().unwrap()));
     assert_eq!(request.groups, [group()]);
@@ -108,8 +108,8 @@ fn a_guest_comes_by_collaboration_known_by_the_guest_object_alone() {
         let request = request(&verified(json!({ "idp": idp, "acct": 1 })), TENANT);
         assert_eq!(request.user_class(), UserClass::Collaboration);
         assert_eq!(
-            (request.home, request.resource),
-            (tenant(OTHER_TENANT), tenant(TENANT))
+            (request.home.tenant(), request.resource),
+            (Some(tenant(OTHER_TENANT)), tenant(TENANT))
         );
         assert_eq!(request.user, None);
         assert_eq!(request.resource_user, Some(USER.parse().unwrap()));

@@ -49,7 +49,7 @@ pub fn all() -> Vec<Example> {
     let internal_there = || from_network(internal(), WOODGROVE);
     let outside = |cloud| {
         with(from_network(guest(), WOODGROVE), |request| {
-            request.home = NORTHWIND;
+            request.home = NORTHWIND.into();
             request.home_cloud = cloud;
         })
     };
@@ -153,7 +153,7 @@ pub fn all() -> Vec<Example> {
             "restriction: not of a restricting tenant's own user that has no policies here",
             &world([open_contoso()]),
             with(from_network(guest(), NORTHWIND), |request| {
-                request.home = NORTHWIND
+                request.home = NORTHWIND.into()
             }),
         ),
         denies(

@@ -43,7 +43,7 @@ fn one() -> Vec<Example> {
         contoso(),
         tenant(WOODGROVE).partner(CONTOSO, json!({"b2bDirectConnectOutbound": open()})),
     ]);
-    let of_woodgrove = || with(direct(), |request| request.home = WOODGROVE);
+    let of_woodgrove = || with(direct(), |request| request.home = WOODGROVE.into());
     let to_sharepoint = with(direct(), |request| request.app = SHAREPOINT);
     vec![
         allows(

@@ -5,6 +5,7 @@ use crosstrust::compile::compile;
 use crosstrust::decision::Decision;
 use crosstrust::evaluate::decide;
 use crosstrust::graph::{self, Severity, SourceFile};
+use crosstrust::policy_settings::PolicySettings;
 use crosstrust::request::Request;
 use crosstrust::revocation::Revocations;
 use crosstrust::snapshot::Snapshot;
@@ -23,13 +24,13 @@ impl Engine {
             path,
             bytes: bytes.into(),
         });
-        let reading = graph::read_policies_folder(files.collect());
+        let reading = graph::read_policies_folder(files.collect(), &PolicySettings::NONE);
         for finding in &reading.findings {
             if finding.severity == Severity::Error {
                 bail!("{finding}");
             }
         }
-        match compile(&reading.tenants) {
+        match compile(&reading.tenants, &PolicySettings::NONE, Timestamp::MIN) {
             Ok(compiled) => Ok(Engine {
                 snapshot: compiled.snapshot,
                 revocations: Revocations::default(),

@@ -11,20 +11,16 @@ use crate::rpc::codec::Writer;
 use crate::time::Timestamp;
 
 /// INVARIANT(allow): reached only with an allow that the engine gave.
-pub(super) fn allowed(answer: &Answer, home: TenantId, user: Option<UserId>) -> Vec<u8> {
+pub(super) fn allowed(answer: &Answer, home: Option<TenantId>, user: Option<UserId>) -> Vec<u8> {
     let expires_at = answer.decision.expires_at;
     let mut response = Writer::new();
     // A status that says nothing but is there: code 0.
     response.nested(STATUS, |_| {});
     response.nested(OK_RESPONSE, |ok| {
         set(ok, "x-crosstrust-decision-id", answer.decision_id);
-        set(ok, "x-crosstrust-home-tenant", home);
+        set_or_remove(ok, HOME_TENANT, home);
         set(ok, "x-crosstrust-expires-at", expires_at);
-        match user {
-            Some(user) => set(ok, USER, user),
-            // Envoy sets first and removes last, so only what is not set may be listed.
-            None => ok.text(HEADERS_TO_REMOVE, USER),
-        }
+        set_or_remove(ok, USER, user);
     });
     response.nested(DYNAMIC_METADATA, |metadata| {
         fact(metadata, "decision_id", answer.decision_id);
@@ -33,11 +29,8 @@ pub(super) fn allowed(answer: &Answer, home: TenantId, user: Option<UserId>) -> 
             Some(active) => fact(metadata, "snapshot", active.snapshot.id()),
             None => fact(metadata, "snapshot", ""),
         }
-        fact(metadata, "home_tenant", home);
-        match user {
-            Some(user) => fact(metadata, "user", user),
-            None => fact(metadata, "user", ""),
-        }
+        maybe_fact(metadata, "home_tenant", home);
+        maybe_fact(metadata, "user", user);
         member(metadata, "max_age", |value| {
             value.double(NUMBER_VALUE, max_age(expires_at, answer.at))
         });
@@ -50,6 +43,14 @@ fn max_age(expires_at: Timestamp, now: Timestamp) -> f64 {
     let left = expires_at.as_nanos().saturating_sub(now.as_nanos());
     let seconds = (left / 1_000_000_000).clamp(0, MOST_SECONDS);
     u32::try_from(seconds).map_or(0.0, f64::from)
+}
+
+/// A header of the request, or none: Envoy sets first and removes last, so only what is not set is listed.
+fn set_or_remove(response: &mut Writer, name: &str, value: Option<impl Display>) {
+    match value {
+        Some(value) => set(response, name, value),
+        None => response.text(HEADERS_TO_REMOVE, name),
+    }
 }
 
 /// A header of the request, in place of what it had under this name.
@@ -67,6 +68,14 @@ fn fact(metadata: &mut Writer, name: &str, value: impl Display) {
     member(metadata, name, |out| out.shown(STRING_VALUE, value));
 }
 
+/// A fact that is the empty text where it is not known.
+fn maybe_fact(metadata: &mut Writer, name: &str, value: Option<impl Display>) {
+    match value {
+        Some(value) => fact(metadata, name, value),
+        None => fact(metadata, name, ""),
+    }
+}
+
 /// A member of a `google.protobuf.Struct`.
 fn member(structure: &mut Writer, name: &str, value: impl FnOnce(&mut Writer)) {
     structure.nested(FIELDS, |field| {
@@ -75,6 +84,7 @@ fn member(structure: &mut Writer, name: &str, value: impl FnOnce(&mut Writer)) {
     });
 }
 
+const HOME_TENANT: &str = "x-crosstrust-home-tenant";
 const USER: &str = "x-crosstrust-user";
 
 /// No answer is good for a year.
@@ -114,7 +124,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-    fn read(user: Option<UserId>, expires_at: Timestamp) -> CheckResponse {
+    fn read(
+        (home, user): (Option<TenantId>, Option<UserId>),
+        expires_at: Timestamp,
+    ) -> CheckResponse {
         let decision = Decision {
             expires_at,
             ..Decision::no_snapshot(NOW)
@@ -126,7 +139,7 @@ mod tests {
             decision_id: DecisionId(7),
             at: NOW,
         };
-        let bytes = allowed(&answer, TenantId(8), user);
+        let bytes = allowed(&answer, home, user);
         CheckResponse::decode(&bytes[..]).unwrap()
     }
 
@@ -154,7 +167,7 @@ mod tests {
     #[test]
     fn prost_reads_what_was_written() {
         let response = read(
-            Some(UserId(9)),
+            (Some(TenantId(8)), Some(UserId(9))),
             NOW.plus(std::time::Duration::from_millis(90_900)),
         );
         assert_eq!(response.status.clone().unwrap().code, 0);
@@ -189,12 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_is_not_known_is_taken_out_of_the_request() {
-        let response = read(None, NOW);
+    fn a_home_tenant_and_a_user_that_are_not_known_are_taken_out_of_the_request() {
+        let response = read((None, None), NOW);
         let (set_headers, removed) = headers(&response);
-        assert_eq!((set_headers.len(), removed), (3, vec![USER.to_owned()]));
-        let user = ("user".to_owned(), Kind::StringValue(String::new()));
+        assert_eq!(set_headers.len(), 2);
+        assert_eq!(removed, [HOME_TENANT, USER]);
+        let empty = |name: &str| (name.to_owned(), Kind::StringValue(String::new()));
         let max_age = ("max_age".to_owned(), Kind::NumberValue(0.0));
-        assert!(facts(&response).contains(&user) && facts(&response).contains(&max_age));
+        for fact in [empty("home_tenant"), empty("user"), max_age] {
+            assert!(facts(&response).contains(&fact));
+        }
     }
 }
