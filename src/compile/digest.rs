@@ -137,6 +137,7 @@ fn relation_of(out: &mut Writer, parts: &Parts, relation: &Relation) {
         tenant_restrictions,
         trust,
         is_partner,
+        blocks_service_providers,
     } = relation;
     for (name, position) in [
         ("direct connect inbound", direct_connect_inbound),
@@ -157,6 +158,7 @@ fn relation_of(out: &mut Writer, parts: &Parts, relation: &Relation) {
     out.flag("trusts compliant device", *compliant_device);
     out.flag("trusts hybrid joined device", *hybrid_joined_device);
     out.flag("is partner", *is_partner);
+    out.flag("blocks service providers", *blocks_service_providers);
 }
 
 fn setting(snapshot: &Snapshot, setting: &Setting) -> Hash {

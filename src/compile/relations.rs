@@ -31,6 +31,7 @@ pub(super) fn service_default(draft: &mut Draft) -> Relation {
             origin: SERVICE_DEFAULT.into(),
         },
         is_partner: false,
+        blocks_service_providers: false,
     }
 }
 
@@ -71,6 +72,7 @@ pub(super) fn partners(
         }
         let relation = Relation {
             is_partner: true,
+            blocks_service_providers: partner.blocks_service_providers,
             ..inherit(draft, &partner.configuration, default, Reach::Anyone)
         };
         draft.pairs.push((tenant, partner.tenant));
@@ -119,6 +121,7 @@ fn inherit(
         tenant_restrictions: member(&said.tenant_restrictions, from.tenant_restrictions, reach),
         trust: trust(said.inbound_trust.as_ref(), &inherited.trust),
         is_partner: false,
+        blocks_service_providers: false,
     }
 }
 

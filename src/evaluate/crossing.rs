@@ -11,12 +11,14 @@ use crate::request::{AccessType, Home, UserClass};
 use crate::revocation::Revocations;
 use crate::snapshot::{Relation, Setting, Tenant, Trust};
 use crate::time::Timestamp;
-use crate::vocabulary::Cloud;
+use crate::vocabulary::{Cloud, UserType};
 
 /// Why a side does not let the user pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Barrier {
     Cloud,
+    /// The home tenant's partner entry keeps service providers from the resource tenant.
+    ServiceProvider,
     Setting(Refusal),
 }
 
@@ -85,7 +87,7 @@ fn cross(
     match side(question, home, resource, question.request.access) {
         Ok(()) => Ok(()),
         Err(Barrier::Cloud) => fail(Reason::CloudNotAllowed),
-        Err(Barrier::Setting(Refusal::User)) => fail(user),
+        Err(Barrier::ServiceProvider | Barrier::Setting(Refusal::User)) => fail(user),
         Err(Barrier::Setting(Refusal::Application)) => fail(application),
         Err(Barrier::Setting(Refusal::GroupsUnknown)) => fail(Reason::GroupsUnknown),
     }
@@ -106,7 +108,11 @@ pub(super) fn eligible_for_direct_connect(
     Match::all(sides.into_iter().map(|side| match side {
         Ok(()) => Match::Yes,
         Err(Barrier::Setting(Refusal::GroupsUnknown)) => Match::Unknown,
-        Err(Barrier::Cloud | Barrier::Setting(Refusal::User | Refusal::Application)) => Match::No,
+        Err(
+            Barrier::Cloud
+            | Barrier::ServiceProvider
+            | Barrier::Setting(Refusal::User | Refusal::Application),
+        ) => Match::No,
     }))
 }
 
@@ -152,6 +158,11 @@ fn leaves(
     let allowed = question.home.map_or(&[][..], |home| &home.allowed_clouds);
     let clouds = (home_cloud(question, resource), resource.cloud);
     cloud_is_open(clouds, access, allowed.contains(&resource.cloud), relation)?;
+    let is_service_provider =
+        question.request.external_user_type == Some(UserType::ServiceProvider);
+    if relation.blocks_service_providers && is_service_provider {
+        return Err(Barrier::ServiceProvider);
+    }
     passes(setting, question)
 }
 

@@ -97,6 +97,8 @@ pub struct Partner {
     pub is_service_provider: bool,
     /// `isInMultiTenantOrganization`; reported, decides nothing.
     pub is_in_multi_tenant_organization: bool,
+    /// `blockServiceProviderOutboundAccess`; null and missing are false.
+    pub blocks_service_providers: bool,
 }
 
 /// `crossTenantAccessPolicyInboundTrust`, each bool one by one.

@@ -25,6 +25,15 @@ pub(super) fn default(node: Node<'_>) -> Option<Configuration> {
         tenant.error(Code::UnknownMember, message);
     }
     members.boolean("isServiceDefault");
+    if let Some(node) = members.take(BLOCKS_SERVICE_PROVIDERS)
+        && node.boolean() == Some(true)
+    {
+        let message = format!(
+            "found `{BLOCKS_SERVICE_PROVIDERS}` true in the default settings, expected it in partner \
+             entries only"
+        );
+        node.error(Code::UnknownMember, message);
+    }
     let configuration = configuration(&mut members);
     members.close_outer();
     Some(configuration)
@@ -38,6 +47,7 @@ pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
         .and_then(|node| id(node, "the partner's tenant"));
     let is_service_provider = members.boolean("isServiceProvider");
     let is_in_multi_tenant_organization = members.boolean("isInMultiTenantOrganization");
+    let blocks_service_providers = members.boolean(BLOCKS_SERVICE_PROVIDERS);
     let configuration = configuration(&mut members);
     members.close_outer();
     Some(Partner {
@@ -45,6 +55,7 @@ pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
         configuration,
         is_service_provider: is_service_provider == Some(true),
         is_in_multi_tenant_organization: is_in_multi_tenant_organization == Some(true),
+        blocks_service_providers: blocks_service_providers == Some(true),
     })
 }
 
@@ -203,6 +214,9 @@ fn automatic_user_consent(node: Node<'_>) -> Option<AutomaticUserConsent> {
     Some(consent)
 }
 
+/// semantics §3, "Service providers".
+const BLOCKS_SERVICE_PROVIDERS: &str = "blockServiceProviderOutboundAccess";
+
 const WORDS: [(&str, ApplicationTarget); 3] = [
     ("AllApplications", ApplicationTarget::AllApplications),
     ("Office365", ApplicationTarget::Office365),
@@ -221,7 +235,6 @@ const DECIDING_NOTHING: &[&str] = &[
     "lastModifiedDateTime",
     "identitySynchronization",
     "invitationRedemptionIdentityProviderConfiguration",
-    "blockServiceProviderOutboundAccess",
     "crossCloudMeetingConfiguration",
     "protectedContentSharing",
     "m365CollaborationInbound",

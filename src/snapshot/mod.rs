@@ -116,6 +116,8 @@ pub struct Relation {
     pub(crate) trust: Trust,
     /// There is a partner entry; false for a tenant's default.
     pub(crate) is_partner: bool,
+    /// Outbound: `blockServiceProviderOutboundAccess` of the partner entry.
+    pub(crate) blocks_service_providers: bool,
 }
 
 /// Which claims made at home the resource tenant accepts (`inboundTrust`).

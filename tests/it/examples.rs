@@ -74,6 +74,7 @@ topics! {
     the_two_rules_of_a_setting: settings,
     what_a_target_means: targets,
     across_clouds: clouds,
+    service_providers_that_the_home_tenant_keeps: service_providers,
     the_stages_and_their_codes: stages,
     how_long_an_answer_is_good: expiry,
     user_types_overlap: user_types,

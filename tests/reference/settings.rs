@@ -3,7 +3,7 @@
 use crosstrust::decision::{Reason, Stage};
 use crosstrust::id::{AppId, TenantId};
 use crosstrust::request::{AccessType, Request};
-use crosstrust::vocabulary::Cloud;
+use crosstrust::vocabulary::{Cloud, UserType};
 use serde_json::{Value, json};
 
 use super::documents::{flag, is_word, list, member, text};
@@ -43,6 +43,9 @@ pub fn check_outbound(world: &World, request: &Request) -> Result<(), Failure> {
             return Err(Failure::of(Stage::Outbound, Reason::CloudNotAllowed));
         }
     }
+    if blocks_service_provider(home, request) {
+        return Err(Failure::of(Stage::Outbound, Reason::OutboundUser));
+    }
     let setting = of(home, request.resource, outbound_member(request.access));
     match apply(world, &setting, request) {
         Outcome::Passes => Ok(()),
@@ -52,6 +55,14 @@ pub fn check_outbound(world: &World, request: &Request) -> Result<(), Failure> {
         }
         Outcome::GroupsUnknown => Err(Failure::of(Stage::Outbound, Reason::GroupsUnknown)),
     }
+}
+
+/// semantics §3, "Service providers".
+fn blocks_service_provider(home: Option<&TenantDocuments>, request: &Request) -> bool {
+    let entry = home.and_then(|home| home.partner(request.resource));
+    request.external_user_type == Some(UserType::ServiceProvider)
+        && entry
+            .is_some_and(|entry| flag(entry, "blockServiceProviderOutboundAccess") == Some(true))
 }
 
 pub fn check_inbound(world: &World, request: &Request) -> Result<(), Failure> {

@@ -108,6 +108,8 @@ pub fn page(rng: &mut Rng, objects: Vec<Value>) -> Value {
     }
 }
 
+const SERVICE_PROVIDERS: &str = "blockServiceProviderOutboundAccess";
+
 const SETTINGS: [&str; 4] = [
     "b2bDirectConnectInbound",
     "b2bDirectConnectOutbound",
@@ -160,6 +162,12 @@ fn partner(rng: &mut Rng, other: TenantId) -> Value {
     if rng.chance(60) {
         partner.insert("tenantRestrictions".into(), setting(rng, false));
     }
+    match rng.weighted(&[70, 20, 5, 5]) {
+        0 => None,
+        1 => partner.insert(SERVICE_PROVIDERS.into(), json!(true)),
+        2 => partner.insert(SERVICE_PROVIDERS.into(), json!(false)),
+        _ => partner.insert(SERVICE_PROVIDERS.into(), Value::Null),
+    };
     Value::Object(partner)
 }
 

@@ -83,6 +83,7 @@ pub fn partner_at(tenant: TenantId, path: &str) -> Partner {
         configuration: configuration("contoso/partners.json", path),
         is_service_provider: false,
         is_in_multi_tenant_organization: false,
+        blocks_service_providers: false,
     }
 }
 

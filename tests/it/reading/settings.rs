@@ -112,6 +112,28 @@ fn null_and_missing_are_told_apart_from_false() {
 }
 
 #[test]
+fn only_partner_entries_block_service_providers() {
+    let entry = |value: &str| {
+        let text = format!(
+            r#"[{{"tenantId": "{FABRIKAM}", "blockServiceProviderOutboundAccess": {value}}}]"#
+        );
+        sound(contoso("partners", text)).partners[0].blocks_service_providers
+    };
+    assert!(entry("true") && !entry("false") && !entry("null"));
+    let default = |value: &str| {
+        let text = format!(
+            "{{\"inboundTrust\": null, \"automaticUserConsentSettings\": {{}},\n\
+             \"blockServiceProviderOutboundAccess\": {value}}}"
+        );
+        contoso("default", text)
+    };
+    assert_errors(&default("false"), &[]);
+    let path = "$.blockServiceProviderOutboundAccess";
+    assert_errors(&default("true"), &[(Code::UnknownMember, 2, path)]);
+    assert_errors(&default("\"true\""), &[(Code::WrongType, 2, path)]);
+}
+
+#[test]
 fn a_setting_keeps_which_of_its_rules_are_missing() {
     let text = format!(
         r#"{{"b2bCollaborationInbound": {{"usersAndGroups": {ALL_USERS}}}, "b2bCollaborationOutbound": {{}}}}"#

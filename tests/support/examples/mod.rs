@@ -11,6 +11,7 @@ pub mod grants;
 pub mod guests;
 pub mod locations;
 pub mod restrictions;
+pub mod service_providers;
 pub mod settings;
 pub mod stages;
 pub mod strengths;
