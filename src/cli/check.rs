@@ -22,7 +22,7 @@ use crate::policy_settings::PolicySettings;
 /// `organization.json` are checked as those of a nameless tenant.
 ///
 /// Each finding is one line: file, line, column, kind, JSON path, what was found and what was expected.
-/// Exit code: 0 = nothing wrong, or warnings only; 1 = errors; 2 = a path that cannot be read.
+/// Exit code: 0 = nothing wrong, or warnings and informational findings only; 1 = errors; 2 = a path that cannot be read.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct CheckArguments {
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     } else {
         Severity::Error
     };
-    // Errors come before warnings in the order of severity.
+    // In the order of severity errors come first, then warnings; informational findings never fail.
     let fails = report
         .findings
         .iter()
@@ -151,11 +151,12 @@ fn print_text(report: &Report) {
         .map(|(kind, number)| format!("{number} {kind}"))
         .collect();
     eprintln!(
-        "{} files ({}): {} errors, {} warnings",
+        "{} files ({}): {} errors, {} warnings, {} informational",
         report.files,
         objects.join(", "),
         count(&report.findings, Severity::Error),
         count(&report.findings, Severity::Warning),
+        count(&report.findings, Severity::Info),
     );
 }
 
@@ -169,10 +170,7 @@ fn print_json(report: &Report) -> anyhow::Result<()> {
                 "line": finding.place.line,
                 "column": finding.place.column,
                 "path": finding.place.path,
-                "severity": match finding.severity {
-                    Severity::Error => "error",
-                    Severity::Warning => "warning",
-                },
+                "severity": finding.severity.word(),
                 "code": finding.code.id(),
                 "message": finding.message,
             })
@@ -183,6 +181,7 @@ fn print_json(report: &Report) -> anyhow::Result<()> {
         "objects": report.objects,
         "errors": count(&report.findings, Severity::Error),
         "warnings": count(&report.findings, Severity::Warning),
+        "informational": count(&report.findings, Severity::Info),
         "snapshots": report.snapshots,
         "findings": findings,
     });

@@ -19,6 +19,10 @@ impl Findings {
         self.0.push(Finding::warning(place.clone(), code, message));
     }
 
+    pub(super) fn info(&mut self, place: &Place, code: Code, message: impl Into<String>) {
+        self.0.push(Finding::info(place.clone(), code, message));
+    }
+
     /// For what is an error in a policy that decides, and a warning in one that does not.
     pub(super) fn report(
         &mut self,
@@ -30,6 +34,7 @@ impl Findings {
         match severity {
             Severity::Error => self.error(place, code, message),
             Severity::Warning => self.warning(place, code, message),
+            Severity::Info => self.info(place, code, message),
         }
     }
 

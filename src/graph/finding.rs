@@ -36,6 +36,19 @@ pub enum Severity {
     Error,
     /// Worth a look: changes no decision.
     Warning,
+    /// Reported for completeness: correct as it is. No gate fails on it.
+    Info,
+}
+
+impl Severity {
+    /// `error`, `warning` or `info`: the word in text and in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        }
+    }
 }
 
 /// One thing that is wrong.
@@ -69,6 +82,14 @@ impl Finding {
             ..Self::error(place, code, message)
         }
     }
+
+    /// An informational finding.
+    pub fn info(place: Place, code: Code, message: impl Into<String>) -> Self {
+        Finding {
+            severity: Severity::Info,
+            ..Self::error(place, code, message)
+        }
+    }
 }
 
 /// `file:line:column: error[CT012] $.path: message`
@@ -84,10 +105,7 @@ impl fmt::Display for Finding {
         if *line > 0 {
             write!(out, ":{line}:{column}")?;
         }
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
+        let severity = self.severity.word();
         write!(
             out,
             ": {severity}[{}] {path}: {}",

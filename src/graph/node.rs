@@ -68,11 +68,16 @@ impl<'d> Node<'d> {
             .add(Finding::warning(self.place(), code, message));
     }
 
+    pub(super) fn info(self, code: Code, message: impl Into<String>) {
+        self.source.add(Finding::info(self.place(), code, message));
+    }
+
     /// Something that would change a decision if it were understood.
     pub(super) fn not_understood(self, code: Code, message: impl Into<String>) {
         match self.not_understood {
             Severity::Error => self.error(code, message),
             Severity::Warning => self.warning(code, message),
+            Severity::Info => self.info(code, message),
         }
     }
 

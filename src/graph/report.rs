@@ -8,6 +8,7 @@ pub(super) struct Report {
     findings: Vec<Finding>,
     errors: usize,
     warnings: usize,
+    infos: usize,
 }
 
 impl Report {
@@ -16,6 +17,7 @@ impl Report {
         let count = match finding.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
+            Severity::Info => &mut self.infos,
         };
         *count += 1;
         if *count <= MOST {
@@ -30,7 +32,8 @@ impl Report {
 
     /// All findings; where some were only counted, one more says so.
     pub(super) fn into_findings(mut self, file: &str) -> Vec<Finding> {
-        let untold = self.errors.saturating_sub(MOST) + self.warnings.saturating_sub(MOST);
+        let counts = [self.errors, self.warnings, self.infos];
+        let untold: usize = counts.iter().map(|count| count.saturating_sub(MOST)).sum();
         if untold > 0 {
             let message = format!("{untold} more findings in this file are not told");
             let place = Place::of_file(file);
@@ -41,6 +44,6 @@ impl Report {
     }
 }
 
-/// Errors, and warnings, told of one file: nobody reads more, and a file of a few MB could have as many
+/// Findings of each severity that are reported of one file: nobody reads more, and a file of a few MB could have as many
 /// findings as it has values.
 const MOST: usize = 1000;

@@ -81,7 +81,7 @@ families! {
     SNAPSHOT_OBJECTS: Gauge "crosstrust_snapshot_objects" ["kind"] "What the snapshot in force holds";
     SNAPSHOT_STALE: Gauge "crosstrust_snapshot_stale_seconds" [] "For how long the snapshot in force has not been what the folder holds; 0 while it is";
     SNAPSHOT_STALE_BUDGET: Gauge "crosstrust_snapshot_stale_budget_seconds" [] "For how long it may be so (stale.budget); not there where it may for ever";
-    POLICIES_FINDINGS: Gauge "crosstrust_policies_findings" [] "Errors of the refused policies, else warnings of those in force";
+    POLICIES_FINDINGS: Gauge "crosstrust_policies_findings" [] "Errors and warnings about the refused policies, else warnings about those in force";
     POLICIES_LAST_LOOK: Gauge "crosstrust_policies_last_look_timestamp_seconds" [] "When the policies folder was last looked at";
     POLICIES_WATCHED: Gauge "crosstrust_policies_watched" [] "1 while the file system tells of changes; else they are found by rescans";
     RELOADS: Counter "crosstrust_reloads" ["result", "cause"] "Policies that were activated, and those that were rejected and why";

@@ -217,7 +217,7 @@ impl Folder {
         let source = Source {
             digest,
             documents,
-            warnings: warnings.into(),
+            warnings: worst_first(warnings),
             files: tree.files,
         };
         Ok(self.put_in_force(engine, snapshot, source))
@@ -293,7 +293,7 @@ impl Folder {
         self.rejected = Some(refused);
         let rejection = Rejection {
             message: message_of(&findings),
-            findings: findings.into(),
+            findings: worst_first(findings),
             at: engine.clock().now().wall,
         };
         let outcome = Outcome::Rejected(rejection);
@@ -336,6 +336,12 @@ fn compile_files(
 
 fn is_error(finding: &Finding) -> bool {
     finding.severity == Severity::Error
+}
+
+/// Errors before warnings before informational findings, so that a list that is cut keeps the errors.
+fn worst_first(mut findings: Vec<Finding>) -> Arc<[Finding]> {
+    findings.sort_by_key(|finding| finding.severity);
+    findings.into()
 }
 
 /// The first error, and how many more there are.

@@ -149,7 +149,7 @@ pub enum Event {
 pub struct Status {
     /// Why the folder's content is not in force, if it is not.
     pub last_error: Option<String>,
-    /// What was found in the refused content, else the warnings of what is in force.
+    /// What was found in the refused content, else the findings about what is in force; errors first.
     pub findings: Arc<[Finding]>,
     /// Since when the active snapshot is not what the folder holds.
     pub stale_since: Option<Timestamp>,
@@ -178,6 +178,14 @@ pub struct RejectedFor {
     pub invalid: u64,
     /// A fault of ours.
     pub internal: u64,
+}
+
+impl Status {
+    /// Errors and warnings: an informational finding needs no attention.
+    pub fn errors_and_warnings(&self) -> usize {
+        let needs_attention = |finding: &&Finding| finding.severity < Severity::Info;
+        self.findings.iter().filter(needs_attention).count()
+    }
 }
 
 impl RejectedFor {

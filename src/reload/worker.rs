@@ -10,7 +10,7 @@ use super::{Event, Outcome, Rejection, ReloadOptions, Shared, Witness};
 use crate::changes::Changes;
 use crate::clock::jittered;
 use crate::engine::Engine;
-use crate::graph::Finding;
+use crate::graph::{Finding, Severity};
 use crate::watch::Watch;
 
 /// All that the thread owns.
@@ -160,8 +160,11 @@ impl Worker {
                 status.last_error = None;
                 status.stale_since = None;
                 status.findings = warnings;
-                let (id, version, warnings) =
-                    (activation.id, activation.version, status.findings.len());
+                let (id, version, warnings) = (
+                    activation.id,
+                    activation.version,
+                    status.errors_and_warnings(),
+                );
                 tracing::info!(%id, version, warnings, "policies activated");
                 // Nobody may be listening.
                 let _ = self
@@ -187,7 +190,11 @@ impl Worker {
                 let (error, findings) = (&rejection.message, rejection.findings.len());
                 tracing::error!(%error, findings, "policies rejected; what was active stays");
                 for finding in rejection.findings.iter().take(FINDINGS_LOGGED) {
-                    tracing::error!("{finding}");
+                    match finding.severity {
+                        Severity::Error => tracing::error!("{finding}"),
+                        Severity::Warning => tracing::warn!("{finding}"),
+                        Severity::Info => tracing::info!("{finding}"),
+                    }
                 }
                 let _ = self.shared.events.send(Event::Rejected(rejection.clone()));
             }

@@ -213,7 +213,8 @@ fn policies(sources: &Sources, out: &mut Sheet<'_>) -> fmt::Result {
         .map(|budget| Number::from(budget.as_secs_f64()));
     out.one(&f::SNAPSHOT_STALE_BUDGET, budget)?;
     let status = status.unwrap_or_default();
-    out.one(&f::POLICIES_FINDINGS, Number::from(status.findings.len()))?;
+    let findings = status.errors_and_warnings();
+    out.one(&f::POLICIES_FINDINGS, Number::from(findings))?;
     out.one(&f::POLICIES_LAST_LOOK, status.last_look.map(seconds))?;
     out.one(&f::POLICIES_WATCHED, Number::from(status.is_watched))?;
     let reloads = [
