@@ -61,6 +61,12 @@ pub enum Object {
     NamedLocation,
     /// An authentication strength.
     AuthenticationStrength,
+    /// An identity provider that is no Entra tenant.
+    IdentityProvider,
+    /// A SAML or WS-Fed federation.
+    Federation,
+    /// What the outbound settings of a partner without policies are taken to say.
+    AssumedOutbound,
     /// A shared channel, without its members and teams.
     Channel,
     /// A direct member of a shared channel.
@@ -94,6 +100,9 @@ impl Object {
             | Object::ConditionalAccessPolicy
             | Object::NamedLocation
             | Object::AuthenticationStrength
+            | Object::IdentityProvider
+            | Object::Federation
+            | Object::AssumedOutbound
             | Object::Channel => None,
         }
     }

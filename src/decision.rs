@@ -3,12 +3,14 @@
 //! The table of reasons is here, each with its code and the page the code is from. Nothing in this
 //! room decides: only `evaluate` calls [`Decision::allow`] (a test holds that).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use smallvec::SmallVec;
 
-use crate::id::StrengthId;
+use crate::id::{StrengthId, TenantId};
 use crate::time::Timestamp;
+use crate::vocabulary::AssumedBasis;
 
 /// One decision. It holds for every request with the same key under the same snapshot until
 /// `expires_at`; policies are named by their index in that snapshot.
@@ -24,6 +26,8 @@ pub struct Decision {
     pub applied: SmallVec<[AppliedPolicy; 4]>,
     /// The policies whose session controls the gateway has to uphold.
     pub obligations: SmallVec<[PolicyIndex; 2]>,
+    /// The basis of the assumed-outbound entry that let the user through stage 3.
+    pub assumed_outbound: Option<AssumedBasis>,
 }
 
 /// A Conditional Access policy's place in its snapshot.
@@ -48,6 +52,33 @@ pub struct Denial {
     pub reason: Reason,
     /// What one new sign-in could do about it; present if and only if that would help.
     pub challenge: Option<Challenge>,
+    /// What the message names, where the reason alone does not say what to do.
+    pub subject: Option<Box<Subject>>,
+}
+
+/// What a denial is about, beside its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// No policies of the home tenant are loaded.
+    HomeNotLoaded {
+        /// The home tenant.
+        tenant: TenantId,
+        /// Why the resource tenant's assumed-outbound entry for it does not count; `None` = there is none.
+        entry: Option<UnusedEntry>,
+    },
+    /// The resource tenant does not list the identity provider, named for people.
+    ProviderNotListed(String),
+}
+
+/// Why an assumed-outbound entry does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnusedEntry {
+    /// Its `reviewBy` is past.
+    ReviewPast,
+    /// It does not hold the request's access type.
+    OtherAccessType,
+    /// Its basis is `tokenIssued`, and no token of the home tenant's own issuer was verified here.
+    NotTokenIssued,
 }
 
 /// What a new sign-in has to bring so that every failing policy is satisfied, in the order of
@@ -129,6 +160,7 @@ impl Decision {
             cacheable: true,
             applied: SmallVec::new(),
             obligations: SmallVec::new(),
+            assumed_outbound: None,
         }
     }
 
@@ -167,6 +199,21 @@ impl Denial {
             stage,
             reason,
             challenge: None,
+            subject: None,
+        }
+    }
+
+    /// The reason in sentences for people, with what it is about.
+    pub fn message(&self) -> Cow<'static, str> {
+        match self.subject.as_deref() {
+            None => Cow::Borrowed(self.reason.message()),
+            Some(Subject::ProviderNotListed(provider)) => Cow::Owned(format!(
+                "The resource tenant does not list the identity provider {provider} (identity-providers.json, \
+                 federation-configurations.json), so its accounts are not let in."
+            )),
+            Some(Subject::HomeNotLoaded { tenant, entry }) => {
+                Cow::Owned(home_not_loaded(*tenant, *entry))
+            }
         }
     }
 
@@ -174,6 +221,27 @@ impl Denial {
     pub fn code(&self) -> Option<u32> {
         self.reason.code(self.stage)
     }
+}
+
+/// semantics §3, "A home tenant whose policies are not loaded".
+fn home_not_loaded(tenant: TenantId, entry: Option<UnusedEntry>) -> String {
+    let entry = match entry {
+        None => "or state its consent in the resource tenant's assumed-outbound.json.",
+        Some(UnusedEntry::ReviewPast) => {
+            "or review its entry in the resource tenant's assumed-outbound.json, whose reviewBy is past."
+        }
+        Some(UnusedEntry::OtherAccessType) => {
+            "or add this access type to its entry in the resource tenant's assumed-outbound.json."
+        }
+        Some(UnusedEntry::NotTokenIssued) => {
+            "or send a token of its own issuer, which its entry in the resource tenant's \
+             assumed-outbound.json demands."
+        }
+    };
+    format!(
+        "No policies of the home tenant {tenant} are loaded, so nothing says that it lets this user out. \
+         Load its export, {entry}"
+    )
 }
 
 /// The stages, in their order (semantics §4).

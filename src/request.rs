@@ -111,6 +111,16 @@ impl PartialEq<TenantId> for Home {
     }
 }
 
+/// The tenant's id, or the provider's name.
+impl fmt::Display for Home {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Home::Tenant(tenant) => fmt::Display::fmt(tenant, out),
+            Home::Provider(provider) => fmt::Display::fmt(provider, out),
+        }
+    }
+}
+
 /// The name for messages and logs: `google`, or `samlWsFed <issuer>`.
 impl fmt::Display for IdentityProvider {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,6 +166,20 @@ pub enum AccessType {
     DirectConnect,
     /// B2B collaboration: the user has a guest object in the resource tenant.
     Collaboration,
+}
+
+/// The words of `assumed-outbound.json`.
+impl FromStr for AccessType {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        const WORDS: &[&str] = &["directConnect", "collaboration"];
+        let types = [AccessType::DirectConnect, AccessType::Collaboration];
+        let mut named = types.into_iter().zip(WORDS);
+        named
+            .find(|(_, word)| word.eq_ignore_ascii_case(text))
+            .map(|(access, _)| access)
+            .ok_or(UnknownWord { expected: WORDS })
+    }
 }
 
 /// The id of a channel such as `19:…@thread.tacv2`: opaque, compared with case.
@@ -458,6 +482,18 @@ impl Request {
     /// Checks what no single field can tell: semantics §4 stage 0. The border turns a contradiction
     /// into `INVALID_ARGUMENT`.
     pub fn contradiction(&self) -> Option<Contradiction> {
+        if self.home.provider().is_some() {
+            let fields = [
+                ("access_type", self.access != AccessType::Collaboration),
+                ("user", self.user.is_some()),
+                ("groups", !self.groups.is_empty()),
+                ("home_cloud", self.home_cloud.is_some()),
+                ("resource_user", self.resource_user.is_none()),
+            ];
+            if let Some((field, _)) = fields.into_iter().find(|(_, is_wrong)| *is_wrong) {
+                return Some(Contradiction::NotOfAProvider { field });
+            }
+        }
         let class = self.user_class();
         let may_lack_user = class == UserClass::Collaboration && self.resource_user.is_some();
         if self.user.is_none() && !may_lack_user {
@@ -525,6 +561,12 @@ pub enum UserClass {
 pub enum Contradiction {
     /// No `user`, and this is not a collaboration user known by `resource_user`.
     UserMissing,
+    /// The account lives in no tenant, and the field says what only one of a tenant can have, or lacks what
+    /// such an account needs (semantics §3, "Users without a home tenant").
+    NotOfAProvider {
+        /// The field, by its name in the contract.
+        field: &'static str,
+    },
     /// The user cannot be of the type that the request names.
     UserTypeCannotBe {
         /// The type that the request names.

@@ -68,6 +68,47 @@ fn nanos_of(span: Duration) -> i64 {
     i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
+/// A day of the calendar, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(jiff::civil::Date);
+
+/// A text that is no day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a day such as 2026-11-30")]
+pub struct NotADay;
+
+impl Day {
+    /// The instant at which the day is over: the beginning of the next one.
+    pub fn end(self) -> Timestamp {
+        let next = self.0.tomorrow().ok();
+        let next = next.and_then(|next| next.to_zoned(jiff::tz::TimeZone::UTC).ok());
+        let nanos = next.map(|next| next.timestamp().as_nanosecond());
+        // Past the last instant that can be told.
+        nanos
+            .and_then(|nanos| i64::try_from(nanos).ok())
+            .map_or(Timestamp::MAX, Timestamp)
+    }
+}
+
+/// `YYYY-MM-DD` and nothing else.
+impl FromStr for Day {
+    type Err = NotADay;
+    fn from_str(text: &str) -> Result<Self, NotADay> {
+        if text.len() != "YYYY-MM-DD".len() {
+            return Err(NotADay);
+        }
+        let day = jiff::civil::Date::strptime("%Y-%m-%d", text);
+        day.map(Day).map_err(|_| NotADay)
+    }
+}
+
+/// `YYYY-MM-DD`
+impl fmt::Display for Day {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, out)
+    }
+}
+
 /// A text that is no instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -122,6 +122,12 @@ words! {
         EmailOneTimePasscode = "emailOneTimePasscode",
     }
 
+    /// On what an entry of `assumed-outbound.json` rests. The words are ours.
+    AssumedBasis {
+        Agreement = "agreement",
+        TokenIssued = "tokenIssued",
+    }
+
     /// The user actions of `includeUserActions`.
     UserAction {
         RegisterSecurityInfo = "urn:user:registersecurityinfo",

@@ -105,7 +105,7 @@ fn objects_not_in(these: &[Written<'_>], others: &[Written<'_>]) -> Objects {
 fn id_of(tenant: TenantId, kind: Kind, object: &Value) -> Option<String> {
     match kind {
         Kind::Organization | Kind::CrossTenantAccess | Kind::Default => Some(tenant.to_string()),
-        Kind::Partners => guid(object, "tenantId"),
+        Kind::Partners | Kind::AssumedOutbound => guid(object, "tenantId"),
         Kind::NamedLocations | Kind::AuthenticationStrengths => guid(object, "id"),
         Kind::ConditionalAccess => {
             let by_name = || {
@@ -116,5 +116,10 @@ fn id_of(tenant: TenantId, kind: Kind, object: &Value) -> Option<String> {
         }
         // Compared with case.
         Kind::SharedChannels => member(object, "id")?.as_str().map(str::to_owned),
+        Kind::IdentityProviders => {
+            let kind = || text(object, "identityProviderType");
+            text(object, "id").or_else(kind).map(str::to_owned)
+        }
+        Kind::FederationConfigurations => text(object, "issuerUri").map(str::to_owned),
     }
 }

@@ -20,6 +20,9 @@ pub(super) fn compare(key: &Key, sides: Sides<'_>, changes: &mut Changes) {
             plain(key, Object::AuthenticationStrength, sides, changes);
         }
         Kind::SharedChannels => channel::compare(key, sides, changes),
+        Kind::IdentityProviders => plain(key, Object::IdentityProvider, sides, changes),
+        Kind::FederationConfigurations => plain(key, Object::Federation, sides, changes),
+        Kind::AssumedOutbound => plain(key, Object::AssumedOutbound, sides, changes),
     }
 }
 

@@ -6,9 +6,10 @@
 //! because they decide too.
 
 use super::strengths;
+use crate::request::AccessType;
 use crate::snapshot::{
-    AppRule, AppSet, Channel, Combination, Demand, Location, Relation, Setting, Snapshot,
-    SnapshotId, Strength, Team, Tenant, Trust, UserRule, bundles,
+    AppRule, AppSet, AssumedOutbound, Channel, Combination, Demand, IdentityProviders, Location,
+    Relation, Setting, Snapshot, SnapshotId, Strength, Team, Tenant, Trust, UserRule, bundles,
 };
 
 mod policy;
@@ -105,6 +106,8 @@ fn tenant_of(out: &mut Writer, snapshot: &Snapshot, parts: &Parts, tenant: &Tena
         catalog: _,
         trusted_locations,
         channels,
+        identity_providers,
+        assumed_outbound,
     } = tenant;
     out.id("id", id.0);
     out.text("name", display_name);
@@ -126,6 +129,32 @@ fn tenant_of(out: &mut Writer, snapshot: &Snapshot, parts: &Parts, tenant: &Tena
     out.list("channels", channels, |out, channel| {
         channel_of(out, snapshot, channel);
     });
+    let IdentityProviders { named, issuers } = identity_providers;
+    out.list("identity providers", named, |out, (name, _)| {
+        out.text("name", name.as_str());
+    });
+    out.list("federations", issuers, |out, (issuer, _)| {
+        out.text("issuer", issuer);
+    });
+    out.list("assumed outbound", assumed_outbound, assumed);
+}
+
+fn assumed(out: &mut Writer, entry: &AssumedOutbound) {
+    let AssumedOutbound {
+        tenant,
+        basis,
+        access_types,
+        comment,
+        review_by,
+        origin: _,
+    } = entry;
+    out.id("home tenant", tenant.0);
+    out.text("basis", basis.as_str());
+    out.list("access types", access_types, |out, access| {
+        out.flag("is collaboration", *access == AccessType::Collaboration);
+    });
+    out.text("comment", comment.as_deref().unwrap_or_default());
+    out.bytes("review by", &review_by.end().as_nanos().to_be_bytes());
 }
 
 fn relation_of(out: &mut Writer, parts: &Parts, relation: &Relation) {

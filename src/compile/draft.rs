@@ -1,15 +1,22 @@
 //! A snapshot in the making: the lists that all tenants share.
 
+use std::collections::BTreeSet;
+
 use super::findings::Findings;
 use super::groups::Groups;
 use crate::graph::document::TenantDocuments;
 use crate::id::TenantId;
 use crate::snapshot::{Location, Policy, Relation, Setting, Strength};
+use crate::time::Timestamp;
 
 /// What the parts of `compile` write to. Positions in these lists are what the snapshot holds.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) findings: Findings,
+    /// The tenants that are compiled together.
+    pub(super) loaded: BTreeSet<TenantId>,
+    /// For findings about dates.
+    pub(super) now: Timestamp,
     pub(super) groups: Groups,
     pub(super) settings: Vec<Setting>,
     /// (tenant, partner) of the relation at the same position.
@@ -22,9 +29,14 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Nothing but the groups, which have to be known first: positions follow the order of their ids.
-    pub(super) fn new(tenants: &[&TenantDocuments], findings: Findings) -> Self {
+    pub(super) fn new(tenants: &[&TenantDocuments], findings: Findings, now: Timestamp) -> Self {
+        let organizations = tenants
+            .iter()
+            .filter_map(|tenant| tenant.organization.as_ref());
         Draft {
             findings,
+            loaded: organizations.map(|organization| organization.id).collect(),
+            now,
             groups: Groups::named_by(tenants),
             settings: Vec::new(),
             pairs: Vec::new(),

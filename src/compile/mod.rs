@@ -12,6 +12,7 @@ mod draft;
 mod filter;
 mod findings;
 mod groups;
+mod homes;
 mod locations;
 mod policies;
 mod reads;
@@ -48,7 +49,7 @@ pub struct Compiled {
 pub fn compile(
     tenants: &[TenantDocuments],
     _settings: &PolicySettings,
-    _now: Timestamp,
+    now: Timestamp,
 ) -> Result<Compiled, Vec<Finding>> {
     let mut findings = Findings::default();
     check_tenants(tenants, &mut findings);
@@ -56,7 +57,7 @@ pub fn compile(
     let mut ordered: Vec<&TenantDocuments> = tenants.iter().collect();
     ordered.sort_by_key(|tenant| id_of(tenant));
 
-    let mut draft = Draft::new(&ordered, findings);
+    let mut draft = Draft::new(&ordered, findings, now);
     let service_default = relations::service_default(&mut draft);
     let mut compiled = Vec::with_capacity(ordered.len());
     for tenant in ordered {
@@ -76,6 +77,7 @@ fn compile_tenant(
     let id = id_of(documents);
     let default = relations::default_of(draft, documents.default.as_ref(), service_default);
     relations::partners(draft, id, documents, &default);
+    homes::report_unloaded_partners(draft, documents);
     let locations = locations::compile(draft, &documents.locations);
     let first_policy = draft.next_policy();
     let (trusted_locations, policies) = policies::compile(draft, id, documents, locations);
@@ -98,6 +100,8 @@ fn compile_tenant(
         catalog: catalog::build(draft, &policies)?,
         trusted_locations,
         channels: channels::compile(draft, &documents.channels),
+        identity_providers: homes::identity_providers(documents),
+        assumed_outbound: homes::assumed_outbound(draft, id, documents),
     })
 }
 

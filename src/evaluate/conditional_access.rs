@@ -5,6 +5,7 @@
 use smallvec::SmallVec;
 
 use super::grant::{self, Frequency, Outcome, Unsatisfied};
+use super::users::Types;
 use super::{Failure, Notes, Question, conditions, crossing, fail, users};
 use crate::decision::{AppliedPolicy, Challenge, Cure, PolicyIndex, PolicyResult, Reason};
 use crate::request::{Context, UserClass};
@@ -21,15 +22,19 @@ pub(super) struct Subject<'a> {
     pub(super) trust: &'a Trust,
     /// Every type of external user that this one has or may have.
     pub(super) types: WordSet<UserType>,
+    /// The end of the agreement that one of the types depends on.
+    until: Option<Timestamp>,
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(question: &'a Question<'a>, resource: &'a Tenant) -> Self {
+    pub(super) fn new(question: &'a Question<'a>, resource: &'a Tenant, now: Timestamp) -> Self {
+        let Types { types, until } = users::possible_types(question, resource, now);
         Subject {
             question,
             resource,
             trust: crossing::trust(question, resource),
-            types: users::possible_types(question, resource),
+            types,
+            until,
         }
     }
 
@@ -61,7 +66,10 @@ pub(super) fn check(
     let Some(resource) = question.resource else {
         return fail(Reason::ResourceTenantUnknown);
     };
-    let subject = Subject::new(question, resource);
+    let subject = Subject::new(question, resource, now);
+    if let Some(end) = subject.until {
+        notes.not_after(end);
+    }
     let mut verdict = Combined::default();
     for (index, policy) in subject.candidates() {
         if !conditions::all_match(policy, &subject) {
@@ -162,6 +170,7 @@ impl Combined {
         Err(Failure {
             reason,
             challenge: curable.then_some(Challenge { cures: self.cures }),
+            subject: None,
         })
     }
 }

@@ -4,10 +4,10 @@
 
 use super::matching::Match;
 use super::setting::{self, Refusal};
-use super::{Failure, Notes, Question, fail};
-use crate::decision::Reason;
+use super::{Failure, Notes, Question, assumed, fail, fail_about};
+use crate::decision::{Reason, Subject};
 use crate::id::TenantId;
-use crate::request::{AccessType, Home, UserClass};
+use crate::request::{AccessType, Home, IdentityProvider, UserClass};
 use crate::revocation::Revocations;
 use crate::snapshot::{Relation, Setting, Tenant, Trust};
 use crate::time::Timestamp;
@@ -37,18 +37,17 @@ pub(super) fn resource_is_known(
 pub(super) fn outbound(
     question: &Question<'_>,
     _: &Revocations,
-    _: Timestamp,
-    _: &mut Notes,
+    now: Timestamp,
+    notes: &mut Notes,
 ) -> Result<(), Failure> {
-    match &question.request.home {
-        Home::Tenant(home) => cross(
-            question,
-            *home,
-            leaves,
-            (Reason::OutboundUser, Reason::OutboundApplication),
-        ),
-        // No tenant's outbound settings speak of the account.
-        Home::Provider(_) => Ok(()),
+    let Some((home, resource)) = crossed(question)? else {
+        return Ok(());
+    };
+    match leaves(question, resource, question.request.access) {
+        Err(Barrier::Setting(_)) if question.home.is_none() => {
+            assumed_outbound(question, home, resource, now, notes)
+        }
+        side => refuse(side, Reason::OutboundUser, Reason::OutboundApplication),
     }
 }
 
@@ -58,33 +57,33 @@ pub(super) fn inbound(
     _: Timestamp,
     _: &mut Notes,
 ) -> Result<(), Failure> {
-    match &question.request.home {
-        Home::Tenant(home) => cross(
-            question,
-            *home,
-            enters,
-            (Reason::InboundUser, Reason::InboundApplication),
-        ),
-        Home::Provider(_) => fail(Reason::InboundUser),
+    if let (Home::Provider(provider), Some(resource)) = (&question.request.home, question.resource)
+    {
+        return signs_in_with(provider, resource);
     }
+    let Some((home, resource)) = crossed(question)? else {
+        return Ok(());
+    };
+    let side = enters(question, home, resource, question.request.access);
+    refuse(side, Reason::InboundUser, Reason::InboundApplication)
 }
 
-type Side = fn(&Question<'_>, TenantId, &Tenant, AccessType) -> Result<(), Barrier>;
+/// The home and the resource tenant whose settings are asked; none for an internal user, and for an
+/// account without a home tenant.
+fn crossed<'a>(question: &Question<'a>) -> Result<Option<(TenantId, &'a Tenant)>, Failure> {
+    let Some(resource) = question.resource else {
+        fail(Reason::ResourceTenantUnknown)?;
+        return Ok(None);
+    };
+    let home = question.request.home.tenant();
+    Ok(home
+        .filter(|_| question.class != UserClass::Internal)
+        .map(|home| (home, resource)))
+}
 
 /// One side's verdict, with its reasons for a refused user and a refused application.
-fn cross(
-    question: &Question<'_>,
-    home: TenantId,
-    side: Side,
-    (user, application): (Reason, Reason),
-) -> Result<(), Failure> {
-    let Some(resource) = question.resource else {
-        return fail(Reason::ResourceTenantUnknown);
-    };
-    if question.class == UserClass::Internal {
-        return Ok(());
-    }
-    match side(question, home, resource, question.request.access) {
+fn refuse(side: Result<(), Barrier>, user: Reason, application: Reason) -> Result<(), Failure> {
+    match side {
         Ok(()) => Ok(()),
         Err(Barrier::Cloud) => fail(Reason::CloudNotAllowed),
         Err(Barrier::ServiceProvider | Barrier::Setting(Refusal::User)) => fail(user),
@@ -93,19 +92,76 @@ fn cross(
     }
 }
 
-/// Whether the direct connect settings of both sides pass, whatever the access type of the request:
-/// what makes a collaboration user count as a direct connect user too (semantics §5).
+/// The home tenant's policies are not loaded, and the service's defaults do not let the user out.
+fn assumed_outbound(
+    question: &Question<'_>,
+    home: TenantId,
+    resource: &Tenant,
+    now: Timestamp,
+    notes: &mut Notes,
+) -> Result<(), Failure> {
+    match assumed::lets_out(question, home, resource, now) {
+        Ok(entry) => {
+            notes.not_after(entry.review_by.end());
+            notes.assumed_outbound = Some(entry.basis);
+            Ok(())
+        }
+        Err(entry) => fail_about(
+            Reason::OutboundUser,
+            Subject::HomeNotLoaded {
+                tenant: home,
+                entry,
+            },
+        ),
+    }
+}
+
+/// Stage 4 of an account without a home tenant: its identity provider has to be listed.
+fn signs_in_with(provider: &IdentityProvider, resource: &Tenant) -> Result<(), Failure> {
+    match resource.identity_providers.listed(provider) {
+        Some(_) => Ok(()),
+        None => fail_about(
+            Reason::InboundUser,
+            Subject::ProviderNotListed(provider.to_string()),
+        ),
+    }
+}
+
+/// Whether the user could come by direct connect, whatever the access type of the request: what makes a
+/// collaboration user count as a direct connect user too (semantics §5).
+pub(super) struct Eligibility {
+    pub(super) answer: Match,
+    /// The end of the agreement that the answer depends on.
+    pub(super) until: Option<Timestamp>,
+}
+
+/// Asks the direct connect settings of both sides.
 pub(super) fn eligible_for_direct_connect(
     question: &Question<'_>,
     home: TenantId,
     resource: &Tenant,
-) -> Match {
+    now: Timestamp,
+) -> Eligibility {
     let access = AccessType::DirectConnect;
-    let sides = [
-        leaves(question, home, resource, access),
-        enters(question, home, resource, access),
-    ];
-    Match::all(sides.into_iter().map(|side| match side {
+    let inbound = passes_or_unknown(enters(question, home, resource, access));
+    match leaves(question, resource, access) {
+        Err(Barrier::Setting(_)) if question.home.is_none() => {
+            let agreement = assumed::direct_connect_agreement(question, home, resource, now);
+            let counts = agreement.filter(|_| inbound != Match::No);
+            Eligibility {
+                answer: Match::all([Match::known(agreement.is_some()), inbound]),
+                until: counts.map(|entry| entry.review_by.end()),
+            }
+        }
+        side => Eligibility {
+            answer: Match::all([passes_or_unknown(side), inbound]),
+            until: None,
+        },
+    }
+}
+
+fn passes_or_unknown(side: Result<(), Barrier>) -> Match {
+    match side {
         Ok(()) => Match::Yes,
         Err(Barrier::Setting(Refusal::GroupsUnknown)) => Match::Unknown,
         Err(
@@ -113,7 +169,7 @@ pub(super) fn eligible_for_direct_connect(
             | Barrier::ServiceProvider
             | Barrier::Setting(Refusal::User | Refusal::Application),
         ) => Match::No,
-    }))
+    }
 }
 
 /// What the home tenant says about the resource tenant, and the setting for this access type.
@@ -148,12 +204,7 @@ pub(super) fn trust<'a>(question: &Question<'a>, resource: &'a Tenant) -> &'a Tr
     }
 }
 
-fn leaves(
-    question: &Question<'_>,
-    _: TenantId,
-    resource: &Tenant,
-    access: AccessType,
-) -> Result<(), Barrier> {
+fn leaves(question: &Question<'_>, resource: &Tenant, access: AccessType) -> Result<(), Barrier> {
     let (relation, setting) = outbound_relation(question, access);
     let allowed = question.home.map_or(&[][..], |home| &home.allowed_clouds);
     let clouds = (home_cloud(question, resource), resource.cloud);

@@ -5,11 +5,14 @@
 
 use super::conditional_access::{self, Subject};
 use super::matching::Match;
-use super::{Notes, Question, STAGES, channel, conditions, crossing, grant, restriction, setting};
-use crate::decision::{Decision, PolicyIndex, PolicyResult, Reason, Stage};
-use crate::request::UserClass;
+use super::{
+    Notes, Question, STAGES, assumed, channel, conditions, crossing, grant, restriction, setting,
+};
+use crate::decision::{Decision, PolicyIndex, PolicyResult, Reason, Stage, UnusedEntry};
+use crate::id::TenantId;
+use crate::request::{Home, IdentityProvider, UserClass};
 use crate::revocation::Revocations;
-use crate::snapshot::{AppRule, AppSet, Policy, Setting, Tenant, UserRule};
+use crate::snapshot::{AppRule, AppSet, AssumedOutbound, Policy, Setting, Tenant, UserRule};
 use crate::time::Timestamp;
 use crate::vocabulary::Access;
 
@@ -88,16 +91,16 @@ impl Question<'_> {
         StageFinding {
             stage,
             outcome,
-            details: self.details(stage),
+            details: self.details(stage, now),
         }
     }
 
-    fn details(&self, stage: Stage) -> Vec<Detail> {
+    fn details(&self, stage: Stage, now: Timestamp) -> Vec<Detail> {
         match (stage, self.resource) {
             (Stage::Token, _) => token_details(self),
             (Stage::TenantRestriction, _) => restriction_details(self),
             (Stage::Outbound, Some(resource)) if self.class != UserClass::Internal => {
-                outbound_details(self, resource)
+                outbound_details(self, resource, now)
             }
             (Stage::Inbound, Some(resource)) if self.class != UserClass::Internal => {
                 inbound_details(self, resource)
@@ -141,22 +144,59 @@ fn restriction_details(question: &Question<'_>) -> Vec<Detail> {
     details
 }
 
-fn outbound_details(question: &Question<'_>, resource: &Tenant) -> Vec<Detail> {
-    if question.request.home.tenant().is_none() {
+fn outbound_details(question: &Question<'_>, resource: &Tenant, now: Timestamp) -> Vec<Detail> {
+    let Some(home) = question.request.home.tenant() else {
         return Vec::new();
-    }
+    };
     let (_, setting) = crossing::outbound_relation(question, question.request.access);
     let setting = setting.map(|one| setting_detail("outbound setting", one, question));
-    cloud_detail(question, resource)
-        .into_iter()
-        .chain(setting)
-        .collect()
+    let clouds = cloud_detail(question, resource);
+    let mut details: Vec<Detail> = clouds.into_iter().chain(setting).collect();
+    if question.home.is_none() {
+        details.push(of_request(
+            "home tenant",
+            format!("no policies of {home} are loaded: the service's defaults apply"),
+        ));
+        let entry = resource.assumed_outbound_of(home);
+        details.extend(entry.map(|entry| assumed_detail(entry, question, home, resource, now)));
+    }
+    details
+}
+
+fn assumed_detail(
+    entry: &AssumedOutbound,
+    question: &Question<'_>,
+    home: TenantId,
+    resource: &Tenant,
+    now: Timestamp,
+) -> Detail {
+    let counts = match assumed::lets_out(question, home, resource, now) {
+        Ok(_) => "counts",
+        Err(Some(UnusedEntry::ReviewPast)) => "does not count: its reviewBy is past",
+        Err(Some(UnusedEntry::OtherAccessType)) => {
+            "does not count: it does not hold this access type"
+        }
+        Err(Some(UnusedEntry::NotTokenIssued)) => {
+            "does not count: no token of the home tenant's own issuer was verified here"
+        }
+        Err(None) => "does not count",
+    };
+    let comment = entry.comment.as_deref().unwrap_or("no comment");
+    Detail {
+        what: "assumed outbound".to_owned(),
+        value: format!(
+            "{} until {} ({comment}): {counts}",
+            entry.basis, entry.review_by
+        ),
+        origin: entry.origin.to_string(),
+    }
 }
 
 fn inbound_details(question: &Question<'_>, resource: &Tenant) -> Vec<Detail> {
     let request = question.request;
-    let Some(home) = request.home.tenant() else {
-        return Vec::new();
+    let home = match &request.home {
+        Home::Tenant(home) => *home,
+        Home::Provider(provider) => return vec![provider_detail(provider, resource)],
     };
     let (_, setting) = crossing::inbound_relation(question, home, resource, request.access);
     let setting = setting.map(|one| setting_detail("inbound setting", one, question));
@@ -164,6 +204,20 @@ fn inbound_details(question: &Question<'_>, resource: &Tenant) -> Vec<Detail> {
         .into_iter()
         .chain(setting)
         .collect()
+}
+
+fn provider_detail(provider: &IdentityProvider, resource: &Tenant) -> Detail {
+    let listed = resource.identity_providers.listed(provider);
+    let word = if listed.is_some() {
+        "listed"
+    } else {
+        "not listed"
+    };
+    Detail {
+        what: "identity provider".to_owned(),
+        value: format!("{provider}: {word} by the resource tenant"),
+        origin: listed.map(ToString::to_string).unwrap_or_default(),
+    }
 }
 
 fn cloud_detail(question: &Question<'_>, resource: &Tenant) -> Option<Detail> {
@@ -273,7 +327,7 @@ fn explain_policies(
     resource: &Tenant,
     now: Timestamp,
 ) -> Vec<PolicyFinding> {
-    let subject = Subject::new(question, resource);
+    let subject = Subject::new(question, resource, now);
     question
         .snapshot
         .policies_of(resource)

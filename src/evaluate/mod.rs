@@ -5,6 +5,7 @@
 //! to its end.
 
 mod applications;
+mod assumed;
 mod channel;
 mod conditional_access;
 mod conditions;
@@ -27,12 +28,13 @@ use smallvec::SmallVec;
 pub use explain::{Detail, Explanation, PolicyFinding, StageFinding};
 
 use crate::decision::{
-    AppliedPolicy, Challenge, Decision, Denial, PolicyIndex, Reason, Stage, Verdict,
+    AppliedPolicy, Challenge, Decision, Denial, PolicyIndex, Reason, Stage, Subject, Verdict,
 };
 use crate::request::{Request, UserClass};
 use crate::revocation::Revocations;
 use crate::snapshot::{GroupIndexes, Snapshot, Tenant};
 use crate::time::Timestamp;
+use crate::vocabulary::AssumedBasis;
 
 /// Decides one request.
 pub fn decide(
@@ -66,12 +68,14 @@ struct Notes {
     cacheable: bool,
     applied: SmallVec<[AppliedPolicy; 4]>,
     obligations: SmallVec<[PolicyIndex; 2]>,
+    assumed_outbound: Option<AssumedBasis>,
 }
 
 /// Why a stage does not pass.
 struct Failure {
     reason: Reason,
     challenge: Option<Challenge>,
+    subject: Option<Subject>,
 }
 
 type Check = fn(&Question<'_>, &Revocations, Timestamp, &mut Notes) -> Result<(), Failure>;
@@ -123,6 +127,7 @@ impl<'a> Question<'a> {
             cacheable: true,
             applied: SmallVec::new(),
             obligations: SmallVec::new(),
+            assumed_outbound: None,
         };
         notes.not_after(now.plus(LONGEST_ANSWER));
         if let Some(end) = self.snapshot.expires_at {
@@ -143,13 +148,18 @@ impl Notes {
     }
 
     fn deny(mut self, stage: Stage, failure: Failure, now: Timestamp) -> Decision {
-        let Failure { reason, challenge } = failure;
+        let Failure {
+            reason,
+            challenge,
+            subject,
+        } = failure;
         // An undetermined answer is not kept: the next request may bring the groups.
         self.cacheable &= reason != Reason::GroupsUnknown;
         let denial = Denial {
             stage: Some(stage),
             reason,
             challenge,
+            subject: subject.map(Box::new),
         };
         let decision = Decision::deny(denial, self.good_until);
         self.complete(decision, now)
@@ -160,6 +170,7 @@ impl Notes {
         decision.cacheable = self.cacheable && self.good_until > now;
         decision.expires_at = self.good_until.max(now);
         decision.applied = self.applied;
+        decision.assumed_outbound = self.assumed_outbound;
         if decision.verdict == Verdict::Allow {
             decision.obligations = self.obligations;
         }
@@ -167,10 +178,20 @@ impl Notes {
     }
 }
 
+/// The same, with what its message names.
+fn fail_about(reason: Reason, subject: Subject) -> Result<(), Failure> {
+    Err(Failure {
+        reason,
+        challenge: None,
+        subject: Some(subject),
+    })
+}
+
 /// A failure that no new sign-in would cure.
 fn fail(reason: Reason) -> Result<(), Failure> {
     Err(Failure {
         reason,
         challenge: None,
+        subject: None,
     })
 }

@@ -9,6 +9,7 @@ use crate::id::UserId;
 use crate::request::UserClass;
 use crate::snapshot::bundles::TEAMS_AND_SHAREPOINT;
 use crate::snapshot::{Tenant, UsersClause};
+use crate::time::Timestamp;
 use crate::vocabulary::{UserType, WordSet};
 
 /// Which list of a condition is asked.
@@ -18,13 +19,21 @@ pub(super) enum Side {
     Exclude,
 }
 
+/// The types of a user.
+pub(super) struct Types {
+    pub(super) types: WordSet<UserType>,
+    /// The end of the agreement that one of them depends on.
+    pub(super) until: Option<Timestamp>,
+}
+
 /// Every type of guest or external user that this user has or, for all that is known, may have. Types
 /// overlap: one of them is enough to be included, and to be excluded all of them have to be named, so a
 /// type that is only possible never helps to be excluded.
-pub(super) fn possible_types(question: &Question<'_>, resource: &Tenant) -> WordSet<UserType> {
+pub(super) fn possible_types(question: &Question<'_>, resource: &Tenant, now: Timestamp) -> Types {
     let request = question.request;
     let none = WordSet::EMPTY;
-    match question.class {
+    let mut until = None;
+    let types = match question.class {
         UserClass::Internal => request
             .external_user_type
             .map_or(none, |named| none.with(named)),
@@ -37,17 +46,20 @@ pub(super) fn possible_types(question: &Question<'_>, resource: &Tenant) -> Word
         }
         UserClass::Collaboration => {
             let types = collaboration_types(request.external_user_type);
-            let overlaps = TEAMS_AND_SHAREPOINT.contains(request.app)
-                && request.home.tenant().is_some_and(|home| {
-                    crossing::eligible_for_direct_connect(question, home, resource) != Match::No
-                });
-            if overlaps {
-                types.with(UserType::DirectConnectUser)
-            } else {
-                types
+            let home = request.home.tenant();
+            let home = home.filter(|_| TEAMS_AND_SHAREPOINT.contains(request.app));
+            let eligibility = home
+                .map(|home| crossing::eligible_for_direct_connect(question, home, resource, now));
+            match eligibility {
+                Some(eligibility) if eligibility.answer != Match::No => {
+                    until = eligibility.until;
+                    types.with(UserType::DirectConnectUser)
+                }
+                Some(_) | None => types,
             }
         }
-    }
+    };
+    Types { types, until }
 }
 
 /// A collaboration user whose type the request does not name is a guest or a member.

@@ -113,6 +113,12 @@ const TELLING: &[(Kind, &[&str])] = &[
         &["verifiedDomains", "cloudEndpoint", "assignedPlans"],
     ),
     (Kind::CrossTenantAccess, &["allowedCloudEndpoints"]),
+    (Kind::IdentityProviders, &["identityProviderType"]),
+    (
+        Kind::FederationConfigurations,
+        &["issuerUri", "passiveSignInUri"],
+    ),
+    (Kind::AssumedOutbound, &["reviewBy", "basis"]),
     (Kind::Default, &["isServiceDefault"]),
 ];
 
@@ -133,6 +139,13 @@ const TYPES: &[(&str, Kind)] = &[
         Kind::AuthenticationStrengths,
     ),
     ("channel", Kind::SharedChannels),
+    ("builtInIdentityProvider", Kind::IdentityProviders),
+    ("socialIdentityProvider", Kind::IdentityProviders),
+    ("appleManagedIdentityProvider", Kind::IdentityProviders),
+    (
+        "samlOrWsFedExternalDomainFederation",
+        Kind::FederationConfigurations,
+    ),
 ];
 
 /// In lower case; the longer before the shorter that it contains.
@@ -145,6 +158,11 @@ const CONTEXTS: &[(&str, Kind)] = &[
     ("crosstenantaccesspolicy", Kind::CrossTenantAccess),
     ("$metadata#organization", Kind::Organization),
     ("/channels", Kind::SharedChannels),
+    ("identity/identityproviders", Kind::IdentityProviders),
+    (
+        "samlorwsfedexternaldomainfederation",
+        Kind::FederationConfigurations,
+    ),
 ];
 
 const SETTINGS: [&str; 7] = [

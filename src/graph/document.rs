@@ -13,11 +13,13 @@ use crate::id::{
     Aaguid, AppId, CustomControlId, GroupId, LocationId, PolicyId, RoleId, StrengthId, TeamId,
     TenantId, TermsOfUseId, UserId,
 };
-use crate::request::ChannelId;
+use crate::request::{AccessType, ChannelId};
+use crate::time::Day;
 use crate::vocabulary::{
-    Access, AuthenticationFlow, AuthenticationMethod, BuiltInControl, ClientAppType, Cloud,
-    Country, DeviceState, FilterMode, IncludeExclude, InsiderRiskLevel, Operator, Platform,
-    PolicyState, RiskLevel, SignInFrequency, UserAction, UserType, WordSet,
+    Access, AssumedBasis, AuthenticationFlow, AuthenticationMethod, BuiltInControl, ClientAppType,
+    Cloud, Country, DeviceState, FilterMode, IdentityProviderName, IncludeExclude,
+    InsiderRiskLevel, Operator, Platform, PolicyState, RiskLevel, SignInFrequency, UserAction,
+    UserType, WordSet,
 };
 
 /// A value and where it stands.
@@ -50,6 +52,12 @@ pub struct TenantDocuments {
     pub strengths: Vec<AuthenticationStrength>,
     /// `shared-channels.json`.
     pub channels: Vec<SharedChannel>,
+    /// `identity-providers.json`.
+    pub providers: Vec<ListedProvider>,
+    /// `federation-configurations.json`.
+    pub federations: Vec<Federation>,
+    /// `assumed-outbound.json`.
+    pub assumed_outbound: Vec<AssumedOutbound>,
 }
 
 /// `organization`, with our own member `cloudEndpoint`.
@@ -473,6 +481,41 @@ pub struct SharedWithTeam {
     /// `allowedMembers`: `None` = no list (ask the groups), empty = nobody. Entries of another tenant
     /// than the team's are guests and left out.
     pub allowed_members: Option<Vec<UserId>>,
+}
+
+/// An `identityProviderBase` of the tenant.
+#[derive(Debug, Clone)]
+pub struct ListedProvider {
+    /// Where it stands.
+    pub place: Place,
+    /// Which one it is; `None`: disabled, or one that no request can name.
+    pub name: Option<IdentityProviderName>,
+    /// `identityProviderType`, as written.
+    pub kind: String,
+}
+
+/// `samlOrWsFedExternalDomainFederation`.
+#[derive(Debug, Clone)]
+pub struct Federation {
+    /// `issuerUri`, compared with case.
+    pub issuer: At<String>,
+}
+
+/// An entry of `assumed-outbound.json`, a document of ours.
+#[derive(Debug, Clone)]
+pub struct AssumedOutbound {
+    /// Where it stands.
+    pub place: Place,
+    /// The home tenant whose policies are not loaded.
+    pub tenant: TenantId,
+    /// On what the assumption rests.
+    pub basis: AssumedBasis,
+    /// Which access types it lets out.
+    pub access_types: Vec<AccessType>,
+    /// For people.
+    pub comment: Option<String>,
+    /// The last day on which it counts.
+    pub review_by: Day,
 }
 
 /// semantics §2: a policy without id gets the name-based UUID (v5) of its tenant and `displayName`.

@@ -3,13 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use super::document::{
-    At, AuthenticationStrength, ConditionalAccessPolicy, Configuration, LocationEntry,
-    NamedLocation, Organization, Partner, SharedChannel, TenantDocuments,
+    AssumedOutbound, At, AuthenticationStrength, ConditionalAccessPolicy, Configuration,
+    Federation, ListedProvider, LocationEntry, NamedLocation, Organization, Partner, SharedChannel,
+    TenantDocuments,
 };
 use super::finding::{Code, Finding, Place};
 use super::kind::Kind;
 use super::node::Node;
-use super::{channel, location, organization, policy, setting, strength};
+use super::{
+    assumed_outbound, channel, location, organization, policy, provider, setting, strength,
+};
 use crate::id::{LocationId, PolicyId, StrengthId, TenantId};
 use crate::vocabulary::Cloud;
 
@@ -24,6 +27,9 @@ pub(super) struct Documents {
     locations: Vec<NamedLocation>,
     strengths: Vec<AuthenticationStrength>,
     channels: Vec<SharedChannel>,
+    providers: Vec<ListedProvider>,
+    federations: Vec<Federation>,
+    assumed_outbound: Vec<AssumedOutbound>,
 }
 
 impl Documents {
@@ -40,6 +46,13 @@ impl Documents {
             Kind::NamedLocations => keep(&mut self.locations, node, location::named_location),
             Kind::AuthenticationStrengths => keep(&mut self.strengths, node, strength::strength),
             Kind::SharedChannels => keep(&mut self.channels, node, channel::shared_channel),
+            Kind::IdentityProviders => keep(&mut self.providers, node, provider::identity_provider),
+            Kind::FederationConfigurations => {
+                keep(&mut self.federations, node, provider::federation)
+            }
+            Kind::AssumedOutbound => {
+                keep(&mut self.assumed_outbound, node, assumed_outbound::entry)
+            }
         }
     }
 
@@ -52,6 +65,9 @@ impl Documents {
         self.locations.append(&mut other.locations);
         self.strengths.append(&mut other.strengths);
         self.channels.append(&mut other.channels);
+        self.providers.append(&mut other.providers);
+        self.federations.append(&mut other.federations);
+        self.assumed_outbound.append(&mut other.assumed_outbound);
     }
 
     /// What can stand only once in a tenant, of everything that is here.
@@ -85,6 +101,21 @@ impl Documents {
                 self.channels
                     .iter()
                     .map(|channel| Key::Channel(channel.id.0.clone())),
+            )
+            .chain(
+                self.providers
+                    .iter()
+                    .map(|provider| Key::Provider(provider.kind.clone())),
+            )
+            .chain(
+                self.federations
+                    .iter()
+                    .map(|federation| Key::Federation(federation.issuer.value.clone())),
+            )
+            .chain(
+                self.assumed_outbound
+                    .iter()
+                    .map(|entry| Key::AssumedOutbound(entry.tenant)),
             )
     }
 
@@ -149,6 +180,9 @@ impl Documents {
             locations: self.locations,
             strengths: self.strengths,
             channels: self.channels,
+            providers: self.providers,
+            federations: self.federations,
+            assumed_outbound: self.assumed_outbound,
         }
     }
 }
@@ -187,6 +221,9 @@ pub(super) enum Key {
     Location(LocationId),
     Strength(StrengthId),
     Channel(String),
+    Provider(String),
+    Federation(String),
+    AssumedOutbound(TenantId),
 }
 
 fn keep<T>(list: &mut Vec<T>, node: Node<'_>, read: fn(Node<'_>) -> Option<T>) -> bool {

@@ -194,4 +194,8 @@ codes! {
     Unreadable = "CT031",
     /// A document that the active policies were read from is no longer there.
     Removed = "CT032",
+    /// An assumption whose `reviewBy` is past, or near.
+    ReviewDue = "CT040",
+    /// A partner whose policies are not loaded.
+    PartnerNotLoaded = "CT041",
 }

@@ -21,6 +21,12 @@ pub enum Kind {
     AuthenticationStrengths,
     /// Shared channels.
     SharedChannels,
+    /// Identity providers that are no Entra tenant.
+    IdentityProviders,
+    /// SAML and WS-Fed federations with external domains.
+    FederationConfigurations,
+    /// Ours: what the outbound settings of partners without policies are taken to say.
+    AssumedOutbound,
 }
 
 impl Kind {
@@ -34,6 +40,9 @@ impl Kind {
         Kind::NamedLocations,
         Kind::AuthenticationStrengths,
         Kind::SharedChannels,
+        Kind::IdentityProviders,
+        Kind::FederationConfigurations,
+        Kind::AssumedOutbound,
     ];
 
     /// The name of its file (without `.json`) or folder.
@@ -47,6 +56,9 @@ impl Kind {
             Kind::NamedLocations => "named-locations",
             Kind::AuthenticationStrengths => "authentication-strengths",
             Kind::SharedChannels => "shared-channels",
+            Kind::IdentityProviders => "identity-providers",
+            Kind::FederationConfigurations => "federation-configurations",
+            Kind::AssumedOutbound => "assumed-outbound",
         }
     }
 
@@ -61,6 +73,9 @@ impl Kind {
             Kind::NamedLocations => "a named location",
             Kind::AuthenticationStrengths => "an authentication strength",
             Kind::SharedChannels => "a shared channel",
+            Kind::IdentityProviders => "an identity provider",
+            Kind::FederationConfigurations => "a SAML or WS-Fed federation",
+            Kind::AssumedOutbound => "an assumed-outbound entry",
         }
     }
 

@@ -17,10 +17,12 @@ mod members;
 mod node;
 mod values;
 
+mod assumed_outbound;
 mod channel;
 mod location;
 mod organization;
 mod policy;
+mod provider;
 mod setting;
 mod strength;
 

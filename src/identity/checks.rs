@@ -62,6 +62,7 @@ pub(super) fn check(
         issuer: vouched.index,
         audiences,
         who: home::who(reading, issuer, tenant),
+        issuing_tenant: tenant.filter(|_| vouched.key.is_some() && issuer.is_of_one_tenant()),
         groups: facts.groups,
         roles: facts.roles,
         client_app: facts.client_app,

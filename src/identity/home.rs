@@ -12,7 +12,8 @@ use super::mapping::{Field, Read};
 use super::verified::{Asked, Home, Unidentified, Verified, Who};
 use super::{Issuer, Tenants};
 use crate::id::{TenantId, UserId, parse_guid};
-use crate::request::{AccessType, Request, UserClass};
+use crate::request::{self, AccessType, IdentityProvider, Request, UserClass};
+use crate::vocabulary::IdentityProviderName as Name;
 
 /// Whose a token is.
 pub(super) fn who(
@@ -58,7 +59,10 @@ fn home(reading: Reading<'_>, tenant: TenantId) -> Result<Home, Unidentified> {
         Read::Values(table) => table.get(text).map_or(text, String::as_str),
         Read::Take | Read::Contains(_) | Read::Equals(_) => text,
     };
-    let told = tenant_of(text).ok_or(Unidentified::UnknownHome)?;
+    let told = match account_of(text).ok_or(Unidentified::UnknownHome)? {
+        Account::Tenant(told) => told,
+        Account::Provider(provider) => return Ok(Home::Provider(provider)),
+    };
     if told == tenant {
         // A guest of the own tenant is none that the rules know.
         return if reading.denies(Field::Guest) {
@@ -74,7 +78,40 @@ fn home(reading: Reading<'_>, tenant: TenantId) -> Result<Home, Unidentified> {
     })
 }
 
-/// The tenant in an identity provider's name. `live.com`, `google.com`, `mail` and other names are no tenants.
+/// What an identity provider's name names.
+enum Account {
+    Tenant(TenantId),
+    Provider(IdentityProvider),
+}
+
+/// A tenant, a provider by its name, else the issuer of a SAML or WS-Fed provider. A text with one of Entra's own
+/// hosts that is no issuer of Entra's is none of them.
+fn account_of(idp: &str) -> Option<Account> {
+    if let Some(tenant) = tenant_of(idp) {
+        return Some(match tenant == MICROSOFT_ACCOUNTS {
+            true => Account::Provider(IdentityProvider::Named(Name::MicrosoftAccount)),
+            false => Account::Tenant(tenant),
+        });
+    }
+    let named = NAMED.iter().find(|(name, _)| *name == idp);
+    if let Some((_, name)) = named {
+        return Some(Account::Provider(IdentityProvider::Named(*name)));
+    }
+    let has_host_of_entra = |(before, _): &(&str, &str)| {
+        let host = before.trim_start_matches("https://");
+        let rest = idp.strip_prefix("https://").or(idp.strip_prefix("http://"));
+        rest.unwrap_or(idp).starts_with(host)
+    };
+    let is_plain = idp.len() <= MOST_ISSUER_BYTES && !idp.chars().any(char::is_control);
+    let is_issuer = is_plain && !idp.is_empty() && !PROVIDERS.iter().any(has_host_of_entra);
+    is_issuer.then(|| {
+        Account::Provider(IdentityProvider::SamlWsFed {
+            issuer: idp.to_owned(),
+        })
+    })
+}
+
+/// The tenant in the name of an identity provider that is one.
 fn tenant_of(idp: &str) -> Option<TenantId> {
     if let Ok(tenant) = parse_guid(idp) {
         return Some(TenantId(tenant));
@@ -85,6 +122,22 @@ fn tenant_of(idp: &str) -> Option<TenantId> {
     })?;
     tenant.parse().ok()
 }
+
+/// `idp` of guests without an Entra account
+/// (learn.microsoft.com/entra/external-id/claims-mapping, …/user-properties).
+const NAMED: &[(&str, Name)] = &[
+    ("live.com", Name::MicrosoftAccount),
+    ("mail", Name::EmailOneTimePasscode),
+    ("google.com", Name::Google),
+    ("facebook.com", Name::Facebook),
+];
+
+/// What a stated issuer may have at most, too (`rpc::Limits::text_bytes`).
+const MOST_ISSUER_BYTES: usize = 1024;
+
+/// The tenant in which all Microsoft accounts are
+/// (learn.microsoft.com/entra/identity-platform/access-token-claims-reference, `tid`).
+const MICROSOFT_ACCOUNTS: TenantId = TenantId(0x9188040d_6c67_4c5b_b112_36a304b66dad);
 
 /// The issuers of Entra's clouds, before and after the tenant
 /// (learn.microsoft.com/entra/identity-platform/authentication-national-cloud).
@@ -101,7 +154,7 @@ impl Verified {
     /// The question that this identity asks. An error denies: what the token says and what the route says do not
     /// make one of the three kinds of user.
     pub fn request(&self, asked: Asked) -> Result<Request, Unidentified> {
-        let who = self.who?;
+        let who = self.who.as_ref().map_err(|unidentified| *unidentified)?;
         let way = way(who, asked.resource, asked.access)?;
         let mut request = Request::new(
             way.home(who),
@@ -115,7 +168,9 @@ impl Verified {
         request.client_app = self.client_app;
         request.channel = asked.channel;
         request.restricting_tenant = asked.restricting_tenant;
-        request.home_cloud = asked.home_cloud;
+        // An account without a home tenant is in no cloud.
+        request.home_cloud = asked.home_cloud.filter(|_| request.home.tenant().is_some());
+        request.issuing_tenant = self.issuing_tenant;
         request.request_id = asked.request_id;
         request.context = asked.context;
         join(
@@ -137,7 +192,7 @@ impl Verified {
 
     /// Ids, groups and roles, each as of the directory that they are from. What the other directory would say is
     /// unknown, and never nothing.
-    fn describe(&self, request: &mut Request, way: Way, who: Who) {
+    fn describe(&self, request: &mut Request, way: Way<'_>, who: &Who) {
         match way {
             Way::Internal => {
                 request.groups = self.groups.clone();
@@ -153,6 +208,12 @@ impl Verified {
                 // Without a home user, home groups are unknown anyway; with one they would count as none.
                 request.claims.groups_incomplete |= user.is_some();
             }
+            Way::ProviderGuest(_) => {
+                request.user = None;
+                request.resource_user = Some(who.user);
+                request.resource_groups = self.groups.clone();
+                request.roles = self.roles.clone();
+            }
             Way::Collaboration => {
                 request.groups = self.groups.clone();
                 request.claims.groups_incomplete = true;
@@ -164,7 +225,7 @@ impl Verified {
 
 /// How a user comes to the application.
 #[derive(Clone, Copy)]
-enum Way {
+enum Way<'a> {
     Internal,
     DirectConnect,
     /// Collaboration, known by the guest object.
@@ -172,15 +233,18 @@ enum Way {
         home: TenantId,
         user: Option<UserId>,
     },
+    /// Collaboration without a home tenant, known by the guest object.
+    ProviderGuest(&'a IdentityProvider),
     /// Collaboration, known by the account at home.
     Collaboration,
 }
 
-impl Way {
-    fn home(self, who: Who) -> TenantId {
+impl Way<'_> {
+    fn home(self, who: &Who) -> request::Home {
         match self {
-            Way::Guest { home, .. } => home,
-            Way::Internal | Way::DirectConnect | Way::Collaboration => who.tenant,
+            Way::Guest { home, .. } => home.into(),
+            Way::ProviderGuest(provider) => request::Home::Provider(provider.clone()),
+            Way::Internal | Way::DirectConnect | Way::Collaboration => who.tenant.into(),
         }
     }
 
@@ -188,27 +252,39 @@ impl Way {
     fn access(self) -> AccessType {
         match self {
             Way::Internal | Way::DirectConnect => AccessType::DirectConnect,
-            Way::Guest { .. } | Way::Collaboration => AccessType::Collaboration,
+            Way::Guest { .. } | Way::ProviderGuest(_) | Way::Collaboration => {
+                AccessType::Collaboration
+            }
         }
     }
 }
 
 /// The issue's table, and what a route may say to it.
-fn way(who: Who, resource: TenantId, asked: Option<AccessType>) -> Result<Way, Unidentified> {
+fn way(who: &Who, resource: TenantId, asked: Option<AccessType>) -> Result<Way<'_>, Unidentified> {
     let is_here = who.tenant == resource;
-    match (who.home, is_here, asked) {
+    match (&who.home, is_here, asked) {
         (Home::Here | Home::Fixed, true, _) => Ok(Way::Internal),
         (Home::Elsewhere { tenant, user }, true, None | Some(AccessType::Collaboration)) => {
-            Ok(Way::Guest { home: tenant, user })
+            Ok(Way::Guest {
+                home: *tenant,
+                user: *user,
+            })
+        }
+        (Home::Provider(provider), true, None | Some(AccessType::Collaboration)) => {
+            Ok(Way::ProviderGuest(provider))
         }
         (Home::Here | Home::Fixed, false, None | Some(AccessType::DirectConnect)) => {
             Ok(Way::DirectConnect)
         }
         (Home::Fixed, false, Some(AccessType::Collaboration)) => Ok(Way::Collaboration),
         (Home::Here, false, Some(AccessType::Collaboration))
-        | (Home::Elsewhere { .. }, true, Some(AccessType::DirectConnect))
+        | (
+            Home::Elsewhere { .. } | Home::Provider(_),
+            true,
+            Some(AccessType::DirectConnect),
+        )
         // A guest of one tenant at the door of another: no policy speaks of two crossings at once.
-        | (Home::Elsewhere { .. }, false, _) => Err(Unidentified::OtherAccess),
+        | (Home::Elsewhere { .. } | Home::Provider(_), false, _) => Err(Unidentified::OtherAccess),
     }
 }
 

@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest as _, Sha256};
 
 use super::error::Blame;
-use super::{TokenError, Verified};
+use super::{Home, TokenError, Verified};
 use crate::cache::protocol::{Epoch, Memory};
 use crate::cache::{CacheBytes, Entry, Store};
 use crate::clock::Instants;
+use crate::request::IdentityProvider;
 
 /// What became of the tokens so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -125,6 +126,10 @@ fn bytes(verified: &Verified) -> usize {
             .sum()
     };
     let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let issuer = match verified.who.as_ref().map(|who| &who.home) {
+        Ok(Home::Provider(IdentityProvider::SamlWsFed { issuer })) => issuer.len(),
+        Ok(Home::Here | Home::Elsewhere { .. } | Home::Provider(_) | Home::Fixed) | Err(_) => 0,
+    };
     let claims = &verified.claims;
     let ids = verified.groups.len()
         + verified.roles.len()
@@ -138,6 +143,7 @@ fn bytes(verified: &Verified) -> usize {
         + texts(&claims.certificate_policy_oids)
         + optional(&claims.device_id)
         + optional(&claims.session_id)
+        + issuer
         + size_of::<Verified>()
 }
 

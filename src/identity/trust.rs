@@ -49,6 +49,15 @@ pub struct Issuer {
 }
 
 impl Issuer {
+    /// Whether each of its tokens is issued by the token's own tenant, and not by an issuer of several.
+    pub fn is_of_one_tenant(&self) -> bool {
+        match (&self.iss, &self.tenants) {
+            (IssuerName::PerTenant { .. }, _) | (_, Tenants::Fixed(_)) => true,
+            (IssuerName::Exact(_), Tenants::Listed(tenants)) => tenants.len() == 1,
+            (IssuerName::Exact(_), Tenants::Any) => false,
+        }
+    }
+
     /// The `typ` of access tokens: RFC 9068 §2.1, and what Entra, Okta and Keycloak write.
     pub fn usual_types() -> Vec<String> {
         ["JWT", "at+jwt"].map(str::to_owned).to_vec()

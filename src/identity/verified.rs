@@ -3,7 +3,7 @@
 use crate::cache::protocol::Epoch;
 use crate::id::{AppId, GroupId, RoleId, TenantId, UserId};
 use crate::identity::IssuerIndex;
-use crate::request::{AccessType, ChannelId, Claims, Context};
+use crate::request::{AccessType, ChannelId, Claims, Context, IdentityProvider};
 use crate::vocabulary::{Cloud, UserType};
 
 /// What a token proves, whatever it is then used for.
@@ -15,6 +15,9 @@ pub struct Verified {
     pub audiences: Vec<String>,
     /// Whose it is, or why that cannot be told.
     pub who: Result<Who, Unidentified>,
+    /// The tenant whose own issuer issued it: one with `{tenantid}`, or one that speaks for one tenant only. None
+    /// where no signature was verified here.
+    pub issuing_tenant: Option<TenantId>,
     /// Groups of the directory that the token is from.
     pub groups: Vec<GroupId>,
     /// Directory roles of that directory.
@@ -32,7 +35,7 @@ pub struct Verified {
 }
 
 /// Whose a token is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
     /// The tenant that the user signed in to: the directory that `user`, groups and roles are of.
     pub tenant: TenantId,
@@ -43,7 +46,7 @@ pub struct Who {
 }
 
 /// Where an account lives (learn.microsoft.com/entra/identity-platform/access-token-claims-reference: `idp`, `acct`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Home {
     /// In the tenant that was signed in to.
     Here,
@@ -54,6 +57,8 @@ pub enum Home {
         /// The user's id there, if a claim gives it.
         user: Option<UserId>,
     },
+    /// At an identity provider that is no Entra tenant: `user` is a guest object.
+    Provider(IdentityProvider),
     /// The issuer knows no tenants and no guests; the route says how the user crosses.
     Fixed,
 }

@@ -15,7 +15,7 @@ use crate::engine::Answer;
 use crate::id::{AppId, DecisionId, TenantId, parse_guid};
 use crate::request::{Api, ChannelId, Request, UserClass};
 use crate::time::Timestamp;
-use crate::vocabulary::{ClientAppType, UserType};
+use crate::vocabulary::{AssumedBasis, ClientAppType, UserType};
 
 /// A sign-in event: what was asked, what was answered, when and where.
 #[derive(Debug, Clone, Copy)]
@@ -162,7 +162,7 @@ fn status(object: &mut Object<'_>, event: &SignIn<'_>) {
                 Some(code) => object.number("errorCode", u64::from(code)),
                 None => object.null("errorCode"),
             }
-            object.text("failureReason", denial.reason.message());
+            object.text("failureReason", &denial.message());
             let cures = cures(denial);
             let details = event.asked.problem().or(cures.as_deref());
             object.maybe_text("additionalDetails", details);
@@ -222,6 +222,8 @@ fn ours(object: &mut Object<'_>, event: &SignIn<'_>, pseudonyms: &Pseudonyms) {
         "channelId",
         asked.channel().map(|channel| channel.0.as_str()),
     );
+    let basis = answer.decision.assumed_outbound;
+    object.maybe_text("assumedOutbound", basis.map(AssumedBasis::as_str));
     if let Asked::Whole(request) = asked {
         let guest = request.resource_user.map(|id| pseudonyms.user(id));
         object.maybe_text("resourceUserId", guest.as_deref());

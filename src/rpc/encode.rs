@@ -74,7 +74,7 @@ impl Words<'_> {
                 out.number(2, reason(denial.reason) as u64);
                 out.number(3, stage as u64);
                 out.text(4, &error_code(denial.code()));
-                out.text(5, denial.reason.message());
+                out.text(5, &denial.message());
             }
         }
         out.message(6, &timestamp(decision.expires_at));

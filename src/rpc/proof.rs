@@ -193,8 +193,13 @@ fn settle_one<'a>(
             is_key_unknown: false,
         });
     }
+    // A payload that Envoy verified does not say who issued it; a token beside it that agrees does.
+    let issuing_tenant = verified.iter().find_map(|one| one.issuing_tenant);
     let settled = match first.request(Asked::clone(asked)) {
-        Ok(request) => Ok(Cow::Owned(Box::new(request))),
+        Ok(request) => Ok(Cow::Owned(Box::new(Request {
+            issuing_tenant,
+            ..request
+        }))),
         Err(unidentified) => Err(reason(unidentified)),
     };
     Ok((settled, under))

@@ -9,6 +9,7 @@ mod catalog;
 mod channel;
 mod filter;
 mod groups;
+mod home;
 mod location;
 mod policy;
 mod setting;
@@ -22,6 +23,7 @@ pub use catalog::{Candidates, Catalog};
 pub use channel::{Channel, Team};
 pub use filter::{Attribute, Comparison, Filter};
 pub use groups::{GroupIndexes, GroupSet, GroupTable};
+pub use home::{AssumedOutbound, IdentityProviders};
 pub use location::{AddressRanges, Location};
 pub use policy::{
     AppSet, AppsCondition, Control, Grant, GuestClause, LocationTest, Policy, PolicyFilter,
@@ -102,6 +104,9 @@ pub struct Tenant {
     pub(crate) trusted_locations: Vec<u32>,
     /// Sorted by id.
     pub(crate) channels: Vec<Channel>,
+    pub(crate) identity_providers: IdentityProviders,
+    /// Sorted by tenant, one entry each.
+    pub(crate) assumed_outbound: Box<[AssumedOutbound]>,
 }
 
 /// What one tenant's settings say about another tenant, inheritance settled.
@@ -269,6 +274,17 @@ impl Tenant {
     pub(crate) fn channel(&self, id: &ChannelId) -> Option<&Channel> {
         let found = self.channels.binary_search_by(|channel| channel.id.cmp(id));
         self.channels.get(found.ok()?)
+    }
+}
+
+impl Tenant {
+    /// What the outbound settings of this home tenant are taken to say.
+    pub(crate) fn assumed_outbound_of(&self, home: TenantId) -> Option<&AssumedOutbound> {
+        let entries = &self.assumed_outbound;
+        let at = entries
+            .binary_search_by(|entry| entry.tenant.cmp(&home))
+            .ok()?;
+        entries.get(at)
     }
 }
 

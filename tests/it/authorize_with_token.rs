@@ -102,6 +102,13 @@ async fn what_a_token_says_may_not_be_said_beside_it() {
             },
         ),
         (
+            "identity_provider",
+            AuthorizeRequest {
+                identity_provider: "google".into(),
+                ..whole.clone()
+            },
+        ),
+        (
             "external_user_type",
             AuthorizeRequest {
                 external_user_type: "b2bDirectConnectUser".into(),
@@ -171,14 +178,20 @@ async fn a_good_token_that_does_not_tell_whose_it_is_is_denied_with_a_reason() {
         assert_eq!(answer.stage(), proto::Stage::Unspecified);
         assert!(!answer.cached);
     }
-    // A guest of Contoso's whose home is somebody's live.com.
-    let guest = json!({
-        "iss": crate::ext_authz::asking::CONTOSO_ISS, "tid": CONTOSO, "idp": "live.com",
-    });
-    let claims = tokens::with(world.claims(LAUNCHER), guest);
-    let asked = question(LAUNCHER, world.contoso.sign(&claims));
-    let answer = client::authorize(&url, asked).await.unwrap();
+    let guest_of = |idp: &str| {
+        let guest = json!({
+            "iss": crate::ext_authz::asking::CONTOSO_ISS, "tid": CONTOSO, "idp": idp,
+        });
+        let claims = tokens::with(world.claims(LAUNCHER), guest);
+        question(LAUNCHER, world.contoso.sign(&claims))
+    };
+    let unknown = guest_of("https://sts.windows.net/contoso.example/");
+    let answer = client::authorize(&url, unknown).await.unwrap();
     assert_eq!(answer.reason(), proto::Reason::IdentityAmbiguous);
+    // A Microsoft account, which Contoso does not list.
+    let answer = client::authorize(&url, guest_of("live.com")).await.unwrap();
+    assert_eq!(answer.reason(), proto::Reason::InboundUser);
+    assert!(answer.message.contains("microsoftAccount"));
 }
 
 #[tokio::test]

@@ -73,6 +73,23 @@ fn model(world: &World) -> Model {
                 put(kind, guid(&object["id"]).unwrap(), object, &[]);
             }
         }
+        for entry in tenant.objects("assumed-outbound") {
+            let key = guid(&entry["tenantId"]).unwrap();
+            put("AssumedOutbound", key, entry, &[]);
+        }
+        for (document, kind, name) in [
+            (
+                "identity-providers",
+                "IdentityProvider",
+                "identityProviderType",
+            ),
+            ("federation-configurations", "Federation", "issuerUri"),
+        ] {
+            for object in tenant.objects(document) {
+                let key = object[name].as_str().unwrap().to_owned();
+                put(kind, key, object, &[]);
+            }
+        }
         for channel in tenant.objects("shared-channels") {
             let name = channel["id"].as_str().unwrap().to_owned();
             put(

@@ -74,6 +74,8 @@ topics! {
     the_two_rules_of_a_setting: settings,
     what_a_target_means: targets,
     across_clouds: clouds,
+    home_tenants_without_policies: assumed_outbound,
+    users_without_a_home_tenant: identity_providers,
     service_providers_that_the_home_tenant_keeps: service_providers,
     the_stages_and_their_codes: stages,
     how_long_an_answer_is_good: expiry,

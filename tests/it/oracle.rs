@@ -10,7 +10,9 @@ use crosstrust::revocation::{Revocation, Revocations};
 use crosstrust::snapshot::Snapshot;
 use crosstrust::time::Timestamp;
 
-use crate::reference::{self, Expected, World};
+use serde_json::{Value, json};
+
+use crate::reference::{self, Expected, TenantDocuments, World};
 use crate::support::random::Rng;
 use crate::support::universe::NOW;
 use crate::support::{exhaustive, generate, mutate, product, toggles};
@@ -131,6 +133,89 @@ fn every_condition_and_every_control_flips_some_decision_of_the_product() {
     panic!("these never decide: {undecided:?}");
 }
 
+/// A change to a tenant's documents that has to matter to some decision.
+type Change = (&'static str, fn(&mut TenantDocuments));
+
+const CHANGES: &[Change] = &[
+    ("identity-providers", |tenant| {
+        tenant.documents.remove("identity-providers");
+    }),
+    ("federation-configurations", |tenant| {
+        tenant.documents.remove("federation-configurations");
+    }),
+    ("assumed-outbound", |tenant| {
+        tenant.documents.remove("assumed-outbound");
+    }),
+    ("basis", |tenant| {
+        set_all(tenant, "assumed-outbound", "basis", json!("agreement"));
+    }),
+    ("accessTypes", |tenant| {
+        set_all(
+            tenant,
+            "assumed-outbound",
+            "accessTypes",
+            json!(["directConnect"]),
+        );
+    }),
+    ("reviewBy", |tenant| {
+        set_all(tenant, "assumed-outbound", "reviewBy", json!("2099-12-31"));
+    }),
+    ("blockServiceProviderOutboundAccess", |tenant| {
+        set_all(
+            tenant,
+            "partners",
+            "blockServiceProviderOutboundAccess",
+            json!(false),
+        );
+    }),
+];
+
+fn set_all(tenant: &mut TenantDocuments, document: &'static str, member: &str, value: Value) {
+    for object in mutate::objects_mut(tenant, document) {
+        object[member] = value.clone();
+    }
+}
+
+#[test]
+fn every_document_about_homes_flips_some_decision_of_the_product() {
+    let mut undecided: Vec<Change> = CHANGES.to_vec();
+    for seed in 0..3_000 {
+        let mut rng = Rng::new(seed);
+        let (world, _) = world(seed, &mut rng);
+        let snapshot = product::snapshot(&world);
+        let requests: Vec<_> = (0..50)
+            .map(|_| generate::request(&world, &mut rng))
+            .collect();
+        undecided.retain(|(_, change)| {
+            let mut other = world.clone();
+            other.tenants.iter_mut().for_each(change);
+            !differs_on_some(&snapshot, &product::snapshot(&other), &requests)
+        });
+        if undecided.is_empty() {
+            return;
+        }
+    }
+    let names: Vec<&str> = undecided.iter().map(|(name, _)| *name).collect();
+    panic!("these never decide: {names:?}");
+}
+
+fn differs_on_some(one: &Snapshot, other: &Snapshot, requests: &[(Request, Timestamp)]) -> bool {
+    let none = Revocations::default();
+    // What a message says besides is no decision.
+    let decided =
+        |snapshot: &Snapshot, (request, now): &(Request, Timestamp)| match product::decide(
+            snapshot, &none, request, *now,
+        )
+        .verdict
+        {
+            Verdict::Allow => None,
+            Verdict::Deny(denial) => Some((denial.stage, denial.reason, denial.challenge)),
+        };
+    requests
+        .iter()
+        .any(|asked| decided(one, asked) != decided(other, asked))
+}
+
 fn flips_some(
     toggle: toggles::Toggle,
     world: &World,
@@ -144,16 +229,7 @@ fn flips_some(
             found |= toggle.take_out(policy);
         }
     }
-    let none = Revocations::default();
-    let verdict = |snapshot: &Snapshot, (request, now): &(Request, Timestamp)| {
-        product::decide(snapshot, &none, request, *now).verdict
-    };
-    found && {
-        let other = product::snapshot(&other);
-        requests
-            .iter()
-            .any(|asked| verdict(snapshot, asked) != verdict(&other, asked))
-    }
+    found && differs_on_some(snapshot, &product::snapshot(&other), requests)
 }
 
 #[test]

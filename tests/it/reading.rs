@@ -5,6 +5,7 @@ mod channels;
 mod conditions;
 mod folders;
 mod grants;
+mod homes;
 mod large;
 mod locations;
 mod policies;

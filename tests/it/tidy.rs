@@ -9,10 +9,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("vocabulary", &[]),
     ("request", &["id", "time", "vocabulary"]),
-    ("decision", &["id", "time"]),
+    ("decision", &["id", "time", "vocabulary"]),
     ("revocation", &["id", "time"]),
     ("policy_settings", &[]),
-    ("graph", &["id", "policy_settings", "request", "vocabulary"]),
+    (
+        "graph",
+        &["id", "policy_settings", "request", "time", "vocabulary"],
+    ),
     (
         "snapshot",
         &["decision", "id", "request", "time", "vocabulary"],

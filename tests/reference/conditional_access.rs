@@ -44,7 +44,7 @@ pub fn evaluate(world: &World, request: &Request, now: Timestamp) -> Policies {
             }
             let enforced = is_word(state, "enabled");
             assert!(enforced || is_word(state, "enabledForReportingButNotEnforced"));
-            if !conditions::apply(world, tenant, policy, request) {
+            if !conditions::apply(world, tenant, policy, request, now) {
                 return None;
             }
             Some(Applied {

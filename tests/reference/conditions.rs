@@ -6,16 +6,28 @@
 use std::str::FromStr;
 
 use crosstrust::request::{Device, DeviceProperty, PropertyValue, Request};
+use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::{AuthenticationFlow, InsiderRiskLevel, RiskLevel};
 use serde_json::Value;
 
 use super::documents::{comma_separated, has_word, is_word, member, text, texts};
 use super::{Fact, TenantDocuments, World, filter, locations, user_types};
 
-pub fn apply(world: &World, tenant: &TenantDocuments, policy: &Value, request: &Request) -> bool {
+pub fn apply(
+    world: &World,
+    tenant: &TenantDocuments,
+    policy: &Value,
+    request: &Request,
+    now: Timestamp,
+) -> bool {
     let conditions = member(policy, "conditions").expect("a policy has conditions");
     !is_for_workloads(conditions)
-        && user_types::matches(world, member(conditions, "users").expect("users"), request)
+        && user_types::matches(
+            world,
+            member(conditions, "users").expect("users"),
+            request,
+            now,
+        )
         && applications(
             world,
             member(conditions, "applications").expect("applications"),

@@ -11,6 +11,7 @@ mod conditions;
 mod documents;
 mod filter;
 mod grants;
+mod homes;
 mod locations;
 mod restriction;
 mod settings;
@@ -21,11 +22,12 @@ mod user_types;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crosstrust::decision::{Challenge, Denial, PolicyResult, Reason, Stage, Verdict};
+use crosstrust::decision::{Challenge, Denial, PolicyResult, Reason, Stage, Subject, Verdict};
 use crosstrust::id::{AppId, PolicyId};
 use crosstrust::request::{Request, UserClass};
 use crosstrust::revocation::Revocation;
 use crosstrust::time::Timestamp;
+use crosstrust::vocabulary::AssumedBasis;
 use serde_json::Value;
 
 /// All tenants' documents, and the tables that are product data.
@@ -37,7 +39,8 @@ pub struct World {
 
 /// One tenant's documents; a missing key is a missing file. Keys: `organization`,
 /// `cross-tenant-access`, `default`, `partners`, `conditional-access`, `named-locations`,
-/// `authentication-strengths`, `shared-channels`.
+/// `authentication-strengths`, `shared-channels`, `identity-providers`, `federation-configurations`,
+/// `assumed-outbound`.
 #[derive(Debug, Clone, Default)]
 pub struct TenantDocuments {
     pub documents: BTreeMap<&'static str, Value>,
@@ -60,6 +63,7 @@ pub struct Expected {
     pub cacheable: bool,
     pub applied: Vec<(PolicyId, PolicyResult)>,
     pub obligations: Vec<PolicyId>,
+    pub assumed_outbound: Option<AssumedBasis>,
 }
 
 /// A fact is so, is not so, or the request does not tell.
@@ -75,6 +79,7 @@ struct Failure {
     stage: Stage,
     reason: Reason,
     challenge: Option<Challenge>,
+    subject: Option<Subject>,
 }
 
 /// Walks the stages of semantics §4; the first that does not pass decides.
@@ -84,20 +89,43 @@ pub fn decide(
     request: &Request,
     now: Timestamp,
 ) -> Expected {
-    let before_policies = token::check(revocations, request, now)
+    let outbound = token::check(revocations, request, now)
         .and_then(|()| restriction::check(world, request))
         .and_then(|()| known_resource(world, request))
-        .and_then(|()| settings::check_outbound(world, request))
-        .and_then(|()| settings::check_inbound(world, request));
-    if let Err(failure) = before_policies {
-        return answer(Err(failure), None, request, now);
-    }
-    let policies = conditional_access::evaluate(world, request, now);
-    let passed = match policies.failure() {
-        Some(failure) => Err(failure),
-        None => channel::check(world, request),
+        .and_then(|()| settings::check_outbound(world, request, now));
+    let assumed = match outbound {
+        Ok(assumed) => assumed,
+        Err(failure) => return answer(Err(failure), None, request, now),
     };
-    answer(passed, Some(&policies), request, now)
+    let mut expected = match settings::check_inbound(world, request) {
+        Err(failure) => answer(Err(failure), None, request, now),
+        Ok(()) => {
+            let policies = conditional_access::evaluate(world, request, now);
+            let passed = match policies.failure() {
+                Some(failure) => Err(failure),
+                None => channel::check(world, request),
+            };
+            let expected = answer(passed, Some(&policies), request, now);
+            match settings::direct_connect_agreement(world, request, now) {
+                Some(until) => good_until(expected, until, now),
+                None => expected,
+            }
+        }
+    };
+    if let Some(assumed) = assumed {
+        expected = good_until(expected, assumed.until, now);
+        expected.assumed_outbound = Some(assumed.basis);
+    }
+    expected
+}
+
+/// semantics §3: what rests on an assumption ends with it at the latest.
+fn good_until(expected: Expected, until: Timestamp, now: Timestamp) -> Expected {
+    assert!(until > now);
+    Expected {
+        expires_at: expected.expires_at.min(until),
+        ..expected
+    }
 }
 
 /// semantics §4: decided after stage 2 and before stage 3, reported as stage inbound.
@@ -143,6 +171,7 @@ fn answer(
                 stage: Some(failure.stage),
                 reason: failure.reason,
                 challenge: failure.challenge,
+                subject: failure.subject.map(Box::new),
             }),
         },
         expires_at: if ahead { earliest } else { now },
@@ -152,6 +181,7 @@ fn answer(
             Some(policies) if obliged => policies.obligations(),
             _ => Vec::new(),
         },
+        assumed_outbound: None,
     }
 }
 
@@ -161,6 +191,14 @@ impl Failure {
             stage,
             reason,
             challenge: None,
+            subject: None,
+        }
+    }
+
+    fn about(stage: Stage, reason: Reason, subject: Subject) -> Failure {
+        Failure {
+            subject: Some(subject),
+            ..Failure::of(stage, reason)
         }
     }
 }

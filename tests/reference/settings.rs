@@ -2,11 +2,13 @@
 
 use crosstrust::decision::{Reason, Stage};
 use crosstrust::id::{AppId, TenantId};
-use crosstrust::request::{AccessType, Request};
+use crosstrust::request::{AccessType, Request, UserClass};
+use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::{Cloud, UserType};
 use serde_json::{Value, json};
 
 use super::documents::{flag, is_word, list, member, text};
+use super::homes::{self, Assumed};
 use super::{Fact, Failure, TenantDocuments, World};
 
 /// What a setting says about a request.
@@ -26,9 +28,14 @@ pub struct Trust {
     pub hybrid_joined_device: bool,
 }
 
-pub fn check_outbound(world: &World, request: &Request) -> Result<(), Failure> {
+/// What the user was let through by, where it was an assumption.
+pub fn check_outbound(
+    world: &World,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Option<Assumed>, Failure> {
     if request.home == request.resource || request.home.tenant().is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let home = world.tenant(home(request));
     let (home_cloud, resource_cloud) = clouds(world, request);
@@ -47,8 +54,14 @@ pub fn check_outbound(world: &World, request: &Request) -> Result<(), Failure> {
         return Err(Failure::of(Stage::Outbound, Reason::OutboundUser));
     }
     let setting = of(home, request.resource, outbound_member(request.access));
-    match apply(world, &setting, request) {
-        Outcome::Passes => Ok(()),
+    let outcome = apply(world, &setting, request);
+    if outcome != Outcome::Passes && home.is_none() {
+        let resource = resource(world, request);
+        let tenant = self::home(request);
+        return homes::check_assumed(resource, tenant, request, now).map(Some);
+    }
+    match outcome {
+        Outcome::Passes => Ok(None),
         Outcome::FailsByUser => Err(Failure::of(Stage::Outbound, Reason::OutboundUser)),
         Outcome::FailsByApplication => {
             Err(Failure::of(Stage::Outbound, Reason::OutboundApplication))
@@ -69,10 +82,10 @@ pub fn check_inbound(world: &World, request: &Request) -> Result<(), Failure> {
     if request.home == request.resource {
         return Ok(());
     }
-    if request.home.tenant().is_none() {
-        return Err(Failure::of(Stage::Inbound, Reason::InboundUser));
-    }
     let resource = resource(world, request);
+    if let Some(provider) = request.home.provider() {
+        return homes::check_provider(resource, provider);
+    }
     let (home_cloud, resource_cloud) = clouds(world, request);
     if home_cloud != resource_cloud && !names_cloud(resource, home_cloud, home(request)) {
         return Err(Failure::of(Stage::Inbound, Reason::CloudNotAllowed));
@@ -91,7 +104,7 @@ pub fn check_inbound(world: &World, request: &Request) -> Result<(), Failure> {
 }
 
 /// Whether the user could come by direct connect as well (semantics §5, "User types overlap").
-pub fn direct_connect_eligible(world: &World, request: &Request) -> Fact {
+pub fn direct_connect_eligible(world: &World, request: &Request, now: Timestamp) -> Fact {
     let (home_cloud, resource_cloud) = clouds(world, request);
     if home_cloud != resource_cloud {
         return Fact::No;
@@ -111,7 +124,25 @@ pub fn direct_connect_eligible(world: &World, request: &Request) -> Fact {
         Outcome::FailsByUser | Outcome::FailsByApplication => Fact::No,
         Outcome::GroupsUnknown => Fact::Unknown,
     };
-    fact(&outbound).and(fact(&inbound))
+    let resource = resource(world, request);
+    let agreed = homes::direct_connect_agreement(world, resource, home(request), now);
+    fact(&outbound)
+        .or(Fact::from_bool(agreed.is_some()))
+        .and(fact(&inbound))
+}
+
+/// The end of the agreement by which the user counts as a direct connect user too.
+pub fn direct_connect_agreement(
+    world: &World,
+    request: &Request,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let home = request.home.tenant()?;
+    let resource = resource(world, request);
+    let overlaps = request.user_class() == UserClass::Collaboration
+        && world.bundles.teams_and_sharepoint.contains(&request.app)
+        && direct_connect_eligible(world, request, now) != Fact::No;
+    homes::direct_connect_agreement(world, resource, home, now).filter(|_| overlaps)
 }
 
 /// The effective trust of the resource tenant in the home tenant; each boolean inherits by itself.

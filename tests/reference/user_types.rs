@@ -1,6 +1,7 @@
 //! The `users` condition: who a Conditional Access policy is about (semantics §5).
 
 use crosstrust::request::{Request, UserClass};
+use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::UserType;
 use serde_json::Value;
 
@@ -8,11 +9,11 @@ use super::documents::{comma_separated, is_word, list, member, text, texts};
 use super::{Fact, World, settings};
 
 /// The include lists together are one list, the exclude lists another.
-pub fn matches(world: &World, users: &Value, request: &Request) -> bool {
+pub fn matches(world: &World, users: &Value, request: &Request, now: Timestamp) -> bool {
     let included = Fact::any(
         texts(users, "includeUsers")
             .into_iter()
-            .map(|word| named_user(world, word, Side::Include, request))
+            .map(|word| named_user(world, word, Side::Include, request, now))
             .chain(listed_groups(
                 users,
                 "includeGroups",
@@ -20,12 +21,12 @@ pub fn matches(world: &World, users: &Value, request: &Request) -> bool {
                 request,
             ))
             .chain(listed_roles(users, "includeRoles", Side::Include, request))
-            .chain(guest_clause(world, users, Side::Include, request)),
+            .chain(guest_clause(world, users, Side::Include, request, now)),
     );
     let excluded = Fact::any(
         texts(users, "excludeUsers")
             .into_iter()
-            .map(|word| named_user(world, word, Side::Exclude, request))
+            .map(|word| named_user(world, word, Side::Exclude, request, now))
             .chain(listed_groups(
                 users,
                 "excludeGroups",
@@ -33,7 +34,7 @@ pub fn matches(world: &World, users: &Value, request: &Request) -> bool {
                 request,
             ))
             .chain(listed_roles(users, "excludeRoles", Side::Exclude, request))
-            .chain(guest_clause(world, users, Side::Exclude, request)),
+            .chain(guest_clause(world, users, Side::Exclude, request, now)),
     );
     included != Fact::No && excluded != Fact::Yes
 }
@@ -44,7 +45,7 @@ enum Side {
     Exclude,
 }
 
-fn named_user(world: &World, word: &str, side: Side, request: &Request) -> Fact {
+fn named_user(world: &World, word: &str, side: Side, request: &Request, now: Timestamp) -> Fact {
     if is_word(word, "All") {
         return Fact::Yes;
     }
@@ -52,7 +53,7 @@ fn named_user(world: &World, word: &str, side: Side, request: &Request) -> Fact 
         return Fact::No;
     }
     if is_word(word, "GuestsOrExternalUsers") {
-        return Fact::from_bool(has_type(world, UserType::ALL, side, request));
+        return Fact::from_bool(has_type(world, UserType::ALL, side, request, now));
     }
     let wanted = word.parse().expect("a user id");
     let own = match request.user_class() {
@@ -112,7 +113,13 @@ fn directory_fact(listed: bool, incomplete: bool, side: Side, request: &Request)
     }
 }
 
-fn guest_clause(world: &World, users: &Value, side: Side, request: &Request) -> Option<Fact> {
+fn guest_clause(
+    world: &World,
+    users: &Value,
+    side: Side,
+    request: &Request,
+    now: Timestamp,
+) -> Option<Fact> {
     let name = match side {
         Side::Include => "includeGuestsOrExternalUsers",
         Side::Exclude => "excludeGuestsOrExternalUsers",
@@ -140,13 +147,19 @@ fn guest_clause(world: &World, users: &Value, side: Side, request: &Request) -> 
         },
     };
     Some(Fact::from_bool(
-        tenant_matches && has_type(world, &named, side, request),
+        tenant_matches && has_type(world, &named, side, request, now),
     ))
 }
 
 /// One type is enough to be included; to be excluded all must be named.
-fn has_type(world: &World, named: &[UserType], side: Side, request: &Request) -> bool {
-    let own = possible_types(world, request);
+fn has_type(
+    world: &World,
+    named: &[UserType],
+    side: Side,
+    request: &Request,
+    now: Timestamp,
+) -> bool {
+    let own = possible_types(world, request, now);
     match side {
         Side::Include => own.iter().any(|kind| named.contains(kind)),
         Side::Exclude => !own.is_empty() && own.iter().all(|kind| named.contains(kind)),
@@ -154,7 +167,7 @@ fn has_type(world: &World, named: &[UserType], side: Side, request: &Request) ->
 }
 
 /// Every type that the user has or may have.
-fn possible_types(world: &World, request: &Request) -> Vec<UserType> {
+fn possible_types(world: &World, request: &Request, now: Timestamp) -> Vec<UserType> {
     let guest_or_member = [UserType::CollaborationGuest, UserType::CollaborationMember];
     let mut own = Vec::new();
     match request.user_class() {
@@ -175,7 +188,7 @@ fn possible_types(world: &World, request: &Request) -> Vec<UserType> {
             }
             if request.home.tenant().is_some()
                 && world.bundles.teams_and_sharepoint.contains(&request.app)
-                && settings::direct_connect_eligible(world, request) != Fact::No
+                && settings::direct_connect_eligible(world, request, now) != Fact::No
             {
                 own.push(UserType::DirectConnectUser);
             }

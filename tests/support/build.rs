@@ -80,6 +80,20 @@ impl Tenant {
         self.add("shared-channels", channel)
     }
 
+    /// What is assumed of this home tenant's outbound settings.
+    pub fn assumed_outbound(self, home: TenantId, mut entry: Value) -> Self {
+        entry["tenantId"] = json!(home.to_string());
+        self.add("assumed-outbound", entry)
+    }
+
+    pub fn identity_provider(self, provider: Value) -> Self {
+        self.add("identity-providers", provider)
+    }
+
+    pub fn federation(self, federation: Value) -> Self {
+        self.add("federation-configurations", federation)
+    }
+
     fn add(mut self, document: &'static str, object: Value) -> Self {
         let objects = self.0.documents.entry(document).or_insert(json!([]));
         objects.as_array_mut().expect("a list").push(object);

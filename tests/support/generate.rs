@@ -8,12 +8,14 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crosstrust::id::{TenantId, UserId};
-use crosstrust::request::{AccessType, ChannelId, Claims, Context, Request};
+use crosstrust::request::{
+    AccessType, ChannelId, Claims, Context, Home, IdentityProvider, Request,
+};
 use crosstrust::revocation::Revocation;
 use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::{
     AuthenticationFlow, AuthenticationMethod as Method, ClientAppType, Cloud, Country,
-    InsiderRiskLevel, Platform, RiskLevel, UserAction, UserType,
+    IdentityProviderName, InsiderRiskLevel, Platform, RiskLevel, UserAction, UserType,
 };
 use serde_json::{Map, Value, json};
 
@@ -81,6 +83,23 @@ fn documents(rng: &mut Rng, tenant: TenantId) -> TenantDocuments {
     }
     if rng.chance(85) {
         documents.insert("shared-channels", shared_channels(rng));
+    }
+    if rng.chance(70) {
+        documents.insert("identity-providers", identity_providers(rng));
+    }
+    if rng.chance(60) {
+        let federations = rng.some(&SAML_ISSUERS, 60).into_iter();
+        let federations = federations.map(|issuer| {
+            json!({
+                "@odata.type": "#microsoft.graph.samlOrWsFedExternalDomainFederation",
+                "displayName": "A federation", "issuerUri": issuer,
+            })
+        });
+        let federations = federations.collect();
+        documents.insert("federation-configurations", page(rng, federations));
+    }
+    if rng.chance(80) {
+        documents.insert("assumed-outbound", assumed_outbound(rng, tenant));
     }
     TenantDocuments { documents }
 }
@@ -288,6 +307,46 @@ pub fn ids<I: Copy + Display>(rng: &mut Rng, list: &[I], percent: usize) -> Valu
     json!(spelled)
 }
 
+fn identity_providers(rng: &mut Rng) -> Value {
+    let types = [
+        "Google",
+        "Facebook",
+        "Apple",
+        "MicrosoftAccount",
+        "EmailOTP",
+        "EmailOtpSignup",
+        "AADSignup",
+    ];
+    let providers = rng.some(&types, 45).into_iter();
+    let providers = providers.map(|kind| json!({"identityProviderType": spell(rng, kind)}));
+    let providers = providers.collect();
+    page(rng, providers)
+}
+
+/// Entries for every other tenant, whether it is in the snapshot or not.
+fn assumed_outbound(rng: &mut Rng, tenant: TenantId) -> Value {
+    let mut entries = Vec::new();
+    for other in TENANTS.into_iter().filter(|other| *other != tenant) {
+        if rng.chance(15) {
+            continue;
+        }
+        let mut entry = json!({
+            "tenantId": spell(rng, other),
+            "basis": rng.one(&["agreement", "agreement", "tokenIssued"]),
+            "reviewBy": rng.one(&[YESTERDAY, TODAY, TODAY, "2099-12-31"]),
+        });
+        match rng.weighted(&[45, 10, 10, 10, 25]) {
+            0 => {}
+            1 => entry["accessTypes"] = Value::Null,
+            2 => entry["accessTypes"] = json!([]),
+            3 => entry["accessTypes"] = json!(["collaboration"]),
+            _ => entry["accessTypes"] = json!(["collaboration", "directConnect"]),
+        }
+        entries.push(entry);
+    }
+    json!(entries)
+}
+
 fn shared_channels(rng: &mut Rng) -> Value {
     let mut channels = Vec::new();
     for id in CHANNELS {
@@ -340,7 +399,11 @@ fn teams(rng: &mut Rng) -> Value {
 
 /// A request to the world; never one whose fields contradict each other.
 pub fn request(world: &World, rng: &mut Rng) -> (Request, Timestamp) {
-    let now = NOW.plus(Duration::from_nanos(rng.next() % 1_000_000_000_000));
+    let mut now = NOW.plus(Duration::from_nanos(rng.next() % 1_000_000_000_000));
+    // Around the end of the day, when assumptions of today end.
+    if rng.chance(12) {
+        now = now.plus(UNTIL_MIDNIGHT - Duration::from_secs(500));
+    }
     let resource = match rng.chance(97) {
         true => rng.pick(&world.tenants).id(),
         false => rng.one(&TENANTS),
@@ -368,13 +431,39 @@ pub fn request(world: &World, rng: &mut Rng) -> (Request, Timestamp) {
     request.home_cloud = rng.chance(15).then(|| rng.one(Cloud::ALL));
     request.restricting_tenant = rng.chance(15).then(|| rng.one(&TENANTS));
     identify(&mut request, rng);
+    if rng.chance(8) && request.resource_user.is_some() {
+        live_at_a_provider(&mut request, rng);
+    }
     claims(&mut request.claims, rng, now);
     context(&mut request.context, rng);
     (request, now)
 }
 
+/// The account is at an identity provider that is no tenant.
+fn live_at_a_provider(request: &mut Request, rng: &mut Rng) {
+    let name = rng.one(IdentityProviderName::ALL);
+    let provider = match rng.chance(25) {
+        true => IdentityProvider::SamlWsFed {
+            issuer: rng.pick(&SAML_ISSUERS).to_string(),
+        },
+        false => IdentityProvider::Named(name),
+    };
+    request.home = Home::Provider(provider);
+    request.access = AccessType::Collaboration;
+    request.user = None;
+    request.groups.clear();
+    request.home_cloud = None;
+    if request.contradiction().is_some() {
+        request.external_user_type = None;
+    }
+}
+
 /// Sets what the fields about the user may say together (semantics §4, stage 0).
 fn identify(request: &mut Request, rng: &mut Rng) {
+    let home = request.home.tenant();
+    request.issuing_tenant = rng
+        .chance(40)
+        .then(|| home.filter(|_| rng.chance(70)).unwrap_or(request.resource));
     let internal = request.home == request.resource;
     let guest_types = [
         UserType::CollaborationGuest,

@@ -97,5 +97,6 @@ pub fn said(snapshot: &Snapshot, decision: Decision) -> Expected {
             .iter()
             .map(|index| id(*index))
             .collect(),
+        assumed_outbound: decision.assumed_outbound,
     }
 }

@@ -3,6 +3,8 @@
 //! The applications are Microsoft's real ones where a bundle has to hold them. One list of users and
 //! one of groups serve every tenant: an id that is looked up in the wrong directory then matches.
 
+use std::time::Duration;
+
 use crosstrust::id::{
     Aaguid, AppId, CustomControlId, GroupId, LocationId, PolicyId, RoleId, StrengthId, TenantId,
     TermsOfUseId, UserId,
@@ -13,6 +15,18 @@ use crate::reference::Bundles;
 
 pub const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub const HOUR: u64 = 3600;
+
+/// The day before that of [`NOW`], that day, and how long it lasts from then on (in UTC).
+pub const YESTERDAY: &str = "2027-01-14";
+pub const TODAY: &str = "2027-01-15";
+pub const UNTIL_MIDNIGHT: Duration = Duration::from_secs(16 * HOUR);
+
+/// Two issuers that differ in case only are two.
+pub const SAML_ISSUERS: [&str; 3] = [
+    "https://idp.adatum.example/saml",
+    "https://idp.adatum.example/SAML",
+    "urn:litware:idp",
+];
 
 pub const CONTOSO: TenantId = TenantId(guid(0x7e, 1));
 pub const FABRIKAM: TenantId = TenantId(guid(0x7e, 2));

@@ -158,6 +158,33 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Authentication Strength Policy Delete",
             ],
         ),
+        // Ours.
+        Object::IdentityProvider => (
+            "DirectoryManagement",
+            [
+                "Add identity provider",
+                "Update identity provider",
+                "Delete identity provider",
+            ],
+        ),
+        // Ours.
+        Object::Federation => (
+            "DirectoryManagement",
+            [
+                "Add federation with external domain",
+                "Update federation with external domain",
+                "Delete federation with external domain",
+            ],
+        ),
+        // Ours, like the document.
+        Object::AssumedOutbound => (
+            CROSS_TENANT,
+            [
+                "Add assumed outbound access of a partner",
+                "Update assumed outbound access of a partner",
+                "Delete assumed outbound access of a partner",
+            ],
+        ),
         // Ours, all three: Teams has its own audit log.
         Object::Channel => (
             CHANNELS,

@@ -115,7 +115,10 @@ fn kind(object: &Changed) -> &'static str {
         | Changed::IdentitySync
         | Changed::ConditionalAccessPolicy
         | Changed::NamedLocation
-        | Changed::AuthenticationStrength => "Policy",
+        | Changed::AuthenticationStrength
+        | Changed::IdentityProvider
+        | Changed::Federation
+        | Changed::AssumedOutbound => "Policy",
         Changed::Channel => "Channel",
         Changed::ChannelMember { .. } => "User",
         Changed::ChannelTeam { .. } => "Team",

@@ -5,6 +5,7 @@
 
 mod claims;
 mod context;
+mod home;
 mod violations;
 
 pub use violations::Violation;
@@ -15,7 +16,7 @@ use super::message;
 use super::proof::{Proof, Question};
 use super::proto;
 use crate::identity::Asked;
-use crate::request::{AccessType, ChannelId, Context, Contradiction, Home, Request, UserClass};
+use crate::request::{AccessType, ChannelId, Context, Contradiction, Request, UserClass};
 use violations::{At, REQUIRED, Reader, found, too_many};
 
 /// Reads one question.
@@ -122,6 +123,11 @@ fn proven(
         ("external_user_type", !message.external_user_type.is_empty()),
         ("resource_user", !message.resource_user.is_empty()),
         ("resource_groups", !message.resource_groups.is_empty()),
+        ("identity_provider", !message.identity_provider.is_empty()),
+        (
+            "identity_provider_issuer",
+            !message.identity_provider_issuer.is_empty(),
+        ),
     ];
     for (name, is_given) in given {
         if is_given {
@@ -164,12 +170,7 @@ fn stated(
     let most_roles = reader.limits.roles;
     let noted = reader.violations.len();
     let access = access_type(message.access_type, &at.name("access_type"), reader);
-    let user_may_be_unsaid =
-        access == Some(AccessType::Collaboration) && !message.resource_user.is_empty();
-    if message.user.is_empty() && !user_may_be_unsaid {
-        reader.refuse(&at.name("user"), REQUIRED);
-    }
-    let home = reader.required(&at.name("home_tenant"), message.home_tenant);
+    let home = home::read(message, at, reader);
     let resource = reader.required(&at.name("resource_tenant"), message.resource_tenant);
     let app = reader.required(&at.name("app"), message.app);
     let claims = claims::read(message.claims.as_ref(), &at.name("claims"), reader);
@@ -192,7 +193,7 @@ fn stated(
         request_id: reader
             .line(&at.name("request_id"), message.request_id)
             .unwrap_or_default(),
-        home: Home::Tenant(home?),
+        home: home?,
         issuing_tenant: None,
         resource: resource?,
         app: app?,
@@ -229,6 +230,9 @@ fn refuse_contradiction(request: &Request, at: &At<'_>, reader: &mut Reader<'_>)
     match request.contradiction() {
         None => {}
         Some(Contradiction::UserMissing) => reader.refuse(&at.name("user"), REQUIRED),
+        Some(Contradiction::NotOfAProvider { field }) => {
+            reader.refuse(&at.name(field), home::NOT_OF_A_PROVIDER);
+        }
         Some(Contradiction::UserTypeCannotBe { named, class }) => {
             let kind = match class {
                 UserClass::Internal => "a user of the resource tenant itself",

@@ -205,7 +205,7 @@ fn every_fact_arrives_where_it_belongs() {
         home_cloud: String::from("MicrosoftOnline.us"),
         restricting_tenant: id(11),
         request_id: String::from("r-1"),
-        token: String::new(),
+        ..proto::AuthorizeRequest::default()
     };
     let read = Request {
         home: crate::id::TenantId(1).into(),

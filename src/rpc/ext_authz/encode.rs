@@ -171,7 +171,7 @@ fn denied(
         title,
         code: denial.code(),
         reason: denial.reason.name(),
-        sentence: denial.reason.message(),
+        sentence: &denial.message(),
         is_detailed: style.detail,
         decision_id: Some(answer.decision_id.to_string()),
         authenticate,

@@ -92,6 +92,8 @@ impl<'a> Borrowed<'a> for AuthorizeRequest<'a> {
             16 => text(&mut self.restricting_tenant, wire, bytes),
             17 => text(&mut self.request_id, wire, bytes),
             18 => text(&mut self.token, wire, bytes),
+            19 => text(&mut self.identity_provider, wire, bytes),
+            20 => text(&mut self.identity_provider_issuer, wire, bytes),
             _ => skip(tag, wire, bytes),
         }
     }

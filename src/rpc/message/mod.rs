@@ -35,6 +35,8 @@ pub struct AuthorizeRequest<'a> {
     pub restricting_tenant: &'a str,
     pub request_id: &'a str,
     pub token: &'a str,
+    pub identity_provider: &'a str,
+    pub identity_provider_issuer: &'a str,
 }
 
 /// `crosstrust.v1.AuthorizeBatchRequest`

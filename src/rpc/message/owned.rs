@@ -25,6 +25,8 @@ impl<'a> From<&'a proto::AuthorizeRequest> for AuthorizeRequest<'a> {
             restricting_tenant,
             request_id,
             token,
+            identity_provider,
+            identity_provider_issuer,
         } = message;
         AuthorizeRequest {
             home_tenant,
@@ -45,6 +47,8 @@ impl<'a> From<&'a proto::AuthorizeRequest> for AuthorizeRequest<'a> {
             restricting_tenant,
             request_id,
             token,
+            identity_provider,
+            identity_provider_issuer,
         }
     }
 }

@@ -40,6 +40,9 @@ pub fn tenant(id: TenantId, name: &str) -> TenantDocuments {
         locations: Vec::new(),
         strengths: Vec::new(),
         channels: Vec::new(),
+        providers: Vec::new(),
+        federations: Vec::new(),
+        assumed_outbound: Vec::new(),
     }
 }
 
@@ -232,9 +235,9 @@ pub fn errors(tenants: &[TenantDocuments]) -> Vec<(Code, String, String)> {
 
 /// Warnings of what compiles, as (code, path).
 pub fn warnings(tenants: &[TenantDocuments]) -> Vec<(Code, String)> {
-    let warnings = compiled(tenants).warnings;
+    let warnings = compiled(tenants).warnings.into_iter();
     warnings
-        .into_iter()
+        .filter(|finding| finding.severity == Severity::Warning)
         .map(|finding| (finding.code, finding.place.path))
         .collect()
 }

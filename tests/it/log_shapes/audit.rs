@@ -208,6 +208,24 @@ fn activities_have_microsofts_names() {
             "ApplicationManagement",
             "Authentication Strength Policy Delete",
         ),
+        (
+            Object::IdentityProvider,
+            Created,
+            "DirectoryManagement",
+            "Add identity provider",
+        ),
+        (
+            Object::Federation,
+            Deleted,
+            "DirectoryManagement",
+            "Delete federation with external domain",
+        ),
+        (
+            Object::AssumedOutbound,
+            Updated,
+            "CrossTenantAccessSettings",
+            "Update assumed outbound access of a partner",
+        ),
         (Object::Channel, Created, channels, "Add shared channel"),
         (member(), Added, channels, "Add member to shared channel"),
         (

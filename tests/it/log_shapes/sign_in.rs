@@ -37,7 +37,7 @@ fn an_allow_is_told_in_graphs_words() {
             "decision": "ALLOW", "reason": "ALLOWED", "stage": null, "isCurable": false,
             "snapshotId": answer.active.as_ref().unwrap().snapshot.id().to_string(), "snapshotVersion": 1,
             "expiresAt": answer.decision.expires_at.to_string(), "api": "Authorize", "requestId": "call-1",
-            "channelId": null, "resourceUserId": null, "identityProvider": null,
+            "channelId": null, "assumedOutbound": null, "resourceUserId": null, "identityProvider": null,
             "restrictingTenantId": null,
         },
     });

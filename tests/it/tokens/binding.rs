@@ -121,7 +121,7 @@ fn a_tenant_that_is_not_listed_is_refused_and_one_that_is_not_told_identifies_no
     );
     for tid in [json!(null), json!(7), json!("contoso.example")] {
         let token = signer.sign(&with(claims(iss), json!({ "tid": tid })));
-        let who = identity.verify_now(&token).unwrap().who;
+        let who = identity.verify_now(&token).unwrap().who.clone();
         assert_eq!(who, Err(crosstrust::identity::Unidentified::NoTenant));
     }
 }
@@ -136,7 +136,7 @@ fn an_issuer_without_tenants_has_its_one_tenant_and_a_token_that_names_another_i
     let found = |tid| {
         let token = signer.sign(&with(claims(iss), json!({ "tid": tid })));
         let verified = identity.verify_now(&token)?;
-        Ok(verified.who.unwrap().tenant)
+        Ok(verified.who.as_ref().unwrap().tenant)
     };
     assert_eq!(found(json!(null)), Ok(tenant(TENANT)));
     assert_eq!(found(json!(TENANT)), Ok(tenant(TENANT)));

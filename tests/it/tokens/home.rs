@@ -2,10 +2,13 @@
 
 use crosstrust::id::{AppId, GroupId, RoleId, TenantId};
 use crosstrust::identity::{
-    Algorithm, Asked, Field, Home, Issuer, Preset, Rule, Tenants, Unidentified, Verified,
+    Algorithm, Asked, Field, Home, Issuer, IssuerName, Preset, Rule, Tenants, Unidentified,
+    Verified,
 };
-use crosstrust::request::{AccessType, ChannelId, Context, Request, UserClass};
-use crosstrust::vocabulary::{Cloud, UserType};
+use crosstrust::request::{
+    self, AccessType, ChannelId, Context, IdentityProvider, Request, UserClass,
+};
+use crosstrust::vocabulary::{Cloud, IdentityProviderName, UserType};
 use serde_json::{Value, json};
 
 use crate::support::tokens::{
@@ -137,10 +140,9 @@ fn a_claim_may_give_a_guests_home_user_and_the_home_groups_stay_unknown() {
 #[test]
 fn a_guest_whose_home_is_not_told_in_a_known_form_is_nobody() {
     for said in [
-        json!({ "idp": "live.com" }),
-        json!({ "idp": "google.com" }),
-        json!({ "idp": "mail" }),
         json!({ "idp": "" }),
+        json!({ "idp": "evil\n" }),
+        json!({ "idp": "x".repeat(1025) }),
         json!({ "idp": null, "acct": 1 }),
         json!({ "idp": idp(TENANT), "acct": 1 }),
         json!({ "idp": idp(TENANT), "acct": "1" }),
@@ -148,7 +150,6 @@ fn a_guest_whose_home_is_not_told_in_a_known_form_is_nobody() {
         json!({ "acct": true }),
         json!({ "idp": 7 }),
         json!({ "idp": [idp(OTHER_TENANT)] }),
-        json!({ "idp": format!("https://evil.example/{OTHER_TENANT}/") }),
         json!({ "idp": format!("https://sts.windows.net/{OTHER_TENANT}/x/") }),
         json!({ "idp": "https://sts.windows.net/contoso.example/" }),
         json!({ "idp": format!("http://sts.windows.net/{OTHER_TENANT}/") }),
@@ -161,6 +162,80 @@ fn a_guest_whose_home_is_not_told_in_a_known_form_is_nobody() {
         }
     }
     assert_eq!(verified(json!({ "acct": 0 })).who.unwrap().home, Home::Here);
+}
+
+#[test]
+fn a_guest_without_a_home_tenant_comes_by_collaboration_from_the_identity_provider() {
+    use IdentityProviderName as Name;
+    let saml = |issuer: &str| IdentityProvider::SamlWsFed {
+        issuer: issuer.to_owned(),
+    };
+    let accounts = "9188040d-6c67-4c5b-b112-36a304b66dad";
+    let microsoft = || IdentityProvider::Named(Name::MicrosoftAccount);
+    for (told, provider) in [
+        ("live.com".to_owned(), microsoft()),
+        (idp(accounts), microsoft()),
+        (accounts.to_owned(), microsoft()),
+        (
+            "mail".to_owned(),
+            IdentityProvider::Named(Name::EmailOneTimePasscode),
+        ),
+        (
+            "google.com".to_owned(),
+            IdentityProvider::Named(Name::Google),
+        ),
+        (
+            "facebook.com".to_owned(),
+            IdentityProvider::Named(Name::Facebook),
+        ),
+        ("urn:litware:idp".to_owned(), saml("urn:litware:idp")),
+        (
+            format!("https://evil.example/{OTHER_TENANT}/"),
+            saml(&format!("https://evil.example/{OTHER_TENANT}/")),
+        ),
+    ] {
+        let verified = verified(json!({ "idp": told, "acct": 1 }));
+        let request = request(&verified, TENANT);
+        assert_eq!(request.home, request::Home::Provider(provider));
+        assert_eq!(request.user_class(), UserClass::Collaboration);
+        assert_eq!(request.resource_user, Some(USER.parse().unwrap()));
+        assert_eq!(request.resource_groups, [group()]);
+        assert_eq!(request.roles, [role()]);
+        assert_eq!((request.user, request.home_cloud), (None, None));
+        assert!(request.groups.is_empty());
+        let direct = asked(TENANT, Some(AccessType::DirectConnect));
+        assert_eq!(verified.request(direct), Err(Unidentified::OtherAccess));
+        let third = asked(OTHER_TENANT, None);
+        assert_eq!(verified.request(third), Err(Unidentified::OtherAccess));
+    }
+}
+
+#[test]
+fn a_token_names_its_issuing_tenant_only_where_its_issuer_is_that_tenants_own() {
+    let own = Some(tenant(TENANT));
+    let exact = |tenants| {
+        let change = |issuer: &mut Issuer| issuer.tenants = tenants;
+        verified_by(change, json!({})).issuing_tenant
+    };
+    assert_eq!(exact(Tenants::Listed(vec![tenant(TENANT)])), own);
+    let two = vec![tenant(TENANT), tenant(OTHER_TENANT)];
+    assert_eq!(exact(Tenants::Listed(two)), None);
+    assert_eq!(exact(Tenants::Any), None);
+    let fixed = |issuer: &mut Issuer| issuer.tenants = Tenants::Fixed(tenant(TENANT));
+    assert_eq!(
+        verified_by(fixed, json!({ "tid": null })).issuing_tenant,
+        own
+    );
+    let multi_tenant = |issuer: &mut Issuer| {
+        issuer.iss = IssuerName::PerTenant {
+            before: "https://login.example/".to_owned(),
+            after: "/v2.0".to_owned(),
+        };
+    };
+    let iss = format!("https://login.example/{TENANT}/v2.0");
+    let verified = verified_by(multi_tenant, json!({ "iss": iss }));
+    assert_eq!(verified.issuing_tenant, own);
+    assert_eq!(request(&verified, OTHER_TENANT).issuing_tenant, own);
 }
 
 #[test]
@@ -209,7 +284,7 @@ fn where_the_issuer_knows_no_tenants_the_route_says_how_its_users_cross() {
     let fixed = |issuer: &mut Issuer| issuer.tenants = Tenants::Fixed(tenant(TENANT));
     // An `idp` of such an issuer is its own affair.
     let verified = verified_by(fixed, json!({ "tid": null, "idp": "google", "acct": 1 }));
-    assert_eq!(verified.who.unwrap().home, Home::Fixed);
+    assert_eq!(verified.who.as_ref().unwrap().home, Home::Fixed);
     let request = |resource, access| {
         let request = verified.request(asked(resource, access)).unwrap();
         assert_eq!(request.contradiction(), None);

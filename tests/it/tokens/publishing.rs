@@ -45,7 +45,7 @@ fn a_token_that_was_verified_before_proves_the_same_until_the_keys_change() {
     let anew = identity.verify_now(&token).unwrap();
     assert!(anew.under > fresh.under);
     assert_eq!(anew.under, engine.view().keys());
-    assert_eq!((anew.who, &anew.claims), (fresh.who, &fresh.claims));
+    assert_eq!((&anew.who, &anew.claims), (&fresh.who, &fresh.claims));
 
     // The key goes.
     identity.publish(FIRST, Some(key_set(&[&two])), None);

@@ -31,6 +31,15 @@ async fn refused(server: &TestServer, change: Change) -> tonic::Status {
     client.authorize(request_with(change)).await.unwrap_err()
 }
 
+/// The question of a guest with a Google account.
+fn provider(request: &mut AuthorizeRequest) {
+    request.home_tenant.clear();
+    request.user.clear();
+    request.access_type = AccessType::Collaboration.into();
+    request.resource_user = String::from(USER);
+    request.identity_provider = String::from("Google");
+}
+
 /// Each with the one field that is wrong, and a part of what is said of it.
 #[rustfmt::skip]
 const MALFORMED: &[(&str, &str, Change)] = &[
@@ -116,6 +125,25 @@ const MALFORMED: &[(&str, &str, Change)] = &[
         device(r, Some(true), members([("trustType", text("x")), ("trusttype", text("y"))]))),
     ("context.app_attributes.set_name", "twice", |r|
         context(r).app_attributes = members([("Set_Name", text("x")), ("set_name", text("y"))])),
+    ("identity_provider", "samlWsFed", |r| { provider(r); r.identity_provider = String::from("okta"); }),
+    ("identity_provider_issuer", "is required", |r| { provider(r); r.identity_provider = String::from("samlWsFed"); }),
+    ("identity_provider_issuer", "another identity_provider", |r| {
+        provider(r);
+        r.identity_provider_issuer = String::from("https://idp.example");
+    }),
+    ("identity_provider_issuer", "control character", |r| {
+        provider(r);
+        r.identity_provider = String::from("SAMLWSFED");
+        r.identity_provider_issuer = String::from("a\n");
+    }),
+    ("identity_provider_issuer", "expected none", |r| r.identity_provider_issuer = String::from("x")),
+    ("access_type", "ACCESS_TYPE_COLLABORATION", |r| { provider(r); r.access_type = 0; }),
+    ("access_type", "ACCESS_TYPE_COLLABORATION", |r| { provider(r); r.access_type = 1; }),
+    ("home_tenant", "live in no tenant", |r| { provider(r); r.home_tenant = String::from(USER); }),
+    ("user", "live in no tenant", |r| { provider(r); r.user = String::from(USER); }),
+    ("groups", "live in no tenant", |r| { provider(r); r.groups = one(USER); }),
+    ("home_cloud", "live in no tenant", |r| { provider(r); r.home_cloud = String::from("microsoftonline.com"); }),
+    ("resource_user", "is required", |r| { provider(r); r.resource_user.clear(); }),
     ("context.app_attributes.", "Set_Name", |r| context(r).app_attributes = members([("", text("x"))])),
 ];
 
@@ -132,6 +160,52 @@ async fn each_malformed_field_is_named_by_its_path_and_told_what_was_expected() 
         assert!(message.contains(part), "{field}: {message}");
         assert_eq!(status.message(), format!("{at}: {message}"));
     }
+}
+
+#[tokio::test]
+async fn an_identity_provider_that_is_not_listed_is_named_in_the_denial() {
+    let server = serve_engine(engine()).await;
+    let mut client = client(&server).await;
+    for (name, issuer, told) in [
+        ("GOOGLE", "", "the identity provider google ("),
+        (
+            "samlWsFed",
+            "https://idp.example",
+            "samlWsFed https://idp.example (",
+        ),
+    ] {
+        let asked = request_with(|request| {
+            provider(request);
+            request.identity_provider = name.to_owned();
+            request.identity_provider_issuer = issuer.to_owned();
+        });
+        let answer = client.authorize(asked).await.unwrap().into_inner();
+        assert_eq!(answer.reason(), Reason::InboundUser);
+        assert!(answer.message.contains(told), "{}", answer.message);
+    }
+}
+
+#[tokio::test]
+async fn a_denial_names_the_home_tenant_whose_policies_are_not_loaded() {
+    const NORTHWIND: &str = "00000000-0000-0000-0000-0000000000c9";
+    let server = serve_engine(engine()).await;
+    let mut client = client(&server).await;
+    let asked = request_with(|request| request.home_tenant = NORTHWIND.to_owned());
+    let explained = ExplainRequest {
+        request: Some(asked.clone()),
+    };
+    let answer = client.authorize(asked).await.unwrap().into_inner();
+    assert_eq!(answer.reason(), Reason::OutboundUser);
+    for part in [NORTHWIND, "are loaded", "assumed-outbound.json"] {
+        assert!(answer.message.contains(part), "{}", answer.message);
+    }
+    let explained = client.explain(explained).await.unwrap().into_inner();
+    let outbound = &explained.stages[2];
+    let told = outbound
+        .details
+        .iter()
+        .find(|one| one.what == "home tenant");
+    assert!(told.unwrap().value.contains(NORTHWIND));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The rules of semantics.md by example: each row of each of its tables as a case, with the answer
 //! written down by hand. Whatever decides has to agree with all of them.
 
+pub mod assumed_outbound;
 pub mod channels;
 pub mod clouds;
 pub mod conditions;
@@ -9,6 +10,7 @@ pub mod expiry;
 pub mod filters;
 pub mod grants;
 pub mod guests;
+pub mod identity_providers;
 pub mod locations;
 pub mod restrictions;
 pub mod service_providers;

@@ -94,6 +94,8 @@ const REQUEST: &[Kind] = &[
     Text,
     Text,
     Text,
+    Text,
+    Text,
 ];
 
 /// A message of these fields, in any order, some of them twice and some of them unknown. One in `care` is written in

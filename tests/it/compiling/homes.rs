@@ -1,0 +1,138 @@
+//! Identity providers, assumed outbound settings, and partners whose policies are not loaded: what is
+//! found, and what makes another snapshot.
+
+use crosstrust::compile::compile;
+use crosstrust::graph::{Code, Finding, Severity, read_policies_folder};
+use crosstrust::policy_settings::PolicySettings;
+use crosstrust::snapshot::SnapshotId;
+use crosstrust::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::documents::{CONTOSO, FABRIKAM, WOODGROVE};
+use crate::reference::World;
+use crate::support::{build, product};
+
+/// Contoso with these members of its entry for Fabrikam.
+fn entry(members: Value) -> World {
+    build::world([build::tenant(CONTOSO).assumed_outbound(FABRIKAM, members)])
+}
+
+fn agreement() -> Value {
+    json!({"basis": "agreement", "reviewBy": "2026-12-31"})
+}
+
+/// What is found at this instant, as (severity, code), and whether it compiles.
+fn found(world: &World, now: &str) -> Result<Vec<Finding>, Vec<Finding>> {
+    let reading = read_policies_folder(product::files(world), &PolicySettings::NONE);
+    assert!(!reading.has_errors(), "{:?}", reading.findings);
+    let now: Timestamp = now.parse().unwrap();
+    compile(&reading.tenants, &PolicySettings::NONE, now).map(|compiled| compiled.warnings)
+}
+
+fn kinds(findings: &[Finding]) -> Vec<(Severity, Code)> {
+    let kinds = findings.iter().map(|one| (one.severity, one.code));
+    kinds.collect()
+}
+
+#[test]
+fn a_review_that_is_past_is_a_warning_and_one_that_is_near_is_reported() {
+    let world = entry(agreement());
+    for (now, wanted) in [
+        ("2026-11-01", None),
+        ("2026-12-01T23:59:59Z", None),
+        ("2026-12-02", Some(Severity::Info)),
+        ("2026-12-31T23:59:59Z", Some(Severity::Info)),
+        ("2027-01-01", Some(Severity::Warning)),
+        ("2099-01-01", Some(Severity::Warning)),
+    ] {
+        let found = kinds(&found(&world, now).unwrap());
+        let wanted: Vec<_> = wanted
+            .into_iter()
+            .map(|severity| (severity, Code::ReviewDue))
+            .collect();
+        assert_eq!(found, wanted, "{now}");
+    }
+}
+
+#[test]
+fn the_same_home_tenant_twice_and_the_own_tenant_do_not_compile() {
+    let now = "2026-11-01";
+    let twice = build::world([build::tenant(CONTOSO)
+        .assumed_outbound(FABRIKAM, agreement())
+        .assumed_outbound(FABRIKAM, agreement())]);
+    let errors = kinds(&found(&twice, now).unwrap_err());
+    assert_eq!(errors, [(Severity::Error, Code::Duplicate)]);
+    let own = build::world([build::tenant(CONTOSO).assumed_outbound(CONTOSO, agreement())]);
+    let errors = kinds(&found(&own, now).unwrap_err());
+    assert_eq!(errors, [(Severity::Error, Code::OwnPartner)]);
+}
+
+#[test]
+fn an_entry_that_does_nothing_is_a_warning() {
+    let now = "2026-11-01";
+    let loaded = build::world([
+        build::tenant(CONTOSO).assumed_outbound(FABRIKAM, agreement()),
+        build::tenant(FABRIKAM),
+    ]);
+    let no_effect = [(Severity::Warning, Code::NoEffect)];
+    assert_eq!(kinds(&found(&loaded, now).unwrap()), no_effect);
+    let mut none = agreement();
+    none["accessTypes"] = json!([]);
+    assert_eq!(kinds(&found(&entry(none), now).unwrap()), no_effect);
+}
+
+#[test]
+fn partners_without_a_folder_are_listed_unless_something_is_assumed_of_them() {
+    let world = build::world([
+        build::tenant(CONTOSO)
+            .partner(FABRIKAM, json!({}))
+            .partner(WOODGROVE, json!({}))
+            .partner(crate::support::universe::NORTHWIND, json!({}))
+            .assumed_outbound(crate::support::universe::NORTHWIND, agreement()),
+        build::tenant(FABRIKAM),
+    ]);
+    let found = found(&world, "2026-11-01").unwrap();
+    assert_eq!(kinds(&found), [(Severity::Info, Code::PartnerNotLoaded)]);
+    let message = &found[0].message;
+    assert!(message.contains(&WOODGROVE.to_string()), "{message}");
+    assert!(!message.contains(&FABRIKAM.to_string()), "{message}");
+    assert_eq!(&*found[0].place.file, "tenant-0/partners.json");
+}
+
+#[test]
+fn everything_that_an_entry_or_a_provider_says_makes_another_snapshot() {
+    let with = |member: &str, value: Value| {
+        let mut entry = agreement();
+        entry[member] = value;
+        entry
+    };
+    let contoso = || build::tenant(CONTOSO);
+    let worlds = [
+        build::world([contoso()]),
+        entry(agreement()),
+        entry(with("basis", json!("tokenIssued"))),
+        entry(with("reviewBy", json!("2027-01-01"))),
+        entry(with("comment", json!("contract 7"))),
+        entry(with("accessTypes", json!(["collaboration"]))),
+        entry(with("accessTypes", json!([]))),
+        build::world([contoso().assumed_outbound(WOODGROVE, agreement())]),
+        build::world([contoso().identity_provider(json!({"identityProviderType": "Google"}))]),
+        build::world([contoso().identity_provider(json!({"identityProviderType": "Apple"}))]),
+        build::world([contoso().federation(json!({"issuerUri": "https://idp.example"}))]),
+        build::world([contoso().federation(json!({"issuerUri": "https://idp.example/"}))]),
+        build::world([contoso().partner(FABRIKAM, json!({}))]),
+        build::world([contoso().partner(
+            FABRIKAM,
+            json!({"blockServiceProviderOutboundAccess": true}),
+        )]),
+    ];
+    let ids: Vec<SnapshotId> = worlds
+        .iter()
+        .map(|world| product::snapshot(world).id())
+        .collect();
+    for (at, id) in ids.iter().enumerate() {
+        assert!(!ids[..at].contains(id), "world {at}");
+    }
+    let same = product::snapshot(&entry(with("accessTypes", json!(["DirectConnect"]))));
+    assert_eq!(same.id(), ids[1]);
+}

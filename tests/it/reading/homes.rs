@@ -1,0 +1,149 @@
+//! `identity-providers.json`, `federation-configurations.json` and `assumed-outbound.json`.
+
+use crosstrust::graph::Code;
+use crosstrust::request::AccessType;
+use crosstrust::vocabulary::{AssumedBasis, IdentityProviderName as Name};
+
+use super::{FABRIKAM, assert_errors, contoso, listed, sound};
+
+#[test]
+fn identity_providers_of_graph_are_read_and_others_let_nobody_in() {
+    let text = r##"{"@odata.context": "…/$metadata#identity/identityProviders", "value": [
+        {"@odata.type": "#microsoft.graph.builtInIdentityProvider", "id": "MSASignup-OAUTH",
+         "identityProviderType": "MicrosoftAccount", "displayName": "MicrosoftAccount"},
+        {"@odata.type": "#microsoft.graph.builtInIdentityProvider", "id": "EmailOtpSignup-OAUTH",
+         "identityProviderType": "EmailOTP", "displayName": "Email One Time Passcode"},
+        {"@odata.type": "#microsoft.graph.socialIdentityProvider", "id": "Google-OAUTH",
+         "identityProviderType": "Google", "clientId": "x", "clientSecret": "******"},
+        {"@odata.type": "#microsoft.graph.appleManagedIdentityProvider", "id": "Apple-Managed-OIDC",
+         "developerId": "d", "serviceId": "s", "keyId": "k", "certificateData": "******"},
+        {"id": "AADSignup-OAUTH", "identityProviderType": "AADSignup"},
+        {"id": "Facebook-OAUTH", "identityProviderType": "Facebook", "state": "disabled"},
+        {"id": "Fax-OAUTH", "identityProviderType": "Fax"}]}"##;
+    let reading = contoso("identity-providers", text);
+    let told = listed(&reading.findings);
+    assert!(told.contains("Fax") && told.contains("disabled"), "{told}");
+    assert_eq!(reading.findings.len(), 2, "{told}");
+    let names: Vec<Option<Name>> = reading.tenants[0]
+        .providers
+        .iter()
+        .map(|provider| provider.name)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            Some(Name::MicrosoftAccount),
+            Some(Name::EmailOneTimePasscode),
+            Some(Name::Google),
+            Some(Name::Apple),
+            None,
+            None,
+            None
+        ]
+    );
+}
+
+#[test]
+fn a_provider_without_a_type_and_a_federation_without_an_issuer_are_refused() {
+    let reading = contoso("identity-providers", r#"[{"id": "Google-OAUTH"}]"#);
+    assert_errors(&reading, &[(Code::MissingMember, 1, "$[0]")]);
+    let reading = contoso(
+        "federation-configurations",
+        r#"[{"displayName": "Adatum"}]"#,
+    );
+    assert_errors(&reading, &[(Code::MissingMember, 1, "$[0]")]);
+    let internal = r##"{"@odata.type": "#microsoft.graph.internalDomainFederation",
+        "issuerUri": "https://idp.example"}"##;
+    let reading = contoso("federation-configurations", internal);
+    assert_errors(&reading, &[(Code::UnknownWord, 1, "$")]);
+}
+
+#[test]
+fn a_federation_of_graph_is_read() {
+    let text = r##"{"value": [{"@odata.type": "microsoft.graph.samlOrWsFedExternalDomainFederation",
+        "id": "3", "displayName": "Adatum", "issuerUri": "https://idp.adatum.example/SAML",
+        "metadataExchangeUri": null, "passiveSignInUri": "https://idp.adatum.example/in",
+        "preferredAuthenticationProtocol": "wsFed", "signingCertificate": "MIID",
+        "domains": [{"id": "adatum.example"}]}]}"##;
+    let tenant = sound(contoso("federation-configurations", text));
+    let issuer = &tenant.federations[0].issuer;
+    assert_eq!(issuer.value, "https://idp.adatum.example/SAML");
+}
+
+#[test]
+fn an_assumed_outbound_entry_is_read_as_it_is_written() {
+    let text = format!(
+        r#"[{{"tenantId": "{FABRIKAM}", "basis": "tokenIssued", "reviewBy": "2026-12-31",
+        "accessTypes": ["collaboration", "directConnect"], "comment": "contract 7"}}]"#
+    );
+    let entry = &sound(contoso("assumed-outbound", text)).assumed_outbound[0];
+    assert_eq!(entry.basis, AssumedBasis::TokenIssued);
+    let types = [AccessType::Collaboration, AccessType::DirectConnect];
+    assert_eq!(entry.access_types, types);
+    assert_eq!(entry.review_by.to_string(), "2026-12-31");
+    assert_eq!(entry.review_by.end().to_string(), "2027-01-01T00:00:00Z");
+    assert_eq!(entry.comment.as_deref(), Some("contract 7"));
+}
+
+#[test]
+fn whatever_is_wrong_with_an_assumed_outbound_entry_is_an_error() {
+    let read = |members: &str| {
+        let entry = format!("[{{\"tenantId\": \"{FABRIKAM}\"{members}}}]");
+        contoso("assumed-outbound", entry)
+    };
+    let good = r#", "basis": "agreement", "reviewBy": "2026-12-31""#;
+    assert_errors(&read(good), &[]);
+    let dated = |day: &str| format!(r#", "basis": "agreement", "reviewBy": {day}"#);
+    for day in [
+        "\"2026-02-30\"",
+        "\"2026-1-31\"",
+        "\"31.12.2026\"",
+        "\"2026-12-31T00:00:00Z\"",
+        "\"never\"",
+        "\"\"",
+    ] {
+        let wanted = [(Code::OutOfRange, 1, "$[0].reviewBy")];
+        assert_errors(&read(&dated(day)), &wanted);
+    }
+    for (members, code, path) in [
+        (dated("null"), Code::MissingMember, "$[0]"),
+        (dated("20261231"), Code::WrongType, "$[0].reviewBy"),
+        (
+            r#", "basis": "agreement""#.to_owned(),
+            Code::MissingMember,
+            "$[0]",
+        ),
+        (
+            r#", "reviewBy": "2026-12-31""#.to_owned(),
+            Code::MissingMember,
+            "$[0]",
+        ),
+        (
+            r#", "basis": "hope", "reviewBy": "2026-12-31""#.to_owned(),
+            Code::UnknownWord,
+            "$[0].basis",
+        ),
+        (
+            format!(r#"{good}, "accessTypes": ["serviceProvider"]"#),
+            Code::UnknownWord,
+            "$[0].accessTypes[0]",
+        ),
+        (
+            format!(r#"{good}, "accessTypes": "directConnect""#),
+            Code::WrongType,
+            "$[0].accessTypes",
+        ),
+        (
+            format!(r#"{good}, "approvedBy": "Carla""#),
+            Code::UnknownMember,
+            "$[0].approvedBy",
+        ),
+    ] {
+        assert_errors(&read(&members), &[(code, 1, path)]);
+    }
+    let reading = contoso(
+        "assumed-outbound",
+        r#"[{"tenantId": "fabrikam", "basis": "agreement", "reviewBy": "2026-12-31"}]"#,
+    );
+    assert_errors(&reading, &[(Code::NotAnId, 1, "$[0].tenantId")]);
+}
