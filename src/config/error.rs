@@ -23,6 +23,18 @@ pub enum ConfigError {
         /// The keys that could stand there.
         known: Vec<&'static str>,
     },
+    /// A variable of the environment that names no key.
+    #[error(
+        "environment: unknown variable `{variable}`, expected the variable of a key such as {}; `crosstrust serve \
+         --help` lists the keys, and where Kubernetes injects the variable, `enableServiceLinks: false` ends that",
+        near.join(", ")
+    )]
+    UnknownVariable {
+        /// Its name.
+        variable: String,
+        /// The names that are nearest to it.
+        near: Vec<String>,
+    },
     /// A value that cannot be read.
     #[error("{key} = `{found}` ({origin}): {why}")]
     Value {

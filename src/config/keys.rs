@@ -16,6 +16,13 @@ pub struct Key {
     pub many: bool,
 }
 
+impl Key {
+    /// The variable of the environment that gives it.
+    pub fn variable(&self) -> String {
+        format!("CROSSTRUST_{}", self.name.replace('.', "_").to_uppercase())
+    }
+}
+
 const fn key(
     name: &'static str,
     takes: &'static str,

@@ -2,7 +2,7 @@
 //!
 //! A flag beats a `CROSSTRUST_…` variable, a variable beats the file, the file beats the default. Every
 //! value keeps its origin, so that an error and `--print-config` can say where it came from. Read once, at
-//! start; an unknown key is an error. No other room reads the environment.
+//! start; an unknown key or variable is an error. No other room reads the environment.
 
 mod error;
 mod file;
@@ -11,6 +11,7 @@ mod keys;
 mod listener;
 mod route;
 mod value;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,11 @@ pub struct Config {
 /// A variable that is not ours but a standard's, such as `OTEL_SDK_DISABLED`; an empty one is none.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Refuses a `CROSSTRUST_…` variable of the environment that names no key.
+pub fn refuse_unknown_variables() -> Result<(), ConfigError> {
+    variables::refuse_unknown(std::env::vars_os().map(|(name, _)| name))
 }
 
 impl Config {

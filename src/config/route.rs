@@ -19,6 +19,8 @@ pub struct RouteTable {
     pub hosts: Vec<At<String>>,
     /// The path that it fits, with all that is below it.
     pub path: Option<At<String>>,
+    /// Whether the path is compared without ASCII case, for back ends that fold it.
+    pub case_insensitive: At<bool>,
     /// The destination principal that it fits.
     pub principal: Option<At<String>>,
     /// The tenant of the application.
@@ -51,6 +53,7 @@ pub struct ApplicationTable {
 const KEYS: &[&str] = &[
     "hosts",
     "path",
+    "case_insensitive",
     "principal",
     "resource_tenant",
     "app",
@@ -105,6 +108,7 @@ fn route(table: &Table<'_>) -> Result<RouteTable, ConfigError> {
         origin: table.origin.clone(),
         hosts: table.texts("hosts")?.unwrap_or_default(),
         path: table.text("path")?,
+        case_insensitive: table.flag("case_insensitive", false)?,
         principal: table.text("principal")?,
         resource_tenant: table.text("resource_tenant")?.ok_or_else(|| {
             table.missing("resource_tenant", "the id of the application's tenant")
@@ -125,8 +129,15 @@ fn route(table: &Table<'_>) -> Result<RouteTable, ConfigError> {
             "the channel that is required",
         ));
     }
+    if route.case_insensitive.value && route.path.is_none() {
+        return Err(table.together(
+            "`case_insensitive` without `path`",
+            "the path that is compared without case",
+        ));
+    }
     route.hosts.iter().try_for_each(check_host)?;
     route.path.iter().try_for_each(check_path)?;
+    route.principal.iter().try_for_each(check_principal)?;
     Ok(route)
 }
 
@@ -160,6 +171,8 @@ fn check_path(path: &At<String>) -> Result<(), ConfigError> {
     let text = path.value.as_str();
     let why = if !text.starts_with('/') {
         "expected a path that begins with `/`"
+    } else if text.contains(['*', '{', '}']) {
+        "wildcards are not supported: expected a path such as /docs, which stands for all that is below it"
     } else if text.contains(['?', '#']) {
         "expected a path without a query"
     } else if text.contains('%') {
@@ -181,6 +194,15 @@ fn check_path(path: &At<String>) -> Result<(), ConfigError> {
     Err(path.refuse(why))
 }
 
+/// A pattern would be compared as it is written, fit no destination, and leave its requests to a later route.
+fn check_principal(principal: &At<String>) -> Result<(), ConfigError> {
+    if principal.value.contains('*') {
+        return Err(principal
+            .refuse("wildcards are not supported: expected the exact destination principal"));
+    }
+    Ok(())
+}
+
 impl RouteTable {
     /// Whether every request that fits `later` fits this route.
     fn covers(&self, later: &RouteTable) -> bool {
@@ -193,7 +215,7 @@ impl RouteTable {
         let path = match (&self.path, &later.path) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(ours), Some(theirs)) => is_below(&theirs.value, &ours.value),
+            (Some(ours), Some(theirs)) => self.takes_path(&ours.value, later, &theirs.value),
         };
         let principal = match (&self.principal, &later.principal) {
             (None, _) => true,
@@ -201,6 +223,16 @@ impl RouteTable {
             (Some(ours), Some(theirs)) => ours.value == theirs.value,
         };
         hosts && path && principal
+    }
+
+    /// Whether every path that is below `theirs` for `later` is below `ours` for this route.
+    fn takes_path(&self, ours: &str, later: &RouteTable, theirs: &str) -> bool {
+        if self.case_insensitive.value {
+            return is_below(&theirs.to_ascii_lowercase(), &ours.to_ascii_lowercase());
+        }
+        // A later route that ignores case also fits paths whose letters differ from ours.
+        let differs_in_case = later.case_insensitive.value && has_letters(ours);
+        is_below(theirs, ours) && !differs_in_case
     }
 
     /// Its lines of `--print-config`.
@@ -215,7 +247,11 @@ impl RouteTable {
             &self.restricting_tenant,
         ];
         let texts = texts.into_iter().flatten().map(At::shown);
-        let flags = [self.require_channel.shown(), self.detail.shown()];
+        let flags = [
+            self.case_insensitive.shown(),
+            self.require_channel.shown(),
+            self.detail.shown(),
+        ];
         let facts = self.assume.iter().map(|fact| fact.value.shown());
         let hosts = shown_list(&self.hosts).unwrap_or_else(|| Shown {
             key: "route.hosts".to_owned(),
@@ -235,6 +271,10 @@ fn is_below(path: &str, above: &str) -> bool {
     let above = above.trim_end_matches('/');
     path.strip_prefix(above)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn has_letters(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_alphabetic())
 }
 
 impl ApplicationTable {

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::presets::{self, Preset};
+use crate::id::parse_guid;
+use crate::vocabulary::{AuthenticationMethod, UserType};
 
 /// The rule of each field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,7 +164,7 @@ impl FromStr for Field {
 }
 
 /// A field that cannot be read like that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// `contains` and `equals` are for yes-or-no fields.
     #[error("{}: `contains` and `equals` are for fields that are yes or no", .0.name())]
@@ -170,6 +172,18 @@ pub enum Misfit {
     /// A table of values has no meaning for this field.
     #[error("{}: `values` is for ids, words and texts", .0.name())]
     NoTable(Field),
+    /// A table turns a value into something that this field cannot be.
+    #[error("{}: `values` turns `{from}` into `{to}`, expected {expected}", .field.name())]
+    BadTarget {
+        /// The field.
+        field: Field,
+        /// The value of a claim.
+        from: String,
+        /// What the table makes of it.
+        to: String,
+        /// What it could be.
+        expected: &'static str,
+    },
 }
 
 impl ClaimMap {
@@ -190,6 +204,9 @@ impl ClaimMap {
                 Kind::Id | Kind::Ids | Kind::Tenant | Kind::Words | Kind::Text | Kind::Texts,
             ) => {}
         }
+        if let Read::Values(table) = &rule.read {
+            check_targets(field, table)?;
+        }
         self.rules.insert(field, rule);
         Ok(())
     }
@@ -202,6 +219,32 @@ impl ClaimMap {
     /// The preset that it began with.
     pub fn began_as(&self) -> Preset {
         self.preset
+    }
+}
+
+/// Refuses a table with a target that no value of the field can be: such a value would be dropped from each token.
+fn check_targets(field: Field, table: &BTreeMap<String, String>) -> Result<(), Misfit> {
+    let is_guid = |text: &str| parse_guid(text).is_ok();
+    let (fits, expected): (&dyn Fn(&str) -> bool, _) = match (field, field.kind()) {
+        (_, Kind::Id | Kind::Ids) => (&is_guid, "a GUID"),
+        (Field::ExternalUserType, _) => (
+            &|text| text.parse::<UserType>().is_ok(),
+            "a type of external user such as b2bCollaborationGuest",
+        ),
+        (_, Kind::Words) => (
+            &|text| text.parse::<AuthenticationMethod>().is_ok(),
+            "an authentication method such as fido2",
+        ),
+        (_, Kind::Tenant | Kind::Flag | Kind::Time | Kind::Text | Kind::Texts) => return Ok(()),
+    };
+    match table.iter().find(|(_, to)| !fits(to)) {
+        None => Ok(()),
+        Some((from, to)) => Err(Misfit::BadTarget {
+            field,
+            from: from.clone(),
+            to: to.clone(),
+            expected,
+        }),
     }
 }
 

@@ -152,6 +152,40 @@ fn its_end_is_prompt_also_while_somebody_keeps_a_connection() {
     assert!(TcpStream::connect(address).is_err());
 }
 
+/// `kubectl exec … env` in a pod beside a Service named crosstrust with two ports.
+const SERVICE_LINKS: [(&str, &str); 12] = [
+    ("CROSSTRUST_SERVICE_HOST", "10.96.0.7"),
+    ("CROSSTRUST_SERVICE_PORT", "50051"),
+    ("CROSSTRUST_SERVICE_PORT_GRPC", "50051"),
+    ("CROSSTRUST_SERVICE_PORT_ADMIN", "9090"),
+    ("CROSSTRUST_PORT", "tcp://10.96.0.7:50051"),
+    ("CROSSTRUST_PORT_50051_TCP", "tcp://10.96.0.7:50051"),
+    ("CROSSTRUST_PORT_50051_TCP_PROTO", "tcp"),
+    ("CROSSTRUST_PORT_50051_TCP_PORT", "50051"),
+    ("CROSSTRUST_PORT_50051_TCP_ADDR", "10.96.0.7"),
+    ("CROSSTRUST_PORT_9090_TCP", "tcp://10.96.0.7:9090"),
+    ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
+    ("KUBERNETES_PORT", "tcp://10.96.0.1:443"),
+];
+
+#[test]
+fn the_variables_that_kubernetes_injects_for_a_service_named_crosstrust_are_ignored() {
+    let mut command = Serving::command("127.0.0.1:0");
+    command.envs(SERVICE_LINKS);
+    let (_serving, line) = Serving::start(command);
+    assert!(line.contains(" serving"), "{line}");
+    // The same start with a variable of another name ends at once.
+    let mut command = Serving::command("127.0.0.1:0");
+    command.envs(SERVICE_LINKS).env("CROSSTRUST_SERVE", "1");
+    let output = command.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("unknown variable `CROSSTRUST_SERVE`"),
+        "{told}"
+    );
+}
+
 /// The binary, over the sample policies, on ports of the kernel's choice. Ends when it is dropped.
 pub struct Serving(Child);
 

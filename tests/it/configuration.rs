@@ -101,6 +101,30 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     (
         ROUTE,
         "app = ",
+        "path = \"/admin/*\"\napp = ",
+        "route.path = `/admin/*` (c.toml:4): wildcards are not supported",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "path = \"/users/{id}\"\napp = ",
+        "wildcards are not supported",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "principal = \"spiffe://contoso.example/*\"\napp = ",
+        "(c.toml:4): wildcards are not supported",
+    ),
+    (
+        ROUTE,
+        "app = ",
+        "case_insensitive = true\napp = ",
+        "route (c.toml:1): found `case_insensitive` without `path`",
+    ),
+    (
+        ROUTE,
+        "app = ",
         "require_channel = true\napp = ",
         "`require_channel` without `channel`",
     ),
@@ -274,6 +298,34 @@ fn a_route_that_an_earlier_one_covers_is_an_error() {
 }
 
 #[test]
+fn a_route_without_case_covers_paths_in_any_case_and_is_covered_by_those_without_letters_only() {
+    let at = |path: &str, ignores_case: bool| {
+        let keys = format!("path = \"{path}\"\ncase_insensitive = {ignores_case}\napp = ");
+        ROUTE.replace("app = ", &keys)
+    };
+    // (earlier, later, whether the later one is never reached)
+    for (earlier, later, is_shadowed) in [
+        (at("/Docs", true), at("/docs/a", false), true),
+        (at("/Docs", true), at("/DOCS", true), true),
+        (at("/docs", true), at("/docsx", false), false),
+        (at("/docs", false), at("/Docs", false), false),
+        (at("/docs", false), at("/docs", true), false),
+        (at("/docs", false), at("/docs/a", true), false),
+        (at("/", false), at("/docs", true), true),
+        (at("/2026", false), at("/2026/a", true), true),
+        (ROUTE.to_owned(), at("/docs", true), true),
+    ] {
+        let read = read(&format!("{earlier}{later}"));
+        let error = read.err().unwrap_or_default();
+        assert_eq!(
+            error.contains("never reached"),
+            is_shadowed,
+            "{earlier}{later}{error}"
+        );
+    }
+}
+
+#[test]
 fn paths_are_relative_to_the_file_and_a_list_is_a_list() {
     let text = format!("[keys]\norigins = [\"https://a\", \"http://b:1\"]\n{ISSUER}");
     let file = Some((PathBuf::from("/etc/crosstrust/c.toml"), text));
@@ -325,6 +377,32 @@ fn a_flag_beats_a_variable_a_variable_the_file_and_the_file_the_default() {
     let text = std::fs::read_to_string(&file).unwrap();
     let config = Config::read(Some((file, text)), Given::default()).unwrap();
     assert_eq!(config.path("keys.ca"), Some(folder.path().join("ca.pem")));
+}
+
+fn print_with(variables: &[(&str, &str)]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+        .args(["serve", "--print-config"])
+        .env_clear()
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(told).unwrap())
+}
+
+#[test]
+fn a_variable_that_names_no_key_is_refused_with_the_names_that_are_nearest() {
+    let (is_good, told) = print_with(&[("CROSSTRUST_LIMIT_GROUPS", "7")]);
+    assert!(!is_good, "{told}");
+    assert!(
+        told.contains("unknown variable `CROSSTRUST_LIMIT_GROUPS`")
+            && told.contains("CROSSTRUST_LIMITS_GROUPS"),
+        "{told}"
+    );
+    for name in ["CROSSTRUST_PORTS", "CROSSTRUST_ADMIN_SERVICE_HOST"] {
+        let (is_good, told) = print_with(&[(name, "x")]);
+        assert!(!is_good && told.contains(name), "{told}");
+    }
 }
 
 fn print(folder: &Path, text: &str) -> (bool, String) {
@@ -390,6 +468,30 @@ fn what_cannot_be_served_with_is_told_before_anything_is_served() {
             "expected RS256, PS256, ES256 or EdDSA",
         ),
         (format!("{ISSUER}[issuer.claims]\nmffa = \"amr\""), "mffa"),
+        (
+            format!(
+                "{ISSUER}[issuer.claims]\ngroups = {{ claim = \"g\", values = {{ staff = \"staff\" }} }}"
+            ),
+            "groups: `values` turns `staff` into `staff`, expected a GUID",
+        ),
+        (
+            format!(
+                "{ISSUER}[issuer.claims]\nroles = {{ claim = \"r\", values = {{ admin = \"\u{9}\" }} }}"
+            ),
+            "expected a GUID",
+        ),
+        (
+            format!(
+                "{ISSUER}[issuer.claims]\nauthentication_methods = {{ claim = \"amr\", values = {{ hwk = \"fid02\" }} }}"
+            ),
+            "`values` turns `hwk` into `fid02`, expected an authentication method",
+        ),
+        (
+            format!(
+                "{ISSUER}[issuer.claims]\nexternal_user_type = {{ claim = \"k\", values = {{ Guest = \"guest\" }} }}"
+            ),
+            "`values` turns `Guest` into `guest`, expected a type of external user",
+        ),
         (format!("{ISSUER}{ISSUER}"), "given before at"),
         (
             format!(

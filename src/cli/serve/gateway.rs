@@ -31,6 +31,7 @@ fn route(lines: &RouteLines) -> Result<Route, ConfigError> {
     Ok(Route {
         hosts: lines.hosts.iter().map(text).collect(),
         path: lines.path.as_ref().map(text),
+        case_insensitive: lines.case_insensitive.value,
         principal: lines.principal.as_ref().map(text),
         facts: RouteFacts {
             resource: lines.resource_tenant.read()?,

@@ -21,7 +21,7 @@ use super::table;
 use crate::admin::{AdminHandle, Sources};
 use crate::cache::CacheBytes;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Given, KEYS, Origin};
+use crate::config::{self, Config, ConfigError, Given, KEYS, Origin};
 use crate::engine::{Engine, EngineOptions};
 use crate::identity::Identity;
 use crate::identity::follow::{FollowHandle, FollowOptions, Follower};
@@ -51,7 +51,8 @@ folder has one folder per tenant with the JSON that Microsoft Graph exports; cha
 second, and one that does not compile changes nothing. SIGHUP looks again now, SIGTERM drains and ends.
 
 Every key below is also a line of the configuration file (`--config`) and a CROSSTRUST_… variable; a flag beats \
-a variable, a variable beats the file. Listeners that offer less than everything are tables of the file:
+a variable, a variable beats the file. A CROSSTRUST_… variable that names no key is an error; those that \
+Kubernetes injects for a Service named crosstrust are ignored. Listeners that offer less than everything are tables of the file:
 
   [[listener]]
   address = \"unix:/run/crosstrust.sock\"
@@ -92,12 +93,11 @@ impl Args for ServeArguments {
             );
         KEYS.iter().fold(command, |command, key| {
             let flag = key.name.replace(['.', '_'], "-");
-            let variable = format!("CROSSTRUST_{}", flag.replace('-', "_").to_uppercase());
             command.arg(
                 Arg::new(key.name)
                     .long(flag)
                     .value_name(key.takes)
-                    .env(variable)
+                    .env(key.variable())
                     .help(match key.default {
                         "" => key.help.to_owned(),
                         default => format!("{} [default: {default}]", key.help),
@@ -141,6 +141,7 @@ impl FromArgMatches for ServeArguments {
 }
 
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
+    config::refuse_unknown_variables()?;
     let file = arguments.config.map(|path| {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;

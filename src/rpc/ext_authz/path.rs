@@ -90,6 +90,15 @@ pub fn is_below(path: &str, prefix: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The same without ASCII case; other letters are compared as they are.
+pub fn is_below_ignoring_case(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    let Some((start, rest)) = path.split_at_checked(prefix.len()) else {
+        return false;
+    };
+    start.eq_ignore_ascii_case(prefix) && (rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +178,13 @@ mod tests {
             ("/", "/", true),
         ] {
             assert_eq!(is_below(path, prefix), is, "{path} {prefix}");
+            assert_eq!(is_below_ignoring_case(path, prefix), is);
+            let upper = path.to_ascii_uppercase();
+            assert_eq!(
+                is_below_ignoring_case(&upper, prefix),
+                is,
+                "{upper} {prefix}"
+            );
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Route {
     pub hosts: Vec<String>,
     /// What the path has to begin with, by whole segments.
     pub path: Option<String>,
+    /// Whether the path is compared without ASCII case.
+    pub case_insensitive: bool,
     /// The principal of the destination, exactly.
     pub principal: Option<String>,
     /// What is then known.
@@ -76,7 +78,13 @@ impl RouteTable {
 
     fn position(&self, host: &String, path: &str, principal: &str) -> Option<usize> {
         self.0.iter().position(|route| {
-            let below = |prefix: &String| path::is_below(path, prefix);
+            let below = |prefix: &String| {
+                if route.case_insensitive {
+                    path::is_below_ignoring_case(path, prefix)
+                } else {
+                    path::is_below(path, prefix)
+                }
+            };
             let is_principal = |named: &String| named == principal;
             (route.hosts.is_empty() || route.hosts.contains(host))
                 && route.path.as_ref().is_none_or(below)
@@ -209,6 +217,7 @@ mod tests {
         Route {
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             path: path.map(str::to_owned),
+            case_insensitive: false,
             principal: principal.map(str::to_owned),
             facts: facts(),
             assumed: Assumed::NOTHING,
@@ -270,6 +279,27 @@ mod tests {
         ] {
             assert_eq!(find(host, "/"), None, "{host}");
         }
+    }
+
+    #[test]
+    fn a_row_that_ignores_case_takes_a_path_in_any_case_and_the_others_do_not() {
+        let mut admin = row(&[], Some("/Admin"), None);
+        admin.case_insensitive = true;
+        let table = RouteTable::new(vec![admin, row(&[], Some("/docs"), None)]);
+        let find = |path| {
+            let found = table.find(Destination {
+                host: "wiki.example",
+                path,
+                principal: "",
+            });
+            found.map(|route| table.0.iter().position(|one| one == route).unwrap())
+        };
+        for path in ["/Admin", "/admin/x", "/ADMIN/", "/aDmIn/%20"] {
+            assert_eq!(find(path), Some(0), "{path}");
+        }
+        assert_eq!(find("/administration"), None);
+        assert_eq!(find("/docs/a"), Some(1));
+        assert_eq!(find("/Docs/a"), None);
     }
 
     #[test]

@@ -225,6 +225,7 @@ fn route(host: &str, assumed: &[(&str, &str)]) -> Route {
     Route {
         hosts: vec![host.to_owned()],
         path: Some("/app".to_owned()),
+        case_insensitive: false,
         principal: None,
         facts: RouteFacts {
             resource: CONTOSO.parse().unwrap(),

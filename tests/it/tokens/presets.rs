@@ -326,7 +326,7 @@ fn a_malformed_claim_grants_nothing() {
 fn words_are_translated_by_the_operators_table_and_what_is_not_in_it_says_nothing() {
     let issuing = issuing(Preset::EntraV2, |issuer| {
         let claims = &mut issuer.claims;
-        let table = values("amr", &[("hwk", "fido2"), ("odd", "no such method")]);
+        let table = values("amr", &[("hwk", "fido2")]);
         claims.set(Field::AuthenticationMethods, table).unwrap();
         claims
             .set(Field::ResourceAuthenticationMethods, Rule::take("methods"))
@@ -357,7 +357,7 @@ fn words_are_translated_by_the_operators_table_and_what_is_not_in_it_says_nothin
 #[test]
 fn a_table_turns_names_of_groups_into_guids() {
     let issuing = issuing(Preset::Keycloak, |issuer| {
-        let table = values("roles", &[("/staff", GROUP), ("/bad", "no guid")]);
+        let table = values("roles", &[("/staff", GROUP)]);
         issuer.claims.set(Field::Groups, table).unwrap();
     });
     let ids = |verified: Verified| {
@@ -386,6 +386,17 @@ fn a_rule_that_does_not_go_with_its_field_is_refused() {
     assert_eq!(found, Err(Misfit::NoTable(Field::Mfa)));
     let found = map.set(Field::AuthTime, values("t", &[("a", "b")]));
     assert_eq!(found, Err(Misfit::NoTable(Field::AuthTime)));
+    for (field, to) in [
+        (Field::Groups, "/staff"),
+        (Field::User, "me"),
+        (Field::AuthenticationMethods, "no such method"),
+        (Field::ExternalUserType, "guest"),
+    ] {
+        let found = map.set(field, values("c", &[("a", to)]));
+        assert!(matches!(found, Err(Misfit::BadTarget { .. })), "{to}");
+    }
+    let host = map.set(Field::HomeTenant, values("idp", &[("a", "live.com")]));
+    assert_eq!(host, Ok(()));
 }
 
 #[test]
