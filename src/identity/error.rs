@@ -50,7 +50,7 @@ pub enum TokenError {
     #[error("header: `alg` is none of RS256, PS256, ES256, EdDSA")]
     UnknownAlgorithm,
     /// `kid` is missing, or in no form that is accepted.
-    #[error("header: expected a `kid` of 1 to 128 characters A-Z a-z 0-9 . _ -")]
+    #[error("header: expected a `kid` of 1 to 1,024 bytes")]
     NoKeyId,
     /// `iss` is missing or no text.
     #[error("`iss` is missing or no text")]
@@ -75,12 +75,20 @@ pub enum TokenError {
         /// The id.
         kid: Told,
     },
-    /// The key is for other signatures.
-    #[error("the key is not for {} signatures", .0.name())]
-    KeyDoesNotFit(Algorithm),
-    /// The signature is not the key's.
+    /// No key of this id is for such signatures.
+    #[error("the key is not for {} signatures", algorithm.name())]
+    KeyDoesNotFit {
+        /// Whose keys were looked at.
+        issuer: IssuerIndex,
+        /// The token's algorithm.
+        algorithm: Algorithm,
+    },
+    /// The signature is of no key of this id that fits.
     #[error("the signature is wrong")]
-    BadSignature,
+    BadSignature {
+        /// Whose keys were looked at.
+        issuer: IssuerIndex,
+    },
     /// The key set binds the key to another issuer.
     #[error("the key belongs to another issuer")]
     KeyOfOtherIssuer,
@@ -165,8 +173,8 @@ impl TokenError {
             TokenError::UnknownIssuer(_) => Blame::Issuer,
             TokenError::UnknownKey { .. } => Blame::Key,
             TokenError::AlgorithmNotAllowed(_)
-            | TokenError::KeyDoesNotFit(_)
-            | TokenError::BadSignature
+            | TokenError::KeyDoesNotFit { .. }
+            | TokenError::BadSignature { .. }
             | TokenError::KeyOfOtherIssuer => Blame::Signature,
             TokenError::Expired(_)
             | TokenError::NotYetValid(_)
@@ -180,9 +188,13 @@ impl TokenError {
         }
     }
 
-    /// The issuer that may have a key of this id that is not known yet.
-    pub fn unknown_key_of(&self) -> Option<IssuerIndex> {
-        if let TokenError::UnknownKey { issuer, .. } = self {
+    /// The issuer whose keys may have changed: it may have a key of the token's id that is not known yet, or another
+    /// one than the known.
+    pub fn wants_keys_of(&self) -> Option<IssuerIndex> {
+        if let TokenError::UnknownKey { issuer, .. }
+        | TokenError::KeyDoesNotFit { issuer, .. }
+        | TokenError::BadSignature { issuer } = self
+        {
             return Some(*issuer);
         }
         None

@@ -34,7 +34,8 @@ pub struct Key {
 /// An issuer's keys, by id.
 #[derive(Debug, Clone)]
 pub struct KeySet {
-    keys: BTreeMap<String, Arc<Key>>,
+    /// Several keys may have one id (RFC 7517 §4.5). Their order is the same for the same keys.
+    keys: BTreeMap<String, Vec<Arc<Key>>>,
     digest: [u8; 32],
     skipped: Vec<Skipped>,
 }
@@ -43,6 +44,8 @@ pub struct KeySet {
 #[derive(Debug, Clone)]
 pub struct KeySets {
     epoch: Epoch,
+    /// Counts publications, also those of the same keys.
+    publication: u64,
     /// In the order of the issuers.
     held: Vec<Held>,
 }
@@ -59,6 +62,16 @@ impl Key {
     /// The id that tokens name it by.
     pub fn kid(&self) -> &str {
         &self.kid
+    }
+
+    /// Whether both have one id and verify the same.
+    fn is_same_as(&self, other: &Key) -> bool {
+        (&self.kid, self.meaning()) == (&other.kid, other.meaning())
+    }
+
+    /// All that verifying depends on besides the id.
+    fn meaning(&self) -> (&[Algorithm], Option<&str>, &[u8]) {
+        (&self.algorithms, self.issuer(), &self.material)
     }
 
     /// Whether it may verify such signatures.
@@ -100,16 +113,20 @@ impl fmt::Debug for Key {
 impl KeySet {
     /// Reads a JWKS document (RFC 7517 §5).
     ///
-    /// One key that must not be there (a secret, a private member, an id twice) refuses the whole document:
-    /// whoever writes such a set cannot be believed about the rest. A key that is merely of no use here (for
-    /// encryption, of another curve, too short) is skipped, and no token can be verified with it.
+    /// A key that must be secret (a shared secret, a private member) refuses the whole document: other parties may
+    /// have it and sign with it. A key that is of no use here (for encryption, malformed, too short) is skipped, and
+    /// no token can be verified with it. Several keys may have one id: of them, one that fits a token's algorithm
+    /// verifies it.
     pub fn parse(bytes: &[u8]) -> Result<KeySet, KeySetError> {
-        let (keys, skipped) = jwk::read(bytes)?;
-        let keys: BTreeMap<String, Arc<Key>> = keys
-            .into_iter()
-            .map(|key| (key.kid.clone(), Arc::new(key)))
-            .collect();
-        let digest = digest_of(keys.values().map(Arc::as_ref));
+        let (read, skipped) = jwk::read(bytes)?;
+        let mut keys: BTreeMap<String, Vec<Arc<Key>>> = BTreeMap::new();
+        for key in read {
+            keys.entry(key.kid.clone()).or_default().push(Arc::new(key));
+        }
+        for of_one_id in keys.values_mut() {
+            of_one_id.sort_unstable_by(|one, other| one.meaning().cmp(&other.meaning()));
+        }
+        let digest = digest_of(keys.values().flatten().map(Arc::as_ref));
         Ok(KeySet {
             keys,
             digest,
@@ -117,9 +134,9 @@ impl KeySet {
         })
     }
 
-    /// The key of this id.
-    pub fn get(&self, kid: &str) -> Option<&Key> {
-        self.keys.get(kid).map(Arc::as_ref)
+    /// The keys of this id.
+    pub fn of_id(&self, kid: &str) -> &[Arc<Key>] {
+        self.keys.get(kid).map_or(&[], Vec::as_slice)
     }
 
     /// Equal for two sets that verify the same tokens, however their documents are written.
@@ -129,7 +146,7 @@ impl KeySet {
 
     /// How many keys can be used.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.keys.values().map(Vec::len).sum()
     }
 
     /// Whether no key can be used.
@@ -137,7 +154,13 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// The ids of the keys, sorted.
+    /// The id of each key with a digest of the key, sorted by id.
+    pub fn identities(&self) -> impl Iterator<Item = (&str, [u8; 32])> {
+        let keys = self.keys.values().flatten();
+        keys.map(|key| (key.kid(), digest_of(std::iter::once(key.as_ref()))))
+    }
+
+    /// The ids of the keys, each once, sorted.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.keys().map(String::as_str)
     }
@@ -153,6 +176,7 @@ impl KeySets {
     pub(super) fn none(issuers: usize) -> Self {
         KeySets {
             epoch: Epoch::FIRST,
+            publication: 0,
             held: vec![Held::default(); issuers],
         }
     }
@@ -165,6 +189,7 @@ impl KeySets {
         good_until: Option<Duration>,
     ) -> Self {
         let mut next = self.clone();
+        next.publication = self.publication.wrapping_add(1);
         let Some(held) = next.held.get_mut(issuer.0) else {
             return next;
         };
@@ -177,6 +202,11 @@ impl KeySets {
             good_until,
         };
         next
+    }
+
+    /// Differs from that of every value before.
+    pub(super) fn publication(&self) -> u64 {
+        self.publication
     }
 
     /// The issuer's keys, if it has any that may still be used at this instant of the boot clock.

@@ -112,22 +112,37 @@ impl Identity {
         answered.answer
     }
 
-    /// The same; but where the issuer has no key of the token's id, asks once for its keys and waits until they have
-    /// been looked at, at most `patience`. Waits for nobody where nobody follows the keys.
+    /// The same; but where the issuer has no key of the token's id, or none that verifies the signature, asks once for
+    /// its keys and waits until they have been looked at, at most `patience`. Waits for nobody where nobody follows the
+    /// keys.
     pub async fn verify(
         &self,
         token: &str,
         patience: Duration,
     ) -> Result<Arc<Verified>, TokenError> {
+        let before = self.publication();
         let first = self.verify_now(token);
-        let Some(issuer) = first.as_ref().err().and_then(TokenError::unknown_key_of) else {
+        let Some(issuer) = first.as_ref().err().and_then(TokenError::wants_keys_of) else {
             return first;
         };
-        if self.wanted.wait(issuer, patience).await {
+        // Where nothing was published, a forged signature is not worth another verification.
+        if self.await_keys(issuer, before, patience).await {
             self.verify_now(token)
         } else {
             first
         }
+    }
+
+    /// Asks once for the issuer's keys and waits until they have been looked at, at most `patience`. Returns whether
+    /// keys were published after the publication `before`.
+    pub async fn await_keys(&self, issuer: IssuerIndex, before: u64, patience: Duration) -> bool {
+        self.wanted.wait(issuer, patience).await;
+        self.publication() != before
+    }
+
+    /// The number of the last publication of keys.
+    pub fn publication(&self) -> u64 {
+        self.keys.load().publication()
     }
 
     /// Believes claims that a gateway has verified: all is checked as in a token but the signature. Its numbers may be
@@ -176,29 +191,35 @@ impl Identity {
             return Err(TokenError::AlgorithmNotAllowed(header.algorithm));
         }
         let of_issuer = keys.of(index, now.boot);
-        let key = of_issuer.and_then(|keys| keys.get(&header.kid));
-        let key = key.ok_or_else(|| TokenError::UnknownKey {
+        let of_id = of_issuer.map_or(&[][..], |keys| keys.of_id(&header.kid));
+        if of_id.is_empty() {
+            return Err(TokenError::UnknownKey {
+                issuer: index,
+                kid: Told::of(&header.kid),
+            });
+        }
+        let mut refused = TokenError::KeyDoesNotFit {
             issuer: index,
-            kid: Told::of(&header.kid),
-        })?;
-        if !key.fits(header.algorithm) {
-            return Err(TokenError::KeyDoesNotFit(header.algorithm));
-        }
-        if !key.verifies(header.algorithm, token.signed.as_bytes(), token.signature) {
-            return Err(TokenError::BadSignature);
-        }
-        let vouched = Vouched {
-            index,
-            issuer,
-            key: Some(key),
-            under: keys.epoch(),
+            algorithm: header.algorithm,
         };
-        checks::check(
-            &token.claims,
-            vouched,
-            Numbers::Integers,
-            self.limits,
-            now.wall,
-        )
+        for key in of_id.iter().filter(|key| key.fits(header.algorithm)) {
+            if !key.verifies(header.algorithm, token.signed.as_bytes(), token.signature) {
+                refused = TokenError::BadSignature { issuer: index };
+                continue;
+            }
+            let vouched = Vouched {
+                index,
+                issuer,
+                key: Some(key),
+                under: keys.epoch(),
+            };
+            let numbers = Numbers::Integers;
+            match checks::check(&token.claims, vouched, numbers, self.limits, now.wall) {
+                // The same key may stand there once more, bound to the token's issuer.
+                Err(TokenError::KeyOfOtherIssuer) => refused = TokenError::KeyOfOtherIssuer,
+                checked => return checked,
+            }
+        }
+        Err(refused)
     }
 }

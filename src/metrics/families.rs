@@ -72,6 +72,7 @@ families! {
 
     TOKENS: Counter "crosstrust_tokens" ["result", "blame"] "Tokens that were looked at: known from before, verified, or refused and what was to blame";
     ISSUER_KEYS: Gauge "crosstrust_issuer_keys" ["issuer"] "Keys of an issuer that are in force";
+    ISSUER_KEYS_SKIPPED: Gauge "crosstrust_issuer_keys_skipped" ["issuer"] "Keys of an issuer's key set that cannot be used: they verify nothing";
     ISSUER_FAILING: Gauge "crosstrust_issuer_failing" ["issuer"] "1 while the last look at an issuer's keys has failed";
     ISSUER_LAST_SUCCESS: Gauge "crosstrust_issuer_last_success_timestamp_seconds" ["issuer"] "When an issuer's keys were last found or confirmed";
 

@@ -11,7 +11,7 @@ use super::assumed::{Assumed, AssumedFact};
 use super::gateway::Gateway;
 use crate::decision::Reason;
 use crate::engine::{Engine, Epoch, View};
-use crate::identity::{Asked, Identity, TokenError, Unidentified, Verified};
+use crate::identity::{Asked, Identity, IssuerIndex, TokenError, Unidentified, Verified};
 use crate::log::sign_in::PartlyAsked;
 use crate::request::Request;
 
@@ -48,8 +48,16 @@ pub struct Unproven {
     pub index: usize,
     /// What is wrong with it.
     pub problem: String,
-    /// It may count in a moment, when its issuer's keys have been looked at.
-    pub is_key_unknown: bool,
+    /// Where it may count in a moment, when its issuer's keys have been looked at.
+    pub awaited: Option<AwaitedKeys>,
+}
+
+/// Keys that a proof may be verified by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AwaitedKeys {
+    issuer: IssuerIndex,
+    /// The publication of keys before the proof was looked at.
+    before: u64,
 }
 
 /// Why questions are not answered.
@@ -61,27 +69,48 @@ pub enum Unsettled {
     KeysChanging,
 }
 
-/// Asks; where a token names a key that is not known yet, waits for it a little and asks once more.
+/// Asks; where a token may be verified by keys that are not known yet, waits for it a little and asks once more.
 pub async fn patiently<T>(
     gateway: &Gateway,
     questions: &[Question],
     ask: impl Fn() -> Result<T, Unsettled>,
 ) -> Result<T, Unsettled> {
     match ask() {
-        Err(Unsettled::Unproven(unproven)) if unproven.is_key_unknown => {
-            Box::pin(await_keys(gateway, questions)).await?;
+        Err(Unsettled::Unproven(Unproven {
+            awaited: Some(awaited),
+            index,
+            problem,
+        })) => {
+            let unproven = Unproven {
+                index,
+                problem,
+                awaited: None,
+            };
+            Box::pin(await_keys(gateway, questions, awaited, unproven)).await?;
             ask()
         }
         settled => settled,
     }
 }
 
-async fn await_keys(gateway: &Gateway, questions: &[Question]) -> Result<(), Unsettled> {
-    for (index, question) in questions.iter().enumerate() {
+/// Waits for the keys of the first proof that does not count, then of those after it. An error where the first cannot
+/// count: it is not looked at again unless keys were published.
+async fn await_keys(
+    gateway: &Gateway,
+    questions: &[Question],
+    awaited: AwaitedKeys,
+    first: Unproven,
+) -> Result<(), Unsettled> {
+    let AwaitedKeys { issuer, before } = awaited;
+    let identity = identity(gateway, first.index).map_err(Unsettled::Unproven)?;
+    if !identity.await_keys(issuer, before, PATIENCE).await {
+        return Err(Unsettled::Unproven(first));
+    }
+    let later = questions.iter().enumerate().skip(first.index + 1);
+    for (index, question) in later {
         for token in question.tokens() {
-            let identity = identity(gateway, index).map_err(Unsettled::Unproven)?;
             let verified = identity.verify(token, PATIENCE).await;
-            verified.map_err(|error| Unsettled::Unproven(unproven(index, &error)))?;
+            verified.map_err(|error| Unsettled::Unproven(unproven(index, &error, before)))?;
         }
     }
     Ok(())
@@ -167,12 +196,13 @@ fn settle_one<'a>(
         Question::Proven { proofs, asked } => (proofs, asked),
     };
     let identity = identity(gateway, index)?;
+    let before = identity.publication();
     let verified = proofs.iter().map(|proof| {
         let verified = match proof {
             Proof::Token(token) => identity.verify_now(token),
             Proof::Payload(claims) => identity.believe(claims.clone()).map(Arc::new),
         };
-        verified.map_err(|error| unproven(index, &error))
+        verified.map_err(|error| unproven(index, &error, before))
     });
     let verified: Vec<Arc<Verified>> = verified.collect::<Result<_, _>>()?;
     let under = verified.iter().map(|one| one.under).min();
@@ -190,7 +220,7 @@ fn settle_one<'a>(
         return Err(Unproven {
             index,
             problem: "the token is meant for another application".to_owned(),
-            is_key_unknown: false,
+            awaited: None,
         });
     }
     // A payload that Envoy verified does not say who issued it; a token beside it that agrees does.
@@ -209,15 +239,16 @@ fn identity(gateway: &Gateway, index: usize) -> Result<&Arc<Identity>, Unproven>
     gateway.identity.as_ref().ok_or_else(|| Unproven {
         index,
         problem: "no issuer is configured, so no token counts".to_owned(),
-        is_key_unknown: false,
+        awaited: None,
     })
 }
 
-fn unproven(index: usize, error: &TokenError) -> Unproven {
+fn unproven(index: usize, error: &TokenError, before: u64) -> Unproven {
+    let awaited = error.wants_keys_of();
     Unproven {
         index,
         problem: error.to_string(),
-        is_key_unknown: error.unknown_key_of().is_some(),
+        awaited: awaited.map(|issuer| AwaitedKeys { issuer, before }),
     }
 }
 

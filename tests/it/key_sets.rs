@@ -23,7 +23,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use serde_json::{Value, json};
 
 use super::support::key_server::{KeyServer, Page};
-use super::support::tokens::{Signer, claims, identity, issuer, jwks};
+use super::support::tokens::{Signer, claims, identity, issuer, jwks, with};
 
 /// Far more than any machine needs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -330,6 +330,69 @@ fn however_many_invented_key_ids_come_the_issuer_is_asked_once_a_pause() {
     assert!(followed.verifies(&key));
 }
 
+/// A key of the same id and algorithm.
+#[test]
+fn a_key_that_was_replaced_under_its_id_is_found_by_the_first_token_of_the_new_one() {
+    for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+        let (server, old) = (KeyServer::start(), signer("key"));
+        let new = Signer::new(algorithm, "key");
+        server.set("/keys", keys(&[&old]));
+        let followed = follow_keys(&server);
+        assert!(followed.verifies(&old));
+        server.set("/keys", keys(&[&new]));
+        let verified = run(followed.identity.verify(&new.sign(&claims(ISS)), PATIENCE));
+        assert!(verified.is_ok(), "{algorithm:?}: {verified:?}");
+        assert!(
+            followed
+                .identity
+                .verify_now(&old.sign(&claims(ISS)))
+                .is_err()
+        );
+        assert_eq!(server.requests("/keys").len(), 2);
+    }
+}
+
+#[test]
+fn however_many_forged_signatures_come_the_issuer_is_asked_once_a_pause() {
+    let (server, key, forger) = (KeyServer::start(), signer("a"), signer("a"));
+    let other_kind = Signer::new(Algorithm::EdDsa, "a");
+    server.set("/keys", keys(&[&key]));
+    let followed = follow_keys(&server);
+    for forger in [&forger, &other_kind, &forger] {
+        run(join_all((0..200).map(|number| {
+            let forged = with(claims(ISS), json!({ "uti": number }));
+            let token = forger.sign(&forged);
+            let identity = &followed.identity;
+            async move { assert!(identity.verify(&token, PATIENCE).await.is_err()) }
+        })));
+    }
+    followed.flood(200);
+    assert_eq!(
+        server.requests("/keys").len(),
+        2,
+        "at the start, and for all of them, unknown ids included"
+    );
+    assert!(followed.verifies(&key));
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_counted_and_the_others_are_in_force() {
+    let (server, key) = (KeyServer::start(), signer("a"));
+    let mut padded = signer("b").jwk();
+    padded["x"] = json!(format!("{}=", padded["x"].as_str().unwrap()));
+    let unknown = json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": "c", "pub": "AAAA" });
+    let document = json!({ "keys": [padded, key.jwk(), unknown, 7] });
+    server.set("/keys", json_page(&document));
+    let followed = follow_keys(&server);
+    assert!(followed.verifies(&key));
+    let status = followed.status();
+    assert_eq!((status.keys, status.skipped.len()), (1, 3));
+    assert_eq!(status.last_error, None);
+    server.set("/keys", keys(&[&key]));
+    let status = followed.look_again();
+    assert_eq!((status.keys, status.skipped.len()), (1, 0));
+}
+
 #[test]
 fn the_pause_is_kept_also_where_the_look_failed_and_then_is_over() {
     let pause = Duration::from_millis(300);
@@ -419,6 +482,8 @@ fn what_is_no_key_set_takes_no_known_key_away() {
         json!({ "keys": [] }),
         json!({ "keys": [{ "kty": "EC", "crv": "P-521", "kid": "b" }] }),
         json!({ "keys": [secret] }),
+        json!({ "keys": [key.jwk(), secret] }),
+        json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": "a", "x": "AA==" }] }),
         json!("<html>"),
     ] {
         server.set("/keys", json_page(&garbage));

@@ -167,6 +167,11 @@ fn issuers(sources: &Sources, out: &mut Sheet<'_>) -> fmt::Result {
     let of = |at: usize| issuers.get(at);
     named(&f::ISSUER_KEYS, &|at| Some(of(at)?.keys.into()), out)?;
     named(
+        &f::ISSUER_KEYS_SKIPPED,
+        &|at| Some(of(at)?.skipped.len().into()),
+        out,
+    )?;
+    named(
         &f::ISSUER_FAILING,
         &|at| Some(of(at)?.last_error.is_some().into()),
         out,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::IssuerStatus;
 use super::error::LookError;
-use crate::identity::{Identity, Issuer, IssuerIndex, KeySet, KeySource};
+use super::{IssuerStatus, KeyIdentity};
+use crate::identity::{Identity, Issuer, IssuerIndex, KeySet, KeySource, Skipped};
 use crate::log::Log;
 use crate::log::audit::{Actor, Audit};
 
@@ -46,12 +46,14 @@ impl Desk {
         let (digest, count, skipped) = (keys.digest(), keys.len(), keys.skipped().len());
         let known = self.of(issuer);
         let before = known.as_ref().and_then(|status| status.digest);
-        let kids: Vec<String> = keys.kids().map(str::to_owned).collect();
+        let ids = keys.identities();
+        let ids: Vec<_> = ids.map(|(kid, key)| (kid.to_owned(), key)).collect();
+        let skipped_keys = keys.skipped().to_vec();
         if before != Some(digest) || good_until.is_some() {
             self.identity.publish(issuer, Some(keys), good_until);
         }
         if let Some(known) = known.filter(|_| before != Some(digest)) {
-            self.record_change(&known, &kids);
+            self.record_change(&known, &ids);
         }
         let now = self.identity.clock().now().wall;
         self.update(issuer, |status| {
@@ -61,10 +63,14 @@ impl Desk {
             } else if status.last_error.is_some() {
                 tracing::info!(issuer = %name, "the keys can be had again, and are the same");
             }
+            if status.skipped != skipped_keys {
+                warn_of_skipped(status, &skipped_keys);
+            }
+            status.skipped = skipped_keys;
             status.looks += 1;
             status.keys = count;
             status.digest = Some(digest);
-            status.kids = kids;
+            status.ids = ids;
             status.good_until = good_until;
             status.last_success = Some(now);
             status.last_error = None;
@@ -102,21 +108,23 @@ impl Desk {
             self.log.happened(&withdrawn, Actor::Itself);
             status.keys = 0;
             status.digest = None;
-            status.kids.clear();
+            status.ids.clear();
+            status.skipped.clear();
             status.good_until = None;
         });
     }
 
-    fn record_change(&self, known: &IssuerStatus, kids: &[String]) {
-        let not_in = |list: &[String], other: &[String]| -> Vec<String> {
-            let missing = list.iter().filter(|kid| !other.contains(kid));
-            missing.cloned().collect()
+    /// A key that was replaced under its id is both added and removed.
+    fn record_change(&self, known: &IssuerStatus, ids: &[KeyIdentity]) {
+        let not_in = |list: &[KeyIdentity], other: &[KeyIdentity]| -> Vec<String> {
+            let missing = list.iter().filter(|key| !other.contains(key));
+            missing.map(|(kid, _)| kid.clone()).collect()
         };
         let changed = Audit::KeysChanged {
             issuer: &known.name,
             source: &known.source,
-            added: &not_in(kids, &known.kids),
-            removed: &not_in(&known.kids, kids),
+            added: &not_in(ids, &known.ids),
+            removed: &not_in(&known.ids, ids),
         };
         self.log.happened(&changed, Actor::Itself);
     }
@@ -139,6 +147,15 @@ impl Desk {
     }
 }
 
+/// Once for each document: the same keys are not reported again while they stay.
+fn warn_of_skipped(status: &IssuerStatus, skipped: &[Skipped]) {
+    let (issuer, source) = (&status.name, &status.source);
+    for Skipped { index, kid, why } in skipped {
+        let kid = kid.as_ref().map(ToString::to_string);
+        tracing::warn!(%issuer, source, index, kid, %why, "a key of the key set cannot be used and is skipped");
+    }
+}
+
 fn not_looked_at(index: IssuerIndex, issuer: &Issuer) -> IssuerStatus {
     IssuerStatus {
         issuer: index,
@@ -153,6 +170,7 @@ fn not_looked_at(index: IssuerIndex, issuer: &Issuer) -> IssuerStatus {
         good_until: None,
         looks: 0,
         digest: None,
-        kids: Vec::new(),
+        ids: Vec::new(),
+        skipped: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::files::FilesError;
-use crate::identity::KeySetError;
+use crate::identity::{JsonError, KeySetError, Skipped};
 
 /// Why a look at an issuer's keys has brought none.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +28,9 @@ pub(super) enum LookError {
     #[error("found no answer within {limit:?}")]
     Slow { limit: Duration },
     #[error("{url}: expected a discovery document: {error}")]
-    Discovery {
-        url: String,
-        error: serde_json::Error,
-    },
+    Discovery { url: String, error: JsonError },
+    #[error("{url}: {member}: expected a text")]
+    DiscoveryMember { url: String, member: &'static str },
     #[error("{url}: issuer: found {found:?}, expected {expected:?}")]
     OtherIssuer {
         url: String,
@@ -46,6 +45,18 @@ pub(super) enum LookError {
     NotOneFile { path: PathBuf },
     #[error("{at}: {error}")]
     Document { at: String, error: KeySetError },
-    #[error("{at}: expected a key that can be used, found none ({skipped} of no use here)")]
-    NoKeys { at: String, skipped: usize },
+    #[error(
+        "{at}: expected a key that can be used, found none{}",
+        first_of(skipped)
+    )]
+    NoKeys { at: String, skipped: Vec<Skipped> },
+}
+
+/// How many keys were skipped, and why the first.
+fn first_of(skipped: &[Skipped]) -> String {
+    let Some(Skipped { index, why, .. }) = skipped.first() else {
+        return String::new();
+    };
+    let count = skipped.len();
+    format!(" ({count} of no use here; keys[{index}]: {why})")
 }

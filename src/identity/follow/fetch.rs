@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, StatusCode};
-use serde::Deserialize;
+use serde_json::Value;
 use url::{Origin, Url};
 
 use super::error::LookError;
+use crate::identity::json::read_object;
 use crate::identity::{Issuer, KeySet, KeySource};
 
 /// Where an issuer's keys are fetched from.
@@ -36,13 +37,6 @@ pub(super) struct Fetcher {
     authorities: Option<PathBuf>,
     /// For all that one look takes.
     timeout: Duration,
-}
-
-/// What is read of a discovery document. A member that stands twice is an error.
-#[derive(Deserialize)]
-struct Discovered {
-    issuer: String,
-    jwks_uri: String,
 }
 
 impl Source {
@@ -109,17 +103,25 @@ impl Fetcher {
     /// The address of the keys, if the document is this issuer's and leads nowhere else.
     fn where_it_leads(&self, at: &Url, issuer: &str, document: &[u8]) -> Result<Url, LookError> {
         let here = || shown(at);
-        let found: Discovered = serde_json::from_slice(document)
-            .map_err(|error| LookError::Discovery { url: here(), error })?;
-        if found.issuer != issuer {
+        let document =
+            read_object(document).map_err(|error| LookError::Discovery { url: here(), error })?;
+        let text = |member: &'static str| {
+            let text = document.get(member).and_then(Value::as_str);
+            text.ok_or_else(|| LookError::DiscoveryMember {
+                url: here(),
+                member,
+            })
+        };
+        let (found, leads_to) = (text("issuer")?, text("jwks_uri")?);
+        if found != issuer {
             return Err(LookError::OtherIssuer {
                 url: here(),
-                found: shortened(&found.issuer),
+                found: shortened(found),
                 expected: issuer.to_owned(),
             });
         }
-        let url = Url::parse(&found.jwks_uri)
-            .map_err(|error| LookError::KeysAddress { url: here(), error })?;
+        let url =
+            Url::parse(leads_to).map_err(|error| LookError::KeysAddress { url: here(), error })?;
         check_credentials(&url)?;
         if url.origin() != at.origin() && !self.origins.contains(&url.origin()) {
             return Err(LookError::OtherOrigin { url: shown(&url) });
@@ -212,7 +214,7 @@ pub(super) fn read_keys(bytes: &[u8], at: &str) -> Result<KeySet, LookError> {
     if keys.is_empty() {
         return Err(LookError::NoKeys {
             at: at(),
-            skipped: keys.skipped().len(),
+            skipped: keys.skipped().to_vec(),
         });
     }
     Ok(keys)
@@ -348,7 +350,53 @@ mod tests {
         let twice = leads(
             r#"{"issuer": "x", "issuer": "https://login.example/{tenantid}/v2.0", "jwks_uri": "https://login.example"}"#,
         );
-        assert!(twice.unwrap_err().contains("duplicate"));
+        assert!(twice.unwrap_err().contains("a name comes twice"));
+    }
+
+    #[test]
+    fn a_discovery_document_is_read_as_strictly_as_a_key_set() {
+        let fetcher = Fetcher::new(Vec::new(), None, Duration::from_secs(1));
+        let at = Url::parse("https://login.example/.well-known/openid-configuration").unwrap();
+        let good = r#""issuer": "https://login.example", "jwks_uri": "https://login.example/keys""#;
+        let leads = |document: &str| {
+            let issuer = "https://login.example";
+            fetcher
+                .where_it_leads(&at, issuer, document.as_bytes())
+                .map_err(|error| error.to_string())
+        };
+        assert!(leads(&format!(r#"{{{good}, "more": {{"a": [1]}}}}"#)).is_ok());
+        for (document, told) in [
+            (
+                format!(r#"{{{good}, "more": 1, "more": 2}}"#),
+                "a name comes twice",
+            ),
+            (
+                format!(r#"{{{good}, "more": {{"a": 1, "a": 2}}}}"#),
+                "a name comes twice",
+            ),
+            (format!("\u{feff}{{{good}}}"), "expected JSON in UTF-8"),
+            (format!("{{{good}}} {{}}"), "expected JSON in UTF-8"),
+            (
+                format!(
+                    r#"{{{good}, "more": {}{}}}"#,
+                    "[".repeat(20),
+                    "]".repeat(20)
+                ),
+                "nested too deep",
+            ),
+            ("[]".to_owned(), "expected a JSON object"),
+            (
+                r#"{"issuer": "https://login.example"}"#.to_owned(),
+                "jwks_uri: expected a text",
+            ),
+            (
+                r#"{"issuer": 1, "jwks_uri": "https://login.example"}"#.to_owned(),
+                "issuer: expected a text",
+            ),
+        ] {
+            let error = leads(&document).unwrap_err();
+            assert!(error.contains(told), "{document}: {error}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Follows the issuers' key sets: fetches, refreshes, watches; what is known survives an outage.
 //!
-//! All of it runs on one thread of its own. A request never fetches: one that meets an unknown key id leaves a
-//! wish ([`Wanted`](crate::identity::Wanted)), and for all such wishes together an issuer is asked at most once a
-//! pause. Fetched keys end when they were not confirmed for too long, and then its tokens are refused; keys from a
+//! All of it runs on one thread of its own. A request never fetches: one that meets an unknown key id, or a wrong
+//! signature, leaves a wish ([`Wanted`](crate::identity::Wanted)), and for all such wishes together an issuer is asked
+//! at most once a pause. Fetched keys end when they were not confirmed for too long, and then its tokens are refused; keys from a
 //! file have no end. A failure is told once, and never takes known keys away.
 
 mod desk;
@@ -25,7 +25,7 @@ use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 
-use crate::identity::{Identity, IssuerIndex};
+use crate::identity::{Identity, IssuerIndex, Skipped};
 use crate::log::Log;
 use crate::time::Timestamp;
 use desk::Desk;
@@ -40,7 +40,7 @@ pub struct FollowOptions {
     pub refresh: Duration,
     /// How long fetched keys are used without being confirmed.
     pub max_stale: Duration,
-    /// How long an unknown key id is no reason to fetch, after it was one.
+    /// How long an unknown key id, or a signature that no known key verifies, is no reason to fetch, after one was.
     pub unknown_key_pause: Duration,
     /// What one look may take, discovery included.
     pub timeout: Duration,
@@ -90,9 +90,14 @@ pub struct IssuerStatus {
     pub looks: u64,
     /// Tells whether they are the same as before.
     digest: Option<[u8; 32]>,
-    /// Their ids.
-    kids: Vec<String>,
+    /// Which they are.
+    ids: Vec<KeyIdentity>,
+    /// The keys of the same document that cannot be used.
+    pub skipped: Vec<Skipped>,
 }
+
+/// A key's id, and a digest of the key.
+type KeyIdentity = (String, [u8; 32]);
 
 /// Starts to follow key sets.
 #[derive(Debug)]

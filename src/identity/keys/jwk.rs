@@ -1,11 +1,13 @@
 //! A JWKS document, read into keys (RFC 7517, RFC 7518 §6, RFC 8037 §2). No key is taken on trust of a part
-//! of it: what is not said is derived from the key's kind, and what is said has to fit.
+//! of it: what is not said is derived from the key's kind, and what is said has to fit. A key that does not is
+//! skipped and verifies nothing (RFC 7517 §5); a key that must be secret refuses the document.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
+use super::super::error::Told;
 use super::super::json::{JsonError, read_object};
 use super::super::token::is_key_id;
 use super::{Algorithm, Key};
@@ -44,28 +46,21 @@ pub enum KeySetError {
 /// What is wrong with a key, so that the whole set is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
-    /// It is no object.
-    #[error("expected an object")]
-    NotAnObject,
     /// A shared secret: whoever can verify with it can sign with it.
     #[error("kty: found `oct`, a shared secret, expected public keys only")]
     SharedSecret,
     /// A part of a private key.
     #[error("{0}: found a member of a private key, expected public keys only")]
     Private(&'static str),
-    /// Two keys of one id.
-    #[error("kid: another key of the set has this id")]
-    SameId,
-    /// A member that is read here is not what RFC 7517 says.
-    #[error("{0}: found another kind of value than RFC 7517 and RFC 7518 define")]
-    Malformed(&'static str),
 }
 
 /// A key that is of no use here; no token can be verified with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// Its place in the document's list, from 0.
     pub index: usize,
+    /// Its id, if it has one.
+    pub kid: Option<Told>,
     /// Why.
     pub why: WhySkipped,
 }
@@ -86,8 +81,17 @@ pub enum WhySkipped {
     #[error("its modulus is not of 2048 to 8192 bits")]
     Size,
     /// It has no id that a token may name.
-    #[error("it has no `kid` of 1 to 128 characters A-Z a-z 0-9 . _ -")]
+    #[error("it has no `kid` of 1 to 1,024 bytes")]
     NoId,
+    /// It is no object.
+    #[error("it is no JSON object")]
+    NotAnObject,
+    /// A member is missing, or not what RFC 7517 and RFC 7518 say.
+    #[error("`{0}` is missing, or not what RFC 7517 and RFC 7518 define")]
+    Malformed(&'static str),
+    /// More keys of one id than a token is tried with.
+    #[error("{MOST_OF_ONE_ID} other keys of the set have its `kid`")]
+    TooManyOfOneId,
 }
 
 /// The keys of a document, and those of no use.
@@ -102,25 +106,30 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Key>, Vec<Skipped>), KeySetError
     if list.len() > MOST_KEYS {
         return Err(KeySetError::TooManyKeys { found: list.len() });
     }
-    let mut keys = Vec::new();
+    let mut keys: Vec<Key> = Vec::new();
     let mut skipped = Vec::new();
-    let mut ids: Vec<&str> = Vec::new();
     for (index, jwk) in list.iter().enumerate() {
-        let refused = |fault| KeySetError::Key { index, fault };
-        let jwk = jwk.as_object().ok_or(refused(KeyFault::NotAnObject))?;
-        refuse_secrets(jwk).map_err(refused)?;
-        if let Some(kid) = text(jwk, "kid").map_err(refused)? {
-            if ids.contains(&kid) {
-                return Err(refused(KeyFault::SameId));
-            }
-            ids.push(kid);
+        if let Some(jwk) = jwk.as_object() {
+            refuse_secrets(jwk).map_err(|fault| KeySetError::Key { index, fault })?;
         }
-        match read_key(jwk).map_err(refused)? {
+        let kid = jwk.get("kid").and_then(Value::as_str).map(Told::of);
+        match read_key(jwk) {
+            // The same key twice is one.
+            Ok(key) if keys.iter().any(|known| known.is_same_as(&key)) => {}
+            Ok(key) if has_enough_of(&keys, &key.kid) => skipped.push(Skipped {
+                index,
+                kid,
+                why: WhySkipped::TooManyOfOneId,
+            }),
             Ok(key) => keys.push(key),
-            Err(why) => skipped.push(Skipped { index, why }),
+            Err(why) => skipped.push(Skipped { index, kid, why }),
         }
     }
     Ok((keys, skipped))
+}
+
+fn has_enough_of(keys: &[Key], kid: &str) -> bool {
+    keys.iter().filter(|key| key.kid == kid).count() >= MOST_OF_ONE_ID
 }
 
 /// RFC 7518 §6.2.2, §6.3.2 and §6.4: what only its owner may know.
@@ -135,64 +144,61 @@ fn refuse_secrets(jwk: &Map<String, Value>) -> Result<(), KeyFault> {
     }
 }
 
-fn read_key(jwk: &Map<String, Value>) -> Result<Result<Key, WhySkipped>, KeyFault> {
+fn read_key(jwk: &Value) -> Result<Key, WhySkipped> {
+    let jwk = jwk.as_object().ok_or(WhySkipped::NotAnObject)?;
     if !is_for_signatures(jwk)? {
-        return Ok(Err(WhySkipped::OtherUse));
+        return Err(WhySkipped::OtherUse);
     }
-    let kty = text(jwk, "kty")?.ok_or(KeyFault::Malformed("kty"))?;
+    let kty = text(jwk, "kty")?.ok_or(WhySkipped::Malformed("kty"))?;
     let crv = text(jwk, "crv")?;
     let can: &[Algorithm] = match (kty, crv) {
         ("RSA", _) => &[Algorithm::Rs256, Algorithm::Ps256],
         ("EC", Some("P-256")) => &[Algorithm::Es256],
         ("OKP", Some("Ed25519")) => &[Algorithm::EdDsa],
-        _ => return Ok(Err(WhySkipped::OtherKind)),
+        _ => return Err(WhySkipped::OtherKind),
     };
     let algorithms = match text(jwk, "alg")? {
         None => can.to_vec(),
         Some(name) => match name.parse() {
             Ok(one) if can.contains(&one) => vec![one],
-            Ok(_) | Err(_) => return Ok(Err(WhySkipped::OtherAlgorithm)),
+            Ok(_) | Err(_) => return Err(WhySkipped::OtherAlgorithm),
         },
     };
     let Some(kid) = text(jwk, "kid")?.filter(|kid| is_key_id(kid)) else {
-        return Ok(Err(WhySkipped::NoId));
+        return Err(WhySkipped::NoId);
     };
     let (decoding, material) = match kty {
-        "RSA" => match read_rsa(jwk)? {
-            Some(key) => key,
-            None => return Ok(Err(WhySkipped::Size)),
-        },
+        "RSA" => read_rsa(jwk)?,
         "EC" => read_p256(jwk)?,
         _ => read_ed25519(jwk)?,
     };
     let issuer = match text(jwk, "issuer")? {
         Some(issuer) if issuer.len() > MOST_ISSUER_BYTES => {
-            return Err(KeyFault::Malformed("issuer"));
+            return Err(WhySkipped::Malformed("issuer"));
         }
         issuer => issuer.map(str::to_owned),
     };
-    Ok(Ok(Key {
+    Ok(Key {
         kid: kid.to_owned(),
         algorithms,
         issuer,
         decoding,
         material,
-    }))
+    })
 }
 
 /// RFC 7517 §4.2 and §4.3: what is not said does not speak against it.
-fn is_for_signatures(jwk: &Map<String, Value>) -> Result<bool, KeyFault> {
+fn is_for_signatures(jwk: &Map<String, Value>) -> Result<bool, WhySkipped> {
     let is_sig = text(jwk, "use")?.is_none_or(|used_for| used_for == "sig");
     let may_verify = match jwk.get("key_ops") {
         None => true,
         Some(Value::Array(operations)) => operations.iter().any(|one| one == "verify"),
-        Some(_) => return Err(KeyFault::Malformed("key_ops")),
+        Some(_) => return Err(WhySkipped::Malformed("key_ops")),
     };
     Ok(is_sig && may_verify)
 }
 
-/// `None`: of a size that is not accepted.
-fn read_rsa(jwk: &Map<String, Value>) -> Result<Option<(DecodingKey, Vec<u8>)>, KeyFault> {
+fn read_rsa(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkipped> {
     let modulus = octets(jwk, "n")?;
     let exponent = octets(jwk, "e")?;
     // Some write the sign octet of ASN.1 in front.
@@ -201,12 +207,12 @@ fn read_rsa(jwk: &Map<String, Value>) -> Result<Option<(DecodingKey, Vec<u8>)>, 
         whole => whole,
     };
     let Some(first) = modulus.first() else {
-        return Err(KeyFault::Malformed("n"));
+        return Err(WhySkipped::Malformed("n"));
     };
     let leading = usize::try_from(first.leading_zeros()).unwrap_or(8);
     let bits = modulus.len() * 8 - leading;
     if !(2048..=8192).contains(&bits) {
-        return Ok(None);
+        return Err(WhySkipped::Size);
     }
     // An exponent of 1 would make every message its own signature.
     let value = match exponent.as_slice() {
@@ -216,51 +222,56 @@ fn read_rsa(jwk: &Map<String, Value>) -> Result<Option<(DecodingKey, Vec<u8>)>, 
         _ => 0,
     };
     if value < 3 || value.is_multiple_of(2) {
-        return Err(KeyFault::Malformed("e"));
+        return Err(WhySkipped::Malformed("e"));
     }
     let material = [modulus, &[0], &exponent].concat();
     let key = DecodingKey::from_rsa_raw_components(modulus, &exponent);
-    Ok(Some((key, material)))
+    Ok((key, material))
 }
 
 /// A point that is not on the curve is refused by the library when it verifies.
-fn read_p256(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), KeyFault> {
+fn read_p256(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkipped> {
     let mut point = vec![4];
     for name in ["x", "y"] {
         let coordinate = octets(jwk, name)?;
         if coordinate.len() != 32 {
-            return Err(KeyFault::Malformed(name));
+            return Err(WhySkipped::Malformed(name));
         }
         point.extend(coordinate);
     }
     Ok((DecodingKey::from_ec_der(&point), point))
 }
 
-fn read_ed25519(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), KeyFault> {
+fn read_ed25519(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkipped> {
     let point = octets(jwk, "x")?;
     if point.len() != 32 {
-        return Err(KeyFault::Malformed("x"));
+        return Err(WhySkipped::Malformed("x"));
     }
     Ok((DecodingKey::from_ed_der(&point), point))
 }
 
-fn text<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, KeyFault> {
+fn text<'a>(
+    jwk: &'a Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'a str>, WhySkipped> {
     match jwk.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(KeyFault::Malformed(name)),
+        Some(_) => Err(WhySkipped::Malformed(name)),
     }
 }
 
-fn octets(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, KeyFault> {
-    let text = text(jwk, name)?.ok_or(KeyFault::Malformed(name))?;
+fn octets(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, WhySkipped> {
+    let text = text(jwk, name)?.ok_or(WhySkipped::Malformed(name))?;
     URL_SAFE_NO_PAD
         .decode(text)
-        .map_err(|_| KeyFault::Malformed(name))
+        .map_err(|_| WhySkipped::Malformed(name))
 }
 
 /// Entra's largest set has some 15 KiB, certificates and all.
 const MOST_BYTES: usize = 256 << 10;
 /// Issuers have two to ten: the one in use, the next, and some before.
 const MOST_KEYS: usize = 64;
+/// A forged token costs as many verifications. One key for signatures, the next, and a copy for each of the algorithms.
+const MOST_OF_ONE_ID: usize = 8;
 const MOST_ISSUER_BYTES: usize = 1024;

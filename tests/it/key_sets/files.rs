@@ -106,3 +106,78 @@ fn a_file_is_looked_at_regularly_and_at_a_hint() {
     assert_eq!(seldom.look_again().keys, 1);
     assert_eq!(followed.epoch(), epoch);
 }
+
+/// Ends the process when it is dropped.
+struct Process(std::process::Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_log_warns_of_a_key_that_cannot_be_used_once_and_not_at_every_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    let mut small = signer("small key").jwk();
+    small["x"] = json!("AAAA");
+    let write = |good: &[&Signer]| {
+        let good = good.iter().map(|signer| signer.jwk());
+        let keys: Vec<Value> = std::iter::once(small.clone()).chain(good).collect();
+        let new = folder.path().join("new");
+        fs::write(&new, json!({ "keys": keys }).to_string()).unwrap();
+        fs::rename(&new, &file).unwrap();
+    };
+    let (a, b) = (signer("a"), signer("b"));
+    write(&[&a]);
+    let configuration = folder.path().join("c.toml");
+    let text = format!(
+        "[log]\nmode = \"off\"\n[reload]\nrescan = 0.01\n[[issuer]]\npreset = \"entra-v2\"\nissuer = \"{ISS}\"\n\
+         audiences = [\"a\"]\ntenants = \"any\"\nkeys = \"keys.json\"\n"
+    );
+    fs::write(&configuration, text).unwrap();
+    let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin", "off"])
+        .args([
+            "--policies",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/policies"),
+        ])
+        .arg("--config")
+        .arg(&configuration)
+        .env_clear()
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = io::BufReader::new(process.stderr.take().unwrap());
+    let _process = Process(process);
+    let mut warnings = Vec::new();
+    let mut in_force = 0;
+    for line in io::BufRead::lines(log) {
+        let line = line.unwrap();
+        if line.contains("cannot be used and is skipped") {
+            warnings.push(line);
+        } else if line.contains("keys in force") {
+            in_force += 1;
+            match in_force {
+                1 => write(&[&a, &b]),
+                2 => write(&[&b]),
+                _ => break,
+            }
+        }
+    }
+    let [warning] = warnings.as_slice() else {
+        panic!("{warnings:?}")
+    };
+    for told in [
+        "WARN",
+        ISS,
+        "small key",
+        "`x` is missing, or not what RFC 7517",
+    ] {
+        assert!(warning.contains(told), "{told}: {warning}");
+    }
+}

@@ -42,7 +42,9 @@ fn of_three_issuers_three_tenants_three_keys_and_three_audiences_only_the_diagon
                     let token = signer.sign(&with(claims(iss), json!({ "tid": tid, "aud": aud })));
                     let found = identity.verify_now(&token).map(|verified| verified.issuer);
                     let expected = if k != i {
-                        Err(TokenError::BadSignature)
+                        Err(TokenError::BadSignature {
+                            issuer: IssuerIndex(i),
+                        })
                     } else if a != i {
                         Err(TokenError::OtherAudience)
                     } else if t != i {
@@ -69,7 +71,7 @@ fn a_key_id_that_only_another_issuer_has_is_unknown() {
     let b = issuer("https://b.example", Preset::EntraV2);
     let (identity, _, _) = with_keys(vec![(a, &[&one]), (b, &[&two])]);
     let found = identity.verify_now(&two.sign(&claims("https://a.example")));
-    let unknown = found.err().and_then(|error| error.unknown_key_of());
+    let unknown = found.err().and_then(|error| error.wants_keys_of());
     assert_eq!(unknown, Some(IssuerIndex(0)));
 }
 

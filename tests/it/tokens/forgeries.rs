@@ -3,13 +3,19 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use crosstrust::identity::{Algorithm, JsonError, Part, Preset, TokenError, Told, Wrong};
+use crosstrust::identity::{
+    Algorithm, IssuerIndex, JsonError, Part, Preset, TokenError, Told, Wrong,
+};
 use crosstrust::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::tokens::{NOW, Signer, claims, encode, issuer, with, with_keys};
 
 const ISS: &str = "https://idp.example";
+
+const BAD_SIGNATURE: TokenError = TokenError::BadSignature {
+    issuer: IssuerIndex(0),
+};
 
 type Case = (&'static str, String, TokenError);
 
@@ -125,7 +131,7 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
         (
             "5 zero r and s",
             signed_as(&good, &encode([0; 64])),
-            TokenError::BadSignature,
+            BAD_SIGNATURE,
         ),
         (
             "6 padded signature",
@@ -255,7 +261,10 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
         (
             "30 kid is a path",
             headed(s, json!({ "kid": "../../key-1" })),
-            TokenError::NoKeyId,
+            TokenError::UnknownKey {
+                issuer: IssuerIndex(0),
+                kid: Told::of("../../key-1"),
+            },
         ),
         (
             "31 tid twice",
@@ -304,13 +313,13 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
             TokenError::NotBase64(Part::Signature),
         ),
         (
-            "a header of 3 KiB",
-            headed(s, json!({ "x": "x".repeat(3 << 10) })),
+            "a header of 9 KiB",
+            headed(s, json!({ "x": "x".repeat(9 << 10) })),
             TokenError::HeaderTooLong {
-                bytes: with(s.header(), json!({ "x": "x".repeat(3 << 10) }))
+                bytes: with(s.header(), json!({ "x": "x".repeat(9 << 10) }))
                     .to_string()
                     .len(),
-                most: 2048,
+                most: 8 << 10,
             },
         ),
         (
@@ -357,19 +366,27 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
             TokenError::NoKeyId,
         ),
         (
-            "a kid of 129 characters",
-            headed(s, json!({ "kid": "k".repeat(129) })),
+            "an empty kid",
+            headed(s, json!({ "kid": "" })),
+            TokenError::NoKeyId,
+        ),
+        (
+            "a kid of 1025 bytes",
+            headed(s, json!({ "kid": "k".repeat(1025) })),
             TokenError::NoKeyId,
         ),
         (
             "an algorithm that the key is not for",
             headed(s, json!({ "alg": "RS256" })),
-            TokenError::KeyDoesNotFit(Algorithm::Rs256),
+            TokenError::KeyDoesNotFit {
+                issuer: IssuerIndex(0),
+                algorithm: Algorithm::Rs256,
+            },
         ),
         (
             "another's key of the same id",
             other.sign(&claims(ISS)),
-            TokenError::BadSignature,
+            BAD_SIGNATURE,
         ),
         (
             "an issuer that is nobody",

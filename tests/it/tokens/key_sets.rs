@@ -1,11 +1,14 @@
 //! Key sets: what is refused as a whole, what is skipped, and what makes two of them the same.
 
 use crosstrust::identity::{
-    Algorithm, JsonError, KeyFault, KeySet, KeySetError, WhySkipped, Wrong,
+    Algorithm, IssuerIndex, JsonError, KeyFault, KeySet, KeySetError, Preset, TokenError,
+    WhySkipped, Wrong,
 };
 use serde_json::{Value, json};
 
-use crate::support::tokens::{Signer, encode, key_set, with};
+use crate::support::tokens::{self, Signer, claims, encode, issuer, key_set, with, with_keys};
+
+const ISS: &str = "https://idp.example";
 
 fn parse(keys: Value) -> Result<KeySet, KeySetError> {
     KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())
@@ -22,59 +25,12 @@ fn ec() -> Value {
 }
 
 #[test]
-fn one_key_that_must_not_be_there_refuses_the_whole_set() {
+fn one_key_that_must_be_secret_refuses_the_whole_set() {
     let other = with(ec(), json!({ "kid": "other" }));
     let secret = json!({ "kty": "oct", "k": "AAAA", "kid": "a" });
     let mut cases = vec![
         (secret, KeyFault::SharedSecret),
         (json!({ "kty": "oct" }), KeyFault::SharedSecret),
-        (json!("key"), KeyFault::NotAnObject),
-        (other.clone(), KeyFault::SameId),
-        // One that would be skipped takes the id all the same.
-        (
-            with(other.clone(), json!({ "use": "enc" })),
-            KeyFault::SameId,
-        ),
-        (with(ec(), json!({ "kid": 7 })), KeyFault::Malformed("kid")),
-        (
-            with(ec(), json!({ "use": ["sig"] })),
-            KeyFault::Malformed("use"),
-        ),
-        (
-            with(ec(), json!({ "key_ops": "verify" })),
-            KeyFault::Malformed("key_ops"),
-        ),
-        (
-            with(ec(), json!({ "kty": null })),
-            KeyFault::Malformed("kty"),
-        ),
-        (with(ec(), json!({ "x": null })), KeyFault::Malformed("x")),
-        (with(ec(), json!({ "y": "AAAA" })), KeyFault::Malformed("y")),
-        (with(ec(), json!({ "x": "a+b/" })), KeyFault::Malformed("x")),
-        (
-            with(rsa(2048), json!({ "e": "AQ" })),
-            KeyFault::Malformed("e"),
-        ),
-        (
-            with(rsa(2048), json!({ "e": "AQAA" })),
-            KeyFault::Malformed("e"),
-        ),
-        (
-            with(rsa(2048), json!({ "e": "AAAAAAAAAAM" })),
-            KeyFault::Malformed("e"),
-        ),
-        (
-            with(rsa(2048), json!({ "n": "" })),
-            KeyFault::Malformed("n"),
-        ),
-        (
-            with(ec(), json!({ "issuer": 7 })),
-            KeyFault::Malformed("issuer"),
-        ),
-        (
-            with(ec(), json!({ "issuer": "i".repeat(1025) })),
-            KeyFault::Malformed("issuer"),
-        ),
     ];
     for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
         // Also in a key that would be skipped.
@@ -124,14 +80,49 @@ fn a_key_that_is_of_no_use_here_is_skipped_and_told() {
         (rsa(1024), WhySkipped::Size),
         (rsa(2040), WhySkipped::Size),
         (rsa(8200), WhySkipped::Size),
+        (with(ec(), json!({ "use": "" })), WhySkipped::OtherUse),
         (with(ec(), json!({ "kid": null })), WhySkipped::NoId),
         (with(ec(), json!({ "kid": "" })), WhySkipped::NoId),
-        (with(ec(), json!({ "kid": "a/b" })), WhySkipped::NoId),
         (
-            with(ec(), json!({ "kid": "k".repeat(129) })),
+            with(ec(), json!({ "kid": "k".repeat(1025) })),
             WhySkipped::NoId,
         ),
+        (json!("key"), WhySkipped::NotAnObject),
+        (json!(null), WhySkipped::NotAnObject),
     ];
+    let malformed = [
+        (with(ec(), json!({ "kid": 7 })), "kid"),
+        (with(ec(), json!({ "use": ["sig"] })), "use"),
+        (with(ec(), json!({ "key_ops": "verify" })), "key_ops"),
+        (with(ec(), json!({ "kty": null })), "kty"),
+        (with(ec(), json!({ "kty": 7 })), "kty"),
+        (with(ec(), json!({ "alg": 7 })), "alg"),
+        (with(ec(), json!({ "x": null })), "x"),
+        (with(ec(), json!({ "y": null })), "y"),
+        (with(ec(), json!({ "y": "AAAA" })), "y"),
+        (with(ec(), json!({ "x": "a+b/" })), "x"),
+        (
+            with(ec(), json!({ "x": format!("{}=", encode([7; 32])) })),
+            "x",
+        ),
+        (
+            with(
+                rsa(2048),
+                json!({ "n": format!("{}==", encode([0x80; 256])) }),
+            ),
+            "n",
+        ),
+        (with(rsa(2048), json!({ "n": "" })), "n"),
+        (with(rsa(2048), json!({ "n": null })), "n"),
+        (with(rsa(2048), json!({ "e": null })), "e"),
+        (with(rsa(2048), json!({ "e": "AQ" })), "e"),
+        (with(rsa(2048), json!({ "e": "AQAA" })), "e"),
+        (with(rsa(2048), json!({ "e": "AAAAAAAAAAM" })), "e"),
+        (with(ec(), json!({ "issuer": 7 })), "issuer"),
+        (with(ec(), json!({ "issuer": "i".repeat(1025) })), "issuer"),
+    ];
+    let malformed = malformed.map(|(key, member)| (key, WhySkipped::Malformed(member)));
+    let cases = cases.into_iter().chain(malformed);
     for (key, why) in cases {
         let set = parse(json!([with(ec(), json!({ "kid": "good" })), key])).unwrap();
         let skipped: Vec<_> = set
@@ -148,7 +139,9 @@ fn a_key_that_is_of_no_use_here_is_skipped_and_told() {
 fn keys_verify_what_their_alg_says_or_else_what_their_kind_can() {
     let fitting = |key: Value| {
         let set = parse(json!([key])).unwrap();
-        let key = set.get(set.kids().next().unwrap()).unwrap();
+        let [key] = set.of_id(set.kids().next().unwrap()) else {
+            panic!()
+        };
         let fits = Algorithm::ALL.into_iter().filter(|one| key.fits(*one));
         fits.collect::<Vec<_>>()
     };
@@ -159,7 +152,7 @@ fn keys_verify_what_their_alg_says_or_else_what_their_kind_can() {
         [Algorithm::Ps256]
     );
     assert_eq!(fitting(ec()), [Algorithm::Es256]);
-    let ops = json!({ "key_ops": ["verify"], "kid": "k".repeat(128) });
+    let ops = json!({ "key_ops": ["verify"], "kid": "k".repeat(1024) });
     assert_eq!(fitting(with(ec(), ops)), [Algorithm::Es256]);
     let ed = Signer::new(Algorithm::EdDsa, "ed").jwk();
     assert_eq!(fitting(ed), [Algorithm::EdDsa]);
@@ -210,6 +203,12 @@ fn two_sets_are_the_same_if_they_verify_the_same_however_they_are_written() {
             two.jwk()
         ]),
         json!([with(one.jwk(), json!({ "alg": "ES256" })), two.jwk(), { "kty": "X" }]),
+        json!([one.jwk(), two.jwk(), one.jwk()]),
+        json!([
+            with(one.jwk(), json!({ "use": "enc" })),
+            two.jwk(),
+            one.jwk()
+        ]),
     ];
     for keys in same {
         assert_eq!(parse(keys).unwrap().digest(), set.digest());
@@ -223,6 +222,111 @@ fn two_sets_are_the_same_if_they_verify_the_same_however_they_are_written() {
     for keys in different {
         assert_ne!(parse(keys).unwrap().digest(), set.digest());
     }
+    let of_one_id = [
+        one.jwk(),
+        with(two.jwk(), json!({ "kid": "one" })),
+        with(one.jwk(), json!({ "issuer": "a" })),
+        Signer::new(Algorithm::Es256, "one").jwk(),
+    ];
+    let mut reversed = of_one_id.clone();
+    reversed.reverse();
+    let (one_way, other_way) = (parse(json!(of_one_id)), parse(json!(reversed)));
+    let (one_way, other_way) = (one_way.unwrap(), other_way.unwrap());
+    assert_eq!((one_way.len(), one_way.kids().count()), (4, 1));
+    assert_eq!(one_way.digest(), other_way.digest());
     let rsa = |more| parse(json!([with(rsa(2048), more)])).unwrap().digest();
     assert_ne!(rsa(json!({})), rsa(json!({ "alg": "RS256" })));
+}
+
+#[test]
+fn at_most_eight_keys_of_one_id_are_kept() {
+    let keys: Vec<Value> = (0..10).map(|_| ec()).collect();
+    let set = parse(json!(keys)).unwrap();
+    assert_eq!(set.of_id("ec").len(), 8);
+    let skipped: Vec<_> = set
+        .skipped()
+        .iter()
+        .map(|one| (one.index, one.why))
+        .collect();
+    let why = WhySkipped::TooManyOfOneId;
+    assert_eq!(skipped, [(8, why), (9, why)]);
+}
+
+#[test]
+fn of_several_keys_of_one_id_the_one_that_fits_the_algorithm_verifies() {
+    let signers = [
+        Algorithm::EdDsa,
+        Algorithm::Es256,
+        Algorithm::Es256,
+        Algorithm::Rs256,
+    ]
+    .map(|algorithm| Signer::new(algorithm, "key"));
+    let stranger = Signer::new(Algorithm::Es256, "key");
+    let (identity, _, _) = tokens::identity(vec![issuer(ISS, Preset::EntraV2)]);
+    let publish = |keys: Vec<Value>| {
+        identity.publish(IssuerIndex(0), Some(parse(json!(keys)).unwrap()), None);
+    };
+    let verify = |signer: &Signer| identity.verify_now(&signer.sign(&claims(ISS))).map(|_| ());
+    publish(signers.iter().map(Signer::jwk).collect());
+    for signer in &signers {
+        assert_eq!(verify(signer), Ok(()), "{:?}", signer.algorithm);
+    }
+    let wrong = TokenError::BadSignature {
+        issuer: IssuerIndex(0),
+    };
+    assert_eq!(verify(&stranger), Err(wrong.clone()));
+
+    // One that is for encryption, or for another algorithm, verifies nothing, whatever stands beside it.
+    let unfit = |members| with(signers[3].jwk(), members);
+    for members in [
+        json!({ "use": "enc" }),
+        json!({ "alg": "PS256" }),
+        json!({ "alg": "RSA-OAEP" }),
+        json!({ "key_ops": ["encrypt"] }),
+    ] {
+        publish(vec![unfit(members), signers[1].jwk()]);
+        assert_eq!(verify(&signers[1]), Ok(()));
+        let found = verify(&signers[3]);
+        assert!(
+            matches!(found, Err(TokenError::KeyDoesNotFit { .. })),
+            "{found:?}"
+        );
+    }
+
+    // A key that is bound to another issuer does not stand in the way of the same key bound to this one.
+    let bound = |to: &str| with(signers[1].jwk(), json!({ "issuer": to }));
+    publish(vec![bound("https://a.example"), bound("https://z.example")]);
+    assert_eq!(verify(&signers[1]), Err(TokenError::KeyOfOtherIssuer));
+    publish(vec![
+        bound("https://a.example"),
+        bound(ISS),
+        bound("https://z.example"),
+    ]);
+    assert_eq!(verify(&signers[1]), Ok(()));
+    assert_eq!(verify(&stranger), Err(wrong));
+}
+
+#[test]
+fn a_key_id_is_any_text_of_up_to_a_kibibyte() {
+    let longest = "\u{7f}".repeat(1024);
+    for kid in [
+        "a/b+c=",
+        "../../keys?a=1",
+        "MIIB CgKC\n",
+        "ключ",
+        "\"}",
+        longest.as_str(),
+    ] {
+        let signer = Signer::new(Algorithm::Es256, kid);
+        let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
+        let token = signer.sign(&claims(ISS));
+        assert!(identity.verify_now(&token).is_ok(), "{kid:?}");
+        let escaped: String = kid
+            .encode_utf16()
+            .map(|unit| format!("\\u{unit:04x}"))
+            .collect();
+        let header = format!("{{\"alg\":\"ES256\",\"kid\":\"{escaped}\"}}");
+        let token = signer.sign_text(header, claims(ISS).to_string());
+        assert!(identity.verify_now(&token).is_ok(), "{kid:?}");
+    }
 }

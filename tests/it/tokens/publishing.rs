@@ -67,7 +67,7 @@ fn a_token_that_differs_in_its_signature_alone_is_not_found() {
     let forged = format!("{}.{}", token.rsplit_once('.').unwrap().0, "A".repeat(86));
     assert_eq!(
         identity.verify_now(&forged).err(),
-        Some(TokenError::BadSignature)
+        Some(TokenError::BadSignature { issuer: FIRST })
     );
 }
 
