@@ -1,5 +1,6 @@
 //! `Authorize` with a token in place of claims: what it proves, and what may not stand beside it.
 
+use crosstrust::identity::{Algorithm, IssuerIndex};
 use crosstrust::rpc::client::{self, AuthorizeRequest, ClientError};
 use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
 use crosstrust::rpc::proto::{self, AuthorizeBatchRequest, Claims, ExplainRequest};
@@ -252,4 +253,37 @@ async fn keys_that_are_withdrawn_end_what_was_verified_and_decided_by_them() {
         .publish(crosstrust::identity::IssuerIndex(0), None, None);
     let refused = client::authorize(&url, asked).await.unwrap_err();
     assert!(refused.to_string().contains("token"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_key_that_was_replaced_under_its_id_answers_the_first_request_and_forgeries_stay_refused()
+{
+    const FABRIKAM: IssuerIndex = IssuerIndex(0);
+    let world = World::new(Setup::default()).await;
+    let url = world.url();
+    let next = tokens::Signer::new(Algorithm::Es256, &world.fabrikam.kid);
+    let asked = question(LAUNCHER, next.sign(&world.claims(LAUNCHER)));
+    world.identity.wanted().follow();
+    let (identity, keys) = (world.identity.clone(), tokens::key_set(&[&next]));
+    let following = tokio::spawn(async move {
+        assert_eq!(identity.wanted().next().await, [FABRIKAM]);
+        identity.publish(FABRIKAM, Some(keys), None);
+        identity.wanted().looked(FABRIKAM);
+        // The next wish is turned down.
+        assert_eq!(identity.wanted().next().await, [FABRIKAM]);
+        identity.wanted().looked(FABRIKAM);
+    });
+    let answer = client::authorize(&url, asked).await.unwrap();
+    assert_eq!(answer.decision(), proto::Decision::Allow);
+    let refusals = world.identity.counters().refused;
+    let refused = client::authorize(&url, question(LAUNCHER, world.good_token())).await;
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("is not for EdDSA")
+    );
+    following.await.unwrap();
+    let forged = world.identity.counters().refused - refusals;
+    assert_eq!(forged, 1, "looked at once");
 }
