@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::claims::{self, Numbers, Reading};
+use super::claims::{self, Numbers, Reading, Seconds};
 use super::error::{TokenError, Told};
 use super::mapping::Field;
 use super::{Issuer, IssuerIndex, IssuerName, Key, Tenants, TokenLimits, Trust, Verified, home};
@@ -177,36 +177,41 @@ struct Lifetime {
 }
 
 /// No leeway at the end: an answer is good until then and no longer. That `iat` is not ahead is the decision's own
-/// first stage, which knows when to ask again.
+/// first stage, which knows when to ask again; it is told the second before a fraction, since revocations ask what was
+/// issued earlier, so the rest of that second is looked at here.
 fn lifetime(
     reading: Reading<'_>,
     limits: TokenLimits,
     now: Timestamp,
 ) -> Result<Lifetime, TokenError> {
-    let time = |name: &'static str| -> Result<Option<Timestamp>, TokenError> {
+    let time = |name: &'static str| -> Result<Option<Seconds>, TokenError> {
         let value = reading.claims.get(name);
         value.map(|value| reading.seconds(name, value)).transpose()
     };
     let expires_at = time("exp")?.ok_or(TokenError::Missing("exp"))?;
     let issued_at = time("iat")?.ok_or(TokenError::Missing("iat"))?;
-    if expires_at > issued_at.plus(limits.lifetime) {
-        let (end, start) = (expires_at.as_parts().0, issued_at.as_parts().0);
+    if expires_at.up > issued_at.down.plus(limits.lifetime) {
+        let (end, start) = (expires_at.up.as_parts().0, issued_at.down.as_parts().0);
         return Err(TokenError::LivesTooLong {
             seconds: end.saturating_sub(start),
             most: limits.lifetime.as_secs(),
         });
     }
+    let latest = now.plus(CLOCK_SKEW);
     if let Some(not_before) = time("nbf")?
-        && not_before > now.plus(CLOCK_SKEW)
+        && not_before.up > latest
     {
-        return Err(TokenError::NotYetValid(not_before));
+        return Err(TokenError::NotYetValid(not_before.up));
     }
-    if expires_at <= now {
-        return Err(TokenError::Expired(expires_at));
+    if issued_at.down <= latest && issued_at.up > latest {
+        return Err(TokenError::NotYetValid(issued_at.up));
+    }
+    if expires_at.down <= now {
+        return Err(TokenError::Expired(expires_at.down));
     }
     Ok(Lifetime {
-        issued_at,
-        expires_at,
+        issued_at: issued_at.down,
+        expires_at: expires_at.down,
     })
 }
 

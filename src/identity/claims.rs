@@ -24,7 +24,14 @@ pub(super) struct Reading<'a> {
     pub numbers: Numbers,
 }
 
-/// What counts as a whole number.
+/// An instant in whole seconds, from a claim that may have a fraction (RFC 7519 §2). Each use takes the strict side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seconds {
+    pub down: Timestamp,
+    pub up: Timestamp,
+}
+
+/// What counts as a whole number, in a claim that is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbers {
     /// Only what is written as one.
@@ -173,12 +180,21 @@ impl<'a> Reading<'a> {
     }
 
     /// Seconds since 1970; an error where there is something else.
-    pub fn seconds(self, name: &'static str, value: &Value) -> Result<Timestamp, TokenError> {
-        let seconds = self.integer(value).ok_or(TokenError::NotATime(name))?;
-        if !(0..=LAST_SECOND).contains(&seconds) {
-            return Err(TokenError::TimeOutOfRange(name));
-        }
-        Ok(Timestamp::from_seconds(seconds))
+    pub fn seconds(self, name: &'static str, value: &Value) -> Result<Seconds, TokenError> {
+        let Value::Number(number) = value else {
+            return Err(TokenError::NotATime(name));
+        };
+        let rounded = match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Some((whole, whole)),
+            (None, Some(double)) => whole(double.floor()).zip(whole(double.ceil())),
+            (None, None) => None,
+        };
+        let in_range = rounded.filter(|(down, up)| 0 <= *down && *up <= LAST_SECOND);
+        let (down, up) = in_range.ok_or(TokenError::TimeOutOfRange(name))?;
+        Ok(Seconds {
+            down: Timestamp::from_seconds(down),
+            up: Timestamp::from_seconds(up),
+        })
     }
 
     fn time(self, field: Field, name: &'static str) -> Result<Option<Timestamp>, TokenError> {
@@ -186,7 +202,8 @@ impl<'a> Reading<'a> {
             return Ok(None);
         };
         match self.seconds(name, value) {
-            Ok(time) => Ok(Some(time)),
+            // The earlier the last sign-in, the sooner a new one is due.
+            Ok(time) => Ok(Some(time.down)),
             Err(TokenError::NotATime(_)) => Ok(None),
             Err(error) => Err(error),
         }

@@ -95,8 +95,8 @@ pub enum TokenError {
     /// A claim that has to be there is not.
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    /// A time is not a whole number of seconds.
-    #[error("`{0}` is not a whole number of seconds")]
+    /// A time is not a number of seconds.
+    #[error("`{0}` is not a number of seconds")]
     NotATime(&'static str),
     /// A time lies outside the years 1970 to 9999.
     #[error("`{0}` lies outside the years 1970 to 9999")]

@@ -73,13 +73,13 @@ fn all_but_the_signature_is_checked() {
         (json!({ "exp": null }), TokenError::Missing("exp")),
         (
             json!({ "exp": NOW as f64 - 0.5 }),
-            TokenError::NotATime("exp"),
+            TokenError::Expired(expired),
         ),
         (
             json!({ "exp": NOW as f64 - 1.0 }),
             TokenError::Expired(expired),
         ),
-        (json!({ "exp": 1e300 }), TokenError::NotATime("exp")),
+        (json!({ "exp": 1e300 }), TokenError::TimeOutOfRange("exp")),
         (json!({ "exp": 1e15 }), TokenError::TimeOutOfRange("exp")),
         (json!({ "iat": null }), TokenError::Missing("iat")),
         (

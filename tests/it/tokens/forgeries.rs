@@ -216,12 +216,12 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
                     .to_string()
                     .replace(&(NOW + 3600).to_string(), "1e18"),
             ),
-            TokenError::NotATime("exp"),
+            TokenError::TimeOutOfRange("exp"),
         ),
         (
             "22 exp u64::MAX",
             claiming(s, json!({ "exp": u64::MAX })),
-            TokenError::NotATime("exp"),
+            TokenError::TimeOutOfRange("exp"),
         ),
         (
             "23 crit",
@@ -409,8 +409,8 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
             TokenError::NotATime("exp"),
         ),
         (
-            "exp is a double",
-            claiming(s, json!({ "exp": (NOW + 60) as f64 })),
+            "exp is a list",
+            claiming(s, json!({ "exp": [NOW + 60] })),
             TokenError::NotATime("exp"),
         ),
         (
@@ -514,6 +514,82 @@ fn what_is_merely_unusual_is_accepted() {
             Ok(vec!["api://wiki".to_owned()]),
             "{name}"
         );
+    }
+}
+
+/// RFC 7519 §2: a NumericDate may have a fraction. Each is rounded to the side that lets less in.
+#[test]
+fn a_time_with_a_fraction_is_rounded_to_the_strict_side() {
+    let signer = Signer::new(Algorithm::Es256, "key-1");
+    let s = &signer;
+    let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[s])]);
+    let at = |seconds: i64, fraction: f64| json!(seconds as f64 + fraction);
+    let second = Timestamp::from_seconds;
+    let times = json!({
+        "iat": at(NOW - 60, 0.75), "nbf": at(NOW - 60, 0.5), "exp": at(NOW + 60, 0.75),
+        "auth_time": at(NOW - 100, 0.75),
+    });
+    let said = with(claims(ISS), times.clone());
+    let verified = identity.verify_now(&s.sign(&said)).unwrap();
+    let believed = identity.believe(said.as_object().unwrap().clone()).unwrap();
+    for claims in [&verified.claims, &believed.claims] {
+        assert_eq!(claims.expires_at, second(NOW + 60));
+        assert_eq!(claims.issued_at, Some(second(NOW - 60)));
+        assert_eq!(claims.auth_time, Some(second(NOW - 100)));
+    }
+    // A double without a fraction is that second.
+    let whole = claiming(s, json!({ "exp": at(NOW + 60, 0.0), "nbf": 0.0 }));
+    let verified = identity.verify_now(&whole).unwrap();
+    assert_eq!(verified.claims.expires_at, second(NOW + 60));
+
+    let skew = 300;
+    let out_of_range = |name| Some(TokenError::TimeOutOfRange(name));
+    let too_long = Some(TokenError::LivesTooLong {
+        seconds: 100_801,
+        most: 100_800,
+    });
+    for (members, expected) in [
+        (
+            json!({ "exp": at(NOW, 0.999) }),
+            Some(TokenError::Expired(second(NOW))),
+        ),
+        (json!({ "exp": at(NOW + 1, 0.001) }), None),
+        (
+            json!({ "nbf": at(NOW + skew, 0.001) }),
+            Some(TokenError::NotYetValid(second(NOW + skew + 1))),
+        ),
+        (json!({ "nbf": at(NOW + skew - 1, 0.999) }), None),
+        (
+            json!({ "iat": at(NOW + skew, 0.001) }),
+            Some(TokenError::NotYetValid(second(NOW + skew + 1))),
+        ),
+        (json!({ "iat": at(NOW + skew - 1, 0.999) }), None),
+        (
+            json!({ "iat": NOW, "exp": at(NOW + 100_800, 0.001) }),
+            too_long.clone(),
+        ),
+        (
+            json!({ "iat": at(NOW - 1, 0.999), "exp": NOW + 100_800 }),
+            too_long,
+        ),
+        (json!({ "iat": -0.5 }), out_of_range("iat")),
+        (json!({ "nbf": -1e300 }), out_of_range("nbf")),
+        (json!({ "exp": 1e300 }), out_of_range("exp")),
+        (json!({ "nbf": 253_402_300_799.5 }), out_of_range("nbf")),
+        (json!({ "auth_time": -0.1 }), out_of_range("auth_time")),
+        (
+            json!({ "exp": "1800000060.5" }),
+            Some(TokenError::NotATime("exp")),
+        ),
+    ] {
+        let found = identity.verify_now(&claiming(s, members.clone())).err();
+        assert_eq!(found, expected, "{members}");
+    }
+    // JSON has no such numbers: they are no token at all.
+    for word in ["NaN", "Infinity", "1e999", "-1e999"] {
+        let token = payload_ending(s, &format!(",\"auth_time\":{word}}}"));
+        let found = identity.verify_now(&token).map_err(without_place);
+        assert_eq!(found.err(), Some(json_of(Part::Payload, Wrong::Syntax)));
     }
 }
 
