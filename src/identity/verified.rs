@@ -1,5 +1,7 @@
 //! What a verified token proves, and the request that becomes of it.
 
+use std::collections::BTreeSet;
+
 use crate::cache::protocol::Epoch;
 use crate::id::{AppId, GroupId, RoleId, TenantId, UserId};
 use crate::identity::IssuerIndex;
@@ -32,6 +34,82 @@ pub struct Verified {
     pub external_user_type: Option<UserType>,
     /// The epoch of the key sets that it was verified under.
     pub under: Epoch,
+}
+
+impl Verified {
+    /// Whether both say the same of everything that a decision may read: issuer, audiences, user, memberships and
+    /// claims. Lists are compared as sets.
+    pub fn agrees_with(&self, other: &Verified) -> bool {
+        let Verified {
+            issuer,
+            audiences,
+            who,
+            groups,
+            roles,
+            client_app,
+            claims,
+            client_capabilities,
+            external_user_type,
+            // How they were verified, and not what they say.
+            under: _,
+        } = self;
+        *issuer == other.issuer
+            && *who == other.who
+            && *client_app == other.client_app
+            && *external_user_type == other.external_user_type
+            && are_one_set(audiences, &other.audiences)
+            && are_one_set(groups, &other.groups)
+            && are_one_set(roles, &other.roles)
+            && are_one_set(client_capabilities, &other.client_capabilities)
+            && claims_agree(claims, &other.claims)
+    }
+}
+
+fn claims_agree(one: &Claims, other: &Claims) -> bool {
+    let Claims {
+        expires_at,
+        issued_at,
+        auth_time,
+        mfa,
+        resource_mfa,
+        compliant_device,
+        hybrid_joined_device,
+        authentication_methods,
+        resource_authentication_methods,
+        authentication_contexts,
+        device_id,
+        session_id,
+        groups_incomplete,
+        roles_incomplete,
+        accepted_terms_of_use,
+        accepted_custom_controls,
+        authenticator_aaguid,
+        certificate_issuer_skis,
+        certificate_policy_oids,
+    } = one;
+    *expires_at == other.expires_at
+        && *issued_at == other.issued_at
+        && *auth_time == other.auth_time
+        && *mfa == other.mfa
+        && *resource_mfa == other.resource_mfa
+        && *compliant_device == other.compliant_device
+        && *hybrid_joined_device == other.hybrid_joined_device
+        && *authentication_methods == other.authentication_methods
+        && *resource_authentication_methods == other.resource_authentication_methods
+        && *device_id == other.device_id
+        && *session_id == other.session_id
+        && *groups_incomplete == other.groups_incomplete
+        && *roles_incomplete == other.roles_incomplete
+        && *authenticator_aaguid == other.authenticator_aaguid
+        && are_one_set(authentication_contexts, &other.authentication_contexts)
+        && are_one_set(accepted_terms_of_use, &other.accepted_terms_of_use)
+        && are_one_set(accepted_custom_controls, &other.accepted_custom_controls)
+        && are_one_set(certificate_issuer_skis, &other.certificate_issuer_skis)
+        && are_one_set(certificate_policy_oids, &other.certificate_policy_oids)
+}
+
+fn are_one_set<T: Ord>(one: &[T], other: &[T]) -> bool {
+    one == other || one.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
 }
 
 /// Whose a token is.

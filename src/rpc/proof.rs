@@ -20,7 +20,7 @@ use crate::request::Request;
 pub enum Question {
     /// The caller states who asks. In a box: a request has a kilobyte, and questions are handed on half a dozen times.
     Stated(Box<Request>),
-    /// Tokens prove it: each of them, and all of them the same user.
+    /// Tokens prove it: each of them, and all of them say the same.
     Proven {
         /// What proves it; at least one.
         proofs: Vec<Proof>,
@@ -209,8 +209,7 @@ fn settle_one<'a>(
     let Some((first, others)) = verified.split_first() else {
         return Ok((Err(Reason::IdentityMissing), under));
     };
-    let agree = |other: &Arc<Verified>| other.issuer == first.issuer && other.who == first.who;
-    if !others.iter().all(agree) {
+    if !others.iter().all(|other| other.agrees_with(first)) {
         return Ok((Err(Reason::IdentityAmbiguous), under));
     }
     if !gateway

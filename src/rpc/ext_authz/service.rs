@@ -175,7 +175,7 @@ impl Check {
         })
     }
 
-    /// A bearer token comes first; with the claims of Envoy's jwt_authn beside it, both have to agree.
+    /// A bearer token comes first; with the claims of Envoy's jwt_authn beside it, both have to say the same.
     fn proofs(
         &self,
         attributes: &Attributes<'_>,

@@ -218,6 +218,61 @@ async fn a_token_and_verified_claims_have_to_name_the_same_user() {
     assert_denied(&world.check(&request).await, 401, Code::Unauthenticated);
 }
 
+/// Both are of one user and issuer: whatever else they differ in would make another decision of one than of the other.
+#[tokio::test]
+async fn a_token_and_verified_claims_have_to_agree_in_everything_that_decides() {
+    const GROUPS: [&str; 2] = [
+        "66666666-6666-4666-8666-666666666661",
+        "66666666-6666-4666-8666-666666666662",
+    ];
+    let world = World::new(with_jwt_authn(true)).await;
+    let ask = async |token: &serde_json::Value, verified: &serde_json::Value| {
+        let mut request = get(LAUNCHER, Some(&world.fabrikam.sign(token)));
+        let route = &mut attributes(&mut request).context_extensions;
+        route.insert("detail".to_owned(), "true".to_owned());
+        attributes(&mut request).metadata_context = metadata(NAMESPACE, verified);
+        world.check(&request).await
+    };
+    let both = tokens::with(
+        world.claims(LAUNCHER),
+        json!({"aud": [LAUNCHER, "api://launcher"], "groups": GROUPS, "auth_time": NOW - 100}),
+    );
+    assert!(ask(&both, &both).await.is_allow());
+    for same in [
+        json!({"aud": ["api://launcher", LAUNCHER]}),
+        json!({"groups": [GROUPS[1], GROUPS[0], GROUPS[1]]}),
+        json!({"unread": "claims decide nothing"}),
+    ] {
+        let verified = tokens::with(both.clone(), same);
+        assert!(ask(&both, &verified).await.is_allow(), "{verified}");
+    }
+    for other in [
+        json!({"aud": LAUNCHER}),
+        json!({"aud": SHAREPOINT}),
+        json!({"groups": [GROUPS[0]]}),
+        json!({"groups": null}),
+        json!({"hasgroups": true}),
+        json!({"wids": ["62e90394-69f5-4237-9190-012177145e10"]}),
+        json!({"amr": ["pwd", "mfa"]}),
+        json!({"acrs": ["c1"]}),
+        json!({"xms_cc": ["cp1"]}),
+        json!({"appid": "77777777-7777-4777-8777-777777777777"}),
+        json!({"deviceid": "device"}),
+        json!({"sid": "session"}),
+        json!({"auth_time": NOW - 99}),
+        json!({"auth_time": null}),
+        json!({"iat": NOW - 61}),
+        json!({"exp": NOW + 3599}),
+        json!({"acct": 1}),
+    ] {
+        let verified = tokens::with(both.clone(), other.clone());
+        for answer in [ask(&both, &verified).await, ask(&verified, &both).await] {
+            assert_denied(&answer, 403, Code::PermissionDenied);
+            assert_eq!(answer.problem()["reason"], "IDENTITY_AMBIGUOUS", "{other}");
+        }
+    }
+}
+
 fn route(host: &str, assumed: &[(&str, &str)]) -> Route {
     let pairs = assumed
         .iter()
