@@ -55,7 +55,8 @@ def token(key, user, app, more):
     header = {"alg": "RS256", "typ": "JWT", "kid": "try"}
     claims = {
         "iss": f"https://login.microsoftonline.com/{tenant}/v2.0", "aud": app, "tid": tenant, "oid": oid,
-        "sub": "for-trying-only", "iat": now - 60, "exp": now + 3600, **more,
+        "sub": "for-trying-only", "iat": now - 60, "exp": now + 3600, "azp": "8b1f7f8e-6d0c-4a56-8f0f-3f1f8ad2cc55",
+        **more,
     }
     signed = ".".join(encode(json.dumps(part).encode()) for part in (header, claims))
     signature = openssl("dgst", "-sha256", "-sign", str(key), data=signed.encode())

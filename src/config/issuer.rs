@@ -36,6 +36,8 @@ pub struct IssuerTable {
     pub roles: At<String>,
     /// What is read otherwise than the preset reads it.
     pub claims: Vec<ClaimTable>,
+    /// Whether a token must have the mark of its preset's access tokens.
+    pub access_token_mark: At<bool>,
 }
 
 /// `tenants` or `tenant`.
@@ -99,6 +101,7 @@ const KEYS: &[&str] = &[
     "groups",
     "roles",
     "claims",
+    "access_token_mark",
 ];
 
 const CLAIM_KEYS: &[&str] = &["claim", "contains", "equals", "values"];
@@ -139,6 +142,7 @@ fn issuer(table: &Table<'_>) -> Result<IssuerTable, ConfigError> {
         groups: emitted(table, "groups")?,
         roles: emitted(table, "roles")?,
         claims: claims(table)?,
+        access_token_mark: table.flag("access_token_mark", true)?,
     })
 }
 
@@ -256,6 +260,7 @@ impl IssuerTable {
             Some(keys),
             Some(self.groups.shown()),
             Some(self.roles.shown()),
+            Some(self.access_token_mark.shown()),
         ];
         let claims = self.claims.iter().map(ClaimTable::shown);
         lines.into_iter().flatten().chain(claims).collect()

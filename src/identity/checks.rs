@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use super::claims::{self, Numbers, Reading, Seconds};
 use super::error::{TokenError, Told};
 use super::mapping::Field;
-use super::{Issuer, IssuerIndex, IssuerName, Key, Tenants, TokenLimits, Trust, Verified, home};
+use super::{
+    Issuer, IssuerIndex, IssuerName, Key, MarkNeeded, Tenants, TokenLimits, Trust, Verified, home,
+};
 use crate::cache::protocol::Epoch;
 use crate::id::{TenantId, parse_guid};
 use crate::time::Timestamp;
@@ -49,7 +51,7 @@ pub(super) fn check(
         map: &issuer.claims,
         numbers,
     };
-    is_for_access(claims)?;
+    is_for_access(claims, issuer)?;
     let audiences = audiences(claims, issuer)?;
     let iss = iss_of(claims)?;
     let tenant = tenant(reading, issuer, iss)?;
@@ -74,16 +76,24 @@ pub(super) fn check(
 }
 
 /// Tokens of one issuer and audience are of several kinds (RFC 8725 §3.12). `at_hash` and `c_hash` are an ID token's
-/// (OpenID Connect Core 1.0 §3.3.2.11), Keycloak writes the kind as `typ`, and `cnf` (RFC 7800) wants a proof.
-fn is_for_access(claims: &Map<String, Value>) -> Result<(), TokenError> {
+/// (OpenID Connect Core 1.0 §3.3.2.11), Keycloak writes the kind as `typ`, and `cnf` (RFC 7800) wants a proof. An ID
+/// token of the code flow has none of these, so an access token has to have its preset's mark.
+fn is_for_access(claims: &Map<String, Value>, issuer: &Issuer) -> Result<(), TokenError> {
     let told = ["at_hash", "c_hash", "cnf"];
     if let Some(claim) = told.into_iter().find(|claim| claims.contains_key(*claim)) {
         return Err(TokenError::NotAnAccessToken(claim));
     }
     match claims.get("typ") {
-        None => Ok(()),
-        Some(kind) if *kind == "Bearer" => Ok(()),
-        Some(_) => Err(TokenError::NotAnAccessToken("typ")),
+        None => {}
+        Some(kind) if *kind == "Bearer" => {}
+        Some(_) => return Err(TokenError::NotAnAccessToken("typ")),
+    }
+    let mark = issuer.claims.began_as().access_token_mark();
+    match issuer.access_token_mark {
+        MarkNeeded::Required if !mark.is_in(claims) => {
+            Err(TokenError::NoAccessTokenMark(mark.shown()))
+        }
+        MarkNeeded::Required | MarkNeeded::Ignored => Ok(()),
     }
 }
 

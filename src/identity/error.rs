@@ -64,6 +64,9 @@ pub enum TokenError {
     /// The claim is one of an ID token or a refresh token, or binds the token to a key that nobody here asks for.
     #[error("`{0}` says that this is no bearer access token")]
     NotAnAccessToken(&'static str),
+    /// The token has no mark of its preset's access tokens: it may be an ID token.
+    #[error("found no {0}, which every access token of this issuer has and an ID token has not")]
+    NoAccessTokenMark(String),
     /// The issuer does not sign like that.
     #[error("header: `alg` is {}, which is not accepted from this issuer", .0.name())]
     AlgorithmNotAllowed(Algorithm),
@@ -179,9 +182,10 @@ impl TokenError {
             TokenError::Expired(_)
             | TokenError::NotYetValid(_)
             | TokenError::LivesTooLong { .. } => Blame::Time,
-            TokenError::Type(_) | TokenError::NotAnAccessToken(_) | TokenError::OtherAudience => {
-                Blame::Purpose
-            }
+            TokenError::Type(_)
+            | TokenError::NotAnAccessToken(_)
+            | TokenError::NoAccessTokenMark(_)
+            | TokenError::OtherAudience => Blame::Purpose,
             TokenError::TenantNotOfIssuer
             | TokenError::OtherTenant(_)
             | TokenError::NotTheFixedTenant => Blame::Tenant,

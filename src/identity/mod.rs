@@ -28,8 +28,8 @@ pub use mapping::{ClaimMap, Field, Kind, Misfit, NotAField, Read, Rule, Scalar};
 pub use presets::{NotAPreset, Preset};
 pub use tokens::TokenCounters;
 pub use trust::{
-    Algorithm, Emitted, Issuer, IssuerIndex, IssuerName, KeySource, NotAnAlgorithm, NotAnIssuer,
-    Tenants, Trust,
+    Algorithm, Emitted, Issuer, IssuerIndex, IssuerName, KeySource, MarkNeeded, NotAnAlgorithm,
+    NotAnIssuer, Tenants, Trust,
 };
 pub use verified::{Asked, Home, Unidentified, Verified, Who};
 pub use verify::{Identity, TokenLimits};

@@ -6,6 +6,8 @@
 
 use std::str::FromStr;
 
+use serde_json::{Map, Value};
+
 use super::mapping::{Field, Read, Rule, Scalar};
 
 /// A kind of issuer.
@@ -50,6 +52,53 @@ impl Preset {
         match self {
             Preset::EntraV1 | Preset::EntraV2 => true,
             Preset::Okta | Preset::Keycloak => false,
+        }
+    }
+}
+
+/// What an issuer's access tokens have and its ID tokens have not. Both may have one audience: an ID token's is the
+/// client's id, and Entra's access tokens for a client's own API have the same
+/// (learn.microsoft.com/entra/identity-platform/access-tokens and id-token-claims-reference, read 2026-11-30).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AccessTokenMark {
+    /// One of these claims is there, as a text that is not empty.
+    OneOf(&'static [&'static str]),
+    /// This claim is this text.
+    Equals(&'static str, &'static str),
+}
+
+impl Preset {
+    /// The mark of this issuer's access tokens.
+    pub(super) const fn access_token_mark(self) -> AccessTokenMark {
+        match self {
+            // The client that the token was issued to: `appid` in version 1.0, `azp` in version 2.0.
+            Preset::EntraV1 | Preset::EntraV2 => AccessTokenMark::OneOf(&["azp", "appid"]),
+            // The client's id (developer.okta.com/docs/api/openapi/okta-oauth/guides/overview, access token).
+            Preset::Okta => AccessTokenMark::OneOf(&["cid"]),
+            // `ID`, `Refresh`, `Logout` in its other tokens.
+            Preset::Keycloak => AccessTokenMark::Equals("typ", "Bearer"),
+        }
+    }
+}
+
+impl AccessTokenMark {
+    /// Whether a token with these claims has it.
+    pub(super) fn is_in(self, claims: &Map<String, Value>) -> bool {
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        match self {
+            AccessTokenMark::OneOf(names) => {
+                let mut texts = names.iter().filter_map(|name| text(name));
+                texts.any(|text| !text.is_empty())
+            }
+            AccessTokenMark::Equals(name, expected) => text(name) == Some(expected),
+        }
+    }
+
+    /// For messages.
+    pub(super) fn shown(self) -> String {
+        match self {
+            AccessTokenMark::OneOf(names) => format!("`{}`", names.join("` or `")),
+            AccessTokenMark::Equals(name, text) => format!("`{name}` = `{text}`"),
         }
     }
 }

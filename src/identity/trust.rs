@@ -46,6 +46,8 @@ pub struct Issuer {
     pub roles: Emitted,
     /// Which claim says what.
     pub claims: ClaimMap,
+    /// Whether a token must have the mark of its preset's access tokens.
+    pub access_token_mark: MarkNeeded,
 }
 
 impl Issuer {
@@ -118,6 +120,15 @@ pub enum Emitted {
     Always,
     /// Unsaid means unknown. Entra emits groups only where the application opted in.
     Sometimes,
+}
+
+/// Whether a token must have what its preset's access tokens have and its ID tokens have not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkNeeded {
+    /// A token without the mark is refused.
+    Required,
+    /// It is not looked at: for issuers whose access tokens have none. Their ID tokens then count, too.
+    Ignored,
 }
 
 impl Algorithm {

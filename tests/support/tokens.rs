@@ -16,8 +16,8 @@ use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::id::TenantId;
 use crosstrust::identity::{
-    Algorithm, ClaimMap, Emitted, Identity, Issuer, IssuerIndex, KeySet, KeySource, Preset,
-    Tenants, TokenLimits, Trust,
+    Algorithm, ClaimMap, Emitted, Identity, Issuer, IssuerIndex, KeySet, KeySource, MarkNeeded,
+    Preset, Tenants, TokenLimits, Trust,
 };
 use crosstrust::time::Timestamp;
 use serde_json::{Value, json};
@@ -158,6 +158,7 @@ pub fn issuer(iss: &str, preset: Preset) -> Issuer {
         groups: Emitted::Sometimes,
         roles: Emitted::Sometimes,
         claims: ClaimMap::preset(preset),
+        access_token_mark: MarkNeeded::Required,
     }
 }
 
@@ -165,7 +166,10 @@ pub fn tenant(text: &str) -> TenantId {
     text.parse().unwrap()
 }
 
-/// Claims of a user of [`TENANT`], good from a minute ago for an hour.
+/// The application that [`claims`] are issued to, with which Entra marks access tokens.
+pub const CLIENT_APP: &str = "8b1f7f8e-6d0c-4a56-8f0f-3f1f8ad2cc55";
+
+/// Claims of an access token of Entra's for a user of [`TENANT`], good from a minute ago for an hour.
 pub fn claims(iss: &str) -> Value {
     json!({
         "iss": iss,
@@ -176,6 +180,7 @@ pub fn claims(iss: &str) -> Value {
         "tid": TENANT,
         "oid": USER,
         "sub": "AAAAABBBBB",
+        "azp": CLIENT_APP,
     })
 }
 

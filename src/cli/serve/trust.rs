@@ -9,8 +9,8 @@ use crate::config::{
 use crate::id::TenantId;
 use crate::identity::follow::FollowOptions;
 use crate::identity::{
-    Algorithm, ClaimMap, Emitted, Issuer, KeySource, Preset, Read, Rule, Scalar, Tenants,
-    TokenLimits, Trust,
+    Algorithm, ClaimMap, Emitted, Issuer, KeySource, MarkNeeded, Preset, Read, Rule, Scalar,
+    Tenants, TokenLimits, Trust,
 };
 
 /// Whom we believe.
@@ -88,6 +88,11 @@ fn issuer(table: &IssuerTable) -> Result<Issuer, ConfigError> {
         groups: table.groups.one_of(&emitted)?,
         roles: table.roles.one_of(&emitted)?,
         claims: claims(table)?,
+        access_token_mark: if table.access_token_mark.value {
+            MarkNeeded::Required
+        } else {
+            MarkNeeded::Ignored
+        },
     })
 }
 

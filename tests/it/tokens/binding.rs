@@ -136,7 +136,7 @@ fn an_issuer_without_tenants_has_its_one_tenant_and_a_token_that_names_another_i
     issuer.tenants = Tenants::Fixed(tenant(TENANT));
     let (identity, _, _) = with_keys(vec![(issuer, &[&signer])]);
     let found = |tid| {
-        let token = signer.sign(&with(claims(iss), json!({ "tid": tid })));
+        let token = signer.sign(&with(claims(iss), json!({ "tid": tid, "cid": "0oa1" })));
         let verified = identity.verify_now(&token)?;
         Ok(verified.who.as_ref().unwrap().tenant)
     };

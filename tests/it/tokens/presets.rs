@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crosstrust::id::{GroupId, RoleId};
 use crosstrust::identity::{
-    Algorithm, Emitted, Field, Identity, Issuer, Misfit, Preset, Read, Rule, Scalar, Tenants,
-    TokenError, Told, Unidentified, Verified,
+    Algorithm, Emitted, Field, Identity, Issuer, MarkNeeded, Misfit, Preset, Read, Rule, Scalar,
+    Tenants, TokenError, Told, Unidentified, Verified,
 };
 use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::{AuthenticationMethod, UserType, WordSet};
@@ -119,7 +119,7 @@ fn a_token_of_okta_tells_the_user_in_a_claim_of_its_own() {
         let table = values("groups", &[("Everyone", GROUP)]);
         issuer.claims.set(Field::Groups, table).unwrap();
     });
-    let said = json!({ "tid": null, "sub": "a@okta.example", "amr": ["mfa", "otp"], "groups": ["Everyone"] });
+    let said = json!({ "tid": null, "azp": null, "cid": "0oa1", "sub": "a@okta.example", "amr": ["mfa", "otp"], "groups": ["Everyone"] });
     let verified = issuing.verify(said.clone()).unwrap();
     let who = verified.who.unwrap();
     assert_eq!(
@@ -141,7 +141,7 @@ fn a_token_of_keycloak_tells_the_user_in_sub() {
         issuer.tenants = Tenants::Fixed(tenant(TENANT));
     });
     let said = json!({
-        "tid": null, "oid": null, "sub": USER, "sid": "s", "azp": "wiki-frontend", "groups": [GROUP, "/staff"],
+        "typ": "Bearer", "tid": null, "oid": null, "sub": USER, "sid": "s", "azp": "wiki-frontend", "groups": [GROUP, "/staff"],
     });
     let verified = issuing.verify(said).unwrap();
     assert_eq!(verified.who.unwrap().user, USER.parse().unwrap());
@@ -365,14 +365,14 @@ fn a_table_turns_names_of_groups_into_guids() {
         (ids, verified.claims.groups_incomplete)
     };
     let found = ids(issuing
-        .verify(json!({ "roles": ["/staff", OTHER_GROUP] }))
+        .verify(json!({ "typ": "Bearer", "roles": ["/staff", OTHER_GROUP] }))
         .unwrap());
     assert_eq!(
         found,
         (vec![GROUP.to_owned(), OTHER_GROUP.to_owned()], false)
     );
     let found = ids(issuing
-        .verify(json!({ "roles": ["/staff", "/bad"], "groups": [] }))
+        .verify(json!({ "typ": "Bearer", "roles": ["/staff", "/bad"], "groups": [] }))
         .unwrap());
     assert_eq!(found, (vec![GROUP.to_owned()], true));
 }
@@ -409,5 +409,84 @@ fn no_preset_tells_where_mfa_was_done_and_every_name_is_read_back() {
     }
     for field in Field::ALL {
         assert_eq!(field.name().parse(), Ok(*field));
+    }
+}
+
+/// An access token of each provider as its documentation shows it, and the ID token of the same sign-in and audience.
+/// ID tokens of the code flow have neither `at_hash` nor `c_hash`.
+#[test]
+fn an_access_token_of_each_preset_has_its_mark_and_an_id_token_of_the_same_audience_is_refused() {
+    let none = json!({ "azp": null });
+    let entra_v1 = json!({ "appid": CLIENT, "appidacr": "0", "scp": "access", "ver": "1.0" });
+    let entra_v2 = json!({ "azp": CLIENT, "azpacr": "0", "scp": "access", "ver": "2.0" });
+    let entra_id = json!({ "nonce": "n", "name": "A", "preferred_username": "a@b", "ver": "2.0" });
+    let okta = json!({ "cid": "0oa1", "uid": "00u1", "scp": ["openid"], "ver": 1, "jti": "AT.1" });
+    let okta_id = json!({ "idp": "00o1", "amr": ["pwd"], "nonce": "n", "ver": 1, "jti": "ID.1" });
+    let keycloak = json!({ "typ": "Bearer", "azp": "web", "scope": "openid", "tid": null });
+    let keycloak_id = json!({ "typ": "ID", "azp": "web", "nonce": "n", "tid": null });
+    let unmarked = |name: &str| TokenError::NoAccessTokenMark(name.to_owned());
+    let entra = unmarked("`azp` or `appid`");
+    for (preset, access, id, refused) in [
+        (Preset::EntraV1, &entra_v1, &entra_id, entra.clone()),
+        (Preset::EntraV2, &entra_v2, &entra_id, entra.clone()),
+        // An API may have been registered for the other version.
+        (Preset::EntraV2, &entra_v1, &none, entra.clone()),
+        (
+            Preset::EntraV1,
+            &entra_v2,
+            &json!({ "azp": "" }),
+            entra.clone(),
+        ),
+        (
+            Preset::EntraV2,
+            &entra_v2,
+            &json!({ "azp": 7, "appid": [CLIENT] }),
+            entra,
+        ),
+        (Preset::Okta, &okta, &okta_id, unmarked("`cid`")),
+        (
+            Preset::Keycloak,
+            &keycloak,
+            &keycloak_id,
+            TokenError::NotAnAccessToken("typ"),
+        ),
+        // A provider that took `typ` away from ID tokens would not make access tokens of them.
+        (
+            Preset::Keycloak,
+            &keycloak,
+            &none,
+            unmarked("`typ` = `Bearer`"),
+        ),
+    ] {
+        let issuing = issuing(preset, |issuer| {
+            if matches!(preset, Preset::Okta | Preset::Keycloak) {
+                issuer.tenants = Tenants::Fixed(tenant(TENANT));
+            }
+        });
+        let unmarked = with(claims(ISS), none.clone());
+        let verify = |members: &Value| {
+            let said = with(unmarked.clone(), members.clone());
+            let token = issuing.identity.verify_now(&issuing.signer.sign(&said));
+            let believed = issuing.identity.believe(said.as_object().unwrap().clone());
+            assert_eq!(token.as_ref().err(), believed.as_ref().err());
+            token.map(|_| ())
+        };
+        assert_eq!(verify(access), Ok(()), "{preset:?}");
+        assert_eq!(verify(id), Err(refused), "{preset:?}");
+    }
+}
+
+#[test]
+fn an_issuer_whose_access_tokens_have_no_mark_can_be_taken_without_it() {
+    let unmarked = json!({ "azp": null });
+    let required = issuing(Preset::EntraV2, |_| {});
+    assert!(required.verify(unmarked.clone()).is_err());
+    let ignored = issuing(Preset::EntraV2, |issuer| {
+        issuer.access_token_mark = MarkNeeded::Ignored;
+    });
+    assert!(ignored.verify(unmarked.clone()).is_ok());
+    // What says that it is another kind of token is refused all the same.
+    for members in [json!({ "at_hash": "x" }), json!({ "typ": "ID" })] {
+        assert!(ignored.verify(with(unmarked.clone(), members)).is_err());
     }
 }
