@@ -1,12 +1,15 @@
 //! A listener bound: the socket, and for a Unix socket its file, its mode and who may connect.
 //!
-//! A Unix socket gets mode 0600, or 0660 where peers are named by uid: another user's gateway then shares
-//! the group, and the kernel's word on its uid decides. The mode is set before the socket listens, so there
-//! is no moment in which somebody else can connect.
+//! A Unix socket gets mode 0600, or 0666 where peers are named by uid: the kernel reports the uid of each peer
+//! (SO_PEERCRED, unix(7)), and one that is not named is closed before a byte is read, so the mode need not keep
+//! others out and no group has to be shared. The mode is set before the socket listens: until then connecting
+//! fails, and there is no moment in which another user can connect.
 
 use std::fs;
 use std::io;
 use std::net::TcpListener;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -203,13 +206,11 @@ fn bind_tcp(at: std::net::SocketAddr) -> io::Result<(Address, BoundSocket)> {
 fn bind_unix(path: &Path, uids: Option<Vec<u32>>) -> io::Result<BoundSocket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    let found = fs::symlink_metadata(path)?;
+    let mode = if uids.is_some() { 0o666 } else { 0o600 };
     let file = SocketFile {
         path: path.to_owned(),
-        identity: (found.dev(), found.ino()),
+        identity: set_mode(path, fs::Permissions::from_mode(mode))?,
     };
-    let mode = if uids.is_some() { 0o660 } else { 0o600 };
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(BoundSocket::Unix {
@@ -217,6 +218,37 @@ fn bind_unix(path: &Path, uids: Option<Vec<u32>>) -> io::Result<BoundSocket> {
         file,
         uids,
     })
+}
+
+/// Gives the socket file its mode, and returns its device and inode. The file is opened once and not by its name
+/// again: whoever may write to the folder could put a link to another file in its place.
+#[cfg(target_os = "linux")]
+fn set_mode(path: &Path, permissions: fs::Permissions) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::NOFOLLOW;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = fs::File::options()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
+    let found = file.metadata()?;
+    if !found.file_type().is_socket() {
+        return Err(io::Error::other(
+            "another file took the place of the socket",
+        ));
+    }
+    // fchmod(2) refuses such a descriptor; its link in /proc leads to the file itself (proc_pid_fd(5)).
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    fs::set_permissions(link, permissions)?;
+    Ok((found.dev(), found.ino()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_mode(path: &Path, permissions: fs::Permissions) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(path)?;
+    fs::set_permissions(path, permissions)?;
+    Ok((found.dev(), found.ino()))
 }
 
 /// Without waiting: a listener whose backlog is full would hold a blocking connect.

@@ -60,13 +60,59 @@ fn a_socket_is_its_owners_alone_and_goes_with_the_server() {
 }
 
 #[test]
-fn a_socket_for_named_users_is_its_groups_as_well_and_lets_them_in() {
+fn a_socket_for_named_users_can_be_opened_by_all_and_lets_the_named_in() {
     bounded(async {
         let (_folder, path) = folder();
         let _server = start(&path, Some(vec![own_uid()]));
-        assert_eq!(mode(&path), 0o660);
+        assert_eq!(mode(&path), 0o666);
         assert_eq!(ask(&path).await, "0");
     });
+}
+
+/// On a thread of this user: Linux has credentials for each thread. The thread ends with them.
+fn as_user<T: Send>(uid: u32, work: impl FnOnce() -> T + Send) -> T {
+    let uid = rustix::process::Uid::from_raw(uid);
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(move || {
+            rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
+            work()
+        });
+        thread.join().unwrap()
+    })
+}
+
+/// Only root may become another user; without root, the mode of the other test is what can be asserted.
+#[test]
+fn a_named_user_without_a_shared_group_is_let_in_and_others_are_closed() {
+    const GATEWAY: u32 = 51_001;
+    const OTHER: u32 = 51_002;
+    let (folder, path) = folder();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let server = start(&path, Some(vec![GATEWAY]));
+    assert_eq!(mode(&path), 0o666);
+    if own_uid() != 0 {
+        return;
+    }
+    let asked = as_user(GATEWAY, || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(ask(&path))
+    });
+    assert_eq!(asked, "0");
+    as_user(OTHER, || Raw::unix(&path).is_closed());
+    reaches(&server.counters.refused_peers, 1);
+    // Root itself is not named either.
+    Raw::unix(&path).is_closed();
+    reaches(&server.counters.refused_peers, 2);
+    // The folder is the other bound: who may not search it does not even reach the socket.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let connected = as_user(GATEWAY, || std::os::unix::net::UnixStream::connect(&path));
+    assert_eq!(
+        connected.unwrap_err().kind(),
+        std::io::ErrorKind::PermissionDenied
+    );
 }
 
 #[test]
