@@ -2,6 +2,7 @@
 //! of it: what is not said is derived from the key's kind, and what is said has to fit. A key that does not is
 //! skipped and verifies nothing (RFC 7517 §5); a key that must be secret refuses the document.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
@@ -80,6 +81,9 @@ pub enum WhySkipped {
     /// An RSA key outside 2048 to 8192 bits.
     #[error("its modulus is not of 2048 to 8192 bits")]
     Size,
+    /// Its `x` and `y` are no point of P-256.
+    #[error("its `x` and `y` are no point of P-256")]
+    NotOnCurve,
     /// It has no id that a token may name.
     #[error("it has no `kid` of 1 to 1,024 bytes")]
     NoId,
@@ -229,7 +233,6 @@ fn read_rsa(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkipp
     Ok((key, material))
 }
 
-/// A point that is not on the curve is refused by the library when it verifies.
 fn read_p256(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkipped> {
     let mut point = vec![4];
     for name in ["x", "y"] {
@@ -238,6 +241,10 @@ fn read_p256(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkip
             return Err(WhySkipped::Malformed(name));
         }
         point.extend(coordinate);
+    }
+    // RFC 7518 §6.2.1: the two are a point of the curve. One that is not verifies nothing.
+    if ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).is_err() {
+        return Err(WhySkipped::NotOnCurve);
     }
     Ok((DecodingKey::from_ec_der(&point), point))
 }

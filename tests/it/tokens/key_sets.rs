@@ -81,6 +81,14 @@ fn a_key_that_is_of_no_use_here_is_skipped_and_told() {
         (rsa(2040), WhySkipped::Size),
         (rsa(8200), WhySkipped::Size),
         (with(ec(), json!({ "use": "" })), WhySkipped::OtherUse),
+        (
+            with(ec(), json!({ "x": encode([7; 32]) })),
+            WhySkipped::NotOnCurve,
+        ),
+        (
+            with(ec(), json!({ "y": encode([0; 32]) })),
+            WhySkipped::NotOnCurve,
+        ),
         (with(ec(), json!({ "kid": null })), WhySkipped::NoId),
         (with(ec(), json!({ "kid": "" })), WhySkipped::NoId),
         (
