@@ -51,6 +51,7 @@ impl Verified {
             client_capabilities,
             external_user_type,
             // How they were verified, and not what they say.
+            issuing_tenant: _,
             under: _,
         } = self;
         *issuer == other.issuer
