@@ -134,6 +134,27 @@ fn frequencies() -> Vec<Example> {
         )
         .until(in_seconds(3600))
         .cacheable(true),
+        challenges(
+            "frequency: every time, of an unknown sign-in, sets no instant and is not cached",
+            &always,
+            unsaid(guest()),
+            stage,
+            reason,
+            again,
+        )
+        .until(in_seconds(3600))
+        .cacheable(false),
+        challenges(
+            "frequency: beside one that passes later, an unknown sign-in sets no instant",
+            &two,
+            unsaid(with(guest(), |request| {
+                request.claims.expires_at = in_seconds(600);
+            })),
+            stage,
+            reason,
+            again,
+        )
+        .until(in_seconds(600)),
         allows(
             "frequency: none for direct connect",
             &hourly,
