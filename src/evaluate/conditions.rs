@@ -9,7 +9,9 @@ use super::users::{self, Side};
 use super::{applications, filter};
 use crate::request::{Context, DeviceProperty};
 use crate::snapshot::{Location, LocationTest, Policy, PolicyFilter};
-use crate::vocabulary::{Country, DeviceState, FilterMode, IncludeExclude, Word, WordSet};
+use crate::vocabulary::{
+    ClientAppType, Country, DeviceState, FilterMode, IncludeExclude, Platform, Word, WordSet,
+};
 
 type Condition = fn(&Policy, &Subject<'_>) -> Match;
 
@@ -29,7 +31,7 @@ pub(super) const CONDITIONS: [(&str, Condition); 11] = [
     ("clientAppTypes", |policy, subject| {
         let set = policy.client_app_types;
         set.map_or(Match::Yes, |set| {
-            one_of(set, subject.context().client_app_type)
+            client_app_type(set, subject.context().client_app_type)
         })
     }),
     ("signInRiskLevels", |policy, subject| {
@@ -46,12 +48,7 @@ pub(super) const CONDITIONS: [(&str, Condition); 11] = [
         unset_or_one_of(policy.authentication_flows, flow)
     }),
     ("platforms", |policy, subject| {
-        let platform = subject.context().platform;
-        listed(&policy.platforms, |entry| match (entry, platform) {
-            (None, _) => Match::Yes,
-            (Some(_), None) => Match::Unknown,
-            (Some(entry), Some(platform)) => Match::known(*entry == platform),
-        })
+        platforms(&policy.platforms, subject.context().platform)
     }),
     ("locations", |policy, subject| {
         listed(&policy.locations, |entry| in_location(*entry, subject))
@@ -88,18 +85,57 @@ fn one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> Match {
     fact.map_or(Match::Unknown, |fact| Match::known(set.contains(fact)))
 }
 
-/// An include and an exclude list, each entry three-valued. Only an exclude list: everything else is
-/// included.
+/// `exchangeActiveSync` is the wider word and means the clients of `easSupported` too. Of the narrower word,
+/// a request that names the wider one does not say enough (semantics §5).
+fn client_app_type(set: WordSet<ClientAppType>, own: Option<ClientAppType>) -> Match {
+    use ClientAppType::{EasSupported, ExchangeActiveSync};
+    match one_of(set, own) {
+        Match::No if own == Some(EasSupported) => Match::known(set.contains(ExchangeActiveSync)),
+        Match::No if own == Some(ExchangeActiveSync) && set.contains(EasSupported) => {
+            Match::Unknown
+        }
+        answer => answer,
+    }
+}
+
+/// `all` includes every platform, named or not. A platform that the request does not name is never excluded,
+/// not by `all` either (semantics §9).
+fn platforms(
+    lists: &Option<IncludeExclude<Option<Platform>>>,
+    platform: Option<Platform>,
+) -> Match {
+    let is_listed = |entry: &Option<Platform>| match (entry, platform) {
+        (_, None) => Match::Unknown,
+        (None, Some(_)) => Match::Yes,
+        (Some(entry), Some(platform)) => Match::known(*entry == platform),
+    };
+    let is_included = |entry: &Option<Platform>| match entry {
+        None => Match::Yes,
+        Some(_) => is_listed(entry),
+    };
+    listed_apart(lists, is_included, is_listed)
+}
+
+/// An include and an exclude list, each entry three-valued.
 fn listed<T>(lists: &Option<IncludeExclude<T>>, test: impl Fn(&T) -> Match) -> Match {
+    listed_apart(lists, &test, &test)
+}
+
+/// The same, with a test for each side. Only an exclude list: everything else is included.
+fn listed_apart<T>(
+    lists: &Option<IncludeExclude<T>>,
+    is_included: impl Fn(&T) -> Match,
+    is_excluded: impl Fn(&T) -> Match,
+) -> Match {
     let Some(IncludeExclude { include, exclude }) = lists else {
         return Match::Yes;
     };
     let included = if include.is_empty() {
         Match::Yes
     } else {
-        Match::any(include.iter().map(&test))
+        Match::any(include.iter().map(is_included))
     };
-    Match::all([included, !Match::any(exclude.iter().map(&test))])
+    Match::all([included, !Match::any(exclude.iter().map(is_excluded))])
 }
 
 fn in_location(entry: LocationTest, subject: &Subject<'_>) -> Match {

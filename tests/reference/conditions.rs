@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crosstrust::request::{Device, DeviceProperty, PropertyValue, Request};
 use crosstrust::time::Timestamp;
-use crosstrust::vocabulary::{AuthenticationFlow, InsiderRiskLevel, RiskLevel};
+use crosstrust::vocabulary::{AuthenticationFlow, ClientAppType, InsiderRiskLevel, RiskLevel};
 use serde_json::Value;
 
 use super::documents::{comma_separated, has_word, is_word, member, text, texts};
@@ -137,7 +137,21 @@ fn client_app_types(conditions: &Value, request: &Request) -> bool {
     let types = texts(conditions, "clientAppTypes");
     types.is_empty()
         || has_word(&types, "all")
-        || is_or_unknown(&types, request.context.client_app_type)
+        || Fact::any(types.iter().map(|word| client_app_type(word, request))) != Fact::No
+}
+
+/// `exchangeActiveSync` is the wider word: it means clients of `easSupported` too. Of the narrower word, a
+/// request that names the wider one does not say enough.
+fn client_app_type(word: &str, request: &Request) -> Fact {
+    let Some(own) = request.context.client_app_type else {
+        return Fact::Unknown;
+    };
+    let listed: ClientAppType = word.parse().expect("a client type");
+    match (listed, own) {
+        (ClientAppType::ExchangeActiveSync, ClientAppType::EasSupported) => Fact::Yes,
+        (ClientAppType::EasSupported, ClientAppType::ExchangeActiveSync) => Fact::Unknown,
+        (listed, own) => Fact::from_bool(listed == own),
+    }
 }
 
 fn platforms(conditions: &Value, request: &Request) -> bool {
@@ -148,7 +162,8 @@ fn platforms(conditions: &Value, request: &Request) -> bool {
     let exclude = texts(condition, "excludePlatforms");
     let own = request.context.platform;
     let included = include.is_empty() || has_word(&include, "all") || is_or_unknown(&include, own);
-    let excluded = has_word(&exclude, "all") || own.is_some_and(|own| is_one_of(&exclude, own));
+    // A platform that the request does not name is never excluded, not by `all` either.
+    let excluded = own.is_some_and(|own| has_word(&exclude, "all") || is_one_of(&exclude, own));
     included && !excluded
 }
 

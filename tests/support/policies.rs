@@ -349,7 +349,10 @@ fn platforms(rng: &mut Rng, _: &Available) -> Value {
         1 => Vec::new(),
         _ => rng.at_least_one(&list, 40),
     };
-    let exclude = rng.some(&list, 30);
+    let exclude = match rng.below(6) {
+        0 => vec!["all"],
+        _ => rng.some(&list, 30),
+    };
     json!({"includePlatforms": include, "excludePlatforms": exclude})
 }
 

@@ -3,11 +3,16 @@
 
 use serde_json::{Value, json};
 
+use super::mutate;
+use crate::reference::World;
+
 /// Something that a policy can have.
 #[derive(Debug, Clone, Copy)]
 pub enum Toggle {
     /// A member at this path.
     Member(&'static [&'static str]),
+    /// A word of the list at this path.
+    Word(&'static [&'static str], &'static str),
     /// A word of `builtInControls`.
     Control(&'static str),
     /// The operator OR, which becomes AND.
@@ -45,6 +50,9 @@ pub const ALL: &[Toggle] = &[
     ]),
     Toggle::Member(&["conditions", "applications", "applicationFilter"]),
     Toggle::Member(&["conditions", "clientAppTypes"]),
+    Toggle::Word(&["conditions", "clientAppTypes"], "exchangeActiveSync"),
+    Toggle::Word(&["conditions", "clientAppTypes"], "easSupported"),
+    Toggle::Word(&["conditions", "platforms", "excludePlatforms"], "all"),
     Toggle::Member(&["conditions", "platforms", "includePlatforms"]),
     Toggle::Member(&["conditions", "platforms", "excludePlatforms"]),
     Toggle::Member(&["conditions", "locations", "includeLocations"]),
@@ -78,9 +86,34 @@ pub const ALL: &[Toggle] = &[
 ];
 
 impl Toggle {
-    /// Takes it out of the policy; false where the policy does not have it.
-    pub fn take_out(self, policy: &mut Value) -> bool {
+    /// Takes it out of the world; false where the world does not have it.
+    pub fn take_out(self, world: &mut World) -> bool {
+        let mut found = false;
+        for tenant in &mut world.tenants {
+            for policy in mutate::objects_mut(tenant, "conditional-access") {
+                found |= self.take_out_of_policy(policy);
+            }
+        }
+        found
+    }
+
+    fn take_out_of_policy(self, policy: &mut Value) -> bool {
         match self {
+            Toggle::Word(path, word) => {
+                let list = path
+                    .iter()
+                    .try_fold(policy, |object, name| object.get_mut(*name))
+                    .and_then(Value::as_array_mut);
+                list.is_some_and(|list| {
+                    let before = list.len();
+                    list.retain(|found| {
+                        !found
+                            .as_str()
+                            .is_some_and(|it| it.eq_ignore_ascii_case(word))
+                    });
+                    list.len() < before
+                })
+            }
             Toggle::Member(path) => {
                 let (last, way) = path.split_last().expect("a path");
                 let place = way

@@ -232,6 +232,46 @@ fn words() -> Vec<Example> {
             client(ClientAppType::Other),
         ),
         applies(
+            "client type: Exchange ActiveSync includes the clients of easSupported",
+            &clients(&["exchangeActiveSync"]),
+            client(ClientAppType::EasSupported),
+        ),
+        applies(
+            "client type: Exchange ActiveSync",
+            &clients(&["exchangeActiveSync"]),
+            client(ClientAppType::ExchangeActiveSync),
+        ),
+        allows(
+            "client type: Exchange ActiveSync does not include other clients",
+            &clients(&["exchangeActiveSync"]),
+            client(ClientAppType::Other),
+        ),
+        applies(
+            "client type: Exchange ActiveSync may be a client of easSupported",
+            &clients(&["easSupported"]),
+            client(ClientAppType::ExchangeActiveSync),
+        ),
+        allows(
+            "client type: easSupported does not include a browser",
+            &clients(&["easSupported"]),
+            client(ClientAppType::Browser),
+        ),
+        applies(
+            "platform: all excluded does not exclude a missing platform",
+            &platforms(&["all"], &["all"]),
+            direct(),
+        ),
+        applies(
+            "platform: all excluded alone does not exclude a missing platform",
+            &platforms(&[], &["all"]),
+            direct(),
+        ),
+        allows(
+            "platform: all excluded excludes a platform that is named",
+            &platforms(&["all"], &["all"]),
+            on(Platform::Linux),
+        ),
+        applies(
             "platform: that is listed",
             &platforms(&["iOS"], &[]),
             on(Platform::Ios),
