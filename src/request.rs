@@ -12,8 +12,9 @@ use std::str::FromStr;
 use crate::id::{Aaguid, AppId, CustomControlId, GroupId, RoleId, TenantId, TermsOfUseId, UserId};
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    AuthenticationFlow, AuthenticationMethod, ClientAppType, Cloud, Country, IdentityProviderName,
-    InsiderRiskLevel, Platform, RiskLevel, UnknownWord, UserAction, UserType, WordSet,
+    AuthenticationFlow, AuthenticationMethod, ClientAppType, Cloud, Country, CountrySource,
+    IdentityProviderName, InsiderRiskLevel, Platform, RiskLevel, UnknownWord, UserAction, UserType,
+    WordSet,
 };
 
 /// One question, in the terms of semantics §1.
@@ -235,8 +236,8 @@ pub struct Claims {
 pub struct Context {
     /// The client's address; an IPv4-mapped IPv6 address is the IPv4 address.
     pub ip_address: Option<IpAddr>,
-    /// The client's country.
-    pub country: Option<Country>,
+    /// The client's country, with how it was found.
+    pub country: Option<LocatedCountry>,
     /// The device's platform.
     pub platform: Option<Platform>,
     /// The kind of client.
@@ -329,6 +330,16 @@ impl Context {
             device, approved_application, app_protection, password_changed, risk_remediated, user_action,
             authentication_context, authentication_flow)
     }
+}
+
+/// A country and how it was found: one value, so that a source never joins a country that it was not
+/// stated with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocatedCountry {
+    /// The country.
+    pub country: Country,
+    /// How it was found.
+    pub source: CountrySource,
 }
 
 /// A device that the gateway knows something about.

@@ -112,6 +112,13 @@ words! {
         AuthenticationTransfer = "authenticationTransfer",
     }
 
+    /// `countryLookupMethodType`: how a country was found
+    /// (learn.microsoft.com/graph/api/resources/countrynamedlocation).
+    CountrySource {
+        ClientIpAddress = "clientIpAddress",
+        AuthenticatorAppGps = "authenticatorAppGps",
+    }
+
     /// Identity providers that are no Entra tenant, SAML and WS-Fed left out: those are known by their issuer
     /// (learn.microsoft.com/entra/external-id/identity-providers). The words are ours.
     IdentityProviderName {

@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use crate::evaluate::Question;
 use crate::request::{
     AccessType, ChannelId, Claims, Context, Device, DeviceProperty, Home, IdentityProvider,
-    PropertyValue, Request, SAML_WS_FED,
+    LocatedCountry, PropertyValue, Request, SAML_WS_FED,
 };
 use crate::snapshot::Reads;
 use crate::time::Timestamp;
@@ -157,8 +157,10 @@ impl Key {
             client_capabilities,
         } = context;
         self.fact(reads.ip_address, *ip_address, Self::address);
-        self.fact(reads.country, *country, |key, country| {
+        self.fact(reads.country, *country, |key, located| {
+            let LocatedCountry { country, source } = located;
             key.0.extend_from_slice(country.as_bytes());
+            key.text(source.as_str());
         });
         let word = Self::text;
         self.fact(reads.platform, platform.map(|w| w.as_str()), word);
@@ -353,7 +355,8 @@ const USUAL_BYTES: usize = 512;
 mod tests {
     use super::*;
     use crate::vocabulary::{
-        AuthenticationFlow, ClientAppType, InsiderRiskLevel, Platform, RiskLevel, UserAction,
+        AuthenticationFlow, ClientAppType, CountrySource, InsiderRiskLevel, Platform, RiskLevel,
+        UserAction,
     };
 
     const EVERYTHING: Reads = Reads {
@@ -388,6 +391,11 @@ mod tests {
         Some(Device::Registered([(DeviceProperty::Model, value)].into()))
     }
 
+    fn country(code: &str, source: CountrySource) -> Option<LocatedCountry> {
+        let country = code.parse().ok()?;
+        Some(LocatedCountry { country, source })
+    }
+
     fn attributes(name: &str, members: &[&str]) -> BTreeMap<String, PropertyValue> {
         let members = members.iter().copied().map(String::from).collect();
         [(name.to_owned(), PropertyValue::List(members))].into()
@@ -399,8 +407,9 @@ mod tests {
         |_| {},
         |c| c.ip_address = "10.0.0.1".parse().ok(),
         |c| c.ip_address = "::1".parse().ok(),
-        |c| c.country = "DE".parse().ok(),
-        |c| c.country = "FR".parse().ok(),
+        |c| c.country = country("DE", CountrySource::ClientIpAddress),
+        |c| c.country = country("DE", CountrySource::AuthenticatorAppGps),
+        |c| c.country = country("FR", CountrySource::ClientIpAddress),
         |c| c.platform = Some(Platform::Linux),
         |c| c.platform = Some(Platform::Ios),
         |c| c.client_app_type = Some(ClientAppType::Other),
@@ -446,7 +455,10 @@ mod tests {
                 |r| r.ip_address = true,
                 |c| c.ip_address = "10.0.0.1".parse().ok(),
             ),
-            (|r| r.country = true, |c| c.country = "DE".parse().ok()),
+            (
+                |r| r.country = true,
+                |c| c.country = country("DE", CountrySource::ClientIpAddress),
+            ),
             (
                 |r| r.platform = true,
                 |c| c.platform = Some(Platform::Linux),

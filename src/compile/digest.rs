@@ -18,7 +18,7 @@ mod writer;
 use writer::{Hash, Writer};
 
 /// Changes with every change of what is digested or how.
-const FORMAT: &str = "crosstrust snapshot 1";
+const FORMAT: &str = "crosstrust snapshot 2";
 
 /// The digest of this snapshot; the id that it carries plays no part.
 pub(super) fn of(snapshot: &Snapshot) -> SnapshotId {
@@ -286,11 +286,13 @@ fn location(location: &Location) -> Hash {
         Location::Country {
             countries,
             include_unknown,
+            lookup,
         } => {
             out.list("countries", countries, |out, country| {
                 out.bytes("country", country.as_bytes());
             });
             out.flag("include unknown", *include_unknown);
+            out.text("lookup", lookup.as_str());
         }
         Location::CompliantNetwork => out.text("kind", "compliant network"),
     }

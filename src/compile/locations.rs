@@ -58,10 +58,12 @@ fn location(kind: &LocationKind) -> (Location, bool) {
         LocationKind::Country {
             countries,
             include_unknown,
+            lookup,
         } => {
             let location = Location::Country {
                 countries: sorted(countries.clone()),
                 include_unknown: *include_unknown,
+                lookup: *lookup,
             };
             (location, false)
         }

@@ -158,10 +158,11 @@ fn in_named_location(position: u32, subject: &Subject<'_>) -> Match {
         Some(Location::Country {
             countries,
             include_unknown,
-        }) => match context.country {
+            lookup,
+        }) => match context.country.filter(|located| located.source == *lookup) {
             None => Match::Unknown,
-            Some(Country::UNKNOWN) => Match::known(*include_unknown),
-            Some(country) => Match::known(countries.binary_search(&country).is_ok()),
+            Some(located) if located.country == Country::UNKNOWN => Match::known(*include_unknown),
+            Some(located) => Match::known(countries.binary_search(&located.country).is_ok()),
         },
         Some(Location::CompliantNetwork) | None => Match::Unknown,
     }

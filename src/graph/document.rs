@@ -17,7 +17,7 @@ use crate::request::{AccessType, ChannelId};
 use crate::time::Day;
 use crate::vocabulary::{
     Access, AssumedBasis, AuthenticationFlow, AuthenticationMethod, BuiltInControl, ClientAppType,
-    Cloud, Country, DeviceState, FilterMode, IdentityProviderName, IncludeExclude,
+    Cloud, Country, CountrySource, DeviceState, FilterMode, IdentityProviderName, IncludeExclude,
     InsiderRiskLevel, Operator, Platform, PolicyState, RiskLevel, SignInFrequency, UserAction,
     UserType, WordSet,
 };
@@ -438,6 +438,8 @@ pub enum LocationKind {
         countries: Vec<Country>,
         /// `includeUnknownCountriesAndRegions`
         include_unknown: bool,
+        /// `countryLookupMethod`; missing or null = clientIpAddress.
+        lookup: CountrySource,
     },
     /// `compliantNetworkNamedLocation`: no request can tell.
     CompliantNetwork {

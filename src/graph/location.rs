@@ -9,8 +9,8 @@ use super::document::{LocationKind, NamedLocation};
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
-use super::values::{id, is_type_name, quoted};
-use crate::vocabulary::Country;
+use super::values::{id, is_type_name, quoted, word};
+use crate::vocabulary::{Country, CountrySource};
 
 /// One named location.
 pub(super) fn named_location(node: Node<'_>) -> Option<NamedLocation> {
@@ -140,10 +140,14 @@ fn country(members: &mut Members<'_>) -> Option<LocationKind> {
     let countries = countries.into_iter().flat_map(Node::array);
     let countries = countries.filter_map(read_country).collect();
     let include_unknown = members.boolean("includeUnknownCountriesAndRegions");
-    members.ignore(&["countryLookupMethod"]);
+    let lookup = match members.take_set("countryLookupMethod") {
+        Some(method) => word(method),
+        None => Some(CountrySource::ClientIpAddress),
+    };
     Some(LocationKind::Country {
         countries,
         include_unknown: include_unknown == Some(true),
+        lookup: lookup?,
     })
 }
 

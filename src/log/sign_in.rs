@@ -106,7 +106,8 @@ fn who_asked(object: &mut Object<'_>, request: &Request, pseudonyms: &Pseudonyms
     object.maybe_text("clientAppUsed", context.client_app_type.map(client_app));
     object.maybe_shown("ipAddress", context.ip_address);
     object.object("location", |object| {
-        object.maybe_shown("countryOrRegion", context.country);
+        let country = context.country.map(|located| located.country);
+        object.maybe_shown("countryOrRegion", country);
     });
     object.object("deviceDetail", |object| {
         device::detail(object, request, pseudonyms);

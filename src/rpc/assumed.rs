@@ -40,6 +40,11 @@ impl Assumed {
         for (name, value) in pairs {
             set(&mut message, name, value)?;
         }
+        if message.country.is_empty() && !message.country_source.is_empty() {
+            return Err(format!(
+                "{COUNTRY_SOURCE}: found it without `country`, expected the country that was found in this way"
+            ));
+        }
         let context =
             convert::context(&mut (&message).into(), &Limits::default()).map_err(|violations| {
                 let told: Vec<String> = violations.iter().map(Violation::to_string).collect();
@@ -63,7 +68,7 @@ impl Assumed {
         let used = context.fill_from(&self.context);
         let facts = self.facts.iter();
         facts
-            .filter(|fact| used.contains(&fact.name.as_str()))
+            .filter(|fact| used.contains(&field(&fact.name)))
             .cloned()
             .collect()
     }
@@ -79,10 +84,19 @@ impl AssumedFact {
     }
 }
 
+/// The field of [`Context`] that the fact is part of.
+fn field(name: &str) -> &str {
+    match name {
+        COUNTRY_SOURCE => "country",
+        name => name,
+    }
+}
+
 fn set(message: &mut proto::Context, name: &str, value: &str) -> Result<(), String> {
     let text = match name {
         "ip_address" => &mut message.ip_address,
         "country" => &mut message.country,
+        COUNTRY_SOURCE => &mut message.country_source,
         "platform" => &mut message.platform,
         "client_app_type" => &mut message.client_app_type,
         "sign_in_risk" => &mut message.sign_in_risk,
@@ -123,10 +137,14 @@ fn switch(fact: &mut Option<bool>, name: &str, value: &str) -> Result<(), String
     Ok(())
 }
 
+/// How an assumed country was found; part of it, never of a country that a request states.
+const COUNTRY_SOURCE: &str = "country_source";
+
 /// The facts that can be assumed.
 const NAMES: &[&str] = &[
     "ip_address",
     "country",
+    COUNTRY_SOURCE,
     "platform",
     "client_app_type",
     "sign_in_risk",
@@ -145,7 +163,8 @@ const NAMES: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocabulary::{Platform, RiskLevel};
+    use crate::request::LocatedCountry;
+    use crate::vocabulary::{CountrySource, Platform, RiskLevel};
 
     fn assumed(pairs: &[(&str, &str)]) -> Result<Assumed, String> {
         let pairs = pairs.iter().map(|(n, v)| ((*n).into(), (*v).into()));
@@ -167,8 +186,37 @@ mod tests {
     }
 
     #[test]
+    fn an_assumed_source_belongs_to_the_assumed_country_only() {
+        let facts = [("country", "CH"), ("country_source", "authenticatorAppGps")];
+        let assumed = assumed(&facts).unwrap();
+        let mut silent = Context::default();
+        let names: Vec<_> = assumed
+            .fill(&mut silent)
+            .into_iter()
+            .map(|fact| fact.name)
+            .collect();
+        assert_eq!(names, ["country", "country_source"]);
+        let by_gps = LocatedCountry {
+            country: "CH".parse().unwrap(),
+            source: CountrySource::AuthenticatorAppGps,
+        };
+        assert_eq!(silent.country, Some(by_gps));
+
+        let by_address = LocatedCountry {
+            country: "DE".parse().unwrap(),
+            source: CountrySource::ClientIpAddress,
+        };
+        let mut said = Context {
+            country: Some(by_address),
+            ..Context::default()
+        };
+        assert_eq!(assumed.fill(&mut said), []);
+        assert_eq!(said.country, Some(by_address));
+    }
+
+    #[test]
     fn every_name_can_be_assumed_and_nothing_else() {
-        for name in NAMES {
+        for name in NAMES.iter().filter(|name| **name != COUNTRY_SOURCE) {
             let value = match *name {
                 "ip_address" => "192.0.2.1",
                 "country" => "CH",
@@ -191,6 +239,8 @@ mod tests {
             ("platform", "amiga"),
             ("device", "x"),
             ("country", ""),
+            // Alone it says nothing.
+            ("country_source", "authenticatorAppGps"),
         ] {
             assert!(assumed(&[(name, value)]).is_err(), "{name}");
         }

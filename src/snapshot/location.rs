@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::vocabulary::Country;
+use crate::vocabulary::{Country, CountrySource};
 
 /// A named location of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Location {
         countries: Box<[Country]>,
         /// A place known to be unknown counts as in it.
         include_unknown: bool,
+        /// Only a country that was found in this way is compared.
+        lookup: CountrySource,
     },
     /// `compliantNetworkNamedLocation`: no request can tell.
     CompliantNetwork,

@@ -12,10 +12,12 @@ use crosstrust::engine::{Answer, Engine, EngineOptions};
 use crosstrust::id::{
     Aaguid, AppId, CustomControlId, GroupId, RoleId, TenantId, TermsOfUseId, UserId,
 };
-use crosstrust::request::{AccessType, ChannelId, Request};
+use crosstrust::request::{AccessType, ChannelId, LocatedCountry, Request};
 use crosstrust::revocation::Revocation;
 use crosstrust::time::Timestamp;
-use crosstrust::vocabulary::{AuthenticationMethod, Cloud, Platform, UserType, WordSet};
+use crosstrust::vocabulary::{
+    AuthenticationMethod, Cloud, CountrySource, Platform, UserType, WordSet,
+};
 use serde_json::json;
 
 use super::small_world::{self, CONTOSO, FABRIKAM, WOODGROVE, files, snapshot_of};
@@ -394,7 +396,12 @@ fn a_fact_that_some_policy_reads_makes_another_question_and_one_that_none_reads_
         .activate(product::snapshot(&contoso_with(&[policy])), "a test");
     let plain = with(direct(), |r| r.context.platform = Some(Platform::Linux));
     assert!(world.ask(&plain).decision.is_allow());
-    let elsewhere = with(plain.clone(), |r| r.context.country = "DE".parse().ok());
+    let elsewhere = with(plain.clone(), |r| {
+        r.context.country = Some(LocatedCountry {
+            country: "DE".parse().expect("a country"),
+            source: CountrySource::ClientIpAddress,
+        });
+    });
     assert!(world.is_cached(&elsewhere), "no policy reads the country");
     let android = with(plain.clone(), |r| {
         r.context.platform = Some(Platform::Android)

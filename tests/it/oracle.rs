@@ -223,8 +223,7 @@ fn flips_some(
     requests: &[(Request, Timestamp)],
 ) -> bool {
     let mut other = world.clone();
-    toggle.take_out(&mut other)
-        && differs_on_some(snapshot, &product::snapshot(&other), requests)
+    toggle.take_out(&mut other) && differs_on_some(snapshot, &product::snapshot(&other), requests)
 }
 
 #[test]

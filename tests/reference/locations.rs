@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crosstrust::id::LocationId;
 use crosstrust::request::Request;
-use crosstrust::vocabulary::Country;
+use crosstrust::vocabulary::{Country, CountrySource};
 use serde_json::Value;
 
 use super::documents::{flag, is_word, list, member, text, texts};
@@ -55,7 +55,14 @@ fn is_in(location: &Value, request: &Request) -> Fact {
             ),
         }
     } else if is_of_kind(location, "countryNamedLocation") {
-        match request.context.country {
+        let method = text(location, "countryLookupMethod").unwrap_or("clientIpAddress");
+        let method: CountrySource = method.parse().expect("a lookup method");
+        // A country that was found in the other way says nothing here.
+        let found = request
+            .context
+            .country
+            .filter(|located| located.source == method);
+        match found.map(|located| located.country) {
             None => Fact::Unknown,
             Some(Country::UNKNOWN) => {
                 Fact::from_bool(flag(location, "includeUnknownCountriesAndRegions") == Some(true))

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crosstrust::id::{TenantId, UserId};
 use crosstrust::request::{
-    AccessType, ChannelId, Claims, Context, Home, IdentityProvider, Request,
+    AccessType, ChannelId, Claims, Context, Home, IdentityProvider, LocatedCountry, Request,
 };
 use crosstrust::revocation::Revocation;
 use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::{
     AuthenticationFlow, AuthenticationMethod as Method, ClientAppType, Cloud, Country,
-    IdentityProviderName, InsiderRiskLevel, Platform, RiskLevel, UserAction, UserType,
+    CountrySource, IdentityProviderName, InsiderRiskLevel, Platform, RiskLevel, UserAction,
+    UserType,
 };
 use serde_json::{Map, Value, json};
 
@@ -559,7 +560,8 @@ fn context(context: &mut Context, rng: &mut Rng) {
     let address = rng.one(&addresses).parse().expect("an address");
     context.ip_address = rng.maybe(80, address);
     let country: Country = rng.one(&["DE", "US", "ZZ"]).parse().expect("a country");
-    context.country = rng.maybe(75, country);
+    let source = rng.one(CountrySource::ALL);
+    context.country = rng.maybe(75, LocatedCountry { country, source });
     context.platform = rng.chance(75).then(|| rng.one(Platform::ALL));
     context.client_app_type = rng.chance(75).then(|| rng.one(ClientAppType::ALL));
     context.sign_in_risk = rng.chance(75).then(|| rng.one(RiskLevel::ALL));

@@ -37,7 +37,8 @@ pub fn named_locations(rng: &mut Rng, available: &mut Available) -> Value {
         json!({
             "@odata.type": "#microsoft.graph.countryNamedLocation",
             "id": EUROPE.to_string(), "displayName": "Europe",
-            "countriesAndRegions": ["DE", "FR"], "countryLookupMethod": "clientIpAddress",
+            "countriesAndRegions": ["DE", "FR"],
+            "countryLookupMethod": rng.one(&[Some("clientIpAddress"), Some("authenticatorAppGps"), None]),
             "includeUnknownCountriesAndRegions": rng.chance(50),
         }),
         json!({

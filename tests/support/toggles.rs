@@ -11,6 +11,8 @@ use crate::reference::World;
 pub enum Toggle {
     /// A member at this path.
     Member(&'static [&'static str]),
+    /// A member of a named location.
+    Location(&'static str),
     /// A word of the list at this path.
     Word(&'static [&'static str], &'static str),
     /// A word of `builtInControls`.
@@ -57,6 +59,7 @@ pub const ALL: &[Toggle] = &[
     Toggle::Member(&["conditions", "platforms", "excludePlatforms"]),
     Toggle::Member(&["conditions", "locations", "includeLocations"]),
     Toggle::Member(&["conditions", "locations", "excludeLocations"]),
+    Toggle::Location("countryLookupMethod"),
     Toggle::Member(&["conditions", "signInRiskLevels"]),
     Toggle::Member(&["conditions", "userRiskLevels"]),
     Toggle::Member(&["conditions", "insiderRiskLevels"]),
@@ -92,6 +95,12 @@ impl Toggle {
         for tenant in &mut world.tenants {
             for policy in mutate::objects_mut(tenant, "conditional-access") {
                 found |= self.take_out_of_policy(policy);
+            }
+            if let Toggle::Location(name) = self {
+                for location in mutate::objects_mut(tenant, "named-locations") {
+                    let members = location.as_object_mut().expect("an object");
+                    found |= members.remove(name).is_some();
+                }
             }
         }
         found
@@ -138,6 +147,7 @@ impl Toggle {
                     None => false,
                 }
             }
+            Toggle::Location(_) => false,
             Toggle::Or => match policy.get_mut("grantControls") {
                 Some(grant) if grant["operator"] == "OR" => {
                     grant["operator"] = json!("AND");

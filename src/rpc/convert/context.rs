@@ -7,8 +7,9 @@ use prost_types::value::Kind;
 
 use super::super::proto;
 use super::violations::{At, Reader, found};
-use crate::request::{Context, Device, DeviceProperty, PropertyValue};
+use crate::request::{Context, Device, DeviceProperty, LocatedCountry, PropertyValue};
 use crate::rpc::message;
+use crate::vocabulary::CountrySource;
 
 pub fn read(
     message: Option<&mut message::Context<'_>>,
@@ -22,7 +23,7 @@ pub fn read(
         ip_address: reader
             .optional(&at.name("ip_address"), message.ip_address)
             .map(|address: IpAddr| address.to_canonical()),
-        country: reader.optional(&at.name("country"), message.country),
+        country: country(message, at, reader),
         platform: reader.optional(&at.name("platform"), message.platform),
         client_app_type: reader.optional(&at.name("client_app_type"), message.client_app_type),
         sign_in_risk: reader.optional(&at.name("sign_in_risk"), message.sign_in_risk),
@@ -51,6 +52,20 @@ pub fn read(
             &message.client_capabilities,
         ),
     }
+}
+
+/// A source without a country says nothing, but is read all the same: another word is refused.
+fn country(
+    message: &message::Context<'_>,
+    at: &At<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<LocatedCountry> {
+    let source = reader.optional(&at.name("country_source"), message.country_source);
+    let country = reader.optional(&at.name("country"), message.country)?;
+    Some(LocatedCountry {
+        country,
+        source: source.unwrap_or(CountrySource::ClientIpAddress),
+    })
 }
 
 /// Policies name `c1` to `c99` only; a misspelt one would match no policy and so switch one off.

@@ -4,7 +4,7 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Timestamp as Instant, Value};
 
 use super::*;
-use crate::request::{Claims, Context, Device, DeviceProperty, PropertyValue};
+use crate::request::{Claims, Context, Device, DeviceProperty, LocatedCountry, PropertyValue};
 use crate::time::Timestamp;
 use crate::vocabulary::*;
 
@@ -142,10 +142,14 @@ fn context() -> (proto::Context, Context) {
         authentication_context: String::from("C42"),
         authentication_flow: String::from("DeviceCodeFlow"),
         client_capabilities: texts(&["cp1"]),
+        country_source: String::from("AuthenticatorAppGPS"),
     };
     let read = Context {
         ip_address: "198.51.100.7".parse().ok(),
-        country: "DE".parse().ok(),
+        country: Some(LocatedCountry {
+            country: "DE".parse().expect("a country"),
+            source: CountrySource::AuthenticatorAppGps,
+        }),
         platform: Some(Platform::MacOs),
         client_app_type: Some(ClientAppType::Browser),
         sign_in_risk: Some(RiskLevel::None),

@@ -150,6 +150,7 @@ impl<'a> Borrowed<'a> for Context<'a> {
             15 => text(&mut self.authentication_context, wire, bytes),
             16 => text(&mut self.authentication_flow, wire, bytes),
             17 => texts(&mut self.client_capabilities, wire, bytes),
+            18 => text(&mut self.country_source, wire, bytes),
             _ => skip(tag, wire, bytes),
         }
     }

@@ -95,6 +95,7 @@ pub struct Context<'a> {
     pub authentication_context: &'a str,
     pub authentication_flow: &'a str,
     pub client_capabilities: Vec<&'a str>,
+    pub country_source: &'a str,
 }
 
 pub use super::proto::Device;

@@ -122,6 +122,7 @@ impl<'a> From<&'a proto::Context> for Context<'a> {
             authentication_context,
             authentication_flow,
             client_capabilities,
+            country_source,
         } = message;
         Context {
             ip_address,
@@ -141,6 +142,7 @@ impl<'a> From<&'a proto::Context> for Context<'a> {
             authentication_context,
             authentication_flow,
             client_capabilities: texts(client_capabilities),
+            country_source,
         }
     }
 }

@@ -358,6 +358,15 @@ const CHANGES: &[(&str, Change)] = &[
         t.locations[1].kind = LocationKind::Country {
             countries,
             include_unknown: true,
+            lookup: CountrySource::ClientIpAddress,
+        };
+    }),
+    ("country lookup", |t| {
+        let countries = vec!["DE".parse().unwrap(), "FR".parse().unwrap()];
+        t.locations[1].kind = LocationKind::Country {
+            countries,
+            include_unknown: false,
+            lookup: CountrySource::AuthenticatorAppGps,
         };
     }),
     ("trusted location", |t| {

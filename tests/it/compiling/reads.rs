@@ -141,6 +141,7 @@ fn reads_of(state: PolicyState, change: Change) -> Reads {
         let country = LocationKind::Country {
             countries: Vec::new(),
             include_unknown: true,
+            lookup: CountrySource::ClientIpAddress,
         };
         contoso.locations = vec![location(1, ip), location(2, country)];
         contoso.policies = vec![policy_with(1, |policy| {

@@ -2,6 +2,7 @@
 
 use crosstrust::graph::Code;
 use crosstrust::graph::document::LocationKind;
+use crosstrust::vocabulary::CountrySource;
 
 use super::{SOMETHING, assert_errors, contoso, message, sound};
 
@@ -46,6 +47,7 @@ fn country_locations_are_read() {
     let LocationKind::Country {
         countries,
         include_unknown,
+        lookup,
     } = kind(text)
     else {
         panic!("expected countries");
@@ -53,6 +55,33 @@ fn country_locations_are_read() {
     let countries: Vec<String> = countries.iter().map(ToString::to_string).collect();
     assert_eq!(countries, ["DE", "AT"]);
     assert!(include_unknown);
+    assert_eq!(lookup, CountrySource::ClientIpAddress);
+}
+
+#[test]
+fn a_country_is_looked_up_by_address_unless_the_location_says_otherwise() {
+    for (method, wanted) in [
+        ("null", CountrySource::ClientIpAddress),
+        (
+            "\"AuthenticatorAppGps\"",
+            CountrySource::AuthenticatorAppGps,
+        ),
+    ] {
+        let text = format!(r#""countriesAndRegions": ["DE"], "countryLookupMethod": {method}"#);
+        let LocationKind::Country { lookup, .. } = kind(&text) else {
+            panic!("expected countries");
+        };
+        assert_eq!(lookup, wanted);
+    }
+}
+
+#[test]
+fn another_method_to_look_up_a_country_is_refused() {
+    let text = format!(
+        "{{\"id\": \"{SOMETHING}\", \"countriesAndRegions\": [\"DE\"],\n\"countryLookupMethod\": \"starlight\"}}"
+    );
+    let reading = contoso("named-locations", text);
+    assert_errors(&reading, &[(Code::UnknownWord, 2, "$.countryLookupMethod")]);
 }
 
 #[test]

@@ -91,6 +91,11 @@ const MALFORMED: &[(&str, &str, Change)] = &[
     ("claims.certificate_policy_oids[0]", "empty", |r| claims(r).certificate_policy_oids = one("")),
     ("context.ip_address", "invalid IP address", |r| context(r).ip_address = String::from("198.51.100.0/24")),
     ("context.country", "two letters", |r| context(r).country = String::from("DEU")),
+    ("context.country_source", "authenticatorAppGps", |r| context(r).country_source = String::from("gps")),
+    ("context.country_source", "authenticatorAppGps", |r| {
+        context(r).country = String::from("DE");
+        context(r).country_source = String::from("starlight");
+    }),
     ("context.platform", "macOS", |r| context(r).platform = String::from("all")),
     ("context.client_app_type", "browser", |r| context(r).client_app_type = String::from("all")),
     ("context.sign_in_risk", "hidden", |r| context(r).sign_in_risk = String::from("severe")),

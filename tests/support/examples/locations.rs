@@ -2,8 +2,8 @@
 //! denied means that it applies.
 
 use crosstrust::decision::{Reason, Stage};
-use crosstrust::request::{Context, Request};
-use crosstrust::vocabulary::Country;
+use crosstrust::request::{Context, LocatedCountry, Request};
+use crosstrust::vocabulary::CountrySource;
 use serde_json::{Value, json};
 
 use super::{Example, allows, denies};
@@ -70,9 +70,21 @@ fn places() -> Vec<Example> {
     let from = |address: &str| {
         knowing(|context| context.ip_address = Some(address.parse().expect("an address")))
     };
-    let country = |code: &str| {
-        knowing(|context| context.country = Some(code.parse::<Country>().expect("a country")))
+    let located = |code: &str, source| {
+        let country = code.parse().expect("a country");
+        knowing(|context| context.country = Some(LocatedCountry { country, source }))
     };
+    let country = |code: &str| located(code, CountrySource::ClientIpAddress);
+    let by_gps = |code: &str| located(code, CountrySource::AuthenticatorAppGps);
+    let europe_by = |method: Value, unknown: bool| {
+        let mut location = europe(unknown);
+        location["countryLookupMethod"] = method;
+        location
+    };
+    let in_europe_by = |method: Value| at(vec![europe_by(method, false)], &[&eu], &[]);
+    let not_in_europe_by = |method: Value| at(vec![europe_by(method, true)], &["All"], &[&eu]);
+    let gps = || json!("authenticatorAppGps");
+    let address = || json!("clientIpAddress");
     let mut untrusted = headquarters.clone();
     untrusted["isTrusted"] = json!(false);
     let none_trusted = at(vec![untrusted], &["All"], &["AllTrusted"]);
@@ -160,6 +172,61 @@ fn places() -> Vec<Example> {
             "location: where that is included",
             &in_europe_or_nowhere,
             country("ZZ"),
+        ),
+        applies(
+            "location: by GPS, a country that was found so",
+            &in_europe_by(gps()),
+            by_gps("DE"),
+        ),
+        allows(
+            "location: by GPS, another country that was found so",
+            &in_europe_by(gps()),
+            by_gps("US"),
+        ),
+        applies(
+            "location: by GPS, a country found by address is a missing input, included",
+            &in_europe_by(gps()),
+            country("US"),
+        ),
+        applies(
+            "location: by GPS, a country found by address is a missing input, not excluded",
+            &not_in_europe_by(gps()),
+            country("DE"),
+        ),
+        applies(
+            "location: by GPS, ZZ found by address is a missing input, not excluded",
+            &not_in_europe_by(gps()),
+            country("ZZ"),
+        ),
+        allows(
+            "location: by GPS, excluded",
+            &not_in_europe_by(gps()),
+            by_gps("DE"),
+        ),
+        allows(
+            "location: by GPS, ZZ found so is excluded",
+            &not_in_europe_by(gps()),
+            by_gps("ZZ"),
+        ),
+        applies(
+            "location: by address, a country found by GPS is a missing input, included",
+            &in_europe_by(address()),
+            by_gps("US"),
+        ),
+        applies(
+            "location: by address, a country found by GPS is a missing input, not excluded",
+            &not_in_europe_by(address()),
+            by_gps("DE"),
+        ),
+        applies(
+            "location: a method that is null is the address",
+            &not_in_europe_by(Value::Null),
+            by_gps("DE"),
+        ),
+        allows(
+            "location: a method that is null is the address, excluded",
+            &not_in_europe_by(Value::Null),
+            country("DE"),
         ),
         applies(
             "location: a compliant network is included",

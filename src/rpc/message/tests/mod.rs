@@ -74,6 +74,7 @@ const CONTEXT: &[Kind] = &[
     Text,
     Text,
     Text,
+    Text,
 ];
 const REQUEST: &[Kind] = &[
     Text,

@@ -68,6 +68,7 @@ pub fn country(codes: &[&str]) -> LocationKind {
     LocationKind::Country {
         countries: codes.iter().map(|code| code.parse().unwrap()).collect(),
         include_unknown: false,
+        lookup: CountrySource::ClientIpAddress,
     }
 }
 
