@@ -53,7 +53,7 @@ pub enum Object {
     DefaultSetting,
     /// A partner's cross-tenant access setting.
     Partner,
-    /// `identitySynchronization` of a partner.
+    /// `identitySynchronization` of a partner, expanded in it or a document of its own.
     IdentitySync,
     /// A Conditional Access policy.
     ConditionalAccessPolicy,

@@ -51,7 +51,7 @@ impl<'f> Reading<'f> {
             .filter(|file| owner_of(file).is_some_and(|(_, kind)| kind == Kind::Organization));
         let tenants = organizations.filter_map(|file| {
             let raw = RawFile::of(file)?;
-            let organization: Value = serde_json::from_str(raw.objects().next()?).ok()?;
+            let organization: Value = serde_json::from_str(raw.objects().next()?.1).ok()?;
             let id = text(&organization, "id")?.parse().ok()?;
             Some((raw.folder, id))
         });
@@ -83,8 +83,9 @@ impl<'f> Reading<'f> {
         let owned = files
             .iter()
             .filter_map(|file| Some((*self.tenants.get(file.folder)?, file)));
-        let objects = owned
-            .flat_map(|(tenant, file)| file.objects().map(move |text| (tenant, file.kind, text)));
+        let objects = owned.flat_map(|(tenant, file)| {
+            file.objects().map(move |(kind, text)| (tenant, kind, text))
+        });
         objects.collect()
     }
 }
@@ -105,7 +106,9 @@ fn objects_not_in(these: &[Written<'_>], others: &[Written<'_>]) -> Objects {
 fn id_of(tenant: TenantId, kind: Kind, object: &Value) -> Option<String> {
     match kind {
         Kind::Organization | Kind::CrossTenantAccess | Kind::Default => Some(tenant.to_string()),
-        Kind::Partners | Kind::AssumedOutbound => guid(object, "tenantId"),
+        Kind::Partners | Kind::IdentitySynchronization | Kind::AssumedOutbound => {
+            guid(object, "tenantId")
+        }
         Kind::NamedLocations | Kind::AuthenticationStrengths => guid(object, "id"),
         Kind::ConditionalAccess => {
             let by_name = || {

@@ -14,6 +14,7 @@ pub(super) fn compare(key: &Key, sides: Sides<'_>, changes: &mut Changes) {
         Kind::CrossTenantAccess => settled(key, Object::CrossTenantAccessPolicy, sides, changes),
         Kind::Default => settled(key, Object::DefaultSetting, sides, changes),
         Kind::Partners => partner(key, sides, changes),
+        Kind::IdentitySynchronization => plain(key, Object::IdentitySync, sides, changes),
         Kind::ConditionalAccess => plain(key, Object::ConditionalAccessPolicy, sides, changes),
         Kind::NamedLocations => plain(key, Object::NamedLocation, sides, changes),
         Kind::AuthenticationStrengths => {

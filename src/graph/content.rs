@@ -1,8 +1,10 @@
 //! What an object is, told by the members that only its kind has.
 
+use super::deciding::SETTINGS;
 use super::kind::Kind;
 use super::node::{Node, is_annotation};
 use super::policy::FLAT_MEMBERS;
+use super::synchronization;
 use super::values::quoted;
 
 /// The kind of an object; none where its members do not say.
@@ -16,6 +18,7 @@ pub(super) fn kind_of(node: Node<'_>) -> Option<Kind> {
         .map(|(kind, _)| *kind)
         .or_else(|| policy_in_another_form(node))
         .or_else(|| by_type(node))
+        .or_else(|| is_synchronization(node).then_some(Kind::IdentitySynchronization))
         .or_else(|| is_partner(node).then_some(Kind::Partners))
 }
 
@@ -39,9 +42,6 @@ pub(super) fn describe(node: Node<'_>) -> String {
     }
     if node.has("$schema") && node.has("resources") {
         return String::from("an ARM template");
-    }
-    if node.has("userSyncInbound") {
-        return String::from("cross-tenant synchronisation, which decides nothing here");
     }
     if has_settings(node) {
         return String::from(
@@ -80,6 +80,26 @@ fn by_type(node: Node<'_>) -> Option<Kind> {
     let name = name.strip_prefix("#microsoft.graph.")?;
     let same = |(known, _): &&(&str, Kind)| known.eq_ignore_ascii_case(name);
     TYPES.iter().find(same).map(|(_, kind)| *kind)
+}
+
+/// A synchronisation policy with one of its members, be it null, or with its context. One that sets nothing
+/// would be a partner entry otherwise, and a partner entry decides (semantics §3, Clouds).
+fn is_synchronization(node: Node<'_>) -> bool {
+    let names_member = synchronization::MEMBERS
+        .iter()
+        .any(|name| node.peek(name).is_some());
+    names_member || kind_of_context(node) == Some(Kind::IdentitySynchronization)
+}
+
+/// The kind of one object of a document: what its members say, else, of a page of synchronisation policies,
+/// what the page says.
+pub(super) fn kind_in(root: Node<'_>, node: Node<'_>) -> Option<Kind> {
+    let by_page = kind_of_context(root).filter(|kind| *kind == Kind::IdentitySynchronization);
+    match (kind_of(node), by_page) {
+        // A partner that is only its `tenantId` says nothing that a synchronisation policy would not.
+        (None | Some(Kind::Partners), Some(page)) if !has_settings(node) => Some(page),
+        (kind, _) => kind,
+    }
 }
 
 /// A partner may be only its `tenantId`: it inherits everything.
@@ -130,6 +150,10 @@ const TYPES: &[(&str, Kind)] = &[
         "crossTenantAccessPolicyConfigurationPartner",
         Kind::Partners,
     ),
+    (
+        "crossTenantIdentitySyncPolicyPartner",
+        Kind::IdentitySynchronization,
+    ),
     ("conditionalAccessPolicy", Kind::ConditionalAccess),
     ("ipNamedLocation", Kind::NamedLocations),
     ("countryNamedLocation", Kind::NamedLocations),
@@ -150,6 +174,12 @@ const TYPES: &[(&str, Kind)] = &[
 
 /// In lower case; the longer before the shorter that it contains.
 const CONTEXTS: &[(&str, Kind)] = &[
+    // Below one partner; `partners(identitySynchronization())` is a list of partners.
+    ("/identitysynchronization", Kind::IdentitySynchronization),
+    (
+        "crosstenantidentitysyncpolicypartner",
+        Kind::IdentitySynchronization,
+    ),
     ("conditionalaccess/policies", Kind::ConditionalAccess),
     ("conditionalaccess/namedlocations", Kind::NamedLocations),
     ("authenticationstrength", Kind::AuthenticationStrengths),
@@ -163,14 +193,4 @@ const CONTEXTS: &[(&str, Kind)] = &[
         "samlorwsfedexternaldomainfederation",
         Kind::FederationConfigurations,
     ),
-];
-
-const SETTINGS: [&str; 7] = [
-    "b2bCollaborationInbound",
-    "b2bCollaborationOutbound",
-    "b2bDirectConnectInbound",
-    "b2bDirectConnectOutbound",
-    "inboundTrust",
-    "tenantRestrictions",
-    "automaticUserConsentSettings",
 ];

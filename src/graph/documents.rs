@@ -12,6 +12,7 @@ use super::kind::Kind;
 use super::node::Node;
 use super::{
     assumed_outbound, channel, location, organization, policy, provider, setting, strength,
+    synchronization,
 };
 use crate::id::{LocationId, PolicyId, StrengthId, TenantId};
 use crate::vocabulary::Cloud;
@@ -42,6 +43,9 @@ impl Documents {
             }
             Kind::Default => keep(&mut self.defaults, node, setting::default),
             Kind::Partners => keep(&mut self.partners, node, setting::partner),
+            Kind::IdentitySynchronization => {
+                keep(&mut Vec::new(), node, synchronization::synchronization)
+            }
             Kind::ConditionalAccess => keep(&mut self.policies, node, policy::policy),
             Kind::NamedLocations => keep(&mut self.locations, node, location::named_location),
             Kind::AuthenticationStrengths => keep(&mut self.strengths, node, strength::strength),

@@ -10,6 +10,7 @@ use super::kind::Kind;
 use super::node::Node;
 use super::tree::Source;
 use super::{DocumentCount, SourceFile};
+use crate::policy_settings::PolicySettings;
 
 /// How the kind of a file is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(super) struct Contents {
 }
 
 /// Reads a file.
-pub(super) fn read(file: SourceFile, told: Told) -> Contents {
+pub(super) fn read(file: SourceFile, told: Told, settings: &PolicySettings) -> Contents {
     let SourceFile { path, bytes } = file;
     let name: Arc<str> = Arc::from(path.as_str());
     let text = match decode(&bytes) {
@@ -44,6 +45,7 @@ pub(super) fn read(file: SourceFile, told: Told) -> Contents {
         Ok(source) => source,
         Err(finding) => return Contents::unread(path, told, finding),
     };
+    let source = source.accepting(&settings.undecisive_members);
     let mut contents = Contents::empty(path, told);
     contents.read(Node::root(&source), told);
     contents.findings = source.into_findings();
@@ -86,10 +88,12 @@ impl Contents {
         }
         let objects = objects_of(root);
         self.count.kind = match told {
+            // The partners' file or folder may hold nothing but their synchronisation policies.
+            Told::ByName(Kind::Partners) => kind_of_objects(root, &objects)
+                .filter(|kind| *kind == Kind::IdentitySynchronization)
+                .or(Some(Kind::Partners)),
             Told::ByName(kind) => Some(kind),
-            Told::ByContent(named) => objects
-                .iter()
-                .find_map(|node| content::kind_of(*node))
+            Told::ByContent(named) => kind_of_objects(root, &objects)
                 .or(named)
                 .or_else(|| content::kind_of_context(root)),
         };
@@ -106,14 +110,19 @@ impl Contents {
         };
         for node in objects {
             self.count.objects += 1;
-            if !self.read_object(kind, node) {
+            if !self.read_object(kind, content::kind_in(root, node), node) {
                 self.count.refused += 1;
             }
         }
     }
 
-    fn read_object(&mut self, kind: Kind, node: Node<'_>) -> bool {
-        match content::kind_of(node) {
+    /// Reads an object of a document of this kind; `found` is what the object's members say.
+    fn read_object(&mut self, kind: Kind, found: Option<Kind>, node: Node<'_>) -> bool {
+        match found {
+            // It may stand beside the partner that it belongs to, and is none (semantics §2).
+            Some(Kind::IdentitySynchronization) if kind == Kind::Partners => {
+                self.documents.read(Kind::IdentitySynchronization, node)
+            }
             Some(other) if other != kind => {
                 let message = format!("found {}, expected {}", other.object(), kind.object());
                 node.error(Code::UnknownDocument, message);
@@ -122,6 +131,21 @@ impl Contents {
             Some(_) | None => self.documents.read(kind, node),
         }
     }
+}
+
+/// What the first object says; partners may have their synchronisation policies beside them.
+fn kind_of_objects(root: Node<'_>, objects: &[Node<'_>]) -> Option<Kind> {
+    let mut kinds = objects
+        .iter()
+        .filter_map(|node| content::kind_in(root, *node));
+    let first = kinds.next()?;
+    let mut has_partners = || kinds.any(|kind| kind == Kind::Partners);
+    Some(
+        match first == Kind::IdentitySynchronization && has_partners() {
+            true => Kind::Partners,
+            false => first,
+        },
+    )
 }
 
 /// `{"error": {"code", "message"}}`: what Graph answers instead of a document.

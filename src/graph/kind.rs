@@ -13,6 +13,8 @@ pub enum Kind {
     Default,
     /// Settings for one other tenant each.
     Partners,
+    /// Cross-tenant synchronisation with one other tenant each; decides nothing.
+    IdentitySynchronization,
     /// Conditional Access policies.
     ConditionalAccess,
     /// Named locations.
@@ -36,6 +38,7 @@ impl Kind {
         Kind::CrossTenantAccess,
         Kind::Default,
         Kind::Partners,
+        Kind::IdentitySynchronization,
         Kind::ConditionalAccess,
         Kind::NamedLocations,
         Kind::AuthenticationStrengths,
@@ -52,6 +55,7 @@ impl Kind {
             Kind::CrossTenantAccess => "cross-tenant-access",
             Kind::Default => "default",
             Kind::Partners => "partners",
+            Kind::IdentitySynchronization => "identity-synchronization",
             Kind::ConditionalAccess => "conditional-access",
             Kind::NamedLocations => "named-locations",
             Kind::AuthenticationStrengths => "authentication-strengths",
@@ -69,6 +73,7 @@ impl Kind {
             Kind::CrossTenantAccess => "a cross-tenant access policy",
             Kind::Default => "default cross-tenant access settings",
             Kind::Partners => "a partner's cross-tenant access settings",
+            Kind::IdentitySynchronization => "a cross-tenant synchronisation policy",
             Kind::ConditionalAccess => "a Conditional Access policy",
             Kind::NamedLocations => "a named location",
             Kind::AuthenticationStrengths => "an authentication strength",

@@ -12,7 +12,7 @@ use crate::policy_settings::PolicySettings;
 
 /// Reads a policies folder as it is served: a folder a tenant, in it a file or a folder a kind. A name that
 /// is none of these is an error: a misspelt file would take its protection away.
-pub fn read_policies_folder(files: Vec<SourceFile>, _settings: &PolicySettings) -> Reading {
+pub fn read_policies_folder(files: Vec<SourceFile>, settings: &PolicySettings) -> Reading {
     let mut run = Run::default();
     let mut tenants: BTreeMap<String, Vec<(SourceFile, Kind)>> = BTreeMap::new();
     for file in files {
@@ -38,7 +38,7 @@ pub fn read_policies_folder(files: Vec<SourceFile>, _settings: &PolicySettings) 
         run.error(Place::of_file("."), Code::NoTenant, message);
     }
     for (tenant, files) in tenants {
-        run.served_tenant(tenant, files);
+        run.served_tenant(tenant, files, settings);
     }
     run.finish()
 }
@@ -68,12 +68,12 @@ pub fn read_anything(files: Vec<SourceFile>, settings: &PolicySettings) -> Readi
         let names = owned_names(&file.path);
         match roots.root_of(&names) {
             Some(root) => {
-                let contents = run.rooted_file(file, &names, root, &roots);
+                let contents = run.rooted_file(file, &names, root, &roots, settings);
                 rooted.entry(root.to_vec()).or_default().push(contents);
             }
             None => {
                 let named = names.last().and_then(|name| kind_nearly_named(name));
-                let contents = file::read(file, Told::ByContent(named));
+                let contents = file::read(file, Told::ByContent(named), settings);
                 loose.entry(names).or_default().push(contents);
             }
         }
@@ -115,7 +115,12 @@ impl Run {
         });
     }
 
-    fn served_tenant(&mut self, tenant: String, files: Vec<(SourceFile, Kind)>) {
+    fn served_tenant(
+        &mut self,
+        tenant: String,
+        files: Vec<(SourceFile, Kind)>,
+        settings: &PolicySettings,
+    ) {
         let place = Place::of_file(tenant);
         if !files.iter().any(|(_, kind)| *kind == Kind::Organization) {
             let message = "found no organization.json, expected one that says which tenant this is";
@@ -124,7 +129,7 @@ impl Run {
         let mut documents = Documents::default();
         for (file, kind) in files {
             let path = file.path.clone();
-            let contents = file::read(file, Told::ByName(kind));
+            let contents = file::read(file, Told::ByName(kind), settings);
             let is_empty = contents.count.objects == 0 && !contents.count.unread;
             if kind == Kind::Organization && is_empty {
                 let message = "found no organization in it, expected one";
@@ -141,6 +146,7 @@ impl Run {
         names: &[String],
         root: &[String],
         roots: &Roots,
+        settings: &PolicySettings,
     ) -> Contents {
         let rest: Vec<&str> = names.iter().skip(root.len()).map(String::as_str).collect();
         let named = kind_of_name(&rest);
@@ -154,7 +160,7 @@ impl Run {
             self.findings
                 .push(Finding::warning(place, Code::UnknownDocument, message));
         }
-        file::read(file, Told::ByContent(named))
+        file::read(file, Told::ByContent(named), settings)
     }
 
     fn rooted_tenant(&mut self, root: &[String], contents: Vec<Contents>) {

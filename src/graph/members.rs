@@ -7,11 +7,13 @@ use std::collections::HashMap;
 
 use jsonc_parser::ast::{Object, ObjectProp};
 
+use super::deciding::deciding_member_within;
 use super::finding::{Code, Finding, Severity};
 use super::node::{ADDITIONAL, Node, is_annotation};
 use super::values::quoted;
 
-/// The members of an object. Ends with [`Members::close`] or [`Members::close_outer`].
+/// The members of an object. Ends with [`Members::close`], [`Members::close_outer`] or
+/// [`Members::close_configuration`].
 #[derive(Debug)]
 pub(super) struct Members<'d> {
     node: Node<'d>,
@@ -202,6 +204,50 @@ impl<'d> Members<'d> {
                 }
             }
         }
+    }
+
+    /// As [`Members::close_outer`], for default, partner, cross-tenant access and organization: an unknown
+    /// member that holds a member that decides is an error, unless the operator names it as one that decides
+    /// nothing (semantics §2, "Members that decide").
+    pub(super) fn close_configuration(mut self) {
+        let mut findings = Vec::new();
+        for (member, name) in self.unknown() {
+            let held = deciding_member_within(self.node.with(&member.value));
+            let is_accepted = self.node.source.is_undecisive(name);
+            let meant = self.meant(name);
+            let name = quoted(name);
+            let (severity, message) = match (held, is_accepted) {
+                (held, true) => {
+                    let holds = held.map_or(String::new(), |held| {
+                        format!(" and holds {}, which decides elsewhere", quoted(held))
+                    });
+                    let message = format!(
+                        "found {name}, which is not known here{holds}: it is not read, as \
+                         policies.undecisive_members says"
+                    );
+                    (Severity::Warning, message)
+                }
+                (Some(held), false) => {
+                    let expected = meant.map_or_else(
+                        || String::from("a known member"),
+                        |meant| format!("`{meant}` (it looks misspelt)"),
+                    );
+                    let message = format!(
+                        "found {name}, which is not known here and holds {}, which decides; expected {expected}, \
+                         or {name} in policies.undecisive_members if it decides nothing about external users",
+                        quoted(held)
+                    );
+                    (Severity::Error, message)
+                }
+                (None, false) => continue,
+            };
+            findings.push((member, severity, message));
+        }
+        for (member, severity, message) in findings {
+            self.add_finding(member, severity, message);
+            self.ignore(&[member.name.as_str()]);
+        }
+        self.close_outer();
     }
 
     fn unknown(&self) -> impl Iterator<Item = (&'d ObjectProp<'d>, &'d str)> {

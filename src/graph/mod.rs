@@ -19,12 +19,14 @@ mod values;
 
 mod assumed_outbound;
 mod channel;
+mod deciding;
 mod location;
 mod organization;
 mod policy;
 mod provider;
 mod setting;
 mod strength;
+mod synchronization;
 
 mod content;
 mod documents;
@@ -33,6 +35,7 @@ mod kind;
 mod layout;
 mod raw;
 
+pub use deciding::is_deciding_member;
 pub use document::name_based_policy_id;
 pub use finding::{Code, Finding, Place, Severity};
 pub use kind::Kind;

@@ -131,6 +131,14 @@ impl<'d> Node<'d> {
             .map(move |member| (member.name.as_str(), self.with(&member.value)))
     }
 
+    /// The members as they stand, those of [`ADDITIONAL`] not taken out of it.
+    pub(super) fn own_members(self) -> impl Iterator<Item = (&'d str, Node<'d>)> {
+        let object = self.value.as_object().into_iter();
+        object
+            .flat_map(|object| &object.properties)
+            .map(move |member| (member.name.as_str(), self.with(&member.value)))
+    }
+
     /// A member as it stands, unchecked.
     pub(super) fn peek(self, name: &str) -> Option<Node<'d>> {
         self.peek_all()

@@ -1,6 +1,7 @@
 //! The tenant itself, and its cross-tenant access policy
 //! (learn.microsoft.com/graph/api/resources/organization, …/crosstenantaccesspolicy).
 
+use super::deciding::check_recognised;
 use super::document::{At, Organization};
 use super::finding::Code;
 use super::node::Node;
@@ -16,7 +17,7 @@ pub(super) fn organization(node: Node<'_>) -> Option<Organization> {
     let display_name = members.name("displayName");
     let cloud = members.take_set("cloudEndpoint").and_then(word);
     members.ignore(ORGANIZATION_MEMBERS);
-    members.close_outer();
+    members.close_configuration();
     Some(Organization {
         place: node.place(),
         id: tenant?,
@@ -37,7 +38,8 @@ pub(super) fn cross_tenant_access(node: Node<'_>) -> Option<At<Vec<Cloud>>> {
         }
     }
     members.ignore(CROSS_TENANT_ACCESS_MEMBERS);
-    members.close_outer();
+    members.close_configuration();
+    check_recognised(node, &["allowedCloudEndpoints"]);
     Some(At {
         value: clouds,
         place: node.place(),

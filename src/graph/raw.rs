@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::SourceFile;
+use super::content;
 use super::decode::decode;
 use super::file::objects_of;
 use super::kind::Kind;
@@ -22,7 +23,7 @@ pub struct RawFile<'f> {
     /// What its name says it holds.
     pub kind: Kind,
     text: Cow<'f, str>,
-    objects: Vec<Range<usize>>,
+    objects: Vec<(Kind, Range<usize>)>,
 }
 
 impl<'f> RawFile<'f> {
@@ -31,8 +32,13 @@ impl<'f> RawFile<'f> {
         let (folder, kind) = owner_of(file)?;
         let text = decode(&file.bytes).ok()?;
         let source = Source::parse(Arc::from(file.path.as_str()), &text).ok()?;
-        let nodes = objects_of(Node::root(&source)).into_iter();
-        let objects = nodes.map(Node::range).collect();
+        let root = Node::root(&source);
+        let nodes = objects_of(root).into_iter();
+        let kind_in = |node| match content::kind_in(root, node) {
+            Some(Kind::IdentitySynchronization) => Kind::IdentitySynchronization,
+            Some(_) | None => kind,
+        };
+        let objects = nodes.map(|node| (kind_in(node), node.range())).collect();
         drop(source);
         Some(RawFile {
             folder,
@@ -42,10 +48,10 @@ impl<'f> RawFile<'f> {
         })
     }
 
-    /// The text of each object.
-    pub fn objects(&self) -> impl Iterator<Item = &str> {
-        let ranges = self.objects.iter().cloned();
-        ranges.filter_map(|range| self.text.get(range))
+    /// The text of each object, and what it is.
+    pub fn objects(&self) -> impl Iterator<Item = (Kind, &str)> {
+        let objects = self.objects.iter().cloned();
+        objects.filter_map(|(kind, range)| Some((kind, self.text.get(range)?)))
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Which combinations are allowed is `compile`'s to say (semantics §2, "Invalid combinations").
 
+use super::deciding::{SETTINGS, check_recognised};
 use super::document::{
     ApplicationTarget, At, AutomaticUserConsent, Configuration, InboundTrust, Partner, Rule,
     Setting, UserTarget,
@@ -35,7 +36,8 @@ pub(super) fn default(node: Node<'_>) -> Option<Configuration> {
         node.error(Code::UnknownMember, message);
     }
     let configuration = configuration(&mut members);
-    members.close_outer();
+    members.close_configuration();
+    check_recognised(node, &SETTINGS);
     Some(configuration)
 }
 
@@ -49,7 +51,7 @@ pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
     let is_in_multi_tenant_organization = members.boolean("isInMultiTenantOrganization");
     let blocks_service_providers = members.boolean(BLOCKS_SERVICE_PROVIDERS);
     let configuration = configuration(&mut members);
-    members.close_outer();
+    members.close_configuration();
     Some(Partner {
         tenant: tenant?,
         configuration,

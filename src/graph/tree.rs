@@ -21,6 +21,8 @@ pub(super) struct Source<'t> {
     text: &'t str,
     marks: Marks,
     root: Value<'t>,
+    /// [`PolicySettings::undecisive_members`](crate::policy_settings::PolicySettings::undecisive_members)
+    undecisive: &'t [String],
     report: RefCell<Report>,
 }
 
@@ -61,8 +63,19 @@ impl<'t> Source<'t> {
             text,
             marks,
             root,
+            undecisive: &[],
             report: RefCell::default(),
         })
+    }
+
+    /// The same, where unknown members with these names are accepted.
+    pub(super) fn accepting(self, undecisive: &'t [String]) -> Self {
+        Source { undecisive, ..self }
+    }
+
+    pub(super) fn is_undecisive(&self, member: &str) -> bool {
+        let mut names = self.undecisive.iter();
+        names.any(|name| name.eq_ignore_ascii_case(member))
     }
 
     pub(super) fn root(&self) -> &Value<'t> {

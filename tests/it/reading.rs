@@ -9,10 +9,12 @@ mod homes;
 mod large;
 mod locations;
 mod policies;
+mod recognised;
 mod sessions;
 mod settings;
 mod shapes;
 mod strengths;
+mod synchronization;
 mod tenants;
 mod text;
 

@@ -25,7 +25,10 @@ fn what_a_file_holds_is_told_by_its_contents() {
             r#"{"allowedCloudEndpoints": ["microsoftonline.us"]}"#,
             Kind::CrossTenantAccess,
         ),
-        (r#"{"isServiceDefault": true}"#, Kind::Default),
+        (
+            r#"{"isServiceDefault": true, "inboundTrust": {}}"#,
+            Kind::Default,
+        ),
         (&partner, Kind::Partners),
         (&policy, Kind::ConditionalAccess),
         (&location, Kind::NamedLocations),
@@ -79,10 +82,6 @@ fn other_json_is_refused_with_a_clear_word() {
         (
             r#"{"name": "Laptops", "platforms": "macOS", "technologies": "mdm", "settings": [1]}"#,
             "\"technologies\"",
-        ),
-        (
-            r#"{"tenantId": "x", "userSyncInbound": {"isSyncAllowed": true}}"#,
-            "synchronisation",
         ),
         (r#"[["a"]]"#, "an array"),
         ("7", "7"),
@@ -184,9 +183,15 @@ fn unrelated_exports_in_one_tree_are_tenants_of_their_own_that_share_what_they_r
     let reading = read_anything(
         files([
             ("set-a/a.json", &*policy),
-            ("set-a/settings.json", r#"{"isServiceDefault": true}"#),
+            (
+                "set-a/settings.json",
+                r#"{"isServiceDefault": true, "inboundTrust": {}}"#,
+            ),
             ("set-b/a.json", &*policy),
-            ("set-b/settings.json", r#"{"isServiceDefault": true}"#),
+            (
+                "set-b/settings.json",
+                r#"{"isServiceDefault": true, "inboundTrust": {}}"#,
+            ),
             ("locations/b.json", &*location),
         ]),
         &PolicySettings::NONE,

@@ -161,14 +161,16 @@ fn a_partner_without_tenant_is_refused() {
 
 #[test]
 fn default_settings_that_name_a_tenant_are_refused() {
-    let text = format!("{{\"isServiceDefault\": false,\n \"tenantId\": \"{FABRIKAM}\"}}");
+    let text = format!(
+        "{{\"isServiceDefault\": false, \"inboundTrust\": {{}},\n \"tenantId\": \"{FABRIKAM}\"}}"
+    );
     let reading = contoso("default", text);
     assert_errors(&reading, &[(Code::UnknownMember, 2, "$.tenantId")]);
 }
 
 #[test]
 fn two_defaults_in_one_tenant_are_refused() {
-    let text = "[{\"isServiceDefault\": true},\n{\"isServiceDefault\": true}]";
+    let text = "[{\"inboundTrust\": {}},\n{\"inboundTrust\": {}}]";
     let reading = contoso("default", text);
     assert_errors(&reading, &[(Code::Duplicate, 2, "$[1]")]);
 }

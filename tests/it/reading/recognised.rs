@@ -1,0 +1,218 @@
+//! Documents that are not what their name says, and members that are not known but decide (semantics §2).
+
+use crosstrust::graph::{Code, Reading, Severity, read_anything, read_policies_folder};
+use crosstrust::policy_settings::PolicySettings;
+
+use super::{
+    CONTOSO, FABRIKAM, assert_errors, assert_warnings, contoso, files, listed, message,
+    only_tenant, sound, told,
+};
+
+const BLOCKED: &str = r#"{"usersAndGroups": {"accessType": "blocked", "targets": [{"target": "AllUsers", "targetType": "user"}]}, "applications": {"accessType": "blocked", "targets": [{"target": "AllApplications", "targetType": "application"}]}}"#;
+
+#[track_caller]
+fn assert_not_recognised(name: &str, text: &str) {
+    let reading = contoso(name, text);
+    let errors = told(&reading, Severity::Error);
+    assert!(
+        errors
+            .iter()
+            .any(|(code, ..)| *code == Code::UnknownDocument),
+        "{text}:\n{}",
+        listed(&reading.findings)
+    );
+}
+
+#[test]
+fn a_default_or_a_cross_tenant_access_policy_that_sets_nothing_known_is_an_error() {
+    for name in ["default", "cross-tenant-access"] {
+        for text in [
+            format!(r#"{{"Content": {{"b2bCollaborationInbound": {BLOCKED}}}}}"#),
+            format!(r#"{{"responses": [{{"body": {{"b2bCollaborationInbound": {BLOCKED}}}}}]}}"#),
+            format!(r#"{{"data": {{"b2bCollaborationInbound": {BLOCKED}}}}}"#),
+            String::from(r#"{"message": "Not found"}"#),
+            String::from(r#"{"code": "Unauthorized", "message": "no"}"#),
+            String::from(r#"{"statusCode": 404}"#),
+            String::from(r#"{"id": "x", "displayName": "Default"}"#),
+            String::from(r#"{"value": [{"displayName": "Default"}]}"#),
+            String::from(r#"{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#x"}"#),
+            String::from(r#"{"b2bCollaborationInbound": null, "allowedCloudEndpoints": null}"#),
+            String::from(r#"{"m365CollaborationInbound": {"users": {"accessType": "blocked"}}}"#),
+        ] {
+            assert_not_recognised(name, &text);
+        }
+    }
+    for text in [
+        r#"{"isServiceDefault": false}"#,
+        r#"{"isServiceDefault": true}"#,
+    ] {
+        assert_not_recognised("default", text);
+    }
+}
+
+#[test]
+fn nothing_is_set_by_an_empty_object_or_list_and_a_member_that_is_empty_counts_as_set() {
+    for (name, text) in [
+        ("default", "{}"),
+        ("default", "[]"),
+        ("default", r#"{"value": []}"#),
+        ("default", "[{}]"),
+        ("default", r#"{"inboundTrust": {}}"#),
+        (
+            "default",
+            r#"{"automaticUserConsentSettings": {"inboundAllowed": false}}"#,
+        ),
+        ("cross-tenant-access", "{}"),
+        ("cross-tenant-access", "[]"),
+        ("cross-tenant-access", r#"{"allowedCloudEndpoints": []}"#),
+        (
+            "cross-tenant-access",
+            r#"{"AdditionalProperties": {"allowedCloudEndpoints": []}}"#,
+        ),
+    ] {
+        sound(contoso(name, text));
+    }
+}
+
+#[test]
+fn check_finds_what_serve_finds_in_a_default_that_is_none() {
+    let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
+    let reading = read_anything(
+        files([
+            ("organization.json", &*organization),
+            ("default.json", r#"{"isServiceDefault": false}"#),
+        ]),
+        &PolicySettings::NONE,
+    );
+    assert_errors(&reading, &[(Code::UnknownDocument, 1, "$")]);
+    assert!(message(&reading).contains("b2bCollaborationInbound"));
+}
+
+#[test]
+fn an_unknown_member_that_holds_one_that_decides_is_an_error_that_names_both() {
+    for (name, text, unknown, held) in [
+        (
+            "partners",
+            format!(
+                r#"{{"tenantId": "{FABRIKAM}", "settings": {{"b2bCollaborationInbound": {BLOCKED}}}}}"#
+            ),
+            "settings",
+            "b2bCollaborationInbound",
+        ),
+        (
+            "partners",
+            format!(
+                r#"{{"tenantId": "{FABRIKAM}", "AdditionalProperties": {{"b2bFutureInbound": {BLOCKED}}}}}"#
+            ),
+            "b2bFutureInbound",
+            "usersAndGroups",
+        ),
+        (
+            "partners",
+            format!(
+                r#"{{"tenantId": "{FABRIKAM}", "trust": [[{{"x": {{"isMfaAccepted": true}}}}]]}}"#
+            ),
+            "trust",
+            "isMfaAccepted",
+        ),
+        (
+            "partners",
+            format!(
+                r#"{{"tenantId": "{FABRIKAM}", "capability": {{"inboundAccess": {{"isAllowed": true}}}}}}"#
+            ),
+            "capability",
+            "isAllowed",
+        ),
+        (
+            "default",
+            String::from(r#"{"inboundTrust": {}, "x": {"TARGETS": [], "y": 1}}"#),
+            "x",
+            "TARGETS",
+        ),
+        (
+            "cross-tenant-access",
+            String::from(
+                r#"{"allowedCloudEndpoints": [], "x": {"allowedCloudEndpoints": ["microsoftonline.us"]}}"#,
+            ),
+            "x",
+            "allowedCloudEndpoints",
+        ),
+        (
+            "organization",
+            format!(r#"{{"id": "{CONTOSO}", "body": {{"cloudEndpoint": "microsoftonline.us"}}}}"#),
+            "body",
+            "cloudEndpoint",
+        ),
+    ] {
+        let folder = match name {
+            "organization" => files([("contoso/organization.json", &*text)]),
+            _ => {
+                let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
+                let path = format!("contoso/{name}.json");
+                files([
+                    ("contoso/organization.json", &*organization),
+                    (&*path, &*text),
+                ])
+            }
+        };
+        let reading = read_policies_folder(folder, &PolicySettings::NONE);
+        let errors: Vec<_> = reading
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .collect();
+        assert_eq!(errors.len(), 1, "{text}:\n{}", listed(&reading.findings));
+        assert_eq!(errors[0].code, Code::UnknownMember);
+        for word in [unknown, held] {
+            assert!(
+                errors[0].message.contains(&format!("\"{word}\"")),
+                "{}",
+                errors[0]
+            );
+        }
+    }
+}
+
+#[test]
+fn an_unknown_member_that_holds_none_that_decides_stays_a_warning() {
+    for value in [r#""text""#, "17", r#"{"a": [{"b": 1}]}"#, r#"[1, 2]"#] {
+        let reading = contoso(
+            "partners",
+            format!(r#"{{"tenantId": "{FABRIKAM}", "newInGraph": {value}}}"#),
+        );
+        assert_warnings(&reading, &[(Code::UnknownMember, 1, "$.newInGraph")]);
+    }
+    let nothing = r#""newInGraph": {"usersAndGroups": {"accessType": null, "targets": null}}"#;
+    sound(contoso(
+        "partners",
+        format!(r#"{{"tenantId": "{FABRIKAM}", {nothing}}}"#),
+    ));
+}
+
+fn with_undecisive(text: &str) -> Reading {
+    let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
+    read_policies_folder(
+        files([
+            ("contoso/organization.json", &*organization),
+            ("contoso/partners.json", text),
+        ]),
+        &PolicySettings {
+            undecisive_members: vec![String::from("B2BFutureInbound")],
+        },
+    )
+}
+
+#[test]
+fn an_undecisive_member_is_accepted_by_name_and_reported() {
+    let text = format!(r#"{{"tenantId": "{FABRIKAM}", "b2bFutureInbound": {BLOCKED}}}"#);
+    let reading = with_undecisive(&text);
+    assert_warnings(&reading, &[(Code::UnknownMember, 1, "$.b2bFutureInbound")]);
+    assert!(message(&reading).contains("policies.undecisive_members"));
+    assert_eq!(only_tenant(reading).partners.len(), 1);
+    // Another unknown member of the same entry is not.
+    let text = text.replace(r#""b2bFut"#, r#""x": {"targets": [1]}, "b2bFut"#);
+    assert_eq!(
+        told(&with_undecisive(&text), Severity::Error),
+        [(Code::UnknownMember, 1, "$.x")]
+    );
+}
