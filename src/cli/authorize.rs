@@ -10,10 +10,11 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::server::ServerArguments;
-use super::{runtime, table};
+use super::{policies, runtime, table};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineOptions};
-use crate::reload::{Outcome, load_once};
+use crate::policy_settings::PolicySettings;
+use crate::reload::{Outcome, ReloadOptions, load_once_with};
 use crate::rpc::Limits;
 use crate::rpc::client::{self, ClientError, Server};
 use crate::time::Timestamp;
@@ -33,6 +34,9 @@ pub(super) struct AuthorizeArguments {
     /// Ask this policies folder, with no server at all
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     policies: Option<PathBuf>,
+    /// Configuration file of `serve`; what it says about policies counts with --policies
+    #[arg(long, value_name = "FILE", requires = "policies")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     server: ServerArguments,
     /// Tell every stage and policy, with effective values and where they come from
@@ -91,7 +95,10 @@ pub(super) fn run(arguments: &AuthorizeArguments) -> anyhow::Result<ExitCode> {
     let mut question = question(arguments)?;
     tell_times(&mut question, Clock::System.now().wall);
     let answer = match &arguments.policies {
-        Some(folder) => ask_folder(folder, &question, arguments.explain)?,
+        Some(folder) => {
+            let settings = policies::settings_of_file(arguments.config.as_deref())?;
+            ask_folder(folder, settings, &question, arguments.explain)?
+        }
         None => runtime::block_on(ask_server(
             arguments.server.read()?,
             &question,
@@ -121,8 +128,13 @@ async fn ask_server(server: Server, question: &Value, explain: bool) -> anyhow::
     })
 }
 
-fn ask_folder(folder: &Path, question: &Value, explain: bool) -> anyhow::Result<Value> {
-    let engine = engine_of(folder)?;
+fn ask_folder(
+    folder: &Path,
+    settings: PolicySettings,
+    question: &Value,
+    explain: bool,
+) -> anyhow::Result<Value> {
+    let engine = engine_of(folder, settings)?;
     let limits = Limits::default();
     let request = client::parse_request(&question.to_string()).map_err(anyhow::Error::msg)?;
     let answer = if explain {
@@ -174,12 +186,16 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// An engine with this folder's policies, compiled once.
-fn engine_of(folder: &Path) -> anyhow::Result<Engine> {
+fn engine_of(folder: &Path, settings: PolicySettings) -> anyhow::Result<Engine> {
     let engine = Engine::new(EngineOptions {
         cache: None,
         clock: Clock::System,
     });
-    match load_once(&engine, folder) {
+    let options = ReloadOptions {
+        settings,
+        ..ReloadOptions::of(folder)
+    };
+    match load_once_with(&engine, options) {
         Outcome::Activated(_) | Outcome::Unchanged { .. } => Ok(engine),
         Outcome::Rejected(rejection) => {
             for finding in rejection.findings.iter() {

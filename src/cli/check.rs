@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::policies;
 use crate::clock::Clock;
 use crate::compile::compile;
 use crate::files::{self, Limits};
@@ -32,6 +33,9 @@ pub(super) struct CheckArguments {
     /// Exit with 1 at warnings too
     #[arg(long)]
     deny_warnings: bool,
+    /// Configuration file of `serve`; what it says about policies counts here too
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// How findings are written: text lines, or one JSON document
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -55,8 +59,9 @@ struct Report {
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
+    let settings = policies::settings_of_file(arguments.config.as_deref())?;
     for path in &arguments.paths {
-        check(path, &mut report)?;
+        check(path, &settings, &mut report)?;
     }
     report.findings.sort();
     report.findings.dedup();
@@ -77,7 +82,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(fails)))
 }
 
-fn check(path: &Path, report: &mut Report) -> anyhow::Result<()> {
+fn check(path: &Path, settings: &PolicySettings, report: &mut Report) -> anyhow::Result<()> {
     let tree = files::read(path, &Limits::default())
         .with_context(|| format!("cannot read {}", path.display()))?;
     if tree.files.is_empty() {
@@ -88,7 +93,7 @@ fn check(path: &Path, report: &mut Report) -> anyhow::Result<()> {
             .findings
             .push(Finding::error(place, Code::NoTenant, message));
     }
-    let reading = graph::read_anything(tree.files, &PolicySettings::NONE);
+    let reading = graph::read_anything(tree.files, settings);
     report.files += reading.documents.len();
     for document in &reading.documents {
         let kind = document.kind.map_or("of no known kind", Kind::name);
@@ -100,9 +105,9 @@ fn check(path: &Path, report: &mut Report) -> anyhow::Result<()> {
         .tenants
         .into_iter()
         .partition(|tenant| tenant.organization.is_some());
-    findings.extend(compile_into(report, &named));
+    findings.extend(compile_into(report, settings, &named));
     for tenant in nameless {
-        findings.extend(compile_into(report, &[tenant]));
+        findings.extend(compile_into(report, settings, &[tenant]));
     }
     report.findings.extend(
         findings
@@ -112,11 +117,15 @@ fn check(path: &Path, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn compile_into(report: &mut Report, tenants: &[TenantDocuments]) -> Vec<Finding> {
+fn compile_into(
+    report: &mut Report,
+    settings: &PolicySettings,
+    tenants: &[TenantDocuments],
+) -> Vec<Finding> {
     if tenants.is_empty() {
         return Vec::new();
     }
-    match compile(tenants, &PolicySettings::NONE, Clock::System.now().wall) {
+    match compile(tenants, settings, Clock::System.now().wall) {
         Ok(compiled) => {
             report.snapshots.push(compiled.snapshot.id().to_string());
             compiled.warnings

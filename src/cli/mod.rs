@@ -6,6 +6,7 @@ mod authorize;
 mod check;
 mod health;
 mod log;
+mod policies;
 mod runtime;
 mod serve;
 mod server;

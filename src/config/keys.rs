@@ -59,6 +59,11 @@ pub const KEYS: &[Key] = &[
         "127.0.0.1:9090",
         "Where metrics and health are over HTTP: HOST:PORT, or off",
     ),
+    list(
+        "policies.undecisive_members",
+        "NAMES",
+        "Unknown members of settings that are accepted although a member that decides stands in them",
+    ),
     key(
         "log.mode",
         "strict|async|off",

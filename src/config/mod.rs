@@ -134,6 +134,11 @@ impl Config {
         value: &Spanned<DeValue<'_>>,
         file: File<'_>,
     ) -> Result<(), ConfigError> {
+        // `policies = "DIR"` as a line of a `[policies]` table.
+        let name = match name {
+            "policies.folder" => "policies",
+            name => name,
+        };
         let Some(key) = KEYS.iter().find(|key| key.name == name) else {
             return Err(ConfigError::UnknownKey {
                 key: name.to_owned(),

@@ -235,6 +235,11 @@ struct Shared {
 
 /// Reads a folder once and puts it in force if it is good: for commands that serve nobody.
 pub fn load_once(engine: &Engine, folder: &Path) -> Outcome {
+    load_once_with(engine, ReloadOptions::of(folder))
+}
+
+/// The same, with these options; the folder is not watched.
+pub fn load_once_with(engine: &Engine, options: ReloadOptions) -> Outcome {
     let ReloadOptions {
         folder,
         quiet,
@@ -243,7 +248,7 @@ pub fn load_once(engine: &Engine, folder: &Path) -> Outcome {
         limits,
         settings,
         ..
-    } = ReloadOptions::of(folder);
+    } = options;
     let debounce = Debounce {
         quiet,
         at_most: longest_wait,

@@ -24,6 +24,17 @@ resource_tenant = "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f"
 app = "1a01899f-ffd3-4659-9c8b-641314fe61f2"
 "#;
 
+#[test]
+fn the_policies_folder_is_a_line_or_a_table_with_members_that_decide_nothing() {
+    let config = read("policies = \"a\"\n").unwrap();
+    assert_eq!(config.text("policies"), "a");
+    let config = read("[policies]\nfolder = \"b\"\nundecisive_members = [\"x\", \"y\"]\n").unwrap();
+    assert_eq!(config.text("policies"), "b");
+    assert_eq!(config.list("policies.undecisive_members"), ["x", "y"]);
+    let error = read("[policies]\nfoldr = \"b\"\n").unwrap_err();
+    assert!(error.contains("policies.undecisive_members"), "{error}");
+}
+
 /// A file, what is replaced in it, by what, and what the error has to tell.
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     (

@@ -23,6 +23,7 @@ mod authorize_with_token;
 mod cached_equals_fresh;
 mod caching;
 mod changes;
+mod checking;
 mod compiling;
 mod configuration;
 mod contract;

@@ -17,7 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::table;
+use super::{policies, table};
 use crate::admin::{AdminHandle, Sources};
 use crate::cache::CacheBytes;
 use crate::clock::Clock;
@@ -322,6 +322,7 @@ fn reload_options(config: &Config) -> anyhow::Result<ReloadOptions> {
         quiet: config.milliseconds("reload.debounce_ms")?,
         rescan: config.seconds("reload.rescan")?,
         deny_after: admin::Stale::read(config)?.deny_after(),
+        settings: policies::settings(config)?,
         ..ReloadOptions::of(config.text("policies"))
     })
 }

@@ -1,0 +1,65 @@
+//! `--config`: what the configuration states about policies counts in `check` and `authorize` as in `serve`.
+
+use std::fs;
+use std::process::Command;
+
+use super::{CONTOSO, FABRIKAM, check_in, folder, organization};
+
+const UNDECISIVE: &str =
+    "[policies]\nfolder = \"policies\"\nundecisive_members = [\"newInGraph\"]\n";
+
+fn with_a_new_member() -> tempfile::TempDir {
+    let partner = format!(
+        r#"{{"tenantId": "{FABRIKAM}", "newInGraph": {{"users": {{"accessType": "allowed"}}}}}}"#
+    );
+    folder(&[
+        ("policies/contoso/organization.json", &organization(CONTOSO)),
+        ("policies/contoso/partners.json", &partner),
+        ("c.toml", UNDECISIVE),
+    ])
+}
+
+#[test]
+fn a_member_that_the_configuration_accepts_is_a_warning_and_an_error_without_it() {
+    let root = with_a_new_member();
+    let refused = check_in(root.path(), &["policies"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.out.contains("error[CT004]"), "{}", refused.out);
+    let accepted = check_in(root.path(), &["--config", "c.toml", "policies"]);
+    assert_eq!(accepted.code, Some(0), "{accepted:?}");
+    assert!(accepted.out.contains("warning[CT004]"), "{}", accepted.out);
+}
+
+#[test]
+fn authorize_takes_the_same_file() {
+    let root = with_a_new_member();
+    let ask = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+            .args(["authorize", "--policies", "policies", "--home", FABRIKAM])
+            .args(["--resource", CONTOSO, "--user", FABRIKAM, "--app", CONTOSO])
+            .args(arguments)
+            .current_dir(root.path())
+            .output()
+            .unwrap()
+    };
+    assert_eq!(ask(&[]).status.code(), Some(2));
+    let answered = ask(&["--config", "c.toml"]);
+    assert_eq!(answered.status.code(), Some(1), "{answered:?}");
+}
+
+#[test]
+fn a_member_that_is_known_to_decide_cannot_be_accepted() {
+    let root = with_a_new_member();
+    fs::write(
+        root.path().join("c.toml"),
+        UNDECISIVE.replace("newInGraph", "inboundTrust"),
+    )
+    .unwrap();
+    let run = check_in(root.path(), &["--config", "c.toml", "policies"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.err.contains("`inboundTrust` is a member that decides"),
+        "{}",
+        run.err
+    );
+}
