@@ -75,7 +75,7 @@ struct Notes {
 struct Failure {
     reason: Reason,
     challenge: Option<Challenge>,
-    subject: Option<Subject>,
+    subject: Option<Box<Subject>>,
 }
 
 type Check = fn(&Question<'_>, &Revocations, Timestamp, &mut Notes) -> Result<(), Failure>;
@@ -159,7 +159,7 @@ impl Notes {
             stage: Some(stage),
             reason,
             challenge,
-            subject: subject.map(Box::new),
+            subject,
         };
         let decision = Decision::deny(denial, self.good_until);
         self.complete(decision, now)
@@ -183,7 +183,7 @@ fn fail_about(reason: Reason, subject: Subject) -> Result<(), Failure> {
     Err(Failure {
         reason,
         challenge: None,
-        subject: Some(subject),
+        subject: Some(Box::new(subject)),
     })
 }
 

@@ -79,7 +79,7 @@ struct Failure {
     stage: Stage,
     reason: Reason,
     challenge: Option<Challenge>,
-    subject: Option<Subject>,
+    subject: Option<Box<Subject>>,
 }
 
 /// Walks the stages of semantics §4; the first that does not pass decides.
@@ -171,7 +171,7 @@ fn answer(
                 stage: Some(failure.stage),
                 reason: failure.reason,
                 challenge: failure.challenge,
-                subject: failure.subject.map(Box::new),
+                subject: failure.subject,
             }),
         },
         expires_at: if ahead { earliest } else { now },
@@ -197,7 +197,7 @@ impl Failure {
 
     fn about(stage: Stage, reason: Reason, subject: Subject) -> Failure {
         Failure {
-            subject: Some(subject),
+            subject: Some(Box::new(subject)),
             ..Failure::of(stage, reason)
         }
     }
