@@ -1,7 +1,7 @@
 //! Policy files: a tree is listed and read into owned memory, as one state of it.
 //!
-//! Names that begin with a dot are skipped, and so is what does not end in `.json`; links are followed (a
-//! Kubernetes ConfigMap is nothing else). A tree is listed, read, and listed again until both listings
+//! Names that begin with a dot are skipped; what does not end in `.json` is listed by name and not read; links
+//! are followed (a Kubernetes ConfigMap is nothing else). The one exception is the ignore file at the root. A tree is listed, read, and listed again until both listings
 //! agree, so that files of two states never come together. Everything has a bound, and what cannot be read
 //! is an error, never left out. Knows no JSON.
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
-use crate::graph::{Code, Finding, Place, SourceFile};
+use crate::graph::{Code, Finding, IGNORE_FILE, Place, PolicyFiles, SourceFile};
 
 /// What a tree may hold at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Bytes in all files.
     pub total_bytes: u64,
-    /// Files, and also directories.
+    /// Files, those that are not read among them, and also directories.
     pub files: usize,
     /// Directories inside each other.
     pub depth: usize,
@@ -41,7 +41,7 @@ impl Default for Limits {
     }
 }
 
-/// A digest of every path and every byte of a tree.
+/// A digest of every path and every byte of a tree, and of the names that were not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreeDigest(pub [u8; 32]);
 
@@ -50,6 +50,10 @@ pub struct TreeDigest(pub [u8; 32]);
 pub struct Listing {
     /// The files, sorted by path.
     pub files: Vec<FileStamp>,
+    /// The paths that do not end in `.json`, sorted: not read.
+    pub unread: Vec<String>,
+    /// The ignore file at the root.
+    pub ignore: Option<FileStamp>,
     /// The directories that they are in, links resolved, sorted; without repeats.
     pub directories: Vec<Directory>,
 }
@@ -81,6 +85,8 @@ pub struct Directory {
 pub struct Tree {
     /// The files, sorted by path.
     pub files: Vec<SourceFile>,
+    /// The ignore file at the root.
+    pub ignore: Option<SourceFile>,
     /// Their digest.
     pub digest: TreeDigest,
     /// The listing that held before and after.
@@ -116,6 +122,8 @@ pub fn list(root: &Path, limits: &Limits) -> Result<Listing, FilesError> {
         root,
         limits,
         files: Vec::new(),
+        unread: Vec::new(),
+        ignore: None,
         bytes: 0,
         directories: Vec::new(),
         around: Vec::new(),
@@ -126,7 +134,8 @@ pub fn list(root: &Path, limits: &Limits) -> Result<Listing, FilesError> {
         let shown = root.to_str().ok_or_else(|| FilesError::Name {
             path: root.to_owned(),
         })?;
-        walk.file(root, shown, &metadata)?;
+        let file = walk.file(root, shown, &metadata)?;
+        walk.files.push(file);
         walk.home_of(root)?;
         // Where it is a link, and may come to lead elsewhere.
         if let Ok(Some(parent)) = std::path::absolute(root).as_deref().map(Path::parent) {
@@ -135,13 +144,21 @@ pub fn list(root: &Path, limits: &Limits) -> Result<Listing, FilesError> {
     }
     let Walk {
         mut files,
+        mut unread,
+        ignore,
         mut directories,
         ..
     } = walk;
+    unread.sort_unstable();
     files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     directories.sort_unstable();
     directories.dedup();
-    Ok(Listing { files, directories })
+    Ok(Listing {
+        files,
+        unread,
+        ignore,
+        directories,
+    })
 }
 
 /// Reads the tree, or the one file, at `root`: one state of it, or an error.
@@ -165,21 +182,34 @@ fn read_once(root: &Path, limits: &Limits) -> Result<Tree, FilesError> {
     let listing = list(root, limits)?;
     let mut files = Vec::with_capacity(listing.files.len());
     for stamp in &listing.files {
-        files.push(SourceFile {
-            path: stamp.path.clone(),
-            bytes: read_file(stamp, limits)?.into(),
-        });
+        files.push(source_file(stamp, limits)?);
     }
+    let ignore_limits = Limits {
+        file_bytes: IGNORE_BYTES.min(limits.file_bytes),
+        ..*limits
+    };
+    let ignore = listing.ignore.as_ref();
+    let ignore = ignore
+        .map(|stamp| source_file(stamp, &ignore_limits))
+        .transpose()?;
     if list(root, limits)? != listing {
         return Err(FilesError::Changing {
             path: root.to_owned(),
         });
     }
-    let digest = digest_of(&files);
+    let digest = digest_of(&files, &listing.unread, ignore.as_ref());
     Ok(Tree {
         files,
+        ignore,
         digest,
         listing,
+    })
+}
+
+fn source_file(stamp: &FileStamp, limits: &Limits) -> Result<SourceFile, FilesError> {
+    Ok(SourceFile {
+        path: stamp.path.clone(),
+        bytes: read_file(stamp, limits)?.into(),
     })
 }
 
@@ -200,20 +230,32 @@ fn read_file(stamp: &FileStamp, limits: &Limits) -> Result<Vec<u8>, FilesError> 
     file.take(limits.file_bytes.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(failed)?;
-    if bytes.len() == expected {
+    if stamp.size > limits.file_bytes {
+        Err(FilesError::FileTooLarge {
+            path: path.clone(),
+            limit: limits.file_bytes,
+        })
+    } else if bytes.len() == expected {
         Ok(bytes)
     } else {
         Err(FilesError::Changing { path: path.clone() })
     }
 }
 
-fn digest_of(files: &[SourceFile]) -> TreeDigest {
+fn digest_of(files: &[SourceFile], unread: &[String], ignore: Option<&SourceFile>) -> TreeDigest {
     let mut digest = Sha256::new();
-    for SourceFile { path, bytes } in files {
-        for part in [path.as_bytes(), bytes.as_ref()] {
-            digest.update((part.len() as u64).to_le_bytes());
-            digest.update(part);
-        }
+    let mut add = |part: &[u8]| {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    };
+    add(&(files.len() as u64).to_le_bytes());
+    for SourceFile { path, bytes } in files.iter().chain(ignore) {
+        add(path.as_bytes());
+        add(bytes);
+    }
+    add(&(unread.len() as u64).to_le_bytes());
+    for path in unread {
+        add(path.as_bytes());
     }
     TreeDigest(digest.finalize().into())
 }
@@ -222,6 +264,8 @@ struct Walk<'a> {
     root: &'a Path,
     limits: &'a Limits,
     files: Vec<FileStamp>,
+    unread: Vec<String>,
+    ignore: Option<FileStamp>,
     bytes: u64,
     directories: Vec<Directory>,
     /// The directory that is walked, and those around it.
@@ -242,32 +286,40 @@ impl Walk<'_> {
         for entry in fs::read_dir(location).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let (name, location) = (entry.file_name(), entry.path());
+            if name == IGNORE_FILE && shown.is_empty() {
+                self.ignore_file(&location)?;
+                continue;
+            }
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
+            let shown_as = |name: &str| match shown {
+                "" => name.to_owned(),
+                parent => format!("{parent}/{name}"),
+            };
             let kind = entry.file_type().map_err(failed)?;
             let is_json = Path::new(&name)
                 .extension()
                 .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
             if kind.is_file() && !is_json {
+                self.not_read(shown_as(&name.to_string_lossy()))?;
                 continue;
             }
             // A link that leads nowhere is an error: a tenant may be behind it.
             let metadata = fs::metadata(&location).map_err(|error| unreadable(&location, error))?;
             if !metadata.is_dir() && !is_json {
+                self.not_read(shown_as(&name.to_string_lossy()))?;
                 continue;
             }
             let Some(name) = name.to_str() else {
                 return Err(FilesError::Name { path: location });
             };
-            let shown = match shown {
-                "" => name.to_owned(),
-                parent => format!("{parent}/{name}"),
-            };
+            let shown = shown_as(name);
             if metadata.is_dir() {
                 self.directory(&location, &shown)?;
             } else {
-                self.file(&location, &shown, &metadata)?;
+                let file = self.file(&location, &shown, &metadata)?;
+                self.files.push(file);
                 if kind.is_symlink() {
                     self.home_of(&location)?;
                 }
@@ -277,12 +329,35 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// A file that is not read, by name.
+    fn not_read(&mut self, shown: String) -> Result<(), FilesError> {
+        self.check_number_of_files()?;
+        self.unread.push(shown);
+        Ok(())
+    }
+
+    fn ignore_file(&mut self, location: &Path) -> Result<(), FilesError> {
+        let metadata = fs::metadata(location).map_err(|error| unreadable(location, error))?;
+        self.ignore = Some(self.file(location, IGNORE_FILE, &metadata)?);
+        self.home_of(location)
+    }
+
+    fn check_number_of_files(&self) -> Result<(), FilesError> {
+        if self.files.len() + self.unread.len() < self.limits.files {
+            return Ok(());
+        }
+        Err(FilesError::TooManyFiles {
+            path: self.root.to_owned(),
+            limit: self.limits.files,
+        })
+    }
+
     fn file(
         &mut self,
         location: &Path,
         shown: &str,
         metadata: &Metadata,
-    ) -> Result<(), FilesError> {
+    ) -> Result<FileStamp, FilesError> {
         let path = || location.to_owned();
         let root = || self.root.to_owned();
         let limits = self.limits;
@@ -295,21 +370,7 @@ impl Walk<'_> {
                 limit: limits.file_bytes,
             });
         }
-        if self.files.len() >= limits.files {
-            return Err(FilesError::TooManyFiles {
-                path: root(),
-                limit: limits.files,
-            });
-        }
-        self.files.push(FileStamp {
-            path: shown.to_owned(),
-            location: path(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        });
+        self.check_number_of_files()?;
         self.bytes = self.bytes.saturating_add(metadata.size());
         if self.bytes > limits.total_bytes {
             return Err(FilesError::TreeTooLarge {
@@ -317,7 +378,15 @@ impl Walk<'_> {
                 limit: limits.total_bytes,
             });
         }
-        Ok(())
+        Ok(FileStamp {
+            path: shown.to_owned(),
+            location: path(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
     }
 
     /// Remembers the directory that a file really is in.
@@ -346,6 +415,17 @@ impl Walk<'_> {
         };
         self.directories.push(directory.clone());
         Ok(directory)
+    }
+}
+
+impl Tree {
+    /// What there is to be read as policies, shown by paths relative to the root.
+    pub fn policy_files(&self) -> PolicyFiles {
+        PolicyFiles {
+            unread: self.listing.unread.clone(),
+            ignore: self.ignore.clone(),
+            ..PolicyFiles::from(self.files.clone())
+        }
     }
 }
 
@@ -397,6 +477,9 @@ fn unreadable(path: &Path, error: io::Error) -> FilesError {
         error,
     }
 }
+
+/// Bytes of an ignore file: far more patterns than anybody writes.
+const IGNORE_BYTES: u64 = 64 << 10;
 
 /// How often a tree that changes is read before the reader gives up; the next look will try again.
 const ATTEMPTS: u32 = 5;

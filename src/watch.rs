@@ -122,8 +122,12 @@ impl Watch {
                 self.running = None;
                 let error = error.to_string();
                 if self.told.as_ref() != Some(&error) {
-                    let root = self.root.as_deref().unwrap_or(Path::new("")).display();
-                    tracing::warn!(%root, %error, "cannot be watched; it is still looked at regularly");
+                    let root = self.root.as_deref().unwrap_or(Path::new(""));
+                    tracing::warn!(
+                        ?root,
+                        ?error,
+                        "cannot be watched; it is still looked at regularly"
+                    );
                     self.told = Some(error);
                 }
                 false

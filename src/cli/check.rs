@@ -1,26 +1,27 @@
 //! `crosstrust check`: reads policies, compiles them, and tells everything that is wrong.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fmt::Write;
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::policies;
 use crate::clock::Clock;
-use crate::compile::compile;
+use crate::compile::{self, Checked};
 use crate::files::{self, Limits};
-use crate::graph::document::TenantDocuments;
-use crate::graph::{self, Code, Finding, Kind, Place, Severity};
+use crate::graph::{self, Code, Finding, Place, Severity, printable};
 use crate::policy_settings::PolicySettings;
 
 /// Reads policies and tells everything that is wrong with them.
 ///
 /// A PATH is a policies folder (one folder per tenant), one tenant's folder, or any file or tree of
 /// Microsoft Graph JSON: what a file holds is told by its name, else by its content. Policies without an
-/// `organization.json` are checked as those of a nameless tenant.
+/// `organization.json` are checked as those of a nameless tenant: an error in a folder that looks as if it
+/// were served, a warning (CT052) in loose exports. Files that do not end in .json are not read, which is
+/// reported; `.crosstrustignore` in the folder lists those that are meant to be there.
 ///
 /// Each finding is one line: file, line, column, kind, JSON path, what was found and what was expected.
 /// Exit code: 0 = nothing wrong, or warnings and informational findings only; 1 = errors; 2 = a path that cannot be read.
@@ -47,13 +48,18 @@ enum Format {
     Json,
 }
 
-/// All that one run has to tell.
+/// All that one run reports.
 #[derive(Default)]
 struct Report {
     findings: Vec<Finding>,
-    /// Objects that were read, by kind.
+    /// Objects that were accepted, by kind.
     objects: BTreeMap<&'static str, usize>,
     files: usize,
+    /// Of these, the files that were refused as a whole.
+    refused_files: usize,
+    refused_objects: usize,
+    /// Files that were not read, since their names do not end in `.json`.
+    unread_files: usize,
     snapshots: Vec<String>,
 }
 
@@ -83,64 +89,64 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn check(path: &Path, settings: &PolicySettings, report: &mut Report) -> anyhow::Result<()> {
-    let tree = files::read(path, &Limits::default())
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    if tree.files.is_empty() {
-        let place = Place::of_file(path.display().to_string());
+    let tree = files::read(path, &Limits::default()).map_err(|error| {
+        let text = format!("cannot read {}: {error}", path.display());
+        anyhow::anyhow!("{}", printable(&text))
+    })?;
+    let is_folder = path.is_dir();
+    let root = shown_root(path);
+    let mut files = tree.policy_files();
+    if files.files.is_empty() {
         let message =
             "found no .json file, expected a policies folder, a tenant's folder or exports";
+        let place = Place::of_file(root.as_str());
         report
             .findings
             .push(Finding::error(place, Code::NoTenant, message));
     }
-    let reading = graph::read_anything(tree.files, settings);
+    files.is_folder = is_folder;
+    if is_folder {
+        // Findings name files as the caller can open them.
+        files.shown_root = match root.as_str() {
+            "." => String::new(),
+            _ => root,
+        };
+    } else {
+        for file in &mut files.files {
+            file.path.clone_from(&root);
+        }
+    }
+    let reading = graph::read_anything_of(files, settings);
     report.files += reading.documents.len();
+    report.unread_files += reading.unread;
     for document in &reading.documents {
-        let kind = document.kind.map_or("of no known kind", Kind::name);
-        *report.objects.entry(kind).or_default() += document.objects;
+        report.refused_files += usize::from(document.unread);
+        report.refused_objects += document.refused;
+        if let Some(kind) = document.kind {
+            let accepted = document.objects.saturating_sub(document.refused);
+            *report.objects.entry(kind.name()).or_default() += accepted;
+        }
     }
-    let mut findings = reading.findings;
-    // Tenants of one folder are served together; what has no name is an export by itself.
-    let (named, nameless): (Vec<_>, Vec<_>) = reading
-        .tenants
-        .into_iter()
-        .partition(|tenant| tenant.organization.is_some());
-    findings.extend(compile_into(report, settings, &named));
-    for tenant in nameless {
-        findings.extend(compile_into(report, settings, &[tenant]));
-    }
-    report.findings.extend(
-        findings
-            .into_iter()
-            .map(|finding| shown_from(path, finding)),
-    );
+    let Checked {
+        findings,
+        snapshots,
+    } = compile::check(reading, settings, Clock::System.now().wall);
+    let ids = snapshots.iter().map(|snapshot| snapshot.id().to_string());
+    report.snapshots.extend(ids);
+    report.findings.extend(findings);
     Ok(())
 }
 
-fn compile_into(
-    report: &mut Report,
-    settings: &PolicySettings,
-    tenants: &[TenantDocuments],
-) -> Vec<Finding> {
-    if tenants.is_empty() {
-        return Vec::new();
+/// The path in one form, however it was given: `x`, `x/` and `./x` are `x`.
+fn shown_root(path: &Path) -> String {
+    let components = path
+        .components()
+        .filter(|component| *component != Component::CurDir);
+    let path: PathBuf = components.collect();
+    match path.as_os_str().is_empty() {
+        true => String::from("."),
+        false => path.to_string_lossy().into_owned(),
     }
-    match compile(tenants, settings, Clock::System.now().wall) {
-        Ok(compiled) => {
-            report.snapshots.push(compiled.snapshot.id().to_string());
-            compiled.warnings
-        }
-        Err(findings) => findings,
-    }
-}
-
-/// A finding names the file as the caller can open it.
-fn shown_from(root: &Path, mut finding: Finding) -> Finding {
-    if !root.is_file() {
-        let file = root.join(&*finding.place.file);
-        finding.place.file = file.display().to_string().into();
-    }
-    finding
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {
@@ -159,8 +165,18 @@ fn print_text(report: &Report) {
         .iter()
         .map(|(kind, number)| format!("{number} {kind}"))
         .collect();
+    let lost = [
+        (report.refused_files, "files refused"),
+        (report.refused_objects, "objects refused"),
+        (report.unread_files, "files not read"),
+    ];
+    let lost: String = lost
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!(", {count} {what}"))
+        .collect();
     eprintln!(
-        "{} files ({}): {} errors, {} warnings, {} informational",
+        "{} files ({}){lost}: {} errors, {} warnings, {} informational",
         report.files,
         objects.join(", "),
         count(&report.findings, Severity::Error),
@@ -187,6 +203,9 @@ fn print_json(report: &Report) -> anyhow::Result<()> {
         .collect();
     let document = json!({
         "files": report.files,
+        "refusedFiles": report.refused_files,
+        "refusedObjects": report.refused_objects,
+        "unreadFiles": report.unread_files,
         "objects": report.objects,
         "errors": count(&report.findings, Severity::Error),
         "warnings": count(&report.findings, Severity::Warning),
@@ -194,6 +213,24 @@ fn print_json(report: &Report) -> anyhow::Result<()> {
         "snapshots": report.snapshots,
         "findings": findings,
     });
-    println!("{}", serde_json::to_string_pretty(&document)?);
+    println!(
+        "{}",
+        ascii_controls(&serde_json::to_string_pretty(&document)?)
+    );
     Ok(())
+}
+
+/// JSON escapes control characters of ASCII only; here all of them. They stand in texts only, where an escape
+/// means the same.
+fn ascii_controls(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\u{7f}'..='\u{9f}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            plain => out.push(plain),
+        }
+    }
+    out
 }

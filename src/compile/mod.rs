@@ -19,9 +19,10 @@ mod reads;
 mod relations;
 mod settings;
 mod strengths;
+mod synced;
 
 use crate::graph::document::TenantDocuments;
-use crate::graph::{Finding, Severity};
+use crate::graph::{Finding, Reading, Severity};
 use crate::id::TenantId;
 use crate::policy_settings::PolicySettings;
 use crate::snapshot::{Relation, Snapshot, SnapshotId, Table, Tenant};
@@ -39,13 +40,60 @@ pub struct Compiled {
     pub warnings: Vec<Finding>,
 }
 
+/// Everything that is wrong with what was read and compiled, and what may be served.
+#[derive(Debug)]
+pub struct Checked {
+    /// All findings, by file and line.
+    pub findings: Vec<Finding>,
+    /// One of all tenants with an organization, and one of each without. None where a finding is an error.
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// Compiles what was read, also where something of it was refused, so that one run reports everything.
+pub fn check(reading: Reading, settings: &PolicySettings, now: Timestamp) -> Checked {
+    let mut findings = reading.findings;
+    // Tenants of one folder are served together; what has no name is an export by itself.
+    let (named, nameless): (Vec<_>, Vec<_>) = reading
+        .tenants
+        .into_iter()
+        .partition(|tenant| tenant.organization.is_some());
+    let mut groups: Vec<&[TenantDocuments]> = nameless.iter().map(std::slice::from_ref).collect();
+    if !named.is_empty() {
+        groups.insert(0, &named);
+    }
+    let mut snapshots = Vec::new();
+    for tenants in groups {
+        match compile(tenants, settings, now) {
+            Ok(compiled) => {
+                snapshots.push(compiled.snapshot);
+                findings.extend(compiled.warnings);
+            }
+            Err(errors) => findings.extend(errors),
+        }
+    }
+    findings.sort();
+    findings.dedup();
+    if findings.iter().any(is_error) {
+        snapshots.clear();
+    }
+    Checked {
+        findings,
+        snapshots,
+    }
+}
+
+fn is_error(finding: &Finding) -> bool {
+    finding.severity == Severity::Error
+}
+
 /// Compiles all tenants' documents into one snapshot.
 ///
 /// A tenant without `organization` gets the id 0: good enough to be checked, never to be served. `now` is
 /// read by findings about dates only: the snapshot is the same at any time.
 ///
 /// # Errors
-/// Every finding, by file and line, where at least one of them is an error.
+/// Every finding, by file and line, where at least one of them is an error or something of a tenant was
+/// refused when it was read.
 pub fn compile(
     tenants: &[TenantDocuments],
     _settings: &PolicySettings,
@@ -53,6 +101,7 @@ pub fn compile(
 ) -> Result<Compiled, Vec<Finding>> {
     let mut findings = Findings::default();
     check_tenants(tenants, &mut findings);
+    synced::report(tenants, id_of, &mut findings);
 
     let mut ordered: Vec<&TenantDocuments> = tenants.iter().collect();
     ordered.sort_by_key(|tenant| id_of(tenant));
@@ -66,7 +115,8 @@ pub fn compile(
             None => draft.findings.too_many("applications"),
         }
     }
-    assemble(draft, compiled, service_default)
+    let is_whole = !tenants.iter().any(|tenant| tenant.refused.any);
+    assemble(draft, compiled, service_default, is_whole)
 }
 
 fn compile_tenant(
@@ -110,6 +160,7 @@ fn assemble(
     mut draft: Draft,
     tenants: Vec<Tenant>,
     service_default: Relation,
+    is_whole: bool,
 ) -> Result<Compiled, Vec<Finding>> {
     let tenant_table = Table::build(tenants.iter().map(|tenant| tenant.id).collect());
     let pair_table = Table::build(std::mem::take(&mut draft.pairs));
@@ -120,10 +171,7 @@ fn assemble(
         return Err(draft.findings.into_sorted());
     };
     let findings = draft.findings.into_sorted();
-    if findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error)
-    {
+    if !is_whole || findings.iter().any(is_error) {
         return Err(findings);
     }
     let reads = reads::of(&draft.policies, &draft.locations);

@@ -7,13 +7,16 @@ mod conditions;
 mod grant;
 mod users;
 
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
 use super::draft::{Draft, push};
 use super::findings::{origin_of, report_repeats};
 use super::locations::Locations;
 use super::strengths::Strengths;
 use crate::decision::PolicyIndex;
 use crate::graph::document::{
-    ApplicationsCondition, ConditionalAccessPolicy, TenantDocuments, UsersCondition,
+    ApplicationsCondition, ConditionalAccessPolicy, Refused, TenantDocuments, UsersCondition,
 };
 use crate::graph::{Code, Severity, name_based_policy_id};
 use crate::id::{PolicyId, TenantId};
@@ -33,7 +36,10 @@ pub(super) fn compile(
         .iter()
         .map(|policy| (id_of(tenant, policy), policy))
         .collect();
-    let places = ordered.iter().map(|(id, policy)| (*id, &policy.place));
+    let places = ordered.iter().map(|(id, policy)| {
+        let name = policy.id.is_none().then_some(policy.display_name.as_str());
+        (Known { id: *id, name }, &policy.place)
+    });
     report_repeats(&mut draft.findings, "policy", places);
     ordered.sort_by_key(|(id, _)| *id);
 
@@ -44,6 +50,7 @@ pub(super) fn compile(
             draft,
             locations: &locations,
             strengths: &mut strengths,
+            refused: &documents.refused,
             severity: match document.state {
                 PolicyState::Enabled | PolicyState::ReportOnly => Severity::Error,
                 PolicyState::Disabled => Severity::Warning,
@@ -63,6 +70,36 @@ pub(super) fn decides(policy: &ConditionalAccessPolicy) -> bool {
     policy.state != PolicyState::Disabled && !policy.conditions.for_workloads
 }
 
+/// A policy as its document names it: by its name where it has no id.
+#[derive(Debug, Clone, Copy)]
+struct Known<'d> {
+    id: PolicyId,
+    name: Option<&'d str>,
+}
+
+impl PartialEq for Known<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Known<'_> {}
+
+impl Hash for Known<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+impl fmt::Display for Known<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            Some(name) => write!(out, "{name:?} (it has no id)"),
+            None => write!(out, "{}", self.id),
+        }
+    }
+}
+
 fn id_of(tenant: TenantId, policy: &ConditionalAccessPolicy) -> PolicyId {
     let named = || name_based_policy_id(tenant, &policy.display_name);
     policy.id.unwrap_or_else(named)
@@ -73,6 +110,8 @@ struct Reader<'r, 'd> {
     draft: &'r mut Draft,
     locations: &'r Locations,
     strengths: &'r mut Strengths<'d>,
+    /// What a reference may lead to, and is not there.
+    refused: &'r Refused,
     /// Of a reference that leads nowhere.
     severity: Severity,
 }

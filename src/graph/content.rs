@@ -151,6 +151,10 @@ const TYPES: &[(&str, Kind)] = &[
         Kind::Partners,
     ),
     (
+        "crossTenantAccessPolicyConfigurationDomainBasedPartner",
+        Kind::Partners,
+    ),
+    (
         "crossTenantIdentitySyncPolicyPartner",
         Kind::IdentitySynchronization,
     ),

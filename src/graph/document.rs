@@ -5,10 +5,13 @@
 //! Shapes: learn.microsoft.com/graph/api/resources/… (named at each type). A [`Place`] is kept wherever
 //! a later check may have to point at the file.
 
+use std::collections::{BTreeSet, HashSet};
+
 use ipnet::IpNet;
 use uuid::Uuid;
 
 use super::finding::Place;
+use super::kind::Kind;
 use crate::id::{
     Aaguid, AppId, CustomControlId, GroupId, LocationId, PolicyId, RoleId, StrengthId, TeamId,
     TenantId, TermsOfUseId, UserId,
@@ -58,6 +61,41 @@ pub struct TenantDocuments {
     pub federations: Vec<Federation>,
     /// `assumed-outbound.json`.
     pub assumed_outbound: Vec<AssumedOutbound>,
+    /// What was refused, and is in none of the lists.
+    pub refused: Refused,
+}
+
+/// What of a tenant's documents was refused. A reference to it leads nowhere for that reason alone, so it is
+/// no finding of its own; and nothing may be served without it.
+#[derive(Debug, Clone, Default)]
+pub struct Refused {
+    /// Whether anything was.
+    pub any: bool,
+    /// Named locations whose id could be read.
+    pub locations: HashSet<LocationId>,
+    /// Authentication strengths whose id could be read.
+    pub strengths: HashSet<StrengthId>,
+    /// The kinds of those objects and files whose ids could not be read.
+    pub kinds: BTreeSet<Kind>,
+}
+
+impl Refused {
+    /// Whether a named location with this id may be among what was refused.
+    pub fn may_hold_location(&self, id: LocationId) -> bool {
+        self.locations.contains(&id) || self.kinds.contains(&Kind::NamedLocations)
+    }
+
+    /// Whether an authentication strength with this id may be among what was refused.
+    pub fn may_hold_strength(&self, id: StrengthId) -> bool {
+        self.strengths.contains(&id) || self.kinds.contains(&Kind::AuthenticationStrengths)
+    }
+
+    pub(super) fn append(&mut self, other: Refused) {
+        self.any |= other.any;
+        self.locations.extend(other.locations);
+        self.strengths.extend(other.strengths);
+        self.kinds.extend(other.kinds);
+    }
 }
 
 /// `organization`, with our own member `cloudEndpoint`.

@@ -1,15 +1,17 @@
 //! The typed objects of one file, and those of several as one tenant.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use super::document::{
     AssumedOutbound, At, AuthenticationStrength, ConditionalAccessPolicy, Configuration,
-    Federation, ListedProvider, LocationEntry, NamedLocation, Organization, Partner, SharedChannel,
-    TenantDocuments,
+    Federation, ListedProvider, LocationEntry, NamedLocation, Organization, Partner, Refused,
+    SharedChannel, TenantDocuments,
 };
 use super::finding::{Code, Finding, Place};
 use super::kind::Kind;
 use super::node::Node;
+use super::values::quoted;
 use super::{
     assumed_outbound, channel, location, organization, policy, provider, setting, strength,
     synchronization,
@@ -31,11 +33,57 @@ pub(super) struct Documents {
     providers: Vec<ListedProvider>,
     federations: Vec<Federation>,
     assumed_outbound: Vec<AssumedOutbound>,
+    pub(super) refused: Refused,
 }
 
 impl Documents {
     /// Reads one object. Whether it was accepted: a refused one is not kept.
     pub(super) fn read(&mut self, kind: Kind, node: Node<'_>) -> bool {
+        let is_accepted = self.keep(kind, node);
+        if !is_accepted {
+            self.refuse(kind, node);
+        }
+        is_accepted
+    }
+
+    /// Keeps in mind that an object was refused, by its id where that can be read.
+    pub(super) fn refuse(&mut self, kind: Kind, node: Node<'_>) {
+        self.refused.any = true;
+        let id = node.peek("id").and_then(Node::as_text).unwrap_or_default();
+        let is_known = match kind {
+            Kind::NamedLocations => {
+                let id: Option<LocationId> = id.parse().ok();
+                self.refused.locations.extend(id);
+                id.is_some()
+            }
+            Kind::AuthenticationStrengths => {
+                let id: Option<StrengthId> = id.parse().ok();
+                self.refused.strengths.extend(id);
+                id.is_some()
+            }
+            Kind::Organization
+            | Kind::CrossTenantAccess
+            | Kind::Default
+            | Kind::Partners
+            | Kind::IdentitySynchronization
+            | Kind::ConditionalAccess
+            | Kind::SharedChannels
+            | Kind::IdentityProviders
+            | Kind::FederationConfigurations
+            | Kind::AssumedOutbound => true,
+        };
+        if !is_known {
+            self.refused.kinds.insert(kind);
+        }
+    }
+
+    /// Keeps in mind that a file was refused as a whole.
+    pub(super) fn refuse_file(&mut self, kind: Option<Kind>) {
+        self.refused.any = true;
+        self.refused.kinds.extend(kind);
+    }
+
+    fn keep(&mut self, kind: Kind, node: Node<'_>) -> bool {
         match kind {
             Kind::Organization => keep(&mut self.organizations, node, organization::organization),
             Kind::CrossTenantAccess => {
@@ -72,6 +120,7 @@ impl Documents {
         self.providers.append(&mut other.providers);
         self.federations.append(&mut other.federations);
         self.assumed_outbound.append(&mut other.assumed_outbound);
+        self.refused.append(other.refused);
     }
 
     /// What can stand only once in a tenant, of everything that is here.
@@ -187,6 +236,7 @@ impl Documents {
             providers: self.providers,
             federations: self.federations,
             assumed_outbound: self.assumed_outbound,
+            refused: self.refused,
         }
     }
 }
@@ -196,12 +246,14 @@ impl Documents {
 pub(super) struct Pool {
     locations: HashMap<LocationId, NamedLocation>,
     strengths: HashMap<StrengthId, AuthenticationStrength>,
+    pub(super) refused: Refused,
 }
 
 impl Pool {
     pub(super) fn of<'a>(all: impl Iterator<Item = &'a Documents>) -> Self {
         let mut pool = Pool::default();
         for documents in all {
+            pool.refused.append(documents.refused.clone());
             let locations = documents.locations.iter().cloned();
             pool.locations
                 .extend(locations.map(|location| (location.id, location)));
@@ -214,7 +266,7 @@ impl Pool {
 }
 
 /// What can stand only once in a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Key {
     Organization,
     Clouds,
@@ -228,6 +280,25 @@ pub(super) enum Key {
     Provider(String),
     Federation(String),
     AssumedOutbound(TenantId),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Organization => out.write_str("an organization"),
+            Key::Clouds => out.write_str("a cross-tenant access policy"),
+            Key::Default => out.write_str("a default"),
+            Key::Partner(tenant) => write!(out, "partner {tenant}"),
+            Key::Policy(id) => write!(out, "policy {id}"),
+            Key::PolicyName(name) => write!(out, "policy {} (it has no id)", quoted(name)),
+            Key::Location(id) => write!(out, "named location {id}"),
+            Key::Strength(id) => write!(out, "authentication strength {id}"),
+            Key::Channel(id) => write!(out, "shared channel {}", quoted(id)),
+            Key::Provider(name) => write!(out, "identity provider {}", quoted(name)),
+            Key::Federation(issuer) => write!(out, "federation with {}", quoted(issuer)),
+            Key::AssumedOutbound(tenant) => write!(out, "assumed outbound of {tenant}"),
+        }
+    }
 }
 
 fn keep<T>(list: &mut Vec<T>, node: Node<'_>, read: fn(Node<'_>) -> Option<T>) -> bool {
@@ -247,7 +318,8 @@ fn check_deleted(node: Node<'_>) {
         .filter(|node| !node.is_nothing())
     {
         let message = format!(
-            "found an object that was deleted at {}, expected only what is in force",
+            "found an object that was deleted at {}, expected only what is in force; leave it out, or export \
+             again once it is restored (it keeps its id)",
             deleted.describe()
         );
         deleted.error(Code::Deleted, message);

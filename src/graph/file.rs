@@ -77,12 +77,14 @@ impl Contents {
     fn unread(file: String, told: Told, finding: Finding) -> Self {
         let mut contents = Contents::empty(file, told);
         contents.findings.push(finding);
+        contents.documents.refuse_file(contents.count.kind);
         contents.count.unread = true;
         contents
     }
 
     fn read(&mut self, root: Node<'_>, told: Told) {
         if report_error_body(root) {
+            self.documents.refuse_file(self.count.kind);
             self.count.unread = true;
             return;
         }
@@ -105,7 +107,10 @@ impl Contents {
                     "found an empty document whose name says no kind",
                 ),
             }
-            self.count.unread = !objects.is_empty();
+            if !objects.is_empty() {
+                self.documents.refuse_file(None);
+                self.count.unread = true;
+            }
             return;
         };
         for node in objects {
@@ -126,6 +131,7 @@ impl Contents {
             Some(other) if other != kind => {
                 let message = format!("found {}, expected {}", other.object(), kind.object());
                 node.error(Code::UnknownDocument, message);
+                self.documents.refuse(kind, node);
                 false
             }
             Some(_) | None => self.documents.read(kind, node),

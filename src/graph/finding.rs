@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::printable::printable;
+
 /// A place in a policy file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
@@ -101,16 +103,17 @@ impl fmt::Display for Finding {
             column,
             path,
         } = &self.place;
-        out.write_str(file)?;
+        out.write_str(&printable(file))?;
         if *line > 0 {
             write!(out, ":{line}:{column}")?;
         }
         let severity = self.severity.word();
         write!(
             out,
-            ": {severity}[{}] {path}: {}",
+            ": {severity}[{}] {}: {}",
             self.code.id(),
-            self.message
+            printable(path),
+            printable(&self.message)
         )
     }
 }
@@ -198,4 +201,16 @@ codes! {
     ReviewDue = "CT040",
     /// A partner whose policies are not loaded.
     PartnerNotLoaded = "CT041",
+    /// A file that is not read, since its name does not end in `.json`.
+    UnreadFile = "CT050",
+    /// A member that decides nothing is set to something other than its default.
+    DecidesNothing = "CT051",
+    /// Exports that `check` reads, and `serve` would refuse.
+    NotServed = "CT052",
+    /// One group id as a group of the home tenant and as one of the resource tenant.
+    GroupOfTwoTenants = "CT053",
+    /// A partner entry that sets nothing, or that another service is likely to have written.
+    PartnerSetsNothing = "CT054",
+    /// A partner known by a domain and not by a tenant.
+    DomainBasedPartner = "CT055",
 }

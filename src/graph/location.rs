@@ -100,7 +100,7 @@ fn ip(members: &mut Members<'_>) -> Option<LocationKind> {
 fn range(node: Node<'_>) -> Option<IpNet> {
     let mut members = node.object()?;
     let address = members.require("cidrAddress");
-    members.close();
+    members.close_outer();
     let node = address?;
     let text = node.text()?;
     match text.parse::<IpNet>() {

@@ -12,6 +12,8 @@ mod report;
 
 mod decode;
 mod tree;
+mod undecisive;
+mod unread;
 
 mod members;
 mod node;
@@ -23,6 +25,7 @@ mod deciding;
 mod location;
 mod organization;
 mod policy;
+mod printable;
 mod provider;
 mod setting;
 mod strength;
@@ -39,8 +42,10 @@ pub use deciding::is_deciding_member;
 pub use document::name_based_policy_id;
 pub use finding::{Code, Finding, Place, Severity};
 pub use kind::Kind;
-pub use layout::{read_anything, read_policies_folder};
+pub use layout::{read_anything, read_anything_of, read_policies_folder, read_policies_folder_of};
+pub use printable::printable;
 pub use raw::{RawFile, owner_of};
+pub use unread::IGNORE_FILE;
 
 use bytes::Bytes;
 
@@ -55,6 +60,34 @@ pub struct SourceFile {
     pub bytes: Bytes,
 }
 
+/// What was found in a folder, or the one file that is to be read.
+#[derive(Debug, Clone)]
+pub struct PolicyFiles {
+    /// The files that end in `.json`, by paths relative to the folder.
+    pub files: Vec<SourceFile>,
+    /// The paths of all others: not read.
+    pub unread: Vec<String>,
+    /// The ignore file, which lists paths that are meant not to be read.
+    pub ignore: Option<SourceFile>,
+    /// What findings put before each path; empty = nothing.
+    pub shown_root: String,
+    /// Whether it is a folder, which could be served.
+    pub is_folder: bool,
+}
+
+impl From<Vec<SourceFile>> for PolicyFiles {
+    /// A folder that holds these files and nothing else.
+    fn from(files: Vec<SourceFile>) -> Self {
+        PolicyFiles {
+            files,
+            unread: Vec::new(),
+            ignore: None,
+            shown_root: String::new(),
+            is_folder: true,
+        }
+    }
+}
+
 /// What a run over files gave. Where [`Reading::has_errors`] says so, `tenants` lacks what was refused,
 /// and nothing may be served from it.
 #[derive(Debug)]
@@ -65,6 +98,8 @@ pub struct Reading {
     pub findings: Vec<Finding>,
     /// What each file held, by path.
     pub documents: Vec<DocumentCount>,
+    /// How many files were not read, since their names do not end in `.json`.
+    pub unread: usize,
 }
 
 impl Reading {

@@ -106,6 +106,10 @@ impl<'d> Node<'d> {
         self.value.as_null_keyword().is_some()
     }
 
+    pub(super) fn is_true(self) -> bool {
+        self.value.as_boolean_lit().is_some_and(|value| value.value)
+    }
+
     pub(super) fn is_empty_text(self) -> bool {
         matches!(self.value, Value::StringLit(text) if text.value.is_empty())
     }

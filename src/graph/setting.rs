@@ -12,6 +12,7 @@ use super::document::{
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
+use super::undecisive;
 use super::values::{id, not_an_id, word};
 use crate::vocabulary::Access;
 
@@ -43,6 +44,14 @@ pub(super) fn default(node: Node<'_>) -> Option<Configuration> {
 
 /// `crossTenantAccessPolicyConfigurationPartner`.
 pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
+    if is_domain_based(node) {
+        let message = "found a partner that is known by a domain, expected a partner with a `tenantId`: what such \
+                       an entry decides beside entries for tenants is not documented; take it out of the export, \
+                       or replace it by an entry for the domain's tenant";
+        node.error(Code::DomainBasedPartner, message);
+        return None;
+    }
+    let errors = node.source.errors();
     let mut members = node.object()?;
     let tenant = members
         .require("tenantId")
@@ -52,6 +61,9 @@ pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
     let blocks_service_providers = members.boolean(BLOCKS_SERVICE_PROVIDERS);
     let configuration = configuration(&mut members);
     members.close_configuration();
+    if node.source.errors() == errors {
+        report_written_by_others(node);
+    }
     Some(Partner {
         tenant: tenant?,
         configuration,
@@ -59,6 +71,44 @@ pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
         is_in_multi_tenant_organization: is_in_multi_tenant_organization == Some(true),
         blocks_service_providers: blocks_service_providers == Some(true),
     })
+}
+
+/// `crossTenantAccessPolicyConfigurationDomainBasedPartner` (beta), whose members are not documented.
+fn is_domain_based(node: Node<'_>) -> bool {
+    let is_type = || {
+        let name = node.peek("@odata.type").and_then(Node::as_text);
+        name.is_some_and(|name| name.to_ascii_lowercase().ends_with("domainbasedpartner"))
+    };
+    let names_domain = || {
+        node.peek_all().any(|(name, value)| {
+            name.to_ascii_lowercase().starts_with("domain") && !value.is_nothing()
+        })
+    };
+    is_type() || (!node.has("tenantId") && names_domain())
+}
+
+/// semantics §9: GDAP onboarding, Microsoft support and the Teams admin center write entries that nobody in
+/// the tenant wrote.
+fn report_written_by_others(node: Node<'_>) {
+    let is_set = |name: &&str| node.peek(name).is_some_and(|value| !value.is_null());
+    if let Some(provider) = node.peek("isServiceProvider").filter(|node| node.is_true()) {
+        let message = "found a partner that is a service provider: GDAP onboarding is likely to have written this \
+                       entry; what it sets counts, and what it does not set is inherited";
+        provider.info(Code::PartnerSetsNothing, message);
+    } else if !SETTINGS
+        .iter()
+        .chain(&[BLOCKS_SERVICE_PROVIDERS])
+        .any(is_set)
+    {
+        let message = "found an entry that sets nothing: everything is inherited, and it counts as a partner \
+                       entry for collaboration across clouds; another service may have written it (GDAP, \
+                       Microsoft support)";
+        node.info(Code::PartnerSetsNothing, message);
+    }
+    let organization = "isInMultiTenantOrganization";
+    if let Some(value) = node.peek(organization).filter(|value| value.is_true()) {
+        undecisive::report(value, organization);
+    }
 }
 
 fn configuration(members: &mut Members<'_>) -> Configuration {
@@ -76,7 +126,7 @@ fn configuration(members: &mut Members<'_>) -> Configuration {
     let inbound_trust = members.take("inboundTrust").and_then(inbound_trust);
     let consent = members.take("automaticUserConsentSettings");
     let automatic_user_consent = consent.and_then(automatic_user_consent);
-    members.ignore(DECIDING_NOTHING);
+    undecisive::take(members);
     Configuration {
         place: members.node().place(),
         direct_connect_inbound,
@@ -201,7 +251,7 @@ fn inbound_trust(node: Node<'_>) -> Option<InboundTrust> {
         hybrid_joined_device: members.boolean("isHybridAzureADJoinedDeviceAccepted"),
     };
     // A compliant network is a missing input here, trusted or not (semantics §5).
-    members.ignore(&["isCompliantNetworkAccepted"]);
+    undecisive::take_switches(&mut members, &["isCompliantNetworkAccepted"]);
     members.close();
     Some(trust)
 }
@@ -212,6 +262,7 @@ fn automatic_user_consent(node: Node<'_>) -> Option<AutomaticUserConsent> {
         inbound: members.boolean("inboundAllowed"),
         outbound: members.boolean("outboundAllowed"),
     };
+    undecisive::take_switches(&mut members, &["inboundAllowed", "outboundAllowed"]);
     members.close_outer();
     Some(consent)
 }
@@ -223,24 +274,4 @@ const WORDS: [(&str, ApplicationTarget); 3] = [
     ("AllApplications", ApplicationTarget::AllApplications),
     ("Office365", ApplicationTarget::Office365),
     ("AllMicrosoftApps", ApplicationTarget::AllMicrosoftApps),
-];
-
-/// What else stands in a default or a partner, none of which decides about B2B users: names and dates,
-/// synchronisation, invitations, GDAP, and the members that 2026 brought.
-const DECIDING_NOTHING: &[&str] = &[
-    "deletedDateTime",
-    "id",
-    "displayName",
-    "description",
-    "createdDateTime",
-    "modifiedDateTime",
-    "lastModifiedDateTime",
-    "identitySynchronization",
-    "invitationRedemptionIdentityProviderConfiguration",
-    "crossCloudMeetingConfiguration",
-    "protectedContentSharing",
-    "m365CollaborationInbound",
-    "m365CollaborationOutbound",
-    "m365Capabilities",
-    "appServiceConnectInbound",
 ];

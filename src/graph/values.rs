@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
+use super::printable::is_hidden;
 use crate::id::{NotAGuid, parse_guid};
 use crate::vocabulary::{UnknownWord, Word, WordSet};
 
@@ -57,6 +58,28 @@ pub(super) fn word<W: FromStr<Err = UnknownWord>>(node: Node<'_>) -> Option<W> {
             None
         }
     }
+}
+
+/// The same, where another word than those of the list is accepted too.
+pub(super) fn word_beside<W: FromStr<Err = UnknownWord>>(node: Node<'_>, other: &str) -> Option<W> {
+    match node.text()?.parse() {
+        Ok(word) => Some(word),
+        Err(error) => {
+            let expected = expected_beside(Some(other), error);
+            unknown_word(node, node.as_text().unwrap_or_default(), &expected);
+            None
+        }
+    }
+}
+
+/// Every word that is accepted, those of the list after the other one.
+fn expected_beside(other: Option<&str>, error: UnknownWord) -> String {
+    let other = other.filter(|other| !error.expected.contains(other));
+    let words: Vec<&str> = other
+        .into_iter()
+        .chain(error.expected.iter().copied())
+        .collect();
+    format!("expected one of {}", words.join(", "))
 }
 
 /// Reports a word that is in no list. `expected` begins with "expected".
@@ -120,7 +143,7 @@ pub(super) fn word_set<W: Word + FromStr<Err = UnknownWord>>(
             }
             match part.parse() {
                 Ok(word) => set = set.with(word),
-                Err(error) => unknown_word(node, part, &UnknownWord::to_string(&error)),
+                Err(error) => unknown_word(node, part, &expected_beside(nobody, error)),
             }
         }
     };
@@ -144,7 +167,7 @@ pub(super) fn quoted(text: &str) -> String {
                 out.push('\\');
                 out.push(character);
             }
-            hidden if hidden.is_control() || is_unprintable(hidden) => {
+            hidden if is_hidden(hidden) => {
                 let _ = write!(out, "\\u{{{:04x}}}", u32::from(hidden));
             }
             plain => out.push(plain),
@@ -156,12 +179,6 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// Characters shown of a value that was found.
 const MOST_SHOWN: usize = 60;
-
-/// Characters that turn text round or hide it in a terminal.
-fn is_unprintable(character: char) -> bool {
-    matches!(character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
 
 /// A type name of Microsoft's "JSON representation" skeletons.
 pub(super) fn is_type_name(text: &str) -> bool {

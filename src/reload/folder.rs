@@ -11,10 +11,10 @@ use std::time::Instant;
 use super::inbox::Debounce;
 use super::{Activation, Outcome, Rejection};
 use crate::changes::{self, Changes};
-use crate::compile::{Compiled, compile};
+use crate::compile::{self, Checked};
 use crate::engine::Engine;
 use crate::files::{self, Directory, FilesError, Limits, Listing, TreeDigest};
-use crate::graph::{self, Code, Finding, Place, Severity, SourceFile};
+use crate::graph::{self, Code, Finding, Place, PolicyFiles, Severity, SourceFile};
 use crate::policy_settings::PolicySettings;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
@@ -207,9 +207,8 @@ impl Folder {
                     findings,
                 })?;
         }
-        let files = tree.files.clone();
         let now = engine.clock().now().wall;
-        let compiled = compile_files(files, &self.settings, now);
+        let compiled = compile_files(tree.policy_files(), &self.settings, now);
         let (snapshot, warnings) = compiled.map_err(|findings| Refusal {
             refused: content,
             findings,
@@ -313,24 +312,19 @@ impl Refusal {
 
 /// Reads and compiles: a snapshot and warnings, or all that was found.
 fn compile_files(
-    files: Vec<SourceFile>,
+    files: PolicyFiles,
     settings: &PolicySettings,
     now: Timestamp,
 ) -> Result<(Snapshot, Vec<Finding>), Vec<Finding>> {
-    let reading = graph::read_policies_folder(files, settings);
-    let mut findings = reading.findings;
-    if findings.iter().any(is_error) {
-        return Err(findings);
-    }
-    match compile(&reading.tenants, settings, now) {
-        Ok(Compiled { snapshot, warnings }) => {
-            findings.extend(warnings);
-            Ok((snapshot, findings))
-        }
-        Err(errors) => {
-            findings.extend(errors);
-            Err(findings)
-        }
+    let reading = graph::read_policies_folder_of(files, settings);
+    let Checked {
+        findings,
+        snapshots,
+    } = compile::check(reading, settings, now);
+    // Several would be tenants without a name, which is an error already.
+    match <[Snapshot; 1]>::try_from(snapshots) {
+        Ok([snapshot]) => Ok((snapshot, findings)),
+        Err(_) => Err(findings),
     }
 }
 

@@ -173,8 +173,9 @@ impl Worker {
                     .send(Event::Activated(activation.clone()));
             }
             Outcome::Unchanged { .. } => {
+                // The same policies, and perhaps another file beside them.
+                status.findings = warnings;
                 if status.last_error.take().is_some() {
-                    status.findings = warnings;
                     tracing::info!("the policies folder holds what is active again");
                 }
                 status.stale_since = None;

@@ -1,6 +1,9 @@
 //! `crosstrust check` as it is run: exit codes, output, and that it agrees with what is served.
 
+mod agree;
 mod config;
+mod output;
+mod unread;
 
 use std::fs;
 use std::path::Path;

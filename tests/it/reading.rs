@@ -12,6 +12,7 @@ mod policies;
 mod recognised;
 mod sessions;
 mod settings;
+mod settings_reported;
 mod shapes;
 mod strengths;
 mod synchronization;
@@ -95,7 +96,7 @@ fn assert_warnings(reading: &Reading, wanted: &[Told<'_>]) {
 /// Nothing is wrong, and nothing worth a look: the one tenant.
 #[track_caller]
 fn sound(reading: Reading) -> TenantDocuments {
-    assert!(reading.findings.is_empty(), "{}", listed(&reading.findings));
+    assert_warnings(&reading, &[]);
     only_tenant(reading)
 }
 

@@ -54,6 +54,44 @@ fn json_files_at_any_depth_are_read_and_dot_names_are_not() {
 }
 
 #[test]
+fn what_does_not_end_in_json_is_listed_and_changes_listing_and_digest() {
+    let root = tempdir().unwrap();
+    write(root.path(), &[("a/default.json", "1")]);
+    let read = || read(root.path(), &Limits::default()).unwrap();
+    let before = read();
+    assert!(before.listing.unread.is_empty());
+    write(
+        root.path(),
+        &[("a/default.json.bak", "2"), ("b", "3"), (".c", "4")],
+    );
+    let after = read();
+    assert_eq!(after.listing.unread, ["a/default.json.bak", "b"]);
+    assert_eq!(after.files.len(), 1);
+    assert_ne!(before.listing.unread, after.listing.unread);
+    assert_ne!(before.digest, after.digest);
+    write(
+        root.path(),
+        &[(".crosstrustignore", "b\n"), ("a/.crosstrustignore", "x")],
+    );
+    let ignoring = read();
+    assert_eq!(ignoring.ignore.as_ref().unwrap().bytes, b"b\n".as_slice());
+    assert_ne!(ignoring.digest, after.digest);
+    fs::remove_file(root.path().join("b")).unwrap();
+    assert_ne!(read().digest, ignoring.digest);
+    let limits = Limits {
+        files: 3,
+        ..Limits::default()
+    };
+    assert!(crosstrust::files::read(root.path(), &limits).is_ok());
+    write(root.path(), &[("d", ""), ("e", "")]);
+    let error = crosstrust::files::read(root.path(), &limits).unwrap_err();
+    assert!(
+        matches!(error, FilesError::TooManyFiles { limit: 3, .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn one_file_is_read_by_the_name_that_it_was_given() {
     let root = tempdir().unwrap();
     write(root.path(), &[("policy.txt", "{}")]);

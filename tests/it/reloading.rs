@@ -584,3 +584,30 @@ fn a_reloader_that_was_stopped_says_so() {
     assert_eq!(rejection.message, "the reloader has stopped");
     assert!(world.engine.active().is_some());
 }
+
+#[test]
+fn a_file_that_is_not_read_is_reported_when_it_comes_and_forgotten_when_it_goes() {
+    let followed = follow(|options| options.watching = Watching::native());
+    let codes = || {
+        let _ = followed.handle.reload_blocking(false);
+        let findings = followed.handle.status().findings;
+        findings
+            .iter()
+            .map(|finding| finding.code)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(codes(), []);
+    let version = followed.version();
+    fs::write(followed.path("contoso/organization.json.bak"), "x").unwrap();
+    assert_eq!(codes(), [Code::UnreadFile]);
+    fs::write(followed.path(".crosstrustignore"), "*.bak\n").unwrap();
+    assert_eq!(codes(), []);
+    assert_eq!(followed.version(), version);
+    // In place of a document it is an error, and the active policies stay.
+    fs::write(followed.path("contoso/named-locations.yaml"), "x").unwrap();
+    assert_eq!(codes(), [Code::UnreadFile]);
+    assert!(followed.handle.status().last_error.is_some());
+    fs::remove_file(followed.path("contoso/named-locations.yaml")).unwrap();
+    assert_eq!(codes(), []);
+    assert_eq!(followed.version(), version);
+}

@@ -34,7 +34,7 @@ impl Reader<'_, '_> {
                 LocationEntry::AllTrusted => Some(LocationTest::AllTrusted),
                 LocationEntry::Location(id) => {
                     let position = self.locations.position(*id);
-                    if position.is_none() {
+                    if position.is_none() && !self.refused.may_hold_location(*id) {
                         let message = format!(
                             "found {id}, expected the id of a named location of this tenant"
                         );

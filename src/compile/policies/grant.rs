@@ -26,7 +26,7 @@ impl Reader<'_, '_> {
         let Some(reference) = grant.and_then(|grant| grant.strength.as_ref()) else {
             return;
         };
-        if !self.strengths.exists(reference) {
+        if !self.strengths.exists(reference) && !self.refused.may_hold_strength(reference.id) {
             let message = format!(
                 "found {}, expected the id of an authentication strength of this tenant or a built-in one",
                 reference.id

@@ -6,7 +6,7 @@ use super::super::document::{
 use super::super::finding::Code;
 use super::super::members::Members;
 use super::super::node::Node;
-use super::super::values::{is_blank, unknown_word, word, word_list, word_set};
+use super::super::values::{is_blank, unknown_word, word, word_beside, word_list, word_set};
 use super::applications::applications;
 use super::users::users;
 use super::{Entry, filter, word_or_id};
@@ -89,7 +89,7 @@ fn client_app_types(members: &mut Members<'_>) -> ClientAppTypes {
             Some(text) if text.eq_ignore_ascii_case("all") => all = true,
             Some(_) if is_blank(node) => {}
             Some(_) | None => {
-                if let Some(word) = word::<ClientAppType>(node) {
+                if let Some(word) = word_beside::<ClientAppType>(node, "all") {
                     types = types.with(word);
                 }
             }
@@ -120,7 +120,7 @@ fn platform(node: Node<'_>) -> Option<Option<Platform>> {
     let text = node.as_text();
     match text.is_some_and(|text| text.eq_ignore_ascii_case("all")) {
         true => Some(None),
-        false => word(node).map(Some),
+        false => word_beside(node, "all").map(Some),
     }
 }
 

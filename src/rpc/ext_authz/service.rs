@@ -13,6 +13,7 @@ use super::path;
 use super::route::{self, RouteFacts};
 use crate::decision::{Denial, Reason, Stage};
 use crate::engine::{Engine, View};
+use crate::graph::printable;
 use crate::id::{TenantId, UserId};
 use crate::identity::Asked;
 use crate::log::sign_in::PartlyAsked;
@@ -110,7 +111,7 @@ impl Check {
         match route::stated(&attributes.context_extensions) {
             Some(Ok(facts)) => Ok((facts, &NOTHING)),
             Some(Err(problem)) => {
-                tracing::warn!(host = %http.host, problem, "context_extensions are malformed");
+                tracing::warn!(host = %printable(http.host), problem, "context_extensions are malformed");
                 Err(Stop::Fault(Fault::RouteMalformed))
             }
             None => {

@@ -43,6 +43,7 @@ pub fn tenant(id: TenantId, name: &str) -> TenantDocuments {
         providers: Vec::new(),
         federations: Vec::new(),
         assumed_outbound: Vec::new(),
+        refused: Refused::default(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Exports as they are found: kinds told by contents, tenants without a name.
 
-use crosstrust::graph::{Code, Kind, Reading, read_anything};
+use crosstrust::graph::{Code, Kind, PolicyFiles, Reading, read_anything, read_anything_of};
 use crosstrust::policy_settings::PolicySettings;
 
 use super::{
-    CONTOSO, FABRIKAM, SOMETHING, assert_errors, assert_warnings, files, message, only_tenant,
-    policy_when, sound,
+    CONTOSO, FABRIKAM, SOMETHING, assert_errors, assert_warnings, files, listed, message,
+    only_tenant, policy_when, sound,
 };
 
 fn alone(name: &str, text: &str) -> Reading {
@@ -51,10 +51,10 @@ fn what_a_file_holds_is_told_by_its_contents() {
 #[test]
 fn contents_win_over_a_name_and_a_name_tells_where_contents_do_not() {
     let policy = policy_when(r#""platforms": null"#);
-    let reading = alone("my/partners.json", &policy);
+    let reading = alone("my/own/partners.json", &policy);
     assert_eq!(reading.documents[0].kind, Some(Kind::ConditionalAccess));
     let reading = alone(
-        "my/Default.json",
+        "my/own/Default.json",
         r#"{"inboundTrust": {"isMfaAccepted": true}}"#,
     );
     assert_errors(&reading, &[]);
@@ -141,12 +141,12 @@ fn a_name_that_would_not_be_served_is_read_and_told() {
         ]),
         &PolicySettings::NONE,
     );
-    assert_warnings(&reading, &[(Code::UnknownDocument, 0, "$")]);
+    assert_errors(&reading, &[(Code::UnknownDocument, 0, "$")]);
     assert_eq!(only_tenant(reading).policies.len(), 1);
 }
 
 #[test]
-fn a_layout_without_organization_is_a_tenant_without_a_name() {
+fn a_layout_without_organization_is_an_error_as_where_it_is_served() {
     let reading = read_anything(
         files([
             ("contoso/default.json", "{}"),
@@ -154,7 +154,11 @@ fn a_layout_without_organization_is_a_tenant_without_a_name() {
         ]),
         &PolicySettings::NONE,
     );
-    assert_warnings(&reading, &[(Code::NoTenant, 0, "$")]);
+    assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
+    assert_eq!(&*reading.findings[0].place.file, "contoso");
+    let settings = r#"{"inboundTrust": {}}"#;
+    let reading = read_anything(files([("default.json", settings)]), &PolicySettings::NONE);
+    assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
     assert!(only_tenant(reading).organization.is_none());
 }
 
@@ -164,14 +168,23 @@ fn files_of_an_export_make_one_tenant_whatever_its_folders_are_called() {
         r#""locations": {{"includeLocations": ["{SOMETHING}"]}}"#
     ));
     let location = format!(r#"{{"id": "{SOMETHING}", "countriesAndRegions": ["DE"]}}"#);
-    let tenant = sound(read_anything(
-        files([
-            ("Policies/a.json", &*policy),
-            ("NamedLocations/b.json", &*location),
-        ]),
-        &PolicySettings::NONE,
-    ));
-    assert_eq!((tenant.policies.len(), tenant.locations.len()), (1, 1));
+    for (policies, locations) in [
+        ("Policies/a.json", "NamedLocations/b.json"),
+        (
+            "policies/conditional-access/a.json",
+            "named-locations/b.json",
+        ),
+        ("x/conditional-access/a.json", "y/named-locations/b.json"),
+        ("conditional-access.json", "export/named-locations/b.json"),
+        ("conditional-access/a.json", "b/c.json"),
+    ] {
+        let reading = read_anything(
+            files([(policies, &*policy), (locations, &*location)]),
+            &PolicySettings::NONE,
+        );
+        let tenant = only_tenant(reading);
+        assert_eq!((tenant.policies.len(), tenant.locations.len()), (1, 1));
+    }
 }
 
 #[test]
@@ -205,6 +218,23 @@ fn unrelated_exports_in_one_tree_are_tenants_of_their_own_that_share_what_they_r
 }
 
 #[test]
+fn loose_exports_are_reported_as_what_is_not_served() {
+    let policy = policy_when(r#""platforms": null"#);
+    let reading = read_anything(
+        files([("x/a.json", &*policy), ("x/b.json", &*policy)]),
+        &PolicySettings::NONE,
+    );
+    let found = [(Code::NotServed, 0, "$"), (Code::NotServed, 0, "$")];
+    assert_warnings(&reading, &found);
+    assert!(listed(&reading.findings).contains(r#"policy "P" (it has no id)"#));
+    let one_file = PolicyFiles {
+        is_folder: false,
+        ..PolicyFiles::from(files([("x/a.json", &*policy)]))
+    };
+    sound(read_anything_of(one_file, &PolicySettings::NONE));
+}
+
+#[test]
 fn what_stands_twice_is_two_exports_in_loose_files_and_a_repeat_in_a_tenants_folder() {
     let policy = policy_when(r#""platforms": null"#);
     let reading = read_anything(
@@ -225,5 +255,6 @@ fn what_stands_twice_is_two_exports_in_loose_files_and_a_repeat_in_a_tenants_fol
         ]),
         &PolicySettings::NONE,
     );
+    assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
     assert_eq!(only_tenant(reading).policies.len(), 2);
 }

@@ -204,7 +204,9 @@ fn with_undecisive(text: &str) -> Reading {
 
 #[test]
 fn an_undecisive_member_is_accepted_by_name_and_reported() {
-    let text = format!(r#"{{"tenantId": "{FABRIKAM}", "b2bFutureInbound": {BLOCKED}}}"#);
+    let text = format!(
+        r#"{{"tenantId": "{FABRIKAM}", "inboundTrust": {{}}, "b2bFutureInbound": {BLOCKED}}}"#
+    );
     let reading = with_undecisive(&text);
     assert_warnings(&reading, &[(Code::UnknownMember, 1, "$.b2bFutureInbound")]);
     assert!(message(&reading).contains("policies.undecisive_members"));
