@@ -98,6 +98,8 @@ fn tenant_of(out: &mut Writer, snapshot: &Snapshot, parts: &Parts, tenant: &Tena
     let Tenant {
         id,
         display_name,
+        // No answer shows them and no decision depends on them.
+        verified_domains: _,
         cloud,
         allowed_clouds,
         default,

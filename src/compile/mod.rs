@@ -140,6 +140,9 @@ fn compile_tenant(
         display_name: organization
             .and_then(|organization| organization.display_name.clone())
             .unwrap_or_else(|| id.to_string()),
+        verified_domains: organization
+            .map(|organization| organization.verified_domains.clone())
+            .unwrap_or_default(),
         // semantics §3, Clouds: `microsoftonline.com` when missing.
         cloud: organization
             .and_then(|organization| organization.cloud)

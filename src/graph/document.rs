@@ -107,6 +107,8 @@ pub struct Organization {
     pub id: TenantId,
     /// Its name, for people.
     pub display_name: Option<String>,
+    /// Names of `verifiedDomains`, for people to name the tenant by; they decide nothing.
+    pub verified_domains: Vec<String>,
     /// The cloud it is in.
     pub cloud: Option<Cloud>,
 }

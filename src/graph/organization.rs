@@ -16,14 +16,23 @@ pub(super) fn organization(node: Node<'_>) -> Option<Organization> {
         .and_then(|node| id(node, "the tenant"));
     let display_name = members.name("displayName");
     let cloud = members.take_set("cloudEndpoint").and_then(word);
+    let verified_domains = members.take("verifiedDomains").map(domain_names);
     members.ignore(ORGANIZATION_MEMBERS);
     members.close_configuration();
     Some(Organization {
         place: node.place(),
         id: tenant?,
         display_name,
+        verified_domains: verified_domains.unwrap_or_default(),
         cloud,
     })
+}
+
+/// The names in `verifiedDomains`. An entry of another form names nothing, and decides nothing either.
+fn domain_names(domains: Node<'_>) -> Vec<String> {
+    let domains = domains.as_array().into_iter().flatten();
+    let names = domains.filter_map(|domain| domain.peek("name")?.as_text());
+    names.map(str::to_owned).collect()
 }
 
 /// `allowedCloudEndpoints`.
@@ -80,7 +89,6 @@ const ORGANIZATION_MEMBERS: &[&str] = &[
     "street",
     "technicalNotificationMails",
     "tenantType",
-    "verifiedDomains",
 ];
 
 const CROSS_TENANT_ACCESS_MEMBERS: &[&str] = &[

@@ -4,6 +4,7 @@
 //! no reader has to guess. Nothing in this room decides, reads a clock or does I/O. Two snapshots of the
 //! same policies have the same [`SnapshotId`], whatever the order of files and members.
 
+pub mod app_names;
 pub mod bundles;
 mod catalog;
 mod channel;
@@ -91,6 +92,8 @@ impl fmt::Debug for SnapshotId {
 pub struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) display_name: String,
+    /// `verifiedDomains`, by name: for people to name the tenant by. Decide nothing and are no part of the digest.
+    pub(crate) verified_domains: Vec<String>,
     pub(crate) cloud: Cloud,
     /// Clouds that `allowedCloudEndpoints` names.
     pub(crate) allowed_clouds: Vec<Cloud>,
@@ -192,6 +195,26 @@ impl Snapshot {
         self.tenants
             .iter()
             .map(|tenant| (tenant.id, tenant.display_name.as_str()))
+    }
+
+    /// The tenant's name, if the tenant is in the snapshot and has one.
+    pub fn tenant_name(&self, id: TenantId) -> Option<&str> {
+        // One without a name has its id for a name.
+        let name = self.tenant(id)?.display_name.as_str();
+        (name != id.to_string()).then_some(name)
+    }
+
+    /// The tenants of this display name or verified domain, compared without case: id and display name.
+    pub fn tenants_named(&self, name: &str) -> impl Iterator<Item = (TenantId, &str)> {
+        let is_named = move |tenant: &&Tenant| {
+            tenant.display_name.eq_ignore_ascii_case(name)
+                || tenant
+                    .verified_domains
+                    .iter()
+                    .any(|domain| domain.eq_ignore_ascii_case(name))
+        };
+        let tenants = self.tenants.iter().filter(is_named);
+        tenants.map(|tenant| (tenant.id, tenant.display_name.as_str()))
     }
 
     /// Which facts of a request's context some policy reads.

@@ -31,6 +31,7 @@ pub fn tenant(id: TenantId, name: &str) -> TenantDocuments {
             place: place(&format!("{name}/organization.json"), "$"),
             id,
             display_name: Some(String::from(name)),
+            verified_domains: Vec::new(),
             cloud: None,
         }),
         allowed_clouds: Vec::new(),
