@@ -4,6 +4,7 @@
 //! An `Option` here always means "the caller does not say" (semantics §5, a missing input), never
 //! "no". Nothing in this room looks at a policy.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -404,6 +405,30 @@ impl DeviceProperty {
         "systemLabels",
         "extensionAttribute1 … extensionAttribute15",
     ];
+
+    /// Its name, as Microsoft writes it.
+    pub fn name(self) -> Cow<'static, str> {
+        let name = match self {
+            DeviceProperty::DeviceId => "deviceId",
+            DeviceProperty::MdmAppId => "mdmAppId",
+            DeviceProperty::DisplayName => "displayName",
+            DeviceProperty::EnrollmentProfileName => "enrollmentProfileName",
+            DeviceProperty::Manufacturer => "manufacturer",
+            DeviceProperty::Model => "model",
+            DeviceProperty::OperatingSystem => "operatingSystem",
+            DeviceProperty::OperatingSystemVersion => "operatingSystemVersion",
+            DeviceProperty::DeviceOwnership => "deviceOwnership",
+            DeviceProperty::IsCompliant => "isCompliant",
+            DeviceProperty::ProfileType => "profileType",
+            DeviceProperty::TrustType => "trustType",
+            DeviceProperty::PhysicalIds => "physicalIds",
+            DeviceProperty::SystemLabels => "systemLabels",
+            DeviceProperty::ExtensionAttribute(number) => {
+                return format!("extensionAttribute{number}").into();
+            }
+        };
+        name.into()
+    }
 }
 
 /// Property names are read in any case: Microsoft's page says "case-sensitive" and its own sample

@@ -24,6 +24,7 @@ pub(super) struct Subject<'a> {
     pub(super) types: WordSet<UserType>,
     /// The end of the agreement that one of the types depends on.
     until: Option<Timestamp>,
+    pub(super) now: Timestamp,
 }
 
 impl<'a> Subject<'a> {
@@ -35,6 +36,7 @@ impl<'a> Subject<'a> {
             trust: crossing::trust(question, resource),
             types,
             until,
+            now,
         }
     }
 

@@ -149,7 +149,7 @@ fn in_location(entry: LocationTest, subject: &Subject<'_>) -> Match {
     }
 }
 
-fn in_named_location(position: u32, subject: &Subject<'_>) -> Match {
+pub(super) fn in_named_location(position: u32, subject: &Subject<'_>) -> Match {
     let context = subject.context();
     match subject.question.snapshot.location(position) {
         Some(Location::Ip(ranges)) => context.ip_address.map_or(Match::Unknown, |address| {

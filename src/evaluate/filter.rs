@@ -32,6 +32,26 @@ pub(super) fn holds(rule: &Filter, context: &Context) -> Match {
     }
 }
 
+/// The attributes that the rule compares and that are not known, each once.
+pub(super) fn unknown<'a>(rule: &'a Filter, context: &Context) -> Vec<&'a Attribute> {
+    match rule {
+        Filter::Compare { attribute, .. } => match fact(attribute, context) {
+            Fact::Unknown => vec![attribute],
+            Fact::Known(_) => Vec::new(),
+        },
+        Filter::Not(inner) => unknown(inner, context),
+        Filter::And(parts) | Filter::Or(parts) => {
+            let mut found = Vec::new();
+            for attribute in parts.iter().flat_map(|part| unknown(part, context)) {
+                if !found.contains(&attribute) {
+                    found.push(attribute);
+                }
+            }
+            found
+        }
+    }
+}
+
 /// Whether a device property has this value, given in lower case.
 pub(super) fn device_is(context: &Context, property: DeviceProperty, value: &str) -> Match {
     match device_fact(context, property) {

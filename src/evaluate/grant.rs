@@ -61,7 +61,7 @@ pub(super) fn outcome(policy: &Policy, subject: &Subject<'_>, frequency: &Freque
     }
 }
 
-fn unsatisfied(grant: &Grant, subject: &Subject<'_>) -> Option<Unsatisfied> {
+pub(super) fn unsatisfied(grant: &Grant, subject: &Subject<'_>) -> Option<Unsatisfied> {
     let mut missing: SmallVec<[(u8, Missing); 4]> = SmallVec::new();
     for control in &grant.controls {
         match (controls::status(control, subject), grant.operator) {

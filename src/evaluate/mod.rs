@@ -25,7 +25,10 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-pub use explain::{Detail, Explanation, PolicyFinding, StageFinding};
+pub use explain::{
+    ConditionFinding, ConditionOutcome, Detail, Explanation, Fact, MissingFact, PolicyFinding,
+    StageFinding,
+};
 
 use crate::decision::{
     AppliedPolicy, Challenge, Decision, Denial, PolicyIndex, Reason, Stage, Subject, Verdict,
@@ -76,6 +79,22 @@ struct Failure {
     reason: Reason,
     challenge: Option<Challenge>,
     subject: Option<Box<Subject>>,
+}
+
+impl Failure {
+    fn into_denial(self, stage: Stage) -> Denial {
+        let Failure {
+            reason,
+            challenge,
+            subject,
+        } = self;
+        Denial {
+            stage: Some(stage),
+            reason,
+            challenge,
+            subject,
+        }
+    }
 }
 
 type Check = fn(&Question<'_>, &Revocations, Timestamp, &mut Notes) -> Result<(), Failure>;
@@ -148,19 +167,9 @@ impl Notes {
     }
 
     fn deny(mut self, stage: Stage, failure: Failure, now: Timestamp) -> Decision {
-        let Failure {
-            reason,
-            challenge,
-            subject,
-        } = failure;
+        let denial = failure.into_denial(stage);
         // An undetermined answer is not kept: the next request may bring the groups.
-        self.cacheable &= reason != Reason::GroupsUnknown;
-        let denial = Denial {
-            stage: Some(stage),
-            reason,
-            challenge,
-            subject,
-        };
+        self.cacheable &= denial.reason != Reason::GroupsUnknown;
         let decision = Decision::deny(denial, self.good_until);
         self.complete(decision, now)
     }

@@ -11,12 +11,25 @@ use crate::snapshot::{Combination, Demand, Strength};
 use crate::vocabulary::{AuthenticationMethod, WordSet};
 
 /// The methods that count for one kind of user.
-struct Evidence {
-    done: WordSet<AuthenticationMethod>,
+pub(super) struct Evidence {
+    pub(super) done: WordSet<AuthenticationMethod>,
     /// The methods that can count at all; `None` = every method.
     column: Option<&'static [AuthenticationMethod]>,
     bare_mfa: bool,
-    place: Where,
+    pub(super) place: Where,
+}
+
+impl Evidence {
+    /// Whether the combination is made of methods that can count.
+    pub(super) fn can_count(&self, combination: &Combination) -> bool {
+        !combination.methods.is_empty()
+            && self.column.is_none_or(|column| {
+                combination
+                    .methods
+                    .iter()
+                    .all(|method| column.contains(&method))
+            })
+    }
 }
 
 const HOME_COLUMN: &[AuthenticationMethod] = &[
@@ -48,15 +61,7 @@ pub(super) fn status(strength: &Strength, subject: &Subject<'_>) -> Status {
         return Status::missing(Reason::MfaNotTrusted);
     };
     let claims = &subject.question.request.claims;
-    let can_count = |combination: &&Combination| {
-        !combination.methods.is_empty()
-            && evidence.column.is_none_or(|column| {
-                combination
-                    .methods
-                    .iter()
-                    .all(|method| column.contains(&method))
-            })
-    };
+    let can_count = |combination: &&Combination| evidence.can_count(combination);
     let reached = strength
         .combinations
         .iter()
@@ -79,7 +84,7 @@ pub(super) fn status(strength: &Strength, subject: &Subject<'_>) -> Status {
     })
 }
 
-fn evidence(subject: &Subject<'_>) -> Option<Evidence> {
+pub(super) fn evidence(subject: &Subject<'_>) -> Option<Evidence> {
     let claims = &subject.question.request.claims;
     let home = claims.authentication_methods;
     let resource = claims.resource_authentication_methods;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::matching::Match;
 use super::{Failure, Notes, Question, fail};
 use crate::decision::Reason;
 use crate::request::Request;
@@ -35,21 +36,33 @@ pub(super) fn check(
 
 /// A token that lacks what an entry is compared with is revoked if the entry could match it.
 fn is_revoked(request: &Request, revocations: &Revocations) -> bool {
-    let claims = &request.claims;
-    let session_ended = match &claims.session_id {
-        Some(session) => revocations.sessions.contains(session),
-        None => !revocations.sessions.is_empty(),
-    };
+    session_ended(request, revocations) != Match::No
+        || issued_before_an_entry(request, revocations) != Match::No
+}
+
+/// Whether the session is among the revoked; unknown without `session_id`.
+pub(super) fn session_ended(request: &Request, revocations: &Revocations) -> Match {
+    match &request.claims.session_id {
+        Some(session) => Match::known(revocations.sessions.contains(session)),
+        None if revocations.sessions.is_empty() => Match::No,
+        None => Match::Unknown,
+    }
+}
+
+/// Whether an entry for the user or the home tenant is later than the token; unknown without `issued_at`.
+pub(super) fn issued_before_an_entry(request: &Request, revocations: &Revocations) -> Match {
     let users = [
         request.home.tenant().zip(request.user),
         request.resource_user.map(|user| (request.resource, user)),
     ];
     let home = request.home.tenant();
-    session_ended
-        || users
-            .into_iter()
-            .flatten()
-            .filter_map(|user| revocations.users.get(&user))
-            .chain(home.and_then(|home| revocations.tenants.get(&home)))
-            .any(|before| claims.issued_at.is_none_or(|issued_at| issued_at < *before))
+    let entries = users
+        .into_iter()
+        .flatten()
+        .filter_map(|user| revocations.users.get(&user))
+        .chain(home.and_then(|home| revocations.tenants.get(&home)));
+    Match::any(entries.map(|before| match request.claims.issued_at {
+        Some(issued_at) => Match::known(issued_at < *before),
+        None => Match::Unknown,
+    }))
 }

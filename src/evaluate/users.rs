@@ -63,7 +63,7 @@ pub(super) fn possible_types(question: &Question<'_>, resource: &Tenant, now: Ti
 }
 
 /// A collaboration user whose type the request does not name is a guest or a member.
-fn collaboration_types(named: Option<UserType>) -> WordSet<UserType> {
+pub(super) fn collaboration_types(named: Option<UserType>) -> WordSet<UserType> {
     match named {
         None | Some(UserType::DirectConnectUser) => WordSet::EMPTY
             .with(UserType::CollaborationGuest)
@@ -113,7 +113,7 @@ fn by_type(
     )
 }
 
-fn by_id(clause: &UsersClause, question: &Question<'_>) -> Match {
+pub(super) fn by_id(clause: &UsersClause, question: &Question<'_>) -> Match {
     if clause.users.is_empty() {
         return Match::No;
     }
@@ -138,7 +138,7 @@ fn has_memberships(side: Side, question: &Question<'_>) -> bool {
     }
 }
 
-fn by_group(clause: &UsersClause, side: Side, question: &Question<'_>) -> Match {
+pub(super) fn by_group(clause: &UsersClause, side: Side, question: &Question<'_>) -> Match {
     if clause.groups.is_empty() || !has_memberships(side, question) {
         return Match::No;
     }
@@ -152,7 +152,7 @@ fn by_group(clause: &UsersClause, side: Side, question: &Question<'_>) -> Match 
     )
 }
 
-fn by_role(clause: &UsersClause, side: Side, question: &Question<'_>) -> Match {
+pub(super) fn by_role(clause: &UsersClause, side: Side, question: &Question<'_>) -> Match {
     if clause.roles.is_empty() || !has_memberships(side, question) {
         return Match::No;
     }

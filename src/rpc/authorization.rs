@@ -73,7 +73,7 @@ impl<'a> Desk<'a> {
         let questions = std::slice::from_ref(question);
         self.settle(questions, |view, settled| match settled.first() {
             Some(Ok(request)) => match view.explain(request) {
-                Some((active, explanation)) => words.explanation(&active, &explanation),
+                Some((active, explanation)) => words.explanation(&active, &explanation, request),
                 None => words.unexplained(&view.decide(request).0.decision),
             },
             Some(Err(reason)) => {

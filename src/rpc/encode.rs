@@ -12,9 +12,12 @@ use crate::decision::{
     AppliedPolicy, Cure, Decision, PolicyIndex, PolicyResult, Reason, Stage, Verdict, Where,
 };
 use crate::engine::{Active, Answer, Engine};
-use crate::evaluate::{Explanation, PolicyFinding, StageFinding};
+use crate::evaluate::{
+    ConditionFinding, ConditionOutcome, Explanation, MissingFact, PolicyFinding, StageFinding,
+};
 use crate::id::StrengthId;
-use crate::snapshot::Snapshot;
+use crate::request::Request;
+use crate::snapshot::{Snapshot, app_names};
 use crate::time::Timestamp;
 
 /// What answers are written with.
@@ -114,6 +117,7 @@ impl Words<'_> {
         &self,
         active: &Active,
         explanation: &Explanation,
+        request: &Request,
     ) -> proto::ExplainResponse {
         let policies = Policies::of(Some(active));
         proto::ExplainResponse {
@@ -125,6 +129,12 @@ impl Words<'_> {
                 .filter_map(|finding| policies.explained(finding))
                 .collect(),
             assumed: Vec::new(),
+            missing_facts: explanation
+                .missing
+                .iter()
+                .map(|missing| policies.missing(missing))
+                .collect(),
+            names: names(&active.snapshot, request),
         }
     }
 
@@ -140,6 +150,32 @@ impl Words<'_> {
 /// What was written here. If it could not be read, it would be no allow.
 fn read(written: &[u8]) -> proto::AuthorizeResponse {
     proto::AuthorizeResponse::decode(written).unwrap_or_default()
+}
+
+/// The names that are known of the tenants and applications that the request names.
+fn names(snapshot: &Snapshot, request: &Request) -> Vec<proto::ExplainedName> {
+    let tenants = [
+        request.home.tenant(),
+        Some(request.resource),
+        request.restricting_tenant,
+    ];
+    let tenants = tenants
+        .into_iter()
+        .flatten()
+        .filter_map(|id| Some((id.to_string(), snapshot.tenant_name(id)?)));
+    let apps = [Some(request.app), request.client_app];
+    let apps = apps
+        .into_iter()
+        .flatten()
+        .filter_map(|id| Some((id.to_string(), app_names::name_of(id)?)));
+    let mut names: Vec<proto::ExplainedName> = Vec::new();
+    for (id, name) in tenants.chain(apps) {
+        if names.iter().all(|known| known.id != id) {
+            let name = name.to_owned();
+            names.push(proto::ExplainedName { id, name });
+        }
+    }
+    names
 }
 
 /// Which policies are in force.
@@ -170,13 +206,14 @@ fn explained_stage(finding: &StageFinding) -> proto::ExplainedStage {
     let told = match finding.outcome {
         Ok(()) => proto::ExplainedStage {
             passed: true,
+            message: finding.why.clone(),
             ..proto::ExplainedStage::default()
         },
         Err(why) => proto::ExplainedStage {
             passed: false,
             reason: reason(why).into(),
             error_code: error_code(why.code(Some(finding.stage))),
-            message: why.message().to_owned(),
+            message: finding.why.clone(),
             ..proto::ExplainedStage::default()
         },
     };
@@ -235,7 +272,18 @@ impl<'a> Policies<'a> {
             result: result(finding.result).into(),
             detail: finding.detail.clone(),
             origin: policy.origin().to_owned(),
+            conditions: finding.conditions.iter().map(condition).collect(),
         })
+    }
+
+    fn missing(&self, missing: &MissingFact) -> proto::MissingFact {
+        let policies = missing.policies.iter().filter_map(|index| self.get(*index));
+        proto::MissingFact {
+            field: missing.fact.field().into_owned(),
+            sentence: missing.fact.sentence(),
+            assumable: missing.fact.is_assumable(),
+            policy_ids: policies.map(|policy| policy.id().to_string()).collect(),
+        }
     }
 
     /// The strength's name as the tenant has it whose policy asks for it.
@@ -243,6 +291,22 @@ impl<'a> Policies<'a> {
         let mut asking = applied.iter().filter_map(|one| self.get(one.policy));
         let named = asking.find_map(|policy| self.0?.strength_named_by(policy, id));
         named.unwrap_or_default().to_owned()
+    }
+}
+
+fn condition(finding: &ConditionFinding) -> proto::ExplainedCondition {
+    let outcome = match finding.outcome {
+        ConditionOutcome::Matched => proto::ConditionOutcome::Matched,
+        ConditionOutcome::NotMatched => proto::ConditionOutcome::NotMatched,
+        ConditionOutcome::NotProvided => proto::ConditionOutcome::NotProvidedTreatedAsMatching,
+    };
+    let fields = finding.missing.iter().map(|fact| fact.field().into_owned());
+    proto::ExplainedCondition {
+        name: finding.name.to_owned(),
+        outcome: outcome.into(),
+        policy: finding.policy.clone(),
+        request: finding.request.clone(),
+        missing_fields: fields.filter(|field| !field.is_empty()).collect(),
     }
 }
 

@@ -29,6 +29,7 @@ mod configuration;
 mod contract;
 mod cost;
 mod examples;
+mod explaining;
 mod export;
 mod ext_authz;
 mod journal;

@@ -1,0 +1,205 @@
+//! What policies and requests say, in short texts for people.
+
+use std::fmt::Display;
+
+use super::conditions::texts;
+use crate::evaluate::conditional_access::Subject;
+use crate::evaluate::filter as rules;
+use crate::request::{Context, Device, PropertyValue, Request, UserClass};
+use crate::snapshot::{
+    AppSet, AppsCondition, Attribute, Location, LocationTest, PolicyFilter, UsersClause,
+};
+use crate::vocabulary::{IncludeExclude, Word, WordSet};
+
+const NOT_PROVIDED: &str = "not provided";
+
+/// How many ids are written out; of more the number is.
+const FEW: usize = 3;
+
+pub(super) fn set<W: Word + Display>(words: WordSet<W>) -> String {
+    texts(words).join(", ")
+}
+
+pub(super) fn maybe<T: Display>(fact: Option<T>) -> String {
+    fact.map_or_else(|| NOT_PROVIDED.to_owned(), |fact| fact.to_string())
+}
+
+/// `include a, b; exclude c`
+pub(super) fn lists(include: Vec<String>, exclude: Vec<String>) -> String {
+    let lists = [("include", include), ("exclude", exclude)];
+    let told = lists.into_iter().filter(|(_, list)| !list.is_empty());
+    let told: Vec<String> = told
+        .map(|(side, list)| format!("{side} {}", list.join(", ")))
+        .collect();
+    told.join("; ")
+}
+
+pub(super) fn include_exclude<T>(
+    condition: &Option<IncludeExclude<T>>,
+    text: impl Fn(&T) -> String,
+) -> String {
+    condition.as_ref().map_or_else(String::new, |condition| {
+        let include = condition.include.iter().map(&text).collect();
+        let exclude = condition.exclude.iter().map(&text).collect();
+        lists(include, exclude)
+    })
+}
+
+fn counted(number: usize, what: &str) -> Option<String> {
+    match number {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{number} {what}s")),
+    }
+}
+
+/// The ids themselves where they are few.
+fn ids<I: Display>(ids: &[I], what: &str) -> Vec<String> {
+    if ids.len() <= FEW {
+        ids.iter().map(ToString::to_string).collect()
+    } else {
+        counted(ids.len(), what).into_iter().collect()
+    }
+}
+
+pub(super) fn users(clause: &UsersClause) -> Vec<String> {
+    let mut told = Vec::new();
+    if clause.all {
+        told.push("All".to_owned());
+    }
+    told.extend(ids(&clause.users, "user"));
+    told.extend(counted(clause.groups.positions().len(), "group"));
+    told.extend(counted(clause.roles.len(), "role"));
+    told.extend(clause.guests.iter().map(|guests| {
+        let types = texts(guests.types).join(" or ");
+        match guests.tenants.as_deref() {
+            None => types,
+            Some(tenants) => format!("{types} of {}", ids(tenants, "tenant").join(", ")),
+        }
+    }));
+    told
+}
+
+pub(super) fn user(subject: &Subject<'_>) -> String {
+    let request = subject.question.request;
+    let kind = match subject.question.class {
+        UserClass::Internal => format!("internal user {}", maybe(request.user)),
+        UserClass::DirectConnect => format!("direct connect user {}", maybe(request.user)),
+        UserClass::Collaboration => {
+            format!(
+                "collaboration user, resource_user {}",
+                maybe(request.resource_user)
+            )
+        }
+    };
+    let types = texts(subject.types).join(", ");
+    match subject.types.iter().count() {
+        0 => kind,
+        1 => format!("{kind}, {types}"),
+        _ => format!("{kind}, counts as {types}"),
+    }
+}
+
+pub(super) fn app_set(apps: &AppSet) -> Vec<String> {
+    let AppSet {
+        all,
+        office365,
+        all_microsoft,
+        admin_portals,
+        ids: listed,
+    } = apps;
+    let words = [
+        (*office365, "Office365"),
+        (*all_microsoft, "AllMicrosoftApps"),
+        (*admin_portals, "MicrosoftAdminPortals"),
+    ];
+    let words = words.iter().filter(|(is_there, _)| *is_there);
+    let mut told: Vec<String> = all.then(|| "All".to_owned()).into_iter().collect();
+    told.extend(words.map(|(_, word)| (*word).to_owned()));
+    told.extend(ids(listed, "application"));
+    told
+}
+
+pub(super) fn applications(condition: &AppsCondition) -> String {
+    let mut include = app_set(&condition.include);
+    include.extend(texts(condition.user_actions));
+    include.extend(condition.authentication_contexts.iter().cloned());
+    let listed = lists(include, app_set(&condition.exclude));
+    let filtered = condition.filter.as_ref().map(filter);
+    let told = [Some(listed).filter(|text| !text.is_empty()), filtered];
+    told.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// What the request reaches.
+pub(super) fn target(request: &Request) -> String {
+    let context = &request.context;
+    let mut told = vec![request.app.to_string()];
+    told.extend(context.user_action.map(|action| action.to_string()));
+    told.extend(context.authentication_context.clone());
+    told.join(", ")
+}
+
+pub(super) fn filter(filter: &PolicyFilter) -> String {
+    // Of nothing everything is unknown.
+    let attributes = rules::unknown(&filter.rule, &Context::UNSAID);
+    let attributes: Vec<String> = attributes
+        .into_iter()
+        .map(|attribute| match attribute {
+            Attribute::Device(property) => format!("device.{}", property.name()),
+            Attribute::Application(name) => format!("CustomSecurityAttribute.{name}"),
+        })
+        .collect();
+    format!("{} by a rule over {}", filter.mode, attributes.join(", "))
+}
+
+pub(super) fn location(entry: LocationTest, subject: &Subject<'_>) -> String {
+    let position = match entry {
+        LocationTest::All => return "All".to_owned(),
+        LocationTest::AllTrusted => return "AllTrusted".to_owned(),
+        LocationTest::Named(position) => position,
+    };
+    match subject.question.snapshot.location(position) {
+        Some(Location::Ip(_)) => "an IP location".to_owned(),
+        Some(Location::Country {
+            countries,
+            include_unknown,
+            lookup: _,
+        }) => {
+            let mut told = ids(countries, "country location");
+            told.extend(include_unknown.then(|| "unknown countries".to_owned()));
+            told.join(", ")
+        }
+        Some(Location::CompliantNetwork) => "a compliant network".to_owned(),
+        None => "an unknown location".to_owned(),
+    }
+}
+
+pub(super) fn place(context: &Context) -> String {
+    let country = context.country.map_or_else(
+        || NOT_PROVIDED.to_owned(),
+        |located| format!("{} ({})", located.country, located.source),
+    );
+    format!(
+        "ip_address {}, country {country}",
+        maybe(context.ip_address)
+    )
+}
+
+pub(super) fn device(context: &Context) -> String {
+    match &context.device {
+        None => NOT_PROVIDED.to_owned(),
+        Some(Device::Unregistered) => "not registered".to_owned(),
+        Some(Device::Registered(known)) if known.is_empty() => "registered".to_owned(),
+        Some(Device::Registered(known)) => {
+            let told = known.iter().map(|(property, value)| {
+                let value = match value {
+                    PropertyValue::Null => "null".to_owned(),
+                    PropertyValue::Text(text) => text.clone(),
+                    PropertyValue::List(texts) => texts.join(" "),
+                };
+                format!("{} {value}", property.name())
+            });
+            told.collect::<Vec<_>>().join(", ")
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What Explain says: every condition of every policy, the missing facts that a denial depends on, and why stages
+//! pass.
+
+mod missing_facts;
+mod policies;
