@@ -48,3 +48,4 @@ pub mod metrics;
 pub mod telemetry;
 
 pub mod cli;
+mod columns;

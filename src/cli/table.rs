@@ -1,23 +1,34 @@
-//! Plain tables for the terminal.
+//! Plain tables for the terminal, no wider than it is.
 
-/// Rows of cells under a head, each column as wide as its widest cell but the last.
+use crate::columns;
+use crate::log::json::visible;
+
+/// Rows of cells under a head, each column as wide as its widest cell; where the terminal is narrower, cells are
+/// wrapped.
 pub(super) fn print<const N: usize>(head: [&str; N], rows: &[[String; N]]) {
-    let width = |column: usize| {
+    let head = head.map(str::to_owned);
+    let rows: Vec<[String; N]> = std::iter::once(&head)
+        .chain(rows)
+        .map(|row| row.each_ref().map(|cell| visible(cell).into_owned()))
+        .collect();
+    let longest = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        let longest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
-        longest.max(head.get(column).map_or(0, |cell| cell.chars().count()))
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    print_row(&head.map(str::to_owned), &widths);
-    for row in rows {
-        print_row(row, &widths);
+    let mut widths: Vec<usize> = (0..N).map(longest).collect();
+    columns::fit(&mut widths, terminal_width());
+    for row in &rows {
+        println!("{}", columns::row(row, &widths));
     }
 }
 
-fn print_row(cells: &[String], widths: &[usize]) {
-    let padded = cells
-        .iter()
-        .zip(widths)
-        .map(|(cell, width)| format!("{cell:width$}"));
-    println!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+/// `COLUMNS` where it is set, else the width of the terminal. `None`: the output goes elsewhere.
+pub(super) fn terminal_width() -> Option<usize> {
+    let told = std::env::var("COLUMNS").ok();
+    let told = told.and_then(|text| text.parse().ok());
+    told.or_else(|| {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+        Some(usize::from(size.ws_col))
+    })
+    .filter(|width| *width > 0)
 }

@@ -1,5 +1,6 @@
 //! What Explain says: every condition of every policy, the missing facts that a denial depends on, and why stages
 //! pass.
 
+mod command_line;
 mod missing_facts;
 mod policies;

@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "graph",
         &["id", "policy_settings", "request", "time", "vocabulary"],
     ),
+    ("columns", &[]),
     (
         "snapshot",
         &["decision", "id", "request", "time", "vocabulary"],
@@ -78,6 +79,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "changes",
             "clock",
+            "columns",
             "decision",
             "engine",
             "graph",
@@ -159,6 +161,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "admin",
             "cache",
             "clock",
+            "columns",
             "compile",
             "config",
             "engine",

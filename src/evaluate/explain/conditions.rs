@@ -85,10 +85,11 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
     Description {
         name: USERS,
         is_set: |_| true,
-        policy: |policy, _| {
+        policy: |policy, subject| {
+            let snapshot = subject.question.snapshot;
             words::lists(
-                words::users(&policy.include_users),
-                words::users(&policy.exclude_users),
+                words::users(&policy.include_users, snapshot),
+                words::users(&policy.exclude_users, snapshot),
             )
         },
         request: |_, subject| words::user(subject),

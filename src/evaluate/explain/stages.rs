@@ -126,7 +126,10 @@ fn restriction_details(question: &Question<'_>) -> Vec<Detail> {
     let Some(asked) = request.restricting_tenant else {
         return Vec::new();
     };
-    let mut details = vec![of_request("restricting tenant", asked.to_string())];
+    let mut details = vec![of_request(
+        "restricting tenant",
+        words::tenant(asked, question.snapshot),
+    )];
     let governs = request.home != asked && request.resource != asked;
     let restricting = question.snapshot.tenant(asked).filter(|_| governs);
     if let Some((restricting, home)) = restricting.zip(request.home.tenant()) {

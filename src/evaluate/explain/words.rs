@@ -5,11 +5,13 @@ use std::fmt::Display;
 use super::conditions::texts;
 use crate::evaluate::conditional_access::Subject;
 use crate::evaluate::filter as rules;
+use crate::id::{AppId, TenantId, UserId};
 use crate::request::{Context, Device, PropertyValue, Request, UserClass};
 use crate::snapshot::{
-    AppSet, AppsCondition, Attribute, Location, LocationTest, PolicyFilter, UsersClause,
+    AppSet, AppsCondition, Attribute, Location, LocationTest, PolicyFilter, Snapshot, UsersClause,
+    app_names,
 };
-use crate::vocabulary::{IncludeExclude, Word, WordSet};
+use crate::vocabulary::{Country, IncludeExclude, Word, WordSet};
 
 const NOT_PROVIDED: &str = "not provided";
 
@@ -53,28 +55,47 @@ fn counted(number: usize, what: &str) -> Option<String> {
     }
 }
 
-/// The ids themselves where they are few.
-fn ids<I: Display>(ids: &[I], what: &str) -> Vec<String> {
+/// The ids themselves, with their names, where they are few.
+fn ids<I>(ids: &[I], what: &str, name: impl Fn(&I) -> String) -> Vec<String> {
     if ids.len() <= FEW {
-        ids.iter().map(ToString::to_string).collect()
+        ids.iter().map(name).collect()
     } else {
         counted(ids.len(), what).into_iter().collect()
     }
 }
 
-pub(super) fn users(clause: &UsersClause) -> Vec<String> {
+/// Its name and its id.
+pub(super) fn tenant(id: TenantId, snapshot: &Snapshot) -> String {
+    match snapshot.tenant_name(id) {
+        Some(name) => format!("{name} ({id})"),
+        None => id.to_string(),
+    }
+}
+
+/// Its name, where it is one of Microsoft's, and its id.
+fn app(id: AppId) -> String {
+    match app_names::name_of(id) {
+        Some(name) => format!("{name} ({id})"),
+        None => id.to_string(),
+    }
+}
+
+pub(super) fn users(clause: &UsersClause, snapshot: &Snapshot) -> Vec<String> {
     let mut told = Vec::new();
     if clause.all {
         told.push("All".to_owned());
     }
-    told.extend(ids(&clause.users, "user"));
+    told.extend(ids(&clause.users, "user", UserId::to_string));
     told.extend(counted(clause.groups.positions().len(), "group"));
     told.extend(counted(clause.roles.len(), "role"));
     told.extend(clause.guests.iter().map(|guests| {
         let types = texts(guests.types).join(" or ");
         match guests.tenants.as_deref() {
             None => types,
-            Some(tenants) => format!("{types} of {}", ids(tenants, "tenant").join(", ")),
+            Some(tenants) => {
+                let tenants = ids(tenants, "tenant", |id| tenant(*id, snapshot));
+                format!("{types} of {}", tenants.join(", "))
+            }
         }
     }));
     told
@@ -116,7 +137,7 @@ pub(super) fn app_set(apps: &AppSet) -> Vec<String> {
     let words = words.iter().filter(|(is_there, _)| *is_there);
     let mut told: Vec<String> = all.then(|| "All".to_owned()).into_iter().collect();
     told.extend(words.map(|(_, word)| (*word).to_owned()));
-    told.extend(ids(listed, "application"));
+    told.extend(ids(listed, "application", |id| app(*id)));
     told
 }
 
@@ -133,7 +154,7 @@ pub(super) fn applications(condition: &AppsCondition) -> String {
 /// What the request reaches.
 pub(super) fn target(request: &Request) -> String {
     let context = &request.context;
-    let mut told = vec![request.app.to_string()];
+    let mut told = vec![app(request.app)];
     told.extend(context.user_action.map(|action| action.to_string()));
     told.extend(context.authentication_context.clone());
     told.join(", ")
@@ -165,7 +186,10 @@ pub(super) fn location(entry: LocationTest, subject: &Subject<'_>) -> String {
             include_unknown,
             lookup: _,
         }) => {
-            let mut told = ids(countries, "country location");
+            let mut told = match countries.len() <= FEW {
+                true => countries.iter().map(Country::to_string).collect(),
+                false => vec![format!("{} countries", countries.len())],
+            };
             told.extend(include_unknown.then(|| "unknown countries".to_owned()));
             told.join(", ")
         }

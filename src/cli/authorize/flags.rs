@@ -1,0 +1,352 @@
+//! The question's flags: one row of [`FLAGS`] for each field of `AuthorizeRequest`, `Claims` and `Context`.
+//!
+//! A flag has the field's name with `-` in place of `_`, or a shorter one beside it. A test holds that no field of
+//! `Claims` and `Context` is without a flag.
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use serde_json::{Map, Value, json};
+
+/// What the flags say, as members of the question's JSON.
+#[derive(Default)]
+pub(super) struct Flags(Vec<(&'static Flag, Value)>);
+
+struct Flag {
+    /// The field's path in `AuthorizeRequest`.
+    path: &'static str,
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+}
+
+enum Kind {
+    /// A text, with what stands for it in the help.
+    Text(&'static str),
+    /// Texts, repeated or separated by commas.
+    List(&'static str),
+    /// A boolean: the flag alone is true.
+    Switch,
+    /// `NAME=VALUE`, repeated: a member of an object.
+    Entry,
+    /// `direct-connect` or `collaboration`.
+    AccessType,
+    /// `resource_user`, and with it the access type.
+    Guest,
+}
+
+use Kind::{AccessType, Entry, Guest, List, Switch, Text};
+
+#[rustfmt::skip]
+const FLAGS: &[Flag] = &[
+    flag("home_tenant", "home", Text("TENANT"), "Home tenant: an id, or with --policies its display name or a verified domain"),
+    flag("resource_tenant", "resource", Text("TENANT"), "Resource tenant, likewise"),
+    flag("user", "user", Text("ID"), "The user's id in the home tenant; exports name no users and groups"),
+    flag("groups", "group", List("ID"), "A group of the user in the home tenant"),
+    flag("app", "app", Text("APP"), "The application: an id, or the name of one of Microsoft's, such as \"Office 365 SharePoint Online\""),
+    flag("client_app", "client-app", Text("APP"), "The application that the user holds in hand, likewise"),
+    flag("access_type", "access-type", AccessType, "How the user crosses"),
+    flag("resource_user", "guest", Guest, "A guest: B2B collaboration in place of direct connect, by the guest object's id"),
+    flag("resource_user", "resource-user", Text("ID"), "The user's guest object in the resource tenant, whatever the access type"),
+    flag("resource_groups", "resource-group", List("ID"), "A group of the guest object in the resource tenant"),
+    flag("roles", "role", List("ID"), "A directory role template of the user in the resource tenant"),
+    flag("external_user_type", "external-user-type", Text("TYPE"), "What the resource tenant takes the user for, such as b2bCollaborationGuest"),
+    flag("channel", "channel", Text("ID"), "The shared channel that is reached"),
+    flag("home_cloud", "home-cloud", Text("CLOUD"), "The home tenant's cloud, where no policies of it are loaded"),
+    flag("restricting_tenant", "restricting-tenant", Text("TENANT"), "The tenant whose network or device the request comes from"),
+    flag("request_id", "request-id", Text("TEXT"), "The caller's own name for this question"),
+    flag("identity_provider", "identity-provider", Text("PROVIDER"), "In place of a home tenant: google, facebook, apple, microsoftAccount, emailOneTimePasscode or samlWsFed"),
+    flag("identity_provider_issuer", "identity-provider-issuer", Text("URI"), "The issuer of a SAML or WS-Fed identity provider"),
+    flag("token", "token", Text("JWT"), "A token in place of what it says; for a running server only"),
+
+    flag("claims.expires_at", "expires-at", Text("TIME"), "When the token ends"),
+    flag("claims.issued_at", "issued-at", Text("TIME"), "When the token was issued"),
+    flag("claims.auth_time", "auth-time", Text("TIME"), "When the user last authenticated"),
+    flag("claims.mfa", "mfa", Switch, "MFA was done at home"),
+    flag("claims.resource_mfa", "resource-mfa", Switch, "MFA was done in the resource tenant"),
+    flag("claims.compliant_device", "compliant-device", Switch, "The device is compliant at home"),
+    flag("claims.hybrid_joined_device", "hybrid-joined-device", Switch, "The device is hybrid joined at home"),
+    flag("claims.authentication_methods", "authentication-method", List("METHOD"), "A method done at home, such as fido2"),
+    flag("claims.resource_authentication_methods", "resource-authentication-method", List("METHOD"), "A method done in the resource tenant"),
+    flag("claims.authentication_contexts", "authentication-contexts", List("CONTEXT"), "Authentication contexts that the token has (acrs)"),
+    flag("claims.device_id", "device-id", Text("ID"), "The device's id"),
+    flag("claims.session_id", "session-id", Text("ID"), "The session"),
+    flag("claims.groups_incomplete", "groups-incomplete", Switch, "The groups may lack some"),
+    flag("claims.roles_incomplete", "roles-incomplete", Switch, "The roles may lack some"),
+    flag("claims.accepted_terms_of_use", "accepted-terms-of-use", List("ID"), "Terms of use that the user accepted"),
+    flag("claims.accepted_custom_controls", "accepted-custom-control", List("ID"), "A custom control that the user satisfied"),
+    flag("claims.authenticator_aaguid", "authenticator-aaguid", Text("ID"), "The model of the passkey that was used"),
+    flag("claims.certificate_issuer_skis", "certificate-issuer-ski", List("HEX"), "Subject key identifier of one of the certificate's issuers"),
+    flag("claims.certificate_policy_oids", "certificate-policy-oid", List("OID"), "A policy of the certificate"),
+
+    flag("context.ip_address", "ip-address", Text("ADDRESS"), "The client's address"),
+    flag("context.country", "country", Text("COUNTRY"), "The client's country, two letters; ZZ = known to be unknown"),
+    flag("context.country_source", "country-source", Text("METHOD"), "How the country was found: clientIpAddress or authenticatorAppGps"),
+    flag("context.platform", "platform", Text("PLATFORM"), "The device's platform, such as windows"),
+    flag("context.client_app_type", "client-app-type", Text("TYPE"), "The kind of client, such as browser"),
+    flag("context.sign_in_risk", "sign-in-risk", Text("RISK"), "The risk of this sign-in: none, low, medium, high"),
+    flag("context.user_risk", "user-risk", Text("RISK"), "The risk of this user"),
+    flag("context.insider_risk", "insider-risk", Text("RISK"), "The insider risk of this user: none, minor, moderate, elevated"),
+    flag("context.device.registered", "device-registered", Switch, "The device is registered; =false: it is known not to be"),
+    flag("context.device.properties", "device-property", Entry, "A property of the device, such as trustType=AzureAD"),
+    flag("context.app_attributes", "app-attribute", Entry, "A custom security attribute of the application, as Set_Name=VALUE"),
+    flag("context.approved_application", "approved-application", Switch, "The client is an approved client app"),
+    flag("context.app_protection", "app-protection", Switch, "The client has an app protection policy"),
+    flag("context.password_changed", "password-changed", Switch, "The user changed the password as asked"),
+    flag("context.risk_remediated", "risk-remediated", Switch, "The user's risk was remediated"),
+    flag("context.user_action", "user-action", Text("ACTION"), "The user action that is performed, such as urn:user:registerdevice"),
+    flag("context.authentication_context", "authentication-context", Text("CONTEXT"), "The authentication context that the application asks for: c1 to c99"),
+    flag("context.authentication_flow", "authentication-flow", Text("FLOW"), "How the sign-in was transferred: none, deviceCodeFlow, authenticationTransfer"),
+    flag("context.client_capabilities", "client-capabilities", List("CAPABILITY"), "What the client can do: cp1"),
+];
+
+const fn flag(path: &'static str, name: &'static str, kind: Kind, help: &'static str) -> Flag {
+    Flag {
+        path,
+        name,
+        kind,
+        help,
+    }
+}
+
+impl Flag {
+    /// The field's own name as a flag: `context.device.registered` → `device-registered`.
+    fn field_name(&self) -> String {
+        let path = self.path.trim_start_matches("claims.");
+        let path = path.trim_start_matches("context.");
+        path.replace(['.', '_'], "-")
+    }
+
+    fn heading(&self) -> &'static str {
+        match self.path.split_once('.') {
+            Some(("claims", _)) => "What the token says",
+            Some(_) => "What is known of the sign-in",
+            None => "The question",
+        }
+    }
+
+    fn arg(&'static self) -> Arg {
+        let arg = Arg::new(self.name)
+            .long(self.name)
+            .help(self.help)
+            .help_heading(self.heading());
+        // A guest is the shorter way to say two fields.
+        let arg = match self.kind {
+            Guest => arg,
+            Text(_) | List(_) | Switch | Entry | AccessType => {
+                match self.field_name() == self.name {
+                    true => arg,
+                    false => arg.visible_alias(self.field_name()),
+                }
+            }
+        };
+        match self.kind {
+            Text(value) => arg.value_name(value),
+            Guest => arg.value_name("ID"),
+            List(value) => arg
+                .value_name(value)
+                .action(ArgAction::Append)
+                .value_delimiter(','),
+            Entry => arg.value_name("NAME=VALUE").action(ArgAction::Append),
+            Switch => arg
+                .value_name("BOOL")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true")
+                .value_parser(["true", "false"]),
+            AccessType => arg
+                .value_name("TYPE")
+                .value_parser(["direct-connect", "collaboration"]),
+        }
+    }
+
+    fn value(&self, matches: &ArgMatches) -> Result<Option<Value>, clap::Error> {
+        let Some(given) = matches.get_many::<String>(self.name) else {
+            return Ok(None);
+        };
+        let given: Vec<&str> = given.map(String::as_str).collect();
+        let last = given.last().copied().unwrap_or_default();
+        Ok(Some(match self.kind {
+            Text(_) | Guest => json!(last),
+            List(_) => json!(given),
+            Switch => json!(last == "true"),
+            AccessType => {
+                let word = last.to_uppercase().replace('-', "_");
+                json!(format!("ACCESS_TYPE_{word}"))
+            }
+            Entry => {
+                let mut members = Map::new();
+                for one in given {
+                    let Some((name, value)) = one.split_once('=') else {
+                        let message =
+                            format!("--{}: found `{one}`, expected NAME=VALUE\n", self.name);
+                        return Err(clap::Error::raw(
+                            clap::error::ErrorKind::InvalidValue,
+                            message,
+                        ));
+                    };
+                    members.insert(name.to_owned(), entry_value(value));
+                }
+                Value::Object(members)
+            }
+        }))
+    }
+}
+
+/// `null`, a list such as `["a","b"]`, or a text.
+fn entry_value(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Null | Value::Array(_))) => value,
+        Ok(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) | Err(_) => {
+            json!(text)
+        }
+    }
+}
+
+impl Args for Flags {
+    fn augment_args(command: Command) -> Command {
+        FLAGS
+            .iter()
+            .fold(command, |command, flag| command.arg(flag.arg()))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Flags::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for flag in FLAGS {
+            if let Some(value) = flag.value(matches)? {
+                self.0.push((flag, value));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Flags {
+    /// Puts what the flags say in the place of what the question says.
+    pub(super) fn put_into(&self, question: &mut Map<String, Value>) {
+        for (flag, value) in &self.0 {
+            if matches!(flag.kind, Guest) {
+                let collaboration = json!("ACCESS_TYPE_COLLABORATION");
+                put(question, "access_type", collaboration, false);
+            }
+            let adds = matches!(flag.kind, Entry);
+            put(question, flag.path, value.clone(), adds);
+        }
+    }
+}
+
+/// Sets the member at the path; `adds`: the members of an object are added to those that are there.
+fn put(object: &mut Map<String, Value>, path: &str, value: Value, adds: bool) {
+    let (name, rest) = match path.split_once('.') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (path, None),
+    };
+    // The contract's name, or protobuf's JSON name for it: never both.
+    let earlier = object.remove(&camel_case(name));
+    let earlier = object.remove(name).or(earlier);
+    let value = match (rest, adds, earlier) {
+        (Some(rest), _, earlier) => {
+            let mut inner = match earlier {
+                Some(Value::Object(inner)) => inner,
+                Some(_) | None => Map::new(),
+            };
+            put(&mut inner, rest, value, adds);
+            Value::Object(inner)
+        }
+        (None, true, Some(Value::Object(mut there))) => {
+            if let Value::Object(more) = value {
+                there.extend(more);
+            }
+            Value::Object(there)
+        }
+        (None, _, _) => value,
+    };
+    object.insert(name.to_owned(), value);
+}
+
+/// protobuf's JSON name of a field.
+pub(super) fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let mut letters = word.chars();
+        let head = letters.next().map(|letter| letter.to_ascii_uppercase());
+        name + &head.into_iter().chain(letters).collect::<String>()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(arguments: &[&str], file: Value) -> Value {
+        let command = Flags::augment_args(Command::new("authorize").no_binary_name(true));
+        let matches = command.get_matches_from(arguments);
+        let Value::Object(mut question) = file else {
+            panic!("no object")
+        };
+        let flags = Flags::from_arg_matches(&matches).unwrap();
+        flags.put_into(&mut question);
+        Value::Object(question)
+    }
+
+    #[test]
+    fn each_flag_sets_its_field_by_its_name_and_by_the_fields() {
+        for flag in FLAGS {
+            let (given, expected) = match flag.kind {
+                Text(_) | Guest => ("=x", json!("x")),
+                List(_) => ("=x,y", json!(["x", "y"])),
+                Switch => ("", json!(true)),
+                Entry => ("=n=x", json!({"n": "x"})),
+                AccessType => ("=collaboration", json!("ACCESS_TYPE_COLLABORATION")),
+            };
+            let mut names = vec![flag.name.to_owned(), flag.field_name()];
+            if matches!(flag.kind, Guest) {
+                names.pop();
+            }
+            for name in names {
+                let found = question(&[&format!("--{name}{given}")], json!({}));
+                let pointer = format!("/{}", flag.path.replace('.', "/"));
+                assert_eq!(found.pointer(&pointer), Some(&expected), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_takes_the_place_of_the_file_in_either_spelling_and_entries_are_added() {
+        let file = json!({"homeTenant": "a", "claims": {"mfa": true, "authTime": "x"},
+            "context": {"device": {"properties": {"model": "m"}}}});
+        let found = question(
+            &[
+                "--home",
+                "b",
+                "--mfa=false",
+                "--auth-time",
+                "5m ago",
+                "--device-property",
+                "trustType=AzureAD",
+                "--device-property",
+                "physicalIds=[\"a\"]",
+                "--device-property",
+                "mdmAppId=null",
+                "--guest",
+                "g",
+            ],
+            file,
+        );
+        let expected = json!({"home_tenant": "b", "claims": {"mfa": false, "auth_time": "5m ago"},
+            "context": {"device": {"properties":
+                {"model": "m", "trustType": "AzureAD", "physicalIds": ["a"], "mdmAppId": null}}},
+            "resource_user": "g", "access_type": "ACCESS_TYPE_COLLABORATION"});
+        assert_eq!(found, expected);
+    }
+}

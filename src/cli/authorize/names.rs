@@ -1,0 +1,100 @@
+//! Names in place of ids: of tenants, as the policies have them, and of Microsoft's own applications.
+//!
+//! Compared without case and as a whole. A name that is not known or not unique is an error that lists what is.
+
+use anyhow::{Result, bail};
+use serde_json::{Map, Value};
+
+use super::flags::camel_case;
+use crate::id::parse_guid;
+use crate::snapshot::{Snapshot, app_names};
+
+const TENANTS: [&str; 3] = ["home_tenant", "resource_tenant", "restricting_tenant"];
+const APPS: [&str; 2] = ["app", "client_app"];
+
+/// How many names an error lists.
+const MOST_LISTED: usize = 10;
+
+/// Puts ids in the place of names. Without a snapshot tenants can be named by id only.
+pub(super) fn resolve(
+    question: &mut Map<String, Value>,
+    snapshot: Option<&Snapshot>,
+) -> Result<()> {
+    for field in TENANTS {
+        each(question, field, |name| tenant(field, name, snapshot))?;
+    }
+    for field in APPS {
+        each(question, field, |name| app(field, name))?;
+    }
+    Ok(())
+}
+
+fn each(
+    question: &mut Map<String, Value>,
+    field: &str,
+    id_of: impl Fn(&str) -> Result<String>,
+) -> Result<()> {
+    for name in [field.to_owned(), camel_case(field)] {
+        if let Some(Value::String(text)) = question.get_mut(&name) {
+            let is_name = !text.is_empty() && parse_guid(text).is_err();
+            if is_name {
+                *text = id_of(text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tenant(field: &str, name: &str, snapshot: Option<&Snapshot>) -> Result<String> {
+    let Some(snapshot) = snapshot else {
+        bail!(
+            "{field}: found `{name}`, expected a tenant id: a running server is asked by ids; \
+             with --policies DIR a display name or a verified domain will do"
+        );
+    };
+    let found: Vec<(String, &str)> = snapshot
+        .tenants_named(name)
+        .map(|(id, name)| (id.to_string(), name))
+        .collect();
+    match found.as_slice() {
+        [(id, _)] => Ok(id.clone()),
+        [] => {
+            let known = snapshot.tenants().map(|(_, name)| name.to_owned());
+            bail!(
+                "{field}: found `{name}`, expected an id, a display name or a verified domain of a tenant in the \
+                 policies: {}",
+                listed(known)
+            )
+        }
+        several => {
+            let several = several.iter().map(|(id, name)| format!("{name} ({id})"));
+            bail!(
+                "{field}: found `{name}`, which names several tenants, expected the id of one: {}",
+                listed(several)
+            )
+        }
+    }
+}
+
+fn app(field: &str, name: &str) -> Result<String> {
+    match app_names::named(name).as_slice() {
+        [id] => Ok(id.to_string()),
+        [] => bail!(
+            "{field}: found `{name}`, expected an application id, or the name of one of Microsoft's own applications \
+             such as `Office 365 SharePoint Online`: no other names are in what Graph exports"
+        ),
+        several => bail!(
+            "{field}: found `{name}`, which names several applications, expected the id of one: {}",
+            listed(several.iter().map(ToString::to_string))
+        ),
+    }
+}
+
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.take(MOST_LISTED + 1).collect();
+    if names.len() > MOST_LISTED {
+        names.truncate(MOST_LISTED);
+        names.push("…".to_owned());
+    }
+    names.join(", ")
+}

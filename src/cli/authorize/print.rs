@@ -1,0 +1,225 @@
+//! An answer, and an explanation, as text for people.
+
+use serde_json::{Value, json};
+
+use crate::cli::table;
+use crate::columns;
+use crate::log::json::visible;
+
+/// A member's text; empty where there is none.
+pub(super) fn text<'a>(object: &'a Value, name: &str) -> &'a str {
+    object.get(name).and_then(Value::as_str).unwrap_or("")
+}
+
+fn list<'a>(object: &'a Value, name: &str) -> &'a [Value] {
+    object
+        .get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// The word without its enum's prefix.
+fn word<'a>(object: &'a Value, name: &str, prefix: &str) -> &'a str {
+    let full = text(object, name);
+    full.strip_prefix(prefix).unwrap_or(full)
+}
+
+pub(super) fn print(question: &Value, answer: &Value) {
+    match answer.get("response") {
+        None => print_response(answer, Vec::new(), Vec::new()),
+        Some(response) => {
+            print_response(response, missing(answer), about(question, answer));
+            print_explanation(answer);
+        }
+    }
+}
+
+/// A row of a fact: its name and its value.
+type Fact = (&'static str, String);
+
+/// The missing facts come first: a denial may be none once they are given.
+fn missing(answer: &Value) -> Vec<Fact> {
+    let facts = list(answer, "missingFacts").iter();
+    facts
+        .map(|fact| {
+            let policies: Vec<&str> = list(fact, "policyIds")
+                .iter()
+                .filter_map(Value::as_str)
+                .map(|id| policy_name(answer, id))
+                .collect();
+            let depends = match policies.is_empty() {
+                true => String::new(),
+                false => format!(" (needed by: {})", policies.join("; ")),
+            };
+            ("missing", format!("{}{depends}", text(fact, "sentence")))
+        })
+        .collect()
+}
+
+fn policy_name<'a>(answer: &'a Value, id: &'a str) -> &'a str {
+    let mut policies = list(answer, "policies").iter();
+    let named = policies.find(|policy| text(policy, "id") == id);
+    named.map_or(id, |policy| text(policy, "displayName"))
+}
+
+/// Whom and what the question names, with their names, and what was assumed.
+fn about(question: &Value, answer: &Value) -> Vec<Fact> {
+    let fields = [
+        ("home", "home_tenant"),
+        ("provider", "identity_provider"),
+        ("resource", "resource_tenant"),
+        ("restricting", "restricting_tenant"),
+        ("app", "app"),
+        ("client app", "client_app"),
+    ];
+    let mut facts: Vec<Fact> = Vec::new();
+    for (what, field) in fields {
+        let spelled = [field.to_owned(), super::flags::camel_case(field)];
+        let id = spelled
+            .iter()
+            .map(|name| text(question, name))
+            .find(|id| !id.is_empty());
+        let Some(id) = id else { continue };
+        let same = |one: &&Value| {
+            let bare = id.trim_matches(['{', '}']);
+            text(one, "id").eq_ignore_ascii_case(bare)
+        };
+        let named = list(answer, "names").iter().find(same);
+        facts.push((
+            what,
+            named.map_or_else(
+                || id.to_owned(),
+                |named| format!("{} ({})", text(named, "name"), text(named, "id")),
+            ),
+        ));
+    }
+    let assumed = list(answer, "assumed").iter();
+    facts.extend(assumed.map(|fact| {
+        let told = format!("{} = {}", text(fact, "name"), text(fact, "value"));
+        ("assumed", told)
+    }));
+    facts
+}
+
+fn print_response(response: &Value, first: Vec<Fact>, about: Vec<Fact>) {
+    let decision = word(response, "decision", "DECISION_");
+    let reason = word(response, "reason", "REASON_");
+    let code = match text(response, "errorCode") {
+        "" => String::new(),
+        code => format!(" ({code})"),
+    };
+    if decision == "ALLOW" {
+        println!("ALLOW");
+    } else {
+        println!("{decision} {reason}{code}");
+    }
+    let snapshot = response.get("snapshot").unwrap_or(&Value::Null);
+    let mut facts = first;
+    facts.extend([
+        ("message", text(response, "message").to_owned()),
+        ("stage", word(response, "stage", "STAGE_").to_owned()),
+        ("good until", text(response, "expiresAt").to_owned()),
+        ("snapshot", text(snapshot, "id").to_owned()),
+        ("decision id", text(response, "decisionId").to_owned()),
+    ]);
+    facts.extend(about);
+    if response.get("cached") == Some(&json!(true)) {
+        facts.push(("cached", "yes".to_owned()));
+    }
+    for policy in list(response, "appliedPolicies") {
+        let result = word(policy, "result", "POLICY_RESULT_");
+        let told = format!("{} ({result})", text(policy, "displayName"));
+        facts.push(("policy", told));
+    }
+    for cure in list(response.get("challenge").unwrap_or(&Value::Null), "cures") {
+        let kind = word(cure, "kind", "CURE_KIND_");
+        let told = format!("{kind} at {}", word(cure, "where", "WHERE_"));
+        facts.push(("cured by", told));
+    }
+    for obligation in list(response, "obligations") {
+        let told = format!(
+            "{} = {}",
+            text(obligation, "name"),
+            text(obligation, "value")
+        );
+        facts.push(("obligation", told));
+    }
+    facts.retain(|(_, value)| !value.is_empty());
+    print_facts(&facts);
+}
+
+/// Indented, the values below each other.
+fn print_facts(facts: &[Fact]) {
+    const NAME: usize = 13;
+    let longest = facts
+        .iter()
+        .map(|(_, value)| visible(value).chars().count());
+    let mut widths = [NAME, longest.max().unwrap_or(0)];
+    columns::fit(&mut widths, table::terminal_width());
+    for (name, value) in facts {
+        let cells = [format!("  {name}"), visible(value).into_owned()];
+        println!("{}", columns::row(&cells, &widths));
+    }
+}
+
+fn print_explanation(answer: &Value) {
+    let mut rows = Vec::new();
+    for stage in list(answer, "stages") {
+        let name = word(stage, "stage", "STAGE_").to_owned();
+        let passed = stage.get("passed") == Some(&json!(true));
+        let outcome = if passed {
+            "passes"
+        } else {
+            word(stage, "reason", "REASON_")
+        };
+        let why = text(stage, "message").to_owned();
+        rows.push([name, outcome.to_owned(), why, String::new()]);
+        for detail in list(stage, "details") {
+            let told = format!("{}: {}", text(detail, "what"), text(detail, "value"));
+            let origin = text(detail, "origin").to_owned();
+            rows.push([String::new(), String::new(), told, origin]);
+        }
+    }
+    println!();
+    table::print(
+        ["stage", "outcome", "why, and what it looked at", "from"],
+        &rows,
+    );
+    let policies: Vec<[String; 4]> = list(answer, "policies")
+        .iter()
+        .flat_map(policy_rows)
+        .collect();
+    if !policies.is_empty() {
+        println!();
+        table::print(
+            ["Conditional Access policy", "result", "detail", "from"],
+            &policies,
+        );
+    }
+}
+
+/// The policy, and below it each of its conditions.
+fn policy_rows(policy: &Value) -> Vec<[String; 4]> {
+    let mut rows = vec![[
+        format!("{} ({})", text(policy, "displayName"), text(policy, "id")),
+        word(policy, "result", "POLICY_RESULT_").to_owned(),
+        text(policy, "detail").to_owned(),
+        text(policy, "origin").to_owned(),
+    ]];
+    rows.extend(list(policy, "conditions").iter().map(|condition| {
+        let outcome = match word(condition, "outcome", "CONDITION_OUTCOME_") {
+            "MATCHED" => "matched",
+            "NOT_MATCHED" => "not matched",
+            "NOT_PROVIDED_TREATED_AS_MATCHING" => "not provided, treated as matching",
+            other => other,
+        };
+        let told = format!(
+            "{}; request: {}",
+            text(condition, "policy"),
+            text(condition, "request")
+        );
+        let name = format!("  {}", text(condition, "name"));
+        [name, outcome.to_owned(), told, String::new()]
+    }));
+    rows
+}

@@ -1,0 +1,131 @@
+//! Columns of text that fit a width: narrows columns, and wraps what does not fit into its column.
+//!
+//! Counts characters, not cells of a terminal: a wide character makes its line longer.
+
+/// Between two columns.
+const GAP: &str = "  ";
+/// A column is not made narrower than this: then lines get longer than the limit instead.
+const NARROWEST: usize = 10;
+
+/// Narrows the widest columns until all fit into `limit` characters. `None`: no limit.
+pub fn fit(widths: &mut [usize], limit: Option<usize>) {
+    let Some(limit) = limit else {
+        return;
+    };
+    let gaps = GAP.len() * widths.len().saturating_sub(1);
+    let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
+    while excess > 0 {
+        let second = {
+            let mut sorted = widths.to_vec();
+            sorted.sort_unstable();
+            sorted.dedup();
+            sorted.pop();
+            sorted.pop().unwrap_or(0).max(NARROWEST)
+        };
+        let Some(widest) = widths.iter_mut().max() else {
+            return;
+        };
+        // Down to the next widest, so that no column gives way before a wider one has.
+        let step = (*widest).saturating_sub(second).clamp(1, excess);
+        if *widest <= NARROWEST {
+            return;
+        }
+        *widest -= step;
+        excess -= step;
+    }
+}
+
+/// One row: as many lines as its longest cell takes, without trailing spaces.
+pub fn row(cells: &[String], widths: &[usize]) -> String {
+    let wrapped: Vec<Vec<String>> = cells
+        .iter()
+        .zip(widths)
+        .map(|(cell, width)| wrap(cell, *width))
+        .collect();
+    let height = wrapped.iter().map(Vec::len).max().unwrap_or(0);
+    let line = |number: usize| {
+        let parts = wrapped.iter().zip(widths).map(|(lines, width)| {
+            let text = lines.get(number).map_or("", String::as_str);
+            format!("{text:width$}")
+        });
+        let line = parts.collect::<Vec<_>>().join(GAP);
+        line.trim_end().to_owned()
+    };
+    (0..height).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The text in lines of at most `width` characters, broken between words where that is possible.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    if text.chars().count() <= width || width == 0 {
+        return vec![text.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let is_first = used == 0;
+        if !is_first && used + 1 + length > width {
+            lines.push(String::new());
+            used = 0;
+        } else if !is_first {
+            if let Some(line) = lines.last_mut() {
+                line.push(' ');
+            }
+            used += 1;
+        }
+        for letter in word.chars() {
+            if used == width {
+                lines.push(String::new());
+                used = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(letter);
+            }
+            used += 1;
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fitted(widths: &[usize], limit: usize) -> Vec<usize> {
+        let mut widths = widths.to_vec();
+        fit(&mut widths, Some(limit));
+        widths
+    }
+
+    #[test]
+    fn the_widest_columns_give_way_first_and_none_below_the_narrowest() {
+        assert_eq!(fitted(&[10, 20, 60], 94), [10, 20, 60]);
+        assert_eq!(fitted(&[10, 20, 60], 93), [10, 20, 59]);
+        assert_eq!(fitted(&[10, 50, 60], 64), [10, 25, 25]);
+        assert_eq!(fitted(&[4, 50, 60], 20), [4, 10, 10]);
+        assert_eq!(fitted(&[], 20), [0_usize; 0]);
+        let mut widths = [1000];
+        fit(&mut widths, None);
+        assert_eq!(widths, [1000]);
+    }
+
+    #[test]
+    fn cells_are_wrapped_between_words_and_words_that_are_too_long_are_split() {
+        assert_eq!(wrap("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(wrap("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrap("", 4), [""]);
+        let cells = ["name".to_owned(), "one two three".to_owned()];
+        assert_eq!(row(&cells, &[6, 7]), "name    one two\n        three");
+    }
+
+    #[test]
+    fn no_letter_is_lost_and_no_line_is_too_long() {
+        for width in 1..40 {
+            let text = "The sign-in risk of 00000003-0000-0ff1-ce00-000000000000 wasn't provided";
+            let lines = wrap(text, width);
+            assert!(lines.iter().all(|line| line.chars().count() <= width));
+            let letters = |text: &str| text.replace(' ', "");
+            assert_eq!(letters(&lines.concat()), letters(text));
+        }
+    }
+}
