@@ -11,7 +11,7 @@ mod print;
 use serde_json::{Map, Value};
 
 pub use filter::{Filter, Outcome, Person};
-pub use print::{Format, Printer};
+pub use print::{Format, Layout, Printer};
 
 pub use super::journal::Kind;
 use crate::id::TenantId;

@@ -48,7 +48,8 @@ pub(super) struct AuthorizeArguments {
     config: Option<PathBuf>,
     #[command(flatten)]
     server: ServerArguments,
-    /// Tell every stage and policy, with effective values and where they come from
+    /// Show every stage and every condition of every policy, with effective values and where they come from; a denial
+    /// begins with the facts that were not provided
     #[arg(long)]
     explain: bool,
     /// How the answer is written
@@ -163,7 +164,7 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// An engine with this folder's policies, compiled once.
-fn engine_of(folder: &Path, settings: PolicySettings) -> anyhow::Result<Engine> {
+pub(in crate::cli) fn engine_of(folder: &Path, settings: PolicySettings) -> anyhow::Result<Engine> {
     let engine = Engine::new(EngineOptions {
         cache: None,
         clock: Clock::System,

@@ -1,6 +1,6 @@
 //! `crosstrust log show`: who came in and why, and what was changed, as one organisation sees it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,12 +11,16 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
 use super::RecordsArguments;
+use crate::cli::authorize::engine_of;
+use crate::cli::{policies, table};
 use crate::id::{AppId, TenantId, UserId};
 use crate::log::journal::disk::{Disk, SystemDisk};
 use crate::log::journal::{Record, RecordKind, Records};
 use crate::log::json;
 use crate::log::pseudonym::Pseudonyms;
-use crate::log::view::{self, Filter, Format, Kind, Outcome, Person, Printer, Seen, Side, Viewer};
+use crate::log::view::{
+    self, Filter, Format, Kind, Layout, Outcome, Person, Printer, Seen, Side, Viewer,
+};
 use crate::time::Timestamp;
 
 /// Shows sign-ins, or with --audit what was changed, as the administrators of one organisation see them.
@@ -69,6 +73,12 @@ pub(super) struct ShowArguments {
     /// The key of the pseudonyms, to find a user by id
     #[arg(long, value_name = "FILE", env = "CROSSTRUST_LOG_PSEUDONYM_KEY")]
     pseudonym_key: Option<PathBuf>,
+    /// A policies folder: its tenants' names are shown beside their ids in a table
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// Configuration file of `serve`; what it says about policies counts with --policies
+    #[arg(long, value_name = "FILE", requires = "policies")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -123,7 +133,11 @@ pub(super) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let records = Records::between(disk, None, None)
         .with_context(|| format!("cannot read {}", folder.display()))?;
     let out = BufWriter::new(io::stdout().lock());
-    match show(look, records, format, arguments.last, out) {
+    let layout = Layout {
+        width: table::terminal_width(),
+        names: arguments.names()?,
+    };
+    match show(look, records, format, layout, arguments.last, out) {
         // Whoever reads has seen enough.
         Err(error) if is_closed(&error) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error),
@@ -142,11 +156,12 @@ fn show(
     mut look: Look,
     records: Records,
     format: Format,
+    layout: Layout,
     last: Option<u32>,
     out: impl Write,
 ) -> anyhow::Result<usize> {
     let kind = look.filter.kind.unwrap_or(Kind::SignIn);
-    let mut printer = Printer::new(out, format, kind)?;
+    let mut printer = Printer::new(out, format, kind, layout)?;
     let most = last.and_then(|last| usize::try_from(last).ok());
     let mut kept: VecDeque<Seen> = VecDeque::new();
     for record in records {
@@ -267,6 +282,19 @@ impl ShowArguments {
             from: self.from,
             to: self.to,
         })
+    }
+
+    fn names(&self) -> anyhow::Result<HashMap<String, String>> {
+        let Some(folder) = &self.policies else {
+            return Ok(HashMap::new());
+        };
+        let settings = policies::settings_of_file(self.config.as_deref())?;
+        let engine = engine_of(folder, settings)?;
+        let active = engine.active();
+        let tenants = active.iter().flat_map(|active| active.snapshot.tenants());
+        // A tenant without a name has its id for one.
+        let named = tenants.map(|(id, name)| (id.to_string(), name.to_owned()));
+        Ok(named.filter(|(id, name)| id != name).collect())
     }
 
     fn pseudonyms(&self) -> anyhow::Result<Pseudonyms> {

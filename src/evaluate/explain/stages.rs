@@ -144,10 +144,14 @@ fn outbound_details(question: &Question<'_>, resource: &Tenant, now: Timestamp) 
     let Some(home) = question.request.home.tenant() else {
         return Vec::new();
     };
-    let (_, setting) = crossing::outbound_relation(question, question.request.access);
+    let (relation, setting) = crossing::outbound_relation(question, question.request.access);
     let setting = setting.map(|one| setting_detail("outbound setting", one, question));
-    let clouds = cloud_detail(question, resource);
-    let mut details: Vec<Detail> = clouds.into_iter().chain(setting).collect();
+    let providers = relation.blocks_service_providers.then(|| {
+        let value = "the home tenant blocks users of the type serviceProvider";
+        of_request("blockServiceProviderOutboundAccess", value.to_owned())
+    });
+    let clouds = cloud_detail(question, resource).into_iter();
+    let mut details: Vec<Detail> = clouds.chain(providers).chain(setting).collect();
     if question.home.is_none() {
         details.push(of_request(
             "home tenant",

@@ -3,12 +3,15 @@
 //! Nothing that a record holds can act on a terminal, or be taken for a formula by a spreadsheet
 //! (owasp.org/www-community/attacks/CSV_Injection).
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
 use super::{Kind, Seen, filter};
+use crate::columns;
 use crate::log::json;
+use crate::snapshot::app_names;
 use crate::time::Timestamp;
 
 /// How records are written.
@@ -22,12 +25,24 @@ pub enum Format {
     Csv,
 }
 
+/// How a table is laid out; the other formats are for programs and have neither names nor a width.
+#[derive(Debug, Default)]
+pub struct Layout {
+    /// The width of the terminal; cells are wrapped to it. `None`: a line each, however long.
+    pub width: Option<usize>,
+    /// Names by id, in lower case, shown beside the ids. Microsoft's applications have theirs in any case.
+    pub names: HashMap<String, String>,
+}
+
 /// Writes records of one kind.
 #[derive(Debug)]
 pub struct Printer<W: Write> {
     out: W,
     format: Format,
     columns: &'static [Column],
+    names: HashMap<String, String>,
+    /// Widths of the columns of a table; `None`: cells are not wrapped.
+    widths: Option<Vec<usize>>,
 }
 
 /// A column: its head, how wide it is in a table, and where its text comes from.
@@ -38,36 +53,86 @@ struct Column {
     text: fn(&Seen) -> String,
 }
 
+impl Column {
+    /// The width in a table that has to fit: the last column of audit records has no width of its own.
+    fn width_of_many(&self) -> usize {
+        match self.width {
+            0 => 40,
+            width => width,
+        }
+    }
+}
+
 impl<W: Write> Printer<W> {
     /// Begins with the head, where the format has one.
-    pub fn new(mut out: W, format: Format, kind: Kind) -> io::Result<Self> {
+    pub fn new(out: W, format: Format, kind: Kind, layout: Layout) -> io::Result<Self> {
         let columns = match (format, kind) {
             (Format::Table, Kind::SignIn) => SIGN_IN_TABLE,
             (Format::Table, Kind::Audit) => AUDIT_TABLE,
             (Format::Json | Format::Csv, Kind::SignIn) => SIGN_IN_CSV,
             (Format::Json | Format::Csv, Kind::Audit) => AUDIT_CSV,
         };
-        let heads = columns.iter().map(|column| column.head.to_owned());
-        match format {
-            Format::Table => write_row(&mut out, columns, heads)?,
-            Format::Csv => write_cells(&mut out, heads)?,
-            Format::Json => {}
-        }
-        Ok(Printer {
+        let widths = layout.width.map(|limit| {
+            let mut widths: Vec<usize> = columns.iter().map(Column::width_of_many).collect();
+            columns::fit(&mut widths, Some(limit));
+            widths
+        });
+        let mut printer = Printer {
             out,
             format,
             columns,
-        })
+            names: layout.names,
+            widths,
+        };
+        let heads: Vec<String> = columns.iter().map(|one| one.head.to_owned()).collect();
+        match format {
+            Format::Table => printer.write_row(heads)?,
+            Format::Csv => write_cells(&mut printer.out, heads.into_iter())?,
+            Format::Json => {}
+        }
+        Ok(printer)
     }
 
     /// Writes one record.
     pub fn print(&mut self, seen: &Seen) -> io::Result<()> {
         let cells = self.columns.iter().map(|column| (column.text)(seen));
         match self.format {
-            Format::Table => write_row(&mut self.out, self.columns, cells),
+            Format::Table => {
+                let cells = cells.map(|cell| self.named(cell)).collect();
+                self.write_row(cells)
+            }
             Format::Csv => write_cells(&mut self.out, cells),
             Format::Json => writeln!(self.out, "{}", json::line(&with_place(seen))),
         }
+    }
+
+    /// An id with its name, where it has one.
+    fn named(&self, cell: String) -> String {
+        let known = self.names.get(&cell.to_ascii_lowercase());
+        let name = match known {
+            Some(name) => Some(name.as_str()),
+            None => cell.parse().ok().and_then(app_names::name_of),
+        };
+        match name {
+            Some(name) => format!("{name} ({cell})"),
+            None => cell,
+        }
+    }
+
+    fn write_row(&mut self, cells: Vec<String>) -> io::Result<()> {
+        let cells: Vec<String> = cells
+            .iter()
+            .map(|cell| json::visible(cell).into_owned())
+            .collect();
+        if let Some(widths) = &self.widths {
+            return writeln!(self.out, "{}", columns::row(&cells, widths));
+        }
+        let padded = self.columns.iter().zip(cells).map(|(column, cell)| {
+            let width = column.width;
+            format!("{cell:width$}")
+        });
+        let line = padded.collect::<Vec<_>>().join("  ");
+        writeln!(self.out, "{}", line.trim_end())
     }
 
     /// Flushes what was written, and gives it back.
@@ -87,19 +152,6 @@ fn with_place(seen: &Seen) -> Value {
         ours.insert(String::from("seq"), Value::from(seen.seq));
     }
     Value::Object(body)
-}
-
-fn write_row(
-    out: &mut impl Write,
-    columns: &[Column],
-    cells: impl Iterator<Item = String>,
-) -> io::Result<()> {
-    let padded = columns.iter().zip(cells).map(|(column, cell)| {
-        let (cell, width) = (json::visible(&cell), column.width);
-        format!("{cell:width$}")
-    });
-    let line = padded.collect::<Vec<_>>().join("  ");
-    writeln!(out, "{}", line.trim_end())
 }
 
 fn write_cells(out: &mut impl Write, cells: impl Iterator<Item = String>) -> io::Result<()> {

@@ -200,3 +200,30 @@ fn whose_view_it_is_has_to_be_said() {
     let nowhere = show(&folder.path().join("nowhere"), &["--operator"]);
     assert_eq!(nowhere.status.code(), Some(2));
 }
+
+#[test]
+fn a_table_names_the_tenants_of_a_policies_folder_and_fits_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &Pseudonyms::OFF);
+    let policies = tempfile::tempdir().unwrap();
+    let tenant = policies.path().join("fabrikam");
+    std::fs::create_dir(&tenant).unwrap();
+    let organization = format!(r#"{{"id": "{FABRIKAM}", "displayName": "Fabrikam Inc"}}"#);
+    std::fs::write(tenant.join("organization.json"), organization).unwrap();
+    let contoso = CONTOSO.to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+        .args(["log", "show", "--log-directory"])
+        .arg(folder.path())
+        .args(["--tenant", &contoso, "--side", "resource", "--policies"])
+        .arg(policies.path())
+        .env("COLUMNS", "170")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("Fabrikam Inc"), "{told}");
+    assert!(
+        told.lines().all(|line| line.chars().count() <= 170),
+        "{told}"
+    );
+}

@@ -4,7 +4,7 @@ use crosstrust::changes::{Change, Object, Operation};
 use crosstrust::log::audit::{Actor, Audit, Record as AuditRecord};
 use crosstrust::log::pseudonym::Pseudonyms;
 use crosstrust::log::view::{
-    self, Filter, Format, Kind, Outcome, Person, Printer, Record, Seen, Side, Viewer,
+    self, Filter, Format, Kind, Layout, Outcome, Person, Printer, Record, Seen, Side, Viewer,
 };
 use serde_json::{Value, json};
 
@@ -325,7 +325,11 @@ fn a_body_that_is_no_object_is_an_error_that_names_the_record() {
 }
 
 fn printed(format: Format, kind: Kind, bodies: &[Value]) -> String {
-    let mut printer = Printer::new(Vec::new(), format, kind).unwrap();
+    laid_out(format, kind, bodies, Layout::default())
+}
+
+fn laid_out(format: Format, kind: Kind, bodies: &[Value], layout: Layout) -> String {
+    let mut printer = Printer::new(Vec::new(), format, kind, layout).unwrap();
     for body in bodies {
         printer
             .print(&look(body, kind, Viewer::Operator, &Filter::default()).unwrap())
@@ -378,6 +382,39 @@ fn a_table_is_a_line_a_record_and_cannot_act_on_a_terminal() {
         &PAYROLL.to_string(),
     ];
     assert_eq!(cells, expected);
+}
+
+#[test]
+fn a_table_shows_names_beside_ids_and_fits_the_terminal() {
+    let mut asked = request();
+    asked.app = AppId(0x00000003_0000_0ff1_ce00_000000000000);
+    let layout = |width| Layout {
+        width,
+        names: [(FABRIKAM.to_string(), "Fabrikam".to_owned())].into(),
+    };
+    let events = [event_of(&asked), event_of(&request())];
+    let told = laid_out(Format::Table, Kind::SignIn, &events, layout(None));
+    assert_eq!(told.lines().count(), 3, "{told}");
+    for name in [
+        format!("Fabrikam ({FABRIKAM})"),
+        "Office 365 SharePoint Online (00000003-0000-0ff1-ce00-000000000000)".to_owned(),
+    ] {
+        assert!(told.contains(&name), "{told}");
+    }
+    for (kind, bodies) in hostile() {
+        for width in [100, 160] {
+            let told = laid_out(Format::Table, kind, &bodies, layout(Some(width)));
+            let longest = told.lines().map(|line| line.chars().count()).max();
+            assert!(longest.unwrap() <= width, "{told}");
+            assert!(!told.replace('\n', "").contains(acts), "{told:?}");
+        }
+    }
+    // Programs read ids.
+    let told = laid_out(Format::Csv, Kind::SignIn, &events, layout(Some(100)));
+    assert!(
+        told.contains(&format!(",{FABRIKAM},")) && !told.contains("Fabrikam ("),
+        "{told}"
+    );
 }
 
 #[test]
