@@ -108,6 +108,12 @@ pub fn world(tenants: impl IntoIterator<Item = Tenant>) -> World {
     }
 }
 
+/// A default that says nothing more, but is one also where its members are null (semantics §2).
+pub fn and_nothing_else(mut default: Value) -> Value {
+    default["automaticUserConsentSettings"] = json!({});
+    default
+}
+
 /// Contoso as a resource tenant that lets Fabrikam in by both access types.
 pub fn open_contoso() -> Tenant {
     tenant(CONTOSO).partner(

@@ -153,6 +153,10 @@ fn default_configuration(rng: &mut Rng) -> Value {
     if rng.chance(50) {
         default.insert("tenantRestrictions".into(), setting(rng, true));
     }
+    // What sets nothing is no default (semantics §2).
+    if !default.is_empty() && default.values().all(Value::is_null) {
+        default.insert("automaticUserConsentSettings".into(), json!({}));
+    }
     Value::Object(default)
 }
 

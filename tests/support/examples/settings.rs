@@ -79,7 +79,7 @@ fn defaults() -> Vec<Example> {
 fn inheritance() -> Vec<Example> {
     let inherits = |default: Value, own: Value| {
         let contoso = tenant(CONTOSO)
-            .default_settings(default)
+            .default_settings(and_nothing_else(default))
             .partner(FABRIKAM, own);
         world([contoso, open_fabrikam()])
     };

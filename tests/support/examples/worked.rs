@@ -222,7 +222,7 @@ fn four() -> Vec<Example> {
 fn five() -> Vec<Example> {
     let inherits = |default: Value, own: Value| {
         let contoso = tenant(CONTOSO)
-            .default_settings(json!({"inboundTrust": default}))
+            .default_settings(and_nothing_else(json!({"inboundTrust": default})))
             .partner(
                 FABRIKAM,
                 json!({"b2bDirectConnectInbound": open(), "inboundTrust": own}),
