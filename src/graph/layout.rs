@@ -122,6 +122,15 @@ pub fn read_anything_of(found: PolicyFiles, settings: &PolicySettings) -> Readin
         run.report_not_served(looks, &named, &nameless);
     }
     for (root, contents) in named {
+        let mut organizations = contents.iter().filter(|file| holds_organization(file));
+        if organizations.all(|file| file.count.objects == 0 && !file.count.unread) {
+            let place = run.place(&root.join("/"));
+            run.error(
+                place,
+                Code::NoTenant,
+                "found no organization in organization.json, expected one",
+            );
+        }
         run.tenant_of(run.place(&root.join("/")), contents);
     }
     run.nameless_tenants(nameless);
@@ -278,7 +287,13 @@ impl<'s> Run<'s> {
                 false => Finding::warning(place, Code::UnknownDocument, message),
             });
         }
-        file::read(file, Told::ByContent(named), self.settings)
+        let is_tenants_own = root.is_empty() && roots.of_organizations.contains(root);
+        let told = match named {
+            // Read as it is served.
+            Some(kind) if is_tenants_own => Told::ByName(kind),
+            named => Told::ByContent(named),
+        };
+        file::read(file, told, self.settings)
     }
 
     fn tenant_of(&mut self, place: Place, contents: Vec<Contents>) {

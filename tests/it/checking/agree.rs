@@ -136,6 +136,32 @@ fn what_serve_refuses_check_does_not_pass_without_a_word() {
 }
 
 #[test]
+fn a_tenants_own_folder_is_refused_where_the_policies_folder_around_it_is() {
+    let contoso = organization(CONTOSO);
+    let mut cases = oddities();
+    cases.extend([
+        ("contoso/partners.json", policy("P", "")),
+        ("contoso/organization.json", String::from("{}")),
+        ("contoso/organization.json", policy("P", "")),
+        ("contoso/organization.json", String::from("[")),
+        ("contoso/organization.yaml", String::from("x")),
+    ]);
+    for (path, text) in cases {
+        if !path.starts_with("contoso/") {
+            continue;
+        }
+        let root = folder(&[("contoso/organization.json", &contoso), (path, &text)]);
+        let (served, is_refused) = serve(root.path());
+        let run = check_in(root.path(), &["contoso"]);
+        assert_eq!(
+            run.code,
+            Some(i32::from(is_refused)),
+            "{path}: {text}: {run:?}, {served:?}"
+        );
+    }
+}
+
+#[test]
 fn policies_without_id_are_named_by_their_name() {
     let both = format!(
         "[{}, {}]",
