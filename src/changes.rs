@@ -57,6 +57,8 @@ pub enum Object {
     IdentitySync,
     /// A Conditional Access policy.
     ConditionalAccessPolicy,
+    /// Tenant-wide settings of Conditional Access.
+    ConditionalAccessSettings,
     /// A named location.
     NamedLocation,
     /// An authentication strength.
@@ -98,6 +100,7 @@ impl Object {
             | Object::Partner
             | Object::IdentitySync
             | Object::ConditionalAccessPolicy
+            | Object::ConditionalAccessSettings
             | Object::NamedLocation
             | Object::AuthenticationStrength
             | Object::IdentityProvider

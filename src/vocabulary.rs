@@ -16,7 +16,7 @@ pub struct UnknownWord {
 }
 
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $text:literal,)* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident $(may_omit $prefix:literal)? { $($(#[$item_doc:meta])* $item:ident = $text:literal,)* })*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[$item_doc])* #[doc = concat!("`", $text, "`")] $item,)* }
@@ -26,6 +26,8 @@ macro_rules! words {
             pub const ALL: &'static [$name] = &[$($name::$item,)*];
             /// Every word of the list, as Graph writes it.
             pub const WORDS: &'static [&'static str] = &[$($text,)*];
+            /// What may be left out at the start of a word.
+            const OPTIONAL_PREFIX: &'static str = concat!("" $(, $prefix)?);
 
             /// The word as Graph writes it.
             pub const fn as_str(self) -> &'static str {
@@ -37,6 +39,13 @@ macro_rules! words {
             type Err = UnknownWord;
             fn from_str(text: &str) -> Result<Self, UnknownWord> {
                 $(if text.eq_ignore_ascii_case($text) { return Ok($name::$item); })*
+                let without_prefix = |word: &&$name| {
+                    let rest = word.as_str().strip_prefix(Self::OPTIONAL_PREFIX);
+                    rest.is_some_and(|rest| text.eq_ignore_ascii_case(rest))
+                };
+                if let Some(word) = Self::ALL.iter().find(without_prefix) {
+                    return Ok(*word);
+                }
                 Err(UnknownWord { expected: Self::WORDS })
             }
         }
@@ -112,6 +121,14 @@ words! {
         AuthenticationTransfer = "authenticationTransfer",
     }
 
+    /// Microsoft's bundles of applications, by the reserved words of cross-tenant settings and of Conditional
+    /// Access.
+    Bundle {
+        Office365 = "Office365",
+        AllMicrosoftApps = "AllMicrosoftApps",
+        MicrosoftAdminPortals = "MicrosoftAdminPortals",
+    }
+
     /// `countryLookupMethodType`: how a country was found
     /// (learn.microsoft.com/graph/api/resources/countrynamedlocation).
     CountrySource {
@@ -135,10 +152,12 @@ words! {
         TokenIssued = "tokenIssued",
     }
 
-    /// The user actions of `includeUserActions`.
-    UserAction {
+    /// The user actions of `includeUserActions` and of conditional-access-settings, which writes them without
+    /// the prefix (learn.microsoft.com/graph/api/resources/useractionexclusion, beta).
+    UserAction may_omit "urn:user:" {
         RegisterSecurityInfo = "urn:user:registersecurityinfo",
         RegisterDevice = "urn:user:registerdevice",
+        AccountRecovery = "urn:user:accountrecovery",
     }
 
     /// `accessType` of a rule.
@@ -319,7 +338,7 @@ macro_rules! sets {
     )*};
 }
 
-sets! { UserType Platform ClientAppType RiskLevel InsiderRiskLevel AuthenticationFlow UserAction AuthenticationMethod }
+sets! { UserType Platform ClientAppType RiskLevel InsiderRiskLevel AuthenticationFlow UserAction AuthenticationMethod Bundle }
 
 /// How often a user has to sign in anew (`signInFrequencySessionControl`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -105,7 +105,10 @@ fn objects_not_in(these: &[Written<'_>], others: &[Written<'_>]) -> Objects {
 /// What tells an object from others of its kind in its tenant.
 fn id_of(tenant: TenantId, kind: Kind, object: &Value) -> Option<String> {
     match kind {
-        Kind::Organization | Kind::CrossTenantAccess | Kind::Default => Some(tenant.to_string()),
+        Kind::Organization
+        | Kind::CrossTenantAccess
+        | Kind::Default
+        | Kind::ConditionalAccessSettings => Some(tenant.to_string()),
         Kind::Partners | Kind::IdentitySynchronization | Kind::AssumedOutbound => {
             guid(object, "tenantId")
         }

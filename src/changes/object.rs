@@ -16,6 +16,9 @@ pub(super) fn compare(key: &Key, sides: Sides<'_>, changes: &mut Changes) {
         Kind::Partners => partner(key, sides, changes),
         Kind::IdentitySynchronization => plain(key, Object::IdentitySync, sides, changes),
         Kind::ConditionalAccess => plain(key, Object::ConditionalAccessPolicy, sides, changes),
+        Kind::ConditionalAccessSettings => {
+            settled(key, Object::ConditionalAccessSettings, sides, changes);
+        }
         Kind::NamedLocations => plain(key, Object::NamedLocation, sides, changes),
         Kind::AuthenticationStrengths => {
             plain(key, Object::AuthenticationStrength, sides, changes);

@@ -1,6 +1,8 @@
 //! What the configuration states about policies, for every command that reads them: `serve`, `check` and
 //! `authorize --policies` agree when they are given the same file.
 
+mod applications;
+
 use std::path::Path;
 
 use anyhow::Context;
@@ -20,7 +22,10 @@ pub(super) fn settings(config: &Config) -> Result<PolicySettings, ConfigError> {
             format!("`{member}` is a member that decides, expected members that are not known");
         return Err(config.refuse(UNDECISIVE, &why));
     }
-    Ok(PolicySettings { undecisive_members })
+    Ok(PolicySettings {
+        undecisive_members,
+        applications: applications::facts(&config.applications)?,
+    })
 }
 
 /// The statements of a configuration file; without one, nothing is stated. Flags and variables of `serve`

@@ -10,7 +10,7 @@ use crate::decision::PolicyIndex;
 use crate::id::AppId;
 use crate::request::UserClass;
 use crate::snapshot::{
-    AppSet, AppsCondition, Candidates, Catalog, Policy, Table, UsersClause, bundles,
+    AppDirectory, AppSet, AppsCondition, Candidates, Catalog, Policy, Table, UsersClause,
 };
 use crate::vocabulary::{FilterMode, UserType, WordSet};
 
@@ -22,7 +22,7 @@ pub(super) fn build(draft: &Draft, positions: &[PolicyIndex]) -> Option<Catalog>
             let policy = draft.policies.get(usize::try_from(index.0).ok()?)?;
             can_include(&policy.include_users, class).then_some((*index, policy))
         });
-        candidates(policies.collect())
+        candidates(policies.collect(), &draft.applications)
     };
     Some(Catalog {
         internal: of_class(UserClass::Internal)?,
@@ -58,13 +58,19 @@ fn can_include(clause: &UsersClause, class: UserClass) -> bool {
 const MOST_ENTRIES: usize = 1 << 20;
 
 /// The candidates among these policies; none where there are too many applications to count.
-fn candidates(policies: Vec<(PolicyIndex, &Policy)>) -> Option<Candidates> {
+fn candidates(
+    policies: Vec<(PolicyIndex, &Policy)>,
+    applications: &AppDirectory,
+) -> Option<Candidates> {
     let mut others = Vec::new();
+    let mut by_bundle = Vec::new();
     let mut by_action = Vec::new();
     let mut named: BTreeMap<AppId, Named> = BTreeMap::new();
     for (index, policy) in &policies {
         let apps = &policy.apps;
-        let can_be_any = apps.include.all || includes_by_filter(apps);
+        // Of an application of which nothing is stated, `AllAgentIdResources` is unknown.
+        let can_be_any =
+            apps.include.all || apps.include.agent_resources || includes_by_filter(apps);
         if can_be_any && !apps.exclude.all {
             others.push(*index);
         }
@@ -73,10 +79,13 @@ fn candidates(policies: Vec<(PolicyIndex, &Policy)>) -> Option<Candidates> {
         {
             by_action.push(*index);
         }
-        for app in apps_of(&apps.include) {
+        if !can_be_any && apps.include.bundles().next().is_some() {
+            by_bundle.push(*index);
+        }
+        for app in apps_of(&apps.include, applications) {
             named.entry(app).or_default().included.push(*index);
         }
-        for app in apps_of(&apps.exclude) {
+        for app in apps_of(&apps.exclude, applications) {
             named.entry(app).or_default().excluded.push(*index);
         }
     }
@@ -93,6 +102,7 @@ fn candidates(policies: Vec<(PolicyIndex, &Policy)>) -> Option<Candidates> {
         by_app,
         other_apps: others.into_boxed_slice(),
         by_action: by_action.into_boxed_slice(),
+        by_bundle: by_bundle.into_boxed_slice(),
     })
 }
 
@@ -122,25 +132,12 @@ fn includes_by_filter(apps: &AppsCondition) -> bool {
     filter.is_some_and(|filter| filter.mode == FilterMode::Include)
 }
 
-/// The applications that a set names, by themselves or in a bundle; with repeats.
-fn apps_of(set: &AppSet) -> impl Iterator<Item = AppId> {
-    let AppSet {
-        all: _,
-        office365,
-        all_microsoft,
-        admin_portals,
-        ids,
-    } = set;
-    let bundles = [
-        (*office365, &bundles::OFFICE_365),
-        (*all_microsoft, &bundles::ALL_MICROSOFT_APPS),
-        (*admin_portals, &bundles::MICROSOFT_ADMIN_PORTALS),
-    ];
-    let members = bundles
-        .into_iter()
-        .filter(|(named, _)| *named)
-        .flat_map(|(_, bundle)| bundle.apps());
-    members.chain(ids.iter()).copied()
+/// The applications that a set names, by themselves or as known members of a bundle; with repeats.
+fn apps_of(set: &AppSet, applications: &AppDirectory) -> impl Iterator<Item = AppId> {
+    let members = set
+        .bundles()
+        .flat_map(|bundle| applications.members(bundle));
+    members.chain(set.ids.iter().copied())
 }
 
 fn every_policy(policies: &[(PolicyIndex, &Policy)]) -> Option<Candidates> {
@@ -149,6 +146,7 @@ fn every_policy(policies: &[(PolicyIndex, &Policy)]) -> Option<Candidates> {
         by_app: Vec::new(),
         other_apps: policies.iter().map(|(index, _)| *index).collect(),
         by_action: Box::default(),
+        by_bundle: Box::default(),
     })
 }
 

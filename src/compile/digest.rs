@@ -9,7 +9,8 @@ use super::strengths;
 use crate::request::AccessType;
 use crate::snapshot::{
     AppRule, AppSet, AssumedOutbound, Channel, Combination, Demand, IdentityProviders, Location,
-    Relation, Setting, Snapshot, SnapshotId, Strength, Team, Tenant, Trust, UserRule, bundles,
+    Relation, Setting, Snapshot, SnapshotId, StatedApp, Strength, Team, Tenant, Trust, UserRule,
+    bundles,
 };
 
 mod policy;
@@ -25,6 +26,11 @@ pub(super) fn of(snapshot: &Snapshot) -> SnapshotId {
     let parts = Parts::of(snapshot);
     let mut out = Writer::new(FORMAT);
     tables(&mut out);
+    out.list(
+        "stated applications",
+        &snapshot.applications.stated,
+        stated_application,
+    );
     out.list("tenants", &snapshot.tenants, |out, tenant| {
         tenant_of(out, snapshot, &parts, tenant);
     });
@@ -55,12 +61,26 @@ fn tables(out: &mut Writer) {
         ("all microsoft apps", &bundles::ALL_MICROSOFT_APPS),
         ("admin portals", &bundles::MICROSOFT_ADMIN_PORTALS),
         ("teams and sharepoint", &bundles::TEAMS_AND_SHAREPOINT),
+        ("first party", &bundles::FIRST_PARTY),
     ] {
         out.ids(name, bundle.apps().iter().map(|app| app.0));
     }
     for built_in in &strengths::BUILT_IN {
         out.hash("built-in strength", &strength(&built_in.strength()));
     }
+}
+
+fn stated_application(out: &mut Writer, stated: &StatedApp) {
+    let StatedApp {
+        app,
+        bundles,
+        agent,
+    } = stated;
+    out.id("application", app.0);
+    out.flag("bundles are stated", bundles.is_some());
+    out.bits("bundles", bundles.map_or(0, |bundles| bundles.bits()));
+    out.flag("agent is stated", agent.is_some());
+    out.flag("agent", agent.unwrap_or(false));
 }
 
 /// What is referred to by position, by value.
@@ -106,6 +126,7 @@ fn tenant_of(out: &mut Writer, snapshot: &Snapshot, parts: &Parts, tenant: &Tena
         policies,
         // Made from the policies.
         catalog: _,
+        excluded_actions,
         trusted_locations,
         channels,
         identity_providers,
@@ -123,6 +144,7 @@ fn tenant_of(out: &mut Writer, snapshot: &Snapshot, parts: &Parts, tenant: &Tena
         .map(|each| at(&parts.policies, each))
         .collect();
     out.hashes("policies", &policies);
+    out.bits("excluded actions", excluded_actions.bits());
     let trusted = trusted_locations.iter();
     let mut trusted: Vec<Hash> = trusted.map(|each| at(&parts.locations, *each)).collect();
     trusted.sort_unstable();
@@ -221,12 +243,14 @@ fn app_set(out: &mut Writer, apps: &AppSet) {
         office365,
         all_microsoft,
         admin_portals,
+        agent_resources,
         ids,
     } = apps;
     out.flag("all applications", *all);
     out.flag("office 365", *office365);
     out.flag("all microsoft apps", *all_microsoft);
     out.flag("admin portals", *admin_portals);
+    out.flag("agent resources", *agent_resources);
     out.ids("application ids", ids.iter().map(|app| app.0));
 }
 

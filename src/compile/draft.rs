@@ -6,7 +6,7 @@ use super::findings::Findings;
 use super::groups::Groups;
 use crate::graph::document::TenantDocuments;
 use crate::id::TenantId;
-use crate::snapshot::{Location, Policy, Relation, Setting, Strength};
+use crate::snapshot::{AppDirectory, Location, Policy, Relation, Setting, Strength};
 use crate::time::Timestamp;
 
 /// What the parts of `compile` write to. Positions in these lists are what the snapshot holds.
@@ -17,6 +17,7 @@ pub(super) struct Draft {
     pub(super) loaded: BTreeSet<TenantId>,
     /// For findings about dates.
     pub(super) now: Timestamp,
+    pub(super) applications: AppDirectory,
     pub(super) groups: Groups,
     pub(super) settings: Vec<Setting>,
     /// (tenant, partner) of the relation at the same position.
@@ -28,8 +29,14 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Nothing but the groups, which have to be known first: positions follow the order of their ids.
-    pub(super) fn new(tenants: &[&TenantDocuments], findings: Findings, now: Timestamp) -> Self {
+    /// Nothing but what is stated of applications, and the groups, which have to be known first: positions
+    /// follow the order of their ids.
+    pub(super) fn new(
+        tenants: &[&TenantDocuments],
+        applications: AppDirectory,
+        findings: Findings,
+        now: Timestamp,
+    ) -> Self {
         let organizations = tenants
             .iter()
             .filter_map(|tenant| tenant.organization.as_ref());
@@ -37,6 +44,7 @@ impl Draft {
             findings,
             loaded: organizations.map(|organization| organization.id).collect(),
             now,
+            applications,
             groups: Groups::named_by(tenants),
             settings: Vec::new(),
             pairs: Vec::new(),

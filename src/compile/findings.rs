@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::hash::Hash;
 
 use crate::graph::{Code, Finding, Place, Severity};
+use crate::snapshot::bundles;
+use crate::vocabulary::Bundle;
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -77,6 +79,16 @@ pub(super) fn report_repeats<'a, K: Eq + Hash + Display>(
             first_places.insert(id, place);
         }
     }
+}
+
+/// semantics §3: the members of a bundle that Microsoft does not publish with ids are not all known.
+pub(super) fn incomplete_bundle(bundle: Bundle) -> String {
+    let known = bundles::members(bundle).apps().len();
+    format!(
+        "found {bundle}: {known} of its applications are known here, and Microsoft publishes no list of ids; \
+         another application of Microsoft's counts as a possible member, on the strict side, unless \
+         `[[application]]` states its bundles"
+    )
 }
 
 /// A place as an origin: `contoso/partners.json:12 $[0].inboundTrust`.

@@ -25,9 +25,9 @@ use crate::graph::document::TenantDocuments;
 use crate::graph::{Finding, Reading, Severity};
 use crate::id::TenantId;
 use crate::policy_settings::PolicySettings;
-use crate::snapshot::{Relation, Snapshot, SnapshotId, Table, Tenant};
+use crate::snapshot::{AppDirectory, Relation, Snapshot, SnapshotId, StatedApp, Table, Tenant};
 use crate::time::Timestamp;
-use crate::vocabulary::Cloud;
+use crate::vocabulary::{Cloud, WordSet};
 use draft::Draft;
 use findings::{Findings, report_repeats};
 
@@ -96,7 +96,7 @@ fn is_error(finding: &Finding) -> bool {
 /// refused when it was read.
 pub fn compile(
     tenants: &[TenantDocuments],
-    _settings: &PolicySettings,
+    settings: &PolicySettings,
     now: Timestamp,
 ) -> Result<Compiled, Vec<Finding>> {
     let mut findings = Findings::default();
@@ -106,7 +106,7 @@ pub fn compile(
     let mut ordered: Vec<&TenantDocuments> = tenants.iter().collect();
     ordered.sort_by_key(|tenant| id_of(tenant));
 
-    let mut draft = Draft::new(&ordered, findings, now);
+    let mut draft = Draft::new(&ordered, applications(settings), findings, now);
     let service_default = relations::service_default(&mut draft);
     let mut compiled = Vec::with_capacity(ordered.len());
     for tenant in ordered {
@@ -151,6 +151,10 @@ fn compile_tenant(
         default,
         policies: first_policy..draft.next_policy(),
         catalog: catalog::build(draft, &policies)?,
+        excluded_actions: documents
+            .conditional_access_settings
+            .as_ref()
+            .map_or(WordSet::EMPTY, |settings| settings.excluded_actions),
         trusted_locations,
         channels: channels::compile(draft, &documents.channels),
         identity_providers: homes::identity_providers(documents),
@@ -177,7 +181,7 @@ fn assemble(
     if !is_whole || findings.iter().any(is_error) {
         return Err(findings);
     }
-    let reads = reads::of(&draft.policies, &draft.locations);
+    let reads = reads::of(&tenants, &draft.policies, &draft.locations);
     let mut snapshot = Snapshot {
         id: SnapshotId([0; 32]),
         tenants,
@@ -190,6 +194,7 @@ fn assemble(
         strengths: draft.strengths,
         locations: draft.locations,
         reads,
+        applications: draft.applications,
         expires_at: None,
         service_default,
     };
@@ -198,6 +203,18 @@ fn assemble(
         snapshot,
         warnings: findings,
     })
+}
+
+/// What the operator states of applications, by id.
+fn applications(settings: &PolicySettings) -> AppDirectory {
+    let stated = settings.applications.iter().map(|(app, facts)| StatedApp {
+        app: *app,
+        bundles: facts.bundles,
+        agent: facts.agent,
+    });
+    AppDirectory {
+        stated: stated.collect(),
+    }
 }
 
 /// semantics §2: the same tenant in two folders.

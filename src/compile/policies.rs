@@ -183,8 +183,7 @@ impl Reader<'_, '_> {
         applications: &ApplicationsCondition,
     ) {
         let findings = &mut self.draft.findings;
-        if users::names_nobody(&users.include) {
-            let message = "found nobody included: the policy applies to nobody";
+        if let Some(message) = users::names_no_user(&users.include) {
             findings.warning(&users.place, Code::NoEffect, message);
         }
         if conditions::names_nothing(applications) {

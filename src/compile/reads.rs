@@ -1,10 +1,15 @@
 //! Which context facts some policy of the snapshot reads (for the cache key). When in doubt: reads.
 
-use crate::snapshot::{Control, Location, LocationTest, Policy, Reads};
+use crate::snapshot::{Control, Location, LocationTest, Policy, Reads, Tenant};
 
 /// Over every policy of the snapshot, report-only ones too: what they report is part of an answer.
-pub(super) fn of(policies: &[Policy], locations: &[Location]) -> Reads {
-    let mut reads = Reads::default();
+pub(super) fn of(tenants: &[Tenant], policies: &[Policy], locations: &[Location]) -> Reads {
+    let mut reads = Reads {
+        user_action: tenants
+            .iter()
+            .any(|tenant| !tenant.excluded_actions.is_empty()),
+        ..Reads::default()
+    };
     for policy in policies {
         by_conditions(&mut reads, policy);
         by_locations(&mut reads, policy, locations);
@@ -35,7 +40,7 @@ fn by_locations(reads: &mut Reads, policy: &Policy, locations: &[Location]) {
     };
     for test in lists.include.iter().chain(&lists.exclude) {
         match test {
-            LocationTest::All => {}
+            LocationTest::All | LocationTest::MfaTrustedIps => {}
             LocationTest::AllTrusted => reads.ip_address = true,
             LocationTest::Named(position) => {
                 let location = usize::try_from(*position)

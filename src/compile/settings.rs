@@ -3,11 +3,11 @@
 use std::fmt::Display;
 
 use super::draft::{Draft, push};
-use super::findings::origin_of;
+use super::findings::{incomplete_bundle, origin_of};
 use crate::graph::document::{ApplicationTarget, At, Rule, Setting as Document, UserTarget};
 use crate::graph::{Code, Place};
 use crate::snapshot::{AppRule, AppSet, GroupSet, Setting, UserRule};
-use crate::vocabulary::Access;
+use crate::vocabulary::{Access, Bundle};
 
 /// What a setting may target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +107,17 @@ fn check_users(draft: &mut Draft, rule: &Rule<UserTarget>, reach: Reach) {
 }
 
 fn check_applications(draft: &mut Draft, rule: &Rule<ApplicationTarget>) {
+    for target in &rule.targets {
+        let bundle = match target.value {
+            ApplicationTarget::Office365 => Bundle::Office365,
+            ApplicationTarget::AllMicrosoftApps => Bundle::AllMicrosoftApps,
+            ApplicationTarget::AllApplications | ApplicationTarget::Application(_) => continue,
+        };
+        let message = incomplete_bundle(bundle);
+        draft
+            .findings
+            .info(&target.place, Code::IncompleteBundle, message);
+    }
     check_targets(
         draft,
         rule,

@@ -182,6 +182,16 @@ impl<'a> Table<'a> {
             .transpose()
     }
 
+    /// Texts; a list may be empty.
+    pub(super) fn texts_or_none(&self, key: &str) -> Result<Option<Vec<At<String>>>, ConfigError> {
+        match self.get(key) {
+            Some((_, value)) if value.get_ref().as_array().is_some_and(|it| it.is_empty()) => {
+                Ok(Some(Vec::new()))
+            }
+            Some(_) | None => self.texts(key),
+        }
+    }
+
     /// The texts, or those that hold where nothing is said.
     pub(super) fn texts_or(
         &self,
@@ -211,6 +221,13 @@ impl<'a> Table<'a> {
         match value.get_ref() {
             DeValue::Boolean(flag) => Ok(self.file.at(&key, value, *flag)),
             _ => Err(self.file.refuse(&key, value, "expected true or false")),
+        }
+    }
+
+    pub(super) fn optional_flag(&self, key: &str) -> Result<Option<At<bool>>, ConfigError> {
+        match self.get(key) {
+            Some(_) => self.flag(key, false).map(Some),
+            None => Ok(None),
         }
     }
 

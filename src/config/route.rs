@@ -41,13 +41,17 @@ pub struct RouteTable {
     pub assume: Vec<Assumption>,
 }
 
-/// Further audiences of an application.
+/// What the operator states of an application: at least one of the three.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplicationTable {
     /// The application.
     pub app: At<String>,
-    /// What its tokens may have as `aud`, besides its own id; at least one.
+    /// What its tokens may have as `aud`, besides its own id.
     pub audiences: Vec<At<String>>,
+    /// Microsoft's bundles that it is in; an empty list: in none.
+    pub bundles: Option<Vec<At<String>>>,
+    /// Whether it is a resource of agents.
+    pub agent: Option<At<bool>>,
 }
 
 const KEYS: &[&str] = &[
@@ -86,21 +90,35 @@ pub(super) fn read_applications<'a>(
     file: File<'a>,
     value: &'a Spanned<DeValue<'a>>,
 ) -> Result<Vec<ApplicationTable>, ConfigError> {
-    let tables = file.tables("application", value, &["app", "audiences"])?;
-    let applications = tables.iter().map(|table| {
-        Ok(ApplicationTable {
-            app: table
-                .text("app")?
-                .ok_or_else(|| table.missing("app", "the id of an application"))?,
-            audiences: table.texts("audiences")?.ok_or_else(|| {
-                table.missing(
-                    "audiences",
-                    "what its tokens may have as `aud`, besides its id",
-                )
-            })?,
-        })
-    });
-    applications.collect()
+    let keys = ["id", "app", "audiences", "bundles", "agent"];
+    let tables = file.tables("application", value, &keys)?;
+    tables.iter().map(application).collect()
+}
+
+fn application(table: &Table<'_>) -> Result<ApplicationTable, ConfigError> {
+    let app = match (table.text("id")?, table.text("app")?) {
+        (Some(_), Some(_)) => {
+            return Err(table.together("`id` and `app`", "one of them: they are the same key"));
+        }
+        (Some(app), None) | (None, Some(app)) => app,
+        (None, None) => return Err(table.missing("id", "the id of an application")),
+    };
+    let application = ApplicationTable {
+        app,
+        audiences: table.texts("audiences")?.unwrap_or_default(),
+        bundles: table.texts_or_none("bundles")?,
+        agent: table.optional_flag("agent")?,
+    };
+    let is_empty = application.audiences.is_empty()
+        && application.bundles.is_none()
+        && application.agent.is_none();
+    if is_empty {
+        return Err(table.missing(
+            "audiences",
+            "what its tokens may have as `aud`, besides its id, or `bundles` or `agent`",
+        ));
+    }
+    Ok(application)
 }
 
 fn route(table: &Table<'_>) -> Result<RouteTable, ConfigError> {
@@ -281,6 +299,12 @@ impl ApplicationTable {
     /// Its lines of `--print-config`.
     pub(super) fn shown(&self) -> Vec<Shown> {
         let audiences = shown_list(&self.audiences);
-        std::iter::once(self.app.shown()).chain(audiences).collect()
+        let bundles = self.bundles.as_deref().and_then(shown_list);
+        let agent = self.agent.as_ref().map(At::shown);
+        std::iter::once(self.app.shown())
+            .chain(audiences)
+            .chain(bundles)
+            .chain(agent)
+            .collect()
     }
 }

@@ -54,7 +54,7 @@ impl<'a> Subject<'a> {
         self.resource
             .catalog
             .of(self.question.class)
-            .for_app(request.app, with_actions)
+            .for_app(request.app, with_actions, &snapshot.applications)
             .filter_map(|index| Some((index, snapshot.policy(index)?)))
     }
 }

@@ -26,7 +26,7 @@ pub(super) const CONDITIONS: [(&str, Condition); 11] = [
         ])
     }),
     ("applications", |policy, subject| {
-        applications::apply(&policy.apps, subject.question)
+        applications::apply(&policy.apps, subject)
     }),
     ("clientAppTypes", |policy, subject| {
         let set = policy.client_app_types;
@@ -146,6 +146,7 @@ fn in_location(entry: LocationTest, subject: &Subject<'_>) -> Match {
             Match::any(trusted.map(|position| in_named_location(*position, subject)))
         }
         LocationTest::Named(position) => in_named_location(position, subject),
+        LocationTest::MfaTrustedIps => Match::Unknown,
     }
 }
 

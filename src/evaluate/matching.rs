@@ -4,6 +4,8 @@
 
 use std::ops::Not;
 
+use crate::snapshot::bundles::Membership;
+
 /// Whether something holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Match {
@@ -16,6 +18,15 @@ impl Match {
     /// A known answer.
     pub(super) fn known(holds: bool) -> Self {
         if holds { Match::Yes } else { Match::No }
+    }
+
+    /// Whether an application is in a set of them.
+    pub(super) fn membership(membership: Membership) -> Self {
+        match membership {
+            Membership::Member => Match::Yes,
+            Membership::NonMember => Match::No,
+            Membership::Unknown => Match::Unknown,
+        }
     }
 
     /// Yes if one is, else unknown if one is.

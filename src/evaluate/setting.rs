@@ -15,8 +15,23 @@ pub(super) enum Refusal {
 
 /// Whether the setting passes. User and group ids are those of the home tenant, on both sides.
 pub(super) fn apply(setting: &Setting, question: &Question<'_>) -> Result<(), Refusal> {
+    match targets_app(&setting.apps, question) {
+        Match::Yes => apply_to_users(setting, question, true),
+        Match::No => apply_to_users(setting, question, false),
+        // Not known whether a bundle holds it: as for unknown groups, both ways are looked at.
+        Match::Unknown => {
+            let targeted = apply_to_users(setting, question, true);
+            if targeted == apply_to_users(setting, question, false) {
+                targeted
+            } else {
+                Err(Refusal::Application)
+            }
+        }
+    }
+}
+
+fn apply_to_users(setting: &Setting, question: &Question<'_>, app: bool) -> Result<(), Refusal> {
     let rules = (setting.users.access, setting.apps.access);
-    let app = targets_app(&setting.apps, question);
     match targets_user(&setting.users, question) {
         Match::Yes => combine(rules, true, app),
         Match::No => combine(rules, false, app),
@@ -73,10 +88,13 @@ pub(super) fn targets_user(rule: &UserRule, question: &Question<'_>) -> Match {
 }
 
 /// Whether `applications` targets the resource application or, where given, the client application.
-pub(super) fn targets_app(rule: &AppRule, question: &Question<'_>) -> bool {
+pub(super) fn targets_app(rule: &AppRule, question: &Question<'_>) -> Match {
     let request = question.request;
-    rule.apps.contains(request.app)
-        || request
-            .client_app
-            .is_some_and(|client| rule.apps.contains(client))
+    let applications = &question.snapshot.applications;
+    let apps = [Some(request.app), request.client_app];
+    Match::any(
+        apps.into_iter()
+            .flatten()
+            .map(|app| Match::membership(rule.apps.membership(app, applications))),
+    )
 }

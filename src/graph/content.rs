@@ -140,6 +140,7 @@ const TELLING: &[(Kind, &[&str])] = &[
     ),
     (Kind::AssumedOutbound, &["reviewBy", "basis"]),
     (Kind::Default, &["isServiceDefault"]),
+    (Kind::ConditionalAccessSettings, &["exclusions"]),
 ];
 
 const TYPES: &[(&str, Kind)] = &[
@@ -159,6 +160,7 @@ const TYPES: &[(&str, Kind)] = &[
         Kind::IdentitySynchronization,
     ),
     ("conditionalAccessPolicy", Kind::ConditionalAccess),
+    ("conditionalAccessSettings", Kind::ConditionalAccessSettings),
     ("ipNamedLocation", Kind::NamedLocations),
     ("countryNamedLocation", Kind::NamedLocations),
     ("compliantNetworkNamedLocation", Kind::NamedLocations),
@@ -185,6 +187,10 @@ const CONTEXTS: &[(&str, Kind)] = &[
         Kind::IdentitySynchronization,
     ),
     ("conditionalaccess/policies", Kind::ConditionalAccess),
+    (
+        "conditionalaccess/settings",
+        Kind::ConditionalAccessSettings,
+    ),
     ("conditionalaccess/namedlocations", Kind::NamedLocations),
     ("authenticationstrength", Kind::AuthenticationStrengths),
     ("crosstenantaccesspolicy/default", Kind::Default),

@@ -49,6 +49,8 @@ pub struct TenantDocuments {
     pub partners: Vec<Partner>,
     /// `conditional-access.json`.
     pub policies: Vec<ConditionalAccessPolicy>,
+    /// `conditional-access-settings.json`.
+    pub conditional_access_settings: Option<ConditionalAccessSettings>,
     /// `named-locations.json`.
     pub locations: Vec<NamedLocation>,
     /// `authentication-strengths.json`.
@@ -238,6 +240,15 @@ pub struct ConditionalAccessPolicy {
     pub session: SessionControls,
 }
 
+/// `conditionalAccessSettings`, as far as they decide.
+#[derive(Debug, Clone)]
+pub struct ConditionalAccessSettings {
+    /// Where they stand.
+    pub place: Place,
+    /// The actions of `exclusions.allResourcesExclusions.userActionExclusions` that are enabled.
+    pub excluded_actions: WordSet<UserAction>,
+}
+
 /// `conditionalAccessConditionSet`. An empty list, set or option = not set.
 #[derive(Debug, Clone)]
 pub struct Conditions {
@@ -310,6 +321,8 @@ pub struct UsersList {
     pub none: bool,
     /// `GuestsOrExternalUsers`
     pub guests_or_external_users: bool,
+    /// `AllAgentIdUsers` is listed: the accounts of agents, which no user is.
+    pub agent_users: bool,
     /// User ids.
     pub users: Vec<UserId>,
     /// Group ids.
@@ -368,6 +381,8 @@ pub struct ApplicationsList {
     pub office365: bool,
     /// `MicrosoftAdminPortals`
     pub admin_portals: bool,
+    /// `AllAgentIdResources`
+    pub agent_resources: bool,
     /// Application ids.
     pub applications: Vec<AppId>,
 }

@@ -4,17 +4,17 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::document::{
-    AssumedOutbound, At, AuthenticationStrength, ConditionalAccessPolicy, Configuration,
-    Federation, ListedProvider, LocationEntry, NamedLocation, Organization, Partner, Refused,
-    SharedChannel, TenantDocuments,
+    AssumedOutbound, At, AuthenticationStrength, ConditionalAccessPolicy,
+    ConditionalAccessSettings, Configuration, Federation, ListedProvider, LocationEntry,
+    NamedLocation, Organization, Partner, Refused, SharedChannel, TenantDocuments,
 };
 use super::finding::{Code, Finding, Place};
 use super::kind::Kind;
 use super::node::Node;
 use super::values::quoted;
 use super::{
-    assumed_outbound, channel, location, organization, policy, provider, setting, strength,
-    synchronization,
+    assumed_outbound, channel, conditional_access_settings, location, organization, policy,
+    provider, setting, strength, synchronization,
 };
 use crate::id::{LocationId, PolicyId, StrengthId, TenantId};
 use crate::vocabulary::Cloud;
@@ -27,6 +27,7 @@ pub(super) struct Documents {
     defaults: Vec<Configuration>,
     partners: Vec<Partner>,
     policies: Vec<ConditionalAccessPolicy>,
+    conditional_access_settings: Vec<ConditionalAccessSettings>,
     locations: Vec<NamedLocation>,
     strengths: Vec<AuthenticationStrength>,
     channels: Vec<SharedChannel>,
@@ -67,6 +68,7 @@ impl Documents {
             | Kind::Partners
             | Kind::IdentitySynchronization
             | Kind::ConditionalAccess
+            | Kind::ConditionalAccessSettings
             | Kind::SharedChannels
             | Kind::IdentityProviders
             | Kind::FederationConfigurations
@@ -95,6 +97,11 @@ impl Documents {
                 keep(&mut Vec::new(), node, synchronization::synchronization)
             }
             Kind::ConditionalAccess => keep(&mut self.policies, node, policy::policy),
+            Kind::ConditionalAccessSettings => keep(
+                &mut self.conditional_access_settings,
+                node,
+                conditional_access_settings::settings,
+            ),
             Kind::NamedLocations => keep(&mut self.locations, node, location::named_location),
             Kind::AuthenticationStrengths => keep(&mut self.strengths, node, strength::strength),
             Kind::SharedChannels => keep(&mut self.channels, node, channel::shared_channel),
@@ -114,6 +121,8 @@ impl Documents {
         self.defaults.append(&mut other.defaults);
         self.partners.append(&mut other.partners);
         self.policies.append(&mut other.policies);
+        self.conditional_access_settings
+            .append(&mut other.conditional_access_settings);
         self.locations.append(&mut other.locations);
         self.strengths.append(&mut other.strengths);
         self.channels.append(&mut other.channels);
@@ -132,7 +141,13 @@ impl Documents {
         let organization = (!self.organizations.is_empty()).then_some(Key::Organization);
         let clouds = (!self.clouds.is_empty()).then_some(Key::Clouds);
         let default = (!self.defaults.is_empty()).then_some(Key::Default);
-        let singles = organization.into_iter().chain(clouds).chain(default);
+        let settings = &self.conditional_access_settings;
+        let settings = (!settings.is_empty()).then_some(Key::ConditionalAccessSettings);
+        let singles = organization
+            .into_iter()
+            .chain(clouds)
+            .chain(default)
+            .chain(settings);
         singles
             .chain(
                 self.partners
@@ -223,6 +238,12 @@ impl Documents {
             findings,
         );
         let default = only(self.defaults, |default| &default.place, "default", findings);
+        let conditional_access_settings = only(
+            self.conditional_access_settings,
+            |settings| &settings.place,
+            "object of Conditional Access settings",
+            findings,
+        );
         TenantDocuments {
             place,
             organization,
@@ -230,6 +251,7 @@ impl Documents {
             default,
             partners: self.partners,
             policies: self.policies,
+            conditional_access_settings,
             locations: self.locations,
             strengths: self.strengths,
             channels: self.channels,
@@ -271,6 +293,7 @@ pub(super) enum Key {
     Organization,
     Clouds,
     Default,
+    ConditionalAccessSettings,
     Partner(TenantId),
     Policy(PolicyId),
     PolicyName(String),
@@ -288,6 +311,7 @@ impl fmt::Display for Key {
             Key::Organization => out.write_str("an organization"),
             Key::Clouds => out.write_str("a cross-tenant access policy"),
             Key::Default => out.write_str("a default"),
+            Key::ConditionalAccessSettings => out.write_str("settings of Conditional Access"),
             Key::Partner(tenant) => write!(out, "partner {tenant}"),
             Key::Policy(id) => write!(out, "policy {id}"),
             Key::PolicyName(name) => write!(out, "policy {} (it has no id)", quoted(name)),

@@ -191,6 +191,8 @@ codes! {
     NoEffect = "CT028",
     /// A condition or control that is not understood.
     NotUnderstood = "CT029",
+    /// A rule that rests on a bundle of applications whose members are not all known.
+    IncompleteBundle = "CT040",
     /// A folder without `organization.json`, or a policies folder without tenants.
     NoTenant = "CT030",
     /// A file or folder that cannot be read, or is too large.

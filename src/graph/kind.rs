@@ -17,6 +17,8 @@ pub enum Kind {
     IdentitySynchronization,
     /// Conditional Access policies.
     ConditionalAccess,
+    /// Tenant-wide settings of Conditional Access.
+    ConditionalAccessSettings,
     /// Named locations.
     NamedLocations,
     /// Authentication strengths.
@@ -40,6 +42,7 @@ impl Kind {
         Kind::Partners,
         Kind::IdentitySynchronization,
         Kind::ConditionalAccess,
+        Kind::ConditionalAccessSettings,
         Kind::NamedLocations,
         Kind::AuthenticationStrengths,
         Kind::SharedChannels,
@@ -57,6 +60,7 @@ impl Kind {
             Kind::Partners => "partners",
             Kind::IdentitySynchronization => "identity-synchronization",
             Kind::ConditionalAccess => "conditional-access",
+            Kind::ConditionalAccessSettings => "conditional-access-settings",
             Kind::NamedLocations => "named-locations",
             Kind::AuthenticationStrengths => "authentication-strengths",
             Kind::SharedChannels => "shared-channels",
@@ -75,6 +79,7 @@ impl Kind {
             Kind::Partners => "a partner's cross-tenant access settings",
             Kind::IdentitySynchronization => "a cross-tenant synchronisation policy",
             Kind::ConditionalAccess => "a Conditional Access policy",
+            Kind::ConditionalAccessSettings => "settings of Conditional Access",
             Kind::NamedLocations => "a named location",
             Kind::AuthenticationStrengths => "an authentication strength",
             Kind::SharedChannels => "a shared channel",

@@ -21,6 +21,7 @@ mod values;
 
 mod assumed_outbound;
 mod channel;
+mod conditional_access_settings;
 mod deciding;
 mod location;
 mod organization;

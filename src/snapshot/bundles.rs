@@ -1,27 +1,71 @@
 //! Microsoft's application bundles: which application ids the reserved words stand for.
 //!
-//! The product's own data, with source and date; part of the snapshot's digest. Microsoft publishes the
-//! members of `MicrosoftAdminPortals` with ids, those of `Office365` by name only, and those of
-//! `AllMicrosoftApps` not at all, so the last two tables are known not to be complete. What that means
-//! depends on the rule: one that allows a bundle, or excludes it from a policy, covers less than it does
-//! at Microsoft (closed); one that blocks a bundle, or includes it in a policy, misses an application that
-//! is not in the table (open). Whoever relies on such a rule names the application's id beside the word,
-//! or takes `All`.
+//! The product's own data, with source and date; part of the snapshot's digest. For each bundle one of
+//! Microsoft's own applications is a member, a non-member or unknown. Microsoft publishes the members of
+//! `MicrosoftAdminPortals` with ids, so that table is complete and holds every member; those of `Office365`
+//! by name only, and those of `AllMicrosoftApps` not at all. A first-party application that these two tables
+//! lack is therefore *unknown*: rules that name the bundle are evaluated on the strict side (semantics §3,
+//! §5). What is on no list here is no application of Microsoft's, and no member.
 //!
 //! `(c)` marks an id that is from community lists of the names in Microsoft's directory (read 2026-08),
 //! not from a Microsoft page.
 
-use crate::id::AppId;
+mod first_party;
 
-/// A named set of applications.
+use first_party::FIRST_PARTY_APPS;
+
+use crate::id::AppId;
+use crate::vocabulary::Bundle;
+
+/// Whether an application is in a bundle, or of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// A source says that it is.
+    Member,
+    /// A source says that it is not, or it is no application of Microsoft's.
+    NonMember,
+    /// No source says.
+    Unknown,
+}
+
+/// What the product's own tables say of the application.
+pub fn membership(app: AppId, bundle: Bundle) -> Membership {
+    let is_complete = match bundle {
+        Bundle::Office365 | Bundle::AllMicrosoftApps => false,
+        Bundle::MicrosoftAdminPortals => true,
+    };
+    if members(bundle).contains(app) {
+        Membership::Member
+    } else if !is_complete && is_first_party(app) {
+        Membership::Unknown
+    } else {
+        Membership::NonMember
+    }
+}
+
+/// The known members of the bundle.
+pub fn members(bundle: Bundle) -> &'static AppList {
+    match bundle {
+        Bundle::Office365 => &OFFICE_365,
+        Bundle::AllMicrosoftApps => &ALL_MICROSOFT_APPS,
+        Bundle::MicrosoftAdminPortals => &MICROSOFT_ADMIN_PORTALS,
+    }
+}
+
+/// Whether the application is one of Microsoft's own, as far as is known.
+fn is_first_party(app: AppId) -> bool {
+    ALL_MICROSOFT_APPS.contains(app) || FIRST_PARTY.contains(app)
+}
+
+/// A set of applications.
 #[derive(Debug)]
-pub struct Bundle {
+pub struct AppList {
     /// Sorted by id, without repeats.
     apps: &'static [AppId],
 }
 
-impl Bundle {
-    /// Whether the application is in the bundle.
+impl AppList {
+    /// Whether the application is in the list.
     pub fn contains(&self, app: AppId) -> bool {
         self.apps.binary_search(&app).is_ok()
     }
@@ -39,27 +83,32 @@ impl Bundle {
 /// as of 2024-03-08), and directory exports of Microsoft's own tenant
 /// (`appOwnerOrganizationId` f8cdef31-a31e-4b4a-93e4-5f571e91255a). Without an id are mostly test,
 /// government and background services.
-pub static OFFICE_365: Bundle = Bundle {
+pub static OFFICE_365: AppList = AppList {
     apps: OFFICE_365_APPS,
 };
 
 /// `AllMicrosoftApps`: what Microsoft publishes no list of. Here: the tables of the page "Verify
 /// first-party Microsoft applications in sign-in reports", with `Office365` and `MicrosoftAdminPortals`.
-pub static ALL_MICROSOFT_APPS: Bundle = Bundle {
+pub static ALL_MICROSOFT_APPS: AppList = AppList {
     apps: ALL_MICROSOFT_APPS_APPS,
 };
 
 /// `MicrosoftAdminPortals`, complete: "The following applications comprise the Microsoft Admin Portals"
 /// (learn.microsoft.com/entra/identity/conditional-access/concept-conditional-access-cloud-apps, as of
 /// 2026-03-24).
-pub static MICROSOFT_ADMIN_PORTALS: Bundle = Bundle {
+pub static MICROSOFT_ADMIN_PORTALS: AppList = AppList {
     apps: MICROSOFT_ADMIN_PORTALS_APPS,
+};
+
+/// Microsoft's own applications that no table of a bundle has.
+pub static FIRST_PARTY: AppList = AppList {
+    apps: FIRST_PARTY_APPS,
 };
 
 /// Teams and SharePoint Online, where user types overlap (semantics §5): the services themselves and
 /// the clients and helpers of their names in `Office365`. An application too many makes a user count as
 /// one more type, which includes more and excludes less.
-pub static TEAMS_AND_SHAREPOINT: Bundle = Bundle {
+pub static TEAMS_AND_SHAREPOINT: AppList = AppList {
     apps: TEAMS_AND_SHAREPOINT_APPS,
 };
 
@@ -385,6 +434,7 @@ mod tests {
             &ALL_MICROSOFT_APPS,
             &MICROSOFT_ADMIN_PORTALS,
             &TEAMS_AND_SHAREPOINT,
+            &FIRST_PARTY,
         ] {
             assert!(!bundle.apps().is_empty());
             assert!(bundle.apps().is_sorted_by(|left, right| left < right));
@@ -403,6 +453,35 @@ mod tests {
         }
         let overlap = TEAMS_AND_SHAREPOINT.apps();
         assert!(overlap.iter().all(|app| OFFICE_365.contains(*app)));
+    }
+
+    #[test]
+    fn membership_is_known_only_where_a_source_says_so() {
+        use Membership::{Member, NonMember, Unknown};
+        let of = |id: &str| {
+            let app = id.parse().unwrap();
+            [
+                Bundle::Office365,
+                Bundle::AllMicrosoftApps,
+                Bundle::MicrosoftAdminPortals,
+            ]
+            .map(|bundle| membership(app, bundle))
+        };
+        let exchange_online = "00000002-0000-0ff1-ce00-000000000000";
+        assert_eq!(of(exchange_online), [Member, Member, NonMember]);
+        let azure_portal = "c44b4083-3bb0-49c1-b47d-974e53cbdf3c";
+        assert_eq!(of(azure_portal), [Unknown, Member, Member]);
+        let microsoft_graph = "00000003-0000-0000-c000-000000000000";
+        assert_eq!(of(microsoft_graph), [Unknown, Member, NonMember]);
+        let azure_purview = "73c2949e-da2d-457a-9607-fcc665198967";
+        assert_eq!(of(azure_purview), [Unknown, Unknown, NonMember]);
+        let of_a_tenant = "1a01899f-ffd3-4659-9c8b-641314fe61f2";
+        assert_eq!(of(of_a_tenant), [NonMember; 3]);
+        let repeated = FIRST_PARTY
+            .apps()
+            .iter()
+            .find(|app| ALL_MICROSOFT_APPS.contains(**app));
+        assert_eq!(repeated, None);
     }
 
     #[test]

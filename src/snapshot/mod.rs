@@ -4,6 +4,7 @@
 //! no reader has to guess. Nothing in this room decides, reads a clock or does I/O. Two snapshots of the
 //! same policies have the same [`SnapshotId`], whatever the order of files and members.
 
+mod app_directory;
 pub mod app_names;
 pub mod bundles;
 mod catalog;
@@ -20,6 +21,7 @@ mod table;
 use std::fmt;
 use std::sync::Arc;
 
+pub use app_directory::{AppDirectory, StatedApp};
 pub use catalog::{Candidates, Catalog};
 pub use channel::{Channel, Team};
 pub use filter::{Attribute, Comparison, Filter};
@@ -38,7 +40,7 @@ use crate::decision::PolicyIndex;
 use crate::id::{StrengthId, TenantId};
 use crate::request::{AccessType, ChannelId};
 use crate::time::Timestamp;
-use crate::vocabulary::Cloud;
+use crate::vocabulary::{Cloud, UserAction, WordSet};
 
 /// All tenants' policies, compiled.
 #[derive(Debug)]
@@ -56,6 +58,7 @@ pub struct Snapshot {
     pub(crate) strengths: Vec<Strength>,
     pub(crate) locations: Vec<Location>,
     pub(crate) reads: Reads,
+    pub(crate) applications: AppDirectory,
     pub(crate) expires_at: Option<Timestamp>,
     /// What a tenant that is not in the snapshot has.
     pub(crate) service_default: Relation,
@@ -103,6 +106,8 @@ pub struct Tenant {
     pub(crate) policies: std::ops::Range<u32>,
     /// The same policies, by what they can apply to.
     pub(crate) catalog: Catalog,
+    /// User actions that policies for all resources do not apply to.
+    pub(crate) excluded_actions: WordSet<UserAction>,
     /// Trusted named locations, as positions in the snapshot's list.
     pub(crate) trusted_locations: Vec<u32>,
     /// Sorted by id.

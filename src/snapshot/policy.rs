@@ -1,12 +1,15 @@
 //! A Conditional Access policy, compiled. `None` and empty = the condition is not set and always matches.
 
+use super::Origin;
+use super::app_directory::AppDirectory;
+use super::bundles::Membership;
 use super::filter::Filter;
 use super::groups::GroupSet;
-use super::{Origin, bundles};
 use crate::id::{AppId, CustomControlId, PolicyId, RoleId, TenantId, TermsOfUseId, UserId};
 use crate::vocabulary::{
-    AuthenticationFlow, ClientAppType, DeviceState, FilterMode, IncludeExclude, InsiderRiskLevel,
-    Operator, Platform, RiskLevel, SignInFrequency, UserAction, UserType, WordSet,
+    AuthenticationFlow, Bundle, ClientAppType, DeviceState, FilterMode, IncludeExclude,
+    InsiderRiskLevel, Operator, Platform, RiskLevel, SignInFrequency, UserAction, UserType,
+    WordSet,
 };
 
 /// An enabled or report-only policy for users.
@@ -108,18 +111,48 @@ pub struct AppSet {
     pub(crate) office365: bool,
     pub(crate) all_microsoft: bool,
     pub(crate) admin_portals: bool,
+    /// `AllAgentIdResources`
+    pub(crate) agent_resources: bool,
     /// Sorted.
     pub(crate) ids: Box<[AppId]>,
 }
 
 impl AppSet {
     /// Whether the set holds this application.
-    pub fn contains(&self, app: AppId) -> bool {
-        self.all
-            || self.ids.binary_search(&app).is_ok()
-            || (self.office365 && bundles::OFFICE_365.contains(app))
-            || (self.all_microsoft && bundles::ALL_MICROSOFT_APPS.contains(app))
-            || (self.admin_portals && bundles::MICROSOFT_ADMIN_PORTALS.contains(app))
+    pub fn membership(&self, app: AppId, applications: &AppDirectory) -> Membership {
+        if self.all || self.ids.binary_search(&app).is_ok() {
+            return Membership::Member;
+        }
+        let by_bundle = self
+            .bundles()
+            .map(|bundle| applications.membership(app, bundle));
+        let by_agent = self.agent_resources.then(|| applications.is_agent(app));
+        let mut answer = Membership::NonMember;
+        for one in by_bundle.chain(by_agent) {
+            match one {
+                Membership::Member => return Membership::Member,
+                Membership::Unknown => answer = Membership::Unknown,
+                Membership::NonMember => {}
+            }
+        }
+        answer
+    }
+
+    /// Whether the set names `AllAgentIdResources`.
+    pub fn names_agent_resources(&self) -> bool {
+        self.agent_resources
+    }
+
+    /// The bundles that the set names.
+    pub fn bundles(&self) -> impl Iterator<Item = Bundle> {
+        let named = [
+            (self.office365, Bundle::Office365),
+            (self.all_microsoft, Bundle::AllMicrosoftApps),
+            (self.admin_portals, Bundle::MicrosoftAdminPortals),
+        ];
+        named
+            .into_iter()
+            .filter_map(|(is_named, bundle)| is_named.then_some(bundle))
     }
 }
 
@@ -139,6 +172,8 @@ pub enum LocationTest {
     AllTrusted,
     /// The location at this position of the snapshot's list.
     Named(u32),
+    /// The trusted IPs of the MFA service settings, which no export lists: no request can tell.
+    MfaTrustedIps,
 }
 
 /// What has to be satisfied.

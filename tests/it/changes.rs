@@ -38,6 +38,7 @@ fn model(world: &World) -> Model {
             ("organization", "Organization"),
             ("cross-tenant-access", "CrossTenantAccessPolicy"),
             ("default", "DefaultSetting"),
+            ("conditional-access-settings", "ConditionalAccessSettings"),
         ] {
             for object in tenant.objects(document) {
                 put(kind, id.to_string(), object, &[]);
@@ -155,7 +156,9 @@ fn apply(model: &mut Model, change: &Change) {
     let key = key(change);
     let is_settled = matches!(
         change.object,
-        Object::DefaultSetting | Object::CrossTenantAccessPolicy
+        Object::DefaultSetting
+            | Object::CrossTenantAccessPolicy
+            | Object::ConditionalAccessSettings
     );
     match change.operation {
         Operation::Created | Operation::Added => {

@@ -298,6 +298,35 @@ fn each_mistake_is_told_with_its_line_and_what_was_expected() {
 }
 
 #[test]
+fn facts_of_applications_are_stated_with_or_without_audiences() {
+    let id = "1a01899f-ffd3-4659-9c8b-641314fe61f2";
+    for facts in [
+        "audiences = \"wiki\"",
+        "bundles = [\"Office365\", \"AllMicrosoftApps\"]",
+        "bundles = []",
+        "agent = false",
+        "audiences = [\"wiki\"]\nbundles = \"Office365\"\nagent = true",
+    ] {
+        for key in ["id", "app"] {
+            let text = format!("[[application]]\n{key} = \"{id}\"\n{facts}");
+            let config = read(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+            assert_eq!(config.applications[0].app.value, id);
+        }
+    }
+    for (facts, told) in [
+        ("audiences = \"wiki\"", "c.toml:1): found no `id`"),
+        ("id = \"x\"", "or `bundles` or `agent`"),
+        ("id = \"x\"\napp = \"x\"\nagent = true", "`id` and `app`"),
+        ("id = \"x\"\naudiences = []", "at least one text"),
+        ("id = \"x\"\nagent = \"yes\"", "expected true or false"),
+        ("id = \"x\"\nbundle = \"Office365\"", "application.bundle"),
+    ] {
+        let error = read(&format!("[[application]]\n{facts}")).expect_err(facts);
+        assert!(error.contains(told), "{facts}\n{error}\n{told}");
+    }
+}
+
+#[test]
 fn a_route_that_an_earlier_one_covers_is_an_error() {
     let later = ROUTE.replace("app = ", "path = \"/docs\"\napp = ");
     let error = read(&format!("{ROUTE}{later}")).unwrap_err();
@@ -538,9 +567,47 @@ fn what_cannot_be_served_with_is_told_before_anything_is_served() {
             format!("{ROUTE}[route.assume]\nplatform = \"amiga\""),
             "route.assume.platform",
         ),
+        (
+            format!("{ROUTE}[route.assume]\ncountry_source = \"clientIpAddress\""),
+            "found it without `country`",
+        ),
+        (
+            format!("{ROUTE}[route.assume]\ncountry = \"DE\"\ncountry_source = \"gps\""),
+            "route.assume.country_source",
+        ),
+        (
+            format!("{APPLICATION}bundles = [\"Office 365\"]"),
+            "expected one of Office365, AllMicrosoftApps, MicrosoftAdminPortals",
+        ),
+        (
+            format!("{APPLICATION}agent = true\n{APPLICATION}bundles = []"),
+            "given before at",
+        ),
     ] {
         let (is_good, said) = print(folder.path(), &text);
         assert!(!is_good && said.contains(told), "{text}\n{said}");
+    }
+}
+
+const APPLICATION: &str = "[[application]]\nid = \"1a01899f-ffd3-4659-9c8b-641314fe61f2\"\n";
+
+#[test]
+fn stated_applications_are_shown_with_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let facts = "bundles = [\"Office365\"]\nagent = false\n";
+    let assumed = "[route.assume]\ncountry = \"DE\"\ncountry_source = \"authenticatorAppGps\"\n";
+    let (is_good, told) = print(
+        folder.path(),
+        &format!("{APPLICATION}{facts}{ROUTE}{assumed}"),
+    );
+    assert!(is_good, "{told}");
+    for expected in [
+        "application.bundles",
+        "application.agent",
+        "route.assume.country_source",
+        "c.toml:3",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
     }
 }
 

@@ -49,6 +49,7 @@ mod sample;
 mod serving;
 mod small_world;
 mod stale;
+mod stated_applications;
 mod swap_and_cache;
 mod tidy;
 mod tokens;

@@ -2,6 +2,7 @@
 
 mod anything;
 mod channels;
+mod conditional_access_settings;
 mod conditions;
 mod folders;
 mod grants;

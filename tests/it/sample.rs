@@ -97,6 +97,7 @@ fn world(policies: &Path) -> World {
     World {
         tenants,
         bundles: product::bundles(),
+        applications: Vec::new(),
     }
 }
 

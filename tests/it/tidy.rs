@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("request", &["id", "time", "vocabulary"]),
     ("decision", &["id", "time", "vocabulary"]),
     ("revocation", &["id", "time"]),
-    ("policy_settings", &[]),
+    ("policy_settings", &["id", "vocabulary"]),
     (
         "graph",
         &["id", "policy_settings", "request", "time", "vocabulary"],
@@ -231,7 +231,8 @@ fn code(path: &Path) -> String {
     let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
-    lines.map(|line| line.to_owned() + "\n").collect()
+    let code = lines.filter_map(|line| line.split(" // ").next());
+    code.map(|line| line.to_owned() + "\n").collect()
 }
 
 /// Each file of `src/` with the room that it belongs to.

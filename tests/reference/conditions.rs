@@ -10,7 +10,7 @@ use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::{AuthenticationFlow, ClientAppType, InsiderRiskLevel, RiskLevel};
 use serde_json::Value;
 
-use super::documents::{comma_separated, has_word, is_word, member, text, texts};
+use super::documents::{comma_separated, has_word, is_word, list, member, text, texts};
 use super::{Fact, TenantDocuments, World, filter, locations, user_types};
 
 pub fn apply(
@@ -30,6 +30,7 @@ pub fn apply(
         )
         && applications(
             world,
+            tenant,
             member(conditions, "applications").expect("applications"),
             request,
         )
@@ -77,7 +78,15 @@ fn says_something(value: &Value) -> bool {
     }
 }
 
-fn applications(world: &World, condition: &Value, request: &Request) -> bool {
+fn applications(
+    world: &World,
+    tenant: &TenantDocuments,
+    condition: &Value,
+    request: &Request,
+) -> bool {
+    if is_taken_off(tenant, condition, request) {
+        return false;
+    }
     let mut included: Vec<Fact> = texts(condition, "includeApplications")
         .into_iter()
         .map(|word| named_application(world, word, request))
@@ -108,18 +117,45 @@ fn applications(world: &World, condition: &Value, request: &Request) -> bool {
     Fact::any(included) != Fact::No && Fact::any(excluded) != Fact::Yes
 }
 
+/// The tenant's settings may take policies for all resources off requests that name a user action; a policy
+/// that names the action itself stays.
+fn is_taken_off(tenant: &TenantDocuments, condition: &Value, request: &Request) -> bool {
+    let Some(own) = request.context.user_action else {
+        return false;
+    };
+    has_word(&texts(condition, "includeApplications"), "All")
+        && !texts(condition, "includeUserActions")
+            .into_iter()
+            .any(|action| action.parse() == Ok(own))
+        && excluded_actions(tenant).any(|action| action.parse() == Ok(own))
+}
+
+/// The actions of exclusions that are enabled, as they are written.
+fn excluded_actions(tenant: &TenantDocuments) -> impl Iterator<Item = &str> {
+    tenant
+        .objects("conditional-access-settings")
+        .into_iter()
+        .filter_map(|settings| member(settings, "exclusions"))
+        .filter_map(|exclusions| member(exclusions, "allResourcesExclusions"))
+        .flat_map(|resources| list(resources, "userActionExclusions"))
+        .filter(|entry| text(entry, "state").is_some_and(|state| is_word(state, "enabled")))
+        .filter_map(|entry| text(entry, "userAction"))
+}
+
 fn named_application(world: &World, word: &str, request: &Request) -> Fact {
-    Fact::from_bool(if is_word(word, "All") {
-        true
+    if is_word(word, "All") {
+        Fact::Yes
     } else if is_word(word, "None") {
-        false
+        Fact::No
     } else if is_word(word, "Office365") {
-        world.bundles.office365.contains(&request.app)
+        world.in_bundle(request.app, "Office365")
     } else if is_word(word, "MicrosoftAdminPortals") {
-        world.bundles.admin_portals.contains(&request.app)
+        world.in_bundle(request.app, "MicrosoftAdminPortals")
+    } else if is_word(word, "AllAgentIdResources") {
+        world.is_agent(request.app)
     } else {
-        word.parse() == Ok(request.app)
-    })
+        Fact::from_bool(word.parse() == Ok(request.app))
+    }
 }
 
 /// `CustomSecurityAttribute.<Set>_<Name>`; one that the request does not carry is unknown.

@@ -2,17 +2,61 @@
 //!
 //! Nothing here decides; what is missing or null is `None` or an empty list.
 
-use crosstrust::id::{PolicyId, TenantId};
+use crosstrust::id::{AppId, PolicyId, TenantId};
 use crosstrust::vocabulary::Cloud;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{TenantDocuments, World};
+use super::{Bundles, Fact, StatedApplication, TenantDocuments, World};
 
 impl World {
     /// The tenant of the snapshot with this id.
     pub fn tenant(&self, id: TenantId) -> Option<&TenantDocuments> {
         self.tenants.iter().find(|tenant| tenant.id() == id)
+    }
+
+    /// Whether the application is in the bundle of this name. Microsoft publishes the members of the portals
+    /// only, so another application of Microsoft's may be in one of the other two.
+    pub fn in_bundle(&self, app: AppId, bundle: &str) -> Fact {
+        let Bundles {
+            office365,
+            all_microsoft,
+            admin_portals,
+            first_party,
+            teams_and_sharepoint: _,
+        } = &self.bundles;
+        let (members, is_complete) = match bundle {
+            "Office365" => (office365, false),
+            "AllMicrosoftApps" => (all_microsoft, false),
+            "MicrosoftAdminPortals" => (admin_portals, true),
+            other => panic!("unknown bundle {other}"),
+        };
+        if members.contains(&app) {
+            return Fact::Yes;
+        }
+        let stated = self.stated(app).and_then(|stated| stated.bundles.as_ref());
+        if let Some(stated) = stated {
+            // Whatever is in a narrower bundle is one of Microsoft's.
+            let is_any = bundle == "AllMicrosoftApps" && !stated.is_empty();
+            return Fact::from_bool(is_any || stated.contains(&bundle));
+        }
+        let is_microsofts = all_microsoft.contains(&app) || first_party.contains(&app);
+        match is_microsofts && !is_complete {
+            true => Fact::Unknown,
+            false => Fact::No,
+        }
+    }
+
+    /// Whether the application is a resource of agents, which only the operator can say.
+    pub fn is_agent(&self, app: AppId) -> Fact {
+        match self.stated(app).and_then(|stated| stated.agent) {
+            Some(agent) => Fact::from_bool(agent),
+            None => Fact::Unknown,
+        }
+    }
+
+    fn stated(&self, app: AppId) -> Option<&StatedApplication> {
+        self.applications.iter().find(|stated| stated.app == app)
     }
 }
 

@@ -35,12 +35,22 @@ use serde_json::Value;
 pub struct World {
     pub tenants: Vec<TenantDocuments>,
     pub bundles: Bundles,
+    pub applications: Vec<StatedApplication>,
+}
+
+/// What the operator's configuration states of an application.
+#[derive(Debug, Clone)]
+pub struct StatedApplication {
+    pub app: AppId,
+    /// The bundles that it is in; `None` = not stated.
+    pub bundles: Option<Vec<&'static str>>,
+    pub agent: Option<bool>,
 }
 
 /// One tenant's documents; a missing key is a missing file. Keys: `organization`,
-/// `cross-tenant-access`, `default`, `partners`, `conditional-access`, `named-locations`,
-/// `authentication-strengths`, `shared-channels`, `identity-providers`, `federation-configurations`,
-/// `assumed-outbound`.
+/// `cross-tenant-access`, `default`, `partners`, `conditional-access`,
+/// `conditional-access-settings`, `named-locations`, `authentication-strengths`, `shared-channels`,
+/// `identity-providers`, `federation-configurations`, `assumed-outbound`.
 #[derive(Debug, Clone, Default)]
 pub struct TenantDocuments {
     pub documents: BTreeMap<&'static str, Value>,
@@ -52,6 +62,8 @@ pub struct Bundles {
     pub office365: Vec<AppId>,
     pub all_microsoft: Vec<AppId>,
     pub admin_portals: Vec<AppId>,
+    /// Microsoft's own, besides those.
+    pub first_party: Vec<AppId>,
     pub teams_and_sharepoint: Vec<AppId>,
 }
 

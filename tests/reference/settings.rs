@@ -189,16 +189,23 @@ pub fn of(tenant: Option<&TenantDocuments>, other: TenantId, name: &str) -> Valu
 pub fn apply(world: &World, setting: &Value, request: &Request) -> Outcome {
     let users = member(setting, "usersAndGroups").expect("a setting has a users rule");
     let applications = member(setting, "applications").expect("a setting has an application rule");
-    let a = targets_application(world, applications, request);
-    let row = |u: bool| combine(is_allowed(users), is_allowed(applications), u, a);
-    match targets_user(users, request) {
-        Fact::Yes => row(true),
-        Fact::No => row(false),
-        Fact::Unknown => match (row(true), row(false)) {
-            (Outcome::Passes, Outcome::Passes) => Outcome::Passes,
-            (Outcome::Passes, _) | (_, Outcome::Passes) => Outcome::GroupsUnknown,
-            (_, _) => Outcome::FailsByApplication,
-        },
+    let over_users = |a: bool| {
+        let row = |u: bool| combine(is_allowed(users), is_allowed(applications), u, a);
+        match targets_user(users, request) {
+            Fact::Yes => row(true),
+            Fact::No => row(false),
+            Fact::Unknown => match (row(true), row(false)) {
+                (Outcome::Passes, Outcome::Passes) => Outcome::Passes,
+                (Outcome::Passes, _) | (_, Outcome::Passes) => Outcome::GroupsUnknown,
+                (_, _) => Outcome::FailsByApplication,
+            },
+        }
+    };
+    match targets_application(world, applications, request) {
+        Fact::Yes => over_users(true),
+        Fact::No => over_users(false),
+        Fact::Unknown if over_users(true) == over_users(false) => over_users(true),
+        Fact::Unknown => Outcome::FailsByApplication,
     }
 }
 
@@ -252,21 +259,23 @@ fn targets_user(rule: &Value, request: &Request) -> Fact {
     }
 }
 
-fn targets_application(world: &World, rule: &Value, request: &Request) -> bool {
+fn targets_application(world: &World, rule: &Value, request: &Request) -> Fact {
     let reached = [Some(request.app), request.client_app];
-    let holds_one = |members: &[AppId]| reached.iter().flatten().any(|app| members.contains(app));
-    list(rule, "targets").into_iter().any(|target| {
+    let holds_one =
+        |holds: &dyn Fn(AppId) -> Fact| Fact::any(reached.into_iter().flatten().map(holds));
+    Fact::any(list(rule, "targets").into_iter().map(|target| {
         let name = text(target, "target").expect("a target has a name");
         if is_word(name, "AllApplications") {
-            true
+            Fact::Yes
         } else if is_word(name, "Office365") {
-            holds_one(&world.bundles.office365)
+            holds_one(&|app| world.in_bundle(app, "Office365"))
         } else if is_word(name, "AllMicrosoftApps") {
-            holds_one(&world.bundles.all_microsoft)
+            holds_one(&|app| world.in_bundle(app, "AllMicrosoftApps"))
         } else {
-            holds_one(&[name.parse().expect("an application id")])
+            let named: AppId = name.parse().expect("an application id");
+            holds_one(&|app| Fact::from_bool(app == named))
         }
-    })
+    }))
 }
 
 /// The clouds of home and resource tenant (semantics §3, Clouds).

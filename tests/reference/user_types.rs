@@ -49,7 +49,8 @@ fn named_user(world: &World, word: &str, side: Side, request: &Request, now: Tim
     if is_word(word, "All") {
         return Fact::Yes;
     }
-    if is_word(word, "None") {
+    // The accounts of agents: no user is one.
+    if is_word(word, "None") || is_word(word, "AllAgentIdUsers") {
         return Fact::No;
     }
     if is_word(word, "GuestsOrExternalUsers") {

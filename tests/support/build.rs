@@ -68,6 +68,15 @@ impl Tenant {
         self.add("conditional-access", members)
     }
 
+    /// `conditional-access-settings.json` with these exclusions of policies for all resources.
+    pub fn excluding_actions(mut self, entries: Value) -> Self {
+        self.0.documents.insert(
+            "conditional-access-settings",
+            json!({"exclusions": {"allResourcesExclusions": {"userActionExclusions": entries}}}),
+        );
+        self
+    }
+
     pub fn location(self, location: Value) -> Self {
         self.add("named-locations", location)
     }
@@ -105,6 +114,7 @@ pub fn world(tenants: impl IntoIterator<Item = Tenant>) -> World {
     World {
         tenants: tenants.into_iter().map(|tenant| tenant.0).collect(),
         bundles: bundles(),
+        applications: Vec::new(),
     }
 }
 

@@ -24,7 +24,7 @@ use super::filters;
 use super::policies::{self, Available};
 use super::random::Rng;
 use super::universe::*;
-use crate::reference::{TenantDocuments, World};
+use crate::reference::{StatedApplication, TenantDocuments, World};
 
 pub fn world(seed: u64) -> World {
     let mut rng = Rng::new(seed);
@@ -41,6 +41,7 @@ pub fn world(seed: u64) -> World {
             .map(|tenant| documents(&mut rng, tenant))
             .collect(),
         bundles: bundles(),
+        applications: Vec::new(),
     }
 }
 
@@ -81,6 +82,10 @@ fn documents(rng: &mut Rng, tenant: TenantId) -> TenantDocuments {
     if rng.chance(95) {
         let policies = policies::conditional_access(rng, &available);
         documents.insert("conditional-access", policies);
+    }
+    if rng.chance(40) {
+        let settings = policies::conditional_access_settings(rng);
+        documents.insert("conditional-access-settings", settings);
     }
     if rng.chance(85) {
         documents.insert("shared-channels", shared_channels(rng));
@@ -584,6 +589,21 @@ fn context(context: &mut Context, rng: &mut Rng) {
 
 fn owned(words: Vec<&str>) -> Vec<String> {
     words.into_iter().map(String::from).collect()
+}
+
+/// What an operator may state of the applications.
+pub fn applications(rng: &mut Rng) -> Vec<StatedApplication> {
+    let chosen = rng.some(&APPS, 30);
+    let stated = chosen.into_iter().map(|app| {
+        let all = ["Office365", "AllMicrosoftApps", "MicrosoftAdminPortals"];
+        let (bundles, agent) = (rng.some(&all, 25), rng.chance(50));
+        StatedApplication {
+            app,
+            bundles: rng.maybe(60, bundles),
+            agent: rng.maybe(60, agent),
+        }
+    });
+    stated.collect()
 }
 
 /// None, most often; else one or two that some request may meet.

@@ -48,6 +48,14 @@ pub fn named_locations(rng: &mut Rng, available: &mut Available) -> Value {
         }),
     ];
     let mut chosen: Vec<Value> = all.into_iter().filter(|_| rng.chance(75)).collect();
+    if rng.chance(15) {
+        // By hand: no export has it.
+        chosen.push(json!({
+            "@odata.type": "#microsoft.graph.ipNamedLocation",
+            "id": MFA_TRUSTED_IPS.to_string(), "displayName": "MFA Trusted IPs",
+            "isTrusted": rng.chance(50), "ipRanges": [range("192.0.2.0/24")],
+        }));
+    }
     rng.shuffle(&mut chosen);
     available.locations = chosen
         .iter()
@@ -215,7 +223,11 @@ fn users(rng: &mut Rng) -> Value {
         3 => insert(&mut users, "includeUsers", ids(rng, &USERS, 40)),
         4 => insert(&mut users, "includeGroups", ids(rng, &GROUPS, 40)),
         5 => insert(&mut users, "includeRoles", ids(rng, &ROLES, 50)),
-        6 => insert(&mut users, "includeUsers", json!(["None"])),
+        6 => insert(
+            &mut users,
+            "includeUsers",
+            json!([rng.one(&["None", "AllAgentIdUsers"])]),
+        ),
         _ => {}
     }
     if rng.chance(10) {
@@ -223,7 +235,11 @@ fn users(rng: &mut Rng) -> Value {
     }
     if rng.chance(10) {
         let word = if rng.chance(30) {
-            json!(["GuestsOrExternalUsers"])
+            json!([rng.one(&[
+                "GuestsOrExternalUsers",
+                "GuestsOrExternalUsers",
+                "AllAgentIdUsers"
+            ])])
         } else {
             ids(rng, &USERS, 30)
         };
@@ -296,7 +312,7 @@ fn applications(rng: &mut Rng) -> Value {
         4 => insert(
             &mut all,
             "includeUserActions",
-            json!([rng.one(&["urn:user:registersecurityinfo", "urn:user:registerdevice"])]),
+            json!([rng.one(&USER_ACTIONS)]),
         ),
         5 => insert(
             &mut all,
@@ -306,10 +322,28 @@ fn applications(rng: &mut Rng) -> Value {
         6 => {}
         _ => insert(&mut all, "includeApplications", json!(["None"])),
     }
-    if rng.chance(12) {
-        let word = match rng.below(4) {
+    if rng.chance(6) {
+        insert(
+            &mut all,
+            "includeUserActions",
+            json!([rng.one(&USER_ACTIONS)]),
+        );
+    }
+    if rng.chance(5) {
+        let agents = json!("AllAgentIdResources");
+        match all
+            .get_mut("includeApplications")
+            .and_then(Value::as_array_mut)
+        {
+            Some(list) if list.len() > 1 => list.push(agents),
+            Some(_) | None => insert(&mut all, "includeApplications", json!([agents])),
+        }
+    }
+    if rng.chance(16) {
+        let word = match rng.below(5) {
             0 => json!(["Office365"]),
             1 => json!(["MicrosoftAdminPortals"]),
+            2 => json!(["AllAgentIdResources"]),
             _ => ids(rng, &APPS, 30),
         };
         insert(&mut all, "excludeApplications", word);
@@ -323,6 +357,46 @@ fn applications(rng: &mut Rng) -> Value {
         );
     }
     Value::Object(all)
+}
+
+/// With and without the prefix.
+const USER_ACTIONS: [&str; 5] = [
+    "urn:user:registersecurityinfo",
+    "urn:user:registerdevice",
+    "urn:user:accountrecovery",
+    "registerSecurityInfo",
+    "accountrecovery",
+];
+
+/// What exclusions of policies for all resources can say.
+pub fn conditional_access_settings(rng: &mut Rng) -> Value {
+    let mut entries = Vec::new();
+    for action in USER_ACTIONS.iter().chain(&["urn:user:dance"]) {
+        if rng.chance(35) {
+            let mut entry = json!({"userAction": action});
+            match rng.weighted(&[70, 10, 10, 5, 5]) {
+                0 => insert_into(&mut entry, "state", json!("enabled")),
+                1 => insert_into(&mut entry, "state", json!("disabled")),
+                2 => insert_into(
+                    &mut entry,
+                    "state",
+                    json!("enabledForReportingButNotEnforced"),
+                ),
+                3 => insert_into(&mut entry, "state", Value::Null),
+                _ => {}
+            }
+            entries.push(entry);
+        }
+    }
+    match rng.below(8) {
+        0 => json!({"id": "settings", "exclusions": null}),
+        1 => json!({"exclusions": {"allResourcesExclusions": {}}}),
+        _ => json!({"exclusions": {"allResourcesExclusions": {"userActionExclusions": entries}}}),
+    }
+}
+
+fn insert_into(object: &mut Value, name: &str, value: Value) {
+    object[name] = value;
 }
 
 fn client_app_types(rng: &mut Rng, _: &Available) -> Value {
@@ -358,7 +432,11 @@ fn platforms(rng: &mut Rng, _: &Available) -> Value {
 }
 
 fn locations(rng: &mut Rng, available: &Available) -> Value {
-    let words: Vec<&str> = available.locations.iter().map(String::as_str).collect();
+    let trusted_ips = MFA_TRUSTED_IPS.to_string();
+    let mut words: Vec<&str> = available.locations.iter().map(String::as_str).collect();
+    if rng.chance(30) && !words.contains(&trusted_ips.as_str()) {
+        words.push(&trusted_ips);
+    }
     let list = |rng: &mut Rng, all: &'static str| match rng.below(4) {
         0 => vec![all],
         1 => vec!["AllTrusted"],

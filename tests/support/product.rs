@@ -5,11 +5,12 @@ use crosstrust::compile::compile;
 use crosstrust::decision::Decision;
 use crosstrust::evaluate;
 use crosstrust::graph::{self, Severity, SourceFile};
-use crosstrust::policy_settings::PolicySettings;
+use crosstrust::policy_settings::{ApplicationFacts, PolicySettings};
 use crosstrust::request::Request;
 use crosstrust::revocation::Revocations;
 use crosstrust::snapshot::{Snapshot, bundles};
 use crosstrust::time::Timestamp;
+use crosstrust::vocabulary::Bundle;
 
 use crate::reference::{Bundles, Expected, World};
 
@@ -29,16 +30,35 @@ pub fn files(world: &World) -> Vec<SourceFile> {
         .collect()
 }
 
+/// What the world's operator states, as the configuration says it.
+pub fn settings(world: &World) -> PolicySettings {
+    let facts = world.applications.iter().map(|stated| {
+        let bundle = |word: &&str| word.parse::<Bundle>().expect("a bundle");
+        let facts = ApplicationFacts {
+            bundles: stated
+                .bundles
+                .as_ref()
+                .map(|bundles| bundles.iter().map(bundle).collect()),
+            agent: stated.agent,
+        };
+        (stated.app, facts)
+    });
+    PolicySettings {
+        applications: facts.collect(),
+        ..PolicySettings::NONE
+    }
+}
+
 /// The snapshot of these files, which have to be without errors.
-pub fn snapshot_of(files: Vec<SourceFile>) -> Snapshot {
-    let reading = graph::read_policies_folder(files, &PolicySettings::NONE);
+pub fn snapshot_with(files: Vec<SourceFile>, settings: &PolicySettings) -> Snapshot {
+    let reading = graph::read_policies_folder(files, settings);
     let errors = reading
         .findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error);
     let errors: Vec<String> = errors.map(ToString::to_string).collect();
     assert!(errors.is_empty(), "{}", errors.join("\n"));
-    match compile(&reading.tenants, &PolicySettings::NONE, Timestamp::MIN) {
+    match compile(&reading.tenants, settings, Timestamp::MIN) {
         Ok(compiled) => compiled.snapshot,
         Err(findings) => {
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
@@ -47,9 +67,14 @@ pub fn snapshot_of(files: Vec<SourceFile>) -> Snapshot {
     }
 }
 
+/// The same where nothing is stated.
+pub fn snapshot_of(files: Vec<SourceFile>) -> Snapshot {
+    snapshot_with(files, &PolicySettings::NONE)
+}
+
 /// The world, compiled.
 pub fn snapshot(world: &World) -> Snapshot {
-    snapshot_of(files(world))
+    snapshot_with(files(world), &settings(world))
 }
 
 /// The product's own tables of applications.
@@ -58,6 +83,7 @@ pub fn bundles() -> Bundles {
         office365: bundles::OFFICE_365.apps().to_vec(),
         all_microsoft: bundles::ALL_MICROSOFT_APPS.apps().to_vec(),
         admin_portals: bundles::MICROSOFT_ADMIN_PORTALS.apps().to_vec(),
+        first_party: bundles::FIRST_PARTY.apps().to_vec(),
         teams_and_sharepoint: bundles::TEAMS_AND_SHAREPOINT.apps().to_vec(),
     }
 }

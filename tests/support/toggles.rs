@@ -11,6 +11,12 @@ use crate::reference::World;
 pub enum Toggle {
     /// A member at this path.
     Member(&'static [&'static str]),
+    /// A whole document.
+    Document(&'static str),
+    /// What the operator states of bundles.
+    StatedBundles,
+    /// What the operator states of agents.
+    StatedAgents,
     /// A member of a named location.
     Location(&'static str),
     /// A word of the list at this path.
@@ -60,6 +66,41 @@ pub const ALL: &[Toggle] = &[
     Toggle::Member(&["conditions", "locations", "includeLocations"]),
     Toggle::Member(&["conditions", "locations", "excludeLocations"]),
     Toggle::Location("countryLookupMethod"),
+    Toggle::Word(
+        &["conditions", "locations", "includeLocations"],
+        "00000000-0000-0000-0000-000000000000",
+    ),
+    Toggle::Word(
+        &["conditions", "locations", "excludeLocations"],
+        "00000000-0000-0000-0000-000000000000",
+    ),
+    Toggle::Document("conditional-access-settings"),
+    Toggle::StatedBundles,
+    Toggle::StatedAgents,
+    Toggle::Word(
+        &["conditions", "applications", "includeApplications"],
+        "AllAgentIdResources",
+    ),
+    Toggle::Word(
+        &["conditions", "applications", "excludeApplications"],
+        "AllAgentIdResources",
+    ),
+    Toggle::Word(
+        &["conditions", "applications", "includeApplications"],
+        "Office365",
+    ),
+    Toggle::Word(
+        &["conditions", "applications", "excludeApplications"],
+        "Office365",
+    ),
+    Toggle::Word(
+        &["conditions", "applications", "includeUserActions"],
+        "urn:user:accountrecovery",
+    ),
+    Toggle::Word(
+        &["conditions", "applications", "includeUserActions"],
+        "accountrecovery",
+    ),
     Toggle::Member(&["conditions", "signInRiskLevels"]),
     Toggle::Member(&["conditions", "userRiskLevels"]),
     Toggle::Member(&["conditions", "insiderRiskLevels"]),
@@ -92,9 +133,20 @@ impl Toggle {
     /// Takes it out of the world; false where the world does not have it.
     pub fn take_out(self, world: &mut World) -> bool {
         let mut found = false;
+        for stated in &mut world.applications {
+            if let Toggle::StatedBundles = self {
+                found |= stated.bundles.take().is_some();
+            }
+            if let Toggle::StatedAgents = self {
+                found |= stated.agent.take().is_some();
+            }
+        }
         for tenant in &mut world.tenants {
             for policy in mutate::objects_mut(tenant, "conditional-access") {
                 found |= self.take_out_of_policy(policy);
+            }
+            if let Toggle::Document(name) = self {
+                found |= tenant.documents.remove(name).is_some();
             }
             if let Toggle::Location(name) = self {
                 for location in mutate::objects_mut(tenant, "named-locations") {
@@ -147,7 +199,10 @@ impl Toggle {
                     None => false,
                 }
             }
-            Toggle::Location(_) => false,
+            Toggle::Document(_)
+            | Toggle::Location(_)
+            | Toggle::StatedBundles
+            | Toggle::StatedAgents => false,
             Toggle::Or => match policy.get_mut("grantControls") {
                 Some(grant) if grant["operator"] == "OR" => {
                     grant["operator"] = json!("AND");

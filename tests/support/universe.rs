@@ -54,7 +54,11 @@ pub const SHAREPOINT: AppId = AppId(0x00000003_0000_0ff1_ce00_000000000000);
 pub const EXCHANGE: AppId = AppId(0x00000002_0000_0ff1_ce00_000000000000);
 /// The Azure portal.
 pub const PORTAL: AppId = AppId(0xc44b4083_3bb0_49c1_b47d_974e53cbdf3c);
-pub const APPS: [AppId; 4] = [PAYROLL, SHAREPOINT, EXCHANGE, PORTAL];
+/// Microsoft Graph: not known to be in Office365.
+pub const GRAPH: AppId = AppId(0x00000003_0000_0000_c000_000000000000);
+/// Azure Purview: not known to be in any bundle.
+pub const PURVIEW: AppId = AppId(0x73c2949e_da2d_457a_9607_fcc665198967);
+pub const APPS: [AppId; 6] = [PAYROLL, SHAREPOINT, EXCHANGE, PORTAL, GRAPH, PURVIEW];
 
 /// Global Administrator and Security Reader.
 pub const ROLES: [RoleId; 2] = [
@@ -74,6 +78,7 @@ pub const HEADQUARTERS: LocationId = LocationId(guid(0x10, 1));
 pub const BRANCH: LocationId = LocationId(guid(0x10, 2));
 pub const EUROPE: LocationId = LocationId(guid(0x10, 3));
 pub const SECURE_EDGE: LocationId = LocationId(guid(0x10, 4));
+pub const MFA_TRUSTED_IPS: LocationId = LocationId(0);
 
 pub const BUILT_IN_MFA: StrengthId = StrengthId(2);
 pub const BUILT_IN_PASSWORDLESS: StrengthId = StrengthId(3);
@@ -105,8 +110,9 @@ pub const fn policy_id(n: u64) -> PolicyId {
 pub fn bundles() -> Bundles {
     Bundles {
         office365: vec![SHAREPOINT, EXCHANGE],
-        all_microsoft: vec![SHAREPOINT, EXCHANGE, PORTAL],
+        all_microsoft: vec![SHAREPOINT, EXCHANGE, PORTAL, GRAPH],
         admin_portals: vec![PORTAL],
+        first_party: vec![PURVIEW],
         teams_and_sharepoint: vec![SHAREPOINT],
     }
 }

@@ -59,7 +59,13 @@ pub(super) fn assumed(facts: &[Assumption]) -> Result<Assumed, ConfigError> {
     let mut pairs = Vec::new();
     for Assumption { fact, value } in facts {
         let pair = (fact.clone(), value.value.clone());
-        Assumed::read(std::slice::from_ref(&pair)).map_err(|why| value.refuse(why))?;
+        // How a country was found means nothing without the country.
+        let country = facts
+            .iter()
+            .find(|other| fact == "country_source" && other.fact == "country");
+        let country = country.map(|other| (other.fact.clone(), other.value.value.clone()));
+        let alone: Vec<_> = country.into_iter().chain([pair.clone()]).collect();
+        Assumed::read(&alone).map_err(|why| value.refuse(why))?;
         pairs.push(pair);
     }
     // Each is good, and no two are about the same.

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::id::{PolicyId, RoleId, UserId};
-use crate::snapshot::{Filter, Grant, GroupSet, GuestClause, PolicyFilter};
-use crate::vocabulary::{Operator, UserAction};
+use crate::snapshot::bundles::{self, Membership};
+use crate::snapshot::{Filter, Grant, GroupSet, GuestClause, PolicyFilter, StatedApp};
+use crate::vocabulary::{Bundle, Operator, UserAction};
 
 const CLASSES: [UserClass; 3] = [
     UserClass::Internal,
@@ -77,10 +78,37 @@ fn indexed(policies: &[Policy]) -> Vec<(PolicyIndex, &Policy)> {
 }
 
 fn found(policies: &[Policy], app: u128, with_actions: bool) -> Vec<u32> {
-    let candidates = candidates(indexed(policies)).unwrap();
-    let found = candidates.for_app(AppId(app), with_actions);
+    found_where(&AppDirectory::default(), policies, app, with_actions)
+}
+
+fn found_where(
+    applications: &AppDirectory,
+    policies: &[Policy],
+    app: u128,
+    with_actions: bool,
+) -> Vec<u32> {
+    let candidates = candidates(indexed(policies), applications).unwrap();
+    let found = candidates.for_app(AppId(app), with_actions, applications);
     found.map(|index| index.0).collect()
 }
+
+fn stating(app: u128, bundles: &[Bundle], agent: Option<bool>) -> AppDirectory {
+    AppDirectory {
+        stated: [StatedApp {
+            app: AppId(app),
+            bundles: Some(bundles.iter().copied().collect()),
+            agent,
+        }]
+        .into(),
+    }
+}
+
+/// A tenant's own application.
+const OWN: u128 = 7;
+/// Microsoft Graph: of Microsoft, and not known to be in Office365.
+const GRAPH: u128 = 0x00000003_0000_0000_c000_000000000000;
+/// Azure Purview: of Microsoft, and not known to be in any bundle.
+const PURVIEW: u128 = 0x73c2949e_da2d_457a_9607_fcc665198967;
 
 #[test]
 fn a_policy_is_found_by_the_applications_that_it_names_and_does_not_exclude() {
@@ -117,9 +145,53 @@ fn a_policy_is_found_by_the_members_of_the_bundles_that_it_names() {
         let wanted = if portal { vec![0, 2] } else { vec![0] };
         assert_eq!(found(&policies, app.0, false), wanted, "{app}");
     }
-    let exchange_admin_center = 0x497effe9_df71_4043_a8bb_14cf78c4b63b;
-    assert_eq!(found(&policies, exchange_admin_center, false), [1, 2]);
     assert_eq!(found(&policies, 5, false), [1]);
+}
+
+#[test]
+fn a_policy_that_includes_a_bundle_is_found_for_an_application_that_may_be_in_it() {
+    let office = |exclude| {
+        let include = AppSet {
+            office365: true,
+            ..AppSet::default()
+        };
+        apps(include, exclude)
+    };
+    let policies = [
+        policy(0, office(AppSet::default())),
+        policy(1, apps(ids(&[GRAPH, OWN]), AppSet::default())),
+        policy(2, office(ids(&[GRAPH]))),
+        policy(3, apps(all(), office(AppSet::default()).include)),
+    ];
+    // Another of Microsoft's may be in Office365; what it is named by stays.
+    assert_eq!(found(&policies, PURVIEW, false), [0, 2, 3]);
+    for unknown in [GRAPH, 0x497effe9_df71_4043_a8bb_14cf78c4b63b] {
+        let found = found(&policies, unknown, false);
+        assert!(found.contains(&0) && found.contains(&3), "{found:?}");
+    }
+    assert_eq!(found(&policies, OWN, false), [1, 3]);
+
+    let of_office = stating(OWN, &[Bundle::Office365], None);
+    assert_eq!(found_where(&of_office, &policies, OWN, false), [0, 1, 2]);
+    let of_none = stating(PURVIEW, &[], None);
+    assert_eq!(found_where(&of_none, &policies, PURVIEW, false), [3]);
+}
+
+#[test]
+fn a_policy_for_agents_is_found_for_every_application() {
+    let agents = || AppSet {
+        agent_resources: true,
+        ..AppSet::default()
+    };
+    let policies = [
+        policy(0, apps(agents(), AppSet::default())),
+        policy(1, apps(agents(), ids(&[OWN]))),
+        policy(2, apps(all(), agents())),
+    ];
+    assert_eq!(found(&policies, OWN, false), [0, 2]);
+    assert_eq!(found(&policies, GRAPH, false), [0, 1, 2]);
+    let an_agent = stating(GRAPH, &[], Some(true));
+    assert_eq!(found_where(&an_agent, &policies, GRAPH, false), [0, 1, 2]);
 }
 
 #[test]
@@ -161,7 +233,24 @@ fn a_policy_for_actions_or_contexts_is_found_only_where_the_request_names_one() 
 #[test]
 fn no_policy_that_could_apply_to_an_application_is_missed() {
     // Every combination of small include and exclude sets, with and without a filter and a context.
-    let sets = || [AppSet::default(), all(), ids(&[1]), ids(&[1, 2])];
+    let office = || AppSet {
+        office365: true,
+        ..AppSet::default()
+    };
+    let agents = || AppSet {
+        agent_resources: true,
+        ..AppSet::default()
+    };
+    let sets = || {
+        [
+            AppSet::default(),
+            all(),
+            ids(&[1]),
+            ids(&[1, 2]),
+            office(),
+            agents(),
+        ]
+    };
     let filters = || {
         [
             None,
@@ -186,7 +275,7 @@ fn no_policy_that_could_apply_to_an_application_is_missed() {
             policies.push(policy(0, condition));
         }
     }
-    for (app, context) in [1, 2, 3]
+    for (app, context) in [1, 2, 3, GRAPH, PURVIEW, bundles::OFFICE_365.apps()[0].0]
         .into_iter()
         .flat_map(|app| [(app, false), (app, true)])
     {
@@ -194,10 +283,12 @@ fn no_policy_that_could_apply_to_an_application_is_missed() {
         for (index, policy) in policies.iter().enumerate() {
             // semantics §5: an unknown filter is taken to match on the include side.
             let condition = &policy.apps;
-            let included = condition.include.contains(AppId(app))
+            let applications = AppDirectory::default();
+            let holds = |set: &AppSet| set.membership(AppId(app), &applications);
+            let included = holds(&condition.include) != Membership::NonMember
                 || includes_by_filter(condition)
                 || (context && !condition.authentication_contexts.is_empty());
-            let can_apply = included && !condition.exclude.contains(AppId(app));
+            let can_apply = included && holds(&condition.exclude) != Membership::Member;
             let index = u32::try_from(index).unwrap();
             assert!(
                 !can_apply || found.contains(&index),

@@ -123,6 +123,7 @@ fn location(out: &mut Writer, parts: &Parts, test: &LocationTest) {
         LocationTest::All => out.text("location", "all"),
         LocationTest::AllTrusted => out.text("location", "all trusted"),
         LocationTest::Named(position) => out.hash("location", &at(&parts.locations, *position)),
+        LocationTest::MfaTrustedIps => out.text("location", "mfa trusted ips"),
     }
 }
 

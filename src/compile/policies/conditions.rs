@@ -3,14 +3,25 @@
 use super::Reader;
 use crate::compile::draft::Draft;
 use crate::compile::filter;
+use crate::compile::findings::incomplete_bundle;
 use crate::compile::settings::sorted;
 use crate::graph::Code;
 use crate::graph::document::{
     ApplicationsCondition, ApplicationsList, At, ClientAppTypes, FilterCondition, LocationEntry,
     SessionControls,
 };
+use crate::id::LocationId;
 use crate::snapshot::{AppSet, AppsCondition, Filter, LocationTest, PolicyFilter};
-use crate::vocabulary::{ClientAppType, DeviceState, IncludeExclude, WordSet};
+use crate::vocabulary::{Bundle, ClientAppType, DeviceState, IncludeExclude, WordSet};
+
+/// `MFA Trusted IPs`, the address ranges of the MFA service settings: policies name them by this id, and no
+/// export lists them.
+const MFA_TRUSTED_IPS: LocationId = LocationId(0);
+
+const MFA_TRUSTED_IPS_UNDEFINED: &str = "found the MFA trusted IPs, which Graph does not export: whether a \
+    request comes from there is not known, so the include side matches and the exclude side does not; to let \
+    them decide, add to named-locations.json an ipNamedLocation with this id and the ranges of the MFA service \
+    settings";
 
 impl Reader<'_, '_> {
     /// Location lists, each entry as a test. A location that does not exist is reported.
@@ -34,11 +45,16 @@ impl Reader<'_, '_> {
                 LocationEntry::AllTrusted => Some(LocationTest::AllTrusted),
                 LocationEntry::Location(id) => {
                     let position = self.locations.position(*id);
-                    if position.is_none() && !self.refused.may_hold_location(*id) {
+                    let may_be_refused = self.refused.may_hold_location(*id);
+                    let findings = &mut self.draft.findings;
+                    if position.is_none() && *id == MFA_TRUSTED_IPS {
+                        findings.warning(place, Code::UnknownLocation, MFA_TRUSTED_IPS_UNDEFINED);
+                        return Some(LocationTest::MfaTrustedIps);
+                    }
+                    if position.is_none() && !may_be_refused {
                         let message = format!(
                             "found {id}, expected the id of a named location of this tenant"
                         );
-                        let findings = &mut self.draft.findings;
                         findings.report(self.severity, place, Code::UnknownLocation, message);
                     }
                     position.map(LocationTest::Named)
@@ -95,6 +111,12 @@ pub(super) fn applications(
         let place = &document.place;
         draft.findings.warning(place, Code::NoEffect, message);
     }
+    if document.include.office365 {
+        let message = incomplete_bundle(Bundle::Office365);
+        draft
+            .findings
+            .info(&document.place, Code::IncompleteBundle, message);
+    }
     AppsCondition {
         include: app_set(&document.include),
         exclude: app_set(&document.exclude),
@@ -112,6 +134,7 @@ fn app_set(list: &ApplicationsList) -> AppSet {
         // A word of cross-tenant settings only.
         all_microsoft: false,
         admin_portals: list.admin_portals,
+        agent_resources: list.agent_resources,
         ids: sorted(list.applications.clone()),
     }
 }
@@ -123,9 +146,10 @@ pub(super) fn names_nothing(document: &ApplicationsCondition) -> bool {
         none,
         office365,
         admin_portals,
+        agent_resources,
         applications,
     } = &document.include;
-    let word = *all || *none || *office365 || *admin_portals;
+    let word = *all || *none || *office365 || *admin_portals || *agent_resources;
     let includes_by_filter = document
         .filter
         .as_ref()

@@ -69,20 +69,29 @@ fn clause(draft: &mut Draft, list: &UsersList, named: Option<GuestClause>) -> Us
     }
 }
 
-/// Whether the include lists are all empty, so that the policy applies to nobody.
-pub(super) fn names_nobody(list: &UsersList) -> bool {
+/// Why the include lists mean no user, where they do. The word `None` says so on purpose.
+pub(super) fn names_no_user(list: &UsersList) -> Option<&'static str> {
     let UsersList {
         all,
         none,
         guests_or_external_users,
+        agent_users,
         users,
         groups,
         roles,
         guests,
     } = list;
-    let word = *all || *none || *guests_or_external_users;
+    let word = *all || *guests_or_external_users;
     let guests = guests
         .as_ref()
         .is_some_and(|guests| !guests.types.is_empty());
-    !word && !guests && users.is_empty() && groups.is_empty() && roles.is_empty()
+    let names_some = word || guests || !users.is_empty() || !groups.is_empty() || !roles.is_empty();
+    match (names_some, agent_users, none) {
+        (true, _, _) | (false, false, true) => None,
+        (false, true, _) => Some(
+            "found AllAgentIdUsers included and nothing else: it means the accounts of agents, so the policy \
+             applies to no user",
+        ),
+        (false, false, false) => Some("found nobody included: the policy applies to nobody"),
+    }
 }

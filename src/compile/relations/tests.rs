@@ -6,6 +6,7 @@ use super::*;
 use crate::compile::findings::Findings;
 use crate::graph::Place;
 use crate::graph::document::{ApplicationTarget, At, Rule, Setting, UserTarget};
+use crate::snapshot::AppDirectory;
 use crate::time::Timestamp;
 
 fn place(line: u32, path: &str) -> Place {
@@ -81,7 +82,12 @@ fn bits(trust: &Trust) -> [bool; 3] {
 
 #[test]
 fn the_service_blocks_direct_connect_and_restrictions_allows_collaboration_and_trusts_nothing() {
-    let mut draft = Draft::new(&[], Findings::default(), Timestamp::MIN);
+    let mut draft = Draft::new(
+        &[],
+        AppDirectory::default(),
+        Findings::default(),
+        Timestamp::MIN,
+    );
     let service = service_default(&mut draft);
     let access = positions(&service).map(|position| {
         let setting = &draft.settings[position as usize];
@@ -97,7 +103,12 @@ fn the_service_blocks_direct_connect_and_restrictions_allows_collaboration_and_t
 
 #[test]
 fn a_member_is_inherited_as_a_whole_and_keeps_its_position_and_origin() {
-    let mut draft = Draft::new(&[], Findings::default(), Timestamp::MIN);
+    let mut draft = Draft::new(
+        &[],
+        AppDirectory::default(),
+        Findings::default(),
+        Timestamp::MIN,
+    );
     let service = service_default(&mut draft);
     let said = Configuration {
         direct_connect_inbound: Some(allow_all(12)),
@@ -117,7 +128,12 @@ fn a_member_is_inherited_as_a_whole_and_keeps_its_position_and_origin() {
 
 #[test]
 fn trust_is_inherited_one_by_one_and_null_is_never_false() {
-    let mut draft = Draft::new(&[], Findings::default(), Timestamp::MIN);
+    let mut draft = Draft::new(
+        &[],
+        AppDirectory::default(),
+        Findings::default(),
+        Timestamp::MIN,
+    );
     let service = service_default(&mut draft);
     let says = |trust| Configuration {
         inbound_trust: trust,

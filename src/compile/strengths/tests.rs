@@ -4,6 +4,7 @@ use super::*;
 use crate::compile::findings::Findings;
 use crate::graph::Place;
 use crate::id::Aaguid;
+use crate::snapshot::AppDirectory;
 
 fn set(methods: &[Method]) -> WordSet<Method> {
     methods.iter().copied().collect()
@@ -32,7 +33,12 @@ fn resolved(
     exported: &[AuthenticationStrength],
     reference: &StrengthReference,
 ) -> Option<Vec<WordSet<Method>>> {
-    let mut draft = Draft::new(&[], Findings::default(), crate::time::Timestamp::MIN);
+    let mut draft = Draft::new(
+        &[],
+        AppDirectory::default(),
+        Findings::default(),
+        crate::time::Timestamp::MIN,
+    );
     let mut strengths = Strengths::of_tenant(&mut draft, exported);
     let position = strengths.position(&mut draft, reference);
     assert_eq!(position.is_some(), strengths.exists(reference));
@@ -64,7 +70,12 @@ fn the_export_comes_before_the_copy_and_the_copy_before_the_built_in_table() {
 
 #[test]
 fn each_policy_keeps_its_own_copy_and_all_share_the_export() {
-    let mut draft = Draft::new(&[], Findings::default(), crate::time::Timestamp::MIN);
+    let mut draft = Draft::new(
+        &[],
+        AppDirectory::default(),
+        Findings::default(),
+        crate::time::Timestamp::MIN,
+    );
     let exported = [strength(StrengthId(9), &[&[Method::Fido2]])];
     let mut strengths = Strengths::of_tenant(&mut draft, &exported);
     let shared = reference(StrengthId(9), None);

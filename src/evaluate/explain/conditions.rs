@@ -11,7 +11,8 @@ use crate::evaluate::matching::Match;
 use crate::evaluate::users::{self, Side};
 use crate::evaluate::{crossing, filter};
 use crate::request::{Context, Device, DeviceProperty, UserClass};
-use crate::snapshot::{Attribute, Location, LocationTest, Policy, UsersClause};
+use crate::snapshot::bundles::Membership;
+use crate::snapshot::{AppsCondition, Attribute, Location, LocationTest, Policy, UsersClause};
 use crate::vocabulary::{ClientAppType, DeviceState, IncludeExclude, UserType, Word, WordSet};
 
 /// What one condition of a policy says about the request.
@@ -102,9 +103,11 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
         request: |_, subject| words::target(subject.question.request),
         missing: |policy, subject| {
             let filter = policy.apps.filter.as_ref();
-            filter.map_or_else(Vec::new, |filter| {
+            let mut facts = filter.map_or_else(Vec::new, |filter| {
                 attributes_missing(filter::unknown(&filter.rule, subject.context()), subject)
-            })
+            });
+            facts.extend(memberships_missing(&policy.apps, subject));
+            facts
         },
     },
     Description {
@@ -221,21 +224,42 @@ fn entries<T>(lists: &Option<IncludeExclude<T>>) -> impl Iterator<Item = &T> {
     lists.flat_map(|lists| lists.include.iter().chain(&lists.exclude))
 }
 
+/// What is stated of the application in no table and no configuration.
+fn memberships_missing(condition: &AppsCondition, subject: &Subject<'_>) -> Vec<Fact> {
+    let question = subject.question;
+    let (app, applications) = (question.request.app, &question.snapshot.applications);
+    let sets = [&condition.include, &condition.exclude];
+    let by_bundle = sets.into_iter().flat_map(|set| set.bundles());
+    let by_bundle = by_bundle
+        .filter(|bundle| applications.membership(app, *bundle) == Membership::Unknown)
+        .map(|_| Fact::Bundles);
+    let by_agent = sets
+        .into_iter()
+        .filter(|set| {
+            set.names_agent_resources() && applications.is_agent(app) == Membership::Unknown
+        })
+        .map(|_| Fact::AgentResource);
+    distinct(by_bundle.chain(by_agent))
+}
+
 fn locations_missing(policy: &Policy, subject: &Subject<'_>) -> Vec<Fact> {
     let positions = entries(&policy.locations).flat_map(|entry| match entry {
-        LocationTest::All => &[][..],
+        LocationTest::All | LocationTest::MfaTrustedIps => &[][..],
         LocationTest::AllTrusted => &subject.resource.trusted_locations,
         LocationTest::Named(position) => std::slice::from_ref(position),
     });
     let unknown =
         positions.filter(|position| in_named_location(**position, subject) == Match::Unknown);
-    distinct(unknown.filter_map(
-        |position| match subject.question.snapshot.location(*position)? {
+    let trusted_ips = entries(&policy.locations)
+        .filter(|entry| matches!(entry, LocationTest::MfaTrustedIps))
+        .map(|_| Fact::MfaTrustedIps);
+    distinct(trusted_ips.chain(unknown.filter_map(|position| {
+        match subject.question.snapshot.location(*position)? {
             Location::Ip(_) => Some(Fact::IpAddress),
             Location::Country { lookup, .. } => Some(Fact::Country(*lookup)),
             Location::CompliantNetwork => Some(Fact::CompliantNetwork),
-        },
-    ))
+        }
+    })))
 }
 
 fn attributes_missing(unknown: Vec<&Attribute>, subject: &Subject<'_>) -> Vec<Fact> {

@@ -52,6 +52,12 @@ pub enum Fact {
     RiskRemediated,
     /// Whether the client is in a compliant network: no field carries it.
     CompliantNetwork,
+    /// Whether the client is in the MFA trusted IPs: no field carries it.
+    MfaTrustedIps,
+    /// Whether the application is in a bundle: the configuration states it.
+    Bundles,
+    /// Whether the application is a resource of agents: the configuration states it.
+    AgentResource,
 }
 
 /// How a fact gets into a request.
@@ -103,7 +109,9 @@ impl Fact {
             Fact::AppProtection => "context.app_protection".into(),
             Fact::PasswordChanged => "context.password_changed".into(),
             Fact::RiskRemediated => "context.risk_remediated".into(),
-            Fact::CompliantNetwork => "".into(),
+            Fact::CompliantNetwork | Fact::MfaTrustedIps | Fact::Bundles | Fact::AgentResource => {
+                "".into()
+            }
         }
     }
 
@@ -137,7 +145,11 @@ impl Fact {
             Fact::AppAttribute(_) => Provided::Entry("context.app_attributes"),
             Fact::Groups | Fact::ResourceGroups => Provided::Whole("groups_incomplete"),
             Fact::Roles => Provided::Whole("roles_incomplete"),
-            Fact::EasSupported | Fact::CompliantNetwork => Provided::Never,
+            Fact::EasSupported
+            | Fact::CompliantNetwork
+            | Fact::MfaTrustedIps
+            | Fact::Bundles
+            | Fact::AgentResource => Provided::Never,
         }
     }
 
@@ -177,6 +189,18 @@ impl Fact {
             Provided::Never if *self == Fact::EasSupported => String::from(
                 "client_app_type exchangeActiveSync leaves open whether the client is easSupported: send easSupported \
                  where it is; it cannot be assumed",
+            ),
+            Provided::Never if *self == Fact::MfaTrustedIps => String::from(
+                "whether the client is in the MFA trusted IPs is not known: define the location \
+                 00000000-0000-0000-0000-000000000000 in named-locations.json",
+            ),
+            Provided::Never if *self == Fact::Bundles => String::from(
+                "whether the application is in a bundle of Microsoft's is not known: state its `bundles` under \
+                 [[application]] in the configuration",
+            ),
+            Provided::Never if *self == Fact::AgentResource => String::from(
+                "whether the application is a resource of agents is not known: state `agent` for it under \
+                 [[application]] in the configuration",
             ),
             Provided::Never => String::from(
                 "whether the client is in a compliant network is never known: no field of a request carries it; \

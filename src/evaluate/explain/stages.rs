@@ -232,10 +232,10 @@ fn setting_detail(what: &str, setting: &Setting, question: &Question<'_>) -> Det
         Match::No => "this user is not targeted",
         Match::Unknown => "whether this user is targeted is not known",
     };
-    let app = if setting::targets_app(&setting.apps, question) {
-        "this application is targeted"
-    } else {
-        "this application is not targeted"
+    let app = match setting::targets_app(&setting.apps, question) {
+        Match::Yes => "this application is targeted",
+        Match::No => "this application is not targeted",
+        Match::Unknown => "whether this application is targeted is not known",
     };
     Detail {
         what: what.to_owned(),

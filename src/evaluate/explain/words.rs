@@ -127,12 +127,14 @@ pub(super) fn app_set(apps: &AppSet) -> Vec<String> {
         office365,
         all_microsoft,
         admin_portals,
+        agent_resources,
         ids: listed,
     } = apps;
     let words = [
         (*office365, "Office365"),
         (*all_microsoft, "AllMicrosoftApps"),
         (*admin_portals, "MicrosoftAdminPortals"),
+        (*agent_resources, "AllAgentIdResources"),
     ];
     let words = words.iter().filter(|(is_there, _)| *is_there);
     let mut told: Vec<String> = all.then(|| "All".to_owned()).into_iter().collect();
@@ -177,6 +179,7 @@ pub(super) fn location(entry: LocationTest, subject: &Subject<'_>) -> String {
     let position = match entry {
         LocationTest::All => return "All".to_owned(),
         LocationTest::AllTrusted => return "AllTrusted".to_owned(),
+        LocationTest::MfaTrustedIps => return "the MFA trusted IPs".to_owned(),
         LocationTest::Named(position) => position,
     };
     match subject.question.snapshot.location(position) {

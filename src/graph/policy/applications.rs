@@ -45,6 +45,7 @@ fn list(members: &mut Members<'_>, name: &'static str) -> ApplicationsList {
             Some(Entry::Word("All")) => list.all = true,
             Some(Entry::Word("None")) => list.none = true,
             Some(Entry::Word("Office365")) => list.office365 = true,
+            Some(Entry::Word("AllAgentIdResources")) => list.agent_resources = true,
             Some(Entry::Word(_)) => list.admin_portals = true,
             Some(Entry::Id(id)) => list.applications.push(id),
             None => {}
@@ -53,7 +54,13 @@ fn list(members: &mut Members<'_>, name: &'static str) -> ApplicationsList {
     list
 }
 
-const WORDS: [&str; 4] = ["All", "None", "Office365", "MicrosoftAdminPortals"];
+const WORDS: [&str; 5] = [
+    "All",
+    "None",
+    "Office365",
+    "MicrosoftAdminPortals",
+    "AllAgentIdResources",
+];
 
 /// `c1` to `c99` (learn.microsoft.com/graph/api/resources/authenticationcontextclassreference). A name
 /// would never match and protect nothing.

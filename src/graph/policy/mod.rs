@@ -13,7 +13,7 @@ use super::document::{ConditionalAccessPolicy, FilterCondition};
 use super::finding::{Code, Severity};
 use super::members::Members;
 use super::node::Node;
-use super::values::{id, unknown_word, word};
+use super::values::{id, word};
 use crate::vocabulary::PolicyState;
 
 pub(super) use conditions::FLAT_MEMBERS;
@@ -143,11 +143,6 @@ fn word_or_id<T: std::str::FromStr>(
     }
     match text.parse() {
         Ok(id) => Some(Entry::Id(id)),
-        Err(_) if text.eq_ignore_ascii_case("AllAgentIdResources") => {
-            let expected = format!("expected {what} (a GUID) or one of {}", words.join(", "));
-            unknown_word(node, text, &expected);
-            None
-        }
         Err(_) => {
             let expected = format!("{what} (a GUID) or one of {}", words.join(", "));
             super::values::not_an_id(node, &expected);

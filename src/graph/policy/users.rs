@@ -48,6 +48,7 @@ impl Lists {
             match word_or_id::<UserId>(node, &WORDS, "the id of a user") {
                 Some(Entry::Word("All")) => list.all = true,
                 Some(Entry::Word("None")) => list.none = true,
+                Some(Entry::Word("AllAgentIdUsers")) => list.agent_users = true,
                 Some(Entry::Word(_)) => list.guests_or_external_users = true,
                 Some(Entry::Id(id)) => list.users.push(id),
                 None => {}
@@ -60,7 +61,7 @@ impl Lists {
     }
 }
 
-const WORDS: [&str; 3] = ["All", "None", "GuestsOrExternalUsers"];
+const WORDS: [&str; 4] = ["All", "None", "GuestsOrExternalUsers", "AllAgentIdUsers"];
 
 fn guests(node: Node<'_>) -> Option<GuestsOrExternalUsers> {
     let mut members = node.object()?;

@@ -142,6 +142,15 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete Conditional Access policy",
             ],
         ),
+        // Ours. They are always there.
+        Object::ConditionalAccessSettings => (
+            "Policy",
+            [
+                "Update Conditional Access settings",
+                "Update Conditional Access settings",
+                "Reset Conditional Access settings",
+            ],
+        ),
         Object::NamedLocation => (
             "Policy",
             [

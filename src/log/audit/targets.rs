@@ -114,6 +114,7 @@ fn kind(object: &Changed) -> &'static str {
         | Changed::Partner
         | Changed::IdentitySync
         | Changed::ConditionalAccessPolicy
+        | Changed::ConditionalAccessSettings
         | Changed::NamedLocation
         | Changed::AuthenticationStrength
         | Changed::IdentityProvider

@@ -38,6 +38,7 @@ pub fn tenant(id: TenantId, name: &str) -> TenantDocuments {
         default: None,
         partners: Vec::new(),
         policies: Vec::new(),
+        conditional_access_settings: None,
         locations: Vec::new(),
         strengths: Vec::new(),
         channels: Vec::new(),

@@ -5,12 +5,15 @@ mod world;
 
 use std::time::Duration;
 
+use crosstrust::compile::compile;
 use crosstrust::graph::document::ApplicationTarget::{AllMicrosoftApps, Application, Office365};
 use crosstrust::graph::document::UserTarget::{Group, User};
 use crosstrust::graph::document::*;
 use crosstrust::id::*;
+use crosstrust::policy_settings::{ApplicationFacts, PolicySettings};
 use crosstrust::request::ChannelId;
 use crosstrust::snapshot::SnapshotId;
+use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::Access::{Allowed, Blocked};
 use crosstrust::vocabulary::*;
 
@@ -180,6 +183,34 @@ fn a_partner_entry_that_says_nothing_is_still_a_partner_entry() {
     assert_ne!(id_of(&[with]), id_of(&[contoso()]));
 }
 
+#[test]
+fn what_is_stated_of_applications_is_part_of_the_id() {
+    let id_with = |bundles: Option<&[Bundle]>, agent| {
+        let facts = ApplicationFacts {
+            bundles: bundles.map(|bundles| bundles.iter().copied().collect()),
+            agent,
+        };
+        let settings = PolicySettings {
+            applications: [(AppId(9), facts)].into(),
+            ..PolicySettings::NONE
+        };
+        let compiled = compile(&world(), &settings, Timestamp::MIN).expect("it compiles");
+        compiled.snapshot.id()
+    };
+    let ids = [
+        id_of(&world()),
+        id_with(Some(&[]), None),
+        id_with(Some(&[Bundle::Office365]), None),
+        id_with(Some(&[Bundle::AllMicrosoftApps]), None),
+        id_with(None, Some(true)),
+        id_with(None, Some(false)),
+        id_with(Some(&[]), Some(false)),
+    ];
+    for (position, id) in ids.iter().enumerate() {
+        assert!(!ids[..position].contains(id), "{position}");
+    }
+}
+
 type Change = fn(&mut TenantDocuments);
 
 /// What an answer can show, each changed alone.
@@ -192,6 +223,12 @@ const CHANGES: &[(&str, Change)] = &[
         t.organization.as_mut().unwrap().id = TenantId(0xc1)
     }),
     ("allowed clouds", |t| t.allowed_clouds = vec![Cloud::China]),
+    ("excluded action", |t| {
+        t.conditional_access_settings = Some(ConditionalAccessSettings {
+            place: place("contoso/conditional-access-settings.json", "$"),
+            excluded_actions: [UserAction::AccountRecovery].into_iter().collect(),
+        });
+    }),
     ("default setting", |t| {
         default(t).direct_connect_outbound = Some(block_all())
     }),
@@ -265,6 +302,9 @@ const CHANGES: &[(&str, Change)] = &[
     }),
     ("included bundle", |t| {
         apps_of(t).include.admin_portals = true
+    }),
+    ("agents' resources", |t| {
+        apps_of(t).include.agent_resources = true
     }),
     ("excluded bundle", |t| apps_of(t).exclude.office365 = true),
     ("user action", |t| apps_of(t).user_actions = WordSet::EMPTY),

@@ -1,10 +1,11 @@
 //! Conditional Access policies, locations, strengths and channels: what does not hold together is told
 //! (semantics §2, §5, §7).
 
-use crosstrust::graph::Code;
 use crosstrust::graph::document::*;
+use crosstrust::graph::{Code, Severity};
 use crosstrust::id::*;
 use crosstrust::request::ChannelId;
+use crosstrust::snapshot::bundles;
 use crosstrust::vocabulary::*;
 
 use super::documents::*;
@@ -99,7 +100,7 @@ fn a_list_with_any_entry_is_not_empty() {
     }
     for change in [
         |apps: &mut ApplicationsCondition| apps.include.none = true,
-        |apps: &mut ApplicationsCondition| apps.include.office365 = true,
+        |apps: &mut ApplicationsCondition| apps.include.agent_resources = true,
         |apps: &mut ApplicationsCondition| apps.include.admin_portals = true,
         |apps: &mut ApplicationsCondition| apps.include.applications = vec![AppId(1)],
         |apps: &mut ApplicationsCondition| {
@@ -112,6 +113,53 @@ fn a_list_with_any_entry_is_not_empty() {
         let documents = with_policy(|policy| policy.conditions.applications = Some(apps));
         assert_eq!(warnings(&documents), []);
     }
+}
+
+#[test]
+fn a_rule_that_rests_on_an_incomplete_bundle_says_how_many_applications_are_known() {
+    let office = with_policy(|policy| {
+        policy.conditions.applications = Some(applications(ApplicationsList {
+            office365: true,
+            ..ApplicationsList::default()
+        }));
+    });
+    let setting = contoso_with(|contoso| {
+        contoso.default = default_with(|default| {
+            default.collaboration_outbound = Some(setting(
+                (Access::Allowed, &[UserTarget::AllUsers]),
+                (Access::Blocked, &[ApplicationTarget::AllMicrosoftApps]),
+            ));
+        });
+    });
+    let known = |bundle| bundles::members(bundle).apps().len();
+    for (documents, bundle) in [
+        (&office[0], Bundle::Office365),
+        (&setting, Bundle::AllMicrosoftApps),
+    ] {
+        let found = compiled(std::slice::from_ref(documents)).warnings;
+        let [finding] = found.as_slice() else {
+            panic!("expected one finding: {found:?}");
+        };
+        assert_eq!(
+            (finding.severity, finding.code),
+            (Severity::Info, Code::IncompleteBundle)
+        );
+        let wanted = format!(
+            "found {bundle}: {} of its applications are known",
+            known(bundle)
+        );
+        assert!(finding.message.starts_with(&wanted), "{finding}");
+    }
+    // Complete, and excluding a bundle opens nothing.
+    let portals = with_policy(|policy| {
+        let mut apps = applications(ApplicationsList {
+            admin_portals: true,
+            ..ApplicationsList::default()
+        });
+        apps.exclude.office365 = true;
+        policy.conditions.applications = Some(apps);
+    });
+    assert_eq!(warnings(&portals), []);
 }
 
 #[test]
@@ -201,6 +249,54 @@ fn a_location_has_to_exist_in_the_tenant() {
     let mut fabrikam = tenant(FABRIKAM, "fabrikam");
     fabrikam.locations = vec![ip_location(2)];
     assert_eq!(errors(&[contoso, fabrikam]), wanted);
+}
+
+#[test]
+fn the_mfa_trusted_ips_are_known_and_worth_a_finding_unless_the_folder_defines_them() {
+    for state in [PolicyState::Enabled, PolicyState::Disabled] {
+        let mut contoso = contoso_with(|contoso| {
+            contoso.policies = vec![policy_with(1, |policy| {
+                policy.state = state;
+                let trusted_ips = [LocationEntry::Location(LocationId(0))];
+                policy.conditions.locations = Some(locations(&[LocationEntry::All], &trusted_ips));
+            })];
+        });
+        let found = compiled(std::slice::from_ref(&contoso)).warnings;
+        let [finding] = found.as_slice() else {
+            panic!("expected one finding: {found:?}");
+        };
+        assert_eq!(finding.code, Code::UnknownLocation);
+        assert_eq!(finding.place.path, "$.excludeLocations[0]");
+        assert!(
+            finding.message.contains("named-locations.json"),
+            "{finding}"
+        );
+        contoso.locations = vec![ip_location(0)];
+        assert_eq!(warnings(&[contoso]), []);
+    }
+}
+
+#[test]
+fn a_policy_that_includes_only_the_accounts_of_agents_is_worth_a_warning() {
+    let place = (Code::NoEffect, String::from("$[0].conditions.users"));
+    for none in [false, true] {
+        let documents = with_policy(|policy| {
+            policy.conditions.users = Some(users(UsersList {
+                agent_users: true,
+                none,
+                ..UsersList::default()
+            }));
+        });
+        assert_eq!(warnings(&documents), std::slice::from_ref(&place));
+    }
+    let beside_others = with_policy(|policy| {
+        policy.conditions.users = Some(users(UsersList {
+            agent_users: true,
+            all: true,
+            ..UsersList::default()
+        }));
+    });
+    assert_eq!(warnings(&beside_others), []);
 }
 
 fn strength(id: u128, combinations: &[&[AuthenticationMethod]]) -> AuthenticationStrength {

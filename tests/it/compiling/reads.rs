@@ -165,6 +165,22 @@ fn a_fact_is_read_if_an_enforced_or_reported_policy_names_it() {
 }
 
 #[test]
+fn an_excluded_action_reads_the_user_action() {
+    let contoso = contoso_with(|contoso| {
+        contoso.policies = vec![policy(1)];
+        contoso.conditional_access_settings = Some(ConditionalAccessSettings {
+            place: place("contoso/conditional-access-settings.json", "$"),
+            excluded_actions: [UserAction::AccountRecovery].into_iter().collect(),
+        });
+    });
+    let wanted = Reads {
+        user_action: true,
+        ..Reads::default()
+    };
+    assert_eq!(compiled(&[contoso]).snapshot.reads(), wanted);
+}
+
+#[test]
 fn a_policy_without_conditions_reads_nothing() {
     assert_eq!(reads_of(PolicyState::Enabled, |_| {}), Reads::default());
 }

@@ -95,7 +95,7 @@ fn is_absent(fact: &Fact, request: &Request) -> bool {
         Fact::AppProtection => context.app_protection.is_none(),
         Fact::PasswordChanged => context.password_changed.is_none(),
         Fact::RiskRemediated => context.risk_remediated.is_none(),
-        Fact::CompliantNetwork => true,
+        Fact::CompliantNetwork | Fact::MfaTrustedIps | Fact::Bundles | Fact::AgentResource => true,
     }
 }
 

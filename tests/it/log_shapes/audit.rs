@@ -173,6 +173,18 @@ fn activities_have_microsofts_names() {
             "Delete Conditional Access policy",
         ),
         (
+            Object::ConditionalAccessSettings,
+            Updated,
+            "Policy",
+            "Update Conditional Access settings",
+        ),
+        (
+            Object::ConditionalAccessSettings,
+            Deleted,
+            "Policy",
+            "Reset Conditional Access settings",
+        ),
+        (
             Object::NamedLocation,
             Created,
             "Policy",

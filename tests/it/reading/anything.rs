@@ -34,6 +34,10 @@ fn what_a_file_holds_is_told_by_its_contents() {
         (&location, Kind::NamedLocations),
         (&strength, Kind::AuthenticationStrengths),
         (
+            r#"{"exclusions": {"allResourcesExclusions": {}}}"#,
+            Kind::ConditionalAccessSettings,
+        ),
+        (
             r#"{"id": "19:a", "membershipType": "shared"}"#,
             Kind::SharedChannels,
         ),

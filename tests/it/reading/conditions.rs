@@ -53,6 +53,40 @@ fn users_groups_roles_and_reserved_words_are_read() {
 }
 
 #[test]
+fn the_accounts_of_agents_are_a_word_of_their_own() {
+    let users =
+        users(r#"{"includeUsers": ["allAgentIdUsers"], "excludeUsers": ["AllAgentIdUsers"]}"#);
+    assert!(users.include.agent_users && users.exclude.agent_users);
+    assert!(!users.include.all && users.include.users.is_empty());
+}
+
+#[test]
+fn user_actions_are_read_with_and_without_their_prefix() {
+    for (word, wanted) in [
+        ("urn:user:accountrecovery", UserAction::AccountRecovery),
+        ("AccountRecovery", UserAction::AccountRecovery),
+        ("registerdevice", UserAction::RegisterDevice),
+        (
+            "URN:USER:RegisterSecurityInfo",
+            UserAction::RegisterSecurityInfo,
+        ),
+    ] {
+        let text = with_applications(&format!(r#"{{"includeUserActions": ["{word}"]}}"#));
+        let applications = sound_policy(&text).conditions.applications.expect("given");
+        assert_eq!(applications.user_actions, set(&[wanted]), "{word}");
+    }
+    for word in [
+        "urn:user:",
+        "user:registerdevice",
+        "urn:user:urn:user:registerdevice",
+    ] {
+        let text = with_applications(&format!(r#"{{"includeUserActions": ["{word}"]}}"#));
+        let path = "$.conditions.applications.includeUserActions[0]";
+        assert_errors(&conditional_access(&text), &[(Code::UnknownWord, 4, path)]);
+    }
+}
+
+#[test]
 fn guest_types_are_one_comma_separated_text_or_an_array() {
     for types in [
         r#""b2bCollaborationGuest, serviceProvider""#,
@@ -239,14 +273,20 @@ fn applications_actions_contexts_and_filter_are_read() {
 }
 
 #[test]
+fn the_resources_of_agents_are_a_word_of_their_own() {
+    let text = with_applications(
+        r#"{"includeApplications": ["AllAgentIdResources"], "excludeApplications": ["allagentidresources"]}"#,
+    );
+    let applications = sound_policy(&text).conditions.applications.expect("given");
+    assert!(applications.include.agent_resources && applications.exclude.agent_resources);
+    assert!(!applications.include.all && applications.include.applications.is_empty());
+}
+
+#[test]
 fn what_is_no_application_action_or_context_is_refused() {
     for (list, found, code) in [
         ("includeApplications", "Office 365", Code::NotAnId),
-        (
-            "includeApplications",
-            "AllAgentIdResources",
-            Code::UnknownWord,
-        ),
+        ("includeApplications", "AllAgentIdUsers", Code::NotAnId),
         ("includeUserActions", "urn:user:dance", Code::UnknownWord),
         (
             "includeAuthenticationContextClassReferences",

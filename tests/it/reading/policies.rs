@@ -200,10 +200,28 @@ fn a_policy_for_workload_identities_or_agents_is_told_and_may_hold_what_is_not_k
                 r#""includeApplications": ["AllAgentIdResources"]"#,
             );
         let reading = conditional_access(&text);
-        let path = "$.conditions.applications.includeApplications[0]";
-        assert_warnings(&reading, &[(Code::UnknownWord, 4, path)]);
+        assert_warnings(&reading, &[]);
         assert!(reading.tenants[0].policies[0].conditions.for_workloads);
     }
+}
+
+#[test]
+fn microsofts_published_policies_for_agents_are_read_without_a_finding() {
+    let agents = policy_when(r#""agentIdRiskLevels": "high""#).replace(
+        r#""includeUsers": ["All"]"#,
+        r#""includeUsers": ["AllAgentIdUsers"]"#,
+    );
+    assert!(sound_policy(&agents).conditions.for_workloads);
+    let accounts = policy_when(r#""platforms": null"#).replace(
+        r#""includeUsers": ["All"]"#,
+        r#""includeUsers": ["AllAgentIdUsers"]"#,
+    );
+    assert!(!sound_policy(&accounts).conditions.for_workloads);
+    let resources = policy_when(r#""platforms": null"#).replace(
+        r#""includeApplications": ["All"]"#,
+        r#""includeApplications": ["AllAgentIdResources"]"#,
+    );
+    assert!(!sound_policy(&resources).conditions.for_workloads);
 }
 
 #[test]

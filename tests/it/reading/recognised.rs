@@ -198,6 +198,7 @@ fn with_undecisive(text: &str) -> Reading {
         ]),
         &PolicySettings {
             undecisive_members: vec![String::from("B2BFutureInbound")],
+            ..PolicySettings::NONE
         },
     )
 }

@@ -101,6 +101,7 @@ const MALFORMED: &[(&str, &str, Change)] = &[
     ("context.sign_in_risk", "hidden", |r| context(r).sign_in_risk = String::from("severe")),
     ("context.user_risk", "hidden", |r| context(r).user_risk = String::from("severe")),
     ("context.insider_risk", "elevated", |r| context(r).insider_risk = String::from("high")),
+    ("context.user_action", "accountrecovery", |r| context(r).user_action = String::from("urn:user:dance")),
     ("context.user_action", "registerdevice", |r| context(r).user_action = String::from("register")),
     ("context.authentication_flow", "deviceCodeFlow", |r| context(r).authentication_flow = String::from("x")),
     ("context.authentication_context", "c1 to c99", |r| context(r).authentication_context = String::from("c0")),

@@ -2,7 +2,7 @@
 //! means that it applies. Each has the case in which the request does not tell.
 
 use crosstrust::decision::{PolicyResult, Reason, Stage};
-use crosstrust::id::PolicyId;
+use crosstrust::id::{AppId, PolicyId};
 use crosstrust::request::{Context, Request};
 use crosstrust::vocabulary::{
     AuthenticationFlow, ClientAppType, InsiderRiskLevel, Platform, RiskLevel, UserAction,
@@ -10,7 +10,7 @@ use crosstrust::vocabulary::{
 use serde_json::{Value, json};
 
 use super::{Example, allows, denies};
-use crate::reference::World;
+use crate::reference::{StatedApplication, World};
 use crate::support::build::*;
 use crate::support::universe::*;
 
@@ -18,10 +18,33 @@ use crate::support::universe::*;
 const NAME_BASED: u128 = 0xf0b7385e_e859_561a_a66c_a6f56ac6ab6b;
 
 pub fn all() -> Vec<Example> {
-    [states(), applications(), words(), risks(), workloads()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        states(),
+        applications(),
+        actions(),
+        agents(),
+        words(),
+        risks(),
+        workloads(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The world where the operator states this of the application.
+fn stated(
+    mut world: World,
+    app: AppId,
+    bundles: Option<&[&'static str]>,
+    agent: Option<bool>,
+) -> World {
+    world.applications.push(StatedApplication {
+        app,
+        bundles: bundles.map(<[_]>::to_vec),
+        agent,
+    });
+    world
 }
 
 fn blocking(condition: &str, value: Value) -> World {
@@ -137,10 +160,119 @@ fn applications() -> Vec<Example> {
             &on(json!({"includeApplications": ["Office365"]})),
             reaching(EXCHANGE),
         ),
-        allows(
-            "applications: Office365 does not hold the portal",
+        applies(
+            "applications: Office365 may hold the portal, which is Microsoft's",
             &on(json!({"includeApplications": ["Office365"]})),
             reaching(PORTAL),
+        ),
+        applies(
+            "applications: an application of Microsoft's may be in Office365",
+            &on(json!({"includeApplications": ["Office365"]})),
+            reaching(PURVIEW),
+        ),
+        applies(
+            "applications: one that may be in Office365 is not excluded by it",
+            &on(json!({"includeApplications": ["All"], "excludeApplications": ["Office365"]})),
+            reaching(GRAPH),
+        ),
+        allows(
+            "applications: Office365 does not hold an application of nobody's list",
+            &on(json!({"includeApplications": ["Office365"]})),
+            reaching(PAYROLL),
+        ),
+        applies(
+            "applications: an application of nobody's list is not excluded by Office365",
+            &on(json!({"includeApplications": ["All"], "excludeApplications": ["Office365"]})),
+            reaching(PAYROLL),
+        ),
+        allows(
+            "applications: the list of portals is complete",
+            &on(json!({"includeApplications": ["MicrosoftAdminPortals"]})),
+            reaching(PURVIEW),
+        ),
+        applies(
+            "applications: Office365 as the operator states",
+            &stated(
+                on(json!({"includeApplications": ["Office365"]})),
+                PAYROLL,
+                Some(&["Office365"]),
+                None,
+            ),
+            reaching(PAYROLL),
+        ),
+        allows(
+            "applications: excluded by Office365 as the operator states",
+            &stated(
+                on(json!({"includeApplications": ["All"], "excludeApplications": ["Office365"]})),
+                GRAPH,
+                Some(&["Office365"]),
+                None,
+            ),
+            reaching(GRAPH),
+        ),
+        allows(
+            "applications: not in Office365 as the operator states",
+            &stated(
+                on(json!({"includeApplications": ["Office365"]})),
+                GRAPH,
+                Some(&[]),
+                None,
+            ),
+            reaching(GRAPH),
+        ),
+        applies(
+            "applications: what the table has in Office365 stays there",
+            &stated(
+                on(json!({"includeApplications": ["Office365"]})),
+                EXCHANGE,
+                Some(&[]),
+                None,
+            ),
+            reaching(EXCHANGE),
+        ),
+        applies(
+            "applications: of agents, where nothing is stated, included",
+            &on(json!({"includeApplications": ["AllAgentIdResources"]})),
+            reaching(PAYROLL),
+        ),
+        applies(
+            "applications: of agents, where nothing is stated, not excluded",
+            &on(
+                json!({"includeApplications": ["All"], "excludeApplications": ["allAgentIdResources"]}),
+            ),
+            reaching(GRAPH),
+        ),
+        allows(
+            "applications: not of agents, as the operator states",
+            &stated(
+                on(json!({"includeApplications": ["AllAgentIdResources"]})),
+                PAYROLL,
+                None,
+                Some(false),
+            ),
+            reaching(PAYROLL),
+        ),
+        applies(
+            "applications: of agents, as the operator states",
+            &stated(
+                on(json!({"includeApplications": ["AllAgentIdResources"]})),
+                PAYROLL,
+                None,
+                Some(true),
+            ),
+            reaching(PAYROLL),
+        ),
+        allows(
+            "applications: of agents, as the operator states, excluded",
+            &stated(
+                on(
+                    json!({"includeApplications": ["All"], "excludeApplications": ["AllAgentIdResources"]}),
+                ),
+                PAYROLL,
+                None,
+                Some(true),
+            ),
+            reaching(PAYROLL),
         ),
         applies(
             "applications: MicrosoftAdminPortals",
@@ -193,6 +325,141 @@ fn applications() -> Vec<Example> {
         ),
         allows("authentication context: another", &c1(), context("c2")),
         allows("authentication context: none", &c1(), direct()),
+    ]
+}
+
+/// User actions, and the settings that exclude them from policies for all resources.
+fn actions() -> Vec<Example> {
+    let on = |value: Value| when(block(), "applications", value);
+    let naming = |action| knowing(|context| context.user_action = Some(action));
+    let recovery = || naming(UserAction::AccountRecovery);
+    let excluding = |entries: Value, policies: &[Value]| {
+        let contoso = open_contoso().excluding_actions(entries);
+        let contoso = (1..)
+            .zip(policies)
+            .fold(contoso, |contoso, (number, policy)| {
+                contoso.policy(number, policy.clone())
+            });
+        world([contoso, open_fabrikam()])
+    };
+    let enabled = || json!([{"userAction": "accountrecovery", "state": "enabled"}]);
+    let in_state = |state: Value| json!([{"userAction": "accountrecovery", "state": state}]);
+    let everything = || on(json!({"includeApplications": ["All"]}));
+    let by_name = on(
+        json!({"includeApplications": ["All"], "includeUserActions": ["urn:user:accountrecovery"]}),
+    );
+    vec![
+        applies(
+            "user action: account recovery",
+            &contoso_with(&[on(
+                json!({"includeUserActions": ["urn:user:accountrecovery"]}),
+            )]),
+            recovery(),
+        ),
+        applies(
+            "user action: without its prefix",
+            &contoso_with(&[on(json!({"includeUserActions": ["RegisterDevice"]}))]),
+            naming(UserAction::RegisterDevice),
+        ),
+        allows(
+            "excluded action: takes a policy for all resources off",
+            &excluding(enabled(), &[everything()]),
+            recovery(),
+        )
+        .applied(&[]),
+        applies(
+            "excluded action: not off another action",
+            &excluding(enabled(), &[everything()]),
+            naming(UserAction::RegisterDevice),
+        ),
+        applies(
+            "excluded action: not off a request without an action",
+            &excluding(enabled(), &[everything()]),
+            direct(),
+        ),
+        applies(
+            "excluded action: a policy that names the application stays",
+            &excluding(
+                enabled(),
+                &[on(json!({"includeApplications": [PAYROLL.to_string()]}))],
+            ),
+            recovery(),
+        ),
+        applies(
+            "excluded action: a policy that names the action itself stays",
+            &excluding(enabled(), &[by_name]),
+            recovery(),
+        ),
+        applies(
+            "excluded action: disabled changes nothing",
+            &excluding(in_state(json!("disabled")), &[everything()]),
+            recovery(),
+        ),
+        applies(
+            "excluded action: report-only changes nothing",
+            &excluding(
+                in_state(json!("enabledForReportingButNotEnforced")),
+                &[everything()],
+            ),
+            recovery(),
+        ),
+        applies(
+            "excluded action: without a state changes nothing",
+            &excluding(in_state(Value::Null), &[everything()]),
+            recovery(),
+        ),
+        applies(
+            "excluded action: one that is not known matches nothing",
+            &excluding(
+                json!([{"userAction": "urn:user:dance", "state": "enabled"}]),
+                &[everything()],
+            ),
+            recovery(),
+        ),
+        allows(
+            "excluded action: with its prefix",
+            &excluding(
+                json!([{"userAction": "urn:user:registerdevice", "state": "enabled"}]),
+                &[everything()],
+            ),
+            naming(UserAction::RegisterDevice),
+        ),
+    ]
+}
+
+/// Words for agents, which no user is.
+fn agents() -> Vec<Example> {
+    let users = |value: Value| blocking("users", value);
+    vec![
+        allows(
+            "agents: a policy for the accounts of agents applies to no user",
+            &users(json!({"includeUsers": ["AllAgentIdUsers"]})),
+            direct(),
+        )
+        .applied(&[]),
+        allows(
+            "agents: not to a guest or an internal user either",
+            &users(json!({"includeUsers": ["AllAgentIdUsers", "None"]})),
+            guest(),
+        ),
+        applies(
+            "agents: beside others the others count",
+            &users(json!({"includeUsers": ["AllAgentIdUsers", "All"]})),
+            direct(),
+        ),
+        applies(
+            "agents: excluding the accounts of agents excludes no user",
+            &users(json!({"includeUsers": ["All"], "excludeUsers": ["AllAgentIdUsers"]})),
+            internal(),
+        ),
+        applies(
+            "agents: nor one of whom little is known",
+            &users(json!({"includeUsers": ["All"], "excludeUsers": ["AllAgentIdUsers"]})),
+            with(guest(), |request| {
+                request.claims.groups_incomplete = true;
+                request.external_user_type = None;
+            }),
+        ),
     ]
 }
 

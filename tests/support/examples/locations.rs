@@ -85,6 +85,11 @@ fn places() -> Vec<Example> {
     let not_in_europe_by = |method: Value| at(vec![europe_by(method, true)], &["All"], &[&eu]);
     let gps = || json!("authenticatorAppGps");
     let address = || json!("clientIpAddress");
+    let zero = MFA_TRUSTED_IPS.to_string();
+    let mut trusted_ips = headquarters.clone();
+    trusted_ips["id"] = json!(zero);
+    let mut untrusted_ips = trusted_ips.clone();
+    untrusted_ips["isTrusted"] = json!(false);
     let mut untrusted = headquarters.clone();
     untrusted["isTrusted"] = json!(false);
     let none_trusted = at(vec![untrusted], &["All"], &["AllTrusted"]);
@@ -172,6 +177,41 @@ fn places() -> Vec<Example> {
             "location: where that is included",
             &in_europe_or_nowhere,
             country("ZZ"),
+        ),
+        applies(
+            "location: the MFA trusted IPs are a missing input, included",
+            &at(vec![], &[&zero], &[]),
+            from("192.0.2.1"),
+        ),
+        applies(
+            "location: the MFA trusted IPs are a missing input, not excluded",
+            &at(vec![], &["All"], &[&zero]),
+            from("192.0.2.1"),
+        ),
+        allows(
+            "location: the MFA trusted IPs are not among all trusted",
+            &at(vec![], &["AllTrusted"], &[]),
+            from("192.0.2.1"),
+        ),
+        allows(
+            "location: the MFA trusted IPs, where the folder defines them, excluded",
+            &at(vec![trusted_ips.clone()], &["All"], &[&zero]),
+            from("198.51.100.200"),
+        ),
+        allows(
+            "location: the MFA trusted IPs, where the folder defines them, included elsewhere",
+            &at(vec![trusted_ips.clone()], &[&zero], &[]),
+            from("192.0.2.1"),
+        ),
+        allows(
+            "location: the MFA trusted IPs that are defined as trusted are among all trusted",
+            &at(vec![trusted_ips], &["All"], &["AllTrusted"]),
+            from("198.51.100.200"),
+        ),
+        applies(
+            "location: the MFA trusted IPs that are not defined as trusted are not",
+            &at(vec![untrusted_ips], &["All"], &["AllTrusted"]),
+            from("198.51.100.200"),
         ),
         applies(
             "location: by GPS, a country that was found so",

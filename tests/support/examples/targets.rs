@@ -57,6 +57,16 @@ fn targets() -> Vec<Example> {
     );
     let one_user = || inbound(setting("allowed", &[user(ALICE)], "allowed", &[all_apps()]));
     let bundle = |name: &str| inbound(setting("allowed", &[all_users()], "allowed", &[app(name)]));
+    let blocked_bundle =
+        |name: &str| inbound(setting("allowed", &[all_users()], "blocked", &[app(name)]));
+    let group_and_bundle = || {
+        inbound(setting(
+            "blocked",
+            &[group(MARKETING)],
+            "blocked",
+            &[app("Office365")],
+        ))
+    };
     let group_loses_all = || {
         inbound(setting(
             "blocked",
@@ -101,9 +111,73 @@ fn targets() -> Vec<Example> {
             reaching(SHAREPOINT),
         ),
         denies(
-            "target: Office365 does not hold the portal",
+            "target: Office365 may hold the portal or not, so allowing it does not pass",
             &bundle("Office365"),
             reaching(PORTAL),
+            stage,
+            by_app,
+        ),
+        denies(
+            "target: blocking Office365 blocks what may be in it",
+            &blocked_bundle("Office365"),
+            reaching(GRAPH),
+            stage,
+            by_app,
+        ),
+        denies(
+            "target: blocking AllMicrosoftApps blocks what may be in it",
+            &blocked_bundle("AllMicrosoftApps"),
+            reaching(PURVIEW),
+            stage,
+            by_app,
+        ),
+        denies(
+            "target: a client application that may be in a blocked bundle",
+            &blocked_bundle("Office365"),
+            through(GRAPH),
+            stage,
+            by_app,
+        ),
+        allows(
+            "target: blocking Office365 leaves an application of nobody's list",
+            &blocked_bundle("Office365"),
+            reaching(PAYROLL),
+        ),
+        denies(
+            "target: blocked together with a group, what may be in the bundle is the application",
+            &group_and_bundle(),
+            asking(&[MARKETING], GRAPH),
+            stage,
+            by_app,
+        ),
+        allows(
+            "target: blocked together with a group, others pass whatever the bundle holds",
+            &group_and_bundle(),
+            asking(&[SALES], GRAPH),
+        ),
+        denies(
+            "target: a user who is not allowed is the reason, whatever the bundle holds",
+            &inbound(setting(
+                "allowed",
+                &[group(MARKETING)],
+                "allowed",
+                &[app("Office365")],
+            )),
+            asking(&[SALES], GRAPH),
+            stage,
+            by_user,
+        ),
+        denies(
+            "target: unknown groups and an unknown bundle are the application",
+            &inbound(setting(
+                "allowed",
+                &[group(MARKETING)],
+                "allowed",
+                &[app("Office365")],
+            )),
+            with(asking(&[SALES], GRAPH), |request| {
+                request.claims.groups_incomplete = true;
+            }),
             stage,
             by_app,
         ),

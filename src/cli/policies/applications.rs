@@ -1,0 +1,38 @@
+//! `[[application]]` → facts of applications that decide.
+
+use std::collections::BTreeMap;
+
+use crate::config::{ApplicationTable, At, ConfigError};
+use crate::id::AppId;
+use crate::policy_settings::ApplicationFacts;
+use crate::vocabulary::{Bundle, WordSet};
+
+/// What the configuration states of applications; each only once.
+pub(super) fn facts(
+    tables: &[ApplicationTable],
+) -> Result<BTreeMap<AppId, ApplicationFacts>, ConfigError> {
+    let mut stated = BTreeMap::new();
+    let mut places: BTreeMap<AppId, &At<String>> = BTreeMap::new();
+    for table in tables {
+        if table.bundles.is_none() && table.agent.is_none() {
+            continue;
+        }
+        let app: AppId = table.app.read()?;
+        if let Some(first) = places.insert(app, &table.app) {
+            return Err(ConfigError::Twice {
+                key: table.app.key.clone(),
+                found: table.app.value.clone(),
+                origin: table.app.origin.clone(),
+                first: first.origin.clone(),
+            });
+        }
+        let bundles = table.bundles.as_deref().map(bundles).transpose()?;
+        let agent = table.agent.as_ref().map(|agent| agent.value);
+        stated.insert(app, ApplicationFacts { bundles, agent });
+    }
+    Ok(stated)
+}
+
+fn bundles(words: &[At<String>]) -> Result<WordSet<Bundle>, ConfigError> {
+    words.iter().map(At::read::<Bundle>).collect()
+}
