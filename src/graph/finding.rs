@@ -192,7 +192,7 @@ codes! {
     /// A condition or control that is not understood.
     NotUnderstood = "CT029",
     /// A rule that rests on a bundle of applications whose members are not all known.
-    IncompleteBundle = "CT040",
+    IncompleteBundle = "CT042",
     /// A folder without `organization.json`, or a policies folder without tenants.
     NoTenant = "CT030",
     /// A file or folder that cannot be read, or is too large.
