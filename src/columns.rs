@@ -7,31 +7,20 @@ const GAP: &str = "  ";
 /// A column is not made narrower than this: then lines get longer than the limit instead.
 const NARROWEST: usize = 10;
 
-/// Narrows the widest columns until all fit into `limit` characters. `None`: no limit.
+/// Narrows the widest columns, all to one width, until every column fits into `limit` characters. `None`:
+/// no limit.
 pub fn fit(widths: &mut [usize], limit: Option<usize>) {
-    let Some(limit) = limit else {
+    let (Some(limit), Some(widest)) = (limit, widths.iter().max().copied()) else {
         return;
     };
     let gaps = GAP.len() * widths.len().saturating_sub(1);
-    let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
-    while excess > 0 {
-        let second = {
-            let mut sorted = widths.to_vec();
-            sorted.sort_unstable();
-            sorted.dedup();
-            sorted.pop();
-            sorted.pop().unwrap_or(0).max(NARROWEST)
-        };
-        let Some(widest) = widths.iter_mut().max() else {
-            return;
-        };
-        // Down to the next widest, so that no column gives way before a wider one has.
-        let step = (*widest).saturating_sub(second).clamp(1, excess);
-        if *widest <= NARROWEST {
-            return;
-        }
-        *widest -= step;
-        excess -= step;
+    let fits = |most: &usize| {
+        let narrowed = widths.iter().map(|width| width.min(most));
+        narrowed.sum::<usize>() + gaps <= limit
+    };
+    let most = (NARROWEST..=widest).rev().find(fits).unwrap_or(NARROWEST);
+    for width in widths {
+        *width = (*width).min(most);
     }
 }
 
