@@ -111,8 +111,8 @@ const STAGES: [(Stage, Check); 7] = [
     (Stage::SharedChannel, channel::check),
 ];
 
-/// The lifetime of a direct connect token
-/// (learn.microsoft.com/entra/external-id/b2b-direct-connect-overview).
+/// Our own bound (semantics §9): a change outside the policies and the token, such as a fact of the sign-in,
+/// counts after an hour at the latest.
 const LONGEST_ANSWER: Duration = Duration::from_secs(60 * 60);
 
 impl<'a> Question<'a> {
