@@ -59,6 +59,11 @@ pub struct Denial {
 /// What a denial is about, beside its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
+    /// No policies of the home tenant are loaded, so nothing says that it allows the resource tenant's cloud.
+    CloudOfHomeNotLoaded {
+        /// The home tenant.
+        tenant: TenantId,
+    },
     /// No policies of the home tenant are loaded.
     HomeNotLoaded {
         /// The home tenant.
@@ -66,6 +71,8 @@ pub enum Subject {
         /// Why the resource tenant's assumed-outbound entry for it does not count; `None` = there is none.
         entry: Option<UnusedEntry>,
     },
+    /// The home tenant's partner entry keeps service providers from the resource tenant.
+    ServiceProviderBlocked,
     /// The resource tenant does not list the identity provider, named for people.
     ProviderNotListed(String),
 }
@@ -207,9 +214,17 @@ impl Denial {
     pub fn message(&self) -> Cow<'static, str> {
         match self.subject.as_deref() {
             None => Cow::Borrowed(self.reason.message()),
+            Some(Subject::ServiceProviderBlocked) => Cow::Borrowed(
+                "The home tenant's partner entry for the resource tenant keeps service providers from it \
+                 (blockServiceProviderOutboundAccess).",
+            ),
             Some(Subject::ProviderNotListed(provider)) => Cow::Owned(format!(
                 "The resource tenant does not list the identity provider {provider} (identity-providers.json, \
                  federation-configurations.json), so its accounts are not let in."
+            )),
+            Some(Subject::CloudOfHomeNotLoaded { tenant }) => Cow::Owned(format!(
+                "No policies of the home tenant {tenant} are loaded, so nothing says that it allows the \
+                 resource tenant's cloud. Load its export."
             )),
             Some(Subject::HomeNotLoaded { tenant, entry }) => {
                 Cow::Owned(home_not_loaded(*tenant, *entry))

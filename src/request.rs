@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-pub use home::{Home, IdentityProvider, SAML_WS_FED};
+pub use home::{Home, IdentityProvider, MICROSOFT_ACCOUNTS, SAML_WS_FED};
 
 use crate::id::{Aaguid, AppId, CustomControlId, GroupId, RoleId, TenantId, TermsOfUseId, UserId};
 use crate::time::Timestamp;

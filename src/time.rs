@@ -74,7 +74,7 @@ pub struct Day(jiff::civil::Date);
 
 /// A text that is no day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a day such as 2026-11-30")]
+#[error("expected a day such as 2026-11-30, of the years 1970 to 2261")]
 pub struct NotADay;
 
 impl Day {
@@ -83,22 +83,25 @@ impl Day {
         let next = self.0.tomorrow().ok();
         let next = next.and_then(|next| next.to_zoned(jiff::tz::TimeZone::UTC).ok());
         let nanos = next.map(|next| next.timestamp().as_nanosecond());
-        // Past the last instant that can be told.
+        // INVARIANT(day): its years are within range; one that were not would be over.
         nanos
             .and_then(|nanos| i64::try_from(nanos).ok())
-            .map_or(Timestamp::MAX, Timestamp)
+            .map_or(Timestamp::MIN, Timestamp)
     }
 }
 
-/// `YYYY-MM-DD` and nothing else.
+/// `YYYY-MM-DD` and nothing else, within what a [`Timestamp`] can hold: a day before would never end.
 impl FromStr for Day {
     type Err = NotADay;
     fn from_str(text: &str) -> Result<Self, NotADay> {
         if text.len() != "YYYY-MM-DD".len() {
             return Err(NotADay);
         }
-        let day = jiff::civil::Date::strptime("%Y-%m-%d", text);
-        day.map(Day).map_err(|_| NotADay)
+        let day = jiff::civil::Date::strptime("%Y-%m-%d", text).map_err(|_| NotADay)?;
+        match (1970..=2261).contains(&day.year()) {
+            true => Ok(Day(day)),
+            false => Err(NotADay),
+        }
     }
 }
 

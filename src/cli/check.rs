@@ -37,6 +37,8 @@ pub(super) struct CheckArguments {
     /// Configuration file of `serve`; what it says about policies counts here too
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    undecisive: policies::UndecisiveMembers,
     /// How findings are written: text lines, or one JSON document
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -65,7 +67,7 @@ struct Report {
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
-    let settings = policies::settings_of_file(arguments.config.as_deref())?;
+    let settings = policies::settings_of_file(arguments.config.as_deref(), &arguments.undecisive)?;
     for path in &arguments.paths {
         check(path, &settings, &mut report)?;
     }

@@ -16,6 +16,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::graph::printable;
+
 /// May a user of one organisation reach an application of another?
 ///
 /// crosstrust answers that question for your gateways, from the cross-tenant access settings and
@@ -65,7 +67,10 @@ pub fn run() -> ExitCode {
         Command::Log(arguments) => log::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("crosstrust: {error:#}");
+        // Names of files and values may hold characters that act on a terminal.
+        let told = format!("crosstrust: {error:#}");
+        told.lines()
+            .for_each(|line| eprintln!("{}", printable(line)));
         ExitCode::from(FAILED)
     })
 }

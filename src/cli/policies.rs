@@ -6,8 +6,9 @@ mod applications;
 use std::path::Path;
 
 use anyhow::Context;
+use clap::Args;
 
-use crate::config::{Config, ConfigError, Given};
+use crate::config::{Config, ConfigError, Given, Origin};
 use crate::graph::is_deciding_member;
 use crate::policy_settings::PolicySettings;
 
@@ -28,16 +29,37 @@ pub(super) fn settings(config: &Config) -> Result<PolicySettings, ConfigError> {
     })
 }
 
-/// The statements of a configuration file; without one, nothing is stated. Flags and variables of `serve`
-/// do not count here.
-pub(super) fn settings_of_file(path: Option<&Path>) -> anyhow::Result<PolicySettings> {
-    let Some(path) = path else {
-        return Ok(PolicySettings::NONE);
+/// The flag and the variable that `serve` has, too.
+#[derive(Args)]
+pub(super) struct UndecisiveMembers {
+    /// Members of Graph that are not known here and decide nothing, with commas between them
+    #[arg(
+        long = "policies-undecisive-members",
+        value_name = "NAMES",
+        env = "CROSSTRUST_POLICIES_UNDECISIVE_MEMBERS"
+    )]
+    undecisive_members: Option<String>,
+}
+
+/// The statements of a configuration file, with undecisive members in place of the file's where they are given:
+/// what `serve` would take from the same file, flag and variable.
+pub(super) fn settings_of_file(
+    path: Option<&Path>,
+    undecisive: &UndecisiveMembers,
+) -> anyhow::Result<PolicySettings> {
+    let read = |path: &Path| {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+        anyhow::Ok((path.to_owned(), text))
     };
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the configuration {}", path.display()))?;
-    let config = Config::read(Some((path.to_owned(), text)), Given::default())?;
-    Ok(settings(&config)?)
+    let file = path.map(read).transpose()?;
+    let names = undecisive.undecisive_members.iter();
+    let given = names.map(|names| (UNDECISIVE, names.clone(), Origin::Flag));
+    let given = Given {
+        values: given.collect(),
+        listen: Vec::new(),
+    };
+    Ok(settings(&Config::read(file, given)?)?)
 }
 
 const UNDECISIVE: &str = "policies.undecisive_members";

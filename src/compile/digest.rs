@@ -178,7 +178,7 @@ fn assumed(out: &mut Writer, entry: &AssumedOutbound) {
         out.flag("is collaboration", *access == AccessType::Collaboration);
     });
     out.text("comment", comment.as_deref().unwrap_or_default());
-    out.bytes("review by", &review_by.end().as_nanos().to_be_bytes());
+    out.text("review by", &review_by.to_string());
 }
 
 fn relation_of(out: &mut Writer, parts: &Parts, relation: &Relation) {

@@ -9,6 +9,7 @@ use super::settings::sorted;
 use crate::graph::document::{AssumedOutbound as Entry, TenantDocuments};
 use crate::graph::{Code, Place};
 use crate::id::TenantId;
+use crate::request::{AccessType, MICROSOFT_ACCOUNTS};
 use crate::snapshot::{AssumedOutbound, IdentityProviders, Origin};
 
 /// The listed identity providers, in order.
@@ -71,6 +72,11 @@ fn check(draft: &mut Draft, tenant: TenantId, documents: &TenantDocuments, entry
         findings.error(place, Code::OwnPartner, message);
         return;
     }
+    if entry.tenant == MICROSOFT_ACCOUNTS {
+        let message = "found the tenant of Microsoft accounts, which are no home tenant's: expected them in \
+                       identity-providers.json";
+        findings.error(place, Code::TargetNotAllowed, message);
+    }
     if draft.loaded.contains(&entry.tenant) {
         let message = format!(
             "found an entry for {}, whose policies are loaded: they count, and the entry does nothing",
@@ -89,7 +95,7 @@ fn check(draft: &mut Draft, tenant: TenantId, documents: &TenantDocuments, entry
             entry.review_by, entry.tenant
         );
         findings.warning(place, Code::ReviewDue, message);
-    } else if end <= now.plus(REVIEW_SOON) {
+    } else if end <= now.plus(REVIEW_SOON).plus(DAY) {
         let message = format!(
             "found `reviewBy` {}: after that day the entry for {} does not count any more",
             entry.review_by, entry.tenant
@@ -106,7 +112,11 @@ pub(super) fn report_unloaded_partners(draft: &mut Draft, documents: &TenantDocu
     };
     let assumed = |tenant: TenantId| {
         let mut entries = documents.assumed_outbound.iter();
-        entries.any(|entry| entry.tenant == tenant)
+        entries.any(|entry| {
+            entry.tenant == tenant
+                && entry.access_types.contains(&AccessType::DirectConnect)
+                && entry.review_by.end() > draft.now
+        })
     };
     let partners = documents.partners.iter().map(|partner| partner.tenant);
     let unloaded = partners.filter(|partner| !draft.loaded.contains(partner) && !assumed(*partner));
@@ -133,7 +143,9 @@ pub(super) fn report_unloaded_partners(draft: &mut Draft, documents: &TenantDocu
     draft.findings.info(&place, Code::PartnerNotLoaded, message);
 }
 
-/// How long before its `reviewBy` an entry is reported.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long before the beginning of its `reviewBy` an entry is reported.
 const REVIEW_SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Partners that one finding lists: more fill a screen, and their number says enough.

@@ -191,6 +191,8 @@ fn check_path(path: &At<String>) -> Result<(), ConfigError> {
         "expected a path that begins with `/`"
     } else if text.contains(['*', '{', '}']) {
         "wildcards are not supported: expected a path such as /docs, which stands for all that is below it"
+    } else if text.contains(['[', ']', '<', '>', '|', '^', '"', '`']) {
+        "expected a path: a pattern would be compared as it is written, and no URI has this character (RFC 3986)"
     } else if text.contains(['?', '#']) {
         "expected a path without a query"
     } else if text.contains('%') {
@@ -299,7 +301,13 @@ impl ApplicationTable {
     /// Its lines of `--print-config`.
     pub(super) fn shown(&self) -> Vec<Shown> {
         let audiences = shown_list(&self.audiences);
-        let bundles = self.bundles.as_deref().and_then(shown_list);
+        let bundles = self.bundles.as_deref().map(|bundles| {
+            shown_list(bundles).unwrap_or_else(|| Shown {
+                key: "application.bundles".to_owned(),
+                value: "(none)".to_owned(),
+                origin: self.app.origin.clone(),
+            })
+        });
         let agent = self.agent.as_ref().map(At::shown);
         std::iter::once(self.app.shown())
             .chain(audiences)

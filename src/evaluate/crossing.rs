@@ -47,6 +47,14 @@ pub(super) fn outbound(
         Err(Barrier::Setting(_)) if question.home.is_none() => {
             assumed_outbound(question, home, resource, now, notes)
         }
+        Err(Barrier::Cloud)
+            if question.home.is_none() && question.request.access == AccessType::Collaboration =>
+        {
+            fail_about(
+                Reason::CloudNotAllowed,
+                Subject::CloudOfHomeNotLoaded { tenant: home },
+            )
+        }
         side => refuse(side, Reason::OutboundUser, Reason::OutboundApplication),
     }
 }
@@ -86,7 +94,8 @@ fn refuse(side: Result<(), Barrier>, user: Reason, application: Reason) -> Resul
     match side {
         Ok(()) => Ok(()),
         Err(Barrier::Cloud) => fail(Reason::CloudNotAllowed),
-        Err(Barrier::ServiceProvider | Barrier::Setting(Refusal::User)) => fail(user),
+        Err(Barrier::ServiceProvider) => fail_about(user, Subject::ServiceProviderBlocked),
+        Err(Barrier::Setting(Refusal::User)) => fail(user),
         Err(Barrier::Setting(Refusal::Application)) => fail(application),
         Err(Barrier::Setting(Refusal::GroupsUnknown)) => fail(Reason::GroupsUnknown),
     }

@@ -172,6 +172,8 @@ const TYPES: &[(&str, Kind)] = &[
     ("builtInIdentityProvider", Kind::IdentityProviders),
     ("socialIdentityProvider", Kind::IdentityProviders),
     ("appleManagedIdentityProvider", Kind::IdentityProviders),
+    ("oidcIdentityProvider", Kind::IdentityProviders),
+    ("openIdConnectIdentityProvider", Kind::IdentityProviders),
     (
         "samlOrWsFedExternalDomainFederation",
         Kind::FederationConfigurations,

@@ -11,10 +11,14 @@ use crate::vocabulary::IdentityProviderName;
 /// One identity provider. One that no request can name lists none.
 pub(super) fn identity_provider(node: Node<'_>) -> Option<ListedProvider> {
     let mut members = node.object()?;
-    let is_apple = members.odata_type() == Some("appleManagedIdentityProvider");
-    let kind = match is_apple {
-        true => members.text("identityProviderType").or(Some("Apple")),
-        false => members.require("identityProviderType").and_then(Node::text),
+    let by_type = members.odata_type();
+    let by_type = by_type.and_then(|by_type| {
+        let mut types = TYPES_WITHOUT_A_WORD.iter();
+        types.find(|(known, _)| known.eq_ignore_ascii_case(by_type))
+    });
+    let kind = match by_type {
+        Some((_, kind)) => members.text("identityProviderType").or(Some(kind)),
+        None => members.require("identityProviderType").and_then(Node::text),
     };
     let state = members.take_set("state");
     let is_enabled = state.is_none_or(|state| {
@@ -80,6 +84,13 @@ fn issuer(node: Node<'_>) -> Option<At<String>> {
     })
 }
 
+/// Types of provider that have no `identityProviderType`, and the word that stands for them.
+const TYPES_WITHOUT_A_WORD: &[(&str, &str)] = &[
+    ("appleManagedIdentityProvider", "Apple"),
+    ("oidcIdentityProvider", "OpenIDConnect"),
+    ("openIdConnectIdentityProvider", "OpenIDConnect"),
+];
+
 /// `identityProviderType` of built-in and social providers; `None` = no provider of B2B collaboration
 /// requests (self-service sign-up with Entra accounts, and the providers of Azure AD B2C).
 const KNOWN_TYPES: &[(&str, Option<IdentityProviderName>)] = &[
@@ -96,6 +107,7 @@ const KNOWN_TYPES: &[(&str, Option<IdentityProviderName>)] = &[
         Some(IdentityProviderName::EmailOneTimePasscode),
     ),
     ("AADSignup", None),
+    ("OpenIDConnect", None),
     ("Microsoft", None),
     ("Amazon", None),
     ("LinkedIn", None),
@@ -116,6 +128,16 @@ const PROVIDER_MEMBERS: &[&str] = &[
     "serviceId",
     "keyId",
     "certificateData",
+    "issuer",
+    "wellKnownEndpoint",
+    "metadataUrl",
+    "responseType",
+    "responseMode",
+    "scope",
+    "domainHint",
+    "clientAuthentication",
+    "inboundClaimMapping",
+    "claimsMapping",
 ];
 
 const FEDERATION_MEMBERS: &[&str] = &[

@@ -12,7 +12,7 @@ use super::mapping::{Field, Read};
 use super::verified::{Asked, Home, Unidentified, Verified, Who};
 use super::{Issuer, Tenants};
 use crate::id::{TenantId, UserId, parse_guid};
-use crate::request::{self, AccessType, IdentityProvider, Request, UserClass};
+use crate::request::{self, AccessType, IdentityProvider, MICROSOFT_ACCOUNTS, Request, UserClass};
 use crate::vocabulary::IdentityProviderName as Name;
 
 /// Whose a token is.
@@ -84,6 +84,11 @@ enum Account {
     Provider(IdentityProvider),
 }
 
+/// Whether a text names a home in a way that is no slip: a tenant, a known provider, or a URI.
+pub(super) fn is_home(text: &str) -> bool {
+    tenant_of(text).is_some() || NAMED.iter().any(|(name, _)| *name == text) || text.contains(':')
+}
+
 /// A tenant, a provider by its name, else the issuer of a SAML or WS-Fed provider. A text with one of Entra's own
 /// hosts that is no issuer of Entra's is none of them.
 fn account_of(idp: &str) -> Option<Account> {
@@ -134,10 +139,6 @@ const NAMED: &[(&str, Name)] = &[
 
 /// What a stated issuer may have at most, too (`rpc::Limits::text_bytes`).
 const MOST_ISSUER_BYTES: usize = 1024;
-
-/// The tenant in which all Microsoft accounts are
-/// (learn.microsoft.com/entra/identity-platform/access-token-claims-reference, `tid`).
-const MICROSOFT_ACCOUNTS: TenantId = TenantId(0x9188040d_6c67_4c5b_b112_36a304b66dad);
 
 /// The issuers of Entra's clouds, before and after the tenant
 /// (learn.microsoft.com/entra/identity-platform/authentication-national-cloud).

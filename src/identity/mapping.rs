@@ -235,7 +235,11 @@ fn check_targets(field: Field, table: &BTreeMap<String, String>) -> Result<(), M
             &|text| text.parse::<AuthenticationMethod>().is_ok(),
             "an authentication method such as fido2",
         ),
-        (_, Kind::Tenant | Kind::Flag | Kind::Time | Kind::Text | Kind::Texts) => return Ok(()),
+        (_, Kind::Tenant) => (
+            &super::home::is_home,
+            "a tenant's id, live.com, mail, google.com, facebook.com, or the URI of a SAML or WS-Fed issuer",
+        ),
+        (_, Kind::Flag | Kind::Time | Kind::Text | Kind::Texts) => return Ok(()),
     };
     match table.iter().find(|(_, to)| !fits(to)) {
         None => Ok(()),

@@ -58,6 +58,10 @@ impl PartialEq<TenantId> for Home {
     }
 }
 
+/// The tenant in which all Microsoft accounts are: to policies they are an identity provider and no home tenant
+/// (learn.microsoft.com/entra/identity-platform/access-token-claims-reference, `tid`).
+pub const MICROSOFT_ACCOUNTS: TenantId = TenantId(0x9188040d_6c67_4c5b_b112_36a304b66dad);
+
 /// The tenant's id, or the provider's name.
 impl fmt::Display for Home {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -30,6 +30,9 @@ pub fn check_provider(
             resource
                 .objects("identity-providers")
                 .into_iter()
+                .filter(|listed| {
+                    text(listed, "state").is_none_or(|state| is_word(state, "enabled"))
+                })
                 .filter_map(|listed| text(listed, "identityProviderType"))
                 .any(|listed| types.iter().any(|wanted| is_word(listed, wanted)))
         }

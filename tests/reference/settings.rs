@@ -1,6 +1,6 @@
 //! Stages 3 and 4: the cross-tenant access settings of both sides (semantics §2 and §3).
 
-use crosstrust::decision::{Reason, Stage};
+use crosstrust::decision::{Reason, Stage, Subject};
 use crosstrust::id::{AppId, TenantId};
 use crosstrust::request::{AccessType, Request, UserClass};
 use crosstrust::time::Timestamp;
@@ -47,11 +47,24 @@ pub fn check_outbound(
             }
         };
         if !allowed {
-            return Err(Failure::of(Stage::Outbound, Reason::CloudNotAllowed));
+            let cloud = Failure::of(Stage::Outbound, Reason::CloudNotAllowed);
+            return Err(match (request.access, home) {
+                (AccessType::Collaboration, None) => Failure {
+                    subject: Some(Box::new(Subject::CloudOfHomeNotLoaded {
+                        tenant: self::home(request),
+                    })),
+                    ..cloud
+                },
+                (_, _) => cloud,
+            });
         }
     }
     if blocks_service_provider(home, request) {
-        return Err(Failure::of(Stage::Outbound, Reason::OutboundUser));
+        return Err(Failure::about(
+            Stage::Outbound,
+            Reason::OutboundUser,
+            Subject::ServiceProviderBlocked,
+        ));
     }
     let setting = of(home, request.resource, outbound_member(request.access));
     let outcome = apply(world, &setting, request);

@@ -328,7 +328,10 @@ fn identity_providers(rng: &mut Rng) -> Value {
         "AADSignup",
     ];
     let providers = rng.some(&types, 45).into_iter();
-    let providers = providers.map(|kind| json!({"identityProviderType": spell(rng, kind)}));
+    let providers = providers.map(|kind| {
+        let state = rng.one(&[None, None, Some("enabled"), Some("disabled")]);
+        json!({"identityProviderType": spell(rng, kind), "state": state})
+    });
     let providers = providers.collect();
     page(rng, providers)
 }

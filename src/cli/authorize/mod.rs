@@ -47,6 +47,8 @@ pub(super) struct AuthorizeArguments {
     #[arg(long, value_name = "FILE", requires = "policies")]
     config: Option<PathBuf>,
     #[command(flatten)]
+    undecisive: policies::UndecisiveMembers,
+    #[command(flatten)]
     server: ServerArguments,
     /// Show every stage and every condition of every policy, with effective values and where they come from; a denial
     /// begins with the facts that were not provided
@@ -69,7 +71,8 @@ pub(super) fn run(arguments: &AuthorizeArguments) -> anyhow::Result<ExitCode> {
     let mut question = question(arguments)?;
     let engine = match &arguments.policies {
         Some(folder) => {
-            let settings = policies::settings_of_file(arguments.config.as_deref())?;
+            let settings =
+                policies::settings_of_file(arguments.config.as_deref(), &arguments.undecisive)?;
             Some(engine_of(folder, settings)?)
         }
         None => None,

@@ -79,6 +79,8 @@ pub(super) struct ShowArguments {
     /// Configuration file of `serve`; what it says about policies counts with --policies
     #[arg(long, value_name = "FILE", requires = "policies")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    undecisive: policies::UndecisiveMembers,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -288,7 +290,7 @@ impl ShowArguments {
         let Some(folder) = &self.policies else {
             return Ok(HashMap::new());
         };
-        let settings = policies::settings_of_file(self.config.as_deref())?;
+        let settings = policies::settings_of_file(self.config.as_deref(), &self.undecisive)?;
         let engine = engine_of(folder, settings)?;
         let active = engine.active();
         let tenants = active.iter().flat_map(|active| active.snapshot.tenants());

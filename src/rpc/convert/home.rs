@@ -3,7 +3,7 @@
 
 use super::super::proto;
 use super::violations::{At, REQUIRED, Reader, found};
-use crate::request::{Home, IdentityProvider, SAML_WS_FED};
+use crate::request::{Home, IdentityProvider, MICROSOFT_ACCOUNTS, SAML_WS_FED};
 use crate::rpc::message::AuthorizeRequest;
 use crate::vocabulary::IdentityProviderName;
 
@@ -30,7 +30,13 @@ fn in_a_tenant(
         let expected = "found it without identity_provider samlWsFed, expected none";
         reader.refuse(&at.name("identity_provider_issuer"), expected);
     }
-    let home = reader.required(&at.name("home_tenant"), message.home_tenant);
+    let at_home = at.name("home_tenant");
+    let home = reader.required(&at_home, message.home_tenant);
+    if home == Some(MICROSOFT_ACCOUNTS) {
+        let message = "found the tenant of Microsoft accounts, expected identity_provider \
+                       microsoftAccount in its place";
+        reader.refuse(&at_home, message);
+    }
     home.map(Home::Tenant)
 }
 

@@ -31,6 +31,25 @@ fn a_member_that_the_configuration_accepts_is_a_warning_and_an_error_without_it(
 }
 
 #[test]
+fn the_flag_of_serve_counts_in_place_of_the_files_list() {
+    let root = with_a_new_member();
+    let flag = "--policies-undecisive-members";
+    let accepted = check_in(root.path(), &[flag, "other,newInGraph", "policies"]);
+    assert_eq!(accepted.code, Some(0), "{accepted:?}");
+    let other = [flag, "other", "--config", "c.toml", "policies"];
+    assert_eq!(check_in(root.path(), &other).code, Some(1));
+}
+
+#[test]
+fn a_name_of_a_file_brings_no_control_character_to_the_terminal() {
+    let root = with_a_new_member();
+    let run = check_in(root.path(), &["--config", "c\u{1b}[31m.toml", "policies"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("c\\u{001b}[31m.toml"), "{}", run.err);
+    assert!(!run.err.contains('\u{1b}'), "{}", run.err);
+}
+
+#[test]
 fn authorize_takes_the_same_file() {
     let root = with_a_new_member();
     let ask = |arguments: &[&str]| {

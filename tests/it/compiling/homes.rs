@@ -39,8 +39,8 @@ fn a_review_that_is_past_is_a_warning_and_one_that_is_near_is_reported() {
     let world = entry(agreement());
     for (now, wanted) in [
         ("2026-11-01", None),
-        ("2026-12-01T23:59:59Z", None),
-        ("2026-12-02", Some(Severity::Info)),
+        ("2026-11-30T23:59:59Z", None),
+        ("2026-12-01", Some(Severity::Info)),
         ("2026-12-31T23:59:59Z", Some(Severity::Info)),
         ("2027-01-01", Some(Severity::Warning)),
         ("2099-01-01", Some(Severity::Warning)),
@@ -55,7 +55,7 @@ fn a_review_that_is_past_is_a_warning_and_one_that_is_near_is_reported() {
 }
 
 #[test]
-fn the_same_home_tenant_twice_and_the_own_tenant_do_not_compile() {
+fn the_same_home_tenant_twice_and_tenants_that_cannot_be_assumed_do_not_compile() {
     let now = "2026-11-01";
     let twice = build::world([build::tenant(CONTOSO)
         .assumed_outbound(FABRIKAM, agreement())
@@ -65,6 +65,10 @@ fn the_same_home_tenant_twice_and_the_own_tenant_do_not_compile() {
     let own = build::world([build::tenant(CONTOSO).assumed_outbound(CONTOSO, agreement())]);
     let errors = kinds(&found(&own, now).unwrap_err());
     assert_eq!(errors, [(Severity::Error, Code::OwnPartner)]);
+    let accounts = build::tenant(CONTOSO)
+        .assumed_outbound(crosstrust::request::MICROSOFT_ACCOUNTS, agreement());
+    let errors = kinds(&found(&build::world([accounts]), now).unwrap_err());
+    assert_eq!(errors, [(Severity::Error, Code::TargetNotAllowed)]);
 }
 
 #[test]
@@ -97,6 +101,18 @@ fn partners_without_a_folder_are_listed_unless_something_is_assumed_of_them() {
     assert!(message.contains(&WOODGROVE.to_string()), "{message}");
     assert!(!message.contains(&FABRIKAM.to_string()), "{message}");
     assert_eq!(&*found[0].place.file, "tenant-0/partners.json");
+    // What is assumed has to hold direct connect, today.
+    for (member, value) in [
+        ("accessTypes", json!(["collaboration"])),
+        ("reviewBy", json!("2026-10-31")),
+    ] {
+        let mut entry = agreement();
+        entry[member] = value;
+        let contoso = build::tenant(CONTOSO).partner(FABRIKAM, json!({}));
+        let world = build::world([contoso.assumed_outbound(FABRIKAM, entry)]);
+        let found = self::found(&world, "2026-11-01").unwrap();
+        assert!(kinds(&found).contains(&(Severity::Info, Code::PartnerNotLoaded)));
+    }
 }
 
 #[test]
@@ -112,6 +128,8 @@ fn everything_that_an_entry_or_a_provider_says_makes_another_snapshot() {
         entry(agreement()),
         entry(with("basis", json!("tokenIssued"))),
         entry(with("reviewBy", json!("2027-01-01"))),
+        entry(with("reviewBy", json!("1970-01-01"))),
+        entry(with("reviewBy", json!("2261-12-31"))),
         entry(with("comment", json!("contract 7"))),
         entry(with("accessTypes", json!(["collaboration"]))),
         entry(with("accessTypes", json!([]))),

@@ -18,6 +18,10 @@ fn identity_providers_of_graph_are_read_and_others_let_nobody_in() {
         {"@odata.type": "#microsoft.graph.appleManagedIdentityProvider", "id": "Apple-Managed-OIDC",
          "developerId": "d", "serviceId": "s", "keyId": "k", "certificateData": "******"},
         {"id": "AADSignup-OAUTH", "identityProviderType": "AADSignup"},
+        {"@odata.type": "#microsoft.graph.oidcIdentityProvider", "id": "o", "displayName": "Adatum",
+         "clientId": "x", "issuer": "https://idp.adatum.example", "responseType": "code", "scope": "openid",
+         "wellKnownEndpoint": "https://idp.adatum.example/.well-known/openid-configuration",
+         "clientAuthentication": {"clientSecret": "******"}, "inboundClaimMapping": {"sub": "sub"}},
         {"id": "Facebook-OAUTH", "identityProviderType": "Facebook", "state": "disabled"},
         {"id": "Fax-OAUTH", "identityProviderType": "Fax"}]}"##;
     let reading = contoso("identity-providers", text);
@@ -36,6 +40,7 @@ fn identity_providers_of_graph_are_read_and_others_let_nobody_in() {
             Some(Name::EmailOneTimePasscode),
             Some(Name::Google),
             Some(Name::Apple),
+            None,
             None,
             None,
             None
@@ -100,6 +105,10 @@ fn whatever_is_wrong_with_an_assumed_outbound_entry_is_an_error() {
         "\"31.12.2026\"",
         "\"2026-12-31T00:00:00Z\"",
         "\"never\"",
+        "\"0001-01-01\"",
+        "\"1969-12-31\"",
+        "\"2262-01-01\"",
+        "\"9999-12-31\"",
         "\"\"",
     ] {
         let wanted = [(Code::OutOfRange, 1, "$[0].reviewBy")];

@@ -44,6 +44,7 @@ fn provider(request: &mut AuthorizeRequest) {
 #[rustfmt::skip]
 const MALFORMED: &[(&str, &str, Change)] = &[
     ("home_tenant", "is required", |r| r.home_tenant.clear()),
+    ("home_tenant", "microsoftAccount", |r| r.home_tenant = String::from("9188040D-6c67-4c5b-b112-36a304b66dad")),
     ("home_tenant", "expected a GUID", |r| r.home_tenant = String::from("contoso.com")),
     ("resource_tenant", "is required", |r| r.resource_tenant.clear()),
     ("resource_tenant", "expected a GUID", |r| r.resource_tenant = String::from("all")),
