@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::config::{Config, ConfigError, Given, Origin};
-use crate::graph::is_deciding_member;
+use crate::graph::is_known_deciding_member;
 use crate::policy_settings::PolicySettings;
 
 /// The statements of a configuration.
@@ -17,7 +17,7 @@ pub(super) fn settings(config: &Config) -> Result<PolicySettings, ConfigError> {
     let undecisive_members = config.list(UNDECISIVE);
     if let Some(member) = undecisive_members
         .iter()
-        .find(|name| is_deciding_member(name))
+        .find(|name| is_known_deciding_member(name))
     {
         let why =
             format!("`{member}` is a member that decides, expected members that are not known");

@@ -7,13 +7,12 @@ use std::collections::HashMap;
 
 use jsonc_parser::ast::{Object, ObjectProp};
 
-use super::deciding::deciding_member_within;
+use super::deciding::{is_deciding_member, member_within};
 use super::finding::{Code, Finding, Severity};
 use super::node::{ADDITIONAL, Node, is_annotation};
 use super::values::quoted;
 
-/// The members of an object. Ends with [`Members::close`], [`Members::close_outer`] or
-/// [`Members::close_configuration`].
+/// The members of an object. Ends with [`Members::close`] or one of its kin.
 #[derive(Debug)]
 pub(super) struct Members<'d> {
     node: Node<'d>,
@@ -206,36 +205,62 @@ impl<'d> Members<'d> {
         }
     }
 
+    /// As [`Members::close`], where the operator may name a member as one that decides nothing.
+    pub(super) fn close_but_undecisive(self) {
+        for (member, name) in self.unknown() {
+            let shown = quoted(name);
+            if self.node.source.is_undecisive(name) {
+                let message = format!(
+                    "found {shown}, which is not known here: it is not read, as policies.undecisive_members says"
+                );
+                self.add_finding(member, Severity::Warning, message);
+                continue;
+            }
+            let expected = self.meant(name).map_or_else(
+                || String::from("a known member"),
+                |meant| format!("`{meant}`"),
+            );
+            let message = format!(
+                "found {shown}, which is not known here; expected {expected}, or {shown} in \
+                 policies.undecisive_members if it decides nothing about external users"
+            );
+            self.add_finding(member, self.node.severity(), message);
+        }
+    }
+
     /// As [`Members::close_outer`], for default, partner, cross-tenant access and organization: an unknown
-    /// member that holds a member that decides is an error, unless the operator names it as one that decides
-    /// nothing (semantics §2, "Members that decide").
+    /// member that decides by its name, or holds a member that decides, is an error, unless the operator
+    /// names it as one that decides nothing (semantics §2, "Members that decide").
     pub(super) fn close_configuration(mut self) {
         let mut findings = Vec::new();
         for (member, name) in self.unknown() {
-            let held = deciding_member_within(self.node.with(&member.value));
+            let held = member_within(self.node.with(&member.value), &is_deciding_member);
+            let decides = is_deciding_member(name);
             let is_accepted = self.node.source.is_undecisive(name);
             let meant = self.meant(name);
             let name = quoted(name);
-            let (severity, message) = match (held, is_accepted) {
-                (held, true) => {
-                    let holds = held.map_or(String::new(), |held| {
-                        format!(" and holds {}, which decides elsewhere", quoted(held))
-                    });
+            let holds = held.map(|held| format!("holds {}, which decides", quoted(&held)));
+            let why = match decides {
+                true => Some(String::from("decides elsewhere")),
+                false => holds,
+            };
+            let (severity, message) = match (why, is_accepted) {
+                (why, true) => {
+                    let holds = why.map_or(String::new(), |why| format!(" and {why}"));
                     let message = format!(
                         "found {name}, which is not known here{holds}: it is not read, as \
                          policies.undecisive_members says"
                     );
                     (Severity::Warning, message)
                 }
-                (Some(held), false) => {
+                (Some(why), false) => {
                     let expected = meant.map_or_else(
                         || String::from("a known member"),
                         |meant| format!("`{meant}` (it looks misspelt)"),
                     );
                     let message = format!(
-                        "found {name}, which is not known here and holds {}, which decides; expected {expected}, \
-                         or {name} in policies.undecisive_members if it decides nothing about external users",
-                        quoted(held)
+                        "found {name}, which is not known here and {why}; expected {expected}, or {name} in \
+                         policies.undecisive_members if it decides nothing about external users"
                     );
                     (Severity::Error, message)
                 }

@@ -39,7 +39,7 @@ mod kind;
 mod layout;
 mod raw;
 
-pub use deciding::is_deciding_member;
+pub use deciding::is_known_deciding_member;
 pub use document::name_based_policy_id;
 pub use finding::{Code, Finding, Place, Severity};
 pub use kind::Kind;

@@ -252,7 +252,7 @@ fn inbound_trust(node: Node<'_>) -> Option<InboundTrust> {
     };
     // A compliant network is a missing input here, trusted or not (semantics §5).
     undecisive::take_switches(&mut members, &["isCompliantNetworkAccepted"]);
-    members.close();
+    members.close_but_undecisive();
     Some(trust)
 }
 
@@ -263,7 +263,7 @@ fn automatic_user_consent(node: Node<'_>) -> Option<AutomaticUserConsent> {
         outbound: members.boolean("outboundAllowed"),
     };
     undecisive::take_switches(&mut members, &["inboundAllowed", "outboundAllowed"]);
-    members.close_outer();
+    members.close_configuration();
     Some(consent)
 }
 

@@ -2,6 +2,7 @@
 //! who may be copied into the tenant. It decides nothing, and is no partner entry.
 
 use super::node::Node;
+use super::undecisive;
 use super::values::id;
 use crate::id::TenantId;
 
@@ -13,7 +14,9 @@ pub(super) fn synchronization(node: Node<'_>) -> Option<()> {
         id::<TenantId>(tenant, "the partner's tenant");
     }
     members.name("displayName");
-    members.ignore(MEMBERS);
+    for name in MEMBERS {
+        undecisive::take_one(&mut members, name);
+    }
     members.ignore(&[
         "id",
         "deletedDateTime",

@@ -1,9 +1,11 @@
 //! Members of default and partner settings that decide nothing about external users (semantics §2, "Members
 //! that decide nothing", with a reason each). One that is set to something other than its default is reported.
 
+use super::deciding::{USERS_AND_GROUPS, is_setting_member, member_within};
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
+use super::values::quoted;
 
 /// What a member is where nobody has changed it.
 #[derive(Debug, Clone, Copy)]
@@ -45,12 +47,33 @@ const MEMBERS: &[(&str, Unchanged)] = &[
 /// Takes the members that decide nothing, and reports those that are not as Entra sets them.
 pub(super) fn take(members: &mut Members<'_>) {
     for (name, unchanged) in MEMBERS {
-        members.ignore(&[name]);
+        take_one(members, name);
         let found = members.node().peek(name).filter(|node| !node.is_nothing());
         if let Some(node) = found.filter(|node| !unchanged.holds(*node)) {
             report(node, name);
         }
     }
+}
+
+/// Takes one member that decides nothing. Settings in it are an error: they stand where nothing reads them.
+pub(super) fn take_one(members: &mut Members<'_>, name: &str) {
+    members.ignore(&[name]);
+    let Some(node) = members.node().peek(name) else {
+        return;
+    };
+    // The one such member that has users and groups of its own.
+    let has_users = name == "m365CollaborationOutbound";
+    let is_setting = |inner: &str| {
+        is_setting_member(inner) && !(has_users && inner.eq_ignore_ascii_case(USERS_AND_GROUPS))
+    };
+    let Some(held) = member_within(node, &is_setting) else {
+        return;
+    };
+    let message = format!(
+        "found {} within `{name}`, which is not read; expected it in the entry itself",
+        quoted(&held)
+    );
+    node.error(Code::UnknownMember, message);
 }
 
 /// The same for switches, whose default is false.

@@ -4,7 +4,7 @@ use crosstrust::graph::{Code, Reading, Severity, read_anything, read_policies_fo
 use crosstrust::policy_settings::PolicySettings;
 
 use super::{
-    CONTOSO, FABRIKAM, assert_errors, assert_warnings, contoso, files, listed, message,
+    CONTOSO, FABRIKAM, SOMETHING, assert_errors, assert_warnings, contoso, files, listed, message,
     only_tenant, sound, told,
 };
 
@@ -197,7 +197,10 @@ fn with_undecisive(text: &str) -> Reading {
             ("contoso/partners.json", text),
         ]),
         &PolicySettings {
-            undecisive_members: vec![String::from("B2BFutureInbound")],
+            undecisive_members: vec![
+                String::from("B2BFutureInbound"),
+                String::from("isPasskeyAccepted"),
+            ],
             ..PolicySettings::NONE
         },
     )
@@ -217,5 +220,126 @@ fn an_undecisive_member_is_accepted_by_name_and_reported() {
     assert_eq!(
         told(&with_undecisive(&text), Severity::Error),
         [(Code::UnknownMember, 1, "$.x")]
+    );
+}
+
+#[test]
+fn what_decides_where_nothing_reads_it_is_an_error() {
+    let setting = format!(r#""b2bCollaborationInbound": {BLOCKED}"#);
+    let text = format!("{{{setting}}}").replace('"', "\\\"");
+    for (member, path, named) in [
+        // At the wrong level.
+        (
+            String::from(r#""isMfaAccepted": false"#),
+            "$.isMfaAccepted",
+            "isMfaAccepted",
+        ),
+        (
+            String::from(r#""accessType": "blocked""#),
+            "$.accessType",
+            "accessType",
+        ),
+        (
+            format!(r#""automaticUserConsentSettings": {{{setting}}}"#),
+            "$.automaticUserConsentSettings.b2bCollaborationInbound",
+            "b2bCollaborationInbound",
+        ),
+        // In a member that is known and decides nothing.
+        (
+            format!(r#""identitySynchronization": {{{setting}}}"#),
+            "$.identitySynchronization",
+            "b2bCollaborationInbound",
+        ),
+        (
+            format!(r#""crossCloudMeetingConfiguration": {{"x": [{{{setting}}}]}}"#),
+            "$.crossCloudMeetingConfiguration",
+            "b2bCollaborationInbound",
+        ),
+        (
+            format!(r#""displayName": {{{setting}}}"#),
+            "$.displayName",
+            "b2bCollaborationInbound",
+        ),
+        (
+            format!(r#""m365CollaborationInbound": {BLOCKED}"#),
+            "$.m365CollaborationInbound",
+            "usersAndGroups",
+        ),
+        (
+            format!(r#""userSyncInbound": {{{setting}}}"#),
+            "$.userSyncInbound",
+            "b2bCollaborationInbound",
+        ),
+        // In an object for synchronisation.
+        (
+            String::from(r#""userSyncInbound": null, "blockServiceProviderOutboundAccess": true"#),
+            "$.blockServiceProviderOutboundAccess",
+            "blockServiceProviderOutboundAccess",
+        ),
+        // As a text.
+        (
+            format!(r#""settings": "{text}""#),
+            "$.settings",
+            "b2bCollaborationInbound",
+        ),
+        (
+            format!(r#""settings": [" {text}"]"#),
+            "$.settings",
+            "b2bCollaborationInbound",
+        ),
+    ] {
+        let reading = contoso(
+            "partners",
+            format!(r#"[{{"tenantId": "{SOMETHING}"}}, {{"tenantId": "{FABRIKAM}", {member}}}]"#),
+        );
+        let errors: Vec<_> = reading
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .collect();
+        assert_eq!(errors.len(), 1, "{member}:\n{}", listed(&reading.findings));
+        assert_eq!(errors[0].code, Code::UnknownMember, "{member}");
+        let place = errors[0].place.path.replace("$[1]", "$");
+        assert_eq!(place, path, "{member}");
+        assert!(
+            errors[0].message.contains(&format!("\"{named}\"")),
+            "{}",
+            errors[0]
+        );
+    }
+    let users = format!(
+        r#"{{"tenantId": "{FABRIKAM}", "inboundTrust": {{}}, "m365CollaborationOutbound": {BLOCKED}}}"#
+    );
+    sound(contoso("partners", users));
+}
+
+#[test]
+fn a_new_switch_is_accepted_by_name_within_the_trust_and_beside_it() {
+    for (member, path) in [
+        (
+            r#""inboundTrust": {"isPasskeyAccepted": true}"#,
+            "$.inboundTrust.isPasskeyAccepted",
+        ),
+        (
+            r#""inboundTrust": {}, "isPasskeyAccepted": true"#,
+            "$.isPasskeyAccepted",
+        ),
+    ] {
+        let text = format!(r#"{{"tenantId": "{FABRIKAM}", {member}}}"#);
+        let refused = contoso("partners", &text);
+        assert_errors(&refused, &[(Code::UnknownMember, 1, path)]);
+        assert!(message(&refused).contains("policies.undecisive_members"));
+        assert_warnings(&with_undecisive(&text), &[(Code::UnknownMember, 1, path)]);
+    }
+}
+
+#[test]
+fn a_default_whose_members_are_all_null_is_told_so() {
+    let reading = contoso("default", r#"{"b2bCollaborationInbound": null}"#);
+    assert_errors(&reading, &[(Code::UnknownDocument, 1, "$")]);
+    let message = message(&reading);
+    assert!(
+        message.contains("b2bCollaborationInbound in it is null"),
+        "{message}"
     );
 }
