@@ -189,6 +189,7 @@ const CONTEXTS: &[(&str, Kind)] = &[
         Kind::IdentitySynchronization,
     ),
     ("conditionalaccess/policies", Kind::ConditionalAccess),
+    ("conditionalaccesspolicies", Kind::ConditionalAccess),
     (
         "conditionalaccess/settings",
         Kind::ConditionalAccessSettings,
@@ -200,9 +201,14 @@ const CONTEXTS: &[(&str, Kind)] = &[
     ("crosstenantaccesspolicy", Kind::CrossTenantAccess),
     ("$metadata#organization", Kind::Organization),
     ("/channels", Kind::SharedChannels),
+    ("/allchannels", Kind::SharedChannels),
     ("identity/identityproviders", Kind::IdentityProviders),
     (
         "samlorwsfedexternaldomainfederation",
+        Kind::FederationConfigurations,
+    ),
+    (
+        "directory/federationconfigurations",
         Kind::FederationConfigurations,
     ),
 ];

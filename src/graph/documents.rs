@@ -34,10 +34,39 @@ pub(super) struct Documents {
     providers: Vec<ListedProvider>,
     federations: Vec<Federation>,
     assumed_outbound: Vec<AssumedOutbound>,
+    /// Where a synchronisation policy, or a page of them, stands in a file named partners.
+    synchronization_among_partners: Option<Place>,
+    /// Whether a file named partners has an entry, or says that there are none.
+    states_partners: bool,
     pub(super) refused: Refused,
 }
 
 impl Documents {
+    pub(super) fn note_synchronization_among_partners(&mut self, place: Place) {
+        self.synchronization_among_partners.get_or_insert(place);
+    }
+
+    pub(super) fn note_stated_partners(&mut self) {
+        self.states_partners = true;
+    }
+
+    /// Partners that are replaced by their synchronisation policies would vanish without a word.
+    fn check_partners(&self, findings: &mut Vec<Finding>) {
+        let Some(place) = &self.synchronization_among_partners else {
+            return;
+        };
+        if self.states_partners || self.refused.kinds.contains(&Kind::Partners) {
+            return;
+        }
+        let message = "found only synchronisation policies in files named partners, expected partner entries; [] \
+                       says that there are none, or name the file identity-synchronization.json";
+        findings.push(Finding::error(
+            place.clone(),
+            Code::UnknownDocument,
+            message,
+        ));
+    }
+
     /// Reads one object. Whether it was accepted: a refused one is not kept.
     pub(super) fn read(&mut self, kind: Kind, node: Node<'_>) -> bool {
         let is_accepted = self.keep(kind, node);
@@ -130,6 +159,10 @@ impl Documents {
         self.federations.append(&mut other.federations);
         self.assumed_outbound.append(&mut other.assumed_outbound);
         self.refused.append(other.refused);
+        self.states_partners |= other.states_partners;
+        if let Some(place) = other.synchronization_among_partners {
+            self.note_synchronization_among_partners(place);
+        }
     }
 
     /// What can stand only once in a tenant, of everything that is here.
@@ -224,6 +257,7 @@ impl Documents {
 
     /// All of it as one tenant. What can be there only once and is there again is an error.
     pub(super) fn into_tenant(self, place: Place, findings: &mut Vec<Finding>) -> TenantDocuments {
+        self.check_partners(findings);
         let organizations = self.organizations;
         let organization = only(
             organizations,

@@ -89,15 +89,15 @@ impl Contents {
             return;
         }
         let objects = objects_of(root);
+        let by_context = content::kind_of_context(root).filter(|_| objects.is_empty());
         self.count.kind = match told {
             // The partners' file or folder may hold nothing but their synchronisation policies.
             Told::ByName(Kind::Partners) => kind_of_objects(root, &objects)
+                .or(by_context)
                 .filter(|kind| *kind == Kind::IdentitySynchronization)
                 .or(Some(Kind::Partners)),
             Told::ByName(kind) => Some(kind),
-            Told::ByContent(named) => kind_of_objects(root, &objects)
-                .or(named)
-                .or_else(|| content::kind_of_context(root)),
+            Told::ByContent(named) => kind_of_objects(root, &objects).or(by_context).or(named),
         };
         let Some(kind) = self.count.kind else {
             match objects.first() {
@@ -113,11 +113,37 @@ impl Contents {
             }
             return;
         };
+        if let Some(message) = why_not_empty(kind, root, &objects) {
+            root.error(Code::UnknownDocument, message);
+            self.documents.refuse_file(Some(kind));
+            self.count.unread = true;
+            return;
+        }
+        self.note_partners(kind, root, told, &objects);
         for node in objects {
             self.count.objects += 1;
             if !self.read_object(kind, content::kind_in(root, node), node) {
                 self.count.refused += 1;
             }
+        }
+    }
+
+    /// Keeps in mind what a file named partners holds.
+    fn note_partners(&mut self, kind: Kind, root: Node<'_>, told: Told, objects: &[Node<'_>]) {
+        let (Told::ByName(Kind::Partners) | Told::ByContent(Some(Kind::Partners))) = told else {
+            if kind == Kind::Partners {
+                self.documents.note_stated_partners();
+            }
+            return;
+        };
+        let is_synchronization =
+            |node: &Node<'_>| content::kind_in(root, *node) == Some(Kind::IdentitySynchronization);
+        match objects.iter().all(is_synchronization) {
+            // A page of them that is empty says nothing of partners.
+            true if kind == Kind::IdentitySynchronization => self
+                .documents
+                .note_synchronization_among_partners(root.place()),
+            true | false => self.documents.note_stated_partners(),
         }
     }
 
@@ -137,6 +163,29 @@ impl Contents {
             Some(_) | None => self.documents.read(kind, node),
         }
     }
+}
+
+/// Why a document without objects does not say that nothing is set: it is a page of something else, or a
+/// page where one object is expected (semantics §2, "Recognised documents").
+fn why_not_empty(kind: Kind, root: Node<'_>, objects: &[Node<'_>]) -> Option<String> {
+    let is_empty = |node: &Node<'_>| node.is_object() && node.own_members().next().is_none();
+    let is_one_object = kind == Kind::Default || kind == Kind::CrossTenantAccess;
+    if is_one_object && root.peek("value").is_some() && objects.iter().all(is_empty) {
+        return Some(format!(
+            "found a page without objects, expected {}; {{}} says that nothing is set",
+            kind.object()
+        ));
+    }
+    if !objects.is_empty() || content::kind_of_context(root) == Some(kind) {
+        return None;
+    }
+    let context = root
+        .peek("@odata.context")
+        .filter(|context| !context.is_nothing())?;
+    Some(format!(
+        "found an empty page whose @odata.context is {}, expected one of {kind}; [] says that nothing is set",
+        context.describe()
+    ))
 }
 
 /// What the first object says; partners may have their synchronisation policies beside them.

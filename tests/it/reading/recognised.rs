@@ -55,7 +55,6 @@ fn nothing_is_set_by_an_empty_object_or_list_and_a_member_that_is_empty_counts_a
     for (name, text) in [
         ("default", "{}"),
         ("default", "[]"),
-        ("default", r#"{"value": []}"#),
         ("default", "[{}]"),
         ("default", r#"{"inboundTrust": {}}"#),
         (
@@ -342,4 +341,54 @@ fn a_default_whose_members_are_all_null_is_told_so() {
         message.contains("b2bCollaborationInbound in it is null"),
         "{message}"
     );
+}
+
+#[test]
+fn an_empty_page_says_nothing_of_another_document() {
+    let page = |context: &str, value: &str| {
+        format!(
+            r#"{{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#{context}", "value": {value}}}"#
+        )
+    };
+    let partners = page("policies/crossTenantAccessPolicy/partners", "[]");
+    for (name, text) in [
+        ("default", partners.clone()),
+        ("cross-tenant-access", partners.clone()),
+        ("conditional-access", partners.clone()),
+        ("conditional-access/a", partners.clone()),
+        ("partners", page("users", "[]")),
+        ("partners/a", page("users", "[]")),
+        (
+            "partners",
+            page(
+                "policies/crossTenantAccessPolicy/partners('x')/identitySynchronization",
+                "[]",
+            ),
+        ),
+        ("identity-synchronization", page("users", "[]")),
+        // Of one object there is no page.
+        ("default", String::from(r#"{"value": []}"#)),
+        ("default", String::from(r#"{"value": {}}"#)),
+        ("cross-tenant-access", String::from(r#"{"value": []}"#)),
+        ("cross-tenant-access", String::from(r#"{"value": {}}"#)),
+    ] {
+        assert_not_recognised(name, &text);
+    }
+    for (name, text) in [
+        ("partners", partners),
+        (
+            "conditional-access",
+            page("identity/conditionalAccess/policies", "[]"),
+        ),
+        ("named-locations", String::from(r#"{"value": []}"#)),
+        (
+            "identity-synchronization",
+            page(
+                "policies/crossTenantAccessPolicy/partners('x')/identitySynchronization",
+                "[]",
+            ),
+        ),
+    ] {
+        sound(contoso(name, text));
+    }
 }

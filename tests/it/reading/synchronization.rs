@@ -3,7 +3,7 @@
 use crosstrust::graph::{Code, Kind, Severity, read_anything, read_policies_folder};
 use crosstrust::policy_settings::PolicySettings;
 
-use super::{CONTOSO, FABRIKAM, SOMETHING, contoso, files, only_tenant, sound, told};
+use super::{CONTOSO, FABRIKAM, SOMETHING, contoso, files, listed, only_tenant, sound, told};
 
 fn synchronizations() -> Vec<String> {
     let context = r#""@odata.context": "https://graph.microsoft.com/v1.0/$metadata#policies/crossTenantAccessPolicy/partners('2a7b6c5d-1111-4222-8333-444455556666')/identitySynchronization/$entity""#;
@@ -36,8 +36,28 @@ fn a_synchronisation_policy_is_no_partner_entry_wherever_it_stands() {
             "partners/fabrikam-sync",
             "identity-synchronization",
         ] {
-            let tenant = sound(contoso(name, &text));
+            let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
+            let path = format!("contoso/{name}.json");
+            let reading = |partners: &[(&str, &str)]| {
+                let mut all = vec![
+                    ("contoso/organization.json", &*organization),
+                    (&*path, &*text),
+                ];
+                all.extend(partners);
+                read_policies_folder(files(all), &PolicySettings::NONE)
+            };
+            let tenant = sound(reading(&[("contoso/partners/none.json", "[]")]));
             assert!(tenant.partners.is_empty(), "{name}: {text}");
+            // Alone among partners, it would take the place of all of them.
+            let alone = reading(&[]);
+            match name {
+                "identity-synchronization" => drop(sound(alone)),
+                _ => {
+                    let errors = told(&alone, Severity::Error);
+                    assert_eq!(errors, [(Code::UnknownDocument, 1, "$")], "{name}: {text}");
+                    assert!(listed(&alone.findings).contains("only synchronisation policies"));
+                }
+            }
         }
     }
 }
@@ -68,7 +88,7 @@ fn settings_within_a_synchronisation_policy_are_not_lost() {
     let text = format!(
         r#"{{"tenantId": "{FABRIKAM}", "userSyncInbound": {{"isSyncAllowed": true}}, "inboundTrust": {{"isMfaAccepted": true}}}}"#
     );
-    let reading = contoso("partners", &text);
+    let reading = contoso("identity-synchronization", &text);
     let errors = told(&reading, Severity::Error);
     assert_eq!(errors, [(Code::UnknownMember, 1, "$.inboundTrust")]);
 }
@@ -102,6 +122,7 @@ fn check_counts_it_as_what_it_is() {
                 "contoso/partners/fabrikam-sync.json",
                 &*synchronizations()[0],
             ),
+            ("contoso/partners.json", "[]"),
         ]),
         &PolicySettings::NONE,
     );
@@ -114,6 +135,7 @@ fn check_counts_it_as_what_it_is() {
         kinds,
         [
             Some(Kind::Organization),
+            Some(Kind::Partners),
             Some(Kind::IdentitySynchronization)
         ]
     );
