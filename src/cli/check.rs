@@ -92,7 +92,8 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
 
 fn check(path: &Path, settings: &PolicySettings, report: &mut Report) -> anyhow::Result<()> {
     let tree = files::read(path, &Limits::default()).map_err(|error| {
-        let text = format!("cannot read {}: {error}", path.display());
+        let file = error.finding().place.file;
+        let text = format!("cannot read {}: {file} {error}", path.display());
         anyhow::anyhow!("{}", printable(&text))
     })?;
     let is_folder = path.is_dir();

@@ -98,6 +98,17 @@ impl Kind {
             .find(|kind| kind.name().eq_ignore_ascii_case(name))
     }
 
+    /// The same of names that are written in another way: `namedLocations`, `Named Locations`, `default~`.
+    pub(super) fn nearly_named(name: &str) -> Option<Kind> {
+        let squash = |name: &str| -> String {
+            let letters = name.chars().filter(|c| c.is_alphanumeric());
+            letters.collect::<String>().to_ascii_lowercase()
+        };
+        let wanted = squash(name);
+        let same = |kind: &Kind| squash(kind.name()) == wanted;
+        Kind::ALL.iter().copied().find(same)
+    }
+
     /// Every name, for messages.
     pub(super) fn names() -> String {
         let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();

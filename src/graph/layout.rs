@@ -21,6 +21,7 @@ pub fn read_policies_folder(files: Vec<SourceFile>, settings: &PolicySettings) -
 pub fn read_policies_folder_of(found: PolicyFiles, settings: &PolicySettings) -> Reading {
     let mut run = Run::of(&found, settings);
     let mut tenants: BTreeMap<String, Vec<(SourceFile, Kind)>> = BTreeMap::new();
+    let mut folders: BTreeMap<String, BTreeSet<Kind>> = BTreeMap::new();
     for file in found.files {
         let names = names(&file.path);
         if names.iter().any(|name| is_hidden(name)) {
@@ -29,6 +30,8 @@ pub fn read_policies_folder_of(found: PolicyFiles, settings: &PolicySettings) ->
         match names.split_first() {
             Some((tenant, rest)) if !rest.is_empty() => {
                 let files = tenants.entry((*tenant).to_owned()).or_default();
+                let folder = folders.entry((*tenant).to_owned()).or_default();
+                folder.extend(folder_of(rest));
                 match kind_of_name(rest) {
                     Some(kind) => files.push((run.shown_file(file), kind)),
                     None => run.unnamed(&file.path, "expected a file or folder named"),
@@ -45,7 +48,13 @@ pub fn read_policies_folder_of(found: PolicyFiles, settings: &PolicySettings) ->
         run.error(run.place("."), Code::NoTenant, message);
     }
     run.unread(&found.unread, |names| match names {
-        [tenant, rest @ ..] => Some((rest.to_vec(), kinds_of(tenants.get(*tenant)))),
+        [tenant, rest @ ..] => {
+            let present = Present {
+                kinds: kinds_of(tenants.get(*tenant)),
+                folders: folders.get(*tenant).cloned().unwrap_or_default(),
+            };
+            Some((rest.to_vec(), present))
+        }
         [] => None,
     });
     for (tenant, files) in tenants {
@@ -86,12 +95,15 @@ pub fn read_anything_of(found: PolicyFiles, settings: &PolicySettings) -> Readin
     let roots = Roots::of(&found.files);
     let mut named: BTreeMap<Vec<String>, Vec<Contents>> = BTreeMap::new();
     let mut nameless: BTreeMap<Vec<String>, Vec<Contents>> = BTreeMap::new();
+    let mut folders: BTreeMap<Vec<String>, BTreeSet<Kind>> = BTreeMap::new();
     for file in found.files {
         let names = owned_names(&file.path);
         let file = run.shown_file(file);
         match roots.root_of(&names) {
             Some(root) => {
                 let contents = run.rooted_file(file, &names, root, &roots);
+                let folder = folders.entry(root.to_vec()).or_default();
+                folder.extend(names.get(root.len()..).and_then(folder_of));
                 let units = match roots.of_organizations.contains(root) {
                     true => &mut named,
                     false => &mut nameless,
@@ -116,7 +128,11 @@ pub fn read_anything_of(found: PolicyFiles, settings: &PolicySettings) -> Readin
         let root = roots.root_of(&owned)?;
         let unit = named.get(root).or_else(|| nameless.get(root));
         let kinds = unit.into_iter().flatten().filter_map(|c| c.count.kind);
-        Some((names.get(root.len()..)?.to_vec(), kinds.collect()))
+        let present = Present {
+            kinds: kinds.collect(),
+            folders: folders.get(root).cloned().unwrap_or_default(),
+        };
+        Some((names.get(root.len()..)?.to_vec(), present))
     });
     if let Some(looks) = looks {
         run.report_not_served(looks, &named, &nameless);
@@ -201,11 +217,11 @@ impl<'s> Run<'s> {
     fn unread<'n>(
         &mut self,
         paths: &'n [String],
-        tenant_of: impl Fn(&[&'n str]) -> Option<(Vec<&'n str>, BTreeSet<Kind>)>,
+        tenant_of: impl Fn(&[&'n str]) -> Option<(Vec<&'n str>, Present)>,
     ) {
         for path in paths {
             let within = tenant_of(&names(path));
-            let what = within.map_or(Unread::Other, |(rest, kinds)| unread(&rest, &kinds));
+            let what = within.map_or(Unread::Other, |(rest, present)| unread(&rest, &present));
             let place = self.place(path);
             let is_ignored = self.ignored.covers(path);
             self.findings.extend(what.finding(place, is_ignored));
@@ -398,18 +414,34 @@ fn shown(root: &str, path: &str) -> String {
 }
 
 /// What a file is, that is not read, by its path within a tenant's folder and the documents that are there.
-fn unread(rest: &[&str], kinds: &BTreeSet<Kind>) -> Unread {
-    let document = match rest {
-        [name] => unread::document_named(name),
+fn unread(rest: &[&str], present: &Present) -> Unread {
+    match rest {
+        [name] => match unread::document_named(name) {
+            Some(kind) if present.kinds.contains(&kind) => Unread::Beside(kind),
+            Some(kind) => Unread::InPlaceOf(kind),
+            None => Unread::Other,
+        },
         // A folder that holds nothing else is a document that is not read.
-        [folder, ..] => Kind::named(folder).filter(|kind| !kinds.contains(kind)),
-        [] => None,
-    };
-    match document {
-        Some(kind) if kinds.contains(&kind) => Unread::Beside(kind),
-        Some(kind) => Unread::InPlaceOf(kind),
-        None => Unread::Other,
+        [folder, ..] => match Kind::named(folder) {
+            Some(kind) if !present.folders.contains(&kind) => Unread::AloneInFolder(kind),
+            Some(_) | None => Unread::Other,
+        },
+        [] => Unread::Other,
     }
+}
+
+/// What is read in a tenant's folder.
+#[derive(Debug)]
+struct Present {
+    kinds: BTreeSet<Kind>,
+    /// The documents that are folders with files in them.
+    folders: BTreeSet<Kind>,
+}
+
+/// The document whose folder a file is in, by its path within the tenant's.
+fn folder_of(rest: &[impl AsRef<str>]) -> Option<Kind> {
+    let (folder, below) = rest.split_first()?;
+    Kind::named(folder.as_ref()).filter(|_| !below.is_empty())
 }
 
 /// Folders that are one tenant each.
@@ -430,7 +462,11 @@ impl Roots {
                 continue;
             };
             if kind_of_name(&[last]) == Some(Kind::Organization) {
-                roots.of_organizations.insert(folder.to_vec());
+                let tenant = match folder.split_last() {
+                    Some((last, tenant)) if Kind::named(last) == Some(Kind::Organization) => tenant,
+                    Some(_) | None => folder,
+                };
+                roots.of_organizations.insert(tenant.to_vec());
             }
             let is_kind = |name: &String| is_telling_folder(name);
             let at = folder.iter().position(is_kind);
@@ -498,11 +534,11 @@ impl Looks {
 /// Whether one of the folders below has an `organization.json`.
 fn holds_tenants(files: &[SourceFile]) -> bool {
     files.iter().any(|file| match names(&file.path).as_slice() {
-        [folder, name] => {
+        [folder, rest @ ..] => {
             // `organization/organization.json` is in a tenant's folder.
-            Kind::named(folder).is_none() && kind_of_name(&[name]) == Some(Kind::Organization)
+            Kind::named(folder).is_none() && kind_of_name(rest) == Some(Kind::Organization)
         }
-        _ => false,
+        [] => false,
     })
 }
 
@@ -520,13 +556,7 @@ fn kind_of_name(rest: &[impl AsRef<str>]) -> Option<Kind> {
 
 /// The same of exports in the wild, which write `namedLocations.json` or `Named Locations.json`.
 fn kind_nearly_named(name: &str) -> Option<Kind> {
-    let squash = |name: &str| -> String {
-        let letters = name.chars().filter(|c| c.is_alphanumeric());
-        letters.collect::<String>().to_ascii_lowercase()
-    };
-    let wanted = squash(stem(name)?);
-    let same = |kind: &Kind| squash(kind.name()) == wanted;
-    Kind::ALL.iter().copied().find(same)
+    Kind::nearly_named(stem(name)?)
 }
 
 /// A file's name without `.json`.

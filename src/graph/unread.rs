@@ -75,10 +75,11 @@ fn glob_of(pattern: &str) -> String {
     }
 }
 
-/// The document that a file's stem names: its name up to the first dot, or all of it.
+/// The document that a file's stem names: its name up to the first dot, or all of it; letters
+/// and digits count.
 pub(super) fn document_named(name: &str) -> Option<Kind> {
     let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
-    Kind::named(stem)
+    Kind::nearly_named(stem)
 }
 
 /// What a file is, that is not read.
@@ -86,6 +87,8 @@ pub(super) fn document_named(name: &str) -> Option<Kind> {
 pub(super) enum Unread {
     /// Its stem names a document of a tenant that is not there: it may have been meant.
     InPlaceOf(Kind),
+    /// It is in a document's folder, where no file is read.
+    AloneInFolder(Kind),
     /// Its stem names a document that is there.
     Beside(Kind),
     /// Something else.
@@ -100,6 +103,13 @@ impl Unread {
                 let message = format!(
                     "found a name that does not end in .json, so the file is not read, and nothing else holds \
                      the document {kind}; expected {kind}.json"
+                );
+                Some(Finding::error(place, Code::UnreadFile, message))
+            }
+            Unread::AloneInFolder(kind) => {
+                let message = format!(
+                    "found a name that does not end in .json, so the file is not read, and no file of its folder \
+                     {kind} is; expected a name that ends in .json"
                 );
                 Some(Finding::error(place, Code::UnreadFile, message))
             }

@@ -16,6 +16,10 @@ fn a_name_that_stands_in_place_of_a_document_is_an_error() {
         "Conditional-Access.JSON5",
         "default.json~",
         "partners.csv",
+        "conditional-access~",
+        "conditional_access.yaml",
+        "conditionalAccess.yaml",
+        "Conditional Access.yaml",
         "conditional-access/policy.yaml",
     ] {
         for (root, path) in [("contoso/", "policies"), ("", "policies/contoso")] {
@@ -134,4 +138,44 @@ fn a_config_map_has_no_such_files() {
     }
     let run = check_in(root.path(), &["--deny-warnings", "policies"]);
     assert_eq!((run.code, run.out.as_str()), (Some(0), ""), "{run:?}");
+}
+
+#[test]
+fn a_documents_folder_in_which_nothing_is_read_is_an_error_beside_the_documents_file() {
+    let root = folder(&[
+        ("policies/contoso/organization.json", &organization(CONTOSO)),
+        ("policies/contoso/conditional-access.json", "[]"),
+        ("policies/contoso/conditional-access/a.yaml", "x"),
+    ]);
+    for path in ["policies", "policies/contoso"] {
+        let run = check_in(root.path(), &[path]);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        let wanted = "policies/contoso/conditional-access/a.yaml: error[CT050] $: ";
+        assert!(run.out.starts_with(wanted), "{run:?}");
+    }
+}
+
+#[test]
+fn a_tenant_whose_organization_is_in_a_folder_is_checked_as_it_is_served() {
+    let root = folder(&[
+        (
+            "policies/contoso/organization/organization.json",
+            &organization(CONTOSO),
+        ),
+        ("policies/contoso/default.json", "{}"),
+    ]);
+    for path in ["policies", "policies/contoso"] {
+        let run = check_in(root.path(), &["--deny-warnings", path]);
+        assert_eq!((run.code, run.out.as_str()), (Some(0), ""), "{run:?}");
+    }
+}
+
+#[test]
+fn what_makes_a_tree_unreadable_is_named() {
+    let root = folder(&[("policies/contoso/organization.json", &organization(CONTOSO))]);
+    let link = root.path().join("policies/contoso/default.json");
+    std::os::unix::fs::symlink("nowhere", link).unwrap();
+    let run = check_in(root.path(), &["policies"]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.err.contains("policies/contoso/default.json"), "{run:?}");
 }
