@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crosstrust::decision::{Reason, Verdict};
+use crosstrust::id::TenantId;
 use crosstrust::request::{AccessType, Request};
 use crosstrust::revocation::{Revocation, Revocations};
 use crosstrust::snapshot::Snapshot;
@@ -12,7 +13,7 @@ use crosstrust::time::Timestamp;
 
 use serde_json::{Value, json};
 
-use crate::reference::{self, Expected, TenantDocuments, World};
+use crate::reference::{self, Expected, TenantDocuments, World, is_synchronization};
 use crate::support::random::Rng;
 use crate::support::universe::NOW;
 use crate::support::{exhaustive, generate, mutate, product, toggles};
@@ -33,6 +34,10 @@ fn world(seed: u64, rng: &mut Rng) -> (World, Vec<Revocation>) {
     world.bundles = product::bundles();
     // The same for a seed, whatever else is drawn.
     world.applications = generate::applications(&mut Rng::new(seed ^ 0xa99));
+    let mut synchronizations = Rng::new(seed ^ 0x57c);
+    for tenant in &mut world.tenants {
+        generate::synchronizations(&mut synchronizations, tenant);
+    }
     let revocations = generate::revocations(&world, rng);
     (world, revocations)
 }
@@ -170,10 +175,28 @@ const CHANGES: &[Change] = &[
             json!(false),
         );
     }),
+    // A synchronisation policy that stands alone becomes a partner entry that sets nothing.
+    ("userSyncInbound", |tenant| {
+        let partners = mutate::objects_mut(tenant, "partners");
+        let id = |object: &Value| object["tenantId"].as_str()?.parse::<TenantId>().ok();
+        let entries: Vec<_> = partners
+            .iter()
+            .filter(|object| !is_synchronization(object))
+            .map(id)
+            .collect();
+        for object in partners {
+            if is_synchronization(object) && !entries.contains(&id(object)) {
+                *object = json!({"tenantId": object["tenantId"]});
+            }
+        }
+    }),
 ];
 
 fn set_all(tenant: &mut TenantDocuments, document: &'static str, member: &str, value: Value) {
     for object in mutate::objects_mut(tenant, document) {
+        if is_synchronization(object) {
+            continue;
+        }
         object[member] = value.clone();
     }
 }

@@ -84,10 +84,12 @@ impl TenantDocuments {
             .any(|endpoint| endpoint.parse() == Ok(cloud))
     }
 
-    /// The partner entry for the other tenant.
+    /// The partner entry for the other tenant; a synchronisation policy among partners is none (semantics §2,
+    /// "Recognised documents").
     pub fn partner(&self, other: TenantId) -> Option<&Value> {
         self.objects("partners")
             .into_iter()
+            .filter(|partner| !is_synchronization(partner))
             .find(|partner| text(partner, "tenantId").is_some_and(|id| id.parse() == Ok(other)))
     }
 
@@ -115,6 +117,18 @@ impl TenantDocuments {
             }
         }
     }
+}
+
+/// Whether an object is a cross-tenant synchronisation policy: by one of its members, be it null.
+pub fn is_synchronization(object: &Value) -> bool {
+    [
+        "userSyncInbound",
+        "userSyncOutbound",
+        "groupSyncInbound",
+        "groupSyncOutbound",
+    ]
+    .iter()
+    .any(|name| object.get(name).is_some())
 }
 
 /// A member that is there and not null.

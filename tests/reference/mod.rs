@@ -30,6 +30,8 @@ use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::AssumedBasis;
 use serde_json::Value;
 
+pub use documents::is_synchronization;
+
 /// All tenants' documents, and the tables that are product data.
 #[derive(Debug, Clone)]
 pub struct World {

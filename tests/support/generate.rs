@@ -21,6 +21,7 @@ use crosstrust::vocabulary::{
 use serde_json::{Map, Value, json};
 
 use super::filters;
+use super::mutate;
 use super::policies::{self, Available};
 use super::random::Rng;
 use super::universe::*;
@@ -198,6 +199,28 @@ fn partner(rng: &mut Rng, other: TenantId) -> Value {
         _ => partner.insert(SERVICE_PROVIDERS.into(), Value::Null),
     };
     Value::Object(partner)
+}
+
+/// Puts synchronisation policies beside partner entries, and in place of them. Where no entry stands beside
+/// them, they would be an error.
+pub fn synchronizations(rng: &mut Rng, tenant: &mut TenantDocuments) {
+    let own = tenant.id();
+    if tenant.objects("partners").is_empty() {
+        return;
+    }
+    let partners = mutate::objects_mut(tenant, "partners");
+    for other in TENANTS.into_iter().filter(|other| *other != own) {
+        let value = match rng.weighted(&[40, 30, 20, 10]) {
+            0 => continue,
+            1 => json!({"isSyncAllowed": true}),
+            2 => json!({"isSyncAllowed": false}),
+            _ => Value::Null,
+        };
+        let name = rng.one(&["userSyncInbound", "groupSyncInbound"]);
+        let policy = json!({"tenantId": spell(rng, other), name: value});
+        let place = rng.below(partners.len() + 1);
+        partners.insert(place, policy);
+    }
 }
 
 fn trust(rng: &mut Rng) -> Value {
