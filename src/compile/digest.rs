@@ -191,6 +191,7 @@ fn relation_of(out: &mut Writer, parts: &Parts, relation: &Relation) {
         trust,
         is_partner,
         blocks_service_providers,
+        origin: _,
     } = relation;
     for (name, position) in [
         ("direct connect inbound", direct_connect_inbound),

@@ -32,6 +32,7 @@ pub(super) fn service_default(draft: &mut Draft) -> Relation {
         },
         is_partner: false,
         blocks_service_providers: false,
+        origin: SERVICE_DEFAULT.into(),
     }
 }
 
@@ -122,6 +123,7 @@ fn inherit(
         trust: trust(said.inbound_trust.as_ref(), &inherited.trust),
         is_partner: false,
         blocks_service_providers: false,
+        origin: origin_of(&said.place).into(),
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn apply(condition: &AppsCondition, subject: &Subject<'_>) -> Match {
 
 /// Whether the tenant excludes the request's user action from policies for all resources. A policy that
 /// names the action itself stays (semantics §5).
-fn is_taken_off(condition: &AppsCondition, subject: &Subject<'_>) -> bool {
+pub(super) fn is_taken_off(condition: &AppsCondition, subject: &Subject<'_>) -> bool {
     let action = subject.context().user_action;
     action.is_some_and(|action| {
         condition.include.all

@@ -2,6 +2,7 @@
 
 use super::Question;
 use super::matching::Match;
+use crate::id::AppId;
 use crate::snapshot::{AppRule, Setting, UserRule};
 use crate::vocabulary::Access;
 
@@ -66,6 +67,49 @@ fn combine(
     }
 }
 
+/// The missing facts that could turn a refusal into a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Open {
+    /// Who the user is, or the user's groups.
+    pub(super) membership: bool,
+    /// Whether an application of the request is in a bundle.
+    pub(super) bundles: bool,
+    /// The client application, which the request does not name.
+    pub(super) client_app: bool,
+}
+
+/// Which missing facts a refusal of this setting depends on; none of a setting that refuses whatever they are.
+pub(super) fn open(setting: &Setting, question: &Question<'_>) -> Open {
+    let may_pass = |way: Result<(), Refusal>| matches!(way, Ok(()) | Err(Refusal::GroupsUnknown));
+    let [targeted, untargeted] = [true, false].map(|app| apply_to_users(setting, question, app));
+    let app = targets_app(&setting.apps, question);
+    let (without, bundles) = match app {
+        Match::Yes => (targeted, false),
+        Match::No => (untargeted, false),
+        Match::Unknown => {
+            let differ = targeted != untargeted;
+            (
+                targeted,
+                differ && (may_pass(targeted) || may_pass(untargeted)),
+            )
+        }
+    };
+    let client_app = app != Match::Yes
+        && question.request.client_app.is_none()
+        && !setting.apps.apps.is_empty()
+        && may_pass(targeted)
+        && targeted != untargeted;
+    let ways = match bundles || client_app {
+        true => [targeted, untargeted],
+        false => [without, without],
+    };
+    Open {
+        membership: ways.contains(&Err(Refusal::GroupsUnknown)),
+        bundles,
+        client_app,
+    }
+}
+
 /// Whether `usersAndGroups` targets the request; unknown where it hangs on what the request leaves out.
 pub(super) fn targets_user(rule: &UserRule, question: &Question<'_>) -> Match {
     let request = question.request;
@@ -89,12 +133,19 @@ pub(super) fn targets_user(rule: &UserRule, question: &Question<'_>) -> Match {
 
 /// Whether `applications` targets the resource application or, where given, the client application.
 pub(super) fn targets_app(rule: &AppRule, question: &Question<'_>) -> Match {
-    let request = question.request;
+    Match::any(apps(question).map(|app| targets(rule, app, question)))
+}
+
+/// Whether the rule's list holds this application.
+pub(super) fn targets(rule: &AppRule, app: AppId, question: &Question<'_>) -> Match {
     let applications = &question.snapshot.applications;
-    let apps = [Some(request.app), request.client_app];
-    Match::any(
-        apps.into_iter()
-            .flatten()
-            .map(|app| Match::membership(rule.apps.membership(app, applications))),
-    )
+    Match::membership(rule.apps.membership(app, applications))
+}
+
+/// The resource application and, where given, the client application.
+pub(super) fn apps(question: &Question<'_>) -> impl Iterator<Item = AppId> {
+    let request = question.request;
+    [Some(request.app), request.client_app]
+        .into_iter()
+        .flatten()
 }

@@ -131,6 +131,8 @@ pub struct Relation {
     pub(crate) is_partner: bool,
     /// Outbound: `blockServiceProviderOutboundAccess` of the partner entry.
     pub(crate) blocks_service_providers: bool,
+    /// Of the partner entry, or of the default.
+    pub(crate) origin: Origin,
 }
 
 /// Which claims made at home the resource tenant accepts (`inboundTrust`).

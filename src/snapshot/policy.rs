@@ -138,6 +138,26 @@ impl AppSet {
         answer
     }
 
+    /// Whether no application is in the set.
+    pub fn is_empty(&self) -> bool {
+        let AppSet {
+            all,
+            office365,
+            all_microsoft,
+            admin_portals,
+            agent_resources,
+            ids,
+        } = self;
+        let named = [
+            all,
+            office365,
+            all_microsoft,
+            admin_portals,
+            agent_resources,
+        ];
+        ids.is_empty() && !named.into_iter().any(|is_named| *is_named)
+    }
+
     /// Whether the set names `AllAgentIdResources`.
     pub fn names_agent_resources(&self) -> bool {
         self.agent_resources

@@ -2,5 +2,6 @@
 //! pass.
 
 mod command_line;
+mod findings;
 mod missing_facts;
 mod policies;

@@ -9,7 +9,7 @@ use crate::evaluate::conditional_access::Subject;
 use crate::evaluate::conditions::{CONDITIONS, in_named_location};
 use crate::evaluate::matching::Match;
 use crate::evaluate::users::{self, Side};
-use crate::evaluate::{crossing, filter};
+use crate::evaluate::{applications, crossing, filter};
 use crate::request::{Context, Device, DeviceProperty, UserClass};
 use crate::snapshot::bundles::Membership;
 use crate::snapshot::{AppsCondition, Attribute, Location, LocationTest, Policy, UsersClause};
@@ -99,7 +99,15 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
     Description {
         name: "applications",
         is_set: |_| true,
-        policy: |policy, _| words::applications(&policy.apps),
+        policy: |policy, subject| {
+            let mut told = words::applications(&policy.apps);
+            if applications::is_taken_off(&policy.apps, subject) {
+                told.push_str(
+                    "; taken off by conditional-access-settings.json for this user action",
+                );
+            }
+            told
+        },
         request: |_, subject| words::target(subject.question.request),
         missing: |policy, subject| {
             let filter = policy.apps.filter.as_ref();
@@ -232,7 +240,7 @@ fn memberships_missing(condition: &AppsCondition, subject: &Subject<'_>) -> Vec<
     let by_bundle = sets.into_iter().flat_map(|set| set.bundles());
     let by_bundle = by_bundle
         .filter(|bundle| applications.membership(app, *bundle) == Membership::Unknown)
-        .map(|_| Fact::Bundles);
+        .map(|_| Fact::Bundles(app));
     let by_agent = sets
         .into_iter()
         .filter(|set| {
@@ -256,7 +264,10 @@ fn locations_missing(policy: &Policy, subject: &Subject<'_>) -> Vec<Fact> {
     distinct(trusted_ips.chain(unknown.filter_map(|position| {
         match subject.question.snapshot.location(*position)? {
             Location::Ip(_) => Some(Fact::IpAddress),
-            Location::Country { lookup, .. } => Some(Fact::Country(*lookup)),
+            Location::Country { lookup, .. } => Some(match subject.context().country {
+                None => Fact::Country(*lookup),
+                Some(_) => Fact::CountryOfOtherMethod(*lookup),
+            }),
             Location::CompliantNetwork => Some(Fact::CompliantNetwork),
         }
     })))
@@ -284,7 +295,8 @@ fn users_missing(policy: &Policy, subject: &Subject<'_>) -> Vec<Fact> {
     let question = subject.question;
     let mut facts = Vec::new();
     for (clause, side) in clauses(policy) {
-        if clause.all {
+        // Where another entry of the list matches for certain, the rest does not matter.
+        if users::named(clause, side, subject.types, question) != Match::Unknown {
             continue;
         }
         if users::by_id(clause, question) == Match::Unknown {

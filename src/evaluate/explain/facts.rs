@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::words;
+use crate::id::AppId;
 use crate::request::DeviceProperty;
 use crate::vocabulary::CountrySource;
 
@@ -22,6 +24,7 @@ pub enum Fact {
     Roles,
     ResourceUser,
     ExternalUserType,
+    ClientApp,
     IssuedAt,
     AuthTime,
     SessionId,
@@ -33,6 +36,8 @@ pub enum Fact {
     IpAddress,
     /// The country, found in this way.
     Country(CountrySource),
+    /// The country found in this way, where the request carries one that was found in the other.
+    CountryOfOtherMethod(CountrySource),
     Platform,
     ClientAppType,
     /// Whether a client of `exchangeActiveSync` is one of `easSupported`.
@@ -54,8 +59,8 @@ pub enum Fact {
     CompliantNetwork,
     /// Whether the client is in the MFA trusted IPs: no field carries it.
     MfaTrustedIps,
-    /// Whether the application is in a bundle: the configuration states it.
-    Bundles,
+    /// Whether this application is in a bundle: the configuration states it.
+    Bundles(AppId),
     /// Whether the application is a resource of agents: the configuration states it.
     AgentResource,
 }
@@ -84,6 +89,7 @@ impl Fact {
             Fact::Roles => "roles".into(),
             Fact::ResourceUser => "resource_user".into(),
             Fact::ExternalUserType => "external_user_type".into(),
+            Fact::ClientApp => "client_app".into(),
             Fact::IssuedAt => "claims.issued_at".into(),
             Fact::AuthTime => "claims.auth_time".into(),
             Fact::SessionId => "claims.session_id".into(),
@@ -93,7 +99,7 @@ impl Fact {
             Fact::CertificateIssuerSkis => "claims.certificate_issuer_skis".into(),
             Fact::CertificatePolicyOids => "claims.certificate_policy_oids".into(),
             Fact::IpAddress => "context.ip_address".into(),
-            Fact::Country(_) => "context.country".into(),
+            Fact::Country(_) | Fact::CountryOfOtherMethod(_) => "context.country".into(),
             Fact::Platform => "context.platform".into(),
             Fact::ClientAppType | Fact::EasSupported => "context.client_app_type".into(),
             Fact::SignInRisk => "context.sign_in_risk".into(),
@@ -109,9 +115,10 @@ impl Fact {
             Fact::AppProtection => "context.app_protection".into(),
             Fact::PasswordChanged => "context.password_changed".into(),
             Fact::RiskRemediated => "context.risk_remediated".into(),
-            Fact::CompliantNetwork | Fact::MfaTrustedIps | Fact::Bundles | Fact::AgentResource => {
-                "".into()
-            }
+            Fact::CompliantNetwork
+            | Fact::MfaTrustedIps
+            | Fact::Bundles(_)
+            | Fact::AgentResource => "".into(),
         }
     }
 
@@ -133,6 +140,7 @@ impl Fact {
             Fact::User
             | Fact::ResourceUser
             | Fact::ExternalUserType
+            | Fact::ClientApp
             | Fact::IssuedAt
             | Fact::AuthTime
             | Fact::SessionId
@@ -146,9 +154,10 @@ impl Fact {
             Fact::Groups | Fact::ResourceGroups => Provided::Whole("groups_incomplete"),
             Fact::Roles => Provided::Whole("roles_incomplete"),
             Fact::EasSupported
+            | Fact::CountryOfOtherMethod(_)
             | Fact::CompliantNetwork
             | Fact::MfaTrustedIps
-            | Fact::Bundles
+            | Fact::Bundles(_)
             | Fact::AgentResource => Provided::Never,
         }
     }
@@ -162,6 +171,19 @@ impl Fact {
     pub fn sentence(&self) -> String {
         let field = self.field();
         let name = field.rsplit('.').next().unwrap_or(&field);
+        if let Fact::Bundles(app) = self {
+            return format!(
+                "whether the application {} is in a bundle of Microsoft's is not known: state its `bundles` under \
+                 [[application]] in the configuration",
+                words::app(*app)
+            );
+        }
+        if let Fact::CountryOfOtherMethod(source) = self {
+            return format!(
+                "the country was sent, but found by another method: the location compares only a country found by \
+                 {source}; send that one, with country_source {source}; a country that was sent replaces an assumed one"
+            );
+        }
         match self.provided() {
             Provided::Context if *self == Fact::Country(CountrySource::AuthenticatorAppGps) => {
                 let source = CountrySource::AuthenticatorAppGps;
@@ -176,6 +198,10 @@ impl Fact {
             ),
             Provided::Context => format!(
                 "{name} was not provided: send it, or set it under `assume` for this listener"
+            ),
+            Provided::Token if *self == Fact::ClientApp => String::from(
+                "client_app was not provided, and neither is the application allowed: if the setting allows the client \
+                 application, send it as client_app, or map it to a claim of the token; it cannot be assumed",
             ),
             Provided::Token => format!(
                 "{name} was not provided: send it as {field}, or map it to a claim of the token; it cannot be assumed"
@@ -193,10 +219,6 @@ impl Fact {
             Provided::Never if *self == Fact::MfaTrustedIps => String::from(
                 "whether the client is in the MFA trusted IPs is not known: define the location \
                  00000000-0000-0000-0000-000000000000 in named-locations.json",
-            ),
-            Provided::Never if *self == Fact::Bundles => String::from(
-                "whether the application is in a bundle of Microsoft's is not known: state its `bundles` under \
-                 [[application]] in the configuration",
             ),
             Provided::Never if *self == Fact::AgentResource => String::from(
                 "whether the application is a resource of agents is not known: state `agent` for it under \

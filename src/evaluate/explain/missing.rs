@@ -1,5 +1,5 @@
 //! The missing facts that a denial depends on: those whose absence made a policy apply that fails, a control fail,
-//! a setting unknown, or a revocation match.
+//! a setting unknown (by groups, by a bundle, by a client application that is not named), or a revocation match.
 //!
 //! Each fact listed is absent from the request. A denial that one more fact would turn into an allow lists that
 //! fact; facts that no failing rule reads are not listed.
@@ -11,11 +11,11 @@ use crate::decision::{Denial, PolicyIndex, PolicyResult, Reason, Stage};
 use crate::evaluate::conditional_access::Subject;
 use crate::evaluate::grant::{self, Frequency};
 use crate::evaluate::matching::Match;
-use crate::evaluate::setting::{self, Refusal};
-use crate::evaluate::{Question, controls, restriction, strength, token};
+use crate::evaluate::setting::{self, Open};
+use crate::evaluate::{Question, controls, crossing, restriction, strength, token};
 use crate::request::UserClass;
 use crate::revocation::Revocations;
-use crate::snapshot::{Control, Demand, Policy, Strength, Tenant};
+use crate::snapshot::{Control, Demand, Policy, Setting, Strength, Tenant};
 use crate::time::Timestamp;
 
 /// A missing fact, and what depends on it.
@@ -47,12 +47,8 @@ pub(super) fn facts(
     match denial.stage {
         Some(Stage::Token) => plain(of_token(question, denial.reason, revocations)),
         Some(Stage::TenantRestriction) => plain(of_restriction(question)),
-        Some(Stage::Outbound | Stage::Inbound) => {
-            plain(match denial.reason == Reason::GroupsUnknown {
-                true => membership(question),
-                false => Vec::new(),
-            })
-        }
+        Some(Stage::Outbound) => plain(of_outbound(question, denial.reason)),
+        Some(Stage::Inbound) => plain(of_inbound(question, denial.reason)),
         Some(Stage::ConditionalAccess) => match question.resource {
             Some(resource) => of_policies(question, resource, policies, now),
             None => Vec::new(),
@@ -95,6 +91,46 @@ fn of_token(question: &Question<'_>, reason: Reason, revocations: &Revocations) 
     unknown.map(|(_, fact)| fact).collect()
 }
 
+fn of_outbound(question: &Question<'_>, reason: Reason) -> Vec<Fact> {
+    let (_, setting) = crossing::outbound_relation(question, question.request.access);
+    let is_open = [Reason::GroupsUnknown, Reason::OutboundApplication].contains(&reason);
+    let setting = setting.filter(|_| is_open);
+    setting.map_or_else(Vec::new, |setting| of_setting(setting, question))
+}
+
+fn of_inbound(question: &Question<'_>, reason: Reason) -> Vec<Fact> {
+    let request = question.request;
+    let is_open = [Reason::GroupsUnknown, Reason::InboundApplication].contains(&reason);
+    let sides = request.home.tenant().zip(question.resource);
+    let setting = sides.filter(|_| is_open).and_then(|(home, resource)| {
+        let (_, setting) = crossing::inbound_relation(question, home, resource, request.access);
+        setting
+    });
+    setting.map_or_else(Vec::new, |setting| of_setting(setting, question))
+}
+
+/// What a setting that does not pass depends on; nothing where it does not pass for certain.
+fn of_setting(setting: &Setting, question: &Question<'_>) -> Vec<Fact> {
+    let Open {
+        membership: by_membership,
+        bundles,
+        client_app,
+    } = setting::open(setting, question);
+    let mut facts = match by_membership {
+        true => membership(question),
+        false => Vec::new(),
+    };
+    if client_app {
+        facts.push(Fact::ClientApp);
+    }
+    if bundles {
+        let unknown = setting::apps(question)
+            .filter(|app| setting::targets(&setting.apps, *app, question) == Match::Unknown);
+        facts.extend(unknown.map(Fact::Bundles));
+    }
+    facts
+}
+
 fn of_restriction(question: &Question<'_>) -> Vec<Fact> {
     let request = question.request;
     let restricting = request
@@ -103,14 +139,21 @@ fn of_restriction(question: &Question<'_>) -> Vec<Fact> {
     let Some((restricting, home)) = restricting.zip(request.home.tenant()) else {
         return Vec::new();
     };
-    let mut refusals = restriction::governed_tenants(question, home, restricting)
+    let refusing = restriction::governed_tenants(question, home, restricting)
         .filter_map(|tenant| restriction::restrictions(question, restricting, tenant))
-        .filter_map(|setting| setting::apply(setting, question).err());
-    if refusals.all(|refusal| refusal == Refusal::GroupsUnknown) {
-        membership(question)
-    } else {
-        Vec::new()
+        .filter(|setting| setting::apply(setting, question).is_err());
+    let mut all = Vec::new();
+    for setting in refusing {
+        let facts = of_setting(setting, question);
+        // It refuses for certain, whatever another depends on.
+        if facts.is_empty() {
+            return Vec::new();
+        }
+        all.extend(facts);
     }
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn of_channel(question: &Question<'_>, reason: Reason) -> Vec<Fact> {

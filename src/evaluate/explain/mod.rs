@@ -27,7 +27,7 @@ pub struct Explanation {
     pub decision: Decision,
     /// All six stages, in order, also those after the first that does not pass.
     pub stages: Vec<StageFinding>,
-    /// Every policy of the resource tenant that is not disabled, in the order of their ids.
+    /// Every policy for users of the resource tenant that is not disabled, in the order of their ids.
     pub policies: Vec<PolicyFinding>,
     /// The facts that the request lacks and the denial depends on; empty for an allow.
     pub missing: Vec<MissingFact>,

@@ -148,7 +148,11 @@ fn outbound_details(question: &Question<'_>, resource: &Tenant, now: Timestamp) 
     let setting = setting.map(|one| setting_detail("outbound setting", one, question));
     let providers = relation.blocks_service_providers.then(|| {
         let value = "the home tenant blocks users of the type serviceProvider";
-        of_request("blockServiceProviderOutboundAccess", value.to_owned())
+        Detail {
+            what: "blockServiceProviderOutboundAccess".to_owned(),
+            value: value.to_owned(),
+            origin: relation.origin.to_string(),
+        }
     });
     let clouds = cloud_detail(question, resource).into_iter();
     let mut details: Vec<Detail> = clouds.chain(providers).chain(setting).collect();

@@ -1,6 +1,7 @@
 //! What policies and requests say, in short texts for people.
 
 use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::conditions::texts;
 use crate::evaluate::conditional_access::Subject;
@@ -8,8 +9,8 @@ use crate::evaluate::filter as rules;
 use crate::id::{AppId, TenantId, UserId};
 use crate::request::{Context, Device, PropertyValue, Request, UserClass};
 use crate::snapshot::{
-    AppSet, AppsCondition, Attribute, Location, LocationTest, PolicyFilter, Snapshot, UsersClause,
-    app_names,
+    AddressRanges, AppSet, AppsCondition, Attribute, Location, LocationTest, PolicyFilter,
+    Snapshot, UsersClause, app_names,
 };
 use crate::vocabulary::{Country, IncludeExclude, Word, WordSet};
 
@@ -73,7 +74,7 @@ pub(super) fn tenant(id: TenantId, snapshot: &Snapshot) -> String {
 }
 
 /// Its name, where it is one of Microsoft's, and its id.
-fn app(id: AppId) -> String {
+pub(super) fn app(id: AppId) -> String {
     match app_names::name_of(id) {
         Some(name) => format!("{name} ({id})"),
         None => id.to_string(),
@@ -183,21 +184,40 @@ pub(super) fn location(entry: LocationTest, subject: &Subject<'_>) -> String {
         LocationTest::Named(position) => position,
     };
     match subject.question.snapshot.location(position) {
-        Some(Location::Ip(_)) => "an IP location".to_owned(),
+        Some(Location::Ip(ranges)) => format!("an IP location of {}", addresses(ranges)),
         Some(Location::Country {
             countries,
             include_unknown,
-            lookup: _,
+            lookup,
         }) => {
             let mut told = match countries.len() <= FEW {
                 true => countries.iter().map(Country::to_string).collect(),
                 false => vec![format!("{} countries", countries.len())],
             };
             told.extend(include_unknown.then(|| "unknown countries".to_owned()));
-            told.join(", ")
+            format!("{} (found by {lookup})", told.join(", "))
         }
         Some(Location::CompliantNetwork) => "a compliant network".to_owned(),
         None => "an unknown location".to_owned(),
+    }
+}
+
+/// The ranges themselves, where they are few.
+fn addresses(ranges: &AddressRanges) -> String {
+    let range = |first: IpAddr, last: IpAddr| match first == last {
+        true => first.to_string(),
+        false => format!("{first} to {last}"),
+    };
+    let v4 = ranges.v4().iter();
+    let v4 =
+        v4.map(|(first, last)| range(Ipv4Addr::from(*first).into(), Ipv4Addr::from(*last).into()));
+    let v6 = ranges.v6().iter();
+    let v6 =
+        v6.map(|(first, last)| range(Ipv6Addr::from(*first).into(), Ipv6Addr::from(*last).into()));
+    match ranges.v4().len() + ranges.v6().len() {
+        0 => "no addresses".to_owned(),
+        1..=FEW => v4.chain(v6).collect::<Vec<_>>().join(", "),
+        number => format!("{number} address ranges"),
     }
 }
 

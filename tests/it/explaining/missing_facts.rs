@@ -68,6 +68,7 @@ fn is_absent(fact: &Fact, request: &Request) -> bool {
         Fact::Roles => claims.roles_incomplete,
         Fact::ResourceUser => request.resource_user.is_none(),
         Fact::ExternalUserType => request.external_user_type.is_none(),
+        Fact::ClientApp => request.client_app.is_none(),
         Fact::IssuedAt => claims.issued_at.is_none(),
         Fact::AuthTime => claims.auth_time.is_none(),
         Fact::SessionId => claims.session_id.is_none(),
@@ -77,7 +78,10 @@ fn is_absent(fact: &Fact, request: &Request) -> bool {
         Fact::CertificateIssuerSkis => claims.certificate_issuer_skis.is_empty(),
         Fact::CertificatePolicyOids => claims.certificate_policy_oids.is_empty(),
         Fact::IpAddress => context.ip_address.is_none(),
-        Fact::Country(lookup) => context.country.is_none_or(|own| own.source != *lookup),
+        Fact::Country(_) => context.country.is_none(),
+        Fact::CountryOfOtherMethod(lookup) => {
+            context.country.is_some_and(|own| own.source != *lookup)
+        }
         Fact::EasSupported => context.client_app_type == Some(ClientAppType::ExchangeActiveSync),
         Fact::Platform => context.platform.is_none(),
         Fact::ClientAppType => context.client_app_type.is_none(),
@@ -95,7 +99,9 @@ fn is_absent(fact: &Fact, request: &Request) -> bool {
         Fact::AppProtection => context.app_protection.is_none(),
         Fact::PasswordChanged => context.password_changed.is_none(),
         Fact::RiskRemediated => context.risk_remediated.is_none(),
-        Fact::CompliantNetwork | Fact::MfaTrustedIps | Fact::Bundles | Fact::AgentResource => true,
+        Fact::CompliantNetwork | Fact::MfaTrustedIps | Fact::Bundles(_) | Fact::AgentResource => {
+            true
+        }
     }
 }
 
@@ -280,6 +286,12 @@ fn user_fills(request: &Request, filled: &mut Filled) {
         if request.user.is_none() {
             let change = |other: &mut Request| other.user = Some(user);
             filled.push((vec![Fact::User], with(request, change)));
+        }
+    }
+    if request.client_app.is_none() {
+        for app in APPS {
+            let change = |other: &mut Request| other.client_app = Some(app);
+            filled.push((vec![Fact::ClientApp], with(request, change)));
         }
     }
     // An internal user is an internal guest only if the request says so.
