@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::output::{self, Output};
 use super::policies;
 use crate::clock::Clock;
 use crate::compile::{self, Checked};
@@ -74,7 +75,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     report.findings.sort();
     report.findings.dedup();
     match arguments.format {
-        Format::Text => print_text(&report),
+        Format::Text => print_text(&report)?,
         Format::Json => print_json(&report)?,
     }
     let worst = if arguments.deny_warnings {
@@ -159,10 +160,12 @@ fn count(findings: &[Finding], severity: Severity) -> usize {
     of_it.count()
 }
 
-fn print_text(report: &Report) {
+fn print_text(report: &Report) -> std::io::Result<()> {
+    let mut out = Output::new();
     for finding in &report.findings {
-        println!("{finding}");
+        out.line(finding);
     }
+    out.finish()?;
     let objects: Vec<String> = report
         .objects
         .iter()
@@ -178,14 +181,15 @@ fn print_text(report: &Report) {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!(", {count} {what}"))
         .collect();
-    eprintln!(
+    output::error_line(format_args!(
         "{} files ({}){lost}: {} errors, {} warnings, {} informational",
         report.files,
         objects.join(", "),
         count(&report.findings, Severity::Error),
         count(&report.findings, Severity::Warning),
         count(&report.findings, Severity::Info),
-    );
+    ));
+    Ok(())
 }
 
 fn print_json(report: &Report) -> anyhow::Result<()> {
@@ -216,10 +220,7 @@ fn print_json(report: &Report) -> anyhow::Result<()> {
         "snapshots": report.snapshots,
         "findings": findings,
     });
-    println!(
-        "{}",
-        ascii_controls(&serde_json::to_string_pretty(&document)?)
-    );
+    output::line(ascii_controls(&serde_json::to_string_pretty(&document)?))?;
     Ok(())
 }
 

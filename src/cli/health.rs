@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::runtime;
 use super::server::ServerArguments;
+use super::{output, runtime};
 use crate::rpc::client;
 
 /// Asks a running server's gRPC health.
@@ -24,15 +24,15 @@ pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
     let asked = async { Ok(client::health(arguments.server.read()?, &arguments.service).await?) };
     match runtime::block_on(asked) {
         Ok(true) => {
-            println!("SERVING");
+            output::line("SERVING")?;
             Ok(ExitCode::SUCCESS)
         }
         Ok(false) => {
-            println!("NOT_SERVING");
+            output::line("NOT_SERVING")?;
             Ok(ExitCode::FAILURE)
         }
         Err(error) => {
-            eprintln!("crosstrust: {error:#}");
+            output::error_line(format_args!("crosstrust: {error:#}"));
             Ok(ExitCode::FAILURE)
         }
     }

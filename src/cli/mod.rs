@@ -6,6 +6,7 @@ mod authorize;
 mod check;
 mod health;
 mod log;
+mod output;
 mod policies;
 mod runtime;
 mod serve;
@@ -70,7 +71,7 @@ pub fn run() -> ExitCode {
         // Names of files and values may hold characters that act on a terminal.
         let told = format!("crosstrust: {error:#}");
         told.lines()
-            .for_each(|line| eprintln!("{}", printable(line)));
+            .for_each(|line| output::error_line(printable(line)));
         ExitCode::from(FAILED)
     })
 }

@@ -1,11 +1,12 @@
 //! Plain tables for the terminal, no wider than it is.
 
+use super::output::Output;
 use crate::columns;
 use crate::log::json::visible;
 
 /// Rows of cells under a head, each column as wide as its widest cell; where the terminal is narrower, cells are
 /// wrapped.
-pub(super) fn print<const N: usize>(head: [&str; N], rows: &[[String; N]]) {
+pub(super) fn print<const N: usize>(out: &mut Output, head: [&str; N], rows: &[[String; N]]) {
     let head = head.map(str::to_owned);
     let rows: Vec<[String; N]> = std::iter::once(&head)
         .chain(rows)
@@ -18,7 +19,7 @@ pub(super) fn print<const N: usize>(head: [&str; N], rows: &[[String; N]]) {
     let mut widths: Vec<usize> = (0..N).map(longest).collect();
     columns::fit(&mut widths, terminal_width());
     for row in &rows {
-        println!("{}", columns::row(row, &widths));
+        out.line(columns::row(row, &widths));
     }
 }
 

@@ -140,7 +140,7 @@ impl Flag {
         };
         match self.kind {
             Text(value) => arg.value_name(value),
-            Guest => arg.value_name("ID"),
+            Guest => arg.value_name("ID").conflicts_with("resource-user"),
             List(value) => arg
                 .value_name(value)
                 .action(ArgAction::Append)
@@ -221,6 +221,16 @@ impl FromArgMatches for Flags {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let access = matches.get_one::<String>("access-type");
+        let is_direct = access.is_some_and(|access| access == "direct-connect");
+        if is_direct && matches.contains_id("guest") {
+            let message = "--guest: found --access-type direct-connect beside it, expected collaboration, or \
+                           --resource-user for a direct connect user with a guest object\n";
+            return Err(clap::Error::raw(
+                clap::error::ErrorKind::ArgumentConflict,
+                message,
+            ));
+        }
         for flag in FLAGS {
             if let Some(value) = flag.value(matches)? {
                 self.0.push((flag, value));

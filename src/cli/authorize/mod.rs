@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use self::flags::Flags;
+use super::output::{self, Output};
 use super::server::ServerArguments;
 use super::{policies, runtime};
 use crate::clock::Clock;
@@ -92,11 +93,13 @@ pub(super) fn run(arguments: &AuthorizeArguments) -> anyhow::Result<ExitCode> {
             arguments.explain,
         ))?,
     };
+    let mut out = Output::new();
     if arguments.format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        out.line(serde_json::to_string_pretty(&answer)?);
     } else {
-        print::print(&question, &answer);
+        print::print(&mut out, &question, &answer);
     }
+    out.finish()?;
     let response = answer.get("response").unwrap_or(&answer);
     let allowed = print::text(response, "decision") == "DECISION_ALLOW";
     Ok(if allowed {
@@ -180,7 +183,7 @@ pub(in crate::cli) fn engine_of(folder: &Path, settings: PolicySettings) -> anyh
         Outcome::Activated(_) | Outcome::Unchanged { .. } => Ok(engine),
         Outcome::Rejected(rejection) => {
             for finding in rejection.findings.iter() {
-                eprintln!("{finding}");
+                output::error_line(finding);
             }
             bail!("{}", rejection.message)
         }

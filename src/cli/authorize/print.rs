@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cli::output::Output;
 use crate::cli::table;
 use crate::columns;
 use crate::log::json::visible;
@@ -24,12 +25,12 @@ fn word<'a>(object: &'a Value, name: &str, prefix: &str) -> &'a str {
     full.strip_prefix(prefix).unwrap_or(full)
 }
 
-pub(super) fn print(question: &Value, answer: &Value) {
+pub(super) fn print(out: &mut Output, question: &Value, answer: &Value) {
     match answer.get("response") {
-        None => print_response(answer, Vec::new(), Vec::new()),
+        None => print_response(out, answer, Vec::new(), Vec::new()),
         Some(response) => {
-            print_response(response, missing(answer), about(question, answer));
-            print_explanation(answer);
+            print_response(out, response, missing(answer), about(question, answer));
+            print_explanation(out, answer);
         }
     }
 }
@@ -101,7 +102,7 @@ fn about(question: &Value, answer: &Value) -> Vec<Fact> {
     facts
 }
 
-fn print_response(response: &Value, first: Vec<Fact>, about: Vec<Fact>) {
+fn print_response(out: &mut Output, response: &Value, first: Vec<Fact>, about: Vec<Fact>) {
     let decision = word(response, "decision", "DECISION_");
     let reason = word(response, "reason", "REASON_");
     let code = match text(response, "errorCode") {
@@ -109,9 +110,9 @@ fn print_response(response: &Value, first: Vec<Fact>, about: Vec<Fact>) {
         code => format!(" ({code})"),
     };
     if decision == "ALLOW" {
-        println!("ALLOW");
+        out.line("ALLOW");
     } else {
-        println!("{decision} {reason}{code}");
+        out.line(format_args!("{decision} {reason}{code}"));
     }
     let snapshot = response.get("snapshot").unwrap_or(&Value::Null);
     let mut facts = first;
@@ -145,11 +146,11 @@ fn print_response(response: &Value, first: Vec<Fact>, about: Vec<Fact>) {
         facts.push(("obligation", told));
     }
     facts.retain(|(_, value)| !value.is_empty());
-    print_facts(&facts);
+    print_facts(out, &facts);
 }
 
 /// Indented, the values below each other.
-fn print_facts(facts: &[Fact]) {
+fn print_facts(out: &mut Output, facts: &[Fact]) {
     const NAME: usize = 13;
     let longest = facts
         .iter()
@@ -158,11 +159,11 @@ fn print_facts(facts: &[Fact]) {
     columns::fit(&mut widths, table::terminal_width());
     for (name, value) in facts {
         let cells = [format!("  {name}"), visible(value).into_owned()];
-        println!("{}", columns::row(&cells, &widths));
+        out.line(columns::row(&cells, &widths));
     }
 }
 
-fn print_explanation(answer: &Value) {
+fn print_explanation(out: &mut Output, answer: &Value) {
     let mut rows = Vec::new();
     for stage in list(answer, "stages") {
         let name = word(stage, "stage", "STAGE_").to_owned();
@@ -180,8 +181,9 @@ fn print_explanation(answer: &Value) {
             rows.push([String::new(), String::new(), told, origin]);
         }
     }
-    println!();
+    out.line("");
     table::print(
+        out,
         ["stage", "outcome", "why, and what it looked at", "from"],
         &rows,
     );
@@ -190,8 +192,9 @@ fn print_explanation(answer: &Value) {
         .flat_map(policy_rows)
         .collect();
     if !policies.is_empty() {
-        println!();
+        out.line("");
         table::print(
+            out,
             ["Conditional Access policy", "result", "detail", "from"],
             &policies,
         );

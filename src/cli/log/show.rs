@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 
 use super::RecordsArguments;
 use crate::cli::authorize::engine_of;
-use crate::cli::{policies, table};
+use crate::cli::{output, policies, table};
 use crate::id::{AppId, TenantId, UserId};
 use crate::log::journal::disk::{Disk, SystemDisk};
 use crate::log::journal::{Record, RecordKind, Records};
@@ -120,7 +120,7 @@ impl FromStr for UserWord {
 }
 
 pub(super) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
-    let look = Look {
+    let mut look = Look {
         viewer: arguments.viewer()?,
         filter: arguments.filter()?,
         problems: 0,
@@ -139,13 +139,15 @@ pub(super) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
         width: table::terminal_width(),
         names: arguments.names()?,
     };
-    match show(look, records, format, layout, arguments.last, out) {
-        // Whoever reads has seen enough.
-        Err(error) if is_closed(&error) => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(error),
-        Ok(0) => Ok(ExitCode::SUCCESS),
-        Ok(_) => Ok(ExitCode::FAILURE),
+    match show(&mut look, records, format, layout, arguments.last, out) {
+        // The reader has closed the pipe.
+        Err(error) if is_closed(&error) => {}
+        shown => shown?,
     }
+    Ok(match look.problems {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
 }
 
 fn is_closed(error: &anyhow::Error) -> bool {
@@ -153,15 +155,15 @@ fn is_closed(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// Prints what is looked for, and gives the number of records that could not be read.
+/// Prints what is looked for.
 fn show(
-    mut look: Look,
+    look: &mut Look,
     records: Records,
     format: Format,
     layout: Layout,
     last: Option<u32>,
     out: impl Write,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<()> {
     let kind = look.filter.kind.unwrap_or(Kind::SignIn);
     let mut printer = Printer::new(out, format, kind, layout)?;
     let most = last.and_then(|last| usize::try_from(last).ok());
@@ -184,7 +186,7 @@ fn show(
         printer.print(seen)?;
     }
     printer.finish()?;
-    Ok(look.problems)
+    Ok(())
 }
 
 /// What is looked for, and for whom.
@@ -239,12 +241,12 @@ impl Look {
             Viewer::Tenant { .. } => String::new(),
         };
         let told = format!("note: records are missing before {}{detail}", record.time);
-        eprintln!("{}", json::visible(&told));
+        output::error_line(json::visible(&told));
     }
 
     fn problem(&mut self, what: &str) {
         self.problems += 1;
-        eprintln!("crosstrust: {}", json::visible(what));
+        output::error_line(format_args!("crosstrust: {}", json::visible(what)));
     }
 }
 

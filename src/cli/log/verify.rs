@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::RecordsArguments;
+use crate::cli::output::Output;
 use crate::log::journal::disk::{Disk, SystemDisk};
 use crate::log::journal::verify::{Known, Report, verify};
 use crate::log::journal::{Hash, Head};
@@ -62,31 +63,37 @@ pub(super) fn run(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
         // Of a log that is written, files may go while they are read.
         report = look()?;
     }
-    Ok(tell(&report))
+    Ok(tell(&report)?)
 }
 
-fn tell(report: &Report) -> ExitCode {
+fn tell(report: &Report) -> std::io::Result<ExitCode> {
+    let mut out = Output::new();
     for fault in &report.faults {
-        println!("{}", json::visible(&fault.to_string()));
+        out.line(json::visible(&fault.to_string()));
     }
     for note in &report.notes {
-        println!("note: {}", json::visible(note));
+        out.line(format_args!("note: {}", json::visible(note)));
     }
     let Some((first, last)) = report.range else {
-        println!("there are no records");
-        return ExitCode::FAILURE;
+        out.line("there are no records");
+        out.finish()?;
+        return Ok(ExitCode::FAILURE);
     };
-    println!(
+    out.line(format_args!(
         "{} records, {first} to {last}, signed up to {}, log {}, key {}",
         report.records,
         report.signed,
         report.log.as_deref().unwrap_or("unknown"),
         json::visible(report.key.as_deref().unwrap_or("unknown")),
-    );
-    if report.faults.is_empty() {
-        println!("whole and as they were written");
-        return ExitCode::SUCCESS;
-    }
-    println!("NOT as they were written: {} faults", report.faults.len());
-    ExitCode::FAILURE
+    ));
+    let code = if report.faults.is_empty() {
+        out.line("whole and as they were written");
+        ExitCode::SUCCESS
+    } else {
+        let faults = report.faults.len();
+        out.line(format_args!("NOT as they were written: {faults} faults"));
+        ExitCode::FAILURE
+    };
+    out.finish()?;
+    Ok(code)
 }

@@ -17,7 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{policies, table};
+use super::{output::Output, policies, table};
 use crate::admin::{AdminHandle, Sources};
 use crate::cache::CacheBytes;
 use crate::clock::Clock;
@@ -150,7 +150,7 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let config = Config::read(file.transpose()?, arguments.given)?;
     if arguments.print_config {
         check(&config)?;
-        print(&config);
+        print(&config)?;
         return Ok(ExitCode::SUCCESS);
     }
     let telemetry = telemetry::start(log_format(&config)?, collector::traces());
@@ -189,12 +189,14 @@ fn check(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(config: &Config) {
+fn print(config: &Config) -> std::io::Result<()> {
     let shown = config.shown().into_iter();
     let rows: Vec<_> = shown
         .map(|line| [line.key, line.value, line.origin.to_string()])
         .collect();
-    table::print(["key", "value", "origin"], &rows);
+    let mut out = Output::new();
+    table::print(&mut out, ["key", "value", "origin"], &rows);
+    out.finish()
 }
 
 fn serve(config: &Config) -> anyhow::Result<ExitCode> {

@@ -111,6 +111,33 @@ fn flags_of_the_context_reach_the_decision() {
 }
 
 #[test]
+fn flags_that_contradict_each_other_are_refused() {
+    let [one, other] = ["1301dc4d-3b13-49a7-bfce-1b4ce7098785", FATIMA];
+    for (flags, named) in [
+        (
+            ["--guest", one, "--resource-user", other],
+            "--resource-user",
+        ),
+        (
+            ["--access-type", "direct-connect", "--guest", one],
+            "--access-type",
+        ),
+    ] {
+        let output = fatima(DESIGN_VAULT, &flags);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let told = stderr(&output);
+        assert!(told.contains("--guest") && told.contains(named), "{told}");
+    }
+    for flags in [
+        ["--access-type", "collaboration", "--guest", one],
+        ["--access-type", "direct-connect", "--resource-user", one],
+    ] {
+        let output = fatima(DESIGN_VAULT, &flags);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+    }
+}
+
+#[test]
 fn a_denial_begins_with_the_missing_facts_and_how_to_provide_them() {
     let output = fatima(DESIGN_VAULT, &["--mfa", "--explain"]);
     assert_eq!(output.status.code(), Some(1));

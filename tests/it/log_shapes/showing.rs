@@ -202,6 +202,32 @@ fn whose_view_it_is_has_to_be_said() {
 }
 
 #[test]
+fn a_closed_pipe_changes_no_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &Pseudonyms::OFF);
+    for subcommand in ["show", "verify"] {
+        let run = |closed: bool| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_crosstrust"));
+            command
+                .args(["log", subcommand, "--log-directory"])
+                .arg(folder.path())
+                .args((subcommand == "show").then_some("--operator"))
+                .env_remove("CROSSTRUST_LOG_PSEUDONYM_KEY");
+            if closed {
+                let (reader, writer) = std::io::pipe().unwrap();
+                drop(reader);
+                command.stdout(writer);
+            }
+            command.output().unwrap()
+        };
+        let (open, closed) = (run(false), run(true));
+        assert!(!open.stdout.is_empty());
+        assert_eq!(closed.status.code(), open.status.code(), "{closed:?}");
+        assert_eq!(closed.stderr, open.stderr, "{closed:?}");
+    }
+}
+
+#[test]
 fn a_table_names_the_tenants_of_a_policies_folder_and_fits_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &Pseudonyms::OFF);
