@@ -200,7 +200,7 @@ impl Fact {
                 "{name} was not provided: send it, or set it under `assume` for this listener"
             ),
             Provided::Token if *self == Fact::ClientApp => String::from(
-                "client_app was not provided, and neither is the application allowed: if the setting allows the client \
+                "client_app was not provided, and app is not known to be allowed: if the setting allows the client \
                  application, send it as client_app, or map it to a claim of the token; it cannot be assumed",
             ),
             Provided::Token => format!(

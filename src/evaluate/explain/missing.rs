@@ -120,13 +120,13 @@ fn of_setting(setting: &Setting, question: &Question<'_>) -> Vec<Fact> {
         true => membership(question),
         false => Vec::new(),
     };
-    if client_app {
-        facts.push(Fact::ClientApp);
-    }
     if bundles {
         let unknown = setting::apps(question)
             .filter(|app| setting::targets(&setting.apps, *app, question) == Match::Unknown);
         facts.extend(unknown.map(Fact::Bundles));
+    }
+    if client_app {
+        facts.push(Fact::ClientApp);
     }
     facts
 }
