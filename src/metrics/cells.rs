@@ -144,14 +144,17 @@ mod tests {
     #[test]
     fn two_threads_write_no_line_in_common() {
         let cells = Cells::new(100);
-        let place = || {
+        // Numbers of their own: other tests' threads count at the same time, and copies are taken in turn.
+        let place = |number| {
+            NUMBER.set(number);
             let shard = cells.mine();
             let first: *const _ = shard.cell(0).unwrap();
             let last: *const _ = shard.cell(99).unwrap();
             (first.addr() / 64, last.addr() / 64)
         };
-        let here = place();
-        let there = thread::scope(|scope| scope.spawn(place).join().unwrap());
+        let place_of =
+            |number| thread::scope(|scope| scope.spawn(|| place(number)).join().unwrap());
+        let (here, there) = (place_of(0), place_of(1));
         assert!(
             here.1 + 1 < there.0 || there.1 + 1 < here.0,
             "{here:?} {there:?}"
