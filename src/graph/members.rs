@@ -321,25 +321,7 @@ fn is_near(left: &str, right: &str) -> bool {
         5..9 => 1,
         _ => 2,
     };
-    if left.len().abs_diff(right.len()) > most {
-        return false;
-    }
-    let right: Vec<char> = right.chars().collect();
-    let mut previous: Vec<usize> = (0..=right.len()).collect();
-    for (row, left) in left.chars().enumerate() {
-        let mut above = previous.iter().copied();
-        let mut diagonal = above.next().unwrap_or(0);
-        let mut before = row + 1;
-        let mut current = vec![before];
-        for (right, above) in right.iter().zip(above) {
-            let changed = diagonal + usize::from(left != *right);
-            before = changed.min(above + 1).min(before + 1);
-            diagonal = above;
-            current.push(before);
-        }
-        previous = current;
-    }
-    previous.last().is_some_and(|distance| *distance <= most)
+    left.len().abs_diff(right.len()) <= most && strsim::levenshtein(left, right) <= most
 }
 
 #[cfg(test)]
