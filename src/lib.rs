@@ -49,3 +49,4 @@ pub mod telemetry;
 
 pub mod cli;
 mod columns;
+mod printable;

@@ -13,8 +13,9 @@ use super::policies;
 use crate::clock::Clock;
 use crate::compile::{self, Checked};
 use crate::files::{self, Limits};
-use crate::graph::{self, Code, Finding, Place, Severity, printable};
+use crate::graph::{self, Code, Finding, Place, Severity};
 use crate::policy_settings::PolicySettings;
+use crate::printable::printable;
 
 /// Reads policies and tells everything that is wrong with them.
 ///
@@ -95,6 +96,7 @@ fn check(path: &Path, settings: &PolicySettings, report: &mut Report) -> anyhow:
     let tree = files::read(path, &Limits::default()).map_err(|error| {
         let file = error.finding().place.file;
         let text = format!("cannot read {}: {file} {error}", path.display());
+        // On one line: a name may hold a line break.
         anyhow::anyhow!("{}", printable(&text))
     })?;
     let is_folder = path.is_dir();

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::graph::printable;
+use crate::printable::printable;
 
 /// May a user of one organisation reach an application of another?
 ///

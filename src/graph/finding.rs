@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::printable::printable;
+use crate::printable::printable;
 
 /// A place in a policy file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

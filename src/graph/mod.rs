@@ -26,7 +26,6 @@ mod deciding;
 mod location;
 mod organization;
 mod policy;
-mod printable;
 mod provider;
 mod setting;
 mod strength;
@@ -44,7 +43,6 @@ pub use document::name_based_policy_id;
 pub use finding::{Code, Finding, Place, Severity};
 pub use kind::Kind;
 pub use layout::{read_anything, read_anything_of, read_policies_folder, read_policies_folder_of};
-pub use printable::printable;
 pub use raw::{RawFile, owner_of};
 pub use unread::IGNORE_FILE;
 

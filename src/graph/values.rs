@@ -7,8 +7,8 @@ use std::str::FromStr;
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
-use super::printable::is_hidden;
 use crate::id::{NotAGuid, parse_guid};
+use crate::printable::is_hidden;
 use crate::vocabulary::{UnknownWord, Word, WordSet};
 
 /// Reads a GUID. `what` says whose: "a group".

@@ -9,6 +9,8 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
+use crate::printable::{escaped, is_hidden};
+
 /// Makes a record's body: a JSON object on one line, of at most [`BODY_BYTES`].
 pub fn body(fill: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     let mut writer = Writer {
@@ -54,19 +56,9 @@ pub fn text_of(value: &Value) -> (String, bool) {
 
 /// Text for a terminal: what would act on it is shown as an escape.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(acts) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match acts(character) {
-            true => {
-                let _ = write!(shown, "\\u{:04x}", u32::from(character));
-            }
-            false => shown.push(character),
-        }
-    }
-    Cow::Owned(shown)
+    escaped(text, |shown, hidden| {
+        let _ = write!(shown, "\\u{:04x}", u32::from(hidden));
+    })
 }
 
 /// A JSON object that is being written.
@@ -312,8 +304,7 @@ impl Writer {
             '\n' => self.out.extend(b"\\n"),
             '\r' => self.out.extend(b"\\r"),
             '\t' => self.out.extend(b"\\t"),
-            // All of them are within the basic plane.
-            character if acts(character) => self
+            character if is_hidden(character) => self
                 .out
                 .extend(format!("\\u{:04x}", u32::from(character)).bytes()),
             character => self
@@ -326,21 +317,6 @@ impl Writer {
         // Only whole characters are written.
         String::from_utf8_lossy(&self.out).into_owned()
     }
-}
-
-/// Characters that act on a terminal, on a line, or on the direction of what stands around them.
-fn acts(character: char) -> bool {
-    matches!(
-        character,
-        '\0'..='\u{1f}'
-            | '\u{7f}'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-    )
 }
 
 /// A JWS or JWE in its compact form (RFC 7515 §7.1, RFC 7516 §7.1) begins with `eyJ`, which is `{"`, and has
