@@ -14,7 +14,6 @@
 #[path = "support/calls.rs"]
 mod calls;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -27,7 +26,7 @@ use crosstrust::log::journal::disk::SystemDisk;
 use crosstrust::log::journal::{Journal, JournalOptions};
 use crosstrust::log::pseudonym::Pseudonyms;
 use crosstrust::log::{Log, Mode};
-use crosstrust::reload::{Outcome, load_once};
+use crosstrust::reload::{Outcome, ReloadOptions, load_once};
 use crosstrust::rpc::proto::Decision;
 use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
 use crosstrust::rpc::{self, Backend, HealthState, Limits, Recorder, Rights};
@@ -110,7 +109,7 @@ impl Serving {
             cache: Some(CacheBytes::default()),
             clock: Clock::System,
         }));
-        let loaded = load_once(&engine, Path::new("policies"));
+        let loaded = load_once(&engine, ReloadOptions::of("policies"));
         assert!(matches!(loaded, Outcome::Activated(_)), "{loaded:?}");
         let (log, records) = mode.map(log).unzip();
         let health = HealthState::new();

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crosstrust::cache::CacheBytes;
 use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
-use crosstrust::reload::{Outcome, load_once};
+use crosstrust::reload::{Outcome, ReloadOptions, load_once};
 use crosstrust::rpc::proto::{AuthorizeBatchRequest, AuthorizeRequest, Claims};
 use crosstrust::rpc::{Backend, Gateway, HealthState, Limits, Recorder, Rights, Router, router};
 use futures_util::FutureExt as _;
@@ -31,7 +31,7 @@ pub fn engine(cache: Option<CacheBytes>) -> Arc<Engine> {
         cache,
         clock: Clock::System,
     }));
-    let loaded = load_once(&engine, &policies());
+    let loaded = load_once(&engine, ReloadOptions::of(policies()));
     assert!(matches!(loaded, Outcome::Activated(_)), "{loaded:?}");
     engine
 }

@@ -122,7 +122,7 @@ fn check(path: &Path, settings: &PolicySettings, report: &mut Report) -> anyhow:
             file.path.clone_from(&root);
         }
     }
-    let reading = graph::read_anything_of(files, settings);
+    let reading = graph::read_anything(files, settings);
     report.files += reading.documents.len();
     report.unread_files += reading.unread;
     for document in &reading.documents {

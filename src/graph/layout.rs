@@ -13,12 +13,8 @@ use crate::policy_settings::PolicySettings;
 
 /// Reads a policies folder as it is served: a folder a tenant, in it a file or a folder a kind. A name that
 /// is none of these is an error: a misspelt file would take its protection away.
-pub fn read_policies_folder(files: Vec<SourceFile>, settings: &PolicySettings) -> Reading {
-    read_policies_folder_of(files.into(), settings)
-}
-
-/// The same, with the files that are not read.
-pub fn read_policies_folder_of(found: PolicyFiles, settings: &PolicySettings) -> Reading {
+pub fn read_policies_folder(found: impl Into<PolicyFiles>, settings: &PolicySettings) -> Reading {
+    let found = found.into();
     let mut run = Run::of(&found, settings);
     let mut tenants: BTreeMap<String, Vec<(SourceFile, Kind)>> = BTreeMap::new();
     let mut folders: BTreeMap<String, BTreeSet<Kind>> = BTreeMap::new();
@@ -79,17 +75,13 @@ pub(super) fn owner_of(path: &str) -> Option<(&str, Kind)> {
 }
 
 /// Reads whatever is there, to be checked: a policies folder, the folder of one tenant, or any export. What
-/// a file holds is told by its contents, else by its name; what belongs to no organization is a tenant
+/// a file holds is recognised by its contents, else by its name; what belongs to no organization is a tenant
 /// without one.
-pub fn read_anything(files: Vec<SourceFile>, settings: &PolicySettings) -> Reading {
-    read_anything_of(files.into(), settings)
-}
-
-/// The same, with the files that are not read.
-pub fn read_anything_of(found: PolicyFiles, settings: &PolicySettings) -> Reading {
+pub fn read_anything(found: impl Into<PolicyFiles>, settings: &PolicySettings) -> Reading {
+    let found = found.into();
     let looks = found.is_folder.then(|| Looks::of(&found.files));
     if looks == Some(Looks::Policies) {
-        return read_policies_folder_of(found, settings);
+        return read_policies_folder(found, settings);
     }
     let mut run = Run::of(&found, settings);
     let roots = Roots::of(&found.files);
@@ -117,7 +109,7 @@ pub fn read_anything_of(found: PolicyFiles, settings: &PolicySettings) -> Readin
             }
         }
     }
-    // A layout whose organization is told by its contents is a tenant of its own.
+    // A layout whose organization is recognised by its contents is a tenant of its own.
     let (by_contents, nameless): (BTreeMap<_, _>, BTreeMap<_, _>) =
         nameless.into_iter().partition(|(unit, contents)| {
             roots.of_layouts.contains(unit) && contents.iter().any(holds_organization)
@@ -372,7 +364,7 @@ impl<'s> Run<'s> {
         self.findings.push(finding);
     }
 
-    /// Keeps what is to be told of a file, and gives what was read.
+    /// Keeps the findings and counts of a file, and returns what was read.
     fn take(&mut self, contents: Contents) -> Documents {
         self.findings.extend(contents.findings);
         self.documents.push(contents.count);

@@ -42,7 +42,7 @@ pub use deciding::is_known_deciding_member;
 pub use document::name_based_policy_id;
 pub use finding::{Code, Finding, Place, Severity};
 pub use kind::Kind;
-pub use layout::{read_anything, read_anything_of, read_policies_folder, read_policies_folder_of};
+pub use layout::{read_anything, read_policies_folder};
 pub use raw::{RawFile, owner_of};
 pub use unread::IGNORE_FILE;
 

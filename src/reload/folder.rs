@@ -316,7 +316,7 @@ fn compile_files(
     settings: &PolicySettings,
     now: Timestamp,
 ) -> Result<(Snapshot, Vec<Finding>), Vec<Finding>> {
-    let reading = graph::read_policies_folder_of(files, settings);
+    let reading = graph::read_policies_folder(files, settings);
     let Checked {
         findings,
         snapshots,

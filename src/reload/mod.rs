@@ -10,7 +10,7 @@ mod worker;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -233,13 +233,8 @@ struct Shared {
     events: broadcast::Sender<Event>,
 }
 
-/// Reads a folder once and puts it in force if it is good: for commands that serve nobody.
-pub fn load_once(engine: &Engine, folder: &Path) -> Outcome {
-    load_once_with(engine, ReloadOptions::of(folder))
-}
-
-/// The same, with these options; the folder is not watched.
-pub fn load_once_with(engine: &Engine, options: ReloadOptions) -> Outcome {
+/// Reads a folder once and puts it in force if it is good, without watching it: for commands that do not serve.
+pub fn load_once(engine: &Engine, options: ReloadOptions) -> Outcome {
     let ReloadOptions {
         folder,
         quiet,

@@ -21,7 +21,7 @@ use crosstrust::identity::{
     Algorithm, Identity, Issuer, IssuerIndex, Preset, Tenants, TokenLimits, Trust,
 };
 use crosstrust::metrics::Metrics;
-use crosstrust::reload::{ReloadHandle, load_once};
+use crosstrust::reload::{ReloadHandle, ReloadOptions, load_once};
 use crosstrust::rpc::{self, Backend, Budgets, Gateway, HealthState, Recorder, Rights};
 use crosstrust::serve::{Drained, Listener, ServeOptions, Server};
 use crosstrust::time::Timestamp;
@@ -89,7 +89,7 @@ impl Observed {
         if setup.has_policies {
             load_once(
                 &engine,
-                &Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"),
+                ReloadOptions::of(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")),
             );
         }
         let fabrikam = Signer::new(Algorithm::EdDsa, "fabrikam-key");

@@ -214,7 +214,7 @@ fn every_question_about_the_sample_gets_its_answer_however_it_is_asked() {
     let world = world(&policies);
     let engine = Arc::new(engine());
     assert!(matches!(
-        load_once(&engine, &policies),
+        load_once(&engine, ReloadOptions::of(&policies)),
         Outcome::Activated(_)
     ));
     let active = engine.active().unwrap();

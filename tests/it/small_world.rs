@@ -57,7 +57,7 @@ pub fn snapshot_of(files: &[(&str, String)]) -> Snapshot {
         path: (*path).to_owned(),
         bytes: text.clone().into_bytes().into(),
     });
-    let reading = read_policies_folder(files.collect(), &PolicySettings::NONE);
+    let reading = read_policies_folder(files.collect::<Vec<_>>(), &PolicySettings::NONE);
     assert!(reading.findings.is_empty(), "{:?}", reading.findings);
     compile(&reading.tenants, &PolicySettings::NONE, Timestamp::MIN)
         .unwrap()

@@ -20,7 +20,7 @@ use super::{policies, runtime};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineOptions};
 use crate::policy_settings::PolicySettings;
-use crate::reload::{Outcome, ReloadOptions, load_once_with};
+use crate::reload::{Outcome, ReloadOptions, load_once};
 use crate::rpc::Limits;
 use crate::rpc::client::{self, ClientError, Server};
 use crate::time::Timestamp;
@@ -179,7 +179,7 @@ pub(in crate::cli) fn engine_of(folder: &Path, settings: PolicySettings) -> anyh
         settings,
         ..ReloadOptions::of(folder)
     };
-    match load_once_with(&engine, options) {
+    match load_once(&engine, options) {
         Outcome::Activated(_) | Outcome::Unchanged { .. } => Ok(engine),
         Outcome::Rejected(rejection) => {
             for finding in rejection.findings.iter() {

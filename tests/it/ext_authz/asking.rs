@@ -11,7 +11,7 @@ use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::identity::{
     Algorithm, Identity, Issuer, IssuerIndex, Preset, Tenants, TokenLimits, Trust,
 };
-use crosstrust::reload::{Outcome, load_once};
+use crosstrust::reload::{Outcome, ReloadOptions, load_once};
 use crosstrust::rpc::{
     Applications, Backend, ChallengeValues, Gateway, HealthState, Recorder, Rights, RouteTable,
     router,
@@ -86,7 +86,7 @@ impl World {
         if setup.has_policies {
             let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
             assert!(matches!(
-                load_once(&engine, &policies),
+                load_once(&engine, ReloadOptions::of(policies)),
                 Outcome::Activated(_)
             ));
         }

@@ -1,6 +1,6 @@
 //! Exports as they are found: kinds told by contents, tenants without a name.
 
-use crosstrust::graph::{Code, Kind, PolicyFiles, Reading, read_anything, read_anything_of};
+use crosstrust::graph::{Code, Kind, PolicyFiles, Reading, read_anything};
 use crosstrust::policy_settings::PolicySettings;
 
 use super::{
@@ -235,7 +235,7 @@ fn loose_exports_are_reported_as_what_is_not_served() {
         is_folder: false,
         ..PolicyFiles::from(files([("x/a.json", &*policy)]))
     };
-    sound(read_anything_of(one_file, &PolicySettings::NONE));
+    sound(read_anything(one_file, &PolicySettings::NONE));
 }
 
 #[test]

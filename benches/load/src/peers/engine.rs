@@ -24,7 +24,7 @@ impl Engine {
             path,
             bytes: bytes.into(),
         });
-        let reading = graph::read_policies_folder(files.collect(), &PolicySettings::NONE);
+        let reading = graph::read_policies_folder(files.collect::<Vec<_>>(), &PolicySettings::NONE);
         for finding in &reading.findings {
             if finding.severity == Severity::Error {
                 bail!("{finding}");
