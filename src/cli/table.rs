@@ -2,6 +2,7 @@
 
 use super::output::Output;
 use crate::columns;
+use crate::config;
 use crate::log::json::visible;
 
 /// Rows of cells under a head, each column as wide as its widest cell; where the terminal is narrower, cells are
@@ -25,11 +26,12 @@ pub(super) fn print<const N: usize>(out: &mut Output, head: [&str; N], rows: &[[
 
 /// `COLUMNS` where it is set, else the width of the terminal. `None`: the output goes elsewhere.
 pub(super) fn terminal_width() -> Option<usize> {
-    let told = std::env::var("COLUMNS").ok();
-    let told = told.and_then(|text| text.parse().ok());
-    told.or_else(|| {
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-        Some(usize::from(size.ws_col))
-    })
-    .filter(|width| *width > 0)
+    let columns = config::variable("COLUMNS");
+    let columns = columns.and_then(|text| text.parse().ok());
+    columns
+        .or_else(|| {
+            let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+            Some(usize::from(size.ws_col))
+        })
+        .filter(|width| *width > 0)
 }
