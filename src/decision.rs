@@ -53,12 +53,12 @@ pub struct Denial {
     /// What one new sign-in could do about it; present if and only if that would help.
     pub challenge: Option<Challenge>,
     /// What the message names, where the reason alone does not say what to do.
-    pub subject: Option<Box<Subject>>,
+    pub subject: Option<Box<DenialSubject>>,
 }
 
 /// What a denial is about, beside its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
+pub enum DenialSubject {
     /// No policies of the home tenant are loaded, so nothing says that it allows the resource tenant's cloud.
     CloudOfHomeNotLoaded {
         /// The home tenant.
@@ -214,19 +214,19 @@ impl Denial {
     pub fn message(&self) -> Cow<'static, str> {
         match self.subject.as_deref() {
             None => Cow::Borrowed(self.reason.message()),
-            Some(Subject::ServiceProviderBlocked) => Cow::Borrowed(
+            Some(DenialSubject::ServiceProviderBlocked) => Cow::Borrowed(
                 "The home tenant's partner entry for the resource tenant keeps service providers from it \
                  (blockServiceProviderOutboundAccess).",
             ),
-            Some(Subject::ProviderNotListed(provider)) => Cow::Owned(format!(
+            Some(DenialSubject::ProviderNotListed(provider)) => Cow::Owned(format!(
                 "The resource tenant does not list the identity provider {provider} (identity-providers.json, \
                  federation-configurations.json), so its accounts are not let in."
             )),
-            Some(Subject::CloudOfHomeNotLoaded { tenant }) => Cow::Owned(format!(
+            Some(DenialSubject::CloudOfHomeNotLoaded { tenant }) => Cow::Owned(format!(
                 "No policies of the home tenant {tenant} are loaded, so nothing says that it allows the \
                  resource tenant's cloud. Load its export."
             )),
-            Some(Subject::HomeNotLoaded { tenant, entry }) => {
+            Some(DenialSubject::HomeNotLoaded { tenant, entry }) => {
                 Cow::Owned(home_not_loaded(*tenant, *entry))
             }
         }

@@ -5,7 +5,7 @@
 use super::matching::Match;
 use super::setting::{self, Refusal};
 use super::{Failure, Notes, Question, assumed, fail, fail_about};
-use crate::decision::{Reason, Subject};
+use crate::decision::{DenialSubject, Reason};
 use crate::id::TenantId;
 use crate::request::{AccessType, Home, IdentityProvider, UserClass};
 use crate::revocation::Revocations;
@@ -52,7 +52,7 @@ pub(super) fn outbound(
         {
             fail_about(
                 Reason::CloudNotAllowed,
-                Subject::CloudOfHomeNotLoaded { tenant: home },
+                DenialSubject::CloudOfHomeNotLoaded { tenant: home },
             )
         }
         side => refuse(side, Reason::OutboundUser, Reason::OutboundApplication),
@@ -80,8 +80,7 @@ pub(super) fn inbound(
 /// account without a home tenant.
 fn crossed<'a>(question: &Question<'a>) -> Result<Option<(TenantId, &'a Tenant)>, Failure> {
     let Some(resource) = question.resource else {
-        fail(Reason::ResourceTenantUnknown)?;
-        return Ok(None);
+        return fail(Reason::ResourceTenantUnknown);
     };
     let home = question.request.home.tenant();
     Ok(home
@@ -94,7 +93,7 @@ fn refuse(side: Result<(), Barrier>, user: Reason, application: Reason) -> Resul
     match side {
         Ok(()) => Ok(()),
         Err(Barrier::Cloud) => fail(Reason::CloudNotAllowed),
-        Err(Barrier::ServiceProvider) => fail_about(user, Subject::ServiceProviderBlocked),
+        Err(Barrier::ServiceProvider) => fail_about(user, DenialSubject::ServiceProviderBlocked),
         Err(Barrier::Setting(Refusal::User)) => fail(user),
         Err(Barrier::Setting(Refusal::Application)) => fail(application),
         Err(Barrier::Setting(Refusal::GroupsUnknown)) => fail(Reason::GroupsUnknown),
@@ -117,7 +116,7 @@ fn assumed_outbound(
         }
         Err(entry) => fail_about(
             Reason::OutboundUser,
-            Subject::HomeNotLoaded {
+            DenialSubject::HomeNotLoaded {
                 tenant: home,
                 entry,
             },
@@ -131,7 +130,7 @@ fn signs_in_with(provider: &IdentityProvider, resource: &Tenant) -> Result<(), F
         Some(_) => Ok(()),
         None => fail_about(
             Reason::InboundUser,
-            Subject::ProviderNotListed(provider.to_string()),
+            DenialSubject::ProviderNotListed(provider.to_string()),
         ),
     }
 }

@@ -31,7 +31,7 @@ pub use explain::{
 };
 
 use crate::decision::{
-    AppliedPolicy, Challenge, Decision, Denial, PolicyIndex, Reason, Stage, Subject, Verdict,
+    AppliedPolicy, Challenge, Decision, Denial, DenialSubject, PolicyIndex, Reason, Stage, Verdict,
 };
 use crate::request::{Request, UserClass};
 use crate::revocation::Revocations;
@@ -78,7 +78,7 @@ struct Notes {
 struct Failure {
     reason: Reason,
     challenge: Option<Challenge>,
-    subject: Option<Box<Subject>>,
+    subject: Option<Box<DenialSubject>>,
 }
 
 impl Failure {
@@ -187,20 +187,20 @@ impl Notes {
     }
 }
 
-/// The same, with what its message names.
-fn fail_about(reason: Reason, subject: Subject) -> Result<(), Failure> {
-    Err(Failure {
-        reason,
-        challenge: None,
-        subject: Some(Box::new(subject)),
-    })
-}
-
 /// A failure that no new sign-in would cure.
-fn fail(reason: Reason) -> Result<(), Failure> {
+fn fail<T>(reason: Reason) -> Result<T, Failure> {
     Err(Failure {
         reason,
         challenge: None,
         subject: None,
+    })
+}
+
+/// The same, with what its message names.
+fn fail_about<T>(reason: Reason, subject: DenialSubject) -> Result<T, Failure> {
+    Err(Failure {
+        reason,
+        challenge: None,
+        subject: Some(Box::new(subject)),
     })
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crosstrust::decision::{Reason, Stage, Subject, UnusedEntry};
+use crosstrust::decision::{DenialSubject, Reason, Stage, UnusedEntry};
 use crosstrust::id::TenantId;
 use crosstrust::request::{AccessType, IdentityProvider, Request};
 use crosstrust::time::Timestamp;
@@ -44,7 +44,7 @@ pub fn check_provider(
     if listed {
         return Ok(());
     }
-    let subject = Subject::ProviderNotListed(provider.to_string());
+    let subject = DenialSubject::ProviderNotListed(provider.to_string());
     Err(Failure::about(Stage::Inbound, Reason::InboundUser, subject))
 }
 
@@ -63,7 +63,7 @@ pub fn check_assumed(
     now: Timestamp,
 ) -> Result<Assumed, Failure> {
     let unused = |entry| {
-        let subject = Subject::HomeNotLoaded {
+        let subject = DenialSubject::HomeNotLoaded {
             tenant: home,
             entry,
         };

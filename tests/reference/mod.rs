@@ -22,7 +22,9 @@ mod user_types;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crosstrust::decision::{Challenge, Denial, PolicyResult, Reason, Stage, Subject, Verdict};
+use crosstrust::decision::{
+    Challenge, Denial, DenialSubject, PolicyResult, Reason, Stage, Verdict,
+};
 use crosstrust::id::{AppId, PolicyId};
 use crosstrust::request::{Request, UserClass};
 use crosstrust::revocation::Revocation;
@@ -93,7 +95,7 @@ struct Failure {
     stage: Stage,
     reason: Reason,
     challenge: Option<Challenge>,
-    subject: Option<Box<Subject>>,
+    subject: Option<Box<DenialSubject>>,
 }
 
 /// Walks the stages of semantics §4; the first that does not pass decides.
@@ -209,7 +211,7 @@ impl Failure {
         }
     }
 
-    fn about(stage: Stage, reason: Reason, subject: Subject) -> Failure {
+    fn about(stage: Stage, reason: Reason, subject: DenialSubject) -> Failure {
         Failure {
             subject: Some(Box::new(subject)),
             ..Failure::of(stage, reason)

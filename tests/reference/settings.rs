@@ -1,6 +1,6 @@
 //! Stages 3 and 4: the cross-tenant access settings of both sides (semantics §2 and §3).
 
-use crosstrust::decision::{Reason, Stage, Subject};
+use crosstrust::decision::{DenialSubject, Reason, Stage};
 use crosstrust::id::{AppId, TenantId};
 use crosstrust::request::{AccessType, Request, UserClass};
 use crosstrust::time::Timestamp;
@@ -50,7 +50,7 @@ pub fn check_outbound(
             let cloud = Failure::of(Stage::Outbound, Reason::CloudNotAllowed);
             return Err(match (request.access, home) {
                 (AccessType::Collaboration, None) => Failure {
-                    subject: Some(Box::new(Subject::CloudOfHomeNotLoaded {
+                    subject: Some(Box::new(DenialSubject::CloudOfHomeNotLoaded {
                         tenant: self::home(request),
                     })),
                     ..cloud
@@ -63,7 +63,7 @@ pub fn check_outbound(
         return Err(Failure::about(
             Stage::Outbound,
             Reason::OutboundUser,
-            Subject::ServiceProviderBlocked,
+            DenialSubject::ServiceProviderBlocked,
         ));
     }
     let setting = of(home, request.resource, outbound_member(request.access));
