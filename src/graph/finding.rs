@@ -191,8 +191,6 @@ codes! {
     NoEffect = "CT028",
     /// A condition or control that is not understood.
     NotUnderstood = "CT029",
-    /// A rule that rests on a bundle of applications whose members are not all known.
-    IncompleteBundle = "CT042",
     /// A folder without `organization.json`, or a policies folder without tenants.
     NoTenant = "CT030",
     /// A file or folder that cannot be read, or is too large.
@@ -203,6 +201,8 @@ codes! {
     ReviewDue = "CT040",
     /// A partner whose policies are not loaded.
     PartnerNotLoaded = "CT041",
+    /// A rule that rests on a bundle of applications whose members are not all known.
+    IncompleteBundle = "CT042",
     /// A file that is not read, since its name does not end in `.json`.
     UnreadFile = "CT050",
     /// A member that decides nothing is set to something other than its default.

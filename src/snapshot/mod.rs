@@ -305,16 +305,12 @@ impl Tenant {
         let found = self.channels.binary_search_by(|channel| channel.id.cmp(id));
         self.channels.get(found.ok()?)
     }
-}
 
-impl Tenant {
     /// What the outbound settings of this home tenant are taken to say.
     pub(crate) fn assumed_outbound_of(&self, home: TenantId) -> Option<&AssumedOutbound> {
         let entries = &self.assumed_outbound;
-        let at = entries
-            .binary_search_by(|entry| entry.tenant.cmp(&home))
-            .ok()?;
-        entries.get(at)
+        let found = entries.binary_search_by_key(&home, |entry| entry.tenant);
+        entries.get(found.ok()?)
     }
 }
 
