@@ -1,9 +1,9 @@
 //! Policy files: a tree is listed and read into owned memory, as one state of it.
 //!
-//! Names that begin with a dot are skipped; what does not end in `.json` is listed by name and not read; links
-//! are followed (a Kubernetes ConfigMap is nothing else). The one exception is the ignore file at the root. A tree is listed, read, and listed again until both listings
-//! agree, so that files of two states never come together. Everything has a bound, and what cannot be read
-//! is an error, never left out. Knows no JSON.
+//! Names that begin with a dot are skipped, except the ignore file at the root. A file whose name does not end in
+//! `.json` is listed by name and not read. Links are followed (a Kubernetes ConfigMap consists of them). A tree is
+//! listed, read, and listed again until both listings agree, so that files of two states never come together.
+//! Everything has a bound, and what cannot be read is an error, never left out. Knows no JSON.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -478,7 +478,7 @@ fn unreadable(path: &Path, error: io::Error) -> FilesError {
     }
 }
 
-/// Bytes of an ignore file: far more patterns than anybody writes.
+/// Bytes of an ignore file: some thousand patterns.
 const IGNORE_BYTES: u64 = 64 << 10;
 
 /// How often a tree that changes is read before the reader gives up; the next look will try again.

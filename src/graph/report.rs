@@ -44,6 +44,6 @@ impl Report {
     }
 }
 
-/// Findings of each severity that are reported of one file: nobody reads more, and a file of a few MB could have as many
+/// Findings of each severity that are reported of one file: more are of no use, and a file of a few MB could have as many
 /// findings as it has values.
 const MOST: usize = 1000;

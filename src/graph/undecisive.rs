@@ -7,10 +7,10 @@ use super::members::Members;
 use super::node::Node;
 use super::values::quoted;
 
-/// What a member is where nobody has changed it.
+/// The default of a member.
 #[derive(Debug, Clone, Copy)]
 enum Unchanged {
-    /// Tells about the object; nothing to report.
+    /// It describes the object; never reported.
     Description,
     /// No switch in it is true.
     Off,

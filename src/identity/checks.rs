@@ -187,8 +187,8 @@ struct Lifetime {
 }
 
 /// No leeway at the end: an answer is good until then and no longer. That `iat` is not ahead is the decision's own
-/// first stage, which knows when to ask again; it is told the second before a fraction, since revocations ask what was
-/// issued earlier, so the rest of that second is looked at here.
+/// first stage, which knows when to ask again. It receives the second before a fraction, since revocations compare with
+/// what was issued earlier, so the rest of that second is checked here.
 fn lifetime(
     reading: Reading<'_>,
     limits: TokenLimits,

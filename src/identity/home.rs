@@ -84,7 +84,7 @@ enum Account {
     Provider(IdentityProvider),
 }
 
-/// Whether a text names a home in a way that is no slip: a tenant, a known provider, or a URI.
+/// Whether a text can be the target of a table for `home_tenant`: a tenant, a known provider, or a URI.
 pub(super) fn is_home(text: &str) -> bool {
     tenant_of(text).is_some() || NAMED.iter().any(|(name, _)| *name == text) || text.contains(':')
 }

@@ -221,7 +221,7 @@ fn bind_unix(path: &Path, uids: Option<Vec<u32>>) -> io::Result<BoundSocket> {
 }
 
 /// Gives the socket file its mode, and returns its device and inode. The file is opened once and not by its name
-/// again: whoever may write to the folder could put a link to another file in its place.
+/// again: another user with write access to the folder could put a link to another file in its place.
 #[cfg(target_os = "linux")]
 fn set_mode(path: &Path, permissions: fs::Permissions) -> io::Result<(u64, u64)> {
     use std::os::unix::fs::OpenOptionsExt;

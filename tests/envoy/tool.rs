@@ -1,4 +1,4 @@
-//! Where Envoy and grpcio are. Installed once into `target/tools`, whoever comes first; the others wait.
+//! Where Envoy and grpcio are. The first process installs them into `target/tools`; the others wait.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &AuthorizeArguments) -> anyhow::Result<ExitCode> {
         active.as_ref().map(|active| &active.snapshot),
     )?;
     let mut question = Value::Object(question);
-    tell_times(&mut question, Clock::System.now().wall);
+    resolve_relative_times(&mut question, Clock::System.now().wall);
     let answer = match &engine {
         Some(engine) => ask_engine(engine, &question, arguments.explain)?,
         None => runtime::block_on(ask_server(
@@ -123,25 +123,27 @@ fn ask_engine(engine: &Engine, question: &Value, explain: bool) -> anyhow::Resul
     let request = client::parse_request(&question.to_string()).map_err(anyhow::Error::msg)?;
     let answer = if explain {
         client::explain_here(engine, &limits, request)
-            .map(|told| client::explanation_to_json(&told))
+            .map(|explanation| client::explanation_to_json(&explanation))
     } else {
-        client::authorize_here(engine, &limits, request).map(|told| client::to_json(&told))
+        client::authorize_here(engine, &limits, request).map(|response| client::to_json(&response))
     };
     answer.map_err(|violations| ClientError::Malformed(violations).into())
 }
 
 /// Puts instants in the place of relative times such as "in 1h" and "5m ago", wherever they stand.
-fn tell_times(value: &mut Value, now: Timestamp) {
+fn resolve_relative_times(value: &mut Value, now: Timestamp) {
     match value {
         Value::String(text) => {
             if let Some(instant) = relative(text, now) {
                 *text = instant.to_string();
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| tell_times(value, now)),
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| resolve_relative_times(value, now)),
         Value::Object(members) => members
             .values_mut()
-            .for_each(|value| tell_times(value, now)),
+            .for_each(|value| resolve_relative_times(value, now)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

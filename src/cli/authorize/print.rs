@@ -63,7 +63,7 @@ fn policy_name<'a>(answer: &'a Value, id: &'a str) -> &'a str {
     named.map_or(id, |policy| text(policy, "displayName"))
 }
 
-/// Whom and what the question names, with their names, and what was assumed.
+/// The user, the tenants and the applications of the request with their names, and the assumed facts.
 fn about(question: &Value, answer: &Value) -> Vec<Fact> {
     let fields = [
         ("home", "home_tenant"),
@@ -96,8 +96,8 @@ fn about(question: &Value, answer: &Value) -> Vec<Fact> {
     }
     let assumed = list(answer, "assumed").iter();
     facts.extend(assumed.map(|fact| {
-        let told = format!("{} = {}", text(fact, "name"), text(fact, "value"));
-        ("assumed", told)
+        let value = format!("{} = {}", text(fact, "name"), text(fact, "value"));
+        ("assumed", value)
     }));
     facts
 }
@@ -129,21 +129,21 @@ fn print_response(out: &mut Output, response: &Value, first: Vec<Fact>, about: V
     }
     for policy in list(response, "appliedPolicies") {
         let result = word(policy, "result", "POLICY_RESULT_");
-        let told = format!("{} ({result})", text(policy, "displayName"));
-        facts.push(("policy", told));
+        let value = format!("{} ({result})", text(policy, "displayName"));
+        facts.push(("policy", value));
     }
     for cure in list(response.get("challenge").unwrap_or(&Value::Null), "cures") {
         let kind = word(cure, "kind", "CURE_KIND_");
-        let told = format!("{kind} at {}", word(cure, "where", "WHERE_"));
-        facts.push(("cured by", told));
+        let value = format!("{kind} at {}", word(cure, "where", "WHERE_"));
+        facts.push(("cured by", value));
     }
     for obligation in list(response, "obligations") {
-        let told = format!(
+        let value = format!(
             "{} = {}",
             text(obligation, "name"),
             text(obligation, "value")
         );
-        facts.push(("obligation", told));
+        facts.push(("obligation", value));
     }
     facts.retain(|(_, value)| !value.is_empty());
     print_facts(out, &facts);
@@ -176,9 +176,9 @@ fn print_explanation(out: &mut Output, answer: &Value) {
         let why = text(stage, "message").to_owned();
         rows.push([name, outcome.to_owned(), why, String::new()]);
         for detail in list(stage, "details") {
-            let told = format!("{}: {}", text(detail, "what"), text(detail, "value"));
+            let value = format!("{}: {}", text(detail, "what"), text(detail, "value"));
             let origin = text(detail, "origin").to_owned();
-            rows.push([String::new(), String::new(), told, origin]);
+            rows.push([String::new(), String::new(), value, origin]);
         }
     }
     out.line("");
@@ -216,13 +216,13 @@ fn policy_rows(policy: &Value) -> Vec<[String; 4]> {
             "NOT_PROVIDED_TREATED_AS_MATCHING" => "not provided, treated as matching",
             other => other,
         };
-        let told = format!(
+        let value = format!(
             "{}; request: {}",
             text(condition, "policy"),
             text(condition, "request")
         );
         let name = format!("  {}", text(condition, "name"));
-        [name, outcome.to_owned(), told, String::new()]
+        [name, outcome.to_owned(), value, String::new()]
     }));
     rows
 }

@@ -100,13 +100,13 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
         name: "applications",
         is_set: |_| true,
         policy: |policy, subject| {
-            let mut told = words::applications(&policy.apps);
+            let mut text = words::applications(&policy.apps);
             if applications::is_taken_off(&policy.apps, subject) {
-                told.push_str(
+                text.push_str(
                     "; taken off by conditional-access-settings.json for this user action",
                 );
             }
-            told
+            text
         },
         request: |_, subject| words::target(subject.question.request),
         missing: |policy, subject| {
@@ -232,7 +232,7 @@ fn entries<T>(lists: &Option<IncludeExclude<T>>) -> impl Iterator<Item = &T> {
     lists.flat_map(|lists| lists.include.iter().chain(&lists.exclude))
 }
 
-/// What is stated of the application in no table and no configuration.
+/// The memberships of the application that neither the table nor the configuration states.
 fn memberships_missing(condition: &AppsCondition, subject: &Subject<'_>) -> Vec<Fact> {
     let question = subject.question;
     let (app, applications) = (question.request.app, &question.snapshot.applications);
@@ -290,7 +290,7 @@ fn device_missing(property: DeviceProperty, context: &Context) -> Option<Fact> {
     }
 }
 
-/// What the lists of ids hang on, and the user's type where another possible one would not match.
+/// The missing facts that the lists of ids depend on, and the user's type where another possible one would not match.
 fn users_missing(policy: &Policy, subject: &Subject<'_>) -> Vec<Fact> {
     let question = subject.question;
     let mut facts = Vec::new();
@@ -329,8 +329,8 @@ fn clauses(policy: &Policy) -> [(&UsersClause, Side); 2] {
     ]
 }
 
-/// The user types that the request could have if it named its type, or said what direct connect eligibility
-/// hangs on; each with the facts that would say so.
+/// The user types that the request could have if it named its type, or the facts that direct connect
+/// eligibility depends on; each with those facts.
 fn other_types(subject: &Subject<'_>) -> Vec<(WordSet<UserType>, Vec<Fact>)> {
     let question = subject.question;
     let request = question.request;
@@ -364,7 +364,7 @@ fn other_types(subject: &Subject<'_>) -> Vec<(WordSet<UserType>, Vec<Fact>)> {
             (types, vec![Fact::ExternalUserType])
         })
         .collect();
-    let hangs = question.class == UserClass::Collaboration
+    let depends_on_eligibility = question.class == UserClass::Collaboration
         && direct(subject.types)
         && request.home.tenant().is_some_and(|home| {
             let asked = crossing::eligible_for_direct_connect(
@@ -375,7 +375,7 @@ fn other_types(subject: &Subject<'_>) -> Vec<(WordSet<UserType>, Vec<Fact>)> {
             );
             asked.answer == Match::Unknown
         });
-    if hangs {
+    if depends_on_eligibility {
         let without = |types: WordSet<UserType>| -> WordSet<UserType> {
             let rest = types.iter();
             rest.filter(|one| *one != UserType::DirectConnectUser)

@@ -58,7 +58,7 @@ pub(super) fn facts(
     }
 }
 
-/// What membership in the groups of a setting hangs on.
+/// The missing facts that membership in the groups of a setting depends on.
 pub(super) fn membership(question: &Question<'_>) -> Vec<Fact> {
     let request = question.request;
     let facts = [
@@ -170,11 +170,11 @@ fn of_channel(question: &Question<'_>, reason: Reason) -> Vec<Fact> {
         .teams
         .iter()
         .any(|team| request.home.tenant() == Some(team.tenant) && team.allowed_members.is_none());
-    let hangs = reason == Reason::ChannelNotMember
+    let depends_on_groups = reason == Reason::ChannelNotMember
         && question.class != UserClass::Collaboration
         && request.claims.groups_incomplete
         && through_groups;
-    match hangs {
+    match depends_on_groups {
         true => vec![Fact::Groups],
         false => Vec::new(),
     }

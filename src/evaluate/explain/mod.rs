@@ -71,7 +71,7 @@ pub struct PolicyFinding {
 }
 
 impl Question<'_> {
-    /// Decides, and tells what every stage and policy says.
+    /// Decides, and explains every stage and policy.
     pub fn explain(&self, revocations: &Revocations, now: Timestamp) -> Explanation {
         let decision = self.decide(revocations, now);
         let policies = self

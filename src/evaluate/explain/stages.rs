@@ -114,10 +114,11 @@ fn token_details(question: &Question<'_>) -> Vec<Detail> {
         ("issued_at", claims.issued_at),
         ("auth_time", claims.auth_time),
     ];
-    let told = instants
+    let present = instants
         .into_iter()
         .filter_map(|(what, instant)| Some((what, instant?)));
-    told.map(|(what, instant)| of_request(what, instant.to_string()))
+    present
+        .map(|(what, instant)| of_request(what, instant.to_string()))
         .collect()
 }
 

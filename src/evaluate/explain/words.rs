@@ -30,11 +30,11 @@ pub(super) fn maybe<T: Display>(fact: Option<T>) -> String {
 /// `include a, b; exclude c`
 pub(super) fn lists(include: Vec<String>, exclude: Vec<String>) -> String {
     let lists = [("include", include), ("exclude", exclude)];
-    let told = lists.into_iter().filter(|(_, list)| !list.is_empty());
-    let told: Vec<String> = told
+    let set = lists.into_iter().filter(|(_, list)| !list.is_empty());
+    let parts: Vec<String> = set
         .map(|(side, list)| format!("{side} {}", list.join(", ")))
         .collect();
-    told.join("; ")
+    parts.join("; ")
 }
 
 pub(super) fn include_exclude<T>(
@@ -82,14 +82,14 @@ pub(super) fn app(id: AppId) -> String {
 }
 
 pub(super) fn users(clause: &UsersClause, snapshot: &Snapshot) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut parts = Vec::new();
     if clause.all {
-        told.push("All".to_owned());
+        parts.push("All".to_owned());
     }
-    told.extend(ids(&clause.users, "user", UserId::to_string));
-    told.extend(counted(clause.groups.positions().len(), "group"));
-    told.extend(counted(clause.roles.len(), "role"));
-    told.extend(clause.guests.iter().map(|guests| {
+    parts.extend(ids(&clause.users, "user", UserId::to_string));
+    parts.extend(counted(clause.groups.positions().len(), "group"));
+    parts.extend(counted(clause.roles.len(), "role"));
+    parts.extend(clause.guests.iter().map(|guests| {
         let types = texts(guests.types).join(" or ");
         match guests.tenants.as_deref() {
             None => types,
@@ -99,7 +99,7 @@ pub(super) fn users(clause: &UsersClause, snapshot: &Snapshot) -> Vec<String> {
             }
         }
     }));
-    told
+    parts
 }
 
 pub(super) fn user(subject: &Subject<'_>) -> String {
@@ -138,10 +138,10 @@ pub(super) fn app_set(apps: &AppSet) -> Vec<String> {
         (*agent_resources, "AllAgentIdResources"),
     ];
     let words = words.iter().filter(|(is_there, _)| *is_there);
-    let mut told: Vec<String> = all.then(|| "All".to_owned()).into_iter().collect();
-    told.extend(words.map(|(_, word)| (*word).to_owned()));
-    told.extend(ids(listed, "application", |id| app(*id)));
-    told
+    let mut parts: Vec<String> = all.then(|| "All".to_owned()).into_iter().collect();
+    parts.extend(words.map(|(_, word)| (*word).to_owned()));
+    parts.extend(ids(listed, "application", |id| app(*id)));
+    parts
 }
 
 pub(super) fn applications(condition: &AppsCondition) -> String {
@@ -150,17 +150,17 @@ pub(super) fn applications(condition: &AppsCondition) -> String {
     include.extend(condition.authentication_contexts.iter().cloned());
     let listed = lists(include, app_set(&condition.exclude));
     let filtered = condition.filter.as_ref().map(filter);
-    let told = [Some(listed).filter(|text| !text.is_empty()), filtered];
-    told.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let parts = [Some(listed).filter(|text| !text.is_empty()), filtered];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// What the request reaches.
 pub(super) fn target(request: &Request) -> String {
     let context = &request.context;
-    let mut told = vec![app(request.app)];
-    told.extend(context.user_action.map(|action| action.to_string()));
-    told.extend(context.authentication_context.clone());
-    told.join(", ")
+    let mut parts = vec![app(request.app)];
+    parts.extend(context.user_action.map(|action| action.to_string()));
+    parts.extend(context.authentication_context.clone());
+    parts.join(", ")
 }
 
 pub(super) fn filter(filter: &PolicyFilter) -> String {
@@ -190,12 +190,12 @@ pub(super) fn location(entry: LocationTest, subject: &Subject<'_>) -> String {
             include_unknown,
             lookup,
         }) => {
-            let mut told = match countries.len() <= FEW {
+            let mut parts = match countries.len() <= FEW {
                 true => countries.iter().map(Country::to_string).collect(),
                 false => vec![format!("{} countries", countries.len())],
             };
-            told.extend(include_unknown.then(|| "unknown countries".to_owned()));
-            format!("{} (found by {lookup})", told.join(", "))
+            parts.extend(include_unknown.then(|| "unknown countries".to_owned()));
+            format!("{} (found by {lookup})", parts.join(", "))
         }
         Some(Location::CompliantNetwork) => "a compliant network".to_owned(),
         None => "an unknown location".to_owned(),
@@ -238,7 +238,7 @@ pub(super) fn device(context: &Context) -> String {
         Some(Device::Unregistered) => "not registered".to_owned(),
         Some(Device::Registered(known)) if known.is_empty() => "registered".to_owned(),
         Some(Device::Registered(known)) => {
-            let told = known.iter().map(|(property, value)| {
+            let parts = known.iter().map(|(property, value)| {
                 let value = match value {
                     PropertyValue::Null => "null".to_owned(),
                     PropertyValue::Text(text) => text.clone(),
@@ -246,7 +246,7 @@ pub(super) fn device(context: &Context) -> String {
                 };
                 format!("{} {value}", property.name())
             });
-            told.collect::<Vec<_>>().join(", ")
+            parts.collect::<Vec<_>>().join(", ")
         }
     }
 }
