@@ -235,6 +235,12 @@ pub struct WordSet<W> {
     list: std::marker::PhantomData<W>,
 }
 
+impl<W: Word> Default for WordSet<W> {
+    fn default() -> Self {
+        WordSet::EMPTY
+    }
+}
+
 impl<W: Word> WordSet<W> {
     /// The set of no word.
     pub const EMPTY: WordSet<W> = WordSet {

@@ -79,7 +79,7 @@ fn candidates(
         {
             by_action.push(*index);
         }
-        if !can_be_any && apps.include.bundles().next().is_some() {
+        if !can_be_any && !apps.include.bundles.is_empty() {
             by_bundle.push(*index);
         }
         for app in apps_of(&apps.include, applications) {
@@ -135,7 +135,8 @@ fn includes_by_filter(apps: &AppsCondition) -> bool {
 /// The applications that a set names, by themselves or as known members of a bundle; with repeats.
 fn apps_of(set: &AppSet, applications: &AppDirectory) -> impl Iterator<Item = AppId> {
     let members = set
-        .bundles()
+        .bundles
+        .iter()
         .flat_map(|bundle| applications.members(bundle));
     members.chain(set.ids.iter().copied())
 }

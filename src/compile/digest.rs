@@ -241,16 +241,12 @@ fn setting(snapshot: &Snapshot, setting: &Setting) -> Hash {
 fn app_set(out: &mut Writer, apps: &AppSet) {
     let AppSet {
         all,
-        office365,
-        all_microsoft,
-        admin_portals,
+        bundles,
         agent_resources,
         ids,
     } = apps;
     out.flag("all applications", *all);
-    out.flag("office 365", *office365);
-    out.flag("all microsoft apps", *all_microsoft);
-    out.flag("admin portals", *admin_portals);
+    out.bits("bundles", bundles.bits());
     out.flag("agent resources", *agent_resources);
     out.ids("application ids", ids.iter().map(|app| app.0));
 }

@@ -199,8 +199,10 @@ fn app_rule(rule: &Rule<ApplicationTarget>) -> AppRule {
     for At { value, .. } in &rule.targets {
         match value {
             ApplicationTarget::AllApplications => apps.all = true,
-            ApplicationTarget::Office365 => apps.office365 = true,
-            ApplicationTarget::AllMicrosoftApps => apps.all_microsoft = true,
+            ApplicationTarget::Office365 => apps.bundles = apps.bundles.with(Bundle::Office365),
+            ApplicationTarget::AllMicrosoftApps => {
+                apps.bundles = apps.bundles.with(Bundle::AllMicrosoftApps)
+            }
             ApplicationTarget::Application(id) => ids.push(*id),
         }
     }

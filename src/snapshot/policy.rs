@@ -108,9 +108,7 @@ pub struct AppsCondition {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppSet {
     pub(crate) all: bool,
-    pub(crate) office365: bool,
-    pub(crate) all_microsoft: bool,
-    pub(crate) admin_portals: bool,
+    pub(crate) bundles: WordSet<Bundle>,
     /// `AllAgentIdResources`
     pub(crate) agent_resources: bool,
     /// Sorted.
@@ -123,9 +121,8 @@ impl AppSet {
         if self.all || self.ids.binary_search(&app).is_ok() {
             return Membership::Member;
         }
-        let by_bundle = self
-            .bundles()
-            .map(|bundle| applications.membership(app, bundle));
+        let by_bundle = self.bundles.iter();
+        let by_bundle = by_bundle.map(|bundle| applications.membership(app, bundle));
         let by_agent = self.agent_resources.then(|| applications.is_agent(app));
         let mut answer = Membership::NonMember;
         for one in by_bundle.chain(by_agent) {
@@ -142,37 +139,11 @@ impl AppSet {
     pub fn is_empty(&self) -> bool {
         let AppSet {
             all,
-            office365,
-            all_microsoft,
-            admin_portals,
+            bundles,
             agent_resources,
             ids,
         } = self;
-        let named = [
-            all,
-            office365,
-            all_microsoft,
-            admin_portals,
-            agent_resources,
-        ];
-        ids.is_empty() && !named.into_iter().any(|is_named| *is_named)
-    }
-
-    /// Whether the set names `AllAgentIdResources`.
-    pub fn names_agent_resources(&self) -> bool {
-        self.agent_resources
-    }
-
-    /// The bundles that the set names.
-    pub fn bundles(&self) -> impl Iterator<Item = Bundle> {
-        let named = [
-            (self.office365, Bundle::Office365),
-            (self.all_microsoft, Bundle::AllMicrosoftApps),
-            (self.admin_portals, Bundle::MicrosoftAdminPortals),
-        ];
-        named
-            .into_iter()
-            .filter_map(|(is_named, bundle)| is_named.then_some(bundle))
+        !all && !agent_resources && bundles.is_empty() && ids.is_empty()
     }
 }
 

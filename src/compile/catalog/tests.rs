@@ -128,11 +128,11 @@ fn a_policy_is_found_by_the_applications_that_it_names_and_does_not_exclude() {
 #[test]
 fn a_policy_is_found_by_the_members_of_the_bundles_that_it_names() {
     let office = || AppSet {
-        office365: true,
+        bundles: WordSet::EMPTY.with(Bundle::Office365),
         ..AppSet::default()
     };
     let portals = AppSet {
-        admin_portals: true,
+        bundles: WordSet::EMPTY.with(Bundle::MicrosoftAdminPortals),
         ..AppSet::default()
     };
     let policies = [
@@ -152,7 +152,7 @@ fn a_policy_is_found_by_the_members_of_the_bundles_that_it_names() {
 fn a_policy_that_includes_a_bundle_is_found_for_an_application_that_may_be_in_it() {
     let office = |exclude| {
         let include = AppSet {
-            office365: true,
+            bundles: WordSet::EMPTY.with(Bundle::Office365),
             ..AppSet::default()
         };
         apps(include, exclude)
@@ -234,7 +234,7 @@ fn a_policy_for_actions_or_contexts_is_found_only_where_the_request_names_one() 
 fn no_policy_that_could_apply_to_an_application_is_missed() {
     // Every combination of small include and exclude sets, with and without a filter and a context.
     let office = || AppSet {
-        office365: true,
+        bundles: WordSet::EMPTY.with(Bundle::Office365),
         ..AppSet::default()
     };
     let agents = || AppSet {

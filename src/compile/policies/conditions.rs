@@ -128,12 +128,15 @@ pub(super) fn applications(
 
 /// The word `None` names no application and leaves nothing behind.
 fn app_set(list: &ApplicationsList) -> AppSet {
+    // `AllMicrosoftApps` is a word of cross-tenant settings only.
+    let named = [
+        (list.office365, Bundle::Office365),
+        (list.admin_portals, Bundle::MicrosoftAdminPortals),
+    ];
+    let named = named.into_iter().filter(|(is_named, _)| *is_named);
     AppSet {
         all: list.all,
-        office365: list.office365,
-        // A word of cross-tenant settings only.
-        all_microsoft: false,
-        admin_portals: list.admin_portals,
+        bundles: named.map(|(_, bundle)| bundle).collect(),
         agent_resources: list.agent_resources,
         ids: sorted(list.applications.clone()),
     }

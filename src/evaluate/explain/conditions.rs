@@ -237,15 +237,13 @@ fn memberships_missing(condition: &AppsCondition, subject: &Subject<'_>) -> Vec<
     let question = subject.question;
     let (app, applications) = (question.request.app, &question.snapshot.applications);
     let sets = [&condition.include, &condition.exclude];
-    let by_bundle = sets.into_iter().flat_map(|set| set.bundles());
+    let by_bundle = sets.into_iter().flat_map(|set| set.bundles.iter());
     let by_bundle = by_bundle
         .filter(|bundle| applications.membership(app, *bundle) == Membership::Unknown)
         .map(|_| Fact::Bundles(app));
     let by_agent = sets
         .into_iter()
-        .filter(|set| {
-            set.names_agent_resources() && applications.is_agent(app) == Membership::Unknown
-        })
+        .filter(|set| set.agent_resources && applications.is_agent(app) == Membership::Unknown)
         .map(|_| Fact::AgentResource);
     distinct(by_bundle.chain(by_agent))
 }

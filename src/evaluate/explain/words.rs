@@ -125,21 +125,13 @@ pub(super) fn user(subject: &Subject<'_>) -> String {
 pub(super) fn app_set(apps: &AppSet) -> Vec<String> {
     let AppSet {
         all,
-        office365,
-        all_microsoft,
-        admin_portals,
+        bundles,
         agent_resources,
         ids: listed,
     } = apps;
-    let words = [
-        (*office365, "Office365"),
-        (*all_microsoft, "AllMicrosoftApps"),
-        (*admin_portals, "MicrosoftAdminPortals"),
-        (*agent_resources, "AllAgentIdResources"),
-    ];
-    let words = words.iter().filter(|(is_there, _)| *is_there);
     let mut parts: Vec<String> = all.then(|| "All".to_owned()).into_iter().collect();
-    parts.extend(words.map(|(_, word)| (*word).to_owned()));
+    parts.extend(texts(*bundles));
+    parts.extend(agent_resources.then(|| "AllAgentIdResources".to_owned()));
     parts.extend(ids(listed, "application", |id| app(*id)));
     parts
 }
