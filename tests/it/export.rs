@@ -23,8 +23,8 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::recording::process::{self, Sidecar, ask, opens_sharepoint};
 use crate::support::otlp::{Received, Receiver, taken, text};
+use crate::support::sidecar::{self, Sidecar, ask, opens_sharepoint};
 use journal::{Logged, exporter, exporter_with, named};
 
 fn seqs(records: &[LogRecord]) -> Vec<u64> {
@@ -423,7 +423,7 @@ async fn the_binary_exports_what_it_answered_though_it_is_killed() {
     sidecar.end();
     let last = seqs(&received.records()).into_iter().max().unwrap();
     let records = Records::between(
-        Arc::new(SystemDisk::beside(&process::records(folder.path()))),
+        Arc::new(SystemDisk::beside(&sidecar::records(folder.path()))),
         None,
         None,
     );

@@ -2,8 +2,6 @@
 
 mod answers;
 mod check;
-mod killed;
 mod ledger;
 mod limited;
-pub mod process;
 mod valve;

@@ -5,7 +5,7 @@ use std::fs;
 use crosstrust::rpc::proto::{AccessType, AuthorizeRequest, Claims, Reason};
 use prost_types::Timestamp;
 
-use crate::recording::process::{Sidecar, ask};
+use crate::support::sidecar::{Sidecar, ask};
 
 /// A guest of Tailspin opens Contoso's Launcher; Contoso lets Tailspin's guests reach `Office365`.
 fn opens_launcher() -> AuthorizeRequest {

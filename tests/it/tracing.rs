@@ -14,8 +14,8 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
-use crate::recording::process::{Sidecar, ask, opens_sharepoint, records};
 use crate::support::otlp::{Received, Receiver, text};
+use crate::support::sidecar::{Sidecar, ask, opens_sharepoint, records};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

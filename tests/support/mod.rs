@@ -13,6 +13,7 @@ pub mod policies;
 pub mod product;
 pub mod random;
 pub mod server;
+pub mod sidecar;
 pub mod toggles;
 pub mod tokens;
 pub mod universe;

@@ -6,7 +6,7 @@ use std::process::Command;
 use crosstrust::decision::Reason;
 use crosstrust::rpc::proto::Decision;
 
-use super::process::{Sidecar, ask, log, opens_sharepoint, records};
+use crate::support::sidecar::{Sidecar, ask, log, opens_sharepoint, records};
 
 #[tokio::test]
 async fn a_file_that_may_not_grow_is_followed_by_another_and_nobody_is_cut_off() {

@@ -1,0 +1,27 @@
+//! The figures of docs/reliability.md: faults, floods and overload against the real binary.
+//!
+//! `cargo test` runs each briefly and asserts what must hold. `.ci/full reliability` runs the same tests for longer on
+//! a release build, where each also writes its row of the table.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "support"]
+mod support {
+    pub mod random;
+    pub mod sidecar;
+}
+
+#[path = "reliability/figure.rs"]
+mod figure;
+
+#[path = "reliability/kill.rs"]
+mod kill;

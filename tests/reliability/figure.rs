@@ -1,0 +1,30 @@
+//! How long a test runs, and its row of the table.
+
+use std::fs;
+use std::path::PathBuf;
+
+/// The folder that `.ci/full reliability` names for the rows.
+const ROWS: &str = "CROSSTRUST_RELIABILITY_ROWS";
+
+/// Which of two sizes to run: `short` in `cargo test`, `full` where rows are wanted.
+pub fn size<T>(short: T, full: T) -> T {
+    match rows() {
+        Some(_) => full,
+        None => short,
+    }
+}
+
+/// Writes a row of docs/reliability.md. `place` sorts the rows: the section, a hyphen, and a name, such as `1-kill`.
+/// The other texts are cells of the table: what was tried, how often, and what came of it.
+pub fn row(place: &str, tried: &str, times: &str, result: &str) {
+    println!("{tried} | {times} | {result}");
+    if let Some(folder) = rows() {
+        let row = format!("| {tried} | {times} | {result} |\n");
+        fs::write(folder.join(place), row).unwrap();
+    }
+}
+
+fn rows() -> Option<PathBuf> {
+    let folder = std::env::var_os(ROWS).filter(|name| !name.is_empty());
+    folder.map(PathBuf::from)
+}
