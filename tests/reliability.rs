@@ -16,6 +16,7 @@
 
 #[path = "support"]
 mod support {
+    pub mod file_trace;
     pub mod random;
     pub mod sidecar;
 }
@@ -25,3 +26,6 @@ mod figure;
 
 #[path = "reliability/kill.rs"]
 mod kill;
+
+#[path = "reliability/power_loss.rs"]
+mod power_loss;

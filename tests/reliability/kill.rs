@@ -81,7 +81,7 @@ async fn ask_until_killed(
 }
 
 /// Verifies the records and gives the decisions that are not among them.
-fn missing(folder: &Path, seen: &HashSet<String>) -> Vec<String> {
+pub fn missing(folder: &Path, seen: &HashSet<String>) -> Vec<String> {
     let verified = log(folder, &["verify"]);
     assert!(
         verified.status.success(),

@@ -67,8 +67,7 @@ pub struct SystemDisk {
 impl SystemDisk {
     /// The folder, made where there is none, for this process alone.
     pub fn lock(folder: &Path) -> io::Result<SystemDisk> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(folder)?;
+        make_durable(folder)?;
         let mut options = private();
         options.create(true).truncate(false).read(true);
         let mut lock = options.open(folder.join(LOCK))?;
@@ -180,6 +179,36 @@ impl DiskFile for SystemFile {
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_data()
     }
+}
+
+/// Makes the folder where there is none, and syncs the folders that its name, and the names of those above it that were
+/// made with it, stand in: otherwise a power loss may take the folder with all that was synced in it.
+fn make_durable(folder: &Path) -> io::Result<()> {
+    let missing = folder.ancestors().take_while(|above| !above.exists());
+    let missing: Vec<&Path> = missing.filter(|above| !is_empty(above)).collect();
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(folder)?;
+    for made in &missing {
+        sync_parent(made)?;
+    }
+    if missing.is_empty() {
+        // An earlier process may have ended before it synced. Where the folder was made for this process, its parent may
+        // not be readable.
+        match sync_parent(folder) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !is_empty(parent));
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 fn private() -> OpenOptions {
