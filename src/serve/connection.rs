@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::activity::Activity;
+use super::fair_read::FairRead;
 use super::guard::{Gate, Guard};
 use super::socket::{Loose, Socket};
 use super::threads::Burden;
@@ -77,7 +78,8 @@ where
         return;
     };
     let guard = Guard::new(service, Arc::clone(&shared.gate), Arc::clone(&activity));
-    let connection = builder(&shared.options).serve_connection(TokioIo::new(socket), guard);
+    let connection =
+        builder(&shared.options).serve_connection(TokioIo::new(FairRead::new(socket)), guard);
     let course = Course {
         phase: Phase::Opening,
         begun,
@@ -171,7 +173,7 @@ enum Step {
     Drop,
 }
 
-type Http2<S> = http2::Connection<TokioIo<Socket>, Guard<S>, TokioExecutor>;
+type Http2<S> = http2::Connection<TokioIo<FairRead<Socket>>, Guard<S>, TokioExecutor>;
 
 impl Course<'_> {
     async fn run<S: Call>(mut self, mut connection: Pin<&mut Http2<S>>)

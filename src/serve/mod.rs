@@ -10,6 +10,7 @@ mod address;
 mod connection;
 mod counters;
 mod drain;
+mod fair_read;
 mod figures;
 mod guard;
 mod listener;

@@ -135,6 +135,35 @@ fn a_call_that_has_waited_for_its_thread_beyond_the_budget_is_shed_unseen() {
 }
 
 #[test]
+fn a_connection_that_floods_its_thread_with_frames_lets_a_call_of_another_run() {
+    let server = Running::tcp(ServeOptions {
+        threads: 1,
+        ..options()
+    });
+    let (mut first, mut flooding, mut other) = (
+        Raw::open(server.socket_address()),
+        Raw::open(server.socket_address()),
+        Raw::open(server.socket_address()),
+    );
+    for raw in [&mut first, &mut flooding, &mut other] {
+        raw.ping();
+    }
+    // The thread is held until the frames of the others are there.
+    first.begin(1, "/test.Echo/Spin");
+    bounded(server.begun(1));
+    // RFC 9113 §6.3: PRIORITY of a stream that is not there.
+    let priority = [0, 0, 5, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 1];
+    flooding.send(&priority.repeat(20_000));
+    // Once all of that is read, this call holds the thread in its turn.
+    flooding.begin(5, "/test.Echo/Spin");
+    other.begin(1, "/test.Echo/Ok");
+    server.unspin.send(()).unwrap();
+    other.until(HEADERS);
+    server.unspin.send(()).unwrap();
+    flooding.until(HEADERS);
+}
+
+#[test]
 fn a_stream_holds_no_place_in_flight_once_it_has_headers() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
