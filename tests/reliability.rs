@@ -24,8 +24,14 @@ mod support {
 #[path = "reliability/figure.rs"]
 mod figure;
 
+#[path = "reliability/flood.rs"]
+mod flood;
+
 #[path = "reliability/kill.rs"]
 mod kill;
 
 #[path = "reliability/power_loss.rs"]
 mod power_loss;
+
+#[path = "reliability/reload.rs"]
+mod reload;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The folder that `.ci/full reliability` names for the rows.
 const ROWS: &str = "CROSSTRUST_RELIABILITY_ROWS";
@@ -22,6 +23,17 @@ pub fn row(place: &str, tried: &str, times: &str, result: &str) {
         let row = format!("| {tried} | {times} | {result} |\n");
         fs::write(folder.join(place), row).unwrap();
     }
+}
+
+/// The latency that this many of a hundred calls do not exceed, in milliseconds. For rows; no test asserts it.
+pub fn percentile(latencies: &mut [Duration], percent: usize) -> String {
+    latencies.sort_unstable();
+    let last = latencies.len().saturating_sub(1);
+    let latency = latencies.get(last * percent / 100).copied();
+    format!(
+        "{:.1} ms",
+        latency.unwrap_or_default().as_secs_f64() * 1000.0
+    )
 }
 
 fn rows() -> Option<PathBuf> {

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crosstrust::decision::Reason;
 use crosstrust::rpc::proto::Decision;
 use tokio::task::JoinSet;
 
 use crate::figure::{row, size};
 use crate::support::random::Rng;
-use crate::support::sidecar::{Sidecar, ask, log, opens_sharepoint};
+use crate::support::sidecar::{Sidecar, ask, is_refusal, log, opens_sharepoint};
 
 /// Runs `kills` times: start, at least 100 allows, kill while more are asked for. All on the same records. Returns how
 /// many allows the clients saw.
@@ -57,10 +56,7 @@ async fn ask_until_killed(
                 let mfa = !user.is_multiple_of(5);
                 let answer = match ask(&mut client, opens_sharepoint(user, mfa)).await {
                     Ok(answer) => answer,
-                    // The disk of a busy machine may be late.
-                    Err(status) if status.message() == Reason::AuditUnavailable.message() => {
-                        continue;
-                    }
+                    Err(status) if is_refusal(&status) => continue,
                     Err(_) => return seen,
                 };
                 if answer.decision() == Decision::Allow {

@@ -79,6 +79,17 @@ impl Sidecar {
         assert!(status.success(), "{status}: {}", self.told());
     }
 
+    /// A line of `/proc/PID/status` in bytes: `VmRSS`, resident memory, or `VmHWM`, the most that it has been.
+    pub fn memory(&self, line: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|one| one.strip_prefix(line))
+            .unwrap();
+        let kibibytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kibibytes << 10
+    }
+
     pub async fn client(&self) -> AuthorizationServiceClient<Channel> {
         let endpoint = Endpoint::from_shared(self.url.clone()).unwrap();
         AuthorizationServiceClient::new(endpoint.connect().await.unwrap())
@@ -134,4 +145,10 @@ pub async fn ask(
 ) -> Result<AuthorizeResponse, Status> {
     let answer = client.authorize(request).await;
     answer.map(tonic::Response::into_inner)
+}
+
+/// Whether the server has answered with this status, as it may on a busy machine: a record or an answer is late, or calls
+/// are shed. Otherwise the connection has failed.
+pub fn is_refusal(status: &Status) -> bool {
+    std::error::Error::source(status).is_none()
 }
