@@ -43,6 +43,7 @@ mod reading;
 mod reading_files;
 mod recording;
 mod reflection_health;
+mod reliability_page;
 mod reload_under_load;
 mod reloading;
 mod sample;

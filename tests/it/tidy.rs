@@ -409,3 +409,18 @@ fn every_file_fits_in_a_head_and_says_what_it_is() {
         assert!(lines <= 600, "{}: {lines} lines", path.display());
     }
 }
+
+/// What the figures share belongs to `tests/support/`.
+#[test]
+fn every_figure_of_the_reliability_page_is_run_and_writes_a_row() {
+    let binary = fs::read_to_string(root().join("tests/reliability.rs")).unwrap();
+    for path in rust_files(&root().join("tests/reliability")) {
+        let file = path.file_name().unwrap().to_str().unwrap();
+        let module = format!("#[path = \"reliability/{file}\"]");
+        assert!(
+            binary.contains(&module),
+            "tests/reliability.rs lacks {file}"
+        );
+        assert!(code(&path).contains("row("), "{file} writes no row");
+    }
+}
