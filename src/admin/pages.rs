@@ -88,13 +88,13 @@ async fn snapshot(State(shared): State<Shared>) -> Response {
 fn stale(sources: &Sources) -> Option<Value> {
     let status = sources.reload.as_ref()?.status();
     let since = status.stale_since?;
-    let seconds = sources.stale_seconds(since);
+    let stale_for = status.stale_for(sources.engine.clock())?;
     let beyond = sources
         .stale_budget
-        .is_some_and(|budget| seconds > budget.as_secs_f64());
+        .is_some_and(|budget| stale_for > budget);
     Some(json!({
-        "since": told(since),
-        "seconds": seconds,
+        "since": told(since.wall),
+        "seconds": stale_for.as_secs_f64(),
         "beyondBudget": beyond,
         "lastError": status.last_error,
     }))

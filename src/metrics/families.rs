@@ -80,7 +80,7 @@ families! {
     SNAPSHOT_VERSION: Gauge "crosstrust_snapshot_version" [] "Activations since the start; 0 without a snapshot";
     SNAPSHOT_ACTIVATED: Gauge "crosstrust_snapshot_activated_timestamp_seconds" [] "When the snapshot in force was activated";
     SNAPSHOT_OBJECTS: Gauge "crosstrust_snapshot_objects" ["kind"] "What the snapshot in force holds";
-    SNAPSHOT_STALE: Gauge "crosstrust_snapshot_stale_seconds" [] "For how long the snapshot in force has not been what the folder holds; 0 while it is";
+    SNAPSHOT_STALE: Gauge "crosstrust_snapshot_stale_seconds" [] "For how long the snapshot in force has not been what the folder holds, on the boot clock; 0 while it is";
     SNAPSHOT_STALE_BUDGET: Gauge "crosstrust_snapshot_stale_budget_seconds" [] "For how long it may be so (stale.budget); not there where it may for ever";
     POLICIES_FINDINGS: Gauge "crosstrust_policies_findings" [] "Errors and warnings about the refused policies, else warnings about those in force";
     POLICIES_LAST_LOOK: Gauge "crosstrust_policies_last_look_timestamp_seconds" [] "When the policies folder was last looked at";

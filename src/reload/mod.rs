@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
 
 use crate::changes::Changes;
+use crate::clock::{Clock, Instants};
 use crate::engine::Engine;
 use crate::files::Limits;
 use crate::graph::{Code, Finding, Severity};
@@ -151,8 +152,9 @@ pub struct Status {
     pub last_error: Option<String>,
     /// What was found in the refused content, else the findings about what is in force; errors first.
     pub findings: Arc<[Finding]>,
-    /// Since when the active snapshot is not what the folder holds.
-    pub stale_since: Option<Timestamp>,
+    /// Since when the active snapshot is not what the folder holds: the wall clock's time is for people, the boot
+    /// clock's for measuring how long that has been so.
+    pub stale_since: Option<Instants>,
     /// When the folder was last looked at.
     pub last_look: Option<Timestamp>,
     /// Whether a watcher is running; the rescan does its work where not.
@@ -181,6 +183,13 @@ pub struct RejectedFor {
 }
 
 impl Status {
+    /// For how long the active snapshot has not been what the folder holds: on the boot clock, which
+    /// [`Engine::confirm`] measures on too.
+    pub fn stale_for(&self, clock: &Clock) -> Option<Duration> {
+        let since = self.stale_since?;
+        Some(clock.now().boot.saturating_sub(since.boot))
+    }
+
     /// Errors and warnings: an informational finding needs no attention.
     pub fn errors_and_warnings(&self) -> usize {
         let needs_attention = |finding: &&Finding| finding.severity < Severity::Info;
@@ -353,7 +362,7 @@ fn stopped() -> Outcome {
     Outcome::Rejected(Rejection {
         message: String::from("the reloader has stopped"),
         findings: Arc::default(),
-        at: crate::clock::Clock::System.now().wall,
+        at: Clock::System.now().wall,
     })
 }
 

@@ -8,7 +8,7 @@ use super::folder::{Folder, Look, Reason};
 use super::inbox::{Asked, Debounce, Wake};
 use super::{Event, Outcome, Rejection, ReloadOptions, Shared, Witness};
 use crate::changes::Changes;
-use crate::clock::jittered;
+use crate::clock::{Instants, jittered};
 use crate::engine::Engine;
 use crate::graph::{Finding, Severity};
 use crate::watch::Watch;
@@ -186,7 +186,10 @@ impl Worker {
                 status.last_error = Some(rejection.message.clone());
                 status.findings = Arc::clone(&rejection.findings);
                 if self.engine.active().is_some() {
-                    status.stale_since.get_or_insert(rejection.at);
+                    status.stale_since.get_or_insert(Instants {
+                        wall: rejection.at,
+                        boot: self.engine.clock().now().boot,
+                    });
                 }
                 let (error, findings) = (&rejection.message, rejection.findings.len());
                 tracing::error!(%error, findings, "policies rejected; what was active stays");

@@ -123,7 +123,9 @@ pub fn in_force(engine: &Engine, reload: Option<&ReloadHandle>) -> GetSnapshotRe
         }),
         last_error: status.last_error.unwrap_or_default(),
         findings: lines(&status.findings),
-        stale_since: status.stale_since.map(encode::timestamp),
+        stale_since: status
+            .stale_since
+            .map(|since| encode::timestamp(since.wall)),
         cache: Some(CacheCounters {
             hits: counters.hits,
             misses: counters.misses,

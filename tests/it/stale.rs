@@ -163,6 +163,35 @@ fn a_reloader_that_looks_no_more_is_noticed_by_nobody_but_the_clock() {
 }
 
 #[test]
+fn stale_figures_use_the_boot_clock_as_the_decision_does() {
+    let followed = Followed::start(None);
+    let server = followed.observed(Some(BUDGET));
+    followed.becomes("{");
+    let stale = || page(server.admin.address(), "/readyz", "*/*").json()["stale"].clone();
+    let seconds = || server.scrape().get("crosstrust_snapshot_stale_seconds");
+    let noon = Timestamp::from_seconds(NOW);
+    // The wall clock jumps ten years ahead and back: no time has passed.
+    for wall in [
+        noon.plus(Duration::from_secs(315_360_000)),
+        noon.minus(Duration::from_secs(315_360_000)),
+    ] {
+        followed.clock.set_wall(wall);
+        assert_eq!((seconds(), &stale()["seconds"]), (0.0, &0.0.into()));
+        assert_eq!(stale()["beyondBudget"], false);
+    }
+    // Time passes while the wall clock shows an earlier one.
+    followed.clock.pass(BUDGET);
+    assert_eq!(stale()["beyondBudget"], false);
+    followed.clock.pass(Duration::from_secs(1));
+    followed
+        .clock
+        .set_wall(noon.minus(Duration::from_secs(3600)));
+    assert_eq!((seconds(), &stale()["seconds"]), (61.0, &61.0.into()));
+    assert_eq!(stale()["beyondBudget"], true);
+    assert_eq!(stale()["since"], noon.to_string());
+}
+
+#[test]
 fn without_deny_policies_count_for_ever_and_the_budget_is_only_told() {
     let followed = Followed::start(None);
     let server = followed.observed(Some(BUDGET));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::sheet::{Number, Sheet, Values};
 use crate::admin::Sources;
@@ -210,8 +211,10 @@ fn snapshot(sources: &Sources, out: &mut Sheet<'_>) -> fmt::Result {
 
 fn policies(sources: &Sources, out: &mut Sheet<'_>) -> fmt::Result {
     let status = sources.reload.as_ref().map(|reload| reload.status());
-    let since = status.as_ref().and_then(|status| status.stale_since);
-    let stale = since.map_or(0.0, |since| sources.stale_seconds(since));
+    let stale = status
+        .as_ref()
+        .and_then(|status| status.stale_for(sources.engine.clock()));
+    let stale = stale.unwrap_or(Duration::ZERO).as_secs_f64();
     out.one(&f::SNAPSHOT_STALE, Number::from(stale))?;
     let budget = sources
         .stale_budget
@@ -277,14 +280,6 @@ fn this_process(out: &mut Sheet<'_>) -> fmt::Result {
     out.one(&f::PROCESS_MAX_FDS, process::most_files().map(Number::from))?;
     let start = process.and_then(|process| process.started_at);
     out.one(&f::PROCESS_START, start.map(Number::from))
-}
-
-impl Sources {
-    /// For how long the policies have been stale.
-    pub(in crate::admin) fn stale_seconds(&self, since: Timestamp) -> f64 {
-        let now = self.engine.clock().now().wall;
-        now.as_nanos().saturating_sub(since.as_nanos()).max(0) as f64 / NANOS
-    }
 }
 
 fn read(counter: &AtomicU64) -> Number {
