@@ -81,6 +81,15 @@ impl<A> Entry<A> {
         }
     }
 
+    /// The same, but no longer than until `boot_end` on the boot clock.
+    #[must_use]
+    pub fn until_boot(self, boot_end: Duration) -> Self {
+        Entry {
+            boot_deadline: self.boot_deadline.min(boot_end),
+            ..self
+        }
+    }
+
     fn is_good_at(&self, now: Instants) -> bool {
         self.made_at <= now.wall && now.wall < self.ends_at && now.boot < self.boot_deadline
     }

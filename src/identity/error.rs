@@ -107,6 +107,11 @@ pub enum TokenError {
     /// It has ended.
     #[error("it expired at {0}")]
     Expired(Timestamp),
+    /// It has ended on the boot clock, and the wall clock shows an earlier time: it was set back.
+    #[error(
+        "it expires at {0}, and more time than it had left has passed since it was first verified: the wall clock was set back"
+    )]
+    ExpiredOnBootClock(Timestamp),
     /// It is not good yet (`nbf`).
     #[error("it is not valid before {0}")]
     NotYetValid(Timestamp),
@@ -151,7 +156,10 @@ pub enum TokenError {
 impl TokenError {
     /// Whether the token was good, and only its time is over: a new one may be asked for.
     pub fn is_expired(&self) -> bool {
-        matches!(self, TokenError::Expired(_))
+        matches!(
+            self,
+            TokenError::Expired(_) | TokenError::ExpiredOnBootClock(_)
+        )
     }
 
     /// What is to blame.
@@ -180,6 +188,7 @@ impl TokenError {
             | TokenError::BadSignature { .. }
             | TokenError::KeyOfOtherIssuer => Blame::Signature,
             TokenError::Expired(_)
+            | TokenError::ExpiredOnBootClock(_)
             | TokenError::NotYetValid(_)
             | TokenError::LivesTooLong { .. } => Blame::Time,
             TokenError::Type(_)

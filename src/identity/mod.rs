@@ -7,6 +7,7 @@
 
 mod checks;
 mod claims;
+mod ends;
 mod error;
 pub mod follow;
 mod home;

@@ -1,15 +1,17 @@
 //! Tokens that were verified before, good until they end.
 //!
-//! Kept under a digest of the whole token, signature and all, so that nothing but the same bytes is found. An entry
+//! Cached under a digest of the whole token, signature and all, so that nothing but the same bytes is found. An entry
 //! counts only under the epoch of the key sets that it was verified under (`cache::protocol`), and while its end lies
-//! ahead on the wall clock and on the boot clock. Bounded by weight. What was refused is not kept: it costs its
-//! sender, and nobody else, another look.
+//! ahead on the wall clock and on the boot clock. Bounded by weight. A refused token is not cached: it costs its
+//! sender, and no other client, another verification. The end of a verified token on the boot clock outlives its entry
+//! (`ends`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
+use super::ends::{TokenDigest, TokenEnds};
 use super::error::Blame;
 use super::{Home, TokenError, Verified};
 use crate::cache::protocol::{Epoch, Memory};
@@ -33,7 +35,8 @@ pub struct TokenCounters {
 /// The tokens that were verified.
 #[derive(Debug)]
 pub(super) struct TokenCache {
-    tokens: Store<[u8; 32], Arc<Verified>>,
+    tokens: Store<TokenDigest, Arc<Verified>>,
+    ends: TokenEnds,
     hits: AtomicU64,
     misses: AtomicU64,
     refused_for: [AtomicU64; Blame::ALL.len()],
@@ -43,6 +46,7 @@ impl TokenCache {
     pub fn new() -> Self {
         TokenCache {
             tokens: Store::new(CAPACITY, USUAL_BYTES),
+            ends: TokenEnds::new(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             refused_for: Default::default(),
@@ -95,9 +99,20 @@ impl TokenCache {
 /// The place in the cache that belongs to one token.
 pub(super) struct Place<'a, F> {
     cache: &'a TokenCache,
-    key: [u8; 32],
+    key: TokenDigest,
     now: Instants,
     may_recall: F,
+}
+
+impl<F> Place<'_, F> {
+    /// Refuses a known token whose end has passed on the boot clock, whatever the wall clock shows.
+    pub fn check_boot_end(&self) -> Result<(), TokenError> {
+        match self.cache.ends.ended(&self.key, self.now) {
+            Some(exp) if exp <= self.now.wall => Err(TokenError::Expired(exp)),
+            Some(exp) => Err(TokenError::ExpiredOnBootClock(exp)),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<F: Fn(&Verified) -> bool> Memory for Place<'_, F> {
@@ -113,7 +128,9 @@ impl<F: Fn(&Verified) -> bool> Memory for Place<'_, F> {
             return;
         };
         let end = verified.claims.expires_at;
+        let boot_end = self.cache.ends.fix(self.key, end, self.now);
         let entry = Entry::new(epoch, Arc::clone(verified), self.now, end, bytes(verified));
+        let entry = entry.until_boot(boot_end);
         self.cache.tokens.insert(self.key, Arc::new(entry));
     }
 }

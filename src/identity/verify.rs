@@ -105,6 +105,7 @@ impl Identity {
         let has_keys = |verified: &Verified| keys.of(verified.issuer, now.boot).is_some();
         let place = self.seen.place(token, now, has_keys);
         let answered = protocol::answer(keys.as_ref(), &place, |keys| {
+            place.check_boot_end()?;
             self.look_at(token, keys, now).map(Arc::new)
         });
         self.seen

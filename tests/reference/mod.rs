@@ -19,6 +19,8 @@ mod strengths;
 mod token;
 mod user_types;
 
+pub use token::KnownTokens;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -24,6 +24,47 @@ pub fn check(revocations: &[Revocation], request: &Request, now: Timestamp) -> R
     Ok(())
 }
 
+/// semantics §4, "When a token has ended", of a process that forgets no token.
+#[derive(Debug, Default)]
+pub struct KnownTokens(Vec<TokenVerification>);
+
+#[derive(Debug)]
+struct TokenVerification {
+    token: String,
+    /// When the token ends on the boot clock, by this verification.
+    boot_end: Duration,
+}
+
+impl KnownTokens {
+    /// Whether a token with a good signature has ended.
+    pub fn has_ended(
+        &self,
+        token: &str,
+        expires_at: Timestamp,
+        wall: Timestamp,
+        boot: Duration,
+    ) -> bool {
+        let mut of_token = self.0.iter().filter(|known| known.token == token);
+        expires_at <= wall || of_token.any(|known| known.boot_end <= boot)
+    }
+
+    /// A token that has not ended is verified.
+    pub fn verified(
+        &mut self,
+        token: &str,
+        expires_at: Timestamp,
+        wall: Timestamp,
+        boot: Duration,
+    ) {
+        let left = expires_at.as_nanos() - wall.as_nanos();
+        let left = Duration::from_nanos(left.try_into().expect("it has not ended"));
+        self.0.push(TokenVerification {
+            token: token.to_owned(),
+            boot_end: boot + left,
+        });
+    }
+}
+
 /// A token that lacks what would tell is revoked if the entry could match it.
 fn revokes(entry: &Revocation, request: &Request) -> bool {
     match entry {

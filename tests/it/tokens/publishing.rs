@@ -128,15 +128,64 @@ fn a_token_ends_at_exp_on_the_wall_clock_and_on_the_boot_clock_also_where_it_was
     assert!(identity.verify_now(&token).is_ok());
     assert_eq!(identity.counters().hits, 0);
 
-    // The wall clock stands while an hour passes: what was seen before counts no longer.
+    // The wall clock stands while an hour passes.
     let (identity, clock) = start();
+    clock.pass(Duration::from_secs(3600) - Duration::from_nanos(1));
+    clock.set_wall(Timestamp::from_seconds(NOW));
+    assert!(identity.verify_now(&token).is_ok());
+    clock.pass(Duration::from_nanos(1));
+    clock.set_wall(Timestamp::from_seconds(NOW));
+    let ended = Some(TokenError::ExpiredOnBootClock(end));
+    assert_eq!(identity.verify_now(&token).err(), ended);
+}
+
+#[test]
+fn an_expired_token_stays_refused_after_the_wall_clock_is_set_back() {
+    let signer = Signer::new(Algorithm::EdDsa, "key");
+    let end = Timestamp::from_seconds(NOW + 3600);
+    let token = signer.sign(&claims(ISS));
+    let (identity, engine, clock) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
+    assert!(identity.verify_now(&token).is_ok());
+    clock.pass(Duration::from_secs(3600));
+    assert_eq!(
+        identity.verify_now(&token).err(),
+        Some(TokenError::Expired(end))
+    );
+    clock.set_wall(Timestamp::from_seconds(NOW));
+    let ended = TokenError::ExpiredOnBootClock(end);
+    assert_eq!(identity.verify_now(&token).err(), Some(ended.clone()));
+    assert!(ended.is_expired());
+    assert_eq!(ended.blame(), TokenError::Expired(end).blame());
+    // Neither a sweep of the caches nor other keys make it count again.
+    clock.pass(Duration::from_secs(120));
+    identity.sweep();
+    identity.publish(FIRST, Some(key_set(&[&signer])), None);
+    engine.reap();
+    clock.set_wall(Timestamp::from_seconds(NOW));
+    assert_eq!(identity.verify_now(&token).err(), Some(ended));
+    // Another token of the same user is good for as long as the wall clock shows.
+    let renewed = signer.sign(&with(claims(ISS), json!({"jti": "renewed"})));
+    assert!(identity.verify_now(&renewed).is_ok());
+}
+
+#[test]
+fn a_wall_clock_that_is_set_back_while_a_token_is_good_does_not_lengthen_it() {
+    let signer = Signer::new(Algorithm::EdDsa, "key");
+    let token = signer.sign(&with(claims(ISS), json!({"exp": NOW + 7200})));
+    let (identity, _, clock) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
+    assert!(identity.verify_now(&token).is_ok());
+    // Verified again every hour, and each time the clock is an hour behind.
     clock.pass(Duration::from_secs(3600));
     clock.set_wall(Timestamp::from_seconds(NOW));
-    assert!(
-        identity.verify_now(&token).is_ok(),
-        "for all that the wall clock tells"
+    assert!(identity.verify_now(&token).is_ok());
+    clock.pass(Duration::from_secs(3600) - Duration::from_nanos(1));
+    assert!(identity.verify_now(&token).is_ok());
+    clock.pass(Duration::from_nanos(1));
+    let end = Timestamp::from_seconds(NOW + 7200);
+    assert_eq!(
+        identity.verify_now(&token).err(),
+        Some(TokenError::ExpiredOnBootClock(end))
     );
-    assert_eq!(identity.counters().hits, 0);
 }
 
 #[test]
