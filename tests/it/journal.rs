@@ -1,7 +1,7 @@
 //! The journal: what it said is on disk is on disk, and what is not as it was written is told.
 
-mod fault_disk;
-mod world;
+pub mod fault_disk;
+pub mod world;
 
 mod crashes;
 mod files;

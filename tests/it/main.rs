@@ -24,6 +24,7 @@ mod cached_equals_fresh;
 mod caching;
 mod changes;
 mod checking;
+mod clocks;
 mod compiling;
 mod configuration;
 mod contract;
