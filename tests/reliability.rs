@@ -35,3 +35,5 @@ mod power_loss;
 
 #[path = "reliability/reload.rs"]
 mod reload;
+#[path = "reliability/memory.rs"]
+mod memory;

@@ -66,6 +66,11 @@ impl Sidecar {
         fs::read_to_string(&self.output).unwrap_or_default()
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// SIGKILL, at once.
     pub fn kill(mut self) {
         self.process.kill().unwrap();

@@ -5,6 +5,7 @@ mod collector;
 mod gateway;
 mod listeners;
 mod log;
+mod memory;
 mod trust;
 
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ use crate::rpc::{self, Backend, HealthState, Limits, Recorder};
 use crate::serve::{ServeOptions, Server, TlsHint};
 use crate::telemetry::{self, LogFormat};
 use listeners::listener;
+use memory::MemoryPurge;
 
 /// What the command line and the environment say: every key of the configuration, and two more.
 pub(super) struct ServeArguments {
@@ -259,6 +261,7 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     };
     log.happened(&started, Actor::Itself);
 
+    let memory = MemoryPurge::start().context("cannot start the thread that returns memory")?;
     let stop = stop_signal(
         reloading.handle.clone(),
         following.clone(),
@@ -268,6 +271,7 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         health.drain();
         health.close();
     });
+    drop(memory);
     reloading.handle.stop();
     if let Some(following) = following {
         following.stop();
