@@ -19,6 +19,7 @@ mod support {
     pub mod file_trace;
     pub mod random;
     pub mod sidecar;
+    pub mod tokens;
 }
 
 #[path = "reliability/figure.rs"]
@@ -26,6 +27,8 @@ mod figure;
 
 #[path = "reliability/flood.rs"]
 mod flood;
+#[path = "reliability/clocks.rs"]
+mod clocks;
 
 #[path = "reliability/kill.rs"]
 mod kill;

@@ -1,0 +1,345 @@
+//! Wall clocks that jump and machines that sleep, on the real binary.
+//!
+//! The wall clock and sleep are moved by a preloaded object (`clocks/preload.rs`), the boot clock at the start by a
+//! time namespace (time_namespaces(7)).
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crosstrust::decision::Reason;
+use crosstrust::identity::Algorithm;
+use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
+use crosstrust::rpc::proto::{AuthorizeRequest, Decision};
+use prost_types::Timestamp;
+use serde_json::json;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use crate::figure::{row, size};
+use crate::kill::missing;
+use crate::support::sidecar::{Sidecar, ask, opens_sharepoint, records};
+use crate::support::tokens::{Signer, claims, jwks, with};
+
+const CONTOSO: &str = "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f";
+const FABRIKAM: &str = "2000d417-3b6d-4dbf-977f-4b4cbba65319";
+const FABRIKAM_ISS: &str = "https://sts.windows.net/2000d417-3b6d-4dbf-977f-4b4cbba65319/";
+const FATIMA: &str = "2101ca1f-53eb-4c73-aac7-6f02ee5f1af0";
+const LAUNCHER: &str = "1a01899f-ffd3-4659-9c8b-641314fe61f2";
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+const YEAR: i64 = 365 * DAY;
+/// How far the wall clock jumps, ahead and back, in seconds.
+const JUMPS: [i64; 7] = [1, 60, 20 * 60, 2 * HOUR, DAY, YEAR, 10 * YEAR];
+
+/// A process whose clocks the test moves.
+struct World {
+    folder: tempfile::TempDir,
+    preload: PathBuf,
+    offsets: File,
+    signer: Signer,
+    tokens: u64,
+    users: u64,
+    allows: HashSet<String>,
+    answers: u64,
+}
+
+impl World {
+    fn new() -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let signer = Signer::new(Algorithm::EdDsa, "key");
+        fs::write(folder.path().join("keys.json"), jwks(&[&signer])).unwrap();
+        let issuer = format!(
+            "[[issuer]]\npreset = \"entra-v1\"\nissuer = \"{FABRIKAM_ISS}\"\nkeys = \"keys.json\"\n\
+             audiences = [\"{LAUNCHER}\"]\ntenants = [\"{FABRIKAM}\"]\nalgorithms = [\"EdDSA\"]\n"
+        );
+        fs::write(folder.path().join("crosstrust.toml"), issuer).unwrap();
+        let path = folder.path().join("offsets");
+        fs::write(&path, [0; 16]).unwrap();
+        let offsets = File::options().write(true).open(path).unwrap();
+        World {
+            preload: preload(folder.path()),
+            folder,
+            offsets,
+            signer,
+            tokens: 0,
+            users: 0,
+            allows: HashSet::new(),
+            answers: 0,
+        }
+    }
+
+    /// Seconds by which the process's clocks are ahead.
+    fn set_clocks(&self, wall: i64, boot: i64) {
+        for (at, seconds) in [(0, wall), (8, boot)] {
+            let nanos = seconds * 1_000_000_000;
+            self.offsets.write_all_at(&nanos.to_ne_bytes(), at).unwrap();
+        }
+    }
+
+    /// The real binary; in a time namespace whose boot clock is ahead, where that is wanted.
+    fn start(&self, boot_ahead: Option<i64>) -> Sidecar {
+        let command = match boot_ahead {
+            None => Command::new("/usr/bin/env"),
+            Some(seconds) => {
+                let mut command = in_time_namespace(seconds);
+                command.arg("/usr/bin/env");
+                command
+            }
+        };
+        let (folder, mut command) = (self.folder.path(), self.moved(command));
+        command.arg(env!("CARGO_BIN_EXE_crosstrust")).arg("serve");
+        command.args(["--config", "crosstrust.toml", "--log-mode", "strict"]);
+        command.args(["--listen", "127.0.0.1:0", "--admin", "off", "--policies"]);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"));
+        command.arg("--log-directory").arg(records(folder));
+        Sidecar::spawn(command, folder)
+    }
+
+    /// Has `env` run what is appended with the clocks that the test moves.
+    fn moved(&self, mut env: Command) -> Command {
+        let offsets = self.folder.path().join("offsets");
+        env.arg(format!("LD_PRELOAD={}", self.preload.display()));
+        env.arg(format!("CLOCK_OFFSETS={}", offsets.display()));
+        env
+    }
+
+    /// A token that was issued at this time and is good for so long.
+    fn token(&mut self, issued: i64, seconds: i64) -> Token {
+        self.tokens += 1;
+        let members = json!({
+            "iat": issued, "nbf": issued, "exp": issued + seconds, "tid": FABRIKAM, "oid": FATIMA,
+            "aud": LAUNCHER, "groups": [], "jti": self.tokens.to_string(),
+        });
+        Token {
+            text: self.signer.sign(&with(claims(FABRIKAM_ISS), members)),
+            issued,
+            ends: issued + seconds,
+        }
+    }
+
+    /// Asks with a token; whether it was allowed. A token that does not count is an error that says so.
+    async fn allows(&mut self, client: &mut Client, token: &Token) -> bool {
+        let question = AuthorizeRequest {
+            resource_tenant: CONTOSO.to_owned(),
+            app: LAUNCHER.to_owned(),
+            token: token.text.clone(),
+            ..AuthorizeRequest::default()
+        };
+        match self.answer(client, question).await {
+            Ok(allowed) => allowed,
+            Err(status) => {
+                assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+                false
+            }
+        }
+    }
+
+    /// Asks with claims that end at this time; whether it was allowed.
+    async fn allows_claims(&mut self, client: &mut Client, user: u64, ends: i64) -> bool {
+        let mut question = opens_sharepoint(user, true);
+        question.claims.as_mut().unwrap().expires_at = Some(Timestamp {
+            seconds: ends,
+            nanos: 0,
+        });
+        self.answer(client, question).await.unwrap()
+    }
+
+    async fn answer(
+        &mut self,
+        client: &mut Client,
+        question: AuthorizeRequest,
+    ) -> Result<bool, Status> {
+        loop {
+            let answer = match ask(client, question.clone()).await {
+                // The disk of a busy machine may be late.
+                Err(status) if status.message() == Reason::AuditUnavailable.message() => continue,
+                answer => answer?,
+            };
+            self.answers += 1;
+            let allowed = answer.decision() == Decision::Allow;
+            if allowed {
+                self.allows.insert(answer.decision_id);
+            }
+            return Ok(allowed);
+        }
+    }
+
+    /// The wall clock jumps and comes back: an answer relies on no token past its end, and then all is as before.
+    async fn jump(&mut self, client: &mut Client, seconds: i64) {
+        let now = now();
+        let token = self.token(now - 60, HOUR);
+        self.users += 1;
+        let (user, ends) = (self.users, now + HOUR);
+        assert!(self.allows(client, &token).await);
+        assert!(self.allows_claims(client, user, ends).await);
+        self.set_clocks(seconds, 0);
+        let wall = now + seconds;
+        // Five minutes: semantics §4, stage 1.
+        let is_good = wall < token.ends && token.issued <= wall + 300;
+        let fresh = self.token(now, HOUR);
+        for _ in 0..2 {
+            assert_eq!(self.allows(client, &token).await, is_good, "{seconds}");
+            assert_eq!(self.allows(client, &fresh).await, is_good, "{seconds}");
+            let allowed = self.allows_claims(client, user, ends).await;
+            assert_eq!(allowed, wall < ends, "{seconds}");
+        }
+        self.set_clocks(0, 0);
+        // One that was verified while the clock was ahead ends early, and another is good.
+        assert!(self.allows(client, &token).await, "{seconds}");
+        assert!(self.allows_claims(client, user, ends).await, "{seconds}");
+        let renewed = self.token(now, HOUR);
+        assert!(self.allows(client, &renewed).await, "{seconds}");
+    }
+
+    /// The machine sleeps for two hours; then the wall clock is set back to where it was.
+    async fn sleep(&mut self, client: &mut Client) {
+        let now = now();
+        let (used, unused) = (self.token(now - 60, HOUR), self.token(now - 60, HOUR));
+        assert!(self.allows(client, &used).await);
+        self.users += 1;
+        let user = self.users;
+        assert!(self.allows_claims(client, user, now + HOUR).await);
+        self.set_clocks(2 * HOUR, 2 * HOUR);
+        assert!(!self.allows(client, &used).await);
+        assert!(!self.allows_claims(client, user, now + HOUR).await);
+        let later = self.token(now + 2 * HOUR, HOUR);
+        assert!(self.allows(client, &later).await);
+        self.set_clocks(0, 2 * HOUR);
+        assert!(!self.allows(client, &used).await, "it has expired");
+        assert!(
+            self.allows(client, &unused).await,
+            "the wall clock alone decides"
+        );
+        self.set_clocks(0, 0);
+    }
+}
+
+type Client = AuthorizationServiceClient<Channel>;
+
+struct Token {
+    text: String,
+    issued: i64,
+    ends: i64,
+}
+
+/// What the unmoved wall clock shows, in seconds. A jump takes less time than the least margin, four minutes.
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.as_secs().try_into().unwrap()
+}
+
+/// Compiles `clocks/preload.rs`.
+fn preload(folder: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reliability/clocks/preload.rs");
+    let object = folder.join("libclocks.so");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let compiled = Command::new(rustc)
+        .args(["--edition", "2024", "--crate-type", "cdylib", "-O", "-o"])
+        .args([&object, &source])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&compiled.stderr);
+    assert!(compiled.status.success(), "{said}");
+    object
+}
+
+/// Whether the kernel lets the preloaded object write into the vDSO (it does not where the mapping is sealed).
+fn can_move_clocks(world: &World) -> bool {
+    let moved = world
+        .moved(Command::new("/usr/bin/env"))
+        .arg("true")
+        .status();
+    moved.unwrap().success()
+}
+
+/// Runs what is appended with a boot clock that is ahead. util-linux's unshare, found as a shell finds it.
+fn in_time_namespace(boot_ahead: i64) -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join("unshare"));
+    let unshare = found.into_iter().find(|file| file.exists());
+    let mut command = Command::new(unshare.unwrap_or_else(|| "unshare".into()));
+    command.args(["--user", "--map-root-user", "--time", "--boottime"]);
+    command.arg(boot_ahead.to_string());
+    command
+}
+
+/// Whether the kernel and unshare give a time namespace to this user.
+fn has_time_namespaces() -> bool {
+    let uptime = |text: &str| text.split('.').next()?.parse::<i64>().ok();
+    let here = fs::read_to_string("/proc/uptime").ok();
+    let there = in_time_namespace(YEAR)
+        .args(["cat", "/proc/uptime"])
+        .output();
+    let there = there
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok());
+    let (here, there) = (
+        here.as_deref().and_then(uptime),
+        there.as_deref().and_then(uptime),
+    );
+    here.zip(there)
+        .is_some_and(|(here, there)| there >= here + YEAR)
+}
+
+/// Says what this machine lacks, also where the output of tests is captured. The full form needs it.
+fn lacks(what: &str) {
+    assert!(size(true, false), "this machine lacks {what}");
+    let mut out = std::io::stderr();
+    writeln!(out, "clocks: NOT TESTED, this machine lacks {what}").unwrap();
+}
+
+#[test]
+fn whatever_the_clocks_show_no_token_counts_past_its_end_and_no_record_is_lost() {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return lacks("Linux on x86-64");
+    }
+    let boots = if has_time_namespaces() {
+        vec![None, Some(10 * YEAR), None]
+    } else {
+        lacks("time namespaces without privileges (`unshare --user --time`)");
+        vec![None, None]
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let rounds = size(1, 10);
+    let mut world = World::new();
+    if !can_move_clocks(&world) {
+        return lacks("a vDSO that can be written");
+    }
+    let (mut jumps, mut sleeps) = (0, 0);
+    // Each start on the same records; the boot clock of the one before says nothing to the next.
+    for boot in boots {
+        let sidecar = world.start(boot);
+        runtime.block_on(async {
+            let mut client = sidecar.client().await;
+            for _ in 0..rounds {
+                for seconds in JUMPS.into_iter().flat_map(|jump| [jump, -jump]) {
+                    world.jump(&mut client, seconds).await;
+                    jumps += 1;
+                }
+                world.sleep(&mut client).await;
+                sleeps += 1;
+            }
+        });
+        sidecar.kill();
+        let lost = missing(world.folder.path(), &world.allows);
+        assert_eq!(lost, Vec::<String>::new());
+    }
+    let (answers, allows) = (world.answers, world.allows.len());
+    row(
+        "2-clocks",
+        "the wall clock jumps by ±1 s to ±10 years and comes back, the machine sleeps for two hours and the wall clock is set back; starts with a boot clock ten years ahead; kill -9 and `log verify` after each start",
+        &format!("{jumps} jumps, {sleeps} sleeps, {answers} answers"),
+        &format!(
+            "no allow past a token's end on either clock; right again at once; {allows} allows on record, the chain verifies"
+        ),
+    );
+}
