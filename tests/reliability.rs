@@ -25,10 +25,10 @@ mod support {
 #[path = "reliability/figure.rs"]
 mod figure;
 
-#[path = "reliability/flood.rs"]
-mod flood;
 #[path = "reliability/clocks.rs"]
 mod clocks;
+#[path = "reliability/flood.rs"]
+mod flood;
 
 #[path = "reliability/kill.rs"]
 mod kill;
@@ -36,7 +36,9 @@ mod kill;
 #[path = "reliability/power_loss.rs"]
 mod power_loss;
 
-#[path = "reliability/reload.rs"]
-mod reload;
 #[path = "reliability/memory.rs"]
 mod memory;
+#[path = "reliability/reload.rs"]
+mod reload;
+#[path = "reliability/removed.rs"]
+mod removed;

@@ -4,4 +4,5 @@ mod answers;
 mod check;
 mod ledger;
 mod limited;
+mod removed;
 mod valve;

@@ -49,7 +49,6 @@ async fn large_batch(channel: Channel) {
     request.groups = groups.collect();
     let batch = AuthorizeBatchRequest {
         requests: vec![request; 64],
-        ..AuthorizeBatchRequest::default()
     };
     let mut client = AuthorizationServiceClient::new(channel);
     let _ = client.authorize_batch(batch).await;

@@ -1,6 +1,7 @@
 //! The real binary with a log, which can be killed and started again on the same records.
 
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -69,6 +70,13 @@ impl Sidecar {
     /// The id of its process.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// The admin address, where it was started with one.
+    pub fn admin(&self) -> SocketAddr {
+        let told = self.told();
+        let (_, rest) = told.split_once("admin=\"").unwrap();
+        rest.split('"').next().unwrap().parse().unwrap()
     }
 
     /// SIGKILL, at once.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
@@ -18,8 +18,11 @@ use uuid::Uuid;
 
 use super::line::{Hash, Head};
 
-/// The key that signs.
-pub struct Signer(Ed25519KeyPair);
+/// The key that signs, and the file it is in.
+pub struct Signer {
+    key: Ed25519KeyPair,
+    path: PathBuf,
+}
 
 impl Signer {
     /// The key in this file, PKCS#8; made there where there is none, for its owner alone.
@@ -28,20 +31,40 @@ impl Signer {
             Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,
             read => read?,
         };
-        let key = Ed25519KeyPair::from_pkcs8(&bytes);
-        key.map(Signer).map_err(|_| {
-            let expected = format!("{}: expected an Ed25519 key in PKCS#8", path.display());
-            io::Error::new(io::ErrorKind::InvalidData, expected)
-        })
+        let key = read_key(path, &bytes)?;
+        let path = path.to_owned();
+        Ok(Signer { key, path })
+    }
+
+    /// Writes the key's file again where it is gone: the next start could not go on with the log without it. Fails
+    /// where the file holds another key.
+    pub(super) fn restore(&self) -> io::Result<()> {
+        let bytes = match fs::read(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = self.key.to_pkcs8();
+                let key = key.map_err(|_| io::Error::other("the key cannot be encoded"))?;
+                return write_key(&self.path, key.as_ref());
+            }
+            read => read?,
+        };
+        let found = read_key(&self.path, &bytes)?;
+        if found.public_key().as_ref() == self.key.public_key().as_ref() {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{path}: holds another key than the one that signs this log"),
+        ))
     }
 
     /// The public key, as checkpoints and `log verify` write it.
     pub fn public_key(&self) -> String {
-        STANDARD.encode(self.0.public_key().as_ref())
+        STANDARD.encode(self.key.public_key().as_ref())
     }
 
     pub(super) fn sign(&self, log: Uuid, head: Head) -> Checkpoint {
-        let signature = self.0.sign(&signed(log, head.seq, head.hash));
+        let signature = self.key.sign(&signed(log, head.seq, head.hash));
         Checkpoint {
             log,
             seq: head.seq,
@@ -59,23 +82,34 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// Written whole or not at all: a crash in between leaves no half a key behind.
+fn read_key(path: &Path, bytes: &[u8]) -> io::Result<Ed25519KeyPair> {
+    Ed25519KeyPair::from_pkcs8(bytes).map_err(|_| {
+        let expected = format!("{}: expected an Ed25519 key in PKCS#8", path.display());
+        io::Error::new(io::ErrorKind::InvalidData, expected)
+    })
+}
+
 fn make(path: &Path) -> io::Result<Vec<u8>> {
     let key = Ed25519KeyPair::generate().and_then(|key| key.to_pkcs8());
     let key = key.map_err(|_| io::Error::other("no key could be made"))?;
+    write_key(path, key.as_ref())?;
+    Ok(key.as_ref().to_vec())
+}
+
+/// All of it or nothing: a crash in between leaves no half a key behind.
+fn write_key(path: &Path, key: &[u8]) -> io::Result<()> {
     let half = path.with_extension("half");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(&half)?;
-    file.write_all(key.as_ref())?;
+    file.write_all(key)?;
     file.sync_all()?;
     fs::rename(&half, path)?;
     // Else a power cut takes the key, and leaves what it has signed.
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    Ok(key.as_ref().to_vec())
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// The body of a checkpoint, and `head.json`.

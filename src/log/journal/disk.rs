@@ -4,10 +4,11 @@
 //! Nothing here retries and nothing is buffered: an error goes to whoever knows what it means.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
@@ -30,6 +31,11 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn sync_directory(&self) -> io::Result<()>;
     /// A file that takes this much of the disk, whatever it holds.
     fn reserve(&self, name: &str, bytes: u64) -> io::Result<()>;
+    /// Fails where the folder's path does not lead to the folder that was locked: it was removed, renamed or replaced,
+    /// or its lock was.
+    fn check_in_place(&self) -> io::Result<()>;
+    /// Locks the folder that the path leads to now; creates it where there is none.
+    fn reopen(&self) -> io::Result<()>;
 }
 
 /// A file that is written at its end.
@@ -38,6 +44,8 @@ pub trait DiskFile: fmt::Debug + Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// What was appended is on disk when this has returned. After an error that can never be known.
     fn sync(&mut self) -> io::Result<()>;
+    /// Fails where the file's path does not lead to this file: the file or its folder was removed, renamed or replaced.
+    fn check_in_place(&self) -> io::Result<()>;
 }
 
 /// Replaces a file, whole: after a crash there is the one before or this one.
@@ -60,22 +68,31 @@ pub fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
 #[derive(Debug)]
 pub struct SystemDisk {
     folder: PathBuf,
-    /// The lock lasts as long as the file is open.
-    _lock: Option<File>,
+    /// None where the folder is only read.
+    lock: Mutex<Option<Lock>>,
 }
 
-impl SystemDisk {
-    /// The folder, made where there is none, for this process alone.
-    pub fn lock(folder: &Path) -> io::Result<SystemDisk> {
+/// The lock on a folder: it lasts as long as the file is open.
+#[derive(Debug)]
+struct Lock {
+    _file: File,
+    id: FileId,
+}
+
+/// Which file it is, whatever its name: device and inode. No other file has the same while this one is open.
+type FileId = (u64, u64);
+
+impl Lock {
+    fn take(folder: &Path) -> io::Result<Lock> {
         make_durable(folder)?;
         let mut options = private();
         options.create(true).truncate(false).read(true);
-        let mut lock = options.open(folder.join(LOCK))?;
-        match lock.try_lock() {
+        let mut file = options.open(folder.join(LOCK))?;
+        match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                lock.read_to_string(&mut holder)?;
+                file.read_to_string(&mut holder)?;
                 return Err(io::Error::new(
                     io::ErrorKind::ResourceBusy,
                     format!("process {} writes its records there", holder.trim()),
@@ -83,11 +100,19 @@ impl SystemDisk {
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        lock.set_len(0)?;
-        write!(lock, "{}", std::process::id())?;
+        file.set_len(0)?;
+        write!(file, "{}", std::process::id())?;
+        let id = id(&file.metadata()?);
+        Ok(Lock { _file: file, id })
+    }
+}
+
+impl SystemDisk {
+    /// The folder, made where there is none, for this process alone.
+    pub fn lock(folder: &Path) -> io::Result<SystemDisk> {
         Ok(SystemDisk {
             folder: folder.to_owned(),
-            _lock: Some(lock),
+            lock: Mutex::new(Some(Lock::take(folder)?)),
         })
     }
 
@@ -95,9 +120,36 @@ impl SystemDisk {
     pub fn beside(folder: &Path) -> SystemDisk {
         SystemDisk {
             folder: folder.to_owned(),
-            _lock: None,
+            lock: Mutex::new(None),
         }
     }
+
+    /// Which file is the lock; none where the folder is only read.
+    fn locked(&self) -> Option<FileId> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        lock.as_ref().map(|lock| lock.id)
+    }
+}
+
+fn id(about: &Metadata) -> FileId {
+    (about.dev(), about.ino())
+}
+
+/// Fails unless this path leads to this file.
+fn check_leads_to(path: &Path, expected: FileId) -> io::Result<()> {
+    let found = match fs::metadata(path) {
+        Ok(about) if id(&about) == expected => return Ok(()),
+        Ok(_) => "another file is there",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "no file is there",
+        Err(error) => return Err(error),
+    };
+    let path = path.display();
+    Err(io::Error::new(
+        io::ErrorKind::NotFound,
+        format!(
+            "{path}: {found}; expected the one that this process has open: it was removed, renamed or replaced, or its folder was"
+        ),
+    ))
 }
 
 impl Disk for SystemDisk {
@@ -126,8 +178,10 @@ impl Disk for SystemDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        let file = private().create_new(true).open(self.folder.join(name))?;
-        Ok(Box::new(SystemFile(file)))
+        let path = self.folder.join(name);
+        let file = private().create_new(true).open(&path)?;
+        let id = id(&file.metadata()?);
+        Ok(Box::new(SystemFile { file, path, id }))
     }
 
     fn write_again(&self, name: &str, from: u64) -> io::Result<()> {
@@ -166,18 +220,43 @@ impl Disk for SystemDisk {
             error.into()
         })
     }
+
+    fn check_in_place(&self) -> io::Result<()> {
+        match self.locked() {
+            Some(lock) => check_leads_to(&self.folder.join(LOCK), lock),
+            None => Ok(()),
+        }
+    }
+
+    fn reopen(&self) -> io::Result<()> {
+        // A second lock on the same file would be refused.
+        if self.check_in_place().is_ok() {
+            return Ok(());
+        }
+        let lock = Lock::take(&self.folder)?;
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
-struct SystemFile(File);
+struct SystemFile {
+    file: File,
+    path: PathBuf,
+    id: FileId,
+}
 
 impl DiskFile for SystemFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.file.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
+    }
+
+    fn check_in_place(&self) -> io::Result<()> {
+        check_leads_to(&self.path, self.id)
     }
 }
 

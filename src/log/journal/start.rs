@@ -39,6 +39,8 @@ pub(super) struct Found {
     pub log: Uuid,
     pub next_number: u64,
     pub tail: Option<Previous>,
+    /// The first record of that file.
+    pub tail_first_seq: u64,
     /// What the next record follows: no number is used again that counted once.
     pub head: Head,
     pub gaps: Vec<Gap>,
@@ -125,6 +127,7 @@ fn look_at_files(disk: &Arc<dyn Disk>, segments: &[Segment], key: &str) -> io::R
             hash: found.head.hash.to_string(),
             bytes: found.good_bytes,
         }),
+        tail_first_seq: opened.map_or(found.head.seq, |(_, opened)| opened.head.seq),
         head: Head {
             seq: highest,
             hash: found.head.hash,
@@ -160,10 +163,13 @@ fn olds(chain: &[Link<'_>]) -> Vec<Old> {
     let pairs = chain.iter().zip(chain.iter().skip(1));
     let old = |(link, next): (&Link<'_>, &Link<'_>)| {
         let next = next.segment.opening.as_ref()?;
+        let last_seq = next.body.previous.as_ref()?.seq;
+        let opening = link.segment.opening.as_ref();
         Some(Old {
             number: link.segment.number,
             bytes: link.segment.length,
-            last_seq: next.body.previous.as_ref()?.seq,
+            first_seq: opening.map_or(last_seq, |opened| opened.head.seq),
+            last_seq,
             followed_at: instant(&next.time),
         })
     };

@@ -4,6 +4,7 @@
 //! `head.json`, and checkpoints that were kept elsewhere, tell an end that was cut off. What a crash has torn and what
 //! retention has taken away is told by the log itself, and is no fault.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ pub fn verify(disk: &Arc<dyn Disk>, known: &Known) -> io::Result<Report> {
     let segments = files::segments(disk.as_ref())?;
     let chain = Tail::counts(disk, &files::chain(&segments), signed.as_ref())?;
     let mut walk = Walk::new(known, signed.as_ref().and_then(Checkpoint::head));
+    walk.present = segments.iter().map(|segment| segment.number).collect();
     walk.log = which_log(&chain, signed.as_ref());
     for (segment, counts) in &chain {
         walk.segment(disk, segment, *counts)?;
@@ -98,6 +100,10 @@ fn which_log(chain: &[(&Segment, u64)], signed: Option<&Checkpoint>) -> Option<u
 struct Walk {
     report: Report,
     file: String,
+    /// The numbers of all files.
+    present: BTreeSet<u64>,
+    /// The file that the next record follows is gone: it cannot be chained to what was read.
+    is_previous_gone: bool,
     /// The record before; none at the beginning.
     last: Option<Head>,
     log: Option<uuid::Uuid>,
@@ -142,6 +148,8 @@ impl Walk {
                 ..Report::default()
             },
             file: String::new(),
+            present: BTreeSet::new(),
+            is_previous_gone: false,
             last: None,
             log: None,
             jumps: Vec::new(),
@@ -261,6 +269,7 @@ impl Walk {
 
     /// Its number and its hash follow from the record before.
     fn follows(&mut self, line: &Line<'_>) {
+        let is_previous_gone = std::mem::take(&mut self.is_previous_gone);
         let Some(last) = self.last else {
             return;
         };
@@ -281,7 +290,7 @@ impl Walk {
             self.jumps
                 .push((last.seq + 1, line.seq - 1, self.file.clone()));
         }
-        if !line.is_chained_to(last.hash) {
+        if !is_previous_gone && !line.is_chained_to(last.hash) {
             let what = if line.seq == last.seq + 1 {
                 "does not follow from the one before: it was changed"
             } else {
@@ -316,7 +325,18 @@ impl Walk {
             (None, _) => self.jumps.push((1, line.seq - 1, self.file.clone())),
             (Some(last), previous) => {
                 let told = previous.as_ref().map(|one| (one.seq, one.hash.clone()));
-                if told != Some((last.seq, last.hash.to_string())) {
+                let gone = previous
+                    .as_ref()
+                    .filter(|one| !self.present.contains(&one.segment));
+                if let Some(gone) = gone {
+                    let what = format!(
+                        "follows record {} of {}, and that file is gone",
+                        gone.seq,
+                        files::name(gone.segment)
+                    );
+                    self.here(line.seq, what);
+                    self.is_previous_gone = true;
+                } else if told != Some((last.seq, last.hash.to_string())) {
                     self.here(
                         line.seq,
                         "names another record than the last of the file before",

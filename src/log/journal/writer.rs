@@ -3,7 +3,7 @@
 //! INVARIANT(durable): nobody is told that a record is on disk before a sync that began after its write has
 //! succeeded, in a file whose name is on disk too.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,10 +31,14 @@ pub(super) struct Writer {
     file: Option<Box<dyn DiskFile>>,
     /// Behind the last record on disk; nothing where there is no file that counts.
     tail: Option<Previous>,
+    /// The first record of that file.
+    tail_first_seq: u64,
+    /// That file was found to be gone.
+    is_tail_gone: bool,
     head: Head,
     next_number: u64,
     olds: VecDeque<Old>,
-    /// What the start has found missing, until it is told.
+    /// What was found to be missing, at the start or later, until a gap record says so.
     found: Vec<Gap>,
     /// What has to be written when the disk takes records again.
     kept: Vec<Queued>,
@@ -55,6 +59,7 @@ pub(super) struct Writer {
 pub(super) struct Old {
     pub number: u64,
     pub bytes: u64,
+    pub first_seq: u64,
     pub last_seq: u64,
     /// Its records are older than this.
     pub followed_at: Timestamp,
@@ -85,6 +90,8 @@ impl Writer {
             log: found.log,
             file: None,
             tail: found.tail,
+            tail_first_seq: found.tail_first_seq,
+            is_tail_gone: false,
             head: found.head,
             next_number: found.next_number,
             olds: found.olds.into(),
@@ -141,7 +148,7 @@ impl Writer {
     fn commit(&mut self, entries: Vec<Queued>, is_last: bool) {
         let gaps = self.due_gaps(is_last);
         if entries.is_empty() && gaps.is_empty() && !self.is_checkpoint_due(is_last) {
-            return;
+            return self.check_when_idle();
         }
         match self.write(&entries, &gaps, is_last) {
             Ok(()) => {
@@ -157,6 +164,26 @@ impl Writer {
                 self.fail(entries, is_last);
             }
         }
+    }
+
+    /// A file that is gone is noticed without a record to write, too.
+    fn check_when_idle(&mut self) {
+        let file = self.file.as_deref();
+        let Some(Err(error)) = file.map(|file| self.check_in_place(file)) else {
+            return;
+        };
+        self.file = None;
+        self.tell_failure(&error);
+        match self.write_to_new_file(&[], &[]) {
+            Ok(()) => self.tidy_up(),
+            Err(error) => self.begin_failing(&error),
+        }
+    }
+
+    /// Both the file that is written and its folder are where they were.
+    fn check_in_place(&self, file: &dyn DiskFile) -> io::Result<()> {
+        self.disk.check_in_place()?;
+        file.check_in_place()
     }
 
     /// What nobody waits for: the last checkpoint in a place of its own, and the files that retention takes away.
@@ -201,7 +228,14 @@ impl Writer {
         if is_last || is_time || self.unsigned + text.records >= RECORDS_A_CHECKPOINT {
             text.sign(&self.clock, &self.options, self.log);
         }
-        match file.append(&text.bytes).and_then(|()| file.sync()) {
+        let disk = Arc::clone(&self.disk);
+        let written = file
+            .append(&text.bytes)
+            .and_then(|()| file.sync())
+            // A file without a name is on no disk after the next start.
+            .and_then(|()| disk.check_in_place())
+            .and_then(|()| file.check_in_place());
+        match written {
             Ok(()) => {
                 self.advance(text);
                 Ok(())
@@ -218,6 +252,7 @@ impl Writer {
     /// Begins a file behind what is on disk: its first record, what was found at the start, what retention takes
     /// away, the group, and a signature.
     fn write_to_new_file(&mut self, entries: &[Queued], gaps: &[Gap]) -> io::Result<()> {
+        self.find_missing()?;
         let number = self.next_number;
         self.next_number += 1;
         let victims = self.victims();
@@ -230,13 +265,16 @@ impl Writer {
         text.put(&self.clock, entries, &told);
         text.sign(&self.clock, &self.options, self.log);
         self.file = Some(self.create(number, &text.bytes)?);
+        let is_gone = std::mem::take(&mut self.is_tail_gone);
         let followed = self.tail.take().map(|tail| Old {
             number: tail.segment,
             bytes: tail.bytes,
+            first_seq: self.tail_first_seq,
             last_seq: tail.seq,
             followed_at: self.clock.now().wall,
         });
-        self.olds.extend(followed);
+        self.olds.extend(followed.filter(|_| !is_gone));
+        self.tail_first_seq = self.head.seq.saturating_add(1);
         self.tail = Some(Previous {
             segment: number,
             seq: 0,
@@ -248,6 +286,66 @@ impl Writer {
         self.doomed.extend(victims);
         self.advance(text);
         Ok(())
+    }
+
+    /// Finds which files are gone, before a new one is begun. Where the folder was removed or replaced, the one that is
+    /// there now is locked first.
+    fn find_missing(&mut self) -> io::Result<()> {
+        if self.disk.check_in_place().is_err() {
+            self.reopen_folder()?;
+        }
+        let files = self.disk.list()?;
+        let present: BTreeSet<u64> = files
+            .iter()
+            .filter_map(|(name, _)| files::number(name))
+            .collect();
+        if let Some(last) = present.last() {
+            self.next_number = self.next_number.max(last.saturating_add(1));
+        }
+        let is_gone = |number: u64| !present.contains(&number);
+        let mut gone: Vec<(u64, u64)> = Vec::new();
+        self.olds.retain(|old| {
+            if is_gone(old.number) {
+                gone.push((old.first_seq, old.last_seq));
+            }
+            !is_gone(old.number)
+        });
+        if let Some(tail) = self.tail.as_ref().filter(|tail| is_gone(tail.segment))
+            && !self.is_tail_gone
+        {
+            self.is_tail_gone = true;
+            gone.push((self.tail_first_seq, tail.seq));
+        }
+        for (from, to) in joined(gone) {
+            tracing::error!(
+                from,
+                to,
+                "files of records were removed by another process: these records are lost"
+            );
+            self.found.push(Gap {
+                from: Some(from),
+                to: Some(to),
+                ..Gap::of(Lost::Damaged)
+            });
+        }
+        Ok(())
+    }
+
+    /// Goes on in the folder that is at the path now. What this process had put into the other one is made anew: the
+    /// signing key, without which the next start could not go on, and the reserve.
+    fn reopen_folder(&mut self) -> io::Result<()> {
+        self.disk.reopen()?;
+        tracing::error!(
+            "the folder of records was removed or replaced: records go on in the one that is there now"
+        );
+        if let Err(error) = self.options.signer.restore() {
+            tracing::error!(%error, "the next start cannot go on with these records: bring the signing key back");
+        }
+        self.has_reserve = false;
+        match self.refill_reserve() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::StorageFull.into()),
+        }
     }
 
     fn opening(&self, number: u64) -> Opening {
@@ -266,6 +364,7 @@ impl Writer {
             file.append(text)?;
             file.sync()?;
             self.disk.sync_directory()?;
+            self.check_in_place(file.as_ref())?;
             Ok(file)
         });
         if written.is_err() {
@@ -491,6 +590,18 @@ impl Text {
         self.head.write(&mut self.bytes, time, kind, body);
         self.records += 1;
     }
+}
+
+/// Ranges that follow each other become one.
+fn joined(ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (from, to) in ranges {
+        match joined.last_mut() {
+            Some((_, end)) if end.saturating_add(1) >= from => *end = to.max(*end),
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
 }
 
 /// From the beginning: what told of those that went before goes too.

@@ -366,6 +366,14 @@ impl Disk for FaultDisk {
         state.files[file].reserved = bytes.max(has);
         Ok(())
     }
+
+    fn check_in_place(&self) -> io::Result<()> {
+        self.state().next("check the folder".to_owned())
+    }
+
+    fn reopen(&self) -> io::Result<()> {
+        self.state().next("open the folder again".to_owned())
+    }
 }
 
 impl FaultDisk {
@@ -423,6 +431,15 @@ impl DiskFile for Handle {
             file.sync();
         }
         next
+    }
+
+    fn check_in_place(&self) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.next(format!("check {}", self.name))?;
+        match state.find(&self.name)? == self.file {
+            true => Ok(()),
+            false => Err(io::Error::from(io::ErrorKind::NotFound)),
+        }
     }
 }
 

@@ -276,6 +276,10 @@ impl DiskFile for StuckFile {
         drop(self.1.lock().unwrap());
         self.0.sync()
     }
+
+    fn check_in_place(&self) -> std::io::Result<()> {
+        self.0.check_in_place()
+    }
 }
 
 impl Disk for Stuck {
@@ -310,6 +314,14 @@ impl Disk for Stuck {
 
     fn reserve(&self, name: &str, bytes: u64) -> std::io::Result<()> {
         self.0.reserve(name, bytes)
+    }
+
+    fn check_in_place(&self) -> std::io::Result<()> {
+        self.0.check_in_place()
+    }
+
+    fn reopen(&self) -> std::io::Result<()> {
+        self.0.reopen()
     }
 }
 

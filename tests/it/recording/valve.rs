@@ -94,6 +94,14 @@ impl<D: Disk> Disk for ValveDisk<D> {
         self.valve.pass()?;
         self.disk.reserve(name, bytes)
     }
+
+    fn check_in_place(&self) -> io::Result<()> {
+        self.disk.check_in_place()
+    }
+
+    fn reopen(&self) -> io::Result<()> {
+        self.disk.reopen()
+    }
 }
 
 impl DiskFile for ValveFile {
@@ -104,5 +112,9 @@ impl DiskFile for ValveFile {
     fn sync(&mut self) -> io::Result<()> {
         self.valve.pass()?;
         self.file.sync()
+    }
+
+    fn check_in_place(&self) -> io::Result<()> {
+        self.file.check_in_place()
     }
 }
