@@ -1,5 +1,7 @@
 //! The configuration file: what is read, what is refused and how that is told, and that the documentation is true.
 
+mod page;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
