@@ -12,6 +12,7 @@ mod runtime;
 mod serve;
 mod server;
 mod table;
+mod when;
 
 use std::process::ExitCode;
 

@@ -47,6 +47,14 @@ pub(super) fn settings_of_file(
     path: Option<&Path>,
     undecisive: &UndecisiveMembers,
 ) -> anyhow::Result<PolicySettings> {
+    Ok(settings(&config_of_file(path, undecisive)?)?)
+}
+
+/// The configuration of a file, with undecisive members in place of the file's where they are given.
+pub(super) fn config_of_file(
+    path: Option<&Path>,
+    undecisive: &UndecisiveMembers,
+) -> anyhow::Result<Config> {
     let read = |path: &Path| {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;
@@ -59,7 +67,7 @@ pub(super) fn settings_of_file(
         values: given.collect(),
         listen: Vec::new(),
     };
-    Ok(settings(&Config::read(file, given)?)?)
+    Ok(Config::read(file, given)?)
 }
 
 const UNDECISIVE: &str = "policies.undecisive_members";

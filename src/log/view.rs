@@ -5,12 +5,14 @@
 //! what their own policies did, and nothing of the client application. Where both are one, they see all of it. What
 //! is hidden is gone before anything is searched for in it. Looks at bodies, wherever they are kept.
 
+mod counts;
 mod filter;
 mod print;
 
 use serde_json::{Map, Value};
 
-pub use filter::{Filter, Outcome, Person};
+pub use counts::Counts;
+pub use filter::{Filter, Outcome, Partner, Person, reasons};
 pub use print::{Format, Layout, Printer};
 
 pub use super::journal::Kind;

@@ -2,6 +2,8 @@
 
 mod audit;
 mod escaping;
+mod following;
+mod narrowing;
 mod showing;
 mod sign_in;
 mod view;

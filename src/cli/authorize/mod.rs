@@ -1,13 +1,12 @@
 //! `crosstrust authorize`: one decision, from a policies folder or from a running server.
 
 mod flags;
-mod names;
+pub(super) mod names;
 mod print;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -16,11 +15,12 @@ use serde_json::{Map, Value, json};
 use self::flags::Flags;
 use super::output::{self, Output};
 use super::server::ServerArguments;
+use super::when::span;
 use super::{policies, runtime};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineOptions};
 use crate::policy_settings::PolicySettings;
-use crate::reload::{Outcome, ReloadOptions, load_once};
+use crate::reload::{Outcome, Rejection, ReloadOptions, load_once};
 use crate::rpc::Limits;
 use crate::rpc::client::{self, ClientError, Server};
 use crate::time::Timestamp;
@@ -154,16 +154,7 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
         (None, Some(span)) => (span, false),
         (None, None) => return None,
     };
-    let split = span.len().checked_sub(1)?;
-    let (number, unit) = span.split_at_checked(split)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
-        _ => return None,
-    };
-    let span = Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?);
+    let span = self::span(span)?;
     Some(if is_ahead {
         now.plus(span)
     } else {
@@ -171,8 +162,18 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
     })
 }
 
-/// An engine with this folder's policies, compiled once.
-pub(in crate::cli) fn engine_of(folder: &Path, settings: PolicySettings) -> anyhow::Result<Engine> {
+/// An engine with this folder's policies, compiled once. Prints the findings where they are rejected.
+fn engine_of(folder: &Path, settings: PolicySettings) -> anyhow::Result<Engine> {
+    load(folder, settings).or_else(|rejection| {
+        for finding in rejection.findings.iter() {
+            output::error_line(finding);
+        }
+        bail!("{}", rejection.message)
+    })
+}
+
+/// The same, with the rejection for the caller to print.
+pub(in crate::cli) fn load(folder: &Path, settings: PolicySettings) -> Result<Engine, Rejection> {
     let engine = Engine::new(EngineOptions {
         cache: None,
         clock: Clock::System,
@@ -183,12 +184,7 @@ pub(in crate::cli) fn engine_of(folder: &Path, settings: PolicySettings) -> anyh
     };
     match load_once(&engine, options) {
         Outcome::Activated(_) | Outcome::Unchanged { .. } => Ok(engine),
-        Outcome::Rejected(rejection) => {
-            for finding in rejection.findings.iter() {
-                output::error_line(finding);
-            }
-            bail!("{}", rejection.message)
-        }
+        Outcome::Rejected(rejection) => Err(rejection),
     }
 }
 

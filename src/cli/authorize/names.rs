@@ -45,7 +45,11 @@ fn each(
     Ok(())
 }
 
-fn tenant(field: &str, name: &str, snapshot: Option<&Snapshot>) -> Result<String> {
+pub(in crate::cli) fn tenant(
+    field: &str,
+    name: &str,
+    snapshot: Option<&Snapshot>,
+) -> Result<String> {
     let Some(snapshot) = snapshot else {
         bail!(
             "{field}: found `{name}`, expected a tenant id: a running server is asked by ids; \
@@ -76,7 +80,7 @@ fn tenant(field: &str, name: &str, snapshot: Option<&Snapshot>) -> Result<String
     }
 }
 
-fn app(field: &str, name: &str) -> Result<String> {
+pub(in crate::cli) fn app(field: &str, name: &str) -> Result<String> {
     match app_names::named(name).as_slice() {
         [id] => Ok(id.to_string()),
         [] => bail!(

@@ -1,5 +1,7 @@
 //! `crosstrust log`: reads sign-in and audit records, beside the process that writes them.
 
+mod follow;
+mod names;
 mod show;
 mod verify;
 

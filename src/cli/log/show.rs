@@ -1,25 +1,30 @@
 //! `crosstrust log show`: who came in and why, and what was changed, as one organisation sees it.
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::collections::VecDeque;
+use std::io::{self, BufWriter, ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
 use super::RecordsArguments;
-use crate::cli::authorize::engine_of;
-use crate::cli::{output, policies, table};
-use crate::id::{AppId, TenantId, UserId};
+use super::follow::follow;
+use super::names::{self, Names, NamesArguments};
+use crate::cli::when::When;
+use crate::cli::{output, table};
+use crate::clock::Clock;
+use crate::id::{DecisionId, UserId, parse_guid};
 use crate::log::journal::disk::{Disk, SystemDisk};
-use crate::log::journal::{Record, RecordKind, Records};
+use crate::log::journal::{Follower, Position, Record, RecordKind, Records};
 use crate::log::json;
 use crate::log::pseudonym::Pseudonyms;
 use crate::log::view::{
-    self, Filter, Format, Kind, Layout, Outcome, Person, Printer, Seen, Side, Viewer,
+    self, Counts, Filter, Format, Kind, Layout, Outcome, Partner, Person, Printer, Seen, Side,
+    Viewer,
 };
 use crate::time::Timestamp;
 
@@ -37,9 +42,9 @@ use crate::time::Timestamp;
 pub(super) struct ShowArguments {
     #[command(flatten)]
     records: RecordsArguments,
-    /// Whose view: the organisation's tenant id
-    #[arg(long, value_name = "ID", required_unless_present = "operator")]
-    tenant: Option<TenantId>,
+    /// Whose view: the organisation's tenant, by id, or by display name or verified domain in the policies
+    #[arg(long, value_name = "TENANT", required_unless_present = "operator")]
+    tenant: Option<String>,
     /// Which end of sign-ins that organisation is
     #[arg(long, value_enum, required_unless_present_any = ["operator", "audit"])]
     side: Option<SideWord>,
@@ -52,35 +57,51 @@ pub(super) struct ShowArguments {
     /// Only this user's: an id, or a pseudonym as records show it
     #[arg(long, value_name = "ID")]
     user: Option<UserWord>,
-    /// Only those of this application
+    /// Only those of this application: an id, or the name of one of Microsoft's own
+    #[arg(long, value_name = "APP")]
+    app: Option<String>,
+    /// Only sign-ins whose other organisation is this tenant; with --audit, only changes of settings about it
+    #[arg(long, value_name = "TENANT")]
+    partner: Option<String>,
+    /// Only sign-ins with this reason; may be repeated
+    #[arg(
+        long,
+        value_name = "REASON",
+        value_delimiter = ',',
+        ignore_case = true,
+        value_parser = PossibleValuesParser::new(view::reasons()),
+        conflicts_with = "audit"
+    )]
+    reason: Vec<String>,
+    /// Only the event with this id: an answer's decision id
     #[arg(long, value_name = "ID")]
-    app: Option<AppId>,
+    id: Option<DecisionId>,
     /// Only those that ended so
     #[arg(long, value_enum)]
     result: Option<ResultWord>,
-    /// Not before this instant (RFC 3339) or day
+    /// Not before this instant (RFC 3339) or day, or this long ago: 90s, 30m, 12h, 7d, 2w
     #[arg(long, value_name = "TIME")]
-    from: Option<Timestamp>,
-    /// Before this instant or day
+    from: Option<When>,
+    /// Before this instant or day, or this long ago
     #[arg(long, value_name = "TIME")]
-    to: Option<Timestamp>,
+    to: Option<When>,
     /// Only the last ones, this many
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     last: Option<u32>,
+    /// How many there are of each result and reason (with --audit: result and activity) instead of the records
+    #[arg(long)]
+    count: bool,
+    /// Go on with records as they are written, until SIGINT (Ctrl-C) or SIGTERM
+    #[arg(long, conflicts_with_all = ["count", "to"])]
+    follow: bool,
     /// How they are written: a table, a JSON object a line, or CSV
     #[arg(long, value_enum, default_value_t = FormatWord::Table)]
     format: FormatWord,
     /// The key of the pseudonyms, to find a user by id
     #[arg(long, value_name = "FILE", env = "CROSSTRUST_LOG_PSEUDONYM_KEY")]
     pseudonym_key: Option<PathBuf>,
-    /// A policies folder: its tenants' names are shown beside their ids in a table
-    #[arg(long, value_name = "DIR")]
-    policies: Option<PathBuf>,
-    /// Configuration file of `serve`; what it says about policies counts with --policies
-    #[arg(long, value_name = "FILE", requires = "policies")]
-    config: Option<PathBuf>,
     #[command(flatten)]
-    undecisive: policies::UndecisiveMembers,
+    names: NamesArguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -120,26 +141,13 @@ impl FromStr for UserWord {
 }
 
 pub(super) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
+    let names = arguments.names()?;
     let mut look = Look {
-        viewer: arguments.viewer()?,
-        filter: arguments.filter()?,
+        viewer: arguments.viewer(&names)?,
+        filter: arguments.filter(&names)?,
         problems: 0,
     };
-    let format = match arguments.format {
-        FormatWord::Table => Format::Table,
-        FormatWord::Json => Format::Json,
-        FormatWord::Csv => Format::Csv,
-    };
-    let folder = &arguments.records.log_directory;
-    let disk: Arc<dyn Disk> = Arc::new(SystemDisk::beside(folder));
-    let records = Records::between(disk, None, None)
-        .with_context(|| format!("cannot read {}", folder.display()))?;
-    let out = BufWriter::new(io::stdout().lock());
-    let layout = Layout {
-        width: table::terminal_width(),
-        names: arguments.names()?,
-    };
-    match show(&mut look, records, format, layout, arguments.last, out) {
+    match show(arguments, &mut look, &names) {
         // The reader has closed the pipe.
         Err(error) if is_closed(&error) => {}
         shown => shown?,
@@ -156,24 +164,54 @@ fn is_closed(error: &anyhow::Error) -> bool {
 }
 
 /// Prints what is looked for.
-fn show(
+fn show(arguments: &ShowArguments, look: &mut Look, names: &Names) -> anyhow::Result<()> {
+    let folder = &arguments.records.log_directory;
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk::beside(folder));
+    let records = Records::between(Arc::clone(&disk), None, None)
+        .with_context(|| format!("cannot read {}", folder.display()))?;
+    let last = arguments.last.and_then(|last| usize::try_from(last).ok());
+    let (format, kind) = (arguments.format(), arguments.kind());
+    let mut out = BufWriter::new(io::stdout().lock());
+    if arguments.count {
+        let mut counts = Counts::new(kind);
+        each(look, records, last, |seen| {
+            counts.add(seen);
+            Ok(())
+        })?;
+        counts.print(&mut out, format)?;
+        return Ok(());
+    }
+    let layout = Layout {
+        width: table::terminal_width(),
+        names: names.by_id(),
+    };
+    let mut printer = Printer::new(out, format, kind, layout)?;
+    let end = each(look, records, last, |seen| printer.print(seen))?;
+    if arguments.follow {
+        printer.flush()?;
+        follow(look, &mut printer, Follower::new(disk, end))?;
+    }
+    printer.finish()?;
+    Ok(())
+}
+
+/// Hands over what is looked for, or the last ones of it. Returns the position behind the last record.
+fn each(
     look: &mut Look,
     records: Records,
-    format: Format,
-    layout: Layout,
-    last: Option<u32>,
-    out: impl Write,
-) -> anyhow::Result<()> {
-    let kind = look.filter.kind.unwrap_or(Kind::SignIn);
-    let mut printer = Printer::new(out, format, kind, layout)?;
-    let most = last.and_then(|last| usize::try_from(last).ok());
+    last: Option<usize>,
+    mut found: impl FnMut(&Seen) -> io::Result<()>,
+) -> anyhow::Result<Position> {
+    let mut end = Position::default();
     let mut kept: VecDeque<Seen> = VecDeque::new();
     for record in records {
-        let Some(seen) = look.at(&record.context("cannot read further")?) else {
+        let record = record.context("cannot read further")?;
+        end = record.position;
+        let Some(seen) = look.at(&record) else {
             continue;
         };
-        match most {
-            None => printer.print(&seen)?,
+        match last {
+            None => found(&seen)?,
             Some(most) => {
                 if kept.len() == most {
                     kept.pop_front();
@@ -182,22 +220,19 @@ fn show(
             }
         }
     }
-    for seen in &kept {
-        printer.print(seen)?;
-    }
-    printer.finish()?;
-    Ok(())
+    kept.iter().try_for_each(found)?;
+    Ok(end)
 }
 
 /// What is looked for, and for whom.
-struct Look {
+pub(super) struct Look {
     viewer: Viewer,
     filter: Filter,
     problems: usize,
 }
 
 impl Look {
-    fn at(&mut self, record: &Record) -> Option<Seen> {
+    pub(super) fn at(&mut self, record: &Record) -> Option<Seen> {
         let kind = match record.kind {
             RecordKind::SignIn => Kind::SignIn,
             RecordKind::Audit => Kind::Audit,
@@ -251,10 +286,36 @@ impl Look {
 }
 
 impl ShowArguments {
-    fn viewer(&self) -> anyhow::Result<Viewer> {
-        let Some(id) = self.tenant else {
+    fn format(&self) -> Format {
+        match self.format {
+            FormatWord::Table => Format::Table,
+            FormatWord::Json => Format::Json,
+            FormatWord::Csv => Format::Csv,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self.audit {
+            true => Kind::Audit,
+            false => Kind::SignIn,
+        }
+    }
+
+    /// The policies, where something is named or a table shows names.
+    fn names(&self) -> anyhow::Result<Names> {
+        let flags = [&self.tenant, &self.partner].into_iter().flatten();
+        let shows_names = self.format() == Format::Table && !self.count;
+        match shows_names || flags.into_iter().any(|text| parse_guid(text).is_err()) {
+            true => self.names.read(),
+            false => Ok(Names::default()),
+        }
+    }
+
+    fn viewer(&self, names: &Names) -> anyhow::Result<Viewer> {
+        let Some(tenant) = &self.tenant else {
             return Ok(Viewer::Operator);
         };
+        let id = names.tenant("--tenant", tenant)?;
         let side = match self.side {
             Some(SideWord::Home) => Side::Home,
             Some(SideWord::Resource) => Side::Resource,
@@ -265,40 +326,55 @@ impl ShowArguments {
         Ok(Viewer::Tenant { id, side })
     }
 
-    fn filter(&self) -> anyhow::Result<Filter> {
+    fn filter(&self, names: &Names) -> anyhow::Result<Filter> {
         let user = match &self.user {
             None => None,
             Some(UserWord::Pseudonym(pseudonym)) => Some(Person::called(pseudonym)),
             Some(UserWord::Id(id)) => Some(Person::of(*id, &self.pseudonyms()?)),
         };
-        let kind = match self.audit {
-            true => Kind::Audit,
-            false => Kind::SignIn,
-        };
+        let app = self.app.as_deref().map(|app| names::app("--app", app));
+        let now = Clock::System.now().wall;
+        let (from, to) = (
+            self.from.map(|when| when.resolve(now)),
+            self.to.map(|when| when.resolve(now)),
+        );
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            bail!("--from is {from} and --to is {to}: expected --from before --to");
+        }
         Ok(Filter {
-            kind: Some(kind),
+            kind: Some(self.kind()),
             user,
-            app: self.app,
+            app: app.transpose()?,
             outcome: self.result.map(|word| match word {
                 ResultWord::Success => Outcome::Success,
                 ResultWord::Failure => Outcome::Failure,
             }),
-            from: self.from,
-            to: self.to,
+            id: self.id,
+            partner: self.partner(names)?,
+            reasons: self
+                .reason
+                .iter()
+                .map(|reason| reason.to_ascii_uppercase())
+                .collect(),
+            from,
+            to,
         })
     }
 
-    fn names(&self) -> anyhow::Result<HashMap<String, String>> {
-        let Some(folder) = &self.policies else {
-            return Ok(HashMap::new());
+    /// The partner is at the other end of a sign-in; for the operator, at either.
+    fn partner(&self, names: &Names) -> anyhow::Result<Option<Partner>> {
+        let Some(partner) = &self.partner else {
+            return Ok(None);
         };
-        let settings = policies::settings_of_file(self.config.as_deref(), &self.undecisive)?;
-        let engine = engine_of(folder, settings)?;
-        let active = engine.active();
-        let tenants = active.iter().flat_map(|active| active.snapshot.tenants());
-        // A tenant without a name has its id for one.
-        let named = tenants.map(|(id, name)| (id.to_string(), name.to_owned()));
-        Ok(named.filter(|(id, name)| id != name).collect())
+        Ok(Some(Partner {
+            tenant: names.tenant("--partner", partner)?,
+            end: self.side.map(|side| match side {
+                SideWord::Home => Side::Resource,
+                SideWord::Resource => Side::Home,
+            }),
+        }))
     }
 
     fn pseudonyms(&self) -> anyhow::Result<Pseudonyms> {

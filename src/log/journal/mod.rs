@@ -8,6 +8,7 @@
 pub mod checkpoint;
 pub mod disk;
 mod files;
+mod follow;
 mod gap;
 mod line;
 mod queue;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::time::Timestamp;
 use checkpoint::Signer;
 use disk::Disk;
+pub use follow::Follower;
 use gap::Losses;
 pub use gap::Lost;
 pub use line::{Hash, Head, RecordKind};

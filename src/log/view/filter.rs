@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::Kind;
-use crate::id::{AppId, UserId};
+use super::{Kind, Side, tenant_in};
+use crate::decision::Reason;
+use crate::id::{AppId, DecisionId, TenantId, UserId};
 use crate::log::pseudonym::Pseudonyms;
 use crate::time::Timestamp;
 
@@ -18,15 +19,39 @@ pub struct Filter {
     pub app: Option<AppId>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// The id of the event: of a sign-in, the decision's.
+    pub id: Option<DecisionId>,
+    /// The other organisation.
+    pub partner: Option<Partner>,
+    /// Sign-ins with one of these [`reasons`]; any where there are none.
+    pub reasons: Vec<String>,
     /// Not before.
     pub from: Option<Timestamp>,
     /// Before.
     pub to: Option<Timestamp>,
 }
 
+/// Every reason that a sign-in event may have.
+pub fn reasons() -> Vec<&'static str> {
+    let denials = Reason::ALL.iter().map(|reason| reason.name());
+    let mut reasons: Vec<&str> = std::iter::once(ALLOWED).chain(denials).collect();
+    // Two controls have one reason on the wire.
+    reasons.dedup();
+    reasons
+}
+
 /// A user, as records may name one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person(Vec<String>);
+
+/// The other organisation of a sign-in, or the one that an audited setting is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partner {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// The end of a sign-in that it has to be; `None`: either.
+    pub end: Option<Side>,
+}
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +106,37 @@ impl Filter {
             && self
                 .outcome
                 .is_none_or(|outcome| outcome_of(kind, body) == outcome)
+            && self.id.is_none_or(|id| is_id(body, id))
+            && self.partner.is_none_or(|partner| partner.is_in(kind, body))
+            && (self.reasons.is_empty() || self.has_reason(body))
     }
+}
+
+impl Filter {
+    fn has_reason(&self, body: &Map<String, Value>) -> bool {
+        let reason = ours(body, "reason").and_then(Value::as_str);
+        reason.is_some_and(|reason| self.reasons.iter().any(|wanted| wanted == reason))
+    }
+}
+
+impl Partner {
+    fn is_in(&self, kind: Kind, body: &Map<String, Value>) -> bool {
+        let is = |value| tenant_in(value) == Some(self.tenant);
+        let is_at = |end| match end {
+            Side::Home => is(body.get("homeTenantId")),
+            Side::Resource => is(body.get("resourceTenantId")),
+        };
+        match (kind, self.end) {
+            (Kind::SignIn, Some(end)) => is_at(end),
+            (Kind::SignIn, None) => is_at(Side::Home) || is_at(Side::Resource),
+            (Kind::Audit, _) => targets(body, "Policy").any(|target| is(target.get("id"))),
+        }
+    }
+}
+
+fn is_id(body: &Map<String, Value>, id: DecisionId) -> bool {
+    let found = body.get("id").and_then(Value::as_str);
+    found.is_some_and(|found| found.parse() == Ok(id))
 }
 
 /// Only what says that it was a success is one.
@@ -108,3 +163,6 @@ fn targets<'b>(body: &'b Map<String, Value>, kind: &'b str) -> impl Iterator<Ite
     let targets = targets.into_iter().flatten();
     targets.filter(move |target| target.get("type").and_then(Value::as_str) == Some(kind))
 }
+
+/// The reason of an event that allows.
+const ALLOWED: &str = "ALLOWED";

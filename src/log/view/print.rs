@@ -135,6 +135,11 @@ impl<W: Write> Printer<W> {
         writeln!(self.out, "{}", line.trim_end())
     }
 
+    /// Hands on what is buffered.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Flushes what was written, and gives it back.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
@@ -154,7 +159,10 @@ fn with_place(seen: &Seen) -> Value {
     Value::Object(body)
 }
 
-fn write_cells(out: &mut impl Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
+pub(super) fn write_cells(
+    out: &mut impl Write,
+    cells: impl Iterator<Item = String>,
+) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     let guarded: Vec<String> = cells.map(|cell| guarded(&cell)).collect();
     writer.write_record(&guarded).map_err(io::Error::other)?;
@@ -171,16 +179,23 @@ fn guarded(cell: &str) -> String {
     }
 }
 
+/// Behind a name, an id is in brackets: with this width it is not broken where the cell is wrapped.
+const ID_IN_BRACKETS: usize = 38;
+
 const SIGN_IN_TABLE: &[Column] = &[
     column("TIME", 20, time),
     column("RESULT", 7, result),
     column("REASON", 28, |seen| at(seen, &["crosstrust", "reason"])),
     column("USER", 36, user),
-    column("HOME TENANT", 36, |seen| at(seen, &["homeTenantId"])),
-    column("RESOURCE TENANT", 36, |seen| {
+    column("HOME TENANT", ID_IN_BRACKETS, |seen| {
+        at(seen, &["homeTenantId"])
+    }),
+    column("RESOURCE TENANT", ID_IN_BRACKETS, |seen| {
         at(seen, &["resourceTenantId"])
     }),
-    column("APPLICATION", 36, |seen| at(seen, &["resourceId"])),
+    column("APPLICATION", ID_IN_BRACKETS, |seen| {
+        at(seen, &["resourceId"])
+    }),
 ];
 
 const AUDIT_TABLE: &[Column] = &[
@@ -264,7 +279,7 @@ fn time(seen: &Seen) -> String {
     Timestamp::from_seconds(seen.time.as_parts().0).to_string()
 }
 
-fn result(seen: &Seen) -> String {
+pub(super) fn result(seen: &Seen) -> String {
     let word = match filter::outcome_of(seen.kind, &seen.body) {
         filter::Outcome::Success => "success",
         filter::Outcome::Failure => "failure",
@@ -328,7 +343,7 @@ fn items<'s>(seen: &'s Seen, name: &str) -> impl Iterator<Item = &'s Value> {
 }
 
 /// The text at a path; empty where there is nothing.
-fn at(seen: &Seen, path: &[&str]) -> String {
+pub(super) fn at(seen: &Seen, path: &[&str]) -> String {
     let Some((first, rest)) = path.split_first() else {
         return String::new();
     };

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::*;
 
 /// Three sign-ins of Felix (the second denied), one of an own user of Contoso, a change, and a gap at the end.
-fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
+pub fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
     let disk = SystemDisk::lock(folder).unwrap();
     let options = JournalOptions {
         signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
@@ -80,17 +80,17 @@ fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
     journal.close();
 }
 
-fn show(folder: &Path, arguments: &[&str]) -> Output {
+pub fn show(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_crosstrust"))
         .args(["log", "show", "--log-directory"])
         .arg(folder)
         .args(arguments)
-        .env_remove("CROSSTRUST_LOG_PSEUDONYM_KEY")
+        .env_clear()
         .output()
         .unwrap()
 }
 
-fn lines(folder: &Path, arguments: &str) -> Vec<Value> {
+pub fn lines(folder: &Path, arguments: &str) -> Vec<Value> {
     let mut arguments: Vec<&str> = arguments.split_whitespace().collect();
     arguments.extend(["--format", "json"]);
     let output = show(folder, &arguments);
@@ -189,7 +189,7 @@ fn whose_view_it_is_has_to_be_said() {
         &["--tenant", &tenant],
         &["--side", "home"],
         &["--operator", "--tenant", &tenant],
-        &["--tenant", "contoso", "--side", "home"],
+        &["--tenant", "contosso", "--side", "home"],
         &["--operator", "--from", "yesterday"],
         &["--operator", "--last", "0"],
     ] {
