@@ -169,7 +169,7 @@ pub const KEYS: &[Key] = &[
         "reload.rescan",
         "SECONDS",
         "5",
-        "Look at the policies folder this often, whatever the file system tells",
+        "How often policies and key set files are looked at though the file system reports no change",
     ),
     key(
         "reload.debounce_ms",

@@ -223,6 +223,29 @@ fn a_folder_that_is_a_link_is_followed_to_where_it_leads() {
     world.activated_and_lets_in(false);
 }
 
+/// As git-sync and releases do it: `/srv/current` is replaced, and the folder is `/srv/current/policies`. No directory
+/// that is watched has changed.
+#[test]
+fn a_link_above_the_folders_parent_that_is_replaced_is_found_by_the_rescan() {
+    let mut world = follow_what(
+        |root| {
+            let parent = root.parent().unwrap();
+            small_world::write(&parent.join("first/policies"), "blocked");
+            small_world::write(&parent.join("second/policies"), "allowed");
+            symlink("first", parent.join("current")).unwrap();
+        },
+        |options| {
+            let parent = options.folder.parent().unwrap();
+            options.folder = parent.join("current/policies");
+            options.rescan = CLOSE;
+        },
+    );
+    let parent = world.root.parent().unwrap().to_owned();
+    symlink("second", parent.join("next")).unwrap();
+    fs::rename(parent.join("next"), parent.join("current")).unwrap();
+    world.activated_and_lets_in(true);
+}
+
 #[test]
 fn a_file_that_is_a_link_is_followed_to_where_it_leads() {
     let mut world = follow_what(

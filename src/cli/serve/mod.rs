@@ -49,8 +49,10 @@ pub(super) const ABOUT: &str =
 pub(super) const LONG_ABOUT: &str = "Serve decisions over gRPC, and follow the policies folder while it changes.
 
 With no flags it serves the folder `policies` on 127.0.0.1:50051, to everybody who can reach it. A policies \
-folder has one folder per tenant with the JSON that Microsoft Graph exports; changes are picked up within a \
-second, and one that does not compile changes nothing. SIGHUP looks again now, SIGTERM drains and ends.
+folder has one folder per tenant with the JSON that Microsoft Graph exports; a change that the file system reports \
+is picked up within a second or two, any other (a link above the folder that is replaced, a network file system) by \
+a look every `reload.rescan`, and one that does not compile changes nothing. SIGHUP looks again now, SIGTERM drains \
+and ends.
 
 Every key below is also a line of the configuration file (`--config`) and a CROSSTRUST_… variable; a flag beats \
 a variable, a variable beats the file. A CROSSTRUST_… variable that names no key is an error; those that \
