@@ -17,6 +17,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -89,6 +90,12 @@ def envoy():
     return found
 
 
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 class Application(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         user = self.headers.get("x-crosstrust-user", "nobody")
@@ -106,20 +113,21 @@ def serve(options):
     folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     make_issuer(folder)
+    application = http.server.ThreadingHTTPServer(("127.0.0.1", options.application_port), Application)
+    application_port, crosstrust_port = application.server_port, options.crosstrust_port or free_port()
     toml = (HERE / "bearer.toml").read_text()
     lines = [line for line in toml.splitlines() if line.startswith("discovery = ")]
     toml = replaced(toml, lines[0], 'keys = "keys.json"')
-    toml = replaced(toml, "127.0.0.1:50051", f"127.0.0.1:{options.crosstrust_port}")
+    toml = replaced(toml, "127.0.0.1:50061", f"127.0.0.1:{crosstrust_port}")
     (folder / "crosstrust.toml").write_text(toml)
     yaml = (HERE / "bearer.yaml").read_text()
     address = "{{address: {}, port_value: {}}}".format
     yaml = replaced(yaml, address("0.0.0.0", 8080), address("127.0.0.1", options.port))
-    yaml = replaced(yaml, address("127.0.0.1", 8081), address("127.0.0.1", options.application_port))
-    yaml = replaced(yaml, address("127.0.0.1", 50051), address("127.0.0.1", options.crosstrust_port))
+    yaml = replaced(yaml, address("127.0.0.1", 8081), address("127.0.0.1", application_port))
+    yaml = replaced(yaml, address("127.0.0.1", 50061), address("127.0.0.1", crosstrust_port))
     (folder / "envoy.yaml").write_text(yaml)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    application = http.server.ThreadingHTTPServer(("127.0.0.1", options.application_port), Application)
     threading.Thread(target=application.serve_forever, daemon=True).start()
     crosstrust = [options.crosstrust] if options.crosstrust else ["cargo", "run", "--release", "--quiet", "--"]
     if not options.crosstrust:
@@ -177,9 +185,9 @@ def main():
     parser.add_argument("what", choices=["serve", "ask"])
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "target/try")
     parser.add_argument("--port", type=int, default=8080, help="Envoy's")
-    parser.add_argument("--application-port", type=int, default=8081)
-    parser.add_argument("--crosstrust-port", type=int, default=50051)
-    parser.add_argument("--admin-port", type=int, default=9090, help="metrics and health")
+    parser.add_argument("--application-port", type=int, default=0, help="0 = any that is free")
+    parser.add_argument("--crosstrust-port", type=int, default=0, help="0 = any that is free")
+    parser.add_argument("--admin-port", type=int, default=0, help="metrics and health; 0 = any that is free")
     parser.add_argument("--crosstrust", help="the binary, where it is built already")
     options = parser.parse_args()
     {"serve": serve, "ask": ask}[options.what](options)

@@ -45,6 +45,17 @@ impl Deployment {
         }
     }
 
+    /// The port of its crosstrust.
+    pub const fn port(self) -> u16 {
+        match self {
+            Deployment::Bearer => 50061,
+            Deployment::JwtAuthn
+            | Deployment::UnixSocket
+            | Deployment::Mtls
+            | Deployment::Egress => 50051,
+        }
+    }
+
     pub fn yaml(self) -> String {
         format!("deploy/envoy/{}.yaml", self.name())
     }
@@ -106,7 +117,8 @@ impl Place {
     pub fn envoy(&self, deployment: Deployment, upstream: u16) -> String {
         let sidecar = |host: &str| {
             let here = format!("{{address: {}, port_value: 50051}}", self.sidecar);
-            swap(format!("{{address: {host}, port_value: 50051}}"), here)
+            let port = deployment.port();
+            swap(format!("{{address: {host}, port_value: {port}}}"), here)
         };
         let port = if deployment == Deployment::Egress {
             8443
@@ -155,7 +167,7 @@ impl Place {
         let address = format!("{}:50051", self.sidecar);
         match deployment {
             Deployment::Bearer | Deployment::JwtAuthn | Deployment::Egress => {
-                swaps.push(swap("127.0.0.1:50051", address));
+                swaps.push(swap(format!("127.0.0.1:{}", deployment.port()), address));
             }
             Deployment::UnixSocket => {
                 let uid = rustix::process::getuid().as_raw();

@@ -3,8 +3,10 @@
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
+use crosstrust::config::{DEFAULT_ADDRESS, KEYS};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::substitute::shipped;
 use crate::tool;
 use crate::waiting::until;
 
@@ -31,21 +33,17 @@ fn the_two_commands_of_the_readme_do_what_it_says() {
         assert!(readme.contains(command), "{command}");
     }
     let folder = tempfile::tempdir().unwrap();
-    // Held together, so that they differ.
-    let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    let ports = free.map(|one| one.local_addr().unwrap().port().to_string());
+    // The first server of the README still runs, or something else is on its ports and the application's: they are
+    // taken by this test, or were before.
+    let _taken = ["127.0.0.1:50051", "127.0.0.1:9090", "127.0.0.1:8081"].map(TcpListener::bind);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
     let run = |what: &str| {
         let mut command = Command::new("python3");
         command
             .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["deploy/envoy/try.py", what, "--port", &ports[0]])
-            .args([
-                "--application-port",
-                &ports[1],
-                "--crosstrust-port",
-                &ports[2],
-            ])
-            .args(["--admin-port", "0"])
+            .args(["deploy/envoy/try.py", what, "--port", &port])
             .args(["--crosstrust", env!("CARGO_BIN_EXE_crosstrust")])
             .arg("--folder")
             .arg(folder.path())
@@ -91,4 +89,30 @@ fn the_two_commands_of_the_readme_do_what_it_says() {
         5,
         "{told}"
     );
+}
+
+/// `serve` without a configuration and the pair run side by side.
+#[test]
+fn the_pair_that_the_page_starts_shares_nothing_with_a_server_without_a_configuration() {
+    let page = shipped("deploy/envoy/README.md");
+    let command = "serve --config deploy/envoy/bearer.toml --log-directory state/bearer";
+    assert!(page.contains(command), "{command}");
+    let output = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(command.split(' '))
+        .arg("--print-config")
+        .env_clear()
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && shown.contains("listener.address"),
+        "{shown}"
+    );
+    let admin = KEYS.iter().find(|key| key.name == "admin").unwrap();
+    for taken in [DEFAULT_ADDRESS, admin.default] {
+        assert!(!shown.contains(taken), "{taken}: {shown}");
+    }
+    // The log's default is shown as none.
+    assert!(shown.contains("state/bearer"), "{shown}");
 }
