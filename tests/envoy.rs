@@ -49,6 +49,8 @@ mod jwt_authn;
 mod manifests;
 #[path = "envoy/outage.rs"]
 mod outage;
+#[path = "envoy/preflights.rs"]
+mod preflights;
 #[path = "envoy/reloads.rs"]
 mod reloads;
 #[path = "envoy/trying.rs"]
