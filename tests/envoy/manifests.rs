@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crosstrust::config::KEYS;
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::gateway::{Deployment, Place};
@@ -88,6 +89,30 @@ fn each_replica_has_a_disk_for_its_records() {
         let is_there = |mount: &&Yaml| mount["mountPath"] == variable["value"];
         let mount = mounts.iter().find(is_there).expect(file);
         assert_eq!(&mount["name"], claim, "{file}");
+    }
+}
+
+/// Kubernetes sends SIGTERM while gateways still know the address of a pod, and SIGKILL when the grace period is over.
+#[test]
+fn each_replica_serves_on_before_it_drains_and_has_the_time_to_do_both() {
+    let drain = KEYS.iter().find(|key| key.name == "drain").unwrap();
+    let drain: i64 = drain.default.parse().unwrap();
+    for file in [
+        "deploy/istio/crosstrust.yaml",
+        "deploy/envoy-gateway/crosstrust.yaml",
+    ] {
+        let objects = read(file);
+        let replicas = objects
+            .iter()
+            .find(|object| object["kind"].as_str() == Some("StatefulSet"))
+            .expect(file);
+        let pod = &replicas["spec"]["template"]["spec"];
+        let sleep = &pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"];
+        let sleep = sleep.as_i64().expect(file);
+        assert!(sleep >= 5, "{file}: {sleep}");
+        // Cut connections have a second to end, and records three for their last export.
+        let grace = pod["terminationGracePeriodSeconds"].as_i64().expect(file);
+        assert!(grace > sleep + drain + 1 + 3, "{file}: {grace}");
     }
 }
 
