@@ -293,6 +293,30 @@ pub const KEYS: &[Key] = &[
         "Most calls at work at a time; further ones are RESOURCE_EXHAUSTED",
     ),
     key(
+        "limits.queue_ms",
+        "MILLISECONDS",
+        "5",
+        "Most time that a call waits for its thread while that is overloaded",
+    ),
+    key(
+        "limits.open_streams",
+        "NUMBER",
+        "256",
+        "Most open streams (WatchSnapshots, health Watch, reflection) at a time; further ones are RESOURCE_EXHAUSTED",
+    ),
+    key(
+        "limits.open_streams_per_connection",
+        "NUMBER",
+        "8",
+        "Most of them on one connection",
+    ),
+    key(
+        "limits.unread_bytes",
+        "BYTES",
+        "1048576",
+        "Most bytes of answers that a client has not read, on one connection, before its calls wait and it is closed",
+    ),
+    key(
         "limits.handler_ms",
         "MILLISECONDS",
         "100",

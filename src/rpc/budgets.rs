@@ -34,8 +34,8 @@ impl CallRules for Budgets {
     /// To Envoy a gRPC error is no denial.
     fn answer(&self, path: &str, fault: serve::Fault) -> Option<Response<Body>> {
         let fault = match fault {
-            serve::Fault::Overloaded => Fault::Overloaded,
-            serve::Fault::OverBudget => Fault::OverBudget,
+            serve::Fault::Overloaded | serve::Fault::TooManyStreams => Fault::Overloaded,
+            serve::Fault::OverBudget | serve::Fault::Incomplete => Fault::OverBudget,
             serve::Fault::Panicked => Fault::Panicked,
         };
         (path == ext_authz::CHECK).then(|| ext_authz::fault_response(fault))

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
-use hyper::body::Frame;
+use hyper::body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, StdError};
 use tonic::server::Grpc;
@@ -222,6 +222,15 @@ impl HttpBody for Answer {
 
     fn is_end_stream(&self) -> bool {
         matches!(self.0, Part::Nothing)
+    }
+
+    /// The least, not the exact length: from that hyper would make a `content-length`, which gRPC has no use for.
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        if let Part::Message(data) = &self.0 {
+            hint.set_lower(data.len() as u64);
+        }
+        hint
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::connection::{Orders, Shared};
+use super::guard::{ListenerPlaces, Offer};
 use super::listener::{Bound, BoundSocket, SocketFile};
 use super::socket::Loose;
 use super::threads::{NoThread, Threads};
@@ -26,7 +27,7 @@ use super::{Address, Call};
 pub(super) struct Door<S> {
     address: Address,
     socket: DoorSocket,
-    service: S,
+    offer: Offer<S>,
 }
 
 #[derive(Debug)]
@@ -55,7 +56,7 @@ pub(super) struct Acceptor<S> {
 
 impl<S> Door<S> {
     /// Within a runtime.
-    pub(super) fn open(bound: Bound<S>) -> io::Result<Self> {
+    pub(super) fn open(bound: Bound<S>, places: Arc<ListenerPlaces>) -> io::Result<Self> {
         let socket = match bound.socket {
             BoundSocket::Tcp(listener) => {
                 DoorSocket::Tcp(TcpListener::from_std(listener)?, bound.tls)
@@ -73,7 +74,10 @@ impl<S> Door<S> {
         Ok(Door {
             address: bound.address,
             socket,
-            service: bound.service,
+            offer: Offer {
+                service: bound.service,
+                places,
+            },
         })
     }
 
@@ -121,13 +125,13 @@ where
         let mut pause = self.shared.options.accept_backoff;
         loop {
             match self.accept().await {
-                (service, _, Ok(Some(socket))) => {
+                (offer, _, Ok(Some(socket))) => {
                     pause = self.shared.options.accept_backoff;
                     self.count(|counters| &counters.accepted);
                     let Some(place) = self.place().await else {
                         return NoThread;
                     };
-                    if let Err(none) = self.threads.hand_over(socket, service, place) {
+                    if let Err(none) = self.threads.hand_over(socket, offer, place) {
                         return none;
                     }
                 }
@@ -161,15 +165,15 @@ where
         }
     }
 
-    /// The next connection, with the service and the address of its door.
-    async fn accept(&mut self) -> (S, Address, io::Result<Option<Loose>>) {
+    /// The next connection, with what answers at its door, and the address.
+    async fn accept(&mut self) -> (Offer<S>, Address, io::Result<Option<Loose>>) {
         self.turn = self.turn.wrapping_add(1);
         let (doors, turn) = (&self.doors, self.turn);
         poll_fn(|cx| {
             let (before, after) = doors.split_at(turn.checked_rem(doors.len()).unwrap_or(0));
             for door in after.iter().chain(before) {
                 if let Poll::Ready(accepted) = door.poll_accept(cx) {
-                    return Poll::Ready((door.service.clone(), door.address.clone(), accepted));
+                    return Poll::Ready((door.offer.clone(), door.address.clone(), accepted));
                 }
             }
             Poll::Pending

@@ -14,10 +14,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::activity::Activity;
 use super::fair_read::FairRead;
-use super::guard::{Gate, Guard};
+use super::guard::{ConnectionCalls, Gate, Guard, Offer};
 use super::socket::{Loose, Socket};
+use super::thread_load::ThreadLoad;
 use super::threads::Burden;
 use super::tls::Refusal;
+use super::unread::Unread;
 use super::{Call, Counters, ServeOptions};
 use crate::clock::jittered;
 
@@ -42,7 +44,7 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Arrival<S> {
     pub(super) socket: Loose,
-    pub(super) service: S,
+    pub(super) offer: Offer<S>,
     /// Its place among the connections, given back at its end.
     pub(super) place: OwnedSemaphorePermit,
     /// Its part of the thread's burden, likewise.
@@ -61,13 +63,16 @@ pub(super) struct Shared {
 }
 
 /// Serves it to its end.
-pub(super) async fn serve<S: Call>(arrival: Arrival<S>, shared: Arc<Shared>)
-where
+pub(super) async fn serve<S: Call>(
+    arrival: Arrival<S>,
+    shared: Arc<Shared>,
+    thread: Arc<ThreadLoad>,
+) where
     S::Future: Send,
 {
     let Arrival {
         socket,
-        service,
+        offer,
         place: _place,
         burden: _burden,
     } = arrival;
@@ -77,13 +82,22 @@ where
     let Some(socket) = open(socket, &activity, &shared, begun).await else {
         return;
     };
-    let guard = Guard::new(service, Arc::clone(&shared.gate), Arc::clone(&activity));
+    let unread = Unread::new(shared.options.unread_bytes);
+    let calls = ConnectionCalls::new(
+        Arc::clone(&shared.gate),
+        offer.places,
+        thread,
+        Arc::clone(&activity),
+        Arc::clone(&unread),
+    );
+    let guard = Guard::new(offer.service, calls);
     let connection =
         builder(&shared.options).serve_connection(TokioIo::new(FairRead::new(socket)), guard);
     let course = Course {
         phase: Phase::Opening,
         begun,
         activity: &activity,
+        unread: &unread,
         shared: &shared,
     };
     course.run(pin!(connection)).await;
@@ -163,6 +177,7 @@ struct Course<'a> {
     phase: Phase,
     begun: Instant,
     activity: &'a Activity,
+    unread: &'a Unread,
     shared: &'a Shared,
 }
 
@@ -182,12 +197,17 @@ impl Course<'_> {
     {
         let mut deadline = pin!(sleep_until(self.begun + self.shared.options.first_byte));
         let mut orders = pin!(next(self.shared.orders.clone(), INITIAL));
+        let mut stuck = pin!(self.unread.stuck(self.shared.options.unread_wait));
         loop {
             let step = tokio::select! {
                 biased;
                 // An error is the client's: it went away or broke the protocol.
                 _ended = connection.as_mut() => return,
                 () = deadline.as_mut() => self.on_deadline(),
+                () = stuck.as_mut() => {
+                    self.count(&self.shared.counters.unread);
+                    Step::Drop
+                }
                 (receiver, order) = orders.as_mut() => {
                     orders.set(next(receiver, order));
                     self.on_order(order)

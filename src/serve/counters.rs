@@ -24,8 +24,16 @@ pub struct Counters {
     pub never_opened: AtomicU64,
     /// Connections cut when the time to drain was over.
     pub cut_in_drain: AtomicU64,
+    /// Connections closed because their answers were not read.
+    pub unread: AtomicU64,
     /// Calls that found no place in flight.
     pub overloaded: AtomicU64,
+    /// Calls that were shed because they had waited too long for their thread.
+    pub queued_too_long: AtomicU64,
+    /// Calls whose message did not arrive in time.
+    pub incomplete: AtomicU64,
+    /// Streams that found no place.
+    pub refused_streams: AtomicU64,
     /// Calls without response headers within their budget.
     pub over_budget: AtomicU64,
     /// Calls that panicked.

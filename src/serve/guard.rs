@@ -1,7 +1,9 @@
 //! Around every call: a place among those in flight, a budget of time, and a net under panics.
 //!
-//! The budget begins when the call arrives: one that has waited for its thread until it is over is shed
-//! without being looked at, for its caller has gone or is about to ask again.
+//! A call is admitted when its headers arrive, before it waits for its thread, so that what waits is bounded by the
+//! places. It is shed unread when it has waited longer than its budget, or longer than `ServeOptions::queue_delay`
+//! on a thread that is overloaded (`thread_load`). A refusal is sent after [`REFUSED_AFTER`]: a client that asks again at
+//! once would otherwise cost more than the calls that are answered.
 //! A call that finds no place, takes too long or panics is answered as a gRPC error, unless the rules for
 //! calls know a better answer: for Envoy's Check an error is no denial. Only the time until response
 //! headers counts; a stream goes on without a budget. Nothing is logged for a call but a panic.
@@ -24,7 +26,11 @@ use tokio::time::error::Elapsed;
 use tonic::body::Body;
 
 use super::activity::Activity;
+use super::message::{CallBody, MessageState};
+use super::places::{Places, TakenFrom};
 use super::receipt::Receipt;
+use super::thread_load::{MEASURED_FROM, ThreadLoad};
+use super::unread::{AnswerBody, Unread};
 use super::{Call, Counters};
 
 /// Why a call got no answer of its own.
@@ -32,6 +38,10 @@ use super::{Call, Counters};
 pub enum Fault {
     /// Too many calls are in flight, or ahead of it on its thread: RESOURCE_EXHAUSTED.
     Overloaded,
+    /// Too many streams are open, on this connection or in all: RESOURCE_EXHAUSTED.
+    TooManyStreams,
+    /// The message has not arrived in time: UNAVAILABLE.
+    Incomplete,
     /// No response headers within the budget: UNAVAILABLE.
     OverBudget,
     /// The handler panicked: UNAVAILABLE.
@@ -70,36 +80,58 @@ impl CallRules for PlainRules {}
 /// What the guards of all connections share.
 #[derive(Debug)]
 pub(super) struct Gate {
-    limit: u64,
     budget: Duration,
+    message: Duration,
+    queue_delay: Duration,
+    streams_per_connection: u64,
     rules: Arc<dyn CallRules>,
     counters: Arc<Counters>,
+}
+
+/// The places for what arrives at one listener.
+#[derive(Debug)]
+pub(super) struct ListenerPlaces {
+    calls: Places,
+    streams: Places,
+}
+
+/// What answers the calls of a listener, and the places that they have.
+#[derive(Debug, Clone)]
+pub(super) struct Offer<S> {
+    pub(super) service: S,
+    pub(super) places: Arc<ListenerPlaces>,
+}
+
+/// What the calls of one connection share.
+#[derive(Debug)]
+pub(super) struct ConnectionCalls {
+    pub(super) gate: Arc<Gate>,
+    places: Arc<ListenerPlaces>,
+    thread: Arc<ThreadLoad>,
+    activity: Arc<Activity>,
+    unread: Arc<Unread>,
+    /// Streams that are open on the connection.
+    streams: AtomicU64,
 }
 
 /// A service with a guard around each call, for one connection.
 #[derive(Debug)]
 pub(super) struct Guard<S> {
     service: S,
-    gate: Arc<Gate>,
-    activity: Arc<Activity>,
+    calls: Arc<ConnectionCalls>,
 }
 
 impl Gate {
     pub(super) fn new(options: &super::ServeOptions, counters: Arc<Counters>) -> Self {
         Gate {
-            limit: u64::try_from(options.in_flight).unwrap_or(u64::MAX),
             budget: options.handler_budget,
+            message: options.message_wait,
+            queue_delay: options.queue_delay,
+            streams_per_connection: u64::try_from(options.open_streams_per_connection)
+                .unwrap_or(u64::MAX),
             rules: Arc::clone(&options.rules),
             counters,
         }
-    }
-
-    /// A place in flight, given back with the value. Two callers at the last place may both be turned
-    /// away, never both let in.
-    fn enter(&self) -> Option<Place<'_>> {
-        let place = Place(&self.counters.in_flight);
-        let before = self.counters.in_flight.fetch_add(1, Ordering::Relaxed);
-        (before < self.limit).then_some(place)
     }
 
     pub(super) fn counters(&self) -> &Counters {
@@ -110,7 +142,7 @@ impl Gate {
         self.rules.as_ref()
     }
 
-    pub(super) fn is_stream(&self, path: &str) -> bool {
+    fn is_stream(&self, path: &str) -> bool {
         catch_unwind(AssertUnwindSafe(|| self.rules.is_stream(path))).unwrap_or(false)
     }
 
@@ -121,39 +153,137 @@ impl Gate {
     }
 
     fn answer(&self, path: &str, fault: Fault) -> Response<Body> {
-        let counter = match fault {
-            Fault::Overloaded => &self.counters.overloaded,
-            Fault::OverBudget => &self.counters.over_budget,
-            Fault::Panicked => &self.counters.panicked,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
         let answer = catch_unwind(AssertUnwindSafe(|| self.rules.answer(path, fault)));
         answer.ok().flatten().unwrap_or_else(|| {
             let status = match fault {
                 Fault::Overloaded => tonic::Status::resource_exhausted("too many calls at once"),
+                Fault::TooManyStreams => tonic::Status::resource_exhausted("too many open streams"),
+                Fault::Incomplete => tonic::Status::unavailable("the message has not arrived"),
                 Fault::OverBudget => tonic::Status::unavailable("no answer within the budget"),
                 Fault::Panicked => tonic::Status::unavailable("internal fault"),
             };
             status.into_http()
         })
     }
+
+    fn counted(&self, path: &str, fault: Fault) -> Response<Body> {
+        let counters = &self.counters;
+        let counter = match fault {
+            Fault::Overloaded => &counters.overloaded,
+            Fault::TooManyStreams => &counters.refused_streams,
+            Fault::Incomplete => &counters.incomplete,
+            Fault::OverBudget => &counters.over_budget,
+            Fault::Panicked => &counters.panicked,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.answer(path, fault)
+    }
 }
 
-struct Place<'a>(&'a AtomicU64);
+impl ListenerPlaces {
+    /// The places of each of so many listeners.
+    pub(super) fn of_each(options: &super::ServeOptions, listeners: usize) -> Vec<Arc<Self>> {
+        let calls = Places::split(options.in_flight, listeners);
+        let streams = Places::split(options.open_streams, listeners);
+        let both = calls.into_iter().zip(streams);
+        both.map(|(calls, streams)| Arc::new(ListenerPlaces { calls, streams }))
+            .collect()
+    }
+}
 
-impl Drop for Place<'_> {
+/// A place of a call that is at work, given back with the value.
+#[derive(Debug)]
+struct CallPlace {
+    calls: Arc<ConnectionCalls>,
+    taken: TakenFrom,
+}
+
+/// A place of an open stream, given back with the value.
+#[derive(Debug)]
+pub(super) struct StreamPlace {
+    calls: Arc<ConnectionCalls>,
+    taken: TakenFrom,
+}
+
+impl ConnectionCalls {
+    pub(super) fn new(
+        gate: Arc<Gate>,
+        places: Arc<ListenerPlaces>,
+        thread: Arc<ThreadLoad>,
+        activity: Arc<Activity>,
+        unread: Arc<Unread>,
+    ) -> Arc<Self> {
+        Arc::new(ConnectionCalls {
+            gate,
+            places,
+            thread,
+            activity,
+            unread,
+            streams: AtomicU64::new(0),
+        })
+    }
+
+    fn place(self: &Arc<Self>) -> Option<CallPlace> {
+        let taken = self.places.calls.take()?;
+        let in_flight = &self.gate.counters.in_flight;
+        in_flight.fetch_add(1, Ordering::Relaxed);
+        Some(CallPlace {
+            calls: Arc::clone(self),
+            taken,
+        })
+    }
+
+    fn stream_place(self: &Arc<Self>) -> Option<StreamPlace> {
+        // The calls of a connection arrive one after the other.
+        if self.streams.load(Ordering::Relaxed) >= self.gate.streams_per_connection {
+            return None;
+        }
+        let taken = self.places.streams.take()?;
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        Some(StreamPlace {
+            calls: Arc::clone(self),
+            taken,
+        })
+    }
+
+    /// Decides on a call when its headers arrive.
+    fn admit(self: &Arc<Self>, path: &str) -> Result<(CallPlace, Option<StreamPlace>), Fault> {
+        let stream = match self.gate.is_stream(path) {
+            true => Some(self.stream_place().ok_or(Fault::TooManyStreams)?),
+            false => None,
+        };
+        let place = self.place().ok_or(Fault::Overloaded)?;
+        Ok((place, stream))
+    }
+
+    /// The time that the thread has spent on calls that are answered.
+    pub(super) fn served(&self) -> Duration {
+        self.thread.served()
+    }
+
+    pub(super) fn answer_body(&self, body: Body, is_stream: bool) -> AnswerBody {
+        AnswerBody::new(&self.unread, body, is_stream)
+    }
+}
+
+impl Drop for CallPlace {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.calls.places.calls.give_back(self.taken);
+        let in_flight = &self.calls.gate.counters.in_flight;
+        in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        self.calls.places.streams.give_back(self.taken);
+        self.calls.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl<S> Guard<S> {
-    pub(super) fn new(service: S, gate: Arc<Gate>, activity: Arc<Activity>) -> Self {
-        Guard {
-            service,
-            gate,
-            activity,
-        }
+    pub(super) fn new(service: S, calls: Arc<ConnectionCalls>) -> Self {
+        Guard { service, calls }
     }
 }
 
@@ -161,44 +291,68 @@ impl<S: Call> hyper::service::Service<Request<Incoming>> for Guard<S>
 where
     S::Future: Send,
 {
-    type Response = Response<Body>;
+    type Response = Response<AnswerBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<AnswerBody>, Infallible>> + Send>>;
 
+    /// Called when the headers of a call have been read, before the call waits for its turn on the thread.
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut service = self.service.clone();
-        let gate = Arc::clone(&self.gate);
         let arrived = Instant::now();
-        let busy = Activity::begin(&self.activity, arrived);
-        Box::pin(async move {
-            let _busy = busy;
-            let receipt = Receipt::new(gate, request.uri().clone(), arrived);
-            let response = answer(&receipt, &mut service, request).await;
-            Ok(receipt.hand_over(response))
-        })
+        let calls = Arc::clone(&self.calls);
+        let busy = Activity::begin(&calls.activity, arrived);
+        let admitted = calls.admit(request.uri().path());
+        let mut receipt = Receipt::new(calls, request.uri().clone(), arrived);
+        match admitted {
+            Ok((place, stream)) => {
+                receipt.stream = stream;
+                let mut service = self.service.clone();
+                Box::pin(async move {
+                    let _busy = busy;
+                    let response = answer(&receipt, place, &mut service, request).await;
+                    Ok(receipt.hand_over(response))
+                })
+            }
+            // A future of its own, which is small: there may be many.
+            Err(fault) => Box::pin(async move {
+                let _busy = busy;
+                let response = refuse(&receipt, request, fault).await;
+                Ok(receipt.hand_over(response))
+            }),
+        }
     }
 }
 
 async fn answer<S: Call>(
     receipt: &Receipt,
+    place: CallPlace,
     service: &mut S,
     request: Request<Incoming>,
 ) -> Response<Body>
 where
     S::Future: Send,
 {
-    let (gate, path) = (&receipt.gate, receipt.uri.path());
+    let (calls, path) = (&receipt.calls, receipt.uri.path());
+    let gate = &calls.gate;
     let budget = gate.budget(path);
-    let place = gate.enter();
     let waited = receipt.arrived().elapsed();
-    if place.is_none() || waited >= budget {
+    let is_late =
+        waited >= gate.queue_delay && calls.thread.is_overloaded(waited, receipt.served_before());
+    if waited >= budget || is_late {
         drop(place);
-        let shed = gate.answer(path, Fault::Overloaded);
-        to_its_end(request.into_body(), budget.saturating_sub(waited)).await;
-        return shed;
+        let queued = &gate.counters.queued_too_long;
+        queued.fetch_add(1, Ordering::Relaxed);
+        Box::pin(hold(receipt, request)).await;
+        return gate.answer(path, Fault::Overloaded);
     }
     let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
     let until = receipt.arrived().checked_add(budget);
+    if calls.unread.is_full() && in_time(until, Box::pin(calls.unread.room())).await.is_err() {
+        drop(place);
+        return gate.counted(path, Fault::OverBudget);
+    }
+    let (parts, body) = request.into_parts();
+    let (body, message) = CallBody::watched(body);
+    let request = Request::from_parts(parts, body);
     // `call` runs inside, too: it may panic as well as its future.
     let handler = AssertUnwindSafe(async {
         match poll_fn(|cx| service.poll_ready(cx)).await {
@@ -206,16 +360,49 @@ where
             Err(never) => match never {},
         }
     });
-    match in_time(until, handler.catch_unwind()).await {
+    let message = Awaited {
+        message,
+        until: receipt.arrived().checked_add(gate.message),
+    };
+    let handler = measured(&calls.thread, waited, handler.catch_unwind());
+    match with_message(until, message, handler).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => {
             let message = message_of(panic.as_ref());
             tracing::error!(path, message, "a call panicked");
-            gate.answer(path, Fault::Panicked)
+            gate.counted(path, Fault::Panicked)
         }
-        Err(_elapsed) => gate.answer(path, Fault::OverBudget),
+        Err(fault) => gate.counted(path, fault),
     }
+}
+
+/// The answer to a call that is not admitted.
+async fn refuse(receipt: &Receipt, request: Request<Incoming>, fault: Fault) -> Response<Body> {
+    hold(receipt, request).await;
+    receipt.calls.gate.counted(receipt.uri.path(), fault)
+}
+
+/// Reads the body of a refused call and drops it, and holds the refusal back until [`REFUSED_AFTER`], or until the
+/// client's own time is over.
+async fn hold(receipt: &Receipt, request: Request<Incoming>) {
+    let budget = receipt.calls.gate.budget(receipt.uri.path());
+    let asked_for = asked_for(request.headers()).unwrap_or(budget);
+    let span = budget.min(asked_for).min(REFUSED_AFTER);
+    let Some(until) = receipt.arrived().checked_add(span) else {
+        return;
+    };
+    let mut wait = pin!(tokio::time::sleep_until(until.into()));
+    {
+        let mut body = request.into_body();
+        let end = async { while let Some(Ok(_)) = body.frame().await {} };
+        tokio::select! {
+            biased;
+            () = end => {}
+            () = wait.as_mut() => return,
+        }
+    }
+    wait.await;
 }
 
 /// Waits a little for the rest of a call that is refused unread: what comes after the answer is an error of its
@@ -224,7 +411,7 @@ pub async fn to_its_end<B: HttpBody>(body: B, most: Duration) {
     let mut body = pin!(body);
     let end = async { while let Some(Ok(_)) = body.frame().await {} };
     // Whoever has not sent it by then is answered without: so no place is held by doing nothing.
-    let until = Instant::now().checked_add(most.min(LAST_FRAMES));
+    let until = Instant::now().checked_add(most.min(REFUSED_AFTER));
     let _ = in_time(until, end).await;
 }
 
@@ -238,6 +425,51 @@ async fn in_time<F: Future>(until: Option<Instant>, future: F) -> Result<F::Outp
             None => Ok(future.await),
         },
     }
+}
+
+/// Counts the time of the first poll, in which nearly every call is answered, where calls wait for their thread.
+async fn measured<F: Future>(thread: &ThreadLoad, waited: Duration, handler: F) -> F::Output {
+    let begun = (waited >= MEASURED_FROM).then(Instant::now);
+    let mut handler = pin!(handler);
+    let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await;
+    if let Some(begun) = begun {
+        thread.serve(begun.elapsed());
+    }
+    match first {
+        Poll::Ready(output) => output,
+        Poll::Pending => handler.await,
+    }
+}
+
+/// A message, and until when all of it has to have arrived.
+struct Awaited {
+    message: MessageState,
+    until: Option<Instant>,
+}
+
+/// What the handler gives until then, if its message arrives in time.
+async fn with_message<F: Future>(
+    until: Option<Instant>,
+    awaited: Awaited,
+    handler: F,
+) -> Result<F::Output, Fault> {
+    let mut handler = pin!(handler);
+    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await {
+        return Ok(output);
+    }
+    // A budget that ends before is the only limit.
+    let message = awaited
+        .until
+        .filter(|end| until.is_none_or(|until| *end < until));
+    if message.is_some() && !awaited.message.is_complete() {
+        match in_time(message, handler.as_mut()).await {
+            Ok(output) => return Ok(output),
+            Err(_elapsed) if !awaited.message.is_complete() => return Err(Fault::Incomplete),
+            Err(_elapsed) => {}
+        }
+    }
+    let handled = in_time(until, handler).await;
+    handled.map_err(|_elapsed| Fault::OverBudget)
 }
 
 /// The client's `grpc-timeout`, less a tenth so that the answer is there in time. One that cannot be read
@@ -268,8 +500,9 @@ fn message_of(panic: &(dyn std::any::Any + Send)) -> &str {
     }
 }
 
-/// The frames of a call follow each other at once.
-const LAST_FRAMES: Duration = Duration::from_millis(20);
+/// When a refusal is sent, from the arrival of its call. The frames of a call follow each other at once, so the body has
+/// come by then; and a client that asks again as soon as it is refused asks at most 50 times a second on a stream.
+const REFUSED_AFTER: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {

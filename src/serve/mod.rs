@@ -14,11 +14,15 @@ mod fair_read;
 mod figures;
 mod guard;
 mod listener;
+mod message;
 mod options;
+mod places;
 mod receipt;
 mod socket;
+mod thread_load;
 mod threads;
 mod tls;
+mod unread;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -26,7 +30,6 @@ use std::io;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
 use tonic::body::Body;
@@ -38,24 +41,25 @@ pub use drain::Drained;
 pub use figures::{Certificate, Figures};
 pub use guard::{CallRules, Fault, PlainRules, to_its_end};
 pub use listener::{ListenError, Listener};
+pub use message::CallBody;
 pub use options::{OptionError, ServeOptions};
 pub use tls::{Peers, Tls, TlsError, TlsHint};
 
 use accept::{Acceptor, Door};
 use connection::{INITIAL, Shared};
-use guard::Gate;
+use guard::{Gate, ListenerPlaces};
 use listener::Bound;
 use threads::Threads;
 use tls::{HANDSHAKES, Watch};
 
 /// What can be served: whatever answers a request of HTTP/2 and fails only inside its answers.
 pub trait Call:
-    Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static
+    Service<Request<CallBody>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static
 {
 }
 
 impl<S> Call for S where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
+    S: Service<Request<CallBody>, Response = Response<Body>, Error = Infallible>
         + Clone
         + Send
         + 'static
@@ -124,7 +128,9 @@ where
             .map_err(ServeError::Start)?;
         let doors = {
             let _within = runtime.enter();
-            let doors = bound.into_iter().map(Door::open);
+            let places = ListenerPlaces::of_each(&shared.options, bound.len());
+            let doors = bound.into_iter().zip(places);
+            let doors = doors.map(|(bound, places)| Door::open(bound, places));
             doors
                 .collect::<io::Result<_>>()
                 .map_err(ServeError::Start)?

@@ -43,9 +43,25 @@ pub struct ServeOptions {
     pub first_byte: Duration,
     /// When all places are taken, a connection without a call for so long gives its place up.
     pub idle_when_full: Duration,
-    /// Calls at once over all connections, until their response headers. More are answered
-    /// RESOURCE_EXHAUSTED when all of them has come: to queue would only make every answer too late.
+    /// Calls at once over all connections, from their arrival to their response headers. Half of the places are
+    /// reserved for the listeners in equal parts, the rest is shared. More are answered RESOURCE_EXHAUSTED: to queue
+    /// would only make every answer too late.
     pub in_flight: usize,
+    /// The time that a call may wait for its thread while that is overloaded: has had work without a pause for
+    /// 100 ms. With the reading before and the writing after, an answer comes within about twice the time.
+    pub queue_delay: Duration,
+    /// The time that a call's message has to arrive before the call loses its place. A client sends it at once.
+    pub message_wait: Duration,
+    /// Open streams (WatchSnapshots, health Watch, reflection) over all connections; half of them are reserved for the
+    /// listeners in equal parts. Some 8 KiB each.
+    pub open_streams: usize,
+    /// Open streams of one connection. A gRPC client that checks health has one.
+    pub open_streams_per_connection: usize,
+    /// Bytes of answers that a client has not read, for one connection: its further calls wait while there are more.
+    /// Each counts until it is written; answers of less than 4 KiB do not count. Thirty batches of 100 fit.
+    pub unread_bytes: usize,
+    /// After so long at that limit a connection is closed. One that is slow makes room by the answer.
+    pub unread_wait: Duration,
     /// The time from a call's arrival to its response headers; half of Envoy's default of 200 ms for ext_authz. It ends a
     /// handler that waits. One that computes is not interrupted.
     pub handler_budget: Duration,
@@ -85,6 +101,12 @@ impl Default for ServeOptions {
             first_byte: Duration::from_secs(5),
             idle_when_full: Duration::from_secs(5),
             in_flight: 512,
+            queue_delay: Duration::from_millis(5),
+            message_wait: Duration::from_secs(1),
+            open_streams: 256,
+            open_streams_per_connection: 8,
+            unread_bytes: 1024 * 1024,
+            unread_wait: Duration::from_secs(5),
             handler_budget: Duration::from_millis(100),
             connection_age: Duration::from_secs(30 * 60),
             goaway_grace: Duration::from_secs(30),
@@ -115,6 +137,11 @@ impl ServeOptions {
         let counts = [
             ("connections", self.connections),
             ("in_flight", self.in_flight),
+            ("open_streams", self.open_streams),
+            (
+                "open_streams_per_connection",
+                self.open_streams_per_connection,
+            ),
             (
                 "streams",
                 usize::try_from(self.streams).unwrap_or(usize::MAX),
@@ -141,7 +168,16 @@ impl ServeOptions {
         for (option, found) in windows {
             within(option, found, 1_024..=0x7fff_ffff, "1,024 to 2,147,483,647")?;
         }
+        within(
+            "unread_bytes",
+            self.unread_bytes,
+            1_024..=0x7fff_ffff,
+            "1,024 to 2,147,483,647",
+        )?;
         let spans = [
+            ("queue_delay", self.queue_delay),
+            ("message_wait", self.message_wait),
+            ("unread_wait", self.unread_wait),
             ("keepalive_interval", self.keepalive_interval),
             ("keepalive_timeout", self.keepalive_timeout),
             ("first_byte", self.first_byte),

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, Uri};
@@ -16,23 +16,30 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::guard::Gate;
+use super::guard::{ConnectionCalls, StreamPlace};
+use super::unread::AnswerBody;
 
 /// Tells when it is dropped.
 #[derive(Debug)]
 pub(super) struct Receipt {
-    pub(super) gate: Arc<Gate>,
+    pub(super) calls: Arc<ConnectionCalls>,
     /// A counted reference to the path: the request itself goes to the handler.
     pub(super) uri: Uri,
+    /// The place of a call that is answered by a stream, until the stream ends.
+    pub(super) stream: Option<StreamPlace>,
     arrived: Instant,
+    /// What the thread had spent on answered calls at that moment.
+    served_before: Duration,
     code: Code,
 }
 
 impl Receipt {
-    pub(super) fn new(gate: Arc<Gate>, uri: Uri, arrived: Instant) -> Self {
+    pub(super) fn new(calls: Arc<ConnectionCalls>, uri: Uri, arrived: Instant) -> Self {
         Receipt {
-            gate,
+            served_before: calls.served(),
+            calls,
             uri,
+            stream: None,
             arrived,
             code: Code::Cancelled,
         }
@@ -42,30 +49,33 @@ impl Receipt {
         self.arrived
     }
 
+    pub(super) fn served_before(&self) -> Duration {
+        self.served_before
+    }
+
     /// The call is answered: told now, or with the end of its stream.
-    pub(super) fn hand_over(mut self, response: Response<Body>) -> Response<Body> {
+    pub(super) fn hand_over(mut self, response: Response<Body>) -> Response<AnswerBody> {
+        let calls = Arc::clone(&self.calls);
         match code_among(response.headers()) {
             Some(code) => self.code = code,
             None if response.status() != StatusCode::OK => self.code = Code::Unknown,
-            None if self.gate.is_stream(self.uri.path()) => {
-                let streams = &self.gate.counters().streams;
+            None if self.stream.is_some() => {
+                let streams = &calls.gate.counters().streams;
                 streams.fetch_add(1, Ordering::Relaxed);
                 return response.map(|body| {
-                    Body::new(Streaming {
-                        body,
-                        receipt: self,
-                    })
+                    let receipt = self;
+                    calls.answer_body(Body::new(Streaming { body, receipt }), true)
                 });
             }
             None => self.code = Code::Ok,
         }
-        response
+        response.map(|body| calls.answer_body(body, false))
     }
 }
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        let rules = self.gate.rules();
+        let rules = self.calls.gate.rules();
         let took = self.arrived.elapsed();
         // The rules are code as well, and this may run while a panic unwinds.
         let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -112,7 +122,7 @@ impl HttpBody for Streaming {
 
 impl Drop for Streaming {
     fn drop(&mut self) {
-        let streams = &self.receipt.gate.counters().streams;
+        let streams = &self.receipt.calls.gate.counters().streams;
         streams.fetch_sub(1, Ordering::Relaxed);
     }
 }

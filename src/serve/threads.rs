@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 
 use super::Call;
 use super::connection::{self, Arrival, Shared};
+use super::guard::Offer;
 use super::socket::Loose;
+use super::thread_load::ThreadLoad;
 
 /// The threads, from the acceptor's side.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ where
     pub(super) fn hand_over(
         &self,
         mut socket: Loose,
-        mut service: S,
+        mut offer: Offer<S>,
         mut place: OwnedSemaphorePermit,
     ) -> Result<(), NoThread> {
         loop {
@@ -72,16 +74,14 @@ where
             let thread = fewest.ok_or(NoThread)?;
             let arrival = Arrival {
                 socket,
-                service,
+                offer,
                 place,
                 burden: Burden::on(&thread.connections),
             };
             match thread.arrivals.send(arrival) {
                 Ok(()) => return Ok(()),
                 // It ended in between: the next round does not see it.
-                Err(back) => {
-                    (socket, service, place) = (back.0.socket, back.0.service, back.0.place)
-                }
+                Err(back) => (socket, offer, place) = (back.0.socket, back.0.offer, back.0.place),
             }
         }
     }
@@ -117,12 +117,18 @@ where
     let (arrivals, incoming) = mpsc::unbounded_channel();
     let (ending, ended) = oneshot::channel();
     // Here, not on the thread: what fails should fail at the start of the program.
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let load = ThreadLoad::new();
+    let runtime = {
+        let load = Arc::clone(&load);
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().on_thread_unpark(move || load.rested());
+        builder.build()?
+    };
     let shared = Arc::clone(shared);
     let handle = thread::Builder::new()
         .name(format!("request-{number}"))
         .spawn(move || {
-            runtime.block_on(serve_all(incoming, shared));
+            runtime.block_on(serve_all(incoming, shared, load));
             end(runtime);
             // Nobody waits for it when the server was dropped before it ran.
             let _ = ending.send(());
@@ -140,8 +146,11 @@ fn end(runtime: Runtime) {
     runtime.shutdown_background();
 }
 
-async fn serve_all<S: Call>(mut incoming: mpsc::UnboundedReceiver<Arrival<S>>, shared: Arc<Shared>)
-where
+async fn serve_all<S: Call>(
+    mut incoming: mpsc::UnboundedReceiver<Arrival<S>>,
+    shared: Arc<Shared>,
+    load: Arc<ThreadLoad>,
+) where
     S::Future: Send,
 {
     let mut connections = JoinSet::new();
@@ -149,7 +158,11 @@ where
         tokio::select! {
             arrival = incoming.recv() => match arrival {
                 Some(arrival) => {
-                    connections.spawn(connection::serve(arrival, Arc::clone(&shared)));
+                    connections.spawn(connection::serve(
+                        arrival,
+                        Arc::clone(&shared),
+                        Arc::clone(&load),
+                    ));
                 }
                 None => break,
             },

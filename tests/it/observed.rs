@@ -23,10 +23,9 @@ use crosstrust::identity::{
 use crosstrust::metrics::Metrics;
 use crosstrust::reload::{ReloadHandle, ReloadOptions, load_once};
 use crosstrust::rpc::{self, Backend, Budgets, Gateway, HealthState, Recorder, Rights};
-use crosstrust::serve::{Drained, Listener, ServeOptions, Server};
+use crosstrust::serve::{CallBody, Drained, Listener, ServeOptions, Server};
 use crosstrust::time::Timestamp;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::sync::{Semaphore, oneshot};
 use tonic::body::Body;
 use tonic::transport::Channel;
@@ -234,7 +233,7 @@ struct Holding {
     release: Arc<Semaphore>,
 }
 
-impl tower_service::Service<Request<Incoming>> for Holding {
+impl tower_service::Service<Request<CallBody>> for Holding {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -243,7 +242,7 @@ impl tower_service::Service<Request<Incoming>> for Holding {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<CallBody>) -> Self::Future {
         let (mut router, release) = (self.router.clone(), Arc::clone(&self.release));
         Box::pin(async move {
             if request.headers().contains_key("x-hold") {

@@ -94,6 +94,7 @@ fn server(figures: &Figures, out: &mut Sheet<'_>) -> fmt::Result {
         ("silent", &counters.never_opened),
         ("crowded", &counters.gave_way),
         ("drain", &counters.cut_in_drain),
+        ("unread", &counters.unread),
     ];
     out.many(
         &f::CONNECTIONS_CLOSED,
@@ -105,7 +106,10 @@ fn server(figures: &Figures, out: &mut Sheet<'_>) -> fmt::Result {
     out.one(&f::STREAMS, read(&counters.streams))?;
     let shed = [
         ("overload", &counters.overloaded),
+        ("queue", &counters.queued_too_long),
         ("budget", &counters.over_budget),
+        ("message", &counters.incomplete),
+        ("streams", &counters.refused_streams),
         ("handshakes", &counters.shed_handshakes),
     ];
     out.many(

@@ -215,7 +215,7 @@ struct Broken {
 
 type Answer = Result<http::Response<tonic::body::Body>, Infallible>;
 
-impl tower_service::Service<http::Request<hyper::body::Incoming>> for Broken {
+impl tower_service::Service<http::Request<crosstrust::serve::CallBody>> for Broken {
     type Response = http::Response<tonic::body::Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -224,7 +224,7 @@ impl tower_service::Service<http::Request<hyper::body::Incoming>> for Broken {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: http::Request<hyper::body::Incoming>) -> Self::Future {
+    fn call(&mut self, _: http::Request<crosstrust::serve::CallBody>) -> Self::Future {
         self.begun.add_permits(1);
         assert!(!self.panics, "as asked");
         Box::pin(std::future::pending())

@@ -9,7 +9,7 @@ use http::Response;
 use tonic::body::Body;
 
 use super::echo::{NEVER, Running, bounded, header, options, status};
-use super::raw::{REFUSED_STREAM, RST_STREAM, Raw};
+use super::raw::{HEADERS, REFUSED_STREAM, RST_STREAM, Raw};
 
 const OK: &str = "0";
 const RESOURCE_EXHAUSTED: &str = "8";
@@ -129,7 +129,7 @@ fn a_call_that_has_waited_for_its_thread_beyond_the_budget_is_shed_unseen() {
         // One that computes is not interrupted.
         assert_eq!((&*ahead, &*behind), (OK, RESOURCE_EXHAUSTED));
         assert_eq!(server.stage.begun.available_permits(), 0);
-        assert_eq!(server.counters.overloaded.load(Ordering::Relaxed), 1);
+        assert_eq!(server.counters.queued_too_long.load(Ordering::Relaxed), 1);
         assert_eq!(client.status("Ok").await, OK);
     });
 }
@@ -228,8 +228,6 @@ fn a_stream_beyond_those_allowed_is_refused_and_the_others_go_on() {
     answered.sort_unstable();
     assert_eq!(answered, [1, 3]);
 }
-
-const HEADERS: u8 = 1;
 
 #[derive(Debug)]
 struct HeldIsSpecial;

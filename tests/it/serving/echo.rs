@@ -11,9 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crosstrust::serve::{Address, Counters, Drained, Listener, ServeOptions, Server};
+use crosstrust::serve::{Address, CallBody, Counters, Drained, Listener, ServeOptions, Server};
 use http::{Request, Response};
-use http_body_util::{Empty, StreamBody};
+use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -26,6 +26,9 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// So much longer than a test that it never comes.
 pub const NEVER: Duration = Duration::from_secs(3600);
+
+/// Bytes of an answer of `Large`.
+pub const LARGE: usize = 64 * 1024;
 
 /// What tests see of the calls, and the handles by which they hold them.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub struct Stage {
 #[derive(Debug, Clone)]
 pub struct Echo(pub Arc<Stage>);
 
-impl tower_service::Service<Request<Incoming>> for Echo {
+impl tower_service::Service<Request<CallBody>> for Echo {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -50,7 +53,7 @@ impl tower_service::Service<Request<Incoming>> for Echo {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<CallBody>) -> Self::Future {
         self.0.begun.add_permits(1);
         let stage = Arc::clone(&self.0);
         let path = request.uri().path().to_owned();
@@ -65,6 +68,19 @@ impl tower_service::Service<Request<Incoming>> for Echo {
                     let nothing =
                         futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>();
                     return Ok(answer(Body::new(StreamBody::new(nothing))));
+                }
+                // A stream whose status comes at its end.
+                "/test.Echo/Watch" => {
+                    let nothing =
+                        futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>();
+                    let mut response = answer(Body::new(StreamBody::new(nothing)));
+                    response.headers_mut().remove("grpc-status");
+                    return Ok(response);
+                }
+                // Reads its message first.
+                "/test.Echo/Read" => drop(request.into_body().collect().await),
+                "/test.Echo/Large" => {
+                    return Ok(answer(Body::new(Full::new(Bytes::from(vec![b'x'; LARGE])))));
                 }
                 other => panic!("no such call: {other}"),
             }
@@ -156,14 +172,23 @@ impl Running {
     }
 
     pub fn socket_address(&self) -> SocketAddr {
-        match &self.addresses[0] {
+        self.socket_address_of(0)
+    }
+
+    pub fn socket_address_of(&self, listener: usize) -> SocketAddr {
+        match &self.addresses[listener] {
             Address::Tcp(address) => *address,
             Address::Unix(path) => panic!("{}", path.display()),
         }
     }
 
     pub async fn client(&self) -> Client {
-        let stream = tokio::net::TcpStream::connect(self.socket_address()).await;
+        self.client_of(0).await
+    }
+
+    pub async fn client_of(&self, listener: usize) -> Client {
+        let address = self.socket_address_of(listener);
+        let stream = tokio::net::TcpStream::connect(address).await;
         Client::over(stream.unwrap()).await
     }
 

@@ -9,6 +9,10 @@ use super::echo::PATIENCE;
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
+/// SETTINGS_INITIAL_WINDOW_SIZE = 0: no byte of an answer may be sent.
+const NO_WINDOW: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
+
+pub const HEADERS: u8 = 1;
 pub const RST_STREAM: u8 = 3;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
@@ -43,6 +47,16 @@ impl Raw<TcpStream> {
     }
 }
 
+impl Raw<TcpStream> {
+    /// One that asks and takes no answer.
+    pub fn open_without_window(address: SocketAddr) -> Self {
+        let mut raw = Raw::tcp(address);
+        raw.send(PREFACE);
+        raw.send(NO_WINDOW);
+        raw
+    }
+}
+
 impl Raw<UnixStream> {
     pub fn unix(path: &std::path::Path) -> Self {
         let stream = UnixStream::connect(path).unwrap();
@@ -69,6 +83,11 @@ impl<T: Read + Write> Raw<T> {
     /// The body of a call: an empty message.
     pub fn end(&mut self, stream: u8) {
         self.send(&[0, 0, 5, 0, END_STREAM, 0, 0, 0, stream, 0, 0, 0, 0, 0]);
+    }
+
+    /// WINDOW_UPDATE by a mebibyte; stream 0 is the connection.
+    pub fn widen(&mut self, stream: u8) {
+        self.send(&[0, 0, 4, 8, 0, 0, 0, 0, stream, 0, 16, 0, 0]);
     }
 
     /// Until what was sent before has been read.

@@ -1,0 +1,173 @@
+//! More calls than are admitted: who is refused, when, and whose places are taken.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crosstrust::serve::ServeOptions;
+
+use super::echo::{NEVER, Running, bounded, options, reaches};
+use super::raw::{HEADERS, Raw};
+
+const OK: &str = "0";
+const RESOURCE_EXHAUSTED: &str = "8";
+
+fn two_listeners(options: ServeOptions) -> Running {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let other = "127.0.0.1:0".parse().unwrap();
+    Running::start(options, &[any, other])
+}
+
+#[test]
+fn a_call_is_admitted_when_its_headers_arrive_and_not_when_its_turn_comes() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            in_flight: 2,
+            queue_delay: NEVER,
+            ..options()
+        });
+        let client = server.client().await;
+        let let_go = async {
+            server.begun(1).await;
+            server.unspin.send(()).unwrap();
+        };
+        // All four are written at once, and so they are read at once.
+        let (spin, first, second, third, ()) = tokio::join!(
+            client.status("Spin"),
+            client.status("Ok"),
+            client.status("Ok"),
+            client.status("Ok"),
+            let_go
+        );
+        assert_eq!((&*spin, &*first), (OK, OK));
+        assert_eq!(
+            (&*second, &*third),
+            (RESOURCE_EXHAUSTED, RESOURCE_EXHAUSTED)
+        );
+        assert_eq!(server.counters.overloaded.load(Ordering::Relaxed), 2);
+        assert_eq!(server.counters.in_flight.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
+fn a_call_that_waits_for_an_overloaded_thread_longer_than_the_queue_delay_is_shed() {
+    bounded(async {
+        let server = Running::tcp(options());
+        let client = server.client().await;
+        let let_go = async {
+            server.begun(1).await;
+            // So long that the second has waited and its time is measured.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            server.unspin.send(()).unwrap();
+            server.begun(1).await;
+            // The thread has no rest for so long that it counts as overloaded, and most of the time goes to this call.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            server.unspin.send(()).unwrap();
+        };
+        let (first, second, third, ()) = tokio::join!(
+            client.status("Spin"),
+            client.status("Spin"),
+            client.status("Ok"),
+            let_go
+        );
+        assert_eq!((&*first, &*second, &*third), (OK, OK, RESOURCE_EXHAUSTED));
+        assert_eq!(server.counters.queued_too_long.load(Ordering::Relaxed), 1);
+        assert_eq!(client.status("Ok").await, OK);
+    });
+}
+
+#[test]
+fn a_refusal_is_held_back_so_that_a_client_that_asks_again_at_once_asks_seldom() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            in_flight: 1,
+            ..options()
+        });
+        let (held, other) = (server.client().await, server.client().await);
+        let held = tokio::spawn(async move { held.status("Held").await });
+        server.begun(1).await;
+        let begun = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(other.status("Ok").await, RESOURCE_EXHAUSTED);
+        }
+        // A lower bound: a slow machine only takes longer.
+        assert!(begun.elapsed() >= 5 * Duration::from_millis(20));
+        server.stage.release.add_permits(1);
+        assert_eq!(held.await.unwrap(), OK);
+    });
+}
+
+#[test]
+fn unfinished_calls_on_one_listener_leave_the_places_of_another() {
+    let server = two_listeners(ServeOptions {
+        in_flight: 8,
+        message_wait: NEVER,
+        ..options()
+    });
+    let mut weak = Raw::open(server.socket_address_of(0));
+    for stream in (1..65).step_by(2) {
+        weak.begin_with_body(stream, "/test.Echo/Read");
+    }
+    // Six get a place: two of the listener's own and the four that are shared.
+    reaches(&server.counters.overloaded, 26);
+    bounded(async {
+        let client = server.client_of(1).await;
+        for _ in 0..20 {
+            assert_eq!(client.status("Ok").await, OK);
+        }
+        assert_eq!(
+            server.client_of(0).await.status("Ok").await,
+            RESOURCE_EXHAUSTED
+        );
+    });
+}
+
+#[test]
+fn a_call_whose_message_does_not_arrive_loses_its_place() {
+    let server = Running::tcp(ServeOptions {
+        in_flight: 1,
+        message_wait: Duration::from_millis(30),
+        ..options()
+    });
+    let mut raw = Raw::open(server.socket_address());
+    raw.begin_with_body(1, "/test.Echo/Read");
+    let answer = raw.until(HEADERS);
+    assert_eq!(answer.stream, 1);
+    assert_eq!(server.counters.incomplete.load(Ordering::Relaxed), 1);
+    bounded(async {
+        assert_eq!(server.client().await.status("Ok").await, OK);
+    });
+}
+
+#[test]
+fn a_call_whose_message_has_arrived_has_its_whole_budget() {
+    let server = Running::tcp(ServeOptions {
+        message_wait: Duration::from_millis(20),
+        ..options()
+    });
+    bounded(async {
+        let client = server.client().await;
+        let held = tokio::spawn(async move { client.status("Held").await });
+        server.begun(1).await;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        server.stage.release.add_permits(1);
+        assert_eq!(held.await.unwrap(), OK);
+        assert_eq!(server.counters.incomplete.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
+fn a_call_that_has_waited_is_answered_where_its_thread_has_answered_nothing_else() {
+    bounded(async {
+        let server = Running::tcp(options());
+        let client = server.client().await;
+        let let_go = async {
+            server.begun(1).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            server.unspin.send(()).unwrap();
+        };
+        // A first call is not measured, as if the machine had taken the core away: to shed the one behind it would
+        // help no other.
+        let (ahead, behind, ()) = tokio::join!(client.status("Spin"), client.status("Ok"), let_go);
+        assert_eq!((&*ahead, &*behind), (OK, OK));
+    });
+}

@@ -1,0 +1,96 @@
+//! Answers that their client does not read.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crosstrust::serve::ServeOptions;
+use http_body_util::BodyExt as _;
+
+use super::echo::{LARGE, NEVER, Running, bounded, options, reaches};
+use super::raw::Raw;
+
+/// Room for one answer and a part of a second.
+fn limited(unread_wait: Duration) -> ServeOptions {
+    ServeOptions {
+        unread_bytes: LARGE + LARGE / 2,
+        unread_wait,
+        ..options()
+    }
+}
+
+#[test]
+fn a_connection_whose_answers_are_not_read_is_closed() {
+    let server = Running::tcp(limited(Duration::from_millis(30)));
+    let mut raw = Raw::open_without_window(server.socket_address());
+    for stream in [1, 3, 5, 7] {
+        raw.begin(stream, "/test.Echo/Large");
+    }
+    raw.is_closed();
+    assert_eq!(server.counters.unread.load(Ordering::Relaxed), 1);
+    reaches_none(&server);
+}
+
+/// What the connection held is given back.
+fn reaches_none(server: &Running) {
+    bounded(async {
+        while server.counters.in_flight.load(Ordering::Relaxed) > 0
+            || server.counters.connections.load(Ordering::Relaxed) > 0
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+}
+
+#[test]
+fn answers_that_wait_in_the_socket_count_as_unread() {
+    let server = Running::tcp(ServeOptions {
+        unread_bytes: 16 * LARGE,
+        unread_wait: Duration::from_millis(30),
+        ..options()
+    });
+    // The windows are wide, and no byte is read.
+    let mut raw = Raw::open(server.socket_address());
+    raw.send(&[0, 0, 4, 8, 0, 0, 0, 0, 0, 64, 0, 0, 0]);
+    let mut sent = 0;
+    for stream in (1..256_u16).step_by(2) {
+        let stream = u8::try_from(stream).unwrap();
+        raw.begin(stream, "/test.Echo/Large");
+        raw.widen(stream);
+        sent += 1;
+    }
+    assert_eq!(sent, 128);
+    reaches(&server.counters.unread, 1);
+}
+
+#[test]
+fn while_answers_are_unread_no_more_are_made() {
+    let server = Running::tcp(limited(NEVER));
+    let mut raw = Raw::open_without_window(server.socket_address());
+    for stream in [1, 3, 5, 7] {
+        raw.begin(stream, "/test.Echo/Large");
+    }
+    bounded(server.begun(2));
+    // The thread takes calls in turn: before it answers a PING it has looked at all of them.
+    raw.ping();
+    raw.ping();
+    assert_eq!(server.stage.begun.available_permits(), 0);
+    raw.widen(0);
+    raw.widen(1);
+    raw.widen(3);
+    bounded(server.begun(2));
+}
+
+#[test]
+fn a_client_that_reads_gets_more_than_fits_at_once() {
+    bounded(async {
+        let server = Running::tcp(limited(Duration::from_secs(10)));
+        let client = server.client().await;
+        let calls = (0..20).map(|_| async {
+            let answer = client.call("Large").await.unwrap();
+            answer.into_body().collect().await.unwrap().to_bytes().len()
+        });
+        let read = futures_util::future::join_all(calls).await;
+        assert_eq!(read, [LARGE; 20]);
+        assert_eq!(server.counters.unread.load(Ordering::Relaxed), 0);
+    });
+}
