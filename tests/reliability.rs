@@ -42,3 +42,11 @@ mod memory;
 mod reload;
 #[path = "reliability/removed.rs"]
 mod removed;
+#[path = "reliability/held.rs"]
+mod held;
+
+#[path = "reliability/http2_client.rs"]
+mod http2_client;
+
+#[path = "reliability/overload.rs"]
+mod overload;

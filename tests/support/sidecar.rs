@@ -62,14 +62,14 @@ impl Sidecar {
         sidecar
     }
 
+    /// Of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it has written to its terminal.
     pub fn told(&self) -> String {
         fs::read_to_string(&self.output).unwrap_or_default()
-    }
-
-    /// The id of its process.
-    pub fn id(&self) -> u32 {
-        self.process.id()
     }
 
     /// The admin address, where it was started with one.

@@ -1,0 +1,123 @@
+//! What clients can make the server hold: streams that stay open, and answers that are not read.
+
+use std::fs;
+use std::time::Duration;
+
+use crosstrust::rpc::proto::AuthorizeBatchRequest;
+use prost::Message as _;
+
+use crate::figure::{row, size};
+use crate::http2_client::{AUTHORIZE_BATCH, Client, WATCH, WATCH_SNAPSHOTS, status};
+use crate::support::sidecar::{Sidecar, opens_sharepoint};
+
+const RESOURCE_EXHAUSTED: &str = "8";
+const MIB: f64 = 1024.0;
+
+/// Resident memory in MiB.
+fn memory(sidecar: &Sidecar) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", sidecar.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line
+        .and_then(|line| line.split_whitespace().nth(1))
+        .unwrap();
+    kib.parse::<f64>().unwrap() / MIB
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+#[test]
+fn streams_that_stay_open_are_bounded_on_a_connection_and_in_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let sidecar = Sidecar::start(folder.path(), &["--log-mode", "off"]);
+    let address = sidecar.url.trim_start_matches("http://").to_owned();
+    let before = memory(&sidecar);
+    let (connections, streams) = size((40, 12), (60, 250));
+    let (open, refused, after) = runtime().block_on(async {
+        let (mut open, mut refused) = (Vec::new(), 0);
+        for number in 0..connections {
+            let client = Client::connect(&address, 65_535).await;
+            let path = [WATCH, WATCH_SNAPSHOTS][number % 2];
+            let calls = (0..streams).map(|_| client.begin(path, &[]));
+            let mut of_this = 0;
+            for response in futures_util::future::join_all(calls).await {
+                let response = response.unwrap();
+                match status(response.headers()).as_str() {
+                    "" => {
+                        of_this += 1;
+                        open.push(response);
+                    }
+                    code => {
+                        assert_eq!(code, RESOURCE_EXHAUSTED);
+                        refused += 1;
+                    }
+                }
+            }
+            assert!(of_this <= 8, "{of_this} on one connection");
+        }
+        (open.len(), refused, memory(&sidecar))
+    });
+    sidecar.end();
+    assert_eq!(open, 256);
+    assert_eq!(open + refused, connections * streams);
+    row(
+        "2-streams",
+        "WatchSnapshots and health Watch that stay open",
+        &format!("{connections} connections × {streams} streams"),
+        &format!(
+            "{open} open, the others RESOURCE_EXHAUSTED; memory {before:.0} MiB before, {after:.0} MiB with them"
+        ),
+    );
+}
+
+#[test]
+fn a_client_that_asks_for_batches_and_reads_no_answer_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    // A machine that is slow in a test has the time as well.
+    let patient = [
+        "--log-mode",
+        "off",
+        "--limits-queue-ms",
+        "60000",
+        "--limits-handler-ms",
+        "5000",
+    ];
+    let sidecar = Sidecar::start(folder.path(), &patient);
+    let address = sidecar.url.trim_start_matches("http://").to_owned();
+    let connections = size(1, 60);
+    let requests = (0..100).map(|user| opens_sharepoint(user, true)).collect();
+    let question = AuthorizeBatchRequest { requests }.encode_to_vec();
+    let before = memory(&sidecar);
+    let most = runtime().block_on(async {
+        let tasks = tokio::task::LocalSet::new();
+        for _ in 0..connections {
+            let client = Client::connect(&address, 0).await;
+            let question = question.clone();
+            tasks.spawn_local(async move {
+                let calls = (0..250).map(|_| client.begin(AUTHORIZE_BATCH, &question));
+                // The answers' headers come, and their bodies are held.
+                let answers = futures_util::future::join_all(calls).await;
+                client.closed().await;
+                drop(answers);
+            });
+        }
+        let mut most = before;
+        let mut closed = std::pin::pin!(tasks);
+        loop {
+            let again = tokio::time::sleep(Duration::from_millis(20));
+            tokio::select! {
+                () = &mut closed => return most,
+                () = again => most = most.max(memory(&sidecar)),
+            }
+        }
+    });
+    sidecar.end();
+    row(
+        "2-unread",
+        "a window of zero: 250 batches of 100 on each connection, no answer is read",
+        &format!("{connections} connections"),
+        &format!("each is closed after 5 s; memory {before:.0} MiB before, at most {most:.0} MiB"),
+    );
+}
