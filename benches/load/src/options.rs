@@ -58,6 +58,8 @@ pub enum Name {
     Shapes,
     /// Latencies at one rate for all, and at parts of the own maximum
     Latency,
+    /// More calls than are admitted: what is answered, what is refused, and how long answers take
+    Overload,
     /// Servers and generator on no core of their own
     Unpinned,
     /// OPA and Cerbos, on 10,000 questions to which all give the same answers

@@ -68,6 +68,16 @@ pub fn send(sender: &mut SendRequest<Bytes>, head: &Head, question: Bytes) -> Re
     })
 }
 
+/// What becomes of a call that may be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Answered {
+        is_right: bool,
+    },
+    /// RESOURCE_EXHAUSTED, or to Envoy a denial that says OVERLOADED.
+    Refused,
+}
+
 /// An answer that is on its way.
 pub struct Coming {
     answer: ResponseFuture,
@@ -83,8 +93,31 @@ impl Coming {
         let first = |piece: &Bytes| {
             is_right.get_or_insert_with(|| piece.get(before..).is_some_and(&**glance));
         };
-        self.read(first).await?;
+        is_ok(self.read(first).await?.as_ref())?;
         is_right.context("an OK without a message")
+    }
+
+    /// Whether the call is answered, which has to look right, or refused.
+    pub async fn outcome(self, glance: &Glance) -> Result<Outcome> {
+        let mut seen = None;
+        let before = self.before_the_message();
+        let first = |piece: &Bytes| {
+            seen.get_or_insert_with(|| {
+                let is_right = piece.get(before..).is_some_and(&**glance);
+                let mut parts = piece.windows(OVERLOADED.len());
+                (is_right, !is_right && parts.any(|part| part == OVERLOADED))
+            });
+        };
+        let status = self.read(first).await?;
+        let status = status.as_ref();
+        if status.is_some_and(|status| status.get("grpc-status").is_some_and(|code| code == "8")) {
+            return Ok(Outcome::Refused);
+        }
+        is_ok(status)?;
+        match seen.context("an OK without a message")? {
+            (_, true) => Ok(Outcome::Refused),
+            (is_right, false) => Ok(Outcome::Answered { is_right }),
+        }
     }
 
     /// The answer's message.
@@ -92,9 +125,10 @@ impl Coming {
         let mut body = BytesMut::new();
         let before = self.before_the_message();
         let reading = self.read(|piece| body.extend_from_slice(piece));
-        tokio::time::timeout(PATIENCE, reading)
+        let status = tokio::time::timeout(PATIENCE, reading)
             .await
             .context("no answer in time")??;
+        is_ok(status.as_ref())?;
         ensure!(body.len() > before, "an OK without a message");
         Ok(body.split_off(before).freeze())
     }
@@ -107,7 +141,8 @@ impl Coming {
         }
     }
 
-    async fn read(self, mut piece: impl FnMut(&Bytes)) -> Result<()> {
+    /// Reads the answer; gives where its gRPC status is, `None` where HTTP's is all there is.
+    async fn read(self, mut piece: impl FnMut(&Bytes)) -> Result<Option<HeaderMap>> {
         let answer = self.answer.await.context("a call without an answer")?;
         let (head, mut body) = answer.into_parts();
         ensure!(head.status == 200, "HTTP status {}", head.status);
@@ -119,13 +154,19 @@ impl Coming {
         let trailers = body.trailers().await.context("no trailers")?;
         match self.manner {
             // A call that fails at once has its status in the only head.
-            Manner::Grpc => is_ok(trailers.as_ref().unwrap_or(&head.headers)),
-            Manner::Json | Manner::Bearer => Ok(()),
+            Manner::Grpc => Ok(Some(trailers.unwrap_or(head.headers))),
+            Manner::Json | Manner::Bearer => Ok(None),
         }
     }
 }
 
-fn is_ok(told: &HeaderMap) -> Result<()> {
+/// In the body of a Check that is refused.
+const OVERLOADED: &[u8] = b"OVERLOADED";
+
+fn is_ok(told: Option<&HeaderMap>) -> Result<()> {
+    let Some(told) = told else {
+        return Ok(());
+    };
     match told.get("grpc-status").map(HeaderValue::as_bytes) {
         Some(b"0") => Ok(()),
         found => {

@@ -3,12 +3,14 @@
 //! ones. Every answer's status is looked at; a call that fails ends the run.
 
 mod apart;
+mod beyond;
 mod call;
 mod closed;
 mod connect;
 mod open;
 
 pub use apart::{all_answers, one_answer};
+pub use beyond::{Beyond, closed_beyond, open_beyond};
 pub use closed::{Until, closed};
 pub use open::open;
 

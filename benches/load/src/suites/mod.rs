@@ -11,6 +11,7 @@ mod ghz;
 mod in_process;
 mod latency;
 mod log;
+mod overload;
 mod peers;
 mod reload;
 mod shapes;
@@ -63,6 +64,7 @@ async fn one(suite: Name, options: &Options, systems: &Systems, report: &mut Rep
         Name::Transport => transport::run(systems, plan, report).await,
         Name::Shapes => shapes::run(systems, plan, report).await,
         Name::Latency => latency::run(systems, plan, report).await,
+        Name::Overload => overload::run(systems, plan, report).await,
         Name::Unpinned => unpinned::run(systems, plan, report).await,
         Name::Peers => peers::run(systems, options.seed, plan, report).await,
         Name::InProcess => in_process::run(options.seed, plan, report).await,

@@ -46,17 +46,37 @@ enum Threads {
     Usual,
 }
 
+/// When crosstrust sheds calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shedding {
+    /// As by default.
+    Usual,
+    /// A core that others take shows as latency, not as calls that are shed.
+    Late,
+}
+
 impl Systems {
     pub fn crosstrust(&self, log: Log, transport: Transport) -> Result<Running> {
-        self.sample(log, transport, Threads::One)
+        self.sample(log, transport, Threads::One, Shedding::Late)
+    }
+
+    /// With one request thread and its default limits, without a log, over TCP.
+    pub fn crosstrust_with_usual_limits(&self) -> Result<Running> {
+        self.sample(Log::Off, Transport::Tcp, Threads::One, Shedding::Usual)
     }
 
     /// With as many request threads as there are cores, without a log, over TCP.
     pub fn crosstrust_with_all_threads(&self) -> Result<Running> {
-        self.sample(Log::Off, Transport::Tcp, Threads::Usual)
+        self.sample(Log::Off, Transport::Tcp, Threads::Usual, Shedding::Late)
     }
 
-    fn sample(&self, log: Log, transport: Transport, threads: Threads) -> Result<Running> {
+    fn sample(
+        &self,
+        log: Log,
+        transport: Transport,
+        threads: Threads,
+        shedding: Shedding,
+    ) -> Result<Running> {
         let folder = self.folder()?;
         copy(
             &repository().join("policies"),
@@ -64,7 +84,7 @@ impl Systems {
         )?;
         fs::write(folder.path().join("keys.json"), self.issuer.key_set())?;
         let tls = write_certificate(folder.path())?;
-        let config = config(log, transport, threads);
+        let config = config(log, transport, threads, shedding);
         let (process, line) = self.serve(folder.path(), &config)?;
         let address = match transport {
             Transport::Tcp => Address::Tcp(loopback_address(&line)?),
@@ -104,7 +124,11 @@ impl Systems {
     }
 }
 
-fn config(log: Log, transport: Transport, threads: Threads) -> String {
+fn config(log: Log, transport: Transport, threads: Threads, shedding: Shedding) -> String {
+    let limits = match shedding {
+        Shedding::Usual => "",
+        Shedding::Late => "[limits]\nhandler_ms = 5000\nqueue_ms = 5000",
+    };
     let mode = match log {
         Log::Off => "off",
         Log::Async => "async",
@@ -126,9 +150,7 @@ fn config(log: Log, transport: Transport, threads: Threads) -> String {
 admin = "off"
 {threads}
 
-[limits]
-# A core that others take shows as latency. With the usual 100 ms it would show as calls that are shed.
-handler_ms = 5000
+{limits}
 
 [log]
 mode = "{mode}"
