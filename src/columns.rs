@@ -35,12 +35,18 @@ pub fn row(cells: &[String], widths: &[usize]) -> String {
     let line = |number: usize| {
         let parts = wrapped.iter().zip(widths).map(|(lines, width)| {
             let text = lines.get(number).map_or("", String::as_str);
-            format!("{text:width$}")
+            padded(text, *width)
         });
         let line = parts.collect::<Vec<_>>().join(GAP);
         line.trim_end().to_owned()
     };
     (0..height).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The text, filled up with spaces. The width of a format string ends at 65,535.
+fn padded(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(missing))
 }
 
 /// The text in lines of at most `width` characters, broken between words where that is possible.
@@ -105,6 +111,13 @@ mod tests {
         assert_eq!(wrap("", 4), [""]);
         let cells = ["name".to_owned(), "one two three".to_owned()];
         assert_eq!(row(&cells, &[6, 7]), "name    one two\n        three");
+    }
+
+    #[test]
+    fn a_column_may_be_wider_than_a_format_string_can_make_it() {
+        let wide = "x".repeat(70_000);
+        let cells = [wide.clone(), "y".to_owned()];
+        assert_eq!(row(&cells, &[70_001, 1]), format!("{wide}   y"));
     }
 
     #[test]

@@ -299,8 +299,9 @@ fn pair(entry: &str) -> Option<(String, String)> {
 }
 
 fn timeout(name: &str, text: &str) -> Result<Duration, OtlpError> {
-    let millis = text.trim().parse().ok().filter(|millis| *millis > 0);
-    let millis = millis.ok_or_else(|| variable(name, text, "milliseconds, above 0"))?;
+    let millis = text.trim().parse().ok();
+    let millis = millis.filter(|millis| (1..=LONGEST_TIMEOUT).contains(millis));
+    let millis = millis.ok_or_else(|| variable(name, text, "milliseconds, from 1 to 3600000"))?;
     Ok(Duration::from_millis(millis))
 }
 
@@ -320,6 +321,8 @@ fn pem(path: &Path) -> Result<Vec<u8>, OtlpError> {
 }
 
 const SERVICE_NAME: &str = "service.name";
+/// An hour, in milliseconds: a longer wait for a collector is a mistake.
+const LONGEST_TIMEOUT: u64 = 60 * 60 * 1000;
 /// `OTEL_EXPORTER_OTLP_TIMEOUT` where it is not set.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// A collector that is there answers at once.

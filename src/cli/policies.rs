@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::Args;
 
-use crate::config::{Config, ConfigError, Given, Origin};
+use crate::config::{self, Config, ConfigError, Given, Origin};
 use crate::graph::is_known_deciding_member;
 use crate::policy_settings::PolicySettings;
 
@@ -56,7 +56,7 @@ pub(super) fn config_of_file(
     undecisive: &UndecisiveMembers,
 ) -> anyhow::Result<Config> {
     let read = |path: &Path| {
-        let text = std::fs::read_to_string(path)
+        let text = config::read_file(path)
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;
         anyhow::Ok((path.to_owned(), text))
     };

@@ -13,6 +13,16 @@ pub enum ConfigError {
         /// What the TOML reader says, with line and caret.
         message: String,
     },
+    /// The file is too large.
+    #[error(
+        "{file}: found more than {most} bytes, expected a configuration file of at most {most} bytes"
+    )]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// The limit in bytes.
+        most: usize,
+    },
     /// A key that does not exist there.
     #[error("{origin}: unknown key `{key}`; known keys: {}", known.join(", "))]
     UnknownKey {

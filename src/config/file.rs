@@ -16,6 +16,24 @@ use super::{ConfigError, Key};
 pub(super) struct File<'a> {
     pub(super) path: &'a Path,
     pub(super) text: &'a str,
+    pub(super) lines: &'a LineStarts,
+}
+
+/// Where each line of a text begins, so that the line of a value is found without reading the text again.
+#[derive(Debug)]
+pub(super) struct LineStarts(Vec<usize>);
+
+impl LineStarts {
+    pub(super) fn of(text: &str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let starts = breaks.map(|(offset, _)| offset + 1);
+        LineStarts(std::iter::once(0).chain(starts).collect())
+    }
+
+    /// The line of this byte, from 1.
+    fn line_of(&self, offset: usize) -> usize {
+        self.0.partition_point(|start| *start <= offset)
+    }
 }
 
 /// A value of the file.
@@ -23,10 +41,9 @@ type Found<'a> = Spanned<DeValue<'a>>;
 
 impl<'a> File<'a> {
     pub(super) fn origin<T>(&self, value: &Spanned<T>) -> Origin {
-        let before = self.text.as_bytes().iter().take(value.span().start);
         Origin::File {
             file: self.path.to_owned(),
-            line: before.filter(|byte| **byte == b'\n').count() + 1,
+            line: self.lines.line_of(value.span().start),
         }
     }
 

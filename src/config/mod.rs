@@ -14,6 +14,7 @@ mod value;
 mod variables;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use toml::de::{DeTable, DeValue};
 pub use error::ConfigError;
 pub use file::Scalar;
 pub use issuer::{ClaimTable, IssuerTable, KeysTable, ReadTable, TenantsTable};
-pub use keys::{KEYS, Key};
+pub use keys::{Bound, KEYS, Key};
 pub use listener::{
     ClientsTable, DEFAULT_ADDRESS, IdentitySource, JwtAuthnTable, ListenerTable, PeersTable,
     TlsTable,
@@ -32,7 +33,7 @@ pub use listener::{
 pub use route::{ApplicationTable, RouteTable};
 pub use value::{Assumption, At, Origin, Shown};
 
-use file::File;
+use file::{File, LineStarts};
 
 /// Values given from outside the file, by key; `listen` may have several.
 #[derive(Debug, Default)]
@@ -67,6 +68,18 @@ pub fn refuse_unknown_variables() -> Result<(), ConfigError> {
     variables::refuse_unknown(std::env::vars_os().map(|(name, _)| name))
 }
 
+/// The text of a configuration file. A file that is too large is not read to its end.
+pub fn read_file(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let one_more = u64::try_from(MOST_BYTES)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    std::fs::File::open(path)?
+        .take(one_more)
+        .read_to_string(&mut text)?;
+    Ok(text)
+}
+
 impl Config {
     /// Defaults, then the file, then what flags and variables give.
     pub fn read(file: Option<(PathBuf, String)>, given: Given) -> Result<Self, ConfigError> {
@@ -97,15 +110,35 @@ impl Config {
             let default = ListenerTable::at(DEFAULT_ADDRESS.to_owned(), Origin::Default);
             config.listeners.push(default);
         }
+        config.check_bounds()?;
         Ok(config)
     }
 
+    /// Every number is within the range of its key.
+    fn check_bounds(&self) -> Result<(), ConfigError> {
+        for key in KEYS {
+            if let Some(bound) = key.bound
+                && !bound.holds(self.text(key.name))
+            {
+                return Err(self.refuse(key.name, &format!("expected {bound}")));
+            }
+        }
+        Ok(())
+    }
+
     fn read_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        if text.len() > MOST_BYTES {
+            return Err(ConfigError::TooLarge {
+                file: path.display().to_string(),
+                most: MOST_BYTES,
+            });
+        }
         let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
             file: path.display().to_string(),
             message: error.to_string(),
         })?;
-        let file = File { path, text };
+        let lines = &LineStarts::of(text);
+        let file = File { path, text, lines };
         for (key, value) in table.get_ref() {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("listen", _) => self
@@ -207,7 +240,7 @@ impl Config {
 
     /// A number of seconds; fractions are allowed.
     pub fn seconds(&self, name: &'static str) -> Result<Duration, ConfigError> {
-        let seconds = self.text(name).parse::<f64>().ok();
+        let seconds = self.text(name).replace('_', "").parse::<f64>().ok();
         seconds
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .filter(|span| !span.is_zero())
@@ -265,3 +298,6 @@ fn known_beside(name: &str) -> Vec<&'static str> {
         beside
     }
 }
+
+/// The largest configuration file: some thousand routes. A larger one is another file by mistake.
+const MOST_BYTES: usize = 1 << 20;

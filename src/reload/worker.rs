@@ -50,7 +50,7 @@ impl Worker {
             folder: Folder::new(folder, limits, settings, allow_removals, debounce),
             shared,
             debounce,
-            rescan,
+            rescan: rescan.min(LONGEST_RESCAN),
             witness,
             deny_after,
         }
@@ -213,6 +213,8 @@ impl Drop for Worker {
     }
 }
 
+/// Waits end after this at the latest, so that no sum of instants overflows.
+const LONGEST_RESCAN: Duration = Duration::from_secs(24 * 60 * 60);
 /// A fifth more or less.
 const JITTER: u32 = 200;
 /// How soon a replaced snapshot that some request still held is looked after again.

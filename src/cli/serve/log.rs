@@ -88,17 +88,9 @@ struct Numbers {
 
 fn numbers(config: &Config) -> Result<Numbers, ConfigError> {
     let days: u32 = config.number("log.retention_days")?;
-    let queue = config.number("log.queue")?;
-    let segment_bytes = config.number("log.segment_bytes")?;
-    if queue == 0 {
-        return Err(config.refuse("log.queue", "expected at least 1"));
-    }
-    if segment_bytes < SHORTEST_SEGMENT {
-        return Err(config.refuse("log.segment_bytes", "expected at least 65536"));
-    }
     Ok(Numbers {
-        queue,
-        segment_bytes,
+        queue: config.number("log.queue")?,
+        segment_bytes: config.number("log.segment_bytes")?,
         retention_bytes: config.number("log.retention_bytes")?,
         retention: Duration::from_secs(u64::from(days) * SECONDS_A_DAY),
         reserve_bytes: config.number("log.reserve_bytes")?,
@@ -223,8 +215,6 @@ pub(super) fn figures(
 
 /// In `async` mode a crash loses no more than this (or 512 records, whichever is less) and the sync that is under way.
 const LOSS_WINDOW: Duration = Duration::from_millis(10);
-/// A file has a head of half a kilobyte.
-const SHORTEST_SEGMENT: u64 = 65536;
 /// Changes that are told before the writer is let catch up.
 const AT_A_TIME: usize = 256;
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;

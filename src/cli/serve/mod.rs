@@ -22,7 +22,7 @@ use super::{output::Output, policies, table};
 use crate::admin::{AdminHandle, Sources};
 use crate::cache::CacheBytes;
 use crate::clock::Clock;
-use crate::config::{self, Config, ConfigError, Given, KEYS, Origin};
+use crate::config::{self, Config, ConfigError, Given, KEYS, Key, Origin};
 use crate::engine::{Engine, EngineOptions};
 use crate::identity::Identity;
 use crate::identity::follow::{FollowHandle, FollowOptions, Follower};
@@ -102,10 +102,7 @@ impl Args for ServeArguments {
                     .long(flag)
                     .value_name(key.takes)
                     .env(key.variable())
-                    .help(match key.default {
-                        "" => key.help.to_owned(),
-                        default => format!("{} [default: {default}]", key.help),
-                    }),
+                    .help(help(key)),
             )
         })
     }
@@ -113,6 +110,16 @@ impl Args for ServeArguments {
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
     }
+}
+
+/// The help of a key's flag, with its default and its range.
+fn help(key: &Key) -> String {
+    let default = match key.default {
+        "" => String::new(),
+        default => format!(" [default: {default}]"),
+    };
+    let range = key.bound.map(|bound| format!(" [{bound}]"));
+    format!("{}{default}{}", key.help, range.unwrap_or_default())
 }
 
 impl FromArgMatches for ServeArguments {
@@ -147,7 +154,7 @@ impl FromArgMatches for ServeArguments {
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     config::refuse_unknown_variables()?;
     let file = arguments.config.map(|path| {
-        let text = std::fs::read_to_string(&path)
+        let text = config::read_file(&path)
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;
         anyhow::Ok((path, text))
     });

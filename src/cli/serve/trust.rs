@@ -1,5 +1,7 @@
 //! `[[issuer]]` tables and `[keys]` → whom we believe, and how key sets are followed.
 
+use std::collections::HashMap;
+
 use url::Url;
 
 use crate::config::{
@@ -22,12 +24,19 @@ pub(super) fn trust(config: &Config) -> Result<Trust, ConfigError> {
     })
 }
 
-/// A token is held against the first issuer of its `iss` alone, so a second one would never count.
+/// A token is checked against the first issuer of its `iss` alone, so a second one would never count. Issuers with
+/// `{tenantid}` are few: only with those is each later one compared.
 fn refuse_twice(issuers: &[IssuerTable]) -> Result<(), ConfigError> {
-    for (at, later) in issuers.iter().enumerate() {
-        let later = &later.issuer;
-        let mut before = issuers.iter().take(at).map(|one| &one.issuer);
-        if let Some(first) = before.find(|first| takes_all_of(&first.value, &later.value)) {
+    let mut exact: HashMap<&str, &At<String>> = HashMap::new();
+    let mut templates: Vec<(&str, &str, &At<String>)> = Vec::new();
+    for later in issuers.iter().map(|table| &table.issuer) {
+        let text = later.value.as_str();
+        let of_template = || {
+            let mut templates = templates.iter();
+            let found = templates.find(|(before, after, _)| is_tenant_of(before, after, text));
+            found.map(|(_, _, first)| *first)
+        };
+        if let Some(first) = exact.get(text).copied().or_else(of_template) {
             return Err(ConfigError::Twice {
                 key: later.key.clone(),
                 found: later.value.clone(),
@@ -35,17 +44,19 @@ fn refuse_twice(issuers: &[IssuerTable]) -> Result<(), ConfigError> {
                 first: first.origin.clone(),
             });
         }
+        exact.insert(text, later);
+        if let Some((before, after)) = text.split_once("{tenantid}") {
+            templates.push((before, after, later));
+        }
     }
     Ok(())
 }
 
-/// Whether tokens of the later `iss` are held against the first: they are one, or the later is one tenant of it.
-fn takes_all_of(first: &str, later: &str) -> bool {
-    let tenant = first.split_once("{tenantid}").and_then(|(before, after)| {
-        let rest = later.strip_prefix(before)?;
-        rest.strip_suffix(after)
-    });
-    first == later || tenant.is_some_and(|tenant| tenant.parse::<TenantId>().is_ok())
+/// Whether an issuer is one tenant of the template with this text before and after the tenant's id.
+fn is_tenant_of(before: &str, after: &str, issuer: &str) -> bool {
+    let rest = issuer.strip_prefix(before);
+    let tenant = rest.and_then(|rest| rest.strip_suffix(after));
+    tenant.is_some_and(|tenant| tenant.parse::<TenantId>().is_ok())
 }
 
 /// How large a token may be and how long it may live.

@@ -25,7 +25,7 @@ use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 
-use crate::identity::{Identity, IssuerIndex, Skipped};
+use crate::identity::{Identity, IssuerIndex, Skipped, Trust};
 use crate::log::Log;
 use crate::time::Timestamp;
 use desk::Desk;
@@ -128,6 +128,12 @@ struct Worker {
 type First = mpsc::Sender<Infallible>;
 
 impl Follower {
+    /// Finds what no trying again can mend: an origin that is none, an HTTP address that is not listed, certificates
+    /// that cannot be read. Nothing is fetched.
+    pub fn check(trust: &Trust, options: &FollowOptions) -> io::Result<()> {
+        sources(trust, options).map(drop)
+    }
+
     /// Looks at every key set once, waiting for that no longer than the timeout, and goes on following them on a
     /// thread of its own. A look that fails is told and tried again; an error is something that no trying again
     /// can mend: an origin that is none, an HTTP address that is not listed, certificates that cannot be read.
@@ -253,13 +259,18 @@ async fn follow_files(files: Files, hints: watch::Receiver<()>) {
     }
 }
 
-/// A panic ends a look, never the following.
 async fn follow_remote(mut remote: Remote, mut hints: watch::Receiver<()>, first: First) {
     let mut first = Some(first);
+    keep_following(async || remote.follow(&mut hints, &mut first).await).await;
+}
+
+/// Starts again after each panic and after each end, with a pause: a panic that repeats neither uses a core nor keeps
+/// the thread from its stop.
+async fn keep_following(mut follow: impl AsyncFnMut()) {
     loop {
-        let follow = AssertUnwindSafe(remote.follow(&mut hints, &mut first));
-        let _ = follow.catch_unwind().await;
+        let _ = AssertUnwindSafe(follow()).catch_unwind().await;
         tracing::error!("fetching a key set failed inside: this is a bug");
+        tokio::time::sleep(PAUSE_AFTER_PANIC).await;
     }
 }
 
@@ -284,41 +295,81 @@ async fn pass_wishes_on(identity: &Identity, bells: &[(IssuerIndex, Arc<Notify>)
     }
 }
 
-/// The issuers whose keys are fetched, each checked for what can never succeed.
+/// The issuers whose keys are fetched.
 fn remotes(
     identity: &Arc<Identity>,
     desk: &Arc<Desk>,
     options: &FollowOptions,
 ) -> io::Result<Vec<Remote>> {
+    let (fetcher, sources) = sources(identity.trust(), options)?;
+    let fetcher = Arc::new(fetcher);
+    let remotes = sources.into_iter().map(|(issuer, source)| {
+        let (fetcher, desk) = (Arc::clone(&fetcher), Arc::clone(desk));
+        Remote::new(issuer, source, fetcher, desk, options)
+    });
+    Ok(remotes.collect())
+}
+
+/// Where keys are fetched, each checked for what can never succeed.
+fn sources(
+    trust: &Trust,
+    options: &FollowOptions,
+) -> io::Result<(Fetcher, Vec<(IssuerIndex, Source)>)> {
     let mut origins = Vec::with_capacity(options.origins.len());
     for text in &options.origins {
         origins.push(read_origin(text).ok_or_else(|| {
             invalid(format!(
-                "origins: found {text:?}, expected https://host or http://host:port"
+                "keys.origins: found {text:?}, expected https://host or http://host:port"
             ))
         })?);
     }
-    let fetcher = Arc::new(Fetcher::new(origins, options.ca.clone(), options.timeout));
-    let mut remotes = Vec::new();
-    for (index, issuer) in identity.trust().issuers.iter().enumerate() {
+    let fetcher = Fetcher::new(origins, options.ca.clone(), options.timeout);
+    let mut sources = Vec::new();
+    for (index, issuer) in trust.issuers.iter().enumerate() {
         let Some(source) = Source::of(issuer) else {
             continue;
         };
         fetcher
             .check(&source)
             .map_err(|error| invalid(format!("issuer {}: {error}", issuer.name)))?;
-        let (fetcher, desk) = (Arc::clone(&fetcher), Arc::clone(desk));
-        remotes.push(Remote::new(
-            IssuerIndex(index),
-            source,
-            fetcher,
-            desk,
-            options,
-        ));
+        sources.push((IssuerIndex(index), source));
     }
-    Ok(remotes)
+    Ok((fetcher, sources))
 }
 
 fn invalid(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
+}
+
+/// A panic that repeats is logged once in this time.
+const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_always_panics_pauses_and_lets_the_thread_stop() {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = stopped.notified() => {}
+                    () = keep_following(async || {
+                        sender.send(()).unwrap();
+                        panic!("a look panics in this test")
+                    }) => {}
+                }
+            });
+        });
+        receiver.recv().unwrap();
+        stop.notify_one();
+        thread.join().unwrap();
+        // At most one more look came before the stop was seen.
+        assert!(receiver.try_iter().count() <= 1);
+    }
 }

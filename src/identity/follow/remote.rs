@@ -98,7 +98,8 @@ impl Remote {
     async fn wait(&self, hints: &mut watch::Receiver<()>) -> Wake {
         let end = self.good_until.map(|end| {
             let left = end.saturating_sub(self.desk.boot());
-            Instant::now() + left
+            // It wakes early then, and waits again.
+            Instant::now() + left.min(LONGEST_WAIT)
         });
         let due = end.map_or(self.next_look, |end| end.min(self.next_look));
         tokio::select! {
@@ -147,6 +148,8 @@ impl Remote {
     }
 }
 
+/// A wait ends after this, so that no sum of instants overflows, however long keys are good.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// A tenth more or less.
 const JITTER: u32 = 100;
 /// After the first failure; doubled with every further one, up to the refresh.

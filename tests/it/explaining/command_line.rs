@@ -266,3 +266,44 @@ fn text_fits_the_terminal_and_is_not_cut_where_there_is_none() {
         "{told}"
     );
 }
+
+#[test]
+fn a_name_of_seventy_thousand_characters_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&policies(), folder.path());
+    let tenant = folder.path().join("contoso/conditional-access");
+    let path = tenant.join("sharepoint-require-mfa-from-guests.json");
+    let mut policy: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let name = "x".repeat(70_000);
+    policy["displayName"] = serde_json::Value::String(name.clone());
+    std::fs::write(&path, policy.to_string()).unwrap();
+    let output = run(&[
+        "--policies",
+        folder.path().to_str().unwrap(),
+        "--home",
+        "Fabrikam",
+        "--resource",
+        "contoso.com",
+        "--user",
+        FATIMA,
+        "--app",
+        "Office 365 SharePoint Online",
+        "--mfa",
+        "--explain",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains(&name));
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => std::fs::copy(entry.path(), to).map(drop).unwrap(),
+        }
+    }
+}
