@@ -15,7 +15,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::tls::Endpoint;
 use super::{Address, Tls, TlsError};
@@ -69,7 +69,7 @@ pub enum ListenError {
         /// Why.
         source: TlsError,
     },
-    /// Somebody listens there.
+    /// Another process has the address.
     #[error("{address}: another process listens there")]
     InUse {
         /// Where.
@@ -89,6 +89,19 @@ pub enum ListenError {
         /// What it says.
         source: io::Error,
     },
+}
+
+/// Addresses that are held, before there is anything to answer there. A TCP address does not listen yet: clients are
+/// refused and not kept waiting.
+#[derive(Debug, Default)]
+pub struct Held(pub(super) Vec<Bound<()>>);
+
+impl Held {
+    /// Takes the address and reads the TLS files.
+    pub fn add(&mut self, listener: Listener<()>) -> Result<(), ListenError> {
+        self.0.push(listener.bind()?);
+        Ok(())
+    }
 }
 
 /// A listener that holds its address.
@@ -133,16 +146,11 @@ impl<S> Listener<S> {
                     address: self.address,
                 });
             }
-            Address::Tcp(at) => bind_tcp(*at).map_err(|source| self.failed(source))?,
+            Address::Tcp(at) => bind_tcp(*at).map_err(|source| failed(&self.address, source))?,
             Address::Unix(path) => {
                 self.make_room(path)?;
                 let socket = bind_unix(path, self.uids.clone());
-                let socket = socket.map_err(|source| match source.kind() {
-                    io::ErrorKind::AddrInUse => ListenError::InUse {
-                        address: self.address.clone(),
-                    },
-                    _ => self.failed(source),
-                })?;
+                let socket = socket.map_err(|source| failed(&self.address, source))?;
                 (self.address.clone(), socket)
             }
         };
@@ -168,37 +176,75 @@ impl<S> Listener<S> {
         }
     }
 
-    fn failed(&self, source: io::Error) -> ListenError {
-        ListenError::Io {
-            address: self.address.clone(),
-            source,
-        }
-    }
-
     /// Removes a socket that a process left behind when it was killed, and nothing else.
     fn make_room(&self, path: &Path) -> Result<(), ListenError> {
         let address = || self.address.clone();
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(self.failed(error)),
+            Err(error) => return Err(failed(&self.address, error)),
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(ListenError::NotASocket { address: address() });
             }
             Ok(_) => {}
         }
-        if somebody_listens(path).map_err(|source| self.failed(source))? {
+        if somebody_listens(path).map_err(|source| failed(&self.address, source))? {
             return Err(ListenError::InUse { address: address() });
         }
         match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed(&self.address, error))
+            }
             _ => Ok(()),
         }
     }
 }
 
+impl<S> Bound<S> {
+    /// The same address, with what answers there.
+    pub(super) fn with<T>(self, service: T) -> Bound<T> {
+        let Bound {
+            address,
+            socket,
+            tls,
+            service: _,
+        } = self;
+        Bound {
+            address,
+            socket,
+            tls,
+            service,
+        }
+    }
+
+    /// From here on clients can connect. A Unix socket listens since it was bound: one that does not would be taken
+    /// for one that was left behind.
+    pub(super) fn listen(&self) -> Result<(), ListenError> {
+        match &self.socket {
+            BoundSocket::Tcp(listener) => {
+                let listening = SockRef::from(listener).listen(BACKLOG);
+                listening.map_err(|source| failed(&self.address, source))
+            }
+            BoundSocket::Unix { .. } => Ok(()),
+        }
+    }
+}
+
+fn failed(address: &Address, source: io::Error) -> ListenError {
+    let address = address.clone();
+    match source.kind() {
+        io::ErrorKind::AddrInUse => ListenError::InUse { address },
+        _ => ListenError::Io { address, source },
+    }
+}
+
+/// As the standard library binds, without listening.
 fn bind_tcp(at: std::net::SocketAddr) -> io::Result<(Address, BoundSocket)> {
-    let listener = TcpListener::bind(at)?;
-    listener.set_nonblocking(true)?;
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM, None)?;
+    // A server that starts again is not kept out by connections of the last one (TIME_WAIT).
+    socket.set_reuse_address(true)?;
+    socket.bind(&SockAddr::from(at))?;
+    socket.set_nonblocking(true)?;
+    let listener = TcpListener::from(std::os::fd::OwnedFd::from(socket));
     let address = Address::Tcp(listener.local_addr()?);
     Ok((address, BoundSocket::Tcp(listener)))
 }

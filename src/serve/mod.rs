@@ -40,7 +40,7 @@ pub use counters::Counters;
 pub use drain::Drained;
 pub use figures::{Certificate, Figures};
 pub use guard::{CallRules, Fault, PlainRules, to_its_end};
-pub use listener::{ListenError, Listener};
+pub use listener::{Held, ListenError, Listener};
 pub use message::CallBody;
 pub use options::{OptionError, ServeOptions};
 pub use tls::{Peers, Tls, TlsError, TlsHint};
@@ -99,11 +99,28 @@ where
     /// Takes all addresses, or none. From here on clients can connect; they are accepted by [`Server::run`].
     pub fn bind(listeners: Vec<Listener<S>>, options: ServeOptions) -> Result<Self, ServeError> {
         options.check()?;
-        if listeners.is_empty() {
-            return Err(ServeError::NoListener);
-        }
         let bound = listeners.into_iter().map(Listener::bind);
         let bound = bound.collect::<Result<Vec<Bound<S>>, ListenError>>()?;
+        Self::listen(bound, options)
+    }
+
+    /// Serves on addresses that are held: a service for each, in their order.
+    pub fn on(
+        Held(held): Held,
+        services: impl IntoIterator<Item = S>,
+        options: ServeOptions,
+    ) -> Result<Self, ServeError> {
+        options.check()?;
+        let pairs = held.into_iter().zip(services);
+        let bound = pairs.map(|(bound, service)| bound.with(service));
+        Self::listen(bound.collect(), options)
+    }
+
+    fn listen(bound: Vec<Bound<S>>, options: ServeOptions) -> Result<Self, ServeError> {
+        if bound.is_empty() {
+            return Err(ServeError::NoListener);
+        }
+        bound.iter().try_for_each(Bound::listen)?;
         let addresses = bound.iter().map(|one| one.address.clone()).collect();
         let endpoints: Vec<_> = bound.iter().filter_map(|one| one.tls.clone()).collect();
         let places = Arc::new(Semaphore::new(options.places()));
