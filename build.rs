@@ -1,9 +1,10 @@
-//! Turns the contract in `proto/` into Rust, and into the descriptors that reflection and JSON need.
+//! Turns the contract in `proto/` into Rust, and into the descriptors that reflection and JSON need; and embeds the
+//! sample policies, which `crosstrust init` writes.
 //!
 //! The compiler is protox, which is Rust: no `protoc` has to be installed.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FILES: [&str; 2] = [
     "crosstrust/v1/authorization.proto",
@@ -23,5 +24,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .codec_path("crate::rpc::codec::Codec")
         .compile_fds(compiler.file_descriptor_set())?;
+    embed_samples(Path::new(&out))
+}
+
+/// `SAMPLES`: the path of each file of `policies/`, and its text.
+fn embed_samples(out: &Path) -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=policies");
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("policies");
+    let mut paths = Vec::new();
+    list(&root, &mut paths)?;
+    paths.sort();
+    let mut source = String::from("const SAMPLES: &[(&str, &str)] = &[\n");
+    for path in &paths {
+        let name = path
+            .strip_prefix(&root)?
+            .to_str()
+            .ok_or("a name is no UTF-8")?;
+        let path = path.to_str().ok_or("a path is no UTF-8")?;
+        source.push_str(&format!("    ({name:?}, include_str!({path:?})),\n"));
+    }
+    source.push_str("];\n");
+    std::fs::write(out.join("sample_policies.rs"), source)?;
+    Ok(())
+}
+
+fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => list(&entry.path(), paths)?,
+            false => paths.push(entry.path()),
+        }
+    }
     Ok(())
 }

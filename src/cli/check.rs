@@ -17,7 +17,7 @@ use crate::graph::{self, Code, Finding, Place, Severity};
 use crate::policy_settings::PolicySettings;
 use crate::printable::printable;
 
-/// Reads policies and tells everything that is wrong with them.
+/// Read policies and report everything that is wrong with them
 ///
 /// A PATH is a policies folder (one folder per tenant), one tenant's folder, or any file or tree of
 /// Microsoft Graph JSON: what a file holds is told by its name, else by its content. Policies without an

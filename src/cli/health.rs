@@ -8,9 +8,10 @@ use super::server::ServerArguments;
 use super::{output, runtime};
 use crate::rpc::client;
 
-/// Asks a running server's gRPC health.
+/// Ask a running server whether it can answer (gRPC health, for probes)
 ///
-/// Exit code: 0 = it serves; 1 = it does not, or it cannot be reached.
+/// Exit code: 0 = it serves; 1 = it does not, or it cannot be reached; 2 = the arguments are wrong, or the answer cannot
+/// be written.
 #[derive(Args)]
 pub(super) struct HealthArguments {
     #[command(flatten)]
@@ -32,7 +33,7 @@ pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
         Err(error) => {
-            output::error_line(format_args!("crosstrust: {error:#}"));
+            output::error_line(format_args!("crosstrust: {}", super::message(&error)));
             Ok(ExitCode::FAILURE)
         }
     }

@@ -199,6 +199,12 @@ impl Config {
         self.values.get(name).map_or("", |at| &at.value)
     }
 
+    /// Whether neither file, variable nor flag gives the value.
+    pub fn is_default(&self, name: &'static str) -> bool {
+        let given = self.values.get(name);
+        given.is_none_or(|at| at.origin == Origin::Default)
+    }
+
     /// A value that may be empty, which says nothing.
     pub fn optional(&self, name: &'static str) -> Option<String> {
         let text = self.text(name);

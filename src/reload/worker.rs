@@ -192,7 +192,18 @@ impl Worker {
                     });
                 }
                 let (error, findings) = (&rejection.message, rejection.findings.len());
-                tracing::error!(%error, findings, "policies rejected; what was active stays");
+                match self.engine.active() {
+                    Some(_) => {
+                        tracing::error!(%error, findings, "policies rejected; what was active stays");
+                    }
+                    None => {
+                        tracing::error!(
+                            %error,
+                            findings,
+                            "policies rejected; nothing is active yet, so everything is denied"
+                        );
+                    }
+                }
                 for finding in rejection.findings.iter().take(FINDINGS_LOGGED) {
                     match finding.severity {
                         Severity::Error => tracing::error!("{finding}"),

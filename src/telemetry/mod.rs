@@ -74,7 +74,11 @@ impl Telemetry {
 fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
     // Dependencies speak up only when something is wrong.
     let filter = EnvFilter::new("warn,crosstrust=info");
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    // A line that cannot be written is lost. By default its error is printed there too, and printing panics.
+    let lines = fmt::layer()
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .with_target(false);
     match format {
         LogFormat::Text => lines.with_ansi(false).with_filter(filter).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),

@@ -248,12 +248,15 @@ fn there_may_be_no_admin_address() {
 
 #[test]
 fn an_address_that_is_taken_or_none_is_told_with_the_flag() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
-    let expected = format!("cannot listen on {taken} for metrics and health");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let expected = format!("admin = `{taken}` (flag): the address is in use");
     for (admin, told) in [
         (taken.as_str(), expected.as_str()),
-        (taken.as_str(), "`--admin` names another address, or `off`"),
+        (
+            taken.as_str(),
+            "name another address with `--admin`, or `off`",
+        ),
         (
             "localhost:9090",
             "expected an IP address and port such as 127.0.0.1:9090, or off",

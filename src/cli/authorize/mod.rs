@@ -25,7 +25,7 @@ use crate::rpc::Limits;
 use crate::rpc::client::{self, ClientError, Server};
 use crate::time::Timestamp;
 
-/// Asks for one decision.
+/// Ask for one decision, of a policies folder or of a running server
 ///
 /// The question is a JSON file as grpcurl takes it (`-` reads it from standard input), or flags, or both:
 /// a flag takes the place of what the file says. Times are RFC 3339, or relative: "in 1h", "5m ago". A

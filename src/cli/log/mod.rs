@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-/// Which records.
+/// Read sign-in and audit records
+///
+/// Exit code: 0 = read, and as they were written; 1 = not all of them; 2 = none could be read.
 #[derive(Args)]
 pub(super) struct LogArguments {
     #[command(subcommand)]
@@ -19,9 +21,7 @@ pub(super) struct LogArguments {
 
 #[derive(Subcommand)]
 enum LogCommand {
-    /// Show who came in and why, and what was changed, as one organisation sees it
     Show(Box<show::ShowArguments>),
-    /// Tell whether the records are whole and as they were written
     Verify(verify::VerifyArguments),
 }
 

@@ -28,7 +28,7 @@ use crate::log::view::{
 };
 use crate::time::Timestamp;
 
-/// Shows sign-ins, or with --audit what was changed, as the administrators of one organisation see them.
+/// Show who came in and why, or with --audit what was changed, as one organisation sees it
 ///
 /// A sign-in concerns two organisations. With `--side home` it is shown as the user's organisation sees it: with the
 /// client, without Conditional Access; with `--side resource` as the application's: with Conditional Access, without
@@ -171,7 +171,7 @@ fn show(arguments: &ShowArguments, look: &mut Look, names: &Names) -> anyhow::Re
         .with_context(|| format!("cannot read {}", folder.display()))?;
     let last = arguments.last.and_then(|last| usize::try_from(last).ok());
     let (format, kind) = (arguments.format(), arguments.kind());
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(output::standard());
     if arguments.count {
         let mut counts = Counts::new(kind);
         each(look, records, last, |seen| {

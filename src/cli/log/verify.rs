@@ -14,7 +14,9 @@ use crate::log::journal::verify::{Known, Report, verify};
 use crate::log::journal::{Hash, Head};
 use crate::log::json;
 
-/// Looks at every record: the chain of hashes, the signatures, what is missing.
+/// Check whether the records are complete and as they were written
+///
+/// Reads every record: the chain of hashes, the signatures, what is missing.
 ///
 /// It may be asked while the log is written. Whoever can write the folder can cut off the end and put an older
 /// head.json beside it, and whoever has the signing key can make a new log: give the key and a checkpoint that you kept

@@ -1,13 +1,16 @@
 //! `admin`, `metrics` and `stale` → the admin address, what is counted by tenant, how long policies may be stale.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
+use super::port_holder;
 use crate::admin::{Admin, AdminHandle, Sources};
 use crate::config::{Config, ConfigError};
 use crate::id::{NotAGuid, TenantId};
+use crate::serve::Address;
 
 /// How long policies count that could not be replaced, and what comes then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +69,20 @@ pub(super) fn bind(config: &Config) -> anyhow::Result<Option<Admin>> {
     if !address.ip().to_canonical().is_loopback() {
         tracing::warn!(%address, "metrics and the state of policies can be read by everybody who reaches the admin address");
     }
-    Ok(Some(Admin::bind(address)?))
+    match Admin::bind(address) {
+        Ok(admin) => Ok(Some(admin)),
+        Err(error) if error.source.kind() == ErrorKind::AddrInUse => bail!(
+            "{}; end that process, or name another address with `--admin`, or `off`",
+            config.refuse(
+                "admin",
+                &format!(
+                    "the address is in use{}",
+                    port_holder::sentence(&Address::Tcp(address))
+                )
+            )
+        ),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Answers from now on, where there is an address.

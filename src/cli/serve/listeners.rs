@@ -3,27 +3,57 @@
 use anyhow::Context;
 
 use super::gateway::assumed;
-use crate::config::{IdentitySource, ListenerTable, PeersTable, TlsTable};
+use super::port_holder;
+use crate::config::{At, Config, IdentitySource, ListenerTable, PeersTable, TlsTable};
 use crate::rpc::{self, Backend, HealthState, IdentitySources, JwtAuthn, Rights, ServiceSet};
-use crate::serve::{Address, Listener, Peers, Tls};
+use crate::serve::{Address, Held, ListenError, Listener, Peers, Tls};
 
-/// A listener with its services.
-pub(super) fn listener(
+/// Takes every address and reads the TLS files, before anything else is started or written.
+pub(super) fn hold(config: &Config) -> anyhow::Result<Held> {
+    let mut held = Held::default();
+    for table in &config.listeners {
+        let listener = Listener {
+            address: address(table)?,
+            plaintext: table.plaintext.value,
+            uids: table
+                .uids
+                .as_ref()
+                .map(|uids| uids.iter().map(|uid| uid.value).collect()),
+            tls: table.tls.as_ref().map(tls),
+            service: (),
+        };
+        if let Err(error) = held.add(listener) {
+            return Err(refused(table, error));
+        }
+    }
+    Ok(held)
+}
+
+fn refused(table: &ListenerTable, error: ListenError) -> anyhow::Error {
+    match &error {
+        ListenError::InUse { address } => anyhow::anyhow!(
+            "{}: the address is in use{}; end that process, or name another address in the file or with `--listen`",
+            from(table),
+            port_holder::sentence(address)
+        ),
+        ListenError::Unprotected { .. }
+        | ListenError::NoUids { .. }
+        | ListenError::NoTls { .. }
+        | ListenError::Tls { .. }
+        | ListenError::NotASocket { .. }
+        | ListenError::Io { .. } => {
+            anyhow::Error::new(error).context(format!("{}: cannot listen", from(table)))
+        }
+    }
+}
+
+/// What answers there.
+pub(super) fn service(
     table: &ListenerTable,
     backend: &Backend,
     health: &HealthState,
-) -> anyhow::Result<Listener<rpc::Router>> {
-    let rights = rights(table)?;
-    Ok(Listener {
-        address: address(table)?,
-        plaintext: table.plaintext.value,
-        uids: table
-            .uids
-            .as_ref()
-            .map(|uids| uids.iter().map(|uid| uid.value).collect()),
-        tls: table.tls.as_ref().map(tls),
-        service: rpc::router(backend, &rights, health),
-    })
+) -> anyhow::Result<rpc::Router> {
+    Ok(rpc::router(backend, &rights(table)?, health))
 }
 
 /// Where it is.
@@ -32,7 +62,8 @@ pub(super) fn address(table: &ListenerTable) -> anyhow::Result<Address> {
 }
 
 fn from(table: &ListenerTable) -> String {
-    format!("listener {} ({})", table.address.value, table.origin)
+    let At { value, key, .. } = &table.address;
+    format!("listener {value} ({key}, {})", table.origin)
 }
 
 /// What its callers may do.

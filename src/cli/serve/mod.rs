@@ -6,17 +6,18 @@ mod gateway;
 mod listeners;
 mod log;
 mod memory;
+mod port_holder;
+mod signals;
 mod trust;
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use rustix::process::Signal;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{output::Output, policies, table};
 use crate::admin::{AdminHandle, Sources};
@@ -29,17 +30,17 @@ use crate::identity::follow::{FollowHandle, FollowOptions, Follower};
 use crate::log::Log;
 use crate::log::audit::{Actor, Audit};
 use crate::metrics::Metrics;
-use crate::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
+use crate::reload::{Outcome, ReloadOptions, Reloader};
 use crate::rpc::{self, Backend, HealthState, Limits, Recorder};
-use crate::serve::{ServeOptions, Server, TlsHint};
+use crate::serve::{ServeOptions, Server};
 use crate::telemetry::{self, LogFormat};
-use listeners::listener;
 use memory::MemoryPurge;
 
-/// What the command line and the environment say: every key of the configuration, and two more.
+/// What the command line and the environment say: every key of the configuration, and three more.
 pub(super) struct ServeArguments {
     config: Option<PathBuf>,
     print_config: bool,
+    allow_empty: bool,
     given: Given,
 }
 
@@ -51,8 +52,10 @@ pub(super) const LONG_ABOUT: &str = "Serve decisions over gRPC, and follow the p
 With no flags it serves the folder `policies` on 127.0.0.1:50051, to everybody who can reach it. A policies \
 folder has one folder per tenant with the JSON that Microsoft Graph exports; a change that the file system reports \
 is picked up within a second or two, any other (a link above the folder that is replaced, a network file system) by \
-a look every `reload.rescan`, and one that does not compile changes nothing. SIGHUP looks again now, SIGTERM drains \
-and ends.
+a look every `reload.rescan`, and one that does not compile changes nothing. Where no folder is configured and there \
+is no `policies`, it does not start: `crosstrust init` writes samples. A configured folder that is missing is waited \
+for, and everything is denied until then. SIGHUP looks again now and logs what it found, SIGTERM drains and ends; \
+SIGUSR1 and SIGUSR2 are ignored.
 
 Every key below is also a line of the configuration file (`--config`) and a CROSSTRUST_… variable; a flag beats \
 a variable, a variable beats the file. A CROSSTRUST_… variable that names no key is an error; those that \
@@ -66,7 +69,9 @@ Kubernetes injects for a Service named crosstrust are ignored. Listeners that of
   own_claims = false                         # they have to bring a token; true lets them state claims
   plaintext = false                          # true: beyond loopback, where something else protects it
 
-Issuers whose tokens are believed, routes, TLS and all else are told in docs/configuration.md.";
+Issuers whose tokens are believed, routes, TLS and all else are told in docs/configuration.md.
+
+Exit code: 0 = drained and ended; 2 = it could not start.";
 
 /// The flags are the table of keys, so that none can be forgotten.
 impl Args for ServeArguments {
@@ -85,6 +90,12 @@ impl Args for ServeArguments {
                     .long("print-config")
                     .action(ArgAction::SetTrue)
                     .help("Print the effective configuration, each value with its origin, and exit"),
+            )
+            .arg(
+                Arg::new("allow-empty")
+                    .long("allow-empty")
+                    .action(ArgAction::SetTrue)
+                    .help("Start without `policies` where no folder is configured, and deny everything until it is there"),
             )
             .arg(
                 Arg::new("listen")
@@ -136,6 +147,7 @@ impl FromArgMatches for ServeArguments {
         Ok(ServeArguments {
             config: matches.get_one::<PathBuf>("config").cloned(),
             print_config: matches.get_flag("print-config"),
+            allow_empty: matches.get_flag("allow-empty"),
             given: Given {
                 values: values.collect(),
                 listen: listen
@@ -164,6 +176,12 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         print(&config)?;
         return Ok(ExitCode::SUCCESS);
     }
+    check(&config)?;
+    trust::check_keys(&config)?;
+    if !arguments.allow_empty {
+        refuse_to_start_empty(&config)?;
+    }
+    signals::ignore_early();
     let telemetry = telemetry::start(log_format(&config)?, collector::traces());
     let served = serve(&config);
     telemetry.stop(collector::LAST);
@@ -193,7 +211,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     log_format(config)?;
     config.switch("reflection")?;
     limits(config)?;
-    serve_options(config, &Arc::new(Metrics::new(&[])))?;
+    serve_options(config, &Arc::new(Metrics::new(&[])))?.check()?;
     reload_options(config)?;
     admin::address(config)?;
     admin::tenants(config)?;
@@ -210,7 +228,22 @@ fn print(config: &Config) -> std::io::Result<()> {
     out.finish()
 }
 
+/// A server that denies everything helps no one who has only just installed it. A folder that was configured may come
+/// later, as mounts do: it is waited for.
+fn refuse_to_start_empty(config: &Config) -> anyhow::Result<()> {
+    let folder = config.text(POLICIES);
+    if !config.is_default(POLICIES) || Path::new(folder).exists() {
+        return Ok(());
+    }
+    bail!(
+        "found no folder `{folder}` here, and none is configured; `crosstrust init` writes sample policies, \
+         `--policies DIR` names a folder, `--allow-empty` starts without one and denies everything"
+    )
+}
+
 fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    // Before the log's folder is made or written.
+    let held = listeners::hold(config)?;
     let admin = admin::bind(config)?;
     let metrics = Arc::new(Metrics::new(&admin::tenants(config)?));
     let engine = Arc::new(Engine::new(EngineOptions {
@@ -241,12 +274,10 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
             metrics: Arc::clone(&metrics),
         },
     };
-    let listeners = config
-        .listeners
-        .iter()
-        .map(|table| listener(table, &backend, &health));
-    let listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;
-    let server = Server::bind(listeners, serve_options(config, &metrics)?)?;
+    let tables = config.listeners.iter();
+    let services = tables.map(|table| listeners::service(table, &backend, &health));
+    let services = services.collect::<anyhow::Result<Vec<_>>>()?;
+    let server = Server::on(held, services, serve_options(config, &metrics)?)?;
     let stale_budget = admin::Stale::read(config)?.budget;
     let figures = log::figures(&log, exporter.as_ref(), config)?;
     let admin = admin::start(admin, || Sources {
@@ -261,7 +292,6 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         stale_budget,
     })?;
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
-    tell_start(&engine, &addresses, admin.as_ref());
     let started = Audit::Started {
         version: env!("CARGO_PKG_VERSION"),
         policies: config.text("policies"),
@@ -271,11 +301,17 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     log.happened(&started, Actor::Itself);
 
     let memory = MemoryPurge::start().context("cannot start the thread that returns memory")?;
-    let stop = stop_signal(
-        reloading.handle.clone(),
-        following.clone(),
-        server.tls_hint(),
-    );
+    let admin_address = admin.as_ref().map(AdminHandle::address);
+    let ready = {
+        let (engine, addresses) = (Arc::clone(&engine), addresses.join(", "));
+        move || tell_start(&engine, &addresses, admin_address)
+    };
+    let followed = signals::Followed {
+        reload: reloading.handle.clone(),
+        keys: following.clone(),
+        tls: server.tls_hint(),
+    };
+    let stop = signals::stop(followed, ready);
     let drained = server.run(stop, move || {
         health.drain();
         health.close();
@@ -373,20 +409,20 @@ fn serve_options(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Serv
     })
 }
 
-/// The reloader has told every finding; this says what it means.
+/// The reloader has logged every finding; this says what it means.
 fn tell_first_load(outcome: &Outcome, folder: &str) {
     if let Outcome::Rejected(_) = outcome {
         tracing::error!(
             folder,
-            "no policies: everything is denied until they are mended; `--policies DIR` names another folder"
+            "waiting for policies: everything is denied until the folder holds good ones; `--policies DIR` names \
+             another folder"
         );
     }
 }
 
 /// The one line at start.
-fn tell_start(engine: &Engine, addresses: &[String], admin: Option<&AdminHandle>) {
-    let addresses = addresses.join(", ");
-    let admin = admin.map_or_else(|| "off".to_owned(), |admin| admin.address().to_string());
+fn tell_start(engine: &Engine, addresses: &str, admin: Option<SocketAddr>) {
+    let admin = admin.map_or_else(|| "off".to_owned(), |admin| admin.to_string());
     match engine.active() {
         Some(active) => {
             let counts = active.snapshot.counts();
@@ -404,30 +440,4 @@ fn tell_start(engine: &Engine, addresses: &[String], admin: Option<&AdminHandle>
     }
 }
 
-/// Resolves at SIGTERM or SIGINT; SIGHUP looks at policies, key sets and certificates again. SIGXFSZ is caught so that
-/// a limit of file sizes is an error of a write, after which the records go on in the next file, and not the end.
-async fn stop_signal(reload: ReloadHandle, following: Option<FollowHandle>, tls: TlsHint) {
-    let streams = || {
-        std::io::Result::Ok((
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::hangup())?,
-            signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?,
-        ))
-    };
-    let Ok((mut terminate, mut interrupt, mut hangup, _file_size)) = streams() else {
-        tracing::error!("signals cannot be caught: the process will end without draining");
-        return std::future::pending().await;
-    };
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return,
-            _ = interrupt.recv() => return,
-            _ = hangup.recv() => {
-                reload.hint();
-                following.iter().for_each(FollowHandle::hint);
-                tls.hint();
-            }
-        }
-    }
-}
+const POLICIES: &str = "policies";

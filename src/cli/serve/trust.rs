@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use anyhow::Context as _;
 use url::Url;
 
 use crate::config::{
@@ -9,7 +10,7 @@ use crate::config::{
     TenantsTable,
 };
 use crate::id::TenantId;
-use crate::identity::follow::FollowOptions;
+use crate::identity::follow::{FollowOptions, Follower};
 use crate::identity::{
     Algorithm, ClaimMap, Emitted, Issuer, KeySource, MarkNeeded, Preset, Read, Rule, Scalar,
     Tenants, TokenLimits, Trust,
@@ -65,6 +66,12 @@ pub(super) fn limits(config: &Config) -> Result<TokenLimits, ConfigError> {
         bytes: config.number("limits.token_bytes")?,
         lifetime: config.seconds("limits.token_lifetime")?,
     })
+}
+
+/// Finds what following the key sets would refuse, before anything is started or written.
+pub(super) fn check_keys(config: &Config) -> anyhow::Result<()> {
+    let (trust, options) = (trust(config)?, following(config)?);
+    Follower::check(&trust, &options).context("cannot follow the key sets of issuers")
 }
 
 /// How key sets are followed.

@@ -96,6 +96,13 @@ pub struct IssuerStatus {
     pub skipped: Vec<Skipped>,
 }
 
+impl IssuerStatus {
+    /// Whether the keys in force are the same.
+    pub fn has_same_keys(&self, other: &IssuerStatus) -> bool {
+        self.digest == other.digest
+    }
+}
+
 /// A key's id, and a digest of the key.
 type KeyIdentity = (String, [u8; 32]);
 

@@ -73,11 +73,20 @@ impl TlsHint {
 }
 
 fn look_until_the_end(mut watched: Vec<Watched>, hints: &Receiver<()>, every: Duration) {
-    while let Ok(()) | Err(RecvTimeoutError::Timeout) = hints.recv_timeout(every) {
+    loop {
+        let is_hint = match hints.recv_timeout(every) {
+            Ok(()) => true,
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         for one in &mut watched {
+            let before = one.endpoint.active.load().digest;
             // Parsers of what others wrote: a panic may cost this look, not all later ones.
             if catch_unwind(AssertUnwindSafe(|| one.look())).is_err() {
                 tracing::error!(address = %one.endpoint.address, "looking at the TLS files panicked");
+            }
+            if is_hint && one.told.is_none() && before == one.endpoint.active.load().digest {
+                tracing::info!(address = %one.endpoint.address, "SIGHUP: looked at the TLS files, nothing changed");
             }
         }
     }
