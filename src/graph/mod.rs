@@ -6,6 +6,7 @@
 //! no defaults and no snapshot, and checks nothing against another document: that is `compile`.
 
 pub mod document;
+pub mod explanation;
 mod finding;
 
 mod report;

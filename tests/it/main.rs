@@ -34,6 +34,7 @@ mod examples;
 mod explaining;
 mod export;
 mod ext_authz;
+mod findings_page;
 mod first_hour;
 mod journal;
 mod key_sets;
