@@ -4,8 +4,9 @@
     python3 deploy/envoy/try.py serve     until Ctrl-C
     python3 deploy/envoy/try.py ask       in another terminal
 
-Starts bearer.yaml and bearer.toml as they stand, with one difference: the tokens' issuer is a key that is made here, so
-that tokens can be made here. Nothing is believed of that key but in the folder target/try. Needs openssl.
+Starts bearer.yaml and bearer.toml as they stand, with two differences: the tokens' issuer is a key that is made here, so
+that tokens can be made here, and the ports are free ones, so that it runs beside another server. Nothing is believed of
+that key but in the folder target/try. Needs openssl.
 """
 
 import argparse
@@ -90,12 +91,6 @@ def envoy():
     return found
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class Application(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         user = self.headers.get("x-crosstrust-user", "nobody")
@@ -109,22 +104,43 @@ class Application(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def choose_ports(options):
+    """Ports that were not named are free ones. All are held until each is known, so that they differ."""
+    held = []
+    for name in ("port", "application_port", "crosstrust_port", "admin_port"):
+        if getattr(options, name) is None:
+            held.append(socket.create_server(("127.0.0.1", 0)))
+            setattr(options, name, held[-1].getsockname()[1])
+    for one in held:
+        one.close()
+
+
+def why_it_ended(running):
+    """Which of the two has ended, and the end of its log."""
+    for name, process, log in running:
+        if process.poll() is not None:
+            last = log.read_text(errors="replace").splitlines()[-10:]
+            return "\n".join([f"try: {name} has ended with code {process.returncode}; the end of {log}:", *last])
+    return "try: interrupted"
+
+
 def serve(options):
     folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
+    choose_ports(options)
+    (folder / "port").write_text(str(options.port))
     make_issuer(folder)
     application = http.server.ThreadingHTTPServer(("127.0.0.1", options.application_port), Application)
-    application_port, crosstrust_port = application.server_port, options.crosstrust_port or free_port()
     toml = (HERE / "bearer.toml").read_text()
     lines = [line for line in toml.splitlines() if line.startswith("discovery = ")]
     toml = replaced(toml, lines[0], 'keys = "keys.json"')
-    toml = replaced(toml, "127.0.0.1:50061", f"127.0.0.1:{crosstrust_port}")
+    toml = replaced(toml, "127.0.0.1:50061", f"127.0.0.1:{options.crosstrust_port}")
     (folder / "crosstrust.toml").write_text(toml)
     yaml = (HERE / "bearer.yaml").read_text()
     address = "{{address: {}, port_value: {}}}".format
     yaml = replaced(yaml, address("0.0.0.0", 8080), address("127.0.0.1", options.port))
-    yaml = replaced(yaml, address("127.0.0.1", 8081), address("127.0.0.1", application_port))
-    yaml = replaced(yaml, address("127.0.0.1", 50061), address("127.0.0.1", crosstrust_port))
+    yaml = replaced(yaml, address("127.0.0.1", 8081), address("127.0.0.1", options.application_port))
+    yaml = replaced(yaml, address("127.0.0.1", 50061), address("127.0.0.1", options.crosstrust_port))
     (folder / "envoy.yaml").write_text(yaml)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -132,28 +148,38 @@ def serve(options):
     crosstrust = [options.crosstrust] if options.crosstrust else ["cargo", "run", "--release", "--quiet", "--"]
     if not options.crosstrust:
         subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
-    log = open(folder / "envoy.log", "w")
     running = []
+
+    def start(name, command, **more):
+        log = folder / f"{name}.log"
+        with open(log, "w") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output, **more)
+        running.append((name, process, log))
+
+    def all_run():
+        return all(process.poll() is None for _, process, _ in running)
+
     try:
-        running.append(subprocess.Popen([*crosstrust, "serve", "--config", folder / "crosstrust.toml",
-                                         "--admin", f"127.0.0.1:{options.admin_port}",
-                                         "--log-directory", folder / "records"], cwd=ROOT))
-        running.append(subprocess.Popen([envoy(), "--config-path", folder / "envoy.yaml", "--disable-hot-restart",
-                                         "--log-level", "warning"], stdout=log, stderr=log))
-        while all(one.poll() is None for one in running):
+        start("crosstrust", [*crosstrust, "serve", "--config", folder / "crosstrust.toml",
+                             "--admin", f"127.0.0.1:{options.admin_port}",
+                             "--log-directory", folder / "records"], cwd=ROOT)
+        start("envoy", [envoy(), "--config-path", folder / "envoy.yaml", "--disable-hot-restart",
+                        "--log-level", "warning"])
+        while all_run():
             if status(options, LAUNCHER[0], None)[0] == 401:
-                print(f"ready on http://127.0.0.1:{options.port}; now: python3 deploy/envoy/try.py ask", flush=True)
-                while all(one.poll() is None for one in running):
+                print(f"ready on http://127.0.0.1:{options.port}; logs in {folder}; "
+                      "now: python3 deploy/envoy/try.py ask", flush=True)
+                while all_run():
                     time.sleep(0.2)
             time.sleep(0.2)
-        sys.exit(f"try: crosstrust or Envoy has ended; see {folder / 'envoy.log'}")
+        sys.exit(why_it_ended(running))
     except KeyboardInterrupt:
         pass
     finally:
-        for one in running:
-            one.terminate()
-        for one in running:
-            one.wait()
+        for _, process, _ in running:
+            process.terminate()
+        for _, process, _ in running:
+            process.wait()
 
 
 def status(options, host, bearer):
@@ -170,11 +196,16 @@ def status(options, host, bearer):
 
 
 def ask(options):
+    if options.port is None:
+        port = options.folder / "port"
+        if not port.exists():
+            sys.exit(f"try: found no {port}; start `serve` first")
+        options.port = int(port.read_text())
     for question, user, (host, app), more in QUESTIONS:
         bearer = user and token(options.folder / "issuer.pem", user, app, more)
         code, challenge, body = status(options, host, bearer)
         if code is None:
-            sys.exit(f"try: nobody answers on port {options.port}; start `serve` first")
+            sys.exit(f"try: no answer on port {options.port}; start `serve` first")
         print(f"{code}  {question}")
         for told in filter(None, (challenge, body)):
             print(f"     {told}")
@@ -184,10 +215,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["serve", "ask"])
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "target/try")
-    parser.add_argument("--port", type=int, default=8080, help="Envoy's")
-    parser.add_argument("--application-port", type=int, default=0, help="0 = any that is free")
-    parser.add_argument("--crosstrust-port", type=int, default=0, help="0 = any that is free")
-    parser.add_argument("--admin-port", type=int, default=0, help="metrics and health; 0 = any that is free")
+    parser.add_argument("--port", type=int, help="Envoy's; a free one by default, and `ask` finds it")
+    parser.add_argument("--application-port", type=int, help="a free one by default")
+    parser.add_argument("--crosstrust-port", type=int, help="a free one by default")
+    parser.add_argument("--admin-port", type=int, help="metrics and health; a free one by default")
     parser.add_argument("--crosstrust", help="the binary, where it is built already")
     options = parser.parse_args()
     {"serve": serve, "ask": ask}[options.what](options)

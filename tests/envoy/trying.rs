@@ -1,6 +1,7 @@
-//! README's page "Protect a service behind Envoy", as it is written there but for the ports.
+//! README's page "Protect a service behind Envoy", as it is written there.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crosstrust::config::{DEFAULT_ADDRESS, KEYS};
@@ -36,25 +37,7 @@ fn the_two_commands_of_the_readme_do_what_it_says() {
     // The first server of the README still runs, or something else is on its ports and the application's: they are
     // taken by this test, or were before.
     let _taken = ["127.0.0.1:50051", "127.0.0.1:9090", "127.0.0.1:8081"].map(TcpListener::bind);
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port().to_string();
-    drop(free);
-    let run = |what: &str| {
-        let mut command = Command::new("python3");
-        command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["deploy/envoy/try.py", what, "--port", &port])
-            .args(["--crosstrust", env!("CARGO_BIN_EXE_crosstrust")])
-            .arg("--folder")
-            .arg(folder.path())
-            // A variable of our own tests: crosstrust refuses one that names no key.
-            .env_remove("CROSSTRUST_CASES")
-            .env(
-                "ENVOY",
-                std::fs::canonicalize(tool::envoy()).unwrap_or_else(|_| tool::envoy().to_owned()),
-            );
-        command
-    };
+    let run = |what: &str| try_py(folder.path(), what);
     let log = folder.path().join("log");
     let output = std::fs::File::create(&log).unwrap();
     let mut served = Served(
@@ -115,4 +98,39 @@ fn the_pair_that_the_page_starts_shares_nothing_with_a_server_without_a_configur
     }
     // The log's default is shown as none.
     assert!(shown.contains("state/bearer"), "{shown}");
+}
+
+fn try_py(folder: &Path, what: &str) -> Command {
+    let envoy = std::fs::canonicalize(tool::envoy()).unwrap_or_else(|_| tool::envoy().to_owned());
+    let mut command = Command::new("python3");
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["deploy/envoy/try.py", what])
+        .args(["--crosstrust", env!("CARGO_BIN_EXE_crosstrust")])
+        .arg("--folder")
+        .arg(folder)
+        // A variable of our own tests: crosstrust refuses one that names no key.
+        .env_remove("CROSSTRUST_CASES")
+        .env("ENVOY", envoy);
+    command
+}
+
+#[test]
+fn what_ends_early_is_named_with_the_end_of_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = try_py(folder.path(), "serve")
+        .args(["--crosstrust-port", &port])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{told}");
+    let log = folder.path().join("crosstrust.log");
+    let expected = format!(
+        "try: crosstrust has ended with code 2; the end of {}:",
+        log.display()
+    );
+    assert!(told.contains(&expected), "{told}");
+    assert!(told.contains("the address is in use by"), "{told}");
 }
