@@ -36,14 +36,14 @@ mod kill;
 #[path = "reliability/power_loss.rs"]
 mod power_loss;
 
+#[path = "reliability/held.rs"]
+mod held;
 #[path = "reliability/memory.rs"]
 mod memory;
 #[path = "reliability/reload.rs"]
 mod reload;
 #[path = "reliability/removed.rs"]
 mod removed;
-#[path = "reliability/held.rs"]
-mod held;
 
 #[path = "reliability/http2_client.rs"]
 mod http2_client;
