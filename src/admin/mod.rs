@@ -6,6 +6,7 @@
 
 mod exposition;
 mod pages;
+mod places;
 mod process;
 mod server;
 

@@ -1,6 +1,8 @@
 //! A small HTTP/1.1 server on a thread of its own: few connections, each for a minute at most.
 //!
-//! Prometheus and the kubelet open a connection and keep it a while; whoever says nothing, or reads nothing, is cut.
+//! Prometheus and the kubelet open a connection and keep it a while. A connection that sends no request is closed after a
+//! second, one without a further request after five. When all places are taken, a new connection is answered all the
+//! same, and another is closed for it (`places`).
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,14 +13,16 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::places::{AdminPlace, AdminPlaces};
 use super::{AdminError, Sources, pages};
 
 /// An address that is held; nobody is answered yet.
@@ -112,7 +116,7 @@ async fn accept(
     stopped: &watch::Receiver<()>,
     connections: &mut JoinSet<()>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = AdminPlaces::new(CONNECTIONS);
     let mut end = pin!(ended(stopped.clone()));
     loop {
         let accepted = tokio::select! {
@@ -123,14 +127,9 @@ async fn accept(
         };
         match accepted {
             Ok((stream, _peer)) => {
-                // Without a place it is closed: who asks for metrics tries again.
-                if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    let (router, stopped) = (router.clone(), stopped.clone());
-                    connections.spawn(async move {
-                        let _place = place;
-                        answer(stream, router, stopped).await;
-                    });
-                }
+                let (place, closed) = places.take();
+                let (router, stopped) = (router.clone(), stopped.clone());
+                connections.spawn(answer(stream, router, Arc::new(place), closed, stopped));
             }
             Err(error) => {
                 if !is_the_clients(&error) {
@@ -142,21 +141,48 @@ async fn accept(
     }
 }
 
-async fn answer(stream: TcpStream, router: Router, stopped: watch::Receiver<()>) {
+async fn answer(
+    stream: TcpStream,
+    router: Router,
+    place: Arc<AdminPlace>,
+    mut closed: oneshot::Receiver<()>,
+    stopped: watch::Receiver<()>,
+) {
     // It fails on a connection that is gone already.
     let _ = stream.set_nodelay(true);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        place.asked();
+        let (answer, place) = (router.call(request), Arc::clone(&place));
+        async move {
+            let answer = answer.await;
+            place.answered();
+            answer
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(SILENCE)
+        .header_read_timeout(IDLE)
         .max_buf_size(MOST_BYTES)
         .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    tokio::select! {
-        // An error is the client's.
-        _ended = connection.as_mut() => return,
-        () = ended(stopped) => {}
-        () = sleep(LIFE) => {}
+    let (mut end, mut life) = (pin!(ended(stopped)), pin!(sleep(LIFE)));
+    let mut first_request = pin!(sleep(FIRST_REQUEST));
+    let mut waits_for_first = true;
+    loop {
+        tokio::select! {
+            biased;
+            // An error is the client's.
+            _ended = connection.as_mut() => return,
+            _closed = &mut closed => return,
+            () = end.as_mut() => break,
+            () = life.as_mut() => break,
+            () = first_request.as_mut(), if waits_for_first => match place.has_asked() {
+                true => waits_for_first = false,
+                false => return,
+            },
+        }
     }
     connection.as_mut().graceful_shutdown();
     let _ = timeout(LAST_ANSWERS, connection).await;
@@ -178,8 +204,11 @@ fn is_the_clients(error: &io::Error) -> bool {
 /// A few scrapers, probes, and a person who looks.
 const CONNECTIONS: usize = 32;
 
-/// The time that a client has for the head of its request, the pause before it included.
-const SILENCE: Duration = Duration::from_secs(10);
+/// The time from accepting a connection to the end of its first request's head. A client that connects has a request.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
+/// The time from an answer to the end of the next request's head.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// The time that a connection has: whoever reads its answers slowly has no more.
 const LIFE: Duration = Duration::from_secs(60);
