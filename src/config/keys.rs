@@ -354,7 +354,13 @@ pub const KEYS: &[Key] = &[
         "limits.connections",
         "NUMBER",
         "128",
-        "Most connections at a time, at most half of the file limit",
+        "Most connections at a time, at most half of the file limit; half of them are reserved for the listeners in equal parts",
+    ).whole(1, MILLION),
+    key(
+        "limits.unopened",
+        "NUMBER",
+        "64",
+        "Most connections of a listener that have not opened or wait for a place; beyond it the oldest is closed",
     ).whole(1, MILLION),
     key(
         "limits.streams",

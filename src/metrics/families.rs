@@ -54,14 +54,16 @@ families! {
 
     CONNECTIONS: Gauge "crosstrust_connections" [] "Connections that are served now";
     CONNECTIONS_LIMIT: Gauge "crosstrust_connections_limit" [] "How many there may be";
+    CONNECTIONS_UNOPENED: Gauge "crosstrust_connections_unopened" ["listener"] "Connections of a listener that have not opened or wait for a place";
+    CONNECTIONS_UNOPENED_LIMIT: Gauge "crosstrust_connections_unopened_limit" [] "How many of them each listener keeps (limits.unopened); beyond it the oldest is closed";
     CONNECTIONS_ACCEPTED: Counter "crosstrust_connections_accepted" [] "Connections that were accepted";
-    CONNECTIONS_WAITED: Counter "crosstrust_connections_waited" [] "Connections that waited at the door because all places were taken";
-    CONNECTIONS_CLOSED: Counter "crosstrust_connections_closed" ["cause"] "Connections that the server ended against their client's wish";
+    CONNECTIONS_WAITED: Counter "crosstrust_connections_waited" ["listener"] "Connections of a listener that waited because all places were taken";
+    CONNECTIONS_CLOSED: Counter "crosstrust_connections_closed" ["listener", "cause", "reason"] "Connections that the server closed before their client did";
     ACCEPT_FAILURES: Counter "crosstrust_accept_failures" [] "Connections that the system could not hand over";
     CALLS_IN_FLIGHT: Gauge "crosstrust_calls_in_flight" [] "Calls at work now, until their response headers";
     CALLS_IN_FLIGHT_LIMIT: Gauge "crosstrust_calls_in_flight_limit" [] "How many there may be";
     STREAMS: Gauge "crosstrust_streams" [] "Streams that have begun and not ended";
-    SHED: Counter "crosstrust_shed" ["cause"] "Calls and handshakes that were turned away to keep the others fast";
+    SHED: Counter "crosstrust_shed" ["cause"] "Calls that were turned away to keep the others fast";
     PANICS: Counter "crosstrust_panics" [] "Calls that panicked: each is a bug";
     TLS_NOT_AFTER: Gauge "crosstrust_tls_not_after_timestamp_seconds" ["listener"] "When the certificate of a listener ends";
 

@@ -1,33 +1,32 @@
-//! The accept loop: one for all listeners, on the thread that runs the server.
+//! The accept loops: one a listener, all on the thread that runs the server.
 //!
-//! While all places are taken one connection is held at the door, the kernel holds who comes after it,
-//! connections that exist go on answering, and those without a call are told to give way. Whoever says
-//! nothing is reaped, so a place always comes free again.
+//! A loop takes each connection at once and hands it to a request thread, where it opens and then waits for a place if
+//! there is none. It pauses only while request threads are behind with dropping connections that had to make way, or
+//! when the system has no files left. No loop waits for another.
 
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::connection::{Orders, Shared};
-use super::guard::{ListenerPlaces, Offer};
+use super::connection::{NewConnection, Shared};
 use super::listener::{Bound, BoundSocket, SocketFile};
-use super::socket::Loose;
+use super::listener_state::ListenerState;
+use super::socket::{Loose, PeerAddress};
 use super::threads::{NoThread, Threads};
-use super::tls::{Endpoint, Watch};
-use super::{Address, Call};
+use super::tls::{Endpoint, Refusal, Watch};
+use super::{Call, ListenerCounters, PeerRefusal};
 
 /// A listener that is registered with the acceptor's runtime.
 #[derive(Debug)]
 pub(super) struct Door<S> {
-    address: Address,
+    state: Arc<ListenerState>,
     socket: DoorSocket,
-    offer: Offer<S>,
+    service: S,
 }
 
 #[derive(Debug)]
@@ -41,22 +40,18 @@ enum DoorSocket {
     },
 }
 
-/// All that the loop needs.
+/// All that the loops need.
 #[derive(Debug)]
 pub(super) struct Acceptor<S> {
     pub(super) doors: Vec<Door<S>>,
     pub(super) threads: Threads<S>,
-    pub(super) places: Arc<Semaphore>,
-    pub(super) orders: watch::Sender<Orders>,
     pub(super) shared: Arc<Shared>,
-    /// The door that is asked first; it moves on, so that a busy one does not shut out the others.
-    pub(super) turn: usize,
     pub(super) tls_files: Watch,
 }
 
 impl<S> Door<S> {
     /// Within a runtime.
-    pub(super) fn open(bound: Bound<S>, places: Arc<ListenerPlaces>) -> io::Result<Self> {
+    pub(super) fn open(bound: Bound<S>, state: Arc<ListenerState>) -> io::Result<Self> {
         let socket = match bound.socket {
             BoundSocket::Tcp(listener) => {
                 DoorSocket::Tcp(TcpListener::from_std(listener)?, bound.tls)
@@ -72,117 +67,110 @@ impl<S> Door<S> {
             },
         };
         Ok(Door {
-            address: bound.address,
+            state,
             socket,
-            offer: Offer {
-                service: bound.service,
-                places,
-            },
+            service: bound.service,
         })
     }
 
-    /// `None` for a peer that may not connect; it finds its connection closed.
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Loose>>> {
+    pub(super) fn counters(&self) -> Arc<ListenerCounters> {
+        Arc::clone(&self.state.counters)
+    }
+
+    /// `None` in place of the connection for a peer that may not connect; it finds its connection closed.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Option<Loose>, PeerAddress)>> {
         match &self.socket {
             DoorSocket::Tcp(listener, tls) => {
-                let (stream, _peer) = ready!(listener.poll_accept(cx))?;
+                let (stream, peer) = ready!(listener.poll_accept(cx))?;
                 // Without it an answer waits for the acknowledgement of the last one. It fails on a
                 // connection that is gone already.
                 let _ = stream.set_nodelay(true);
                 let stream = stream.into_std()?;
-                Poll::Ready(Ok(Some(match tls {
+                let loose = match tls {
                     None => Loose::Tcp(stream),
                     Some(tls) => Loose::Tls(stream, Arc::clone(tls)),
-                })))
+                };
+                Poll::Ready(Ok((Some(loose), PeerAddress::Tcp(peer))))
             }
             DoorSocket::Unix { listener, uids, .. } => {
                 let (stream, _peer) = ready!(listener.poll_accept(cx))?;
-                if !may_connect(&stream, uids.as_deref()) {
-                    return Poll::Ready(Ok(None));
+                let uid = uid(&stream);
+                let peer = PeerAddress::Unix(uid);
+                // Where the kernel does not say who connected, no listed user did.
+                let may_connect = uids
+                    .as_ref()
+                    .is_none_or(|uids| uid.is_some_and(|uid| uids.contains(&uid)));
+                if !may_connect {
+                    return Poll::Ready(Ok((None, peer)));
                 }
-                Poll::Ready(stream.into_std().map(Loose::Unix).map(Some))
+                let loose = Loose::Unix(stream.into_std()?);
+                Poll::Ready(Ok((Some(loose), peer)))
             }
         }
     }
 }
 
-/// The kernel says who connected. When it does not, nobody is let in.
-fn may_connect(stream: &UnixStream, uids: Option<&[u32]>) -> bool {
-    let Some(uids) = uids else {
-        return true;
-    };
-    stream
-        .peer_cred()
-        .is_ok_and(|peer| uids.contains(&peer.uid()))
+fn uid(stream: &UnixStream) -> Option<u32> {
+    stream.peer_cred().ok().map(|peer| peer.uid())
+}
+
+impl<S: Call> Door<S>
+where
+    S::Future: Send,
+{
+    /// Accepts for ever; returns when no request thread is left.
+    async fn run(&self, threads: &Threads<S>, shared: &Shared) -> NoThread {
+        let counters = &shared.counters;
+        let mut pause = shared.options.accept_backoff;
+        loop {
+            let Some(socket_permit) = self.state.unopened.permit().await else {
+                return NoThread;
+            };
+            match poll_fn(|cx| self.poll_accept(cx)).await {
+                Ok((Some(socket), peer)) => {
+                    pause = shared.options.accept_backoff;
+                    counters.accepted.fetch_add(1, Ordering::Relaxed);
+                    let connection = NewConnection {
+                        socket,
+                        peer,
+                        service: self.service.clone(),
+                        listener: Arc::clone(&self.state),
+                        unopened: self.state.unopened.admit(socket_permit),
+                    };
+                    if let Err(none) = threads.hand_over(connection) {
+                        return none;
+                    }
+                }
+                Ok((None, peer)) => {
+                    let refusal = Refusal::Peer(PeerRefusal::Uid, None);
+                    self.state.refused(peer, refusal);
+                }
+                // The client went away before it was accepted: nothing is wrong here.
+                Err(error) if is_the_clients(&error) => {}
+                Err(error) => {
+                    counters.accept_failures.fetch_add(1, Ordering::Relaxed);
+                    let address = &self.state.counters.address;
+                    tracing::warn!(%address, %error, ?pause, "cannot accept a connection");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(shared.options.accept_backoff_most);
+                }
+            }
+        }
+    }
 }
 
 impl<S: Call> Acceptor<S>
 where
     S::Future: Send,
 {
-    /// Accepts for ever; returns when no request thread is left.
-    pub(super) async fn run(&mut self) -> NoThread {
-        let mut pause = self.shared.options.accept_backoff;
-        loop {
-            match self.accept().await {
-                (offer, _, Ok(Some(socket))) => {
-                    pause = self.shared.options.accept_backoff;
-                    self.count(|counters| &counters.accepted);
-                    let Some(place) = self.place().await else {
-                        return NoThread;
-                    };
-                    if let Err(none) = self.threads.hand_over(socket, offer, place) {
-                        return none;
-                    }
-                }
-                (_, _, Ok(None)) => self.count(|counters| &counters.refused_peers),
-                // The client went away before it was accepted: nothing is wrong here.
-                (_, _, Err(error)) if is_the_clients(&error) => {}
-                (_, address, Err(error)) => {
-                    self.count(|counters| &counters.accept_failures);
-                    tracing::warn!(%address, %error, ?pause, "cannot accept a connection");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(self.shared.options.accept_backoff_most);
-                }
-            }
-        }
-    }
-
-    /// Waits for a place; meanwhile idle connections are told every second that somebody waits.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            return Some(place);
-        }
-        self.count(|counters| &counters.waited_for_place);
-        let again = ASK_AGAIN.min(self.shared.options.idle_when_full);
-        loop {
-            self.orders.send_modify(|orders| orders.crowded += 1);
-            let place = Arc::clone(&self.places).acquire_owned();
-            match tokio::time::timeout(again, place).await {
-                Ok(place) => return place.ok(),
-                Err(_elapsed) => {}
-            }
-        }
-    }
-
-    /// The next connection, with what answers at its door, and the address.
-    async fn accept(&mut self) -> (Offer<S>, Address, io::Result<Option<Loose>>) {
-        self.turn = self.turn.wrapping_add(1);
-        let (doors, turn) = (&self.doors, self.turn);
-        poll_fn(|cx| {
-            let (before, after) = doors.split_at(turn.checked_rem(doors.len()).unwrap_or(0));
-            for door in after.iter().chain(before) {
-                if let Poll::Ready(accepted) = door.poll_accept(cx) {
-                    return Poll::Ready((door.offer.clone(), door.address.clone(), accepted));
-                }
-            }
-            Poll::Pending
-        })
-        .await
-    }
-
-    fn count(&self, which: impl Fn(&super::Counters) -> &std::sync::atomic::AtomicU64) {
-        which(&self.shared.counters).fetch_add(1, Ordering::Relaxed);
+    /// Accepts at all listeners for ever; returns when no request thread is left.
+    pub(super) async fn run(&self) -> NoThread {
+        let loops = self
+            .doors
+            .iter()
+            .map(|door| door.run(&self.threads, &self.shared));
+        let mut loops: FuturesUnordered<_> = loops.collect();
+        loops.next().await.unwrap_or(NoThread)
     }
 }
 
@@ -193,6 +181,3 @@ fn is_the_clients(error: &io::Error) -> bool {
         ConnectionAborted | ConnectionReset | Interrupted
     )
 }
-
-/// How often a full house asks its idle connections to leave while somebody waits.
-const ASK_AGAIN: Duration = Duration::from_secs(1);

@@ -1,16 +1,15 @@
-//! What a connection does: has it opened, is a call running on it, when did the last one begin.
+//! What a connection does: is a call running on it, when did the last one begin.
 //!
-//! Written by the socket and the guard, read by the connection's own task when a deadline is due.
+//! Written by the guard, read by the connection's own task when a deadline is due.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// One connection's doings.
 #[derive(Debug)]
 pub(super) struct Activity {
     since: Instant,
-    opened: AtomicBool,
     running: AtomicUsize,
     /// When the last call began, in milliseconds since `since`.
     last_call: AtomicU64,
@@ -24,19 +23,9 @@ impl Activity {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Activity {
             since: Instant::now(),
-            opened: AtomicBool::new(false),
             running: AtomicUsize::new(0),
             last_call: AtomicU64::new(0),
         })
-    }
-
-    /// The client has said its preface.
-    pub(super) fn open(&self) {
-        self.opened.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.opened.load(Ordering::Relaxed)
     }
 
     /// A call that has arrived at this moment runs.

@@ -1,33 +1,38 @@
 //! One connection, from its first byte to its end.
 //!
-//! It opens, serves, leaves (GOAWAY: running calls end, no new ones) and is gone. Each of the first three
-//! has a deadline, so that no client can stay in one for ever.
+//! It opens, waits for a place if there is none, serves, leaves (GOAWAY: running calls end, no new ones) and is gone.
+//! Opening, serving and leaving each have a deadline; one that waits makes way for newer ones. So no client can stay in
+//! any of them for ever.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::activity::Activity;
+use super::connection_places::ConnectionPlace;
 use super::fair_read::FairRead;
-use super::guard::{ConnectionCalls, Gate, Guard, Offer};
-use super::socket::{Loose, Socket};
+use super::guard::{ConnectionCalls, Gate, Guard};
+use super::listener_state::ListenerState;
+use super::socket::{Loose, PeerAddress, Socket};
 use super::thread_load::ThreadLoad;
 use super::threads::Burden;
 use super::tls::Refusal;
+use super::unopened::UnopenedPlace;
 use super::unread::Unread;
-use super::{Call, Counters, ServeOptions};
+use super::{Call, CloseCause, Counters, ServeOptions};
 use crate::clock::jittered;
 
 /// What all connections are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Orders {
     pub(super) stage: Stage,
-    /// How often a connection had to wait outside for a place.
+    /// How often connections without a call were asked to leave because another waits for a place.
     pub(super) crowded: u64,
 }
 
@@ -40,14 +45,22 @@ pub(super) enum Stage {
     Cutting,
 }
 
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(super) struct NewConnection<S> {
+    pub(super) socket: Loose,
+    pub(super) peer: PeerAddress,
+    pub(super) service: S,
+    pub(super) listener: Arc<ListenerState>,
+    /// Its place until it is served.
+    pub(super) unopened: UnopenedPlace,
+}
+
 /// An accepted connection on its way to a request thread.
 #[derive(Debug)]
 pub(super) struct Arrival<S> {
-    pub(super) socket: Loose,
-    pub(super) offer: Offer<S>,
-    /// Its place among the connections, given back at its end.
-    pub(super) place: OwnedSemaphorePermit,
-    /// Its part of the thread's burden, likewise.
+    pub(super) connection: NewConnection<S>,
+    /// Its part of the thread's burden, given back at its end.
     pub(super) burden: Burden,
 }
 
@@ -57,9 +70,7 @@ pub(super) struct Shared {
     pub(super) options: ServeOptions,
     pub(super) gate: Arc<Gate>,
     pub(super) counters: Arc<Counters>,
-    pub(super) orders: watch::Receiver<Orders>,
-    /// Places for TLS handshakes.
-    pub(super) handshakes: Semaphore,
+    pub(super) orders: watch::Sender<Orders>,
 }
 
 /// Serves it to its end.
@@ -71,33 +82,38 @@ pub(super) async fn serve<S: Call>(
     S::Future: Send,
 {
     let Arrival {
-        socket,
-        offer,
-        place: _place,
+        connection,
         burden: _burden,
     } = arrival;
-    let begun = Instant::now();
-    let _counted = Counted::one_of(&shared.counters);
-    let activity = Activity::new();
-    let Some(socket) = open(socket, &activity, &shared, begun).await else {
+    let NewConnection {
+        socket,
+        peer,
+        service,
+        listener,
+        unopened,
+    } = connection;
+    let Some((socket, place)) = admit(socket, peer, &listener, unopened, &shared).await else {
         return;
     };
+    let _counted = Counted::one_of(&shared.counters);
+    let activity = Activity::new();
     let unread = Unread::new(shared.options.unread_bytes);
     let calls = ConnectionCalls::new(
         Arc::clone(&shared.gate),
-        offer.places,
+        Arc::clone(&listener.calls),
         thread,
         Arc::clone(&activity),
         Arc::clone(&unread),
     );
-    let guard = Guard::new(offer.service, calls);
+    let guard = Guard::new(service, calls);
     let connection =
         builder(&shared.options).serve_connection(TokioIo::new(FairRead::new(socket)), guard);
     let course = Course {
-        phase: Phase::Opening,
-        begun,
+        phase: Phase::Open,
+        place,
         activity: &activity,
         unread: &unread,
+        listener: &listener,
         shared: &shared,
     };
     course.run(pin!(connection)).await;
@@ -119,31 +135,51 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// The socket, its TLS handshake done. `None` when it does not come to that: the client sees a closed connection,
-/// and before it an alert where TLS has one.
-async fn open(
+/// Opens the connection and takes a place for it. `None` when it does not come to that: the client sees a closed
+/// connection, and before it an alert where TLS has one.
+async fn admit(
     socket: Loose,
-    activity: &Arc<Activity>,
+    peer: PeerAddress,
+    listener: &ListenerState,
+    mut unopened: UnopenedPlace,
     shared: &Shared,
-    begun: Instant,
-) -> Option<Socket> {
-    let counters = &shared.counters;
-    let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+) -> Option<(Socket, ConnectionPlace)> {
+    let begun = Instant::now();
+    let mut ending = pin!(ending(shared.orders.subscribe()));
+    let opened = tokio::select! {
+        biased;
+        opened = socket.open() => opened,
+        () = unopened.closed() => {
+            listener.made_way(peer);
+            return None;
+        }
+        () = sleep_until(begun + shared.options.first_byte) => Err(Refusal::Late),
+        () = ending.as_mut() => return None,
+    };
+    let socket = match opened {
+        Ok(socket) => socket,
+        Err(refusal) => {
+            listener.refused(peer, refusal);
+            return None;
+        }
+    };
+    if let Some(place) = listener.places.try_take() {
+        return Some((socket, place));
+    }
+    unopened.opened();
+    listener.counters.waited.fetch_add(1, Ordering::Relaxed);
+    listener.warn_of_waiting(peer);
+    let pause = ASK_AGAIN.min(shared.options.idle_when_full);
+    let ask = || shared.orders.send_modify(|orders| orders.crowded += 1);
     tokio::select! {
         biased;
-        socket = socket.open(activity, &shared.handshakes) => match socket {
-            Ok(socket) => return Some(socket),
-            // Files or memory are short, which the accept loop tells of.
-            Err(Refusal::System) => 0,
-            Err(Refusal::Late) => count(&counters.never_opened),
-            Err(Refusal::Crowded) => count(&counters.shed_handshakes),
-            Err(Refusal::Handshake) => count(&counters.failed_handshakes),
-            Err(Refusal::Peer) => count(&counters.refused_peers),
-        },
-        () = sleep_until(begun + shared.options.first_byte) => count(&counters.never_opened),
-        () = ending(shared.orders.clone()) => 0,
-    };
-    None
+        place = listener.places.wait(pause, ask) => Some((socket, place?)),
+        () = unopened.closed() => {
+            listener.made_way(peer);
+            None
+        }
+        () = ending => None,
+    }
 }
 
 fn builder(options: &ServeOptions) -> http2::Builder<TokioExecutor> {
@@ -167,7 +203,6 @@ fn builder(options: &ServeOptions) -> http2::Builder<TokioExecutor> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    Opening,
     Open,
     Leaving,
 }
@@ -175,15 +210,16 @@ enum Phase {
 /// Where a connection stands.
 struct Course<'a> {
     phase: Phase,
-    begun: Instant,
+    place: ConnectionPlace,
     activity: &'a Activity,
     unread: &'a Unread,
+    listener: &'a ListenerState,
     shared: &'a Shared,
 }
 
 /// What is to be done with a connection.
 enum Step {
-    Go { deadline: Option<Instant> },
+    Go,
     Leave { deadline: Instant },
     Drop,
 }
@@ -195,8 +231,9 @@ impl Course<'_> {
     where
         S::Future: Send,
     {
-        let mut deadline = pin!(sleep_until(self.begun + self.shared.options.first_byte));
-        let mut orders = pin!(next(self.shared.orders.clone(), INITIAL));
+        let age = jittered(self.shared.options.connection_age, JITTER);
+        let mut deadline = pin!(sleep_until(Instant::now() + age));
+        let mut orders = pin!(next(self.shared.orders.subscribe(), INITIAL));
         let mut stuck = pin!(self.unread.stuck(self.shared.options.unread_wait));
         loop {
             let step = tokio::select! {
@@ -205,7 +242,7 @@ impl Course<'_> {
                 _ended = connection.as_mut() => return,
                 () = deadline.as_mut() => self.on_deadline(),
                 () = stuck.as_mut() => {
-                    self.count(&self.shared.counters.unread);
+                    self.listener.counters.count(CloseCause::Unread);
                     Step::Drop
                 }
                 (receiver, order) = orders.as_mut() => {
@@ -214,10 +251,7 @@ impl Course<'_> {
                 }
             };
             match step {
-                Step::Go { deadline: None } => {}
-                Step::Go {
-                    deadline: Some(due),
-                } => deadline.as_mut().reset(due),
+                Step::Go => {}
                 Step::Leave { deadline: due } => {
                     self.phase = Phase::Leaving;
                     connection.as_mut().graceful_shutdown();
@@ -229,20 +263,9 @@ impl Course<'_> {
     }
 
     fn on_deadline(&mut self) -> Step {
-        let options = &self.shared.options;
         match self.phase {
-            Phase::Opening if self.activity.is_open() => {
-                self.phase = Phase::Open;
-                Step::Go {
-                    deadline: Some(self.begun + jittered(options.connection_age, JITTER)),
-                }
-            }
-            Phase::Opening => {
-                self.count(&self.shared.counters.never_opened);
-                Step::Drop
-            }
             Phase::Open => Step::Leave {
-                deadline: Instant::now() + options.goaway_grace,
+                deadline: Instant::now() + self.shared.options.goaway_grace,
             },
             Phase::Leaving => Step::Drop,
         }
@@ -250,36 +273,31 @@ impl Course<'_> {
 
     fn on_order(&mut self, order: Orders) -> Step {
         let options = &self.shared.options;
-        let open = self.activity.is_open();
         match order.stage {
-            // No call can have begun, and h2 sends no GOAWAY before it has read the preface.
-            Stage::Draining | Stage::Cutting if !open => Step::Drop,
             // The order to cut is the deadline; this one is only never reached.
             Stage::Draining => Step::Leave {
                 deadline: Instant::now() + options.drain + options.goaway_grace,
             },
             Stage::Cutting => {
-                self.count(&self.shared.counters.cut_in_drain);
+                self.listener.counters.count(CloseCause::Drain);
                 Step::Drop
             }
             Stage::Serving => {
-                let spare = open
+                // Its place would be of no use to a connection of another listener.
+                let is_wanted = self.place.is_shared || self.listener.places.has_waiting();
+                let spare = is_wanted
                     && self.phase != Phase::Leaving
                     && self.activity.is_idle_for(options.idle_when_full);
                 if !spare {
-                    return Step::Go { deadline: None };
+                    return Step::Go;
                 }
-                self.count(&self.shared.counters.gave_way);
+                self.listener.counters.count(CloseCause::Crowded);
                 // Nothing runs, so whoever reads a GOAWAY answers it at once.
                 Step::Leave {
                     deadline: Instant::now() + options.first_byte,
                 }
             }
         }
-    }
-
-    fn count(&self, counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -313,6 +331,9 @@ pub(super) const INITIAL: Orders = Orders {
     stage: Stage::Serving,
     crowded: 0,
 };
+
+/// How often connections without a call are asked to leave while another waits.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where `usize` cannot hold what the options say, which is on no machine of today.
 const MOST_SEND_BUFFER: usize = 64 * 1024;

@@ -1,5 +1,5 @@
-//! How often each limit was met, and how much there is of what is limited. Counted, not logged: what a client can
-//! cause, it can cause often.
+//! How often each limit of the whole server was met, and how much there is of what is limited. What becomes of the
+//! connections of a listener is counted in `closed`.
 
 use std::sync::atomic::AtomicU64;
 
@@ -8,24 +8,8 @@ use std::sync::atomic::AtomicU64;
 pub struct Counters {
     /// Connections accepted.
     pub accepted: AtomicU64,
-    /// Peers that may not connect: by their uid on a Unix socket, by their certificate with TLS.
-    pub refused_peers: AtomicU64,
     /// Accepts that failed, each followed by a pause.
     pub accept_failures: AtomicU64,
-    /// Connections that waited at the door because all places were taken.
-    pub waited_for_place: AtomicU64,
-    /// Connections that had no call and left because another waited.
-    pub gave_way: AtomicU64,
-    /// TLS handshakes that failed for another reason than who the peer is.
-    pub failed_handshakes: AtomicU64,
-    /// Connections closed because too many handshakes were under way.
-    pub shed_handshakes: AtomicU64,
-    /// Connections closed because their handshake or their preface was not complete in time.
-    pub never_opened: AtomicU64,
-    /// Connections cut when the time to drain was over.
-    pub cut_in_drain: AtomicU64,
-    /// Connections closed because their answers were not read.
-    pub unread: AtomicU64,
     /// Calls that found no place in flight.
     pub overloaded: AtomicU64,
     /// Calls that were shed because they had waited too long for their thread.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Call;
-use super::accept::Acceptor;
+use super::accept::{Acceptor, Door};
 use super::connection::Stage;
 use super::threads::Ending;
 
@@ -27,17 +27,22 @@ where
     let Acceptor {
         doors,
         threads,
-        orders,
         shared,
         ..
     } = acceptor;
+    let counters = doors.iter().map(Door::counters);
+    let counters: Vec<_> = counters.collect();
     // Also removes the socket files: a successor may listen while this one drains.
     drop(doors);
     let mut endings = threads.close();
-    orders.send_modify(|orders| orders.stage = Stage::Draining);
+    shared
+        .orders
+        .send_modify(|orders| orders.stage = Stage::Draining);
     wait_for(&mut endings, shared.options.drain).await;
     if !endings.is_empty() {
-        orders.send_modify(|orders| orders.stage = Stage::Cutting);
+        shared
+            .orders
+            .send_modify(|orders| orders.stage = Stage::Cutting);
         wait_for(&mut endings, CUT).await;
     }
     for stuck in &endings {
@@ -46,7 +51,10 @@ where
     let left = endings
         .iter()
         .map(|one| one.connections.load(Ordering::Relaxed));
-    let cut = shared.counters.cut_in_drain.load(Ordering::Relaxed);
+    let cut = counters
+        .iter()
+        .map(|one| one.closed_by("drain"))
+        .sum::<u64>();
     Drained {
         aborted: left.sum::<usize>() + usize::try_from(cut).unwrap_or(usize::MAX),
     }

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use super::tls::Endpoint;
-use super::{Address, Counters};
+use super::{Address, Counters, ListenerCounters};
 
 /// A view of a server, to be looked at at any time.
 #[derive(Debug, Clone)]
 pub struct Figures {
     /// What has happened, and how much there is.
     pub counters: Arc<Counters>,
-    /// How many connections there may be.
+    /// The same for each listener.
+    pub listeners: Vec<Arc<ListenerCounters>>,
+    /// How many connections may be served at once.
     pub connections: usize,
+    /// How many connections of each listener may be accepted and not served.
+    pub unopened: usize,
     /// How many calls may be at work.
     pub in_flight: usize,
     pub(super) endpoints: Vec<Arc<Endpoint>>,

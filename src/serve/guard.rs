@@ -95,13 +95,6 @@ pub(super) struct ListenerPlaces {
     streams: Places,
 }
 
-/// What answers the calls of a listener, and the places that they have.
-#[derive(Debug, Clone)]
-pub(super) struct Offer<S> {
-    pub(super) service: S,
-    pub(super) places: Arc<ListenerPlaces>,
-}
-
 /// What the calls of one connection share.
 #[derive(Debug)]
 pub(super) struct ConnectionCalls {

@@ -1,4 +1,4 @@
-//! Serving: listeners, one accept loop, request threads, limits and the drain at the end.
+//! Serving: listeners, their accept loops, request threads, limits and the drain at the end.
 //!
 //! Knows nothing of what a call means and names nothing of the crate: it serves any tower service that
 //! answers gRPC over HTTP/2. The way of a connection is `accept` → `threads` → `connection`, with `tls` before
@@ -7,14 +7,18 @@
 mod accept;
 mod activity;
 mod address;
+mod closed;
 mod connection;
+mod connection_places;
 mod counters;
 mod drain;
 mod fair_read;
 mod figures;
 mod guard;
 mod listener;
+mod listener_state;
 mod message;
+mod opening;
 mod options;
 mod places;
 mod receipt;
@@ -22,7 +26,9 @@ mod socket;
 mod thread_load;
 mod threads;
 mod tls;
+mod unopened;
 mod unread;
+mod warnings;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -31,11 +37,12 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tonic::body::Body;
 use tower_service::Service;
 
 pub use address::{Address, AddressError};
+pub use closed::{CloseCause, ListenerCounters, PeerRefusal, WrongProtocol};
 pub use counters::Counters;
 pub use drain::Drained;
 pub use figures::{Certificate, Figures};
@@ -47,10 +54,12 @@ pub use tls::{Peers, Tls, TlsError, TlsHint};
 
 use accept::{Acceptor, Door};
 use connection::{INITIAL, Shared};
+use connection_places::ConnectionPlaces;
 use guard::{Gate, ListenerPlaces};
 use listener::Bound;
+use listener_state::ListenerState;
 use threads::Threads;
-use tls::{HANDSHAKES, Watch};
+use tls::Watch;
 
 /// What can be served: whatever answers a request of HTTP/2 and fails only inside its answers.
 pub trait Call:
@@ -123,20 +132,30 @@ where
         bound.iter().try_for_each(Bound::listen)?;
         let addresses = bound.iter().map(|one| one.address.clone()).collect();
         let endpoints: Vec<_> = bound.iter().filter_map(|one| one.tls.clone()).collect();
-        let places = Arc::new(Semaphore::new(options.places()));
+        let places = ConnectionPlaces::divide(options.places(), bound.len());
+        let unopened = options.unopened_places(bound.len());
+        let places = places
+            .into_iter()
+            .zip(ListenerPlaces::of_each(&options, bound.len()));
+        let states = bound.iter().zip(places).map(|(one, (places, calls))| {
+            let counters = Arc::new(ListenerCounters::new(one.address.clone()));
+            ListenerState::new(counters, places, calls, unopened)
+        });
+        let states: Vec<_> = states.collect();
+        let listeners = states.iter().map(|state| Arc::clone(&state.counters));
         let counters = Arc::new(Counters::default());
         let figures = Figures {
             counters: Arc::clone(&counters),
+            listeners: listeners.collect(),
             connections: options.places(),
+            unopened,
             in_flight: options.in_flight,
             endpoints: endpoints.clone(),
         };
-        let (orders, receiver) = watch::channel(INITIAL);
         let shared = Arc::new(Shared {
             gate: Arc::new(Gate::new(&options, Arc::clone(&counters))),
             counters,
-            orders: receiver,
-            handshakes: Semaphore::new(HANDSHAKES),
+            orders: watch::Sender::new(INITIAL),
             options,
         });
         let runtime = Builder::new_current_thread()
@@ -145,10 +164,9 @@ where
             .map_err(ServeError::Start)?;
         let doors = {
             let _within = runtime.enter();
-            let places = ListenerPlaces::of_each(&shared.options, bound.len());
-            let doors = bound.into_iter().zip(places);
-            let doors = doors.map(|(bound, places)| Door::open(bound, places));
+            let doors = bound.into_iter().zip(states);
             doors
+                .map(|(one, state)| Door::open(one, state))
                 .collect::<io::Result<_>>()
                 .map_err(ServeError::Start)?
         };
@@ -157,10 +175,7 @@ where
             threads: Threads::start(&shared).map_err(ServeError::Start)?,
             tls_files: Watch::start(endpoints, shared.options.tls_rescan)
                 .map_err(ServeError::Start)?,
-            places,
-            orders,
             shared,
-            turn: 0,
         };
         Ok(Server {
             runtime,
@@ -180,7 +195,7 @@ where
         Arc::clone(&self.acceptor.shared.counters)
     }
 
-    /// The same, with the limits and the ends of certificates.
+    /// The same, with each listener's counters, the limits and the ends of certificates.
     pub fn figures(&self) -> Figures {
         self.figures.clone()
     }
@@ -202,7 +217,7 @@ where
     ) -> Drained {
         let Server {
             runtime,
-            mut acceptor,
+            acceptor,
             addresses: _,
             figures: _,
         } = self;

@@ -14,9 +14,15 @@ pub struct ServeOptions {
     /// Request threads; 0 means one for each core. Each is a runtime of its own, so that the answers of
     /// many calls on a connection leave in one write.
     pub threads: usize,
-    /// Connections at once, over all listeners. At most half of the files that the process may open:
-    /// the rest belongs to policies, logs and whoever debugs.
+    /// Connections that are served at once. Half of them are reserved for the listeners in equal parts, the others are
+    /// shared. At most half of the files that the process may open: the rest belongs to unopened connections, policies,
+    /// logs and whoever debugs.
     pub connections: usize,
+    /// Connections of each listener that are accepted and not served: they have not opened, or wait for a place. A new
+    /// connection takes the place of the oldest one. 64 is enough for honest clients that need 160 ms to open while 400
+    /// connections a second send nothing; each holds a file and up to 64 KiB of a TLS hello. Together at most an eighth
+    /// of the files that the process may open, since as many again may wait to be dropped.
+    pub unopened: usize,
     /// Calls at once on a connection (HTTP/2 SETTINGS_MAX_CONCURRENT_STREAMS). A further one is refused
     /// with REFUSED_STREAM, which a client may try again.
     pub streams: u32,
@@ -41,7 +47,7 @@ pub struct ServeOptions {
     /// The time from accepting a connection to the end of its HTTP/2 preface and first frame, with the TLS
     /// handshake before them. HTTP/2 keepalive does not reap one that says nothing, or half of the preface.
     pub first_byte: Duration,
-    /// When all places are taken, a connection without a call for so long gives its place up.
+    /// While a connection waits for a place, one without a call for so long gives its place up.
     pub idle_when_full: Duration,
     /// Calls at once over all connections, from their arrival to their response headers. Half of the places are
     /// reserved for the listeners in equal parts, the rest is shared. More are answered RESOURCE_EXHAUSTED: to queue
@@ -88,6 +94,7 @@ impl Default for ServeOptions {
         ServeOptions {
             threads: 0,
             connections: 128,
+            unopened: 64,
             streams: 256,
             local_error_resets: 64,
             pending_accept_resets: 20,
@@ -136,6 +143,7 @@ impl ServeOptions {
     pub fn check(&self) -> Result<(), OptionError> {
         let counts = [
             ("connections", self.connections),
+            ("unopened", self.unopened),
             ("in_flight", self.in_flight),
             ("open_streams", self.open_streams),
             (
@@ -210,12 +218,22 @@ impl ServeOptions {
 
     /// The connections that are served at once.
     pub(super) fn places(&self) -> usize {
-        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let half = files.map_or(usize::MAX, |files| {
-            usize::try_from(files / 2).unwrap_or(usize::MAX)
-        });
-        self.connections.min(half).max(1)
+        self.connections.min(most_files() / 2).max(1)
     }
+
+    /// The connections of each of so many listeners that are accepted and not served.
+    pub(super) fn unopened_places(&self, listeners: usize) -> usize {
+        let each = most_files() / 8 / listeners.max(1);
+        self.unopened.min(each).max(1)
+    }
+}
+
+/// How many files the process may have open.
+fn most_files() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    files.map_or(usize::MAX, |files| {
+        usize::try_from(files).unwrap_or(usize::MAX)
+    })
 }
 
 fn within<T: PartialOrd + std::fmt::Debug>(

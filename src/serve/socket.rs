@@ -1,18 +1,17 @@
-//! A connection's bytes: TCP, with TLS or without, or Unix, and the watch over how it opens.
-//!
-//! The first bytes are only looked at, never changed or held back.
+//! A connection's bytes: TCP, with TLS or without, or Unix, once it has opened.
 
+use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::server::TlsStream;
 
-use super::activity::Activity;
+use super::opening;
 use super::tls::{Endpoint, Refusal};
 
 /// A connection between the acceptor and its request thread: of no runtime.
@@ -23,11 +22,21 @@ pub(super) enum Loose {
     Unix(std::os::unix::net::UnixStream),
 }
 
-/// A connection on its request thread.
+/// The other end of a connection, for log lines.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum PeerAddress {
+    Tcp(SocketAddr),
+    /// Its user id, where the kernel says.
+    Unix(Option<u32>),
+}
+
+/// A connection on its request thread that has opened.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: Stream,
-    opening: Option<Opening>,
+    /// What was read while it opened, and how much of that has been handed on.
+    read_ahead: Vec<u8>,
+    handed_on: usize,
 }
 
 #[derive(Debug)]
@@ -37,57 +46,49 @@ enum Stream {
     Unix(UnixStream),
 }
 
-/// RFC 9113 §3.4: a client begins with a preface of 24 bytes and a SETTINGS frame, whose header of 9 bytes
-/// begins with the length of the rest. Whether they are right is h2's business; this counts.
-#[derive(Debug)]
-struct Opening {
-    activity: Arc<Activity>,
-    seen: u64,
-    length: u64,
-}
-
 impl Loose {
-    /// Registers the connection with the runtime that this runs in, and makes the handshake where there is one.
-    pub(super) async fn open(
-        self,
-        activity: &Arc<Activity>,
-        handshakes: &Semaphore,
-    ) -> Result<Socket, Refusal> {
+    /// Registers the connection with the runtime that this runs in, makes the handshake where there is one, and reads
+    /// until the HTTP/2 preface and the first frame are complete.
+    pub(super) async fn open(self) -> Result<Socket, Refusal> {
         let system = |_: io::Error| Refusal::System;
-        let stream = match self {
+        let mut stream = match self {
             Loose::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream).map_err(system)?),
             Loose::Tls(stream, tls) => {
                 let stream = TcpStream::from_std(stream).map_err(system)?;
-                Stream::Tls(Box::new(tls.handshake(stream, handshakes).await?))
+                Stream::Tls(Box::new(tls.handshake(stream).await?))
             }
             Loose::Unix(stream) => Stream::Unix(UnixStream::from_std(stream).map_err(system)?),
         };
-        let opening = Opening {
-            activity: Arc::clone(activity),
-            seen: 0,
-            length: 0,
-        };
+        let read_ahead = opening::read(&mut stream).await?;
         Ok(Socket {
             stream,
-            opening: Some(opening),
+            read_ahead,
+            handed_on: 0,
         })
     }
 }
 
-impl Opening {
-    /// Whether the preface and the first frame are complete with these bytes.
-    fn is_over_with(&mut self, bytes: &[u8]) -> bool {
-        for byte in bytes {
-            if LENGTH_BEGINS <= self.seen && self.seen < LENGTH_ENDS {
-                self.length = self.length << 8 | u64::from(*byte);
-            }
-            self.seen += 1;
-            if self.seen >= HEADER_ENDS + self.length && self.seen >= HEADER_ENDS {
-                self.activity.open();
-                return true;
-            }
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PeerAddress::Tcp(address) => address.fmt(out),
+            PeerAddress::Unix(Some(uid)) => write!(out, "uid {uid}"),
+            PeerAddress::Unix(None) => out.write_str("an unknown uid"),
         }
-        false
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
     }
 }
 
@@ -98,18 +99,15 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let me = &mut *self;
-        let before = buffer.filled().len();
-        let read = match &mut me.stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-        };
-        ready!(read)?;
-        if let Some(opening) = &mut me.opening {
-            let new = buffer.filled().get(before..).unwrap_or_default();
-            if opening.is_over_with(new) {
-                me.opening = None;
-            }
+        let ahead = me.read_ahead.get(me.handed_on..).unwrap_or_default();
+        if ahead.is_empty() {
+            return Pin::new(&mut me.stream).poll_read(cx, buffer);
+        }
+        let now = ahead.get(..buffer.remaining()).unwrap_or(ahead);
+        buffer.put_slice(now);
+        me.handed_on += now.len();
+        if me.handed_on == me.read_ahead.len() {
+            (me.read_ahead, me.handed_on) = (Vec::new(), 0);
         }
         Poll::Ready(Ok(()))
     }
@@ -159,44 +157,5 @@ impl AsyncWrite for Socket {
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
-    }
-}
-
-const LENGTH_BEGINS: u64 = 24;
-const LENGTH_ENDS: u64 = LENGTH_BEGINS + 3;
-const HEADER_ENDS: u64 = LENGTH_BEGINS + 9;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn opening() -> Opening {
-        Opening {
-            activity: Activity::new(),
-            seen: 0,
-            length: 0,
-        }
-    }
-
-    #[test]
-    fn a_connection_opens_with_the_last_byte_of_its_first_frame() {
-        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-        bytes.extend([0, 0, 6, 4, 0, 0, 0, 0, 0]);
-        bytes.extend([0, 3, 0, 0, 0, 100]);
-        for cut in 0..bytes.len() {
-            let mut opening = opening();
-            assert!(!opening.is_over_with(&bytes[..cut]));
-            assert!(!opening.activity.is_open());
-            assert!(opening.is_over_with(&bytes[cut..]));
-            assert!(opening.activity.is_open());
-        }
-    }
-
-    #[test]
-    fn an_empty_first_frame_opens_as_well() {
-        let mut bytes = vec![b'x'; 24];
-        bytes.extend([0; 9]);
-        assert!(!opening().is_over_with(&bytes[..32]));
-        assert!(opening().is_over_with(&bytes));
     }
 }

@@ -10,13 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::Call;
-use super::connection::{self, Arrival, Shared};
-use super::guard::Offer;
-use super::socket::Loose;
+use super::connection::{self, Arrival, NewConnection, Shared};
 use super::thread_load::ThreadLoad;
 
 /// The threads, from the acceptor's side.
@@ -27,7 +25,7 @@ pub(super) struct Threads<S> {
 
 #[derive(Debug)]
 struct Thread<S> {
-    /// Bounded by the places for connections.
+    /// Bounded by the places for connections and for unopened ones.
     arrivals: mpsc::UnboundedSender<Arrival<S>>,
     connections: Arc<AtomicUsize>,
     ended: oneshot::Receiver<()>,
@@ -62,26 +60,19 @@ where
     }
 
     /// Hands a connection to the thread with the fewest.
-    pub(super) fn hand_over(
-        &self,
-        mut socket: Loose,
-        mut offer: Offer<S>,
-        mut place: OwnedSemaphorePermit,
-    ) -> Result<(), NoThread> {
+    pub(super) fn hand_over(&self, mut connection: NewConnection<S>) -> Result<(), NoThread> {
         loop {
             let alive = self.threads.iter().filter(|t| !t.arrivals.is_closed());
             let fewest = alive.min_by_key(|t| t.connections.load(Ordering::Relaxed));
             let thread = fewest.ok_or(NoThread)?;
             let arrival = Arrival {
-                socket,
-                offer,
-                place,
+                connection,
                 burden: Burden::on(&thread.connections),
             };
             match thread.arrivals.send(arrival) {
                 Ok(()) => return Ok(()),
                 // It ended in between: the next round does not see it.
-                Err(back) => (socket, offer, place) = (back.0.socket, back.0.offer, back.0.place),
+                Err(back) => connection = back.0.connection,
             }
         }
     }

@@ -18,13 +18,14 @@ use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::{Address, Certificate};
+use super::opening::{TLS_HANDSHAKE, may_be_http, without_tls};
+use super::{Address, Certificate, PeerRefusal, WrongProtocol};
 use material::{Digest, Material};
 
+pub(super) use peers::PeerCertificate;
 pub use watch::TlsHint;
 pub(super) use watch::Watch;
 
@@ -114,19 +115,21 @@ struct Active {
     not_after: i64,
 }
 
-/// Why a connection does not come to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a connection does not open.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The system has no memory for it, or the like.
     System,
-    /// Too many handshakes at a time.
-    Crowded,
-    /// It left its half of the handshake unsaid.
+    /// The client went away before it had sent anything that could be refused.
+    Gone,
+    /// It was not complete in time.
     Late,
-    /// Not TLS as it is spoken here, or a client that went away.
-    Handshake,
-    /// A client that may not connect.
-    Peer,
+    /// Not TLS as it is spoken here; with what rustls or the system says.
+    Handshake(String),
+    /// The first bytes are those of another protocol.
+    Protocol(WrongProtocol),
+    /// A client that may not connect, and what it showed.
+    Peer(PeerRefusal, Option<PeerCertificate>),
 }
 
 impl Tls {
@@ -186,26 +189,34 @@ impl Endpoint {
     }
 
     /// Takes a client's hello and finishes the handshake with what is in force then. The caller bounds the time.
-    ///
-    /// A place among the `handshakes` is taken when the hello is complete: whoever says nothing, or half of it,
-    /// costs a connection and no place.
     pub(super) async fn handshake(
         &self,
-        stream: TcpStream,
-        handshakes: &Semaphore,
+        mut stream: TcpStream,
     ) -> Result<TlsStream<TcpStream>, Refusal> {
+        let mut first = [0];
+        match stream.peek(&mut first).await {
+            Ok(1) => {}
+            Ok(_) | Err(_) => return Err(Refusal::Gone),
+        }
+        let [first] = first;
+        if first != TLS_HANDSHAKE && may_be_http(first) {
+            let protocol = without_tls(&mut stream).await;
+            return Err(protocol.map_or(Refusal::Gone, Refusal::Protocol));
+        }
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
-        let hello = hello.map_err(|error| refusal(&error))?;
-        let _place = handshakes.try_acquire().map_err(|_| Refusal::Crowded)?;
+        let hello = hello.map_err(|error| Refusal::Handshake(error.to_string()))?;
         let config = Arc::clone(&self.active.load().config);
-        // The place is held for a moment only, whatever the client does: else a few that stall shut out everybody.
-        let stream = tokio::time::timeout(ANSWERED_WITHIN, hello.into_stream(config)).await;
+        let (shown, stream) =
+            peers::noting_refused(hello.into_stream(config), ANSWERED_WITHIN).await;
+        // A client that stalls after its hello holds its place no longer than this.
         let stream = stream.map_err(|_elapsed| Refusal::Late)?;
-        let stream = stream.map_err(|error| refusal(&error))?;
+        let stream = stream.map_err(|error| refusal(&error, shown))?;
         // rustls refuses a client that names other protocols; one that names none gets here.
         match stream.get_ref().1.alpn_protocol() {
             Some(material::H2) => Ok(stream),
-            _ => Err(Refusal::Handshake),
+            _ => Err(Refusal::Handshake(
+                "the client does not ask for h2 by ALPN".to_owned(),
+            )),
         }
     }
 }
@@ -219,19 +230,18 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-fn refusal(error: &io::Error) -> Refusal {
+fn refusal(error: &io::Error, shown: Option<PeerCertificate>) -> Refusal {
     let said = error.get_ref().and_then(|error| error.downcast_ref());
     match said {
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
-            Refusal::Peer
+        Some(rustls::Error::NoCertificatesPresented) => {
+            Refusal::Peer(PeerRefusal::NoCertificate, None)
         }
-        _ => Refusal::Handshake,
+        Some(rustls::Error::InvalidCertificate(error)) => {
+            Refusal::Peer(peers::reason(error), shown)
+        }
+        _ => Refusal::Handshake(error.to_string()),
     }
 }
-
-/// Handshakes at a time, over all threads: each costs a signature, a millisecond with RSA, on a thread that
-/// also answers calls.
-pub(super) const HANDSHAKES: usize = 64;
 
 /// The time from a client's hello to the end of its handshake: a few round trips around the world.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);

@@ -161,7 +161,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vocabulary",
         ],
     ),
-    ("serve", &["clock"]),
+    ("serve", &["clock", "printable"]),
     ("config", &[]),
     ("otlp", &[]),
     ("telemetry", &["otlp"]),

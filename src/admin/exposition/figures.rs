@@ -86,20 +86,22 @@ fn server(figures: &Figures, out: &mut Sheet<'_>) -> fmt::Result {
     let counters = &figures.counters;
     out.one(&f::CONNECTIONS, read(&counters.connections))?;
     out.one(&f::CONNECTIONS_LIMIT, Number::from(figures.connections))?;
+    let listeners = || figures.listeners.iter();
+    let unopened = listeners().map(|one| (vec![one.address.to_string()], read(&one.unopened)));
+    out.many(&f::CONNECTIONS_UNOPENED, unopened)?;
+    let limit = Number::from(figures.unopened);
+    out.one(&f::CONNECTIONS_UNOPENED_LIMIT, limit)?;
     out.one(&f::CONNECTIONS_ACCEPTED, read(&counters.accepted))?;
-    out.one(&f::CONNECTIONS_WAITED, read(&counters.waited_for_place))?;
-    let closed = [
-        ("peer", &counters.refused_peers),
-        ("handshake", &counters.failed_handshakes),
-        ("silent", &counters.never_opened),
-        ("crowded", &counters.gave_way),
-        ("drain", &counters.cut_in_drain),
-        ("unread", &counters.unread),
-    ];
-    out.many(
-        &f::CONNECTIONS_CLOSED,
-        closed.map(|(cause, count)| (vec![cause.to_owned()], read(count))),
-    )?;
+    let waited = listeners().map(|one| (vec![one.address.to_string()], read(&one.waited)));
+    out.many(&f::CONNECTIONS_WAITED, waited)?;
+    let closed = listeners().flat_map(|one| {
+        let listener = one.address.to_string();
+        one.closed().map(move |(cause, count)| {
+            let labels = [&listener, cause.name(), cause.reason()];
+            (labels.map(str::to_owned).into(), count.into())
+        })
+    });
+    out.many(&f::CONNECTIONS_CLOSED, closed)?;
     out.one(&f::ACCEPT_FAILURES, read(&counters.accept_failures))?;
     out.one(&f::CALLS_IN_FLIGHT, read(&counters.in_flight))?;
     out.one(&f::CALLS_IN_FLIGHT_LIMIT, Number::from(figures.in_flight))?;
@@ -110,7 +112,6 @@ fn server(figures: &Figures, out: &mut Sheet<'_>) -> fmt::Result {
         ("budget", &counters.over_budget),
         ("message", &counters.incomplete),
         ("streams", &counters.refused_streams),
-        ("handshakes", &counters.shed_handshakes),
     ];
     out.many(
         &f::SHED,

@@ -393,6 +393,7 @@ fn serve_options(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Serv
     Ok(ServeOptions {
         threads: config.number("threads")?,
         connections: config.number("limits.connections")?,
+        unopened: config.number("limits.unopened")?,
         streams: config.number("limits.streams")?,
         in_flight: config.number("limits.in_flight")?,
         queue_delay: config.milliseconds("limits.queue_ms")?,

@@ -18,7 +18,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest as _, Sha256};
 
-use super::peers::OnlyNamed;
+use super::peers::PeerVerifier;
 use super::{Peers, Tls, TlsError};
 
 /// Tells two contents of the files apart.
@@ -106,7 +106,7 @@ impl Material {
         let ids = match &tls.peers {
             Peers::Anyone => return Ok(Arc::new(NoClientAuth)),
             Peers::AnyOfCa => None,
-            Peers::Spiffe(ids) => Some(ids),
+            Peers::Spiffe(ids) => Some(ids.clone()),
         };
         let (Some(file), Some(bytes)) = (&tls.client_ca, &self.client_ca) else {
             return Err(TlsError::NoClientCa);
@@ -118,13 +118,7 @@ impl Material {
         let provider = Arc::clone(&PROVIDER);
         let chain = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
         let chain = chain.build().map_err(|error| malformed(file, error, CAS))?;
-        Ok(match ids {
-            None => chain,
-            Some(ids) => Arc::new(OnlyNamed {
-                chain,
-                ids: ids.clone(),
-            }),
-        })
+        Ok(Arc::new(PeerVerifier { chain, ids }))
     }
 }
 

@@ -3,22 +3,57 @@
 //! Follows SPIFFE X509-SVID §2 and §5: the id is the leaf's only URI. Ids are compared byte by byte, never by
 //! pattern or prefix. The chain, the dates and the key usage are rustls' business and come first.
 
+use std::cell::RefCell;
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use tokio::time::error::Elapsed;
 use x509_parser::extensions::GeneralName;
 
-/// Lets in whom `chain` lets in and who is named.
+use crate::printable::printable;
+use crate::serve::PeerRefusal;
+
+/// Lets in the peers that `chain` lets in and that `ids` lists.
 #[derive(Debug)]
-pub(super) struct OnlyNamed {
+pub(super) struct PeerVerifier {
     pub(super) chain: Arc<dyn ClientCertVerifier>,
-    pub(super) ids: Vec<String>,
+    /// `None`: every certificate of the client CA.
+    pub(super) ids: Option<Vec<String>>,
 }
 
-impl ClientCertVerifier for OnlyNamed {
+/// What a refused peer's certificate says, escaped for a log line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::serve) struct PeerCertificate {
+    /// Its URIs, with commas between them.
+    pub(in crate::serve) uri: String,
+    /// Its serial number, hexadecimal.
+    pub(in crate::serve) serial: String,
+}
+
+tokio::task_local! {
+    /// The certificate that the handshake of this task was refused for: rustls gives its verifier no connection to tell,
+    /// and its error has no place for a certificate.
+    static REFUSED: RefCell<Option<PeerCertificate>>;
+}
+
+/// Finishes a handshake within this time, and returns with its outcome the certificate that a [`PeerVerifier`] refused.
+pub(super) async fn noting_refused<F: Future>(
+    handshake: F,
+    within: Duration,
+) -> (Option<PeerCertificate>, Result<F::Output, Elapsed>) {
+    let noted = async {
+        let outcome = tokio::time::timeout(within, handshake).await;
+        (REFUSED.with(RefCell::take), outcome)
+    };
+    REFUSED.scope(RefCell::default(), noted).await
+}
+
+impl ClientCertVerifier for PeerVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.chain.root_hint_subjects()
     }
@@ -29,11 +64,17 @@ impl ClientCertVerifier for OnlyNamed {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.chain.verify_client_cert(leaf, intermediates, now)?;
-        match only_uri(leaf) {
-            Some(uri) if self.ids.contains(&uri) => Ok(verified),
-            _ => Err(CertificateError::ApplicationVerificationFailure.into()),
+        let verified = self.chain.verify_client_cert(leaf, intermediates, now);
+        let verified = verified.and_then(|verified| match (&self.ids, only_uri(leaf)) {
+            (None, _) => Ok(verified),
+            (Some(ids), Some(uri)) if ids.contains(&uri) => Ok(verified),
+            (Some(_), _) => Err(CertificateError::ApplicationVerificationFailure.into()),
+        });
+        if verified.is_err() {
+            // It fails outside of `noting_refused`, where nobody asks.
+            let _ = REFUSED.try_with(|refused| refused.replace(Some(PeerCertificate::of(leaf))));
         }
+        verified
     }
 
     fn verify_tls12_signature(
@@ -64,6 +105,50 @@ impl ClientCertVerifier for OnlyNamed {
 
     fn client_auth_mandatory(&self) -> bool {
         true
+    }
+}
+
+impl PeerCertificate {
+    fn of(leaf: &[u8]) -> PeerCertificate {
+        let Ok((_, leaf)) = x509_parser::parse_x509_certificate(leaf) else {
+            return PeerCertificate::default();
+        };
+        let names = leaf.subject_alternative_name().ok().flatten();
+        let names = names.map_or(&[][..], |names| &names.value.general_names);
+        let uris = names.iter().filter_map(|name| match name {
+            GeneralName::URI(uri) => Some(*uri),
+            _ => None,
+        });
+        let uris: Vec<&str> = uris.take(MOST_SHOWN_URIS).collect();
+        PeerCertificate {
+            uri: shown(&uris.join(",")),
+            serial: shown(&leaf.raw_serial_as_string()),
+        }
+    }
+}
+
+/// As much of a text as a log line needs, escaped.
+fn shown(text: &str) -> String {
+    let most: String = text.chars().take(MOST_SHOWN_CHARACTERS).collect();
+    printable(&most).into_owned()
+}
+
+/// The reason for which a certificate was refused.
+pub(super) fn reason(error: &CertificateError) -> PeerRefusal {
+    use CertificateError as E;
+    match error {
+        E::ApplicationVerificationFailure => PeerRefusal::NotListed,
+        E::Expired | E::ExpiredContext { .. } => PeerRefusal::Expired,
+        E::NotValidYet | E::NotValidYetContext { .. } => PeerRefusal::NotYetValid,
+        // A bad signature: another CA of the same name signed it.
+        E::UnknownIssuer | E::BadSignature => PeerRefusal::UnknownIssuer,
+        E::Revoked => PeerRefusal::Revoked,
+        E::UnknownRevocationStatus => PeerRefusal::NoRevocationList,
+        E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => {
+            PeerRefusal::RevocationListExpired
+        }
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => PeerRefusal::Purpose,
+        _ => PeerRefusal::Invalid,
     }
 }
 
@@ -109,6 +194,12 @@ pub(super) fn is_spiffe_id(text: &str) -> bool {
             .all(|segment| !["", ".", ".."].contains(&segment) && segment.bytes().all(in_path))
 }
 
+/// A certificate for a peer has one URI; more are shown so that the mistake can be seen.
+const MOST_SHOWN_URIS: usize = 4;
+
+/// Longer than any SPIFFE id in use, and short enough for a log line.
+const MOST_SHOWN_CHARACTERS: usize = 256;
+
 /// SPIFFE-ID §2.3.
 const MOST_ID_BYTES: usize = 2048;
 
@@ -150,6 +241,18 @@ mod tests {
             let id = format!("spiffe://contoso.example/envoy{end}");
             assert_eq!(only_uri(&leaf(vec![uri(&id)])), None, "{id:?}");
         }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_certificate_is_escaped_and_short() {
+        let long = "b".repeat(2000);
+        let names = vec![uri("spiffe://a/\n\u{1b}[31m"), uri(&long)];
+        let shown = PeerCertificate::of(&leaf(names));
+        let begin = "spiffe://a/\\u{000a}\\u{001b}[31m,bbb";
+        assert!(shown.uri.starts_with(begin), "{}", shown.uri);
+        assert!(shown.uri.len() < 300);
+        assert!(!shown.serial.is_empty());
+        assert_eq!(PeerCertificate::of(b""), PeerCertificate::default());
     }
 
     #[test]

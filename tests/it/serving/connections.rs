@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crosstrust::serve::{Address, ListenError, ServeError, ServeOptions, Server};
 
-use super::echo::{NEVER, Running, bounded, echo, header, listener, options, reaches};
+use super::echo::{
+    NEVER, Running, bounded, echo, header, listener, options, reached, reaches, until,
+};
 use super::raw::{GOAWAY, PING, PREFACE, Raw, SETTINGS};
 
 fn soon() -> ServeOptions {
@@ -20,7 +22,7 @@ fn soon() -> ServeOptions {
 fn a_connection_that_says_nothing_is_closed() {
     let server = Running::tcp(soon());
     Raw::tcp(server.socket_address()).is_closed();
-    reaches(&server.counters.never_opened, 1);
+    until(|| server.closed("silent", "") == 1);
 }
 
 #[test]
@@ -31,7 +33,7 @@ fn a_connection_that_stops_within_its_preface_or_first_frame_is_closed() {
         raw.send(&[PREFACE, SETTINGS].concat()[..said]);
         raw.is_closed();
     }
-    reaches(&server.counters.never_opened, 4);
+    until(|| server.closed("silent", "") == 4);
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn a_connection_too_many_waits_and_a_place_that_comes_free_is_used() {
         assert_eq!(first.status("Ok").await, "0");
         let second = server.client().await;
         let waiting = tokio::spawn(async move { second.status("Ok").await });
-        reaches(&server.counters.waited_for_place, 1);
+        reached(&server.listeners[0].waited, 1).await;
         assert_eq!(first.status("Ok").await, "0", "the first goes on meanwhile");
         assert!(!waiting.is_finished());
         drop(first);
@@ -102,6 +104,162 @@ fn silent_connections_shut_nobody_out() {
         let _silent: Vec<_> = (0..8).map(|_| Raw::tcp(server.socket_address())).collect();
         assert_eq!(server.client().await.status("Ok").await, "0");
     });
+}
+
+/// A listener address for a test with several.
+fn any() -> Address {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+#[test]
+fn connections_that_have_not_opened_keep_no_client_out_of_any_listener() {
+    bounded(async {
+        // None of them is closed by a deadline.
+        let server = Running::start(options(), &[any(), any()]);
+        let silent: Vec<_> = (0..200).map(|_| Raw::tcp(server.address_of(0))).collect();
+        let half = |at| {
+            let mut raw = Raw::tcp(at);
+            raw.send(&PREFACE[..20]);
+            raw
+        };
+        let half: Vec<_> = (0..200).map(|_| half(server.address_of(0))).collect();
+        for listener in [1, 0] {
+            let client = server.client_of(listener).await;
+            assert_eq!(client.status("Ok").await, "0", "listener {listener}");
+        }
+        // The oldest had to make way, and the newest are still there.
+        until(|| server.closed("unopened", "") == 400 - 63);
+        for mut oldest in silent {
+            oldest.is_closed();
+        }
+        assert_eq!(server.listeners[0].unopened.load(Ordering::Relaxed), 63);
+        assert_eq!(server.listeners[1].closed_by("unopened"), 0);
+        drop(half);
+    });
+}
+
+#[test]
+fn a_listener_whose_places_are_all_taken_leaves_the_others_their_reserve() {
+    bounded(async {
+        let server = Running::start(
+            ServeOptions {
+                connections: 8,
+                idle_when_full: NEVER,
+                ..options()
+            },
+            &[any(), any()],
+        );
+        let mut clients = Vec::new();
+        for _ in 0..6 {
+            let client = server.client_of(0).await;
+            assert_eq!(client.status("Ok").await, "0");
+            clients.push(client);
+        }
+        // Reserve and rest are used up.
+        let waiting = server.client_of(0).await;
+        let waiting = tokio::spawn(async move { waiting.status("Ok").await });
+        reached(&server.listeners[0].waited, 1).await;
+        for _ in 0..2 {
+            let client = server.client_of(1).await;
+            assert_eq!(client.status("Ok").await, "0");
+            clients.push(client);
+        }
+        assert!(!waiting.is_finished());
+        // A place of the other listener's reserve is none for it.
+        clients.pop();
+        assert_eq!(server.client_of(1).await.status("Ok").await, "0");
+        assert!(!waiting.is_finished());
+        clients.remove(0);
+        assert_eq!(waiting.await.unwrap(), "0");
+    });
+}
+
+#[test]
+fn an_idle_connection_does_not_give_way_where_its_place_would_help_nobody() {
+    bounded(async {
+        let server = Running::start(
+            ServeOptions {
+                connections: 4,
+                idle_when_full: Duration::from_millis(10),
+                ..options()
+            },
+            &[any(), any()],
+        );
+        // It holds the place that is reserved for its listener.
+        let other = server.client_of(1).await;
+        assert_eq!(other.status("Ok").await, "0");
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            let client = server.client_of(0).await;
+            clients.push(client.clone());
+            tokio::spawn(async move { client.call("Held").await });
+            server.begun(1).await;
+        }
+        let waiting = server.client_of(0).await;
+        let waiting = tokio::spawn(async move { waiting.status("Ok").await });
+        reached(&server.listeners[0].waited, 1).await;
+        // By the time that an idle one of its own has made way, it would have as well.
+        server.stage.release.add_permits(1);
+        assert_eq!(waiting.await.unwrap(), "0");
+        assert_eq!(server.listeners[1].closed_by("crowded"), 0);
+        assert_eq!(other.status("Ok").await, "0");
+        assert_eq!(server.listeners[0].closed_by("crowded"), 1);
+        server.stage.release.add_permits(2);
+    });
+}
+
+#[test]
+fn connections_that_wait_for_a_place_outlast_those_that_have_not_opened() {
+    bounded(async {
+        let server = Running::tcp(ServeOptions {
+            connections: 1,
+            unopened: 4,
+            idle_when_full: NEVER,
+            ..options()
+        });
+        let first = server.client().await;
+        assert_eq!(first.status("Ok").await, "0");
+        let second = server.client().await;
+        let waiting = tokio::spawn(async move { second.status("Ok").await });
+        reached(&server.listeners[0].waited, 1).await;
+        let _silent: Vec<_> = (0..32).map(|_| Raw::tcp(server.socket_address())).collect();
+        until(|| server.closed("unopened", "") == 32 - 3);
+        drop(first);
+        assert_eq!(waiting.await.unwrap(), "0");
+    });
+}
+
+#[test]
+fn another_protocol_on_a_plaintext_listener_is_closed_and_counted_as_what_it_is() {
+    let server = Running::tcp(options());
+    let cases: [(&[u8], &str); 5] = [
+        (b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", "http1"),
+        (b"POST /x HTTP/1.1\r\n", "http1"),
+        (&[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3], "tls"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "unknown"),
+        (&[0; 40], "unknown"),
+    ];
+    let mut counts = std::collections::BTreeMap::new();
+    for (bytes, reason) in cases {
+        let mut raw = Raw::tcp(server.socket_address());
+        raw.send(bytes);
+        raw.is_closed();
+        let count: &mut u64 = counts.entry(reason).or_default();
+        *count += 1;
+        until(|| server.closed("protocol", reason) == *count);
+    }
+    assert_eq!(server.listeners[0].closed_by("silent"), 0);
+}
+
+#[test]
+fn a_client_that_goes_away_before_it_sends_anything_is_not_counted_as_closed() {
+    let server = Running::tcp(options());
+    for _ in 0..3 {
+        drop(Raw::tcp(server.socket_address()));
+    }
+    reaches(&server.counters.accepted, 3);
+    until(|| server.listeners[0].unopened.load(Ordering::Relaxed) == 0);
+    assert!(server.listeners[0].closed().all(|(_, count)| count == 0));
 }
 
 #[test]

@@ -11,7 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crosstrust::serve::{Address, CallBody, Counters, Drained, Listener, ServeOptions, Server};
+use crosstrust::serve::{
+    Address, CallBody, Counters, Drained, Listener, ListenerCounters, ServeOptions, Server,
+};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -103,6 +105,7 @@ pub struct Running {
     pub addresses: Vec<Address>,
     pub stage: Arc<Stage>,
     pub counters: Arc<Counters>,
+    pub listeners: Vec<Arc<ListenerCounters>>,
     pub unspin: mpsc::Sender<()>,
     stop: Option<oneshot::Sender<()>>,
     drained: Option<oneshot::Receiver<Drained>>,
@@ -160,6 +163,7 @@ impl Running {
             addresses: server.addresses().to_vec(),
             stage: echo.0,
             counters: server.counters(),
+            listeners: server.figures().listeners,
             unspin,
             stop: Some(stop),
             drained: Some(drained),
@@ -172,10 +176,10 @@ impl Running {
     }
 
     pub fn socket_address(&self) -> SocketAddr {
-        self.socket_address_of(0)
+        self.address_of(0)
     }
 
-    pub fn socket_address_of(&self, listener: usize) -> SocketAddr {
+    pub fn address_of(&self, listener: usize) -> SocketAddr {
         match &self.addresses[listener] {
             Address::Tcp(address) => *address,
             Address::Unix(path) => panic!("{}", path.display()),
@@ -187,9 +191,15 @@ impl Running {
     }
 
     pub async fn client_of(&self, listener: usize) -> Client {
-        let address = self.socket_address_of(listener);
-        let stream = tokio::net::TcpStream::connect(address).await;
+        let stream = tokio::net::TcpStream::connect(self.address_of(listener)).await;
         Client::over(stream.unwrap()).await
+    }
+
+    /// How many connections the first listener has closed with this cause and reason.
+    pub fn closed(&self, cause: &str, reason: &str) -> u64 {
+        let mut all = self.listeners[0].closed();
+        let found = all.find(|(one, _)| (one.name(), one.reason()) == (cause, reason));
+        found.expect("no such cause").1
     }
 
     pub fn stop(&mut self) {
@@ -209,9 +219,14 @@ impl Running {
 
 /// Waits for a counter, which nothing announces.
 pub fn reaches(counter: &AtomicU64, count: u64) {
-    let until = Instant::now() + PATIENCE;
-    while counter.load(Ordering::Relaxed) < count {
-        assert!(Instant::now() < until, "the counter is not reached");
+    until(|| counter.load(Ordering::Relaxed) >= count);
+}
+
+/// Waits for what nothing announces.
+pub fn until(holds: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "the counter is not reached");
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -274,6 +289,13 @@ pub fn status(response: &Response<Incoming>) -> String {
 
 pub fn header(response: &Response<Incoming>, name: &str) -> String {
     response.headers()[name].to_str().unwrap().to_owned()
+}
+
+/// The same, while the clients of the test's own runtime go on.
+pub async fn reached(counter: &AtomicU64, count: u64) {
+    while counter.load(Ordering::Relaxed) < count {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Runs a test that may not take for ever.

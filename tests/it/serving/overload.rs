@@ -103,7 +103,7 @@ fn unfinished_calls_on_one_listener_leave_the_places_of_another() {
         message_wait: NEVER,
         ..options()
     });
-    let mut weak = Raw::open(server.socket_address_of(0));
+    let mut weak = Raw::open(server.address_of(0));
     for stream in (1..65).step_by(2) {
         weak.begin_with_body(stream, "/test.Echo/Read");
     }

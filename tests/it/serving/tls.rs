@@ -6,7 +6,6 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crosstrust::rpc::client::{self, Server as Asked};
@@ -22,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::echo::{Client, Echo, NEVER, Running, bounded, echo, listener, options, reaches};
+use super::echo::{Client, Echo, NEVER, Running, bounded, echo, listener, options, reaches, until};
 use super::raw::{PREFACE, Raw, SETTINGS};
 use authority::{Authority, HOST, Leaf};
 
@@ -99,13 +98,15 @@ impl House {
     }
 
     fn failed(&self) -> u64 {
-        let counters = &self.running.counters;
-        counters.failed_handshakes.load(Ordering::Relaxed)
+        self.running.closed("handshake", "")
     }
 
     fn refused(&self) -> u64 {
-        let counters = &self.running.counters;
-        counters.refused_peers.load(Ordering::Relaxed)
+        self.running.listeners[0].closed_by("peer")
+    }
+
+    fn silent(&self) -> u64 {
+        self.running.closed("silent", "")
     }
 }
 
@@ -193,36 +194,50 @@ fn whoever_is_not_named_is_refused_over_either_version_of_tls() {
         let house = House::for_envoy();
         let (own, other) = (&house.authority, Authority::new());
         let peers = [
-            ("no certificate", None),
+            ("no certificate", "noCertificate", None),
             (
                 "another id",
+                "notListed",
                 Some(own.client(&["spiffe://contoso.example/envoy2"])),
             ),
             (
                 "a longer id",
+                "notListed",
                 Some(own.client(&["spiffe://contoso.example/envoy/x"])),
             ),
             (
                 "a NUL",
+                "notListed",
                 Some(own.client(&["spiffe://contoso.example/envoy\0"])),
             ),
             (
                 "two ids",
+                "notListed",
                 Some(own.client(&[ENVOY, "spiffe://contoso.example/b"])),
             ),
-            ("the id twice", Some(own.client(&[ENVOY, ENVOY]))),
-            ("no id", Some(own.client(&[]))),
-            ("expired", Some(own.expired_client(ENVOY))),
-            ("another authority", Some(other.client(&[ENVOY]))),
+            (
+                "the id twice",
+                "notListed",
+                Some(own.client(&[ENVOY, ENVOY])),
+            ),
+            ("no id", "notListed", Some(own.client(&[]))),
+            ("expired", "expired", Some(own.expired_client(ENVOY))),
+            (
+                "another authority",
+                "unknownIssuer",
+                Some(other.client(&[ENVOY])),
+            ),
         ];
         let mut refused = 0;
-        for (case, leaf) in &peers {
+        for (case, reason, leaf) in &peers {
+            let before = house.running.closed("peer", reason);
             for version in [&TLS12, &TLS13] {
                 let config = authority::client(own, leaf.as_ref(), &[version]);
                 assert!(!is_let_in(house.address(0), &config).await, "{case}");
                 refused += 1;
-                reaches(&house.running.counters.refused_peers, refused);
+                until(|| house.refused() == refused);
             }
+            assert_eq!(house.running.closed("peer", reason), before + 2, "{case}");
         }
         assert!(is_let_in(house.address(0), &house.envoy()).await);
         assert_eq!((house.failed(), house.refused()), (0, refused));
@@ -261,16 +276,15 @@ fn what_is_not_http2_over_tls_1_2_or_1_3_is_closed() {
         assert!(connect(at, &other).await.is_err());
         other.alpn_protocols = Vec::new();
         assert!(!is_let_in(at, &other).await);
-        reaches(&house.running.counters.failed_handshakes, 2);
+        until(|| house.failed() == 2);
 
-        say(at, &[PREFACE, SETTINGS].concat());
         // RFC 4346: a hello of TLS 1.1 with one cipher suite and no extensions.
         let mut old = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2];
         old.extend([7; 32]);
         old.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
         const ALERT: u8 = 0x15;
         assert_eq!(say(at, &old).first(), Some(&ALERT));
-        reaches(&house.running.counters.failed_handshakes, 4);
+        until(|| house.failed() == 3);
         assert!(is_let_in(at, &house.shows_nothing()).await);
     });
 }
@@ -287,6 +301,8 @@ fn no_session_is_resumed() {
                 let kind = stream.get_ref().1.handshake_kind();
                 assert_eq!(kind, Some(HandshakeKind::Full));
                 // Tickets would come with the first bytes.
+                stream.write_all(PREFACE).await.unwrap();
+                stream.write_all(SETTINGS).await.unwrap();
                 assert_ne!(stream.read(&mut [0]).await.unwrap(), 0);
                 assert_eq!(stream.get_ref().1.tls13_tickets_received(), 0);
             }
@@ -400,54 +416,66 @@ fn whoever_does_not_come_to_an_end_with_its_handshake_and_preface_is_closed() {
         for said in [0, 1, hello.len() - 1, hello.len()] {
             say(at, &hello[..said]);
         }
-        reaches(&house.running.counters.never_opened, 4);
+        until(|| house.silent() == 4);
         // A handshake and no preface: the deadline is one for both.
         if let Ok(mut stream) = connect(at, &house.shows_nothing()).await {
             let mut heard = Vec::new();
             let _ = stream.read_to_end(&mut heard).await;
         }
-        reaches(&house.running.counters.never_opened, 5);
+        until(|| house.silent() == 5);
         assert_eq!(house.failed(), 0);
     });
 }
 
 #[test]
-fn a_handshake_too_many_is_closed_and_half_a_hello_takes_no_place() {
-    bounded(async {
-        let house = House::new(Peers::Anyone);
-        let at = house.address(0);
-        let hello = hello(house.shows_nothing());
-        let begin = |bytes: &[u8]| {
-            let mut raw = Raw::tcp(at);
-            raw.send(bytes);
-            raw
-        };
-        let _half: Vec<_> = (0..32).map(|_| begin(&hello[..hello.len() - 1])).collect();
-        let begun: Vec<_> = (0..65).map(|_| begin(&hello)).collect();
-        reaches(&house.running.counters.shed_handshakes, 1);
-        drop(begun);
-        while !is_let_in(at, &house.shows_nothing()).await {}
-    });
-}
-
-#[test]
-fn handshakes_that_stall_after_their_hello_shut_nobody_out_for_long() {
+fn handshakes_that_stall_keep_no_client_out_of_any_listener() {
     bounded(async {
         let patient = ServeOptions {
             first_byte: Duration::from_secs(3600),
             ..options()
         };
-        let house = House::with(Peers::Anyone, patient, 1);
-        let at = house.address(0);
+        let house = House::with(Peers::Anyone, patient, 2);
         let hello = hello(house.shows_nothing());
-        let _stalled: Vec<_> = (0..64)
-            .map(|_| {
-                let mut raw = Raw::tcp(at);
-                raw.send(&hello);
-                raw
-            })
-            .collect();
-        while !is_let_in(at, &house.shows_nothing()).await {}
+        let begin = |bytes: &[u8]| {
+            let mut raw = Raw::tcp(house.address(0));
+            raw.send(bytes);
+            raw
+        };
+        let _half: Vec<_> = (0..100).map(|_| begin(&hello[..hello.len() - 1])).collect();
+        let _stalled: Vec<_> = (0..200).map(|_| begin(&hello)).collect();
+        for port in [1, 0] {
+            assert!(is_let_in(house.address(port), &house.shows_nothing()).await);
+        }
+        assert!(house.running.closed("unopened", "") > 0);
+        assert_eq!(house.running.listeners[1].closed_by("unopened"), 0);
+    });
+}
+
+#[test]
+fn another_protocol_on_a_listener_with_tls_is_closed_and_counted_as_what_it_is() {
+    bounded(async {
+        let house = House::for_envoy();
+        let at = house.address(0);
+        let h2 = [PREFACE, SETTINGS].concat();
+        let cases: [(&[u8], &str); 5] = [
+            (&h2, "plaintextHttp2"),
+            (b"PRI", "plaintextHttp2"),
+            (b"POST / HTTP/1.1\r\n\r\n", "http1"),
+            (b"PUT / HTTP/1.1\r\n\r\n", "http1"),
+            (b"GET / HTTP/1.1\r\n\r\n", "http1"),
+        ];
+        let mut counts = std::collections::BTreeMap::new();
+        for (bytes, reason) in cases {
+            assert!(say(at, bytes).is_empty());
+            let count: &mut u64 = counts.entry(reason).or_default();
+            *count += 1;
+            until(|| house.running.closed("protocol", reason) == *count);
+        }
+        assert_eq!(house.failed(), 0);
+        // HTTP/1 within TLS, from a client that agreed on h2.
+        let mut stream = connect(at, &house.envoy()).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        until(|| house.running.closed("protocol", "http1") == 4);
     });
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crosstrust::serve::{Address, ListenError, ServeError, ServeOptions, Server};
 
-use super::echo::{Client, Echo, Running, bounded, echo, listener, options, reaches};
+use super::echo::{Client, Echo, Running, bounded, echo, listener, options, until};
 use super::raw::Raw;
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -102,10 +102,10 @@ fn a_named_user_without_a_shared_group_is_let_in_and_others_are_closed() {
     });
     assert_eq!(asked, "0");
     as_user(OTHER, || Raw::unix(&path).is_closed());
-    reaches(&server.counters.refused_peers, 1);
+    until(|| server.closed("peer", "uid") == 1);
     // Root itself is not named either.
     Raw::unix(&path).is_closed();
-    reaches(&server.counters.refused_peers, 2);
+    until(|| server.closed("peer", "uid") == 2);
     // The folder is the other bound: who may not search it does not even reach the socket.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let connected = as_user(GATEWAY, || std::os::unix::net::UnixStream::connect(&path));
@@ -120,7 +120,7 @@ fn a_peer_whose_uid_is_not_named_is_closed_at_once() {
     let (_folder, path) = folder();
     let server = start(&path, Some(vec![own_uid() + 1]));
     Raw::unix(&path).is_closed();
-    reaches(&server.counters.refused_peers, 1);
+    until(|| server.closed("peer", "uid") == 1);
     assert_eq!(server.counters.accepted.load(Ordering::Relaxed), 0);
 }
 
