@@ -74,6 +74,8 @@ pub struct TlsTable {
 pub struct ClientsTable {
     /// Whose certificates are believed, PEM.
     pub ca: At<PathBuf>,
+    /// Revocation lists, PEM.
+    pub crl: Option<At<PathBuf>>,
     /// Which of them.
     pub peers: PeersTable,
 }
@@ -116,7 +118,7 @@ const KEYS: &[&str] = &[
     "assume",
 ];
 
-const TLS_KEYS: &[&str] = &["certificate", "key", "client_ca", "peers"];
+const TLS_KEYS: &[&str] = &["certificate", "key", "client_ca", "client_crl", "peers"];
 
 /// `[[listener]]`
 pub(super) fn read<'a>(
@@ -190,9 +192,16 @@ fn jwt_authn(table: &Table<'_>) -> Result<Option<JwtAuthnTable>, ConfigError> {
 
 fn tls_table(table: &Table<'_>) -> Result<TlsTable, ConfigError> {
     let clients = match (table.path("client_ca")?, table.texts("peers")?) {
+        (None, None) if table.path("client_crl")?.is_some() => {
+            return Err(table.together(
+                "`client_crl` without `client_ca` and `peers`",
+                "the CA that signs the certificates of the peers, and which of them may call",
+            ));
+        }
         (None, None) => None,
         (Some(ca), Some(peers)) => Some(ClientsTable {
             ca,
+            crl: table.path("client_crl")?,
             peers: peers_table(peers)?,
         }),
         (Some(_), None) => {
@@ -331,6 +340,7 @@ impl TlsTable {
         let mut lines = vec![shown_path(&self.certificate), shown_path(&self.key)];
         if let Some(clients) = &self.clients {
             lines.push(shown_path(&clients.ca));
+            lines.extend(clients.crl.as_ref().map(shown_path));
             lines.extend(match &clients.peers {
                 PeersTable::Any(star) => Some(star.shown()),
                 PeersTable::Listed(peers) => shown_list(peers),

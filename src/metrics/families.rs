@@ -65,7 +65,7 @@ families! {
     STREAMS: Gauge "crosstrust_streams" [] "Streams that have begun and not ended";
     SHED: Counter "crosstrust_shed" ["cause"] "Calls that were turned away to keep the others fast";
     PANICS: Counter "crosstrust_panics" [] "Calls that panicked: each is a bug";
-    TLS_NOT_AFTER: Gauge "crosstrust_tls_not_after_timestamp_seconds" ["listener"] "When the certificate of a listener ends";
+    TLS_NOT_AFTER: Gauge "crosstrust_tls_not_after_timestamp_seconds" ["listener", "file"] "When the first certificate in a file of a listener ends, or the first revocation list is due";
 
     CACHE_REQUESTS: Counter "crosstrust_cache_requests" ["result"] "Questions that were answered from the cache of decisions, and those that were not";
     CACHE_ENTRIES: Gauge "crosstrust_cache_entries" [] "Decisions that are kept";

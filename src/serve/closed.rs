@@ -42,7 +42,7 @@ pub enum PeerRefusal {
     UnknownIssuer,
     /// It is on a revocation list.
     Revoked,
-    /// `client_crl` has no revocation list of an issuer in its chain.
+    /// `client_crl` has no usable revocation list of an issuer in its chain.
     NoRevocationList,
     /// The revocation list of an issuer in its chain is past its `nextUpdate`.
     RevocationListExpired,

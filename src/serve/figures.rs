@@ -21,12 +21,14 @@ pub struct Figures {
     pub(super) endpoints: Vec<Arc<Endpoint>>,
 }
 
-/// A listener's certificate.
+/// A file of a listener's TLS, and when the first certificate or revocation list in it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Where it is shown.
+    /// The listener.
     pub listener: Address,
-    /// Its end, in seconds since 1970.
+    /// `certificate`, `client_ca` or `client_crl`.
+    pub file: &'static str,
+    /// The end, in seconds since 1970.
     pub not_after: i64,
 }
 
@@ -34,6 +36,8 @@ impl Figures {
     /// The certificates in force.
     pub fn certificates(&self) -> Vec<Certificate> {
         let endpoints = self.endpoints.iter();
-        endpoints.map(|endpoint| endpoint.certificate()).collect()
+        endpoints
+            .flat_map(|endpoint| endpoint.certificates())
+            .collect()
     }
 }

@@ -4,6 +4,7 @@
 //! certificate alone and within the handshake. No session is ever resumed: one that began under another client
 //! CA, or when other peers were let in, would come back without being looked at. No early data either.
 
+mod check;
 mod material;
 mod peers;
 mod watch;
@@ -23,7 +24,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::opening::{TLS_HANDSHAKE, may_be_http, without_tls};
 use super::{Address, Certificate, PeerRefusal, WrongProtocol};
-use material::{Digest, Material};
+use crate::clock::Clock;
+use material::{Digest, Loaded, Material};
 
 pub(super) use peers::PeerCertificate;
 pub use watch::TlsHint;
@@ -38,6 +40,9 @@ pub struct Tls {
     pub key: PathBuf,
     /// The certificates that sign those of clients, PEM. Goes with `peers`: both, or neither.
     pub client_ca: Option<PathBuf>,
+    /// The certificates that count no longer, as revocation lists of every CA below `client_ca` and of those in it that
+    /// issue certificates of clients, PEM. Goes with `client_ca`.
+    pub client_crl: Option<PathBuf>,
     /// Who may connect.
     pub peers: Peers,
 }
@@ -84,6 +89,17 @@ pub enum TlsError {
         /// The certificate.
         certificate: PathBuf,
     },
+    /// A certificate that no client would believe at this moment.
+    #[error("{}: found {found}, expected one that is valid now", .file.display())]
+    OutOfDate {
+        /// The file.
+        file: PathBuf,
+        /// What it holds, and since when or until when.
+        found: String,
+    },
+    /// Revocation lists without those whose certificates they revoke.
+    #[error("client_crl is given and no client_ca, expected both")]
+    NoCaForCrl,
     /// Clients are to be told apart, and nothing says by whose word.
     #[error(
         "peers are named and no client CA, expected client_ca: the file of those who sign their certificates"
@@ -112,7 +128,16 @@ pub(super) struct Endpoint {
 struct Active {
     config: Arc<ServerConfig>,
     digest: Digest,
-    not_after: i64,
+    endings: Vec<Ending>,
+}
+
+/// When the first certificate, or revocation list, of a file ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// The key of the configuration that names the file.
+    pub(super) file: &'static str,
+    /// In seconds since 1970.
+    pub(super) not_after: i64,
 }
 
 /// Why a connection does not open.
@@ -142,6 +167,9 @@ impl Tls {
     }
 
     fn check(&self) -> Result<(), TlsError> {
+        if self.client_crl.is_some() && self.client_ca.is_none() {
+            return Err(TlsError::NoCaForCrl);
+        }
         match (&self.peers, &self.client_ca) {
             (Peers::Anyone, None) | (Peers::AnyOfCa, Some(_)) => Ok(()),
             (Peers::Anyone, Some(_)) => Err(TlsError::NoPeers),
@@ -162,10 +190,16 @@ impl Endpoint {
     pub(super) fn load(address: Address, tls: Tls) -> Result<Endpoint, TlsError> {
         tls.check()?;
         let material = Material::read(&tls)?;
+        let mut loaded = material.load(&tls, now())?;
+        warn_of(&address, &loaded);
+        // Not an error at a start: the next files are taken up without one, and other listeners are served meanwhile.
+        if let Some(error) = loaded.out_of_date.take() {
+            tracing::warn!(%address, %error, "clients refuse the certificate of this listener");
+        }
         let active = ArcSwap::from_pointee(Active {
-            config: material.config(&tls)?,
+            config: loaded.config,
             digest: material.digest(),
-            not_after: material.not_after(&tls)?,
+            endings: loaded.endings,
         });
         if let Peers::AnyOfCa = tls.peers {
             tracing::warn!(%address, "every certificate of the client CA is let in");
@@ -180,12 +214,15 @@ impl Endpoint {
         })
     }
 
-    /// The certificate in force.
-    pub(super) fn certificate(&self) -> Certificate {
-        Certificate {
+    /// When the files in force end.
+    pub(super) fn certificates(&self) -> Vec<Certificate> {
+        let active = self.active.load();
+        let endings = active.endings.iter().map(|ending| Certificate {
             listener: self.address.clone(),
-            not_after: self.active.load().not_after,
-        }
+            file: ending.file,
+            not_after: ending.not_after,
+        });
+        endings.collect()
     }
 
     /// Takes a client's hello and finishes the handshake with what is in force then. The caller bounds the time.
@@ -230,6 +267,20 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// Logs what clients will notice of files that are put in force.
+fn warn_of(address: &Address, loaded: &Loaded) {
+    for (file, concern) in &loaded.concerns {
+        let (file, found, effect) = (file.display(), &concern.found, concern.effect);
+        tracing::warn!(%address, %file, found, effect, "TLS files may not do what they should");
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let nanos = Clock::System.now().wall.as_nanos();
+    i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
 fn refusal(error: &io::Error, shown: Option<PeerCertificate>) -> Refusal {
     let said = error.get_ref().and_then(|error| error.downcast_ref());
     match said {
@@ -238,6 +289,10 @@ fn refusal(error: &io::Error, shown: Option<PeerCertificate>) -> Refusal {
         }
         Some(rustls::Error::InvalidCertificate(error)) => {
             Refusal::Peer(peers::reason(error), shown)
+        }
+        // A list that another key signed than the issuer's, or that the issuer may not sign.
+        Some(rustls::Error::InvalidCertRevocationList(_)) => {
+            Refusal::Peer(PeerRefusal::NoRevocationList, shown)
         }
         _ => Refusal::Handshake(error.to_string()),
     }
@@ -255,6 +310,7 @@ mod tests {
             certificate: "server.pem".into(),
             key: "server.key".into(),
             client_ca: client_ca.map(PathBuf::from),
+            client_crl: None,
             peers,
         };
         tls.check()

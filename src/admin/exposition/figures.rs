@@ -123,7 +123,7 @@ fn server(figures: &Figures, out: &mut Sheet<'_>) -> fmt::Result {
         &f::TLS_NOT_AFTER,
         certificates.map(|one| {
             (
-                vec![one.listener.to_string()],
+                vec![one.listener.to_string(), one.file.to_owned()],
                 Number::Fraction(one.not_after as f64),
             )
         }),

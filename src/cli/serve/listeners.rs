@@ -104,13 +104,13 @@ fn tls(table: &TlsTable) -> Tls {
             }
         },
     };
+    let clients = table.clients.as_ref();
+    let crl = clients.and_then(|clients| clients.crl.as_ref());
     Tls {
         certificate: table.certificate.value.clone(),
         key: table.key.value.clone(),
-        client_ca: table
-            .clients
-            .as_ref()
-            .map(|clients| clients.ca.value.clone()),
+        client_ca: clients.map(|clients| clients.ca.value.clone()),
+        client_crl: crl.map(|crl| crl.value.clone()),
         peers,
     }
 }

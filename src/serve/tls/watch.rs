@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::material::{Digest, Material};
-use super::{Active, Endpoint, TlsError};
+use super::{Active, Endpoint, TlsError, now, warn_of};
 
 /// The thread's owner: it ends when this is dropped, after the look that it is at.
 #[derive(Debug)]
@@ -108,18 +108,23 @@ impl Watched {
         if !Material::read(tls).is_ok_and(|again| again.digest() == digest) {
             return;
         }
-        let ready = material
-            .config(tls)
-            .and_then(|config| Ok((config, material.not_after(tls)?)));
-        match ready {
-            Ok((config, not_after)) => {
+        let loaded = material.load(tls, now());
+        // What is in force may still be believed.
+        let loaded = loaded.and_then(|mut loaded| match loaded.out_of_date.take() {
+            None => Ok(loaded),
+            Some(error) => Err(error),
+        });
+        match loaded {
+            Ok(loaded) => {
+                let address = &self.endpoint.address;
+                warn_of(address, &loaded);
                 self.endpoint.active.store(Arc::new(Active {
-                    config,
+                    config: loaded.config,
                     digest,
-                    not_after,
+                    endings: loaded.endings,
                 }));
                 self.told = None;
-                tracing::info!(address = %self.endpoint.address, "new TLS files are in force");
+                tracing::info!(%address, "new TLS files are in force");
             }
             Err(error) => self.tell(Some(digest), &error),
         }

@@ -1,6 +1,9 @@
 //! TLS: who is let in, what becomes of those who are not, and certificates that change.
 
 mod authority;
+mod files;
+mod logged;
+mod revocation;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -42,14 +45,25 @@ impl House {
     }
 
     fn with(peers: Peers, options: ServeOptions, ports: usize) -> House {
-        let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+        House::of(Authority::new(), options, ports, |files| {
+            tls(files, peers.clone())
+        })
+    }
+
+    fn of(
+        authority: Authority,
+        options: ServeOptions,
+        ports: usize,
+        tls: impl Fn(PathBuf) -> Tls,
+    ) -> House {
+        let folder = tempfile::tempdir().unwrap();
         let (echo, unspin) = echo();
         let listeners = (0..ports).map(|port| {
             let files = folder.path().join(port.to_string());
             std::fs::create_dir(&files).unwrap();
             authority.server().write(&files);
             std::fs::write(files.join("ca.pem"), &authority.pem).unwrap();
-            over_tls(echo.clone(), tls(files, peers.clone()))
+            over_tls(echo.clone(), tls(files))
         });
         let server = Server::bind(listeners.collect(), options).unwrap();
         let hint = server.tls_hint();
@@ -115,6 +129,7 @@ fn tls(files: PathBuf, peers: Peers) -> Tls {
         certificate: files.join("server.pem"),
         key: files.join("server.key"),
         client_ca: (peers != Peers::Anyone).then(|| files.join("ca.pem")),
+        client_crl: None,
         peers,
     }
 }
@@ -343,47 +358,6 @@ fn a_new_certificate_is_found_without_a_hint() {
 }
 
 #[test]
-fn files_that_cannot_be_used_change_nothing() {
-    bounded(async {
-        let rarely = ServeOptions {
-            tls_rescan: NEVER,
-            ..options()
-        };
-        let house = House::with(Peers::Spiffe(vec![ENVOY.to_owned()]), rarely, 2);
-        let envoy = house.envoy();
-        let before = shown(house.address(0), &envoy).await;
-        let broken: [(&str, &str); 5] = [
-            ("server.pem", ""),
-            ("server.pem", &house.authority.server().pem),
-            (
-                "server.key",
-                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-            ),
-            ("ca.pem", ""),
-            (
-                "ca.pem",
-                "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            ),
-        ];
-        for (file, content) in broken {
-            let path = house.files(0).join(file);
-            let good = std::fs::read(&path).unwrap();
-            std::fs::write(&path, content).unwrap();
-            // The files are looked at in the order of the listeners: with the second of these two, the first
-            // listener's have been looked at as they are now.
-            for _ in 0..2 {
-                let new = house.authority.server();
-                new.write(&house.files(1));
-                house.sees(1, &envoy, &new).await;
-            }
-            assert_eq!(shown(house.address(0), &envoy).await, before, "{file}");
-            assert!(is_let_in(house.address(0), &envoy).await, "{file}");
-            std::fs::write(&path, good).unwrap();
-        }
-    });
-}
-
-#[test]
 fn a_new_client_ca_shuts_out_the_clients_of_the_old_one() {
     bounded(async {
         let house = House::for_envoy();
@@ -511,46 +485,6 @@ fn beyond_loopback_tls_has_to_ask_who_connects() {
         ListenError::Unprotected { .. }
     ));
     assert!(matches!(bind(Peers::AnyOfCa), ListenError::Io { .. }));
-}
-
-#[test]
-fn a_file_that_cannot_be_used_is_named_at_the_start() {
-    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
-    let files = folder.path();
-    let good = authority.server();
-    let bind = |address: &str| {
-        let mut listener = over_tls(echo().0, tls(files.to_owned(), Peers::AnyOfCa));
-        listener.address = address.parse().unwrap();
-        Server::bind(vec![listener], options()).map(|_| ())
-    };
-    let cases: [(&str, Option<&str>, &str); 7] = [
-        ("server.pem", None, "No such file"),
-        ("server.key", None, "No such file"),
-        ("ca.pem", None, "No such file"),
-        ("server.pem", Some("nothing"), "found 0 certificates"),
-        ("server.key", Some("nothing"), "found 0 keys"),
-        ("ca.pem", Some(""), "found 0 certificates"),
-        ("server.pem", Some(&authority.server().pem), "another key"),
-    ];
-    for (file, content, found) in cases {
-        good.write(files);
-        std::fs::write(files.join("ca.pem"), &authority.pem).unwrap();
-        match content {
-            None => std::fs::remove_file(files.join(file)).unwrap(),
-            Some(content) => std::fs::write(files.join(file), content).unwrap(),
-        }
-        let error = bind("127.0.0.1:0").unwrap_err().to_string();
-        for part in [file, found, "expected"] {
-            assert!(error.contains(part), "{part}: {error}");
-        }
-    }
-    good.write(files);
-    assert!(bind("127.0.0.1:0").is_ok());
-    let unix = bind(&format!("unix:{}", files.join("socket").display())).unwrap_err();
-    assert!(matches!(
-        unix,
-        ServeError::Listen(ListenError::NoTls { .. })
-    ));
 }
 
 #[test]

@@ -1,0 +1,90 @@
+//! Revocation lists: whom they shut out, and whom a list that is missing or old shuts out.
+
+use super::*;
+
+/// A server that lets in [`ENVOY`] where this list, written into a file of its own, says nothing else.
+fn revoking(authority: Authority, list: &str) -> House {
+    House::of(authority, options(), 1, |files| {
+        let file = files.join("crl.pem");
+        std::fs::write(&file, list).unwrap();
+        Tls {
+            client_crl: Some(file),
+            ..tls(files, Peers::Spiffe(vec![ENVOY.to_owned()]))
+        }
+    })
+}
+
+async fn is_refused_for(house: &House, leaf: &Leaf, reason: &str) {
+    let before = house.running.closed("peer", reason);
+    assert!(!is_let_in(house.address(0), &house.shows(leaf)).await);
+    until(|| house.running.closed("peer", reason) == before + 1);
+}
+
+#[test]
+fn a_revoked_certificate_is_refused_and_others_of_its_ca_are_let_in() {
+    bounded(async {
+        let authority = Authority::new();
+        let (good, bad) = (authority.client(&[ENVOY]), authority.client(&[ENVOY]));
+        let list = authority.revocation_list(&[&bad], 4000);
+        let house = revoking(authority, &list);
+        assert!(is_let_in(house.address(0), &house.shows(&good)).await);
+        is_refused_for(&house, &bad, "revoked").await;
+    });
+}
+
+#[test]
+fn a_new_revocation_list_shuts_out_new_connections_and_live_ones_go_on() {
+    bounded(async {
+        let authority = Authority::new();
+        let (good, bad) = (authority.client(&[ENVOY]), authority.client(&[ENVOY]));
+        let house = revoking(authority, &Authority::new().revocation_list(&[], 4000));
+        let at = house.address(0);
+        // The first list is another CA's of the same name.
+        is_refused_for(&house, &bad, "noRevocationList").await;
+        let write = |revoked: &[&Leaf]| {
+            let list = house.authority.revocation_list(revoked, 4000);
+            std::fs::write(house.files(0).join("crl.pem"), list).unwrap();
+            house.hint.hint();
+        };
+        write(&[]);
+        while !is_let_in(at, &house.shows(&bad)).await {}
+        let live = client_of(at, &house.shows(&bad)).await;
+        assert_eq!(live.status("Ok").await, "0");
+        write(&[&bad]);
+        while is_let_in(at, &house.shows(&bad)).await {
+            house.hint.hint();
+        }
+        is_refused_for(&house, &bad, "revoked").await;
+        assert!(is_let_in(at, &house.shows(&good)).await);
+        assert_eq!(live.status("Ok").await, "0", "it goes by its age");
+    });
+}
+
+#[test]
+fn clients_of_an_issuer_without_a_list_or_with_an_old_one_are_refused() {
+    bounded(async {
+        for (list_of_own, until, reason) in [
+            (false, 4000, "noRevocationList"),
+            (true, 2021, "revocationListExpired"),
+        ] {
+            let authority = Authority::named("clients");
+            let leaf = authority.client(&[ENVOY]);
+            let other = Authority::named("others");
+            let issuer = if list_of_own { &authority } else { &other };
+            let list = issuer.revocation_list(&[], until);
+            let house = revoking(authority, &list);
+            is_refused_for(&house, &leaf, reason).await;
+        }
+    });
+}
+
+#[test]
+fn an_old_revocation_list_still_refuses_what_is_on_it() {
+    bounded(async {
+        let authority = Authority::new();
+        let bad = authority.client(&[ENVOY]);
+        let list = authority.revocation_list(&[&bad], 2021);
+        let house = revoking(authority, &list);
+        assert!(!is_let_in(house.address(0), &house.shows(&bad)).await);
+    });
+}
