@@ -50,3 +50,5 @@ mod http2_client;
 
 #[path = "reliability/overload.rs"]
 mod overload;
+#[path = "reliability/sockets.rs"]
+mod sockets;

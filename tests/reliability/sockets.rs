@@ -1,0 +1,295 @@
+//! Floods of connections that do not open, at one listener and at the admin address: what new connections elsewhere see.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use socket2::SockRef;
+
+use crate::figure::{row, size};
+use crate::support::sidecar::Sidecar;
+
+const HOST: &str = "pdp.example";
+
+/// RFC 9113 §3.4: the preface and an empty SETTINGS frame.
+const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// No answer takes longer, on any machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program with two listeners that have TLS, one of them mutual, and one without.
+struct Listeners {
+    sidecar: Sidecar,
+    /// Mutual TLS.
+    flooded: SocketAddr,
+    tls: SocketAddr,
+    plain: SocketAddr,
+    admin: SocketAddr,
+    client: Arc<ClientConfig>,
+}
+
+impl Listeners {
+    fn start(folder: &Path) -> Listeners {
+        let client = certificates(folder);
+        let tls = "certificate = \"server.pem\", key = \"server.key\"";
+        let config = format!(
+            "[[listener]]\naddress = \"127.0.0.1:0\"\n\
+             tls = {{ {tls}, client_ca = \"ca.pem\", peers = [\"spiffe://contoso.example/envoy\"] }}\n\
+             [[listener]]\naddress = \"127.0.0.1:0\"\ntls = {{ {tls} }}\n\
+             [[listener]]\naddress = \"127.0.0.1:0\"\n"
+        );
+        std::fs::write(folder.join("c.toml"), config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crosstrust"));
+        command
+            .args(["serve", "--config", "c.toml", "--admin", "127.0.0.1:0"])
+            .args(["--log-mode", "off", "--policies"])
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"));
+        let sidecar = Sidecar::spawn(command, folder);
+        let addresses = sidecar.url.trim_start_matches("http://").split(", ");
+        let addresses: Vec<SocketAddr> = addresses.map(|at| at.parse().unwrap()).collect();
+        let told = sidecar.told();
+        let (_, admin) = told.split_once("admin=\"").unwrap();
+        Listeners {
+            flooded: addresses[0],
+            tls: addresses[1],
+            plain: addresses[2],
+            admin: admin.split('"').next().unwrap().parse().unwrap(),
+            client,
+            sidecar,
+        }
+    }
+
+    /// Connects, opens and waits for the server's first bytes. Returns how long that took.
+    fn open(&self, at: SocketAddr) -> Option<Duration> {
+        let begun = Instant::now();
+        let mut stream = TcpStream::connect(at).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let mut byte = [0];
+        if at == self.plain {
+            stream.write_all(OPENING).ok()?;
+            stream.read_exact(&mut byte).ok()?;
+        } else {
+            let name = ServerName::try_from(HOST).unwrap();
+            let session = ClientConnection::new(Arc::clone(&self.client), name).unwrap();
+            let mut stream = StreamOwned::new(session, stream);
+            stream.write_all(OPENING).ok()?;
+            stream.read_exact(&mut byte).ok()?;
+        }
+        Some(begun.elapsed())
+    }
+
+    /// What a client sends first to a listener with TLS.
+    fn hello(&self) -> Vec<u8> {
+        let name = ServerName::try_from(HOST).unwrap();
+        let mut session = ClientConnection::new(Arc::clone(&self.client), name).unwrap();
+        let mut hello = Vec::new();
+        session.write_tls(&mut hello).unwrap();
+        hello
+    }
+
+    fn ready(&self) -> Option<Duration> {
+        let begun = Instant::now();
+        let mut stream = TcpStream::connect(self.admin).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let request = b"GET /readyz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.starts_with("HTTP/1.1 200").then(|| begun.elapsed())
+    }
+}
+
+/// Writes a CA and a server certificate, and returns a client that believes them.
+fn certificates(folder: &Path) -> Arc<ClientConfig> {
+    let ca_key = KeyPair::generate().unwrap();
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
+    let issuer = Issuer::new(ca, ca_key);
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new([HOST.to_owned()]).unwrap();
+    let server = server.signed_by(&key, &issuer).unwrap();
+    std::fs::write(folder.join("ca.pem"), &ca_pem).unwrap();
+    std::fs::write(folder.join("server.pem"), server.pem()).unwrap();
+    std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
+    let mut roots = RootCertStore::empty();
+    let root = CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap();
+    roots.add(root).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    client.alpn_protocols = vec![b"h2".to_vec()];
+    Arc::new(client)
+}
+
+/// Opens connections at a rate, sends the same first bytes on each and no more, and keeps the newest of them.
+struct Flood {
+    stop: Arc<AtomicBool>,
+    begun: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Flood {
+    fn start(at: SocketAddr, first: Vec<u8>, a_second: u32, kept: usize) -> Flood {
+        let (stop, begun) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicU64::new(0)),
+        );
+        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&begun));
+        let thread = std::thread::spawn(move || {
+            let start = Instant::now();
+            let mut held = std::collections::VecDeque::new();
+            for number in 1.. {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                // A thread that is late catches up, so that the rate holds.
+                let due = start + Duration::from_secs(1) * number / a_second;
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let Ok(mut stream) = TcpStream::connect(at) else {
+                    continue;
+                };
+                // Its end is a reset, and keeps no port in TIME_WAIT.
+                let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+                let _ = stream.write_all(&first);
+                held.push_back(stream);
+                if held.len() > kept {
+                    held.pop_front();
+                }
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Flood {
+            stop,
+            begun,
+            thread,
+        }
+    }
+
+    /// Waits until so many connections have begun.
+    fn reaches(&self, count: u64) {
+        let end = Instant::now() + PATIENCE;
+        while self.begun.load(Ordering::Relaxed) < count {
+            assert!(Instant::now() < end, "the flood does not begin");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Ends it, and returns how many connections there were.
+    fn end(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+        self.begun.load(Ordering::Relaxed)
+    }
+}
+
+/// Calls this again and again for a while, ten times at least, and returns the times of those that succeeded and how many
+/// did not.
+fn sample(
+    span: Duration,
+    pause: Duration,
+    mut once: impl FnMut(usize) -> Option<Duration>,
+) -> (Vec<Duration>, usize) {
+    let end = Instant::now() + span;
+    let (mut times, mut failed) = (Vec::new(), 0);
+    for number in 0.. {
+        if number >= 10 && Instant::now() >= end {
+            break;
+        }
+        match once(number) {
+            Some(time) => times.push(time),
+            None => failed += 1,
+        }
+        std::thread::sleep(pause);
+    }
+    times.sort_unstable();
+    (times, failed)
+}
+
+fn percentile(sorted: &[Duration], hundredths: usize) -> f64 {
+    let at = (sorted.len() * hundredths / 100).min(sorted.len() - 1);
+    sorted[at].as_secs_f64() * 1000.0
+}
+
+#[test]
+fn new_connections_open_while_another_listener_is_flooded_with_unopened_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let listeners = Listeners::start(folder.path());
+    let span = size(Duration::from_secs(2), Duration::from_secs(30));
+    let silent = Flood::start(listeners.flooded, Vec::new(), 1000, 1000);
+    let half_open = Flood::start(listeners.flooded, listeners.hello(), 400, 1000);
+    // More than all places of the listener.
+    silent.reaches(129);
+    half_open.reaches(65);
+    let others = [listeners.plain, listeners.tls];
+    let begun = Instant::now();
+    let (times, failed) = sample(span, Duration::from_millis(5), |number| {
+        listeners.open(others[number % 2])
+    });
+    let took = begun.elapsed().as_secs_f64();
+    let (silent, half_open) = (silent.end(), half_open.end());
+    assert_eq!(failed, 0, "{}", listeners.sidecar.told());
+    assert!(
+        listeners
+            .sidecar
+            .told()
+            .contains("too many connections have not opened")
+    );
+    row(
+        "2-unopened",
+        "silent connections and TLS hellos without an end to one of three listeners, from one client each; new connections to the two others",
+        &format!(
+            "{:.0} silent and {:.0} half-open a second for {took:.0} s; {} new connections",
+            silent as f64 / took,
+            half_open as f64 / took,
+            times.len(),
+        ),
+        &format!(
+            "all opened; p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
+            percentile(&times, 50),
+            percentile(&times, 99),
+            percentile(&times, 100),
+        ),
+    );
+}
+
+#[test]
+fn every_probe_is_answered_while_the_admin_address_is_flooded_with_silent_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let listeners = Listeners::start(folder.path());
+    let span = size(Duration::from_secs(1), Duration::from_secs(10));
+    let silent = Flood::start(listeners.admin, Vec::new(), 500, 1000);
+    silent.reaches(33);
+    let begun = Instant::now();
+    let (times, failed) = sample(span, Duration::from_millis(10), |_| listeners.ready());
+    let took = begun.elapsed().as_secs_f64();
+    let silent = silent.end();
+    assert_eq!(failed, 0);
+    row(
+        "2-admin",
+        "silent connections to the admin address; `GET /readyz`, each on a connection of its own",
+        &format!(
+            "{:.0} silent a second for {took:.0} s; {} probes",
+            silent as f64 / took,
+            times.len(),
+        ),
+        &format!(
+            "all 200; p50 {:.1} ms, p99 {:.1} ms",
+            percentile(&times, 50),
+            percentile(&times, 99),
+        ),
+    );
+}
