@@ -92,6 +92,7 @@ pub(super) async fn serve<S: Call>(
         listener,
         unopened,
     } = connection;
+    unopened.started();
     let Some((socket, place)) = admit(socket, peer, &listener, unopened, &shared).await else {
         return;
     };

@@ -9,7 +9,7 @@ use super::socket::PeerAddress;
 use super::tls::{PeerCertificate, Refusal};
 use super::unopened::UnopenedPool;
 use super::warnings::WarningLimit;
-use super::{CloseCause, ListenerCounters, PeerRefusal};
+use super::{CloseCause, ListenerCounters, PeerRefusal, ServeOptions};
 
 /// One listener, as its connections see it.
 #[derive(Debug)]
@@ -31,11 +31,12 @@ impl ListenerState {
         places: ConnectionPlaces,
         calls: Arc<ListenerPlaces>,
         unopened: usize,
+        options: &ServeOptions,
     ) -> Arc<Self> {
         Arc::new(ListenerState {
             places,
             calls,
-            unopened: UnopenedPool::new(unopened, Arc::clone(&counters)),
+            unopened: UnopenedPool::new(unopened, options.unopened_grace, Arc::clone(&counters)),
             counters,
             refused: WarningLimit::new(BURST, EACH),
             failed: WarningLimit::new(BURST, EACH),

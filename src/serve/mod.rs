@@ -139,7 +139,7 @@ where
             .zip(ListenerPlaces::of_each(&options, bound.len()));
         let states = bound.iter().zip(places).map(|(one, (places, calls))| {
             let counters = Arc::new(ListenerCounters::new(one.address.clone()));
-            ListenerState::new(counters, places, calls, unopened)
+            ListenerState::new(counters, places, calls, unopened, &options)
         });
         let states: Vec<_> = states.collect();
         let listeners = states.iter().map(|state| Arc::clone(&state.counters));

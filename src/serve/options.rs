@@ -19,10 +19,14 @@ pub struct ServeOptions {
     /// logs and whoever debugs.
     pub connections: usize,
     /// Connections of each listener that are accepted and not served: they have not opened, or wait for a place. A new
-    /// connection takes the place of the oldest one. 64 is enough for honest clients that need 160 ms to open while 400
-    /// connections a second send nothing; each holds a file and up to 64 KiB of a TLS hello. Together at most an eighth
+    /// connection takes the place of the oldest one. 64 leaves an honest client 160 ms to open while 400 connections a
+    /// second send nothing; each holds a file and up to 64 KiB of a TLS hello. Together at most an eighth
     /// of the files that the process may open, since as many again may wait to be dropped.
     pub unopened: usize,
+    /// The time from a connection's first turn on its request thread in which it is not closed for a newer one: an honest
+    /// client in the same region has opened by then, so a burst of clients all open. With 64 places a listener so accepts
+    /// 1,280 connections a second that never open; the kernel holds more.
+    pub unopened_grace: Duration,
     /// Calls at once on a connection (HTTP/2 SETTINGS_MAX_CONCURRENT_STREAMS). A further one is refused
     /// with REFUSED_STREAM, which a client may try again.
     pub streams: u32,
@@ -95,6 +99,7 @@ impl Default for ServeOptions {
             threads: 0,
             connections: 128,
             unopened: 64,
+            unopened_grace: Duration::from_millis(50),
             streams: 256,
             local_error_resets: 64,
             pending_accept_resets: 20,
@@ -189,6 +194,7 @@ impl ServeOptions {
             ("keepalive_interval", self.keepalive_interval),
             ("keepalive_timeout", self.keepalive_timeout),
             ("first_byte", self.first_byte),
+            ("unopened_grace", self.unopened_grace),
             ("idle_when_full", self.idle_when_full),
             ("handler_budget", self.handler_budget),
             ("connection_age", self.connection_age),

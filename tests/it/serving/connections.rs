@@ -139,6 +139,22 @@ fn connections_that_have_not_opened_keep_no_client_out_of_any_listener() {
 }
 
 #[test]
+fn a_burst_of_connections_larger_than_the_pool_of_unopened_ones_all_open() {
+    let server = Running::tcp(ServeOptions {
+        unopened: 4,
+        unopened_grace: NEVER,
+        ..options()
+    });
+    let mut burst: Vec<_> = (0..100)
+        .map(|_| Raw::open(server.socket_address()))
+        .collect();
+    for raw in &mut burst {
+        raw.ping();
+    }
+    assert_eq!(server.listeners[0].closed_by("unopened"), 0);
+}
+
+#[test]
 fn a_listener_whose_places_are_all_taken_leaves_the_others_their_reserve() {
     bounded(async {
         let server = Running::start(
