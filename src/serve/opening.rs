@@ -95,7 +95,7 @@ fn other(bytes: &[u8]) -> WrongProtocol {
         true => method.starts_with(bytes),
         false => bytes.starts_with(method),
     };
-    match !bytes.is_empty() && METHODS.iter().any(|method| is_method(method)) {
+    match !bytes.is_empty() && METHODS.iter().any(is_method) {
         true => WrongProtocol::Http1,
         false => WrongProtocol::Unknown,
     }

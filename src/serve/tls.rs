@@ -278,7 +278,7 @@ fn warn_of(address: &Address, loaded: &Loaded) {
 /// Seconds since 1970.
 fn now() -> i64 {
     let nanos = Clock::System.now().wall.as_nanos();
-    i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX)
+    nanos / 1_000_000_000
 }
 
 fn refusal(error: &io::Error, shown: Option<PeerCertificate>) -> Refusal {
