@@ -141,6 +141,7 @@ threads = 1
 [limits]
 # Who is traced is slow, and no call is to be shed for it.
 handler_ms = 5000
+queue_ms = 5000
 
 [log]
 mode = "{mode}"

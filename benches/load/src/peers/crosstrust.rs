@@ -82,6 +82,7 @@ cache = "{cache}"
 [limits]
 # A core that others take shows as latency. With the usual 100 ms it would show as calls that are shed.
 handler_ms = 5000
+queue_ms = 5000
 # The world's tokens are good for longer than any real one.
 token_lifetime = 3000000000
 
