@@ -50,6 +50,14 @@ const SPANS: [Duration; 9] = [
     Duration::from_secs(10 * 365 * 24 * 3600),
 ];
 
+/// The beginning of 1970, the end of 32 bits, and 2232: a kernel lets a wall clock be set no earlier and no later
+/// (timekeeping.c, `timespec64_valid_settod`).
+const EXTREMES: [Timestamp; 3] = [
+    Timestamp::from_seconds(0),
+    Timestamp::from_seconds(1 << 31),
+    Timestamp::from_seconds(8_277_292_036),
+];
+
 /// A token that an issuer with a right clock has made.
 struct Token {
     text: String,
@@ -145,8 +153,11 @@ impl World {
         }
     }
 
-    /// The wall clock is set: some time ahead or back, within what a year 2262 leaves.
+    /// The wall clock is set: some time ahead or back, or to an instant at which arithmetic could go wrong.
     fn jump(&mut self) {
+        if self.rng.chance(10) {
+            return self.clock.set_wall(self.rng.one(&EXTREMES));
+        }
         let span = self.rng.one(&SPANS);
         let wall = self.clock.now().wall;
         let wall = if self.rng.chance(50) {
@@ -314,7 +325,7 @@ impl World {
         }
         let options = JournalOptions {
             // Retention by age is another question.
-            retention: YEAR * 200,
+            retention: Duration::MAX,
             ..journals::options(20_000)
         };
         let clock = Clock::Manual(Arc::clone(&self.clock));

@@ -56,8 +56,9 @@ impl KnownTokens {
         wall: Timestamp,
         boot: Duration,
     ) {
-        let left = expires_at.as_nanos() - wall.as_nanos();
-        let left = Duration::from_nanos(left.try_into().expect("it has not ended"));
+        let left = i128::from(expires_at.as_nanos()) - i128::from(wall.as_nanos());
+        let left = u64::try_from(left);
+        let left = Duration::from_nanos(left.expect("it has not ended"));
         self.0.push(TokenVerification {
             token: token.to_owned(),
             boot_end: boot + left,
