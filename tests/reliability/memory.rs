@@ -1,6 +1,5 @@
 //! What the process holds after a peak of connections, streams and large calls: its memory goes back to the system.
 
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,13 +17,9 @@ use crate::support::sidecar::{Sidecar, opens_sharepoint};
 const STREAMS: usize = 100;
 const BATCHES: usize = 16;
 
-/// Resident memory of a process in MiB (`VmRSS`, proc_pid_status(5)).
-fn resident(process: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let mut lines = status.lines();
-    let line = lines.find(|line| line.starts_with("VmRSS:")).unwrap();
-    let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib / 1024.0
+/// Resident memory in MiB.
+fn resident(sidecar: &Sidecar) -> f64 {
+    sidecar.memory("VmRSS") as f64 / f64::from(1 << 20)
 }
 
 /// Health streams that wait, and large batches at once, on one connection. Some are refused at the server's limits:
@@ -60,14 +55,14 @@ async fn peak(sidecar: &Sidecar, connections: usize) -> f64 {
     let mut crowds: JoinSet<_> = crowds.collect();
     let mut streams = Vec::new();
     let mut looks = tokio::time::interval(Duration::from_millis(5));
-    let mut most = resident(sidecar.id());
+    let mut most = resident(sidecar);
     loop {
         tokio::select! {
             crowd = crowds.join_next() => match crowd {
                 Some(crowd) => streams.push(crowd.unwrap()),
-                None => return most.max(resident(sidecar.id())),
+                None => return most.max(resident(sidecar)),
             },
-            _ = looks.tick() => most = most.max(resident(sidecar.id())),
+            _ = looks.tick() => most = most.max(resident(sidecar)),
         }
     }
 }
@@ -82,7 +77,7 @@ fn memory_goes_back_after_a_peak() {
         .unwrap();
     // Once through everything, so that what is made at first use is not taken for the peak's.
     runtime.block_on(peak(&sidecar, 1));
-    let rest = resident(sidecar.id());
+    let rest = resident(&sidecar);
     let connections = size(40, 100);
     let most = runtime.block_on(peak(&sidecar, connections));
     // Closes every connection.
@@ -90,8 +85,8 @@ fn memory_goes_back_after_a_peak() {
     let ended = Instant::now();
     let goes_back = rest + (most - rest) / 2.0;
     assert!(most > rest + 8.0, "no peak: {rest:.1}, {most:.1}");
-    while resident(sidecar.id()) > goes_back {
-        let now = resident(sidecar.id());
+    while resident(&sidecar) > goes_back {
+        let now = resident(&sidecar);
         let waited = ended.elapsed() < Duration::from_secs(30);
         assert!(
             waited,
@@ -101,7 +96,7 @@ fn memory_goes_back_after_a_peak() {
     }
     let wait = size(Duration::ZERO, Duration::from_secs(30));
     thread::sleep(wait.saturating_sub(ended.elapsed()));
-    let after = resident(sidecar.id());
+    let after = resident(&sidecar);
     sidecar.end();
     row(
         "2-memory",
