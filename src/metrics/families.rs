@@ -95,9 +95,10 @@ families! {
     LOG_COMMITS: Counter "crosstrust_log_commits" [] "Times that records were made durable, many at once";
     LOG_FAILURES: Counter "crosstrust_log_failures" [] "Groups of records that could not be written at first";
     LOG_BYTES: Counter "crosstrust_log_bytes" [] "Bytes that were written";
-    LOG_GAPS: Counter "crosstrust_log_gaps" [] "Gap records: each says which records are missing";
-    LOG_LOST: Counter "crosstrust_log_lost" [] "Records that are missing";
+    LOG_GAPS: Counter "crosstrust_log_gaps" ["reason"] "Gap records written since the start";
+    LOG_LOST: Counter "crosstrust_log_lost" ["reason"] "Records that are not on record, or no longer";
     LOG_SEGMENTS: Gauge "crosstrust_log_segments" [] "Files of records";
+    LOG_RETENTION_POSTPONED: Gauge "crosstrust_log_retention_postponed" [] "1 while no records are removed by age because the wall clock is doubted";
     LOG_UNSIGNED: Gauge "crosstrust_log_unsigned" [] "Records behind the last signed checkpoint";
     LOG_EXPORT_LAG: Gauge "crosstrust_log_export_lag" [] "Records that have not been handed to the collector; not there where none is configured";
     LOG_FAILING: Gauge "crosstrust_log_failing" [] "1 while records cannot be written";

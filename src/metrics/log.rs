@@ -17,10 +17,12 @@ pub struct LogFigures {
     pub failures: u64,
     /// Bytes that were written.
     pub bytes: u64,
-    /// Gap records: each names records that are missing.
-    pub gaps: u64,
-    /// Records that are missing.
-    pub lost: u64,
+    /// Gap records by reason: each names records that are missing.
+    pub gaps: Vec<(&'static str, u64)>,
+    /// Records that are missing, by reason.
+    pub lost: Vec<(&'static str, u64)>,
+    /// No file is removed by age, because the wall clock is doubted.
+    pub is_age_postponed: bool,
     /// Files of records.
     pub segments: u64,
     /// The number of the last record on disk.

@@ -3,6 +3,7 @@
 pub mod fault_disk;
 pub mod world;
 
+mod aging;
 mod crashes;
 mod files;
 mod machine;

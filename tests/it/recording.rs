@@ -2,7 +2,9 @@
 
 mod answers;
 mod check;
+mod full;
 mod ledger;
 mod limited;
 mod removed;
+mod retention;
 mod valve;

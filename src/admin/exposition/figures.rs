@@ -257,9 +257,18 @@ fn log(sources: &Sources, out: &mut Sheet<'_>) -> fmt::Result {
     out.one(&f::LOG_COMMITS, figures.map(|log| log.commits.into()))?;
     out.one(&f::LOG_FAILURES, figures.map(|log| log.failures.into()))?;
     out.one(&f::LOG_BYTES, figures.map(|log| log.bytes.into()))?;
-    out.one(&f::LOG_GAPS, figures.map(|log| log.gaps.into()))?;
-    out.one(&f::LOG_LOST, figures.map(|log| log.lost.into()))?;
+    let by_reason = |counts: &Vec<(&'static str, u64)>| -> Vec<(Values, Number)> {
+        let series = counts.iter();
+        let series = series.map(|(reason, count)| (vec![(*reason).to_owned()], (*count).into()));
+        series.collect()
+    };
+    let gaps = figures.map(|log| by_reason(&log.gaps));
+    out.many(&f::LOG_GAPS, gaps.unwrap_or_default())?;
+    let lost = figures.map(|log| by_reason(&log.lost));
+    out.many(&f::LOG_LOST, lost.unwrap_or_default())?;
     out.one(&f::LOG_SEGMENTS, figures.map(|log| log.segments.into()))?;
+    let postponed = figures.map(|log| log.is_age_postponed.into());
+    out.one(&f::LOG_RETENTION_POSTPONED, postponed)?;
     let unsigned = figures.map(|log| log.last_seq.saturating_sub(log.last_checkpoint));
     out.one(&f::LOG_UNSIGNED, unsigned.map(Number::from))?;
     let lag = figures.and_then(|log| log.export_lag);

@@ -15,7 +15,7 @@ use crate::log::audit::{Actor, Audit};
 use crate::log::export::Exporter;
 use crate::log::journal::checkpoint::Signer;
 use crate::log::journal::disk::SystemDisk;
-use crate::log::journal::{Journal, JournalOptions, Recovery};
+use crate::log::journal::{CountsByReason, Journal, JournalOptions, Recovery};
 use crate::log::pseudonym::Pseudonyms;
 use crate::log::{Log, Mode};
 use crate::metrics::LogFigures;
@@ -200,8 +200,9 @@ pub(super) fn figures(
                 commits: status.commits,
                 failures: status.failures,
                 bytes: status.bytes,
-                gaps: status.gaps,
-                lost: status.lost,
+                gaps: by_reason(&status.gaps),
+                lost: by_reason(&status.lost),
+                is_age_postponed: status.is_age_postponed,
                 segments: many(status.segments),
                 last_seq: status.last_seq,
                 last_checkpoint: status.last_checkpoint,
@@ -211,6 +212,13 @@ pub(super) fn figures(
             }
         }))
     }))
+}
+
+fn by_reason(counts: &CountsByReason) -> Vec<(&'static str, u64)> {
+    let counts = counts.iter();
+    counts
+        .map(|(reason, count)| (reason.as_str(), count))
+        .collect()
 }
 
 /// In `async` mode a crash loses no more than this (or 512 records, whichever is less) and the sync that is under way.

@@ -24,6 +24,60 @@ pub enum Lost {
     Retention,
 }
 
+impl Lost {
+    /// All of them, in the order of [`CountsByReason`].
+    pub const ALL: [Lost; 6] = [
+        Lost::QueueFull,
+        Lost::DiskError,
+        Lost::Limited,
+        Lost::TornTail,
+        Lost::Damaged,
+        Lost::Retention,
+    ];
+
+    /// The word in gap records and in the label `reason` of metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Lost::QueueFull => "queueFull",
+            Lost::DiskError => "diskError",
+            Lost::Limited => "limited",
+            Lost::TornTail => "tornTail",
+            Lost::Damaged => "damaged",
+            Lost::Retention => "retention",
+        }
+    }
+}
+
+/// A count for each reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CountsByReason([u64; Lost::ALL.len()]);
+
+impl CountsByReason {
+    /// The count of this reason.
+    pub fn of(&self, reason: Lost) -> u64 {
+        let counted = self.iter().find(|(counted, _)| *counted == reason);
+        counted.map_or(0, |(_, count)| count)
+    }
+
+    /// Every reason with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Lost, u64)> {
+        Lost::ALL.into_iter().zip(self.0)
+    }
+
+    pub(super) fn add(&mut self, reason: Lost, number: u64) {
+        let counts = Lost::ALL.iter().zip(&mut self.0);
+        for (_, count) in counts.filter(|(counted, _)| **counted == reason) {
+            *count = count.saturating_add(number);
+        }
+    }
+
+    pub(super) fn add_all(&mut self, other: &CountsByReason) {
+        for (reason, number) in other.iter() {
+            self.add(reason, number);
+        }
+    }
+}
+
 impl From<Refused> for Lost {
     fn from(refused: Refused) -> Self {
         match refused {
@@ -68,19 +122,28 @@ impl Gap {
             bytes: None,
         }
     }
+
+    /// How many records it names by their numbers.
+    pub(super) fn numbered(&self) -> u64 {
+        let range = self.from.zip(self.to);
+        range.map_or(0, |(from, to)| to.saturating_sub(from).saturating_add(1))
+    }
 }
 
 /// Counts of what was lost while the process ran, by reason and kind.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     counts: [[AtomicU64; 2]; COUNTED.len()],
-    ever: AtomicU64,
+    ever: [AtomicU64; COUNTED.len()],
 }
 
 impl Losses {
     pub fn add(&self, kind: Kind, why: Lost) {
         self.put_back(kind, why, 1);
-        self.ever.fetch_add(1, Ordering::Relaxed);
+        let ever = COUNTED.iter().zip(&self.ever);
+        for (_, ever) in ever.filter(|(counted, _)| **counted == why) {
+            ever.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn put_back(&self, kind: Kind, why: Lost, number: u64) {
@@ -97,8 +160,12 @@ impl Losses {
     }
 
     /// How many were lost since the start.
-    pub fn ever(&self) -> u64 {
-        self.ever.load(Ordering::Relaxed)
+    pub fn ever(&self) -> CountsByReason {
+        let mut counts = CountsByReason::default();
+        for (reason, ever) in COUNTED.iter().zip(&self.ever) {
+            counts.add(*reason, ever.load(Ordering::Relaxed));
+        }
+        counts
     }
 
     /// What no gap record has told; given back with [`Losses::untold`] if the telling fails.

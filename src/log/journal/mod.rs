@@ -13,8 +13,10 @@ mod gap;
 mod line;
 mod queue;
 mod read;
+mod retention;
 mod start;
 mod tail;
+mod text;
 pub mod verify;
 mod writer;
 
@@ -32,7 +34,7 @@ use checkpoint::Signer;
 use disk::Disk;
 pub use follow::Follower;
 use gap::Losses;
-pub use gap::Lost;
+pub use gap::{CountsByReason, Gap, Lost};
 pub use line::{Hash, Head, RecordKind};
 use queue::{Queue, Queued};
 pub use read::{Position, Record, Records};
@@ -150,9 +152,11 @@ pub struct JournalStatus {
     /// Groups that could not be written at first.
     pub failures: u64,
     /// Gap records written since the start.
-    pub gaps: u64,
-    /// Records that were lost and told of in gaps, or are about to be.
-    pub lost: u64,
+    pub gaps: CountsByReason,
+    /// Records that gap records have named since the start, or are about to.
+    pub lost: CountsByReason,
+    /// The wall clock is doubted, so that no file is removed by age.
+    pub is_age_postponed: bool,
     /// Since when the disk takes nothing.
     pub failing_since: Option<Timestamp>,
     /// What the system said last.
@@ -242,11 +246,10 @@ impl Journal {
 
     /// How the writing goes.
     pub fn status(&self) -> JournalStatus {
-        JournalStatus {
-            queued: self.shared.queue.len(),
-            lost: self.shared.losses.ever(),
-            ..self.shared.status().clone()
-        }
+        let mut status = self.shared.status().clone();
+        status.queued = self.shared.queue.len();
+        status.lost.add_all(&self.shared.losses.ever());
+        status
     }
 
     /// Up to where records are on disk.

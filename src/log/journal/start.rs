@@ -14,8 +14,8 @@ use super::disk::Disk;
 use super::files::{self, Link, Previous, Segment};
 use super::gap::{Gap, Lost};
 use super::line::Head;
+use super::retention::Old;
 use super::tail::Tail;
-use super::writer::Old;
 use crate::time::Timestamp;
 
 /// What was found at the start, for people.
@@ -45,6 +45,8 @@ pub(super) struct Found {
     pub head: Head,
     pub gaps: Vec<Gap>,
     pub olds: Vec<Old>,
+    /// When the last record was written.
+    pub newest: Option<Timestamp>,
     unsigned: u64,
     /// There was nothing.
     pub is_new: bool,
@@ -134,6 +136,7 @@ fn look_at_files(disk: &Arc<dyn Disk>, segments: &[Segment], key: &str) -> io::R
         },
         gaps: gaps(&found, highest, is_torn),
         olds: olds(&chain),
+        newest: found.newest,
         // A clean end has the checkpoint itself behind what it signs.
         unsigned: found.head.seq.saturating_sub(signed_seq.saturating_add(1)),
         is_new: is_new && signed_seq == 0,
@@ -178,10 +181,7 @@ fn olds(chain: &[Link<'_>]) -> Vec<Old> {
 
 /// What cannot be read is as old as can be told, and goes first.
 fn instant(text: &str) -> Timestamp {
-    let read = text.parse::<jiff::Timestamp>();
-    read.map_or(Timestamp::MIN, |instant| {
-        Timestamp::from_nanos(i64::try_from(instant.as_nanosecond()).unwrap_or(i64::MAX))
-    })
+    text.parse().unwrap_or(Timestamp::MIN)
 }
 
 fn new_id() -> Uuid {

@@ -12,11 +12,14 @@ use super::disk::Disk;
 use super::files::{Link, Opened, Segment};
 use super::line::{Head, Line};
 use super::read::{Lines, RawLine};
+use crate::time::Timestamp;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tail {
     /// The last record that holds.
     pub head: Head,
+    /// When it was written.
+    pub newest: Option<Timestamp>,
     /// How far it holds.
     pub good_bytes: u64,
     /// What is behind.
@@ -35,6 +38,7 @@ impl Tail {
     pub fn nothing(signed: u64) -> Tail {
         Tail {
             head: Head::START,
+            newest: None,
             good_bytes: 0,
             bad_bytes: 0,
             signed_bytes: 0,
@@ -55,6 +59,7 @@ impl Tail {
             let good = line.filter(|line| is_good && tail.is_followed_by(line, &file.opening));
             if let Some(line) = good {
                 tail.head = line.head();
+                tail.newest = line.time.parse().ok();
                 tail.good_bytes = raw.end;
                 if line.seq <= signed {
                     tail.signed_bytes = raw.end;

@@ -110,6 +110,8 @@ struct Walk {
     /// Numbers that are missing: first and last, and the file where that was seen.
     jumps: Vec<(u64, u64, String)>,
     told: Vec<Told>,
+    /// There are records of what has happened.
+    has_events: bool,
     /// What somebody vouches for, and has not been met yet.
     wanted: Vec<Wanted>,
     /// What `head.json` vouches for …
@@ -154,6 +156,7 @@ impl Walk {
             log: None,
             jumps: Vec::new(),
             told: Vec::new(),
+            has_events: false,
             wanted,
             signed,
             newer: 0,
@@ -257,7 +260,8 @@ impl Walk {
         match line.kind {
             RecordKind::Checkpoint => self.checkpoint(line),
             RecordKind::Gap => self.gap(line),
-            RecordKind::Segment | RecordKind::SignIn | RecordKind::Audit => {}
+            RecordKind::SignIn | RecordKind::Audit => self.has_events = true,
+            RecordKind::Segment => {}
         }
         self.vouched_for(line);
         let last = self.last.map_or(0, |last| last.seq);
@@ -453,8 +457,9 @@ impl Walk {
                 self.report.notes.push(note);
             }
         }
-        // A crash may leave the first record of the first file alone; all others come with a checkpoint.
-        if self.report.signed == 0 && self.report.records > 1 {
+        // A crash may leave the beginning of the first file's first group, which has no events; all others come with a
+        // checkpoint.
+        if self.report.signed == 0 && self.has_events {
             self.fault("the log", None, "has no checkpoint that its key has signed");
         } else if last > self.report.signed.saturating_add(1) {
             // The checkpoint itself is the one record behind what it signs.

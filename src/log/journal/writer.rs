@@ -3,7 +3,9 @@
 //! INVARIANT(durable): nobody is told that a record is on disk before a sync that began after its write has
 //! succeeded, in a file whose name is on disk too.
 
-use std::collections::{BTreeSet, VecDeque};
+mod missing;
+
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,10 +16,12 @@ use super::checkpoint::Checkpoint;
 use super::disk::{Disk, DiskFile};
 use super::files::{self, Opening, Previous};
 use super::gap::{Gap, Lost};
-use super::line::{Head, RecordKind};
+use super::line::Head;
 use super::queue::Queued;
+use super::retention::{self, Doomed, Limits, Old, RetentionClock};
 use super::start::Found;
-use super::{JournalOptions, Kind, Position, Shared};
+use super::text::Text;
+use super::{JournalOptions, Position, Shared};
 use crate::clock::Clock;
 use crate::time::Timestamp;
 
@@ -45,33 +49,14 @@ pub(super) struct Writer {
     /// To be put into `head.json`.
     signed: Option<Checkpoint>,
     /// Files to be removed.
-    doomed: Vec<Old>,
+    doomed: Vec<Doomed>,
+    age_clock: RetentionClock,
     unsigned: u64,
     signed_at: Instant,
     gaps_at: Instant,
     has_reserve: bool,
     is_failing: bool,
     is_new: bool,
-}
-
-/// A file that is written no more.
-#[derive(Debug, Clone)]
-pub(super) struct Old {
-    pub number: u64,
-    pub bytes: u64,
-    pub first_seq: u64,
-    pub last_seq: u64,
-    /// Its records are older than this.
-    pub followed_at: Timestamp,
-}
-
-/// A group as it is written, and what is true once it is on disk.
-struct Text {
-    bytes: Vec<u8>,
-    head: Head,
-    records: u64,
-    gaps: u64,
-    checkpoint: Option<Checkpoint>,
 }
 
 impl Writer {
@@ -82,7 +67,10 @@ impl Writer {
         shared: Arc<Shared>,
         found: Found,
     ) -> Self {
+        let age_clock =
+            RetentionClock::start(disk.as_ref(), options.retention, found.newest, clock.now());
         Writer {
+            age_clock,
             options,
             disk,
             clock,
@@ -118,11 +106,15 @@ impl Writer {
         self.refill_reserve();
         match self.write_to_new_file(&[], &[]) {
             Err(error) if is_full(&error) && self.give_up_reserve() => {
-                self.write_to_new_file(&[], &[])
+                self.write_to_new_file(&[], &[Gap::of(Lost::DiskError)])
             }
             written => written,
         }?;
         self.tidy_up();
+        if !self.refill_reserve() {
+            // Else ordinary records would use the space up, and none would be left to record that the disk is full.
+            self.set_failing(&io::ErrorKind::StorageFull.into());
+        }
         Ok(())
     }
 
@@ -134,15 +126,28 @@ impl Writer {
         loop {
             let pause = if self.is_failing { TRY_AGAIN } else { TICK };
             let group = self.shared.queue.next(self.options.linger, pause);
+            self.look_at_clock();
             if self.is_failing {
                 self.try_again(group.entries, group.is_last);
             } else {
                 self.commit(group.entries, group.is_last);
             }
             if group.is_last {
+                self.age_clock.keep(self.disk.as_ref(), true);
                 return;
             }
         }
+    }
+
+    /// The time that ages are counted to; none while the wall clock is doubted.
+    fn look_at_clock(&mut self) -> Option<Timestamp> {
+        let was_doubted = self.age_clock.is_doubted();
+        let now = self.age_clock.look(self.clock.now());
+        let is_doubted = self.age_clock.is_doubted();
+        if is_doubted || was_doubted {
+            self.shared.status().is_age_postponed = is_doubted;
+        }
+        now
     }
 
     fn commit(&mut self, entries: Vec<Queued>, is_last: bool) {
@@ -160,8 +165,7 @@ impl Writer {
             }
             Err(error) => {
                 self.shared.losses.untold(&gaps);
-                self.begin_failing(&error);
-                self.fail(entries, is_last);
+                self.begin_failing(&error, entries, is_last);
             }
         }
     }
@@ -176,7 +180,7 @@ impl Writer {
         self.tell_failure(&error);
         match self.write_to_new_file(&[], &[]) {
             Ok(()) => self.tidy_up(),
-            Err(error) => self.begin_failing(&error),
+            Err(error) => self.begin_failing(&error, Vec::new(), false),
         }
     }
 
@@ -193,11 +197,23 @@ impl Writer {
         {
             tracing::warn!(%error, "head.json cannot be replaced: a cut end would not be noticed");
         }
-        for victim in std::mem::take(&mut self.doomed) {
-            if let Err(error) = self.disk.remove(&files::name(victim.number)) {
-                tracing::warn!(%error, segment = victim.number, "an old file of records cannot be removed");
+        for Doomed { old, why } in std::mem::take(&mut self.doomed) {
+            let Old { number, bytes, .. } = old;
+            match self.disk.remove(&files::name(number)) {
+                Ok(()) => tracing::info!(
+                    segment = number,
+                    from = old.first_seq,
+                    to = old.last_seq,
+                    bytes,
+                    by = why,
+                    "retention has removed a file of records"
+                ),
+                Err(error) => {
+                    tracing::warn!(%error, segment = number, "an old file of records cannot be removed");
+                }
             }
         }
+        self.age_clock.keep(self.disk.as_ref(), false);
     }
 
     /// What was lost is told at once, but not more than once a second.
@@ -257,7 +273,7 @@ impl Writer {
         self.next_number += 1;
         let victims = self.victims();
         let mut told = self.found.clone();
-        told.extend(gap_of(&victims));
+        told.extend(retention::gap_of(&victims));
         told.extend_from_slice(gaps);
 
         let mut text = Text::behind(self.head);
@@ -283,69 +299,12 @@ impl Writer {
         });
         // It is on disk that they go: now they may.
         self.olds.drain(..victims.len());
+        let removed = victims.iter().map(|one| one.old.records());
+        let removed = removed.fold(0, u64::saturating_add);
+        self.shared.status().lost.add(Lost::Retention, removed);
         self.doomed.extend(victims);
         self.advance(text);
         Ok(())
-    }
-
-    /// Finds which files are gone, before a new one is begun. Where the folder was removed or replaced, the one that is
-    /// there now is locked first.
-    fn find_missing(&mut self) -> io::Result<()> {
-        if self.disk.check_in_place().is_err() {
-            self.reopen_folder()?;
-        }
-        let files = self.disk.list()?;
-        let present: BTreeSet<u64> = files
-            .iter()
-            .filter_map(|(name, _)| files::number(name))
-            .collect();
-        if let Some(last) = present.last() {
-            self.next_number = self.next_number.max(last.saturating_add(1));
-        }
-        let is_gone = |number: u64| !present.contains(&number);
-        let mut gone: Vec<(u64, u64)> = Vec::new();
-        self.olds.retain(|old| {
-            if is_gone(old.number) {
-                gone.push((old.first_seq, old.last_seq));
-            }
-            !is_gone(old.number)
-        });
-        if let Some(tail) = self.tail.as_ref().filter(|tail| is_gone(tail.segment))
-            && !self.is_tail_gone
-        {
-            self.is_tail_gone = true;
-            gone.push((self.tail_first_seq, tail.seq));
-        }
-        for (from, to) in joined(gone) {
-            tracing::error!(
-                from,
-                to,
-                "files of records were removed by another process: these records are lost"
-            );
-            self.found.push(Gap {
-                from: Some(from),
-                to: Some(to),
-                ..Gap::of(Lost::Damaged)
-            });
-        }
-        Ok(())
-    }
-
-    /// Goes on in the folder that is at the path now. What this process had put into the other one is made anew: the
-    /// signing key, without which the next start could not go on, and the reserve.
-    fn reopen_folder(&mut self) -> io::Result<()> {
-        self.disk.reopen()?;
-        tracing::error!(
-            "the folder of records was removed or replaced: records go on in the one that is there now"
-        );
-        if let Err(error) = self.options.signer.restore() {
-            tracing::error!(%error, "the next start cannot go on with these records: bring the signing key back");
-        }
-        self.has_reserve = false;
-        match self.refill_reserve() {
-            true => Ok(()),
-            false => Err(io::ErrorKind::StorageFull.into()),
-        }
     }
 
     fn opening(&self, number: u64) -> Opening {
@@ -403,7 +362,8 @@ impl Writer {
         let mut status = self.shared.status();
         status.commits += 1;
         status.records += text.records;
-        status.gaps += text.gaps;
+        status.gaps.add_all(&text.gaps);
+        status.lost.add_all(&text.missing);
         status.bytes += u64::try_from(text.bytes.len()).unwrap_or(0);
         status.last_seq = self.head.seq;
         status.segments = self.olds.len() + 1;
@@ -420,19 +380,35 @@ impl Writer {
         tracing::error!(%error, "records cannot be written");
     }
 
-    fn begin_failing(&mut self, error: &io::Error) {
+    /// The group's waiters are told, and no record is taken until [`Writer::try_again`] has written a file.
+    fn begin_failing(&mut self, error: &io::Error, entries: Vec<Queued>, is_last: bool) {
+        self.set_failing(error);
+        self.fail(entries, is_last);
+        if is_full(error) && self.give_up_reserve() {
+            self.record_full_disk();
+        }
+    }
+
+    fn set_failing(&mut self, error: &io::Error) {
         self.is_failing = true;
         self.shared.queue.set_failing(true);
         self.shared.status().failing_since = Some(self.clock.now().wall);
         self.tell_failure(error);
-        if is_full(error) && self.give_up_reserve() {
-            // Room for one file that tells what happened; nobody is let in on it.
-            let gaps = self.shared.losses.take();
-            if self.write_to_new_file(&[], &gaps).is_err() {
-                self.shared.losses.untold(&gaps);
-            }
-            self.tidy_up();
+    }
+
+    /// In the space that the reserve has left: one file that says that the disk is full, and what is missing. No other
+    /// record uses that space.
+    fn record_full_disk(&mut self) {
+        let mut gaps = self.shared.losses.take();
+        if !gaps.iter().any(|gap| gap.reason == Lost::DiskError) {
+            // All of the group was waited for, so that nothing is missing.
+            gaps.push(Gap::of(Lost::DiskError));
         }
+        if let Err(error) = self.write_to_new_file(&[], &gaps) {
+            tracing::error!(%error, "that the disk is full cannot be recorded");
+            self.shared.losses.untold(&gaps);
+        }
+        self.tidy_up();
     }
 
     /// Their waiters are told; what nobody waits for is missing, but for what has to be kept.
@@ -452,7 +428,12 @@ impl Writer {
     /// A new file, with what had to be kept: when it is on disk, and there is a reserve again, all is well.
     fn try_again(&mut self, entries: Vec<Queued>, is_last: bool) {
         self.fail(entries, false);
-        if !self.refill_reserve() && !is_last {
+        if !self.refill_reserve() {
+            if is_last {
+                let kept = std::mem::take(&mut self.kept);
+                self.fail(kept, true);
+                self.record_full_disk();
+            }
             return;
         }
         let gaps = self.shared.losses.take();
@@ -502,24 +483,21 @@ impl Writer {
     }
 
     /// The files that retention takes away when another one begins.
-    fn victims(&self) -> Vec<Old> {
-        let now = self.clock.now().wall;
+    fn victims(&mut self) -> Vec<Doomed> {
+        let now = self.look_at_clock();
         let exported = self.shared.exported.lock();
         let exported = exported.unwrap_or_else(PoisonError::into_inner).segment;
-        let tail = self.tail.as_ref().map_or(0, |tail| tail.bytes);
-        let olds = self.olds.iter().map(|old| old.bytes);
-        let mut bytes = olds.fold(tail, u64::saturating_add);
-        let mut victims = Vec::new();
-        for old in &self.olds {
-            let is_old = old.followed_at.plus(self.options.retention) < now;
-            let is_exported = !self.options.is_exported || old.number < exported;
-            if !is_exported || !(is_old || bytes > self.options.retention_bytes) {
-                break;
-            }
-            bytes = bytes.saturating_sub(old.bytes);
-            victims.push(old.clone());
-        }
-        victims
+        let limits = Limits {
+            bytes: self.options.retention_bytes,
+            written: self.tail.as_ref().map_or(0, |tail| tail.bytes),
+            age: self.options.retention,
+            now,
+            before: match self.options.is_exported {
+                true => exported,
+                false => u64::MAX,
+            },
+        };
+        retention::doomed(&self.olds, &limits)
     }
 }
 
@@ -539,78 +517,6 @@ impl Drop for Alive {
             status.last_error = Some(String::from("the thread that writes has panicked"));
         }
     }
-}
-
-impl Text {
-    fn behind(head: Head) -> Self {
-        Text {
-            bytes: Vec::new(),
-            head,
-            records: 0,
-            gaps: 0,
-            checkpoint: None,
-        }
-    }
-
-    fn open(&mut self, clock: &Clock, opening: &Opening) -> io::Result<()> {
-        self.line(
-            clock.now().wall,
-            RecordKind::Segment,
-            &serde_json::to_vec(opening)?,
-        );
-        Ok(())
-    }
-
-    fn put(&mut self, clock: &Clock, entries: &[Queued], gaps: &[Gap]) {
-        for gap in gaps {
-            // A struct of numbers and words.
-            let body = serde_json::to_vec(gap).unwrap_or_else(|_| b"{}".to_vec());
-            self.line(clock.now().wall, RecordKind::Gap, &body);
-            self.gaps += 1;
-        }
-        for Queued { entry, .. } in entries {
-            let kind = match entry.kind {
-                Kind::SignIn => RecordKind::SignIn,
-                Kind::Audit => RecordKind::Audit,
-            };
-            self.line(entry.time, kind, &entry.body);
-        }
-    }
-
-    fn sign(&mut self, clock: &Clock, options: &JournalOptions, log: Uuid) {
-        let checkpoint = options.signer.sign(log, self.head);
-        // A struct of numbers and words.
-        if let Ok(body) = serde_json::to_vec(&checkpoint) {
-            self.line(clock.now().wall, RecordKind::Checkpoint, &body);
-            self.checkpoint = Some(checkpoint);
-        }
-    }
-
-    fn line(&mut self, time: Timestamp, kind: RecordKind, body: &[u8]) {
-        self.head.write(&mut self.bytes, time, kind, body);
-        self.records += 1;
-    }
-}
-
-/// Ranges that follow each other become one.
-fn joined(ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
-    let mut joined: Vec<(u64, u64)> = Vec::new();
-    for (from, to) in ranges {
-        match joined.last_mut() {
-            Some((_, end)) if end.saturating_add(1) >= from => *end = to.max(*end),
-            _ => joined.push((from, to)),
-        }
-    }
-    joined
-}
-
-/// From the beginning: what told of those that went before goes too.
-fn gap_of(victims: &[Old]) -> Option<Gap> {
-    Some(Gap {
-        from: Some(1),
-        to: Some(victims.last()?.last_seq),
-        ..Gap::of(Lost::Retention)
-    })
 }
 
 fn is_full(error: &io::Error) -> bool {

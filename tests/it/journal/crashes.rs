@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crosstrust::log::journal::disk::Disk;
-use crosstrust::log::journal::{Journal, Kind, Record, RecordKind, Ticket};
+use crosstrust::log::journal::{Journal, Kind, Lost, Record, RecordKind, Ticket};
 
 use super::fault_disk::{End, FaultDisk};
 use super::world::{entry, faults, gaps, ids, json, open, options, records};
@@ -154,7 +154,10 @@ impl Story {
             self.fail("nothing is written after the faults");
         }
         journal.close();
+        // The others are named by their numbers.
         let lost = journal.status().lost;
+        let counted = [Lost::QueueFull, Lost::DiskError, Lost::Limited];
+        let lost: u64 = counted.into_iter().map(|reason| lost.of(reason)).sum();
         let written = journal.status().records as usize;
         let all = records(&self.journal_disk());
         let mine = &all[all.len() - written.min(all.len())..];

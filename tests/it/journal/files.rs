@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::log::journal::disk::{Disk, DiskFile};
-use crosstrust::log::journal::{Journal, JournalOptions, Position, Refused};
+use crosstrust::log::journal::{Journal, JournalOptions, Kind, Lost, Position, Refused};
 
 use super::fault_disk::FaultDisk;
 use super::world::{NOON, entry, faults, gaps, ids, look, open, options, records, write};
@@ -167,7 +167,7 @@ fn a_full_disk_takes_the_reserve_and_it_is_made_again_when_there_is_room() {
 }
 
 #[test]
-fn a_start_on_a_disk_that_has_room_for_records_and_not_for_the_reserve_goes_well() {
+fn a_start_on_a_disk_without_space_for_the_reserve_takes_records_once_there_is_space() {
     for room in [3000, 9000, 10_400] {
         let (files, disk) = disk();
         files.set_capacity(Some(room));
@@ -176,10 +176,75 @@ fn a_start_on_a_disk_that_has_room_for_records_and_not_for_the_reserve_goes_well
             ..options(1 << 20)
         };
         let (journal, _) = open(&disk, options).unwrap();
+        assert!(journal.status().failing_since.is_some());
+        assert_eq!(
+            journal.append(entry("refused", 10)).map(drop),
+            Err(Refused::Failing)
+        );
+        files.set_capacity(None);
+        soon("it writes", || journal.status().failing_since.is_none());
         write(&journal, numbered(0, 1));
         journal.close();
         assert_eq!(faults(&disk), Vec::<String>::new());
+        assert_eq!(ids(&records(&disk)), ["000"]);
     }
+}
+
+#[test]
+fn the_space_of_the_reserve_takes_the_record_that_the_disk_is_full_and_no_other() {
+    let (files, disk) = disk();
+    let options = JournalOptions {
+        reserve_bytes: 10_000,
+        ..options(1 << 20)
+    };
+    let (journal, _) = open(&disk, options).unwrap();
+    write(&journal, numbered(0, 3));
+    let used: usize = files.files().values().map(Vec::len).sum();
+    files.set_capacity(Some(used as u64 + 10_000 + 100));
+    assert!(journal.append(entry("lost", 300)).unwrap().wait().is_err());
+    soon("that the disk is full is on record", || {
+        let gaps = gaps(&records(&disk));
+        gaps.iter()
+            .any(|gap| gap["reason"] == "diskError" && gap["signIns"] == 1)
+    });
+    assert!(!files.files().contains_key("reserve"));
+    let written = journal.status().records;
+    let kept = journal.append_surely(entry("kept", 10));
+    // It looks for space five times a second, and there are some kilobytes, but not as much as the reserve.
+    for _ in 0..20 {
+        let refused = journal.append(entry("refused", 10)).map(drop);
+        assert_eq!(refused, Err(Refused::Failing));
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    assert_eq!(journal.status().records, written);
+    files.set_capacity(None);
+    assert_eq!(kept.wait(), Ok(()));
+    journal.close();
+    assert_eq!(ids(&records(&disk)), ["000", "001", "002", "kept"]);
+    assert_eq!(faults(&disk), Vec::<String>::new());
+}
+
+#[test]
+fn a_process_that_ends_on_a_full_disk_leaves_the_number_of_what_is_missing() {
+    let (files, disk) = disk();
+    let options = JournalOptions {
+        reserve_bytes: 10_000,
+        ..options(1 << 20)
+    };
+    let (journal, _) = open(&disk, options).unwrap();
+    let used: usize = files.files().values().map(Vec::len).sum();
+    files.set_capacity(Some(used as u64 + 10_000 + 100));
+    let mut awaited = entry("awaited", 300);
+    awaited.is_awaited = true;
+    assert!(journal.append(awaited).unwrap().wait().is_err());
+    soon("it fails", || !files.files().contains_key("reserve"));
+    journal.lost(Kind::SignIn, Lost::DiskError);
+    let _kept = journal.append_surely(entry("kept", 10));
+    journal.close();
+    let told = gaps(&records(&disk));
+    let missing: u64 = told.iter().filter_map(|gap| gap["signIns"].as_u64()).sum();
+    assert_eq!(missing, 2, "{told:?}");
+    assert_eq!(faults(&disk), Vec::<String>::new());
 }
 
 #[test]
