@@ -66,6 +66,8 @@ pub struct Seen {
     pub kind: Kind,
     /// What may be seen of its body.
     pub body: Map<String, Value>,
+    /// It does not follow from the record before it: one of the two was changed.
+    pub is_tampered: bool,
 }
 
 /// A body that is not the JSON object that it should be.
@@ -102,6 +104,7 @@ pub fn seen(
             time: record.time,
             kind: record.kind,
             body,
+            is_tampered: false,
         });
     Ok(seen)
 }

@@ -19,7 +19,7 @@ use crate::cli::{output, table};
 use crate::clock::Clock;
 use crate::id::{DecisionId, UserId, parse_guid};
 use crate::log::journal::disk::{Disk, SystemDisk};
-use crate::log::journal::{Follower, Position, Record, RecordKind, Records};
+use crate::log::journal::{Follower, Gap, Lost, Position, Record, RecordKind, Records};
 use crate::log::json;
 use crate::log::pseudonym::Pseudonyms;
 use crate::log::view::{
@@ -35,8 +35,9 @@ use crate::time::Timestamp;
 /// the client. An organisation's audit records are those of its own policies and channels. `--operator` shows
 /// everything, whoever it concerns.
 ///
-/// It may be asked while the log is written. Gaps in the log are told on standard error.
-/// Exit code: 0 = shown; 1 = some record could not be read; 2 = nothing could be.
+/// It may be asked while the log is written. Gaps in the log are told on standard error. A record that does not follow
+/// from the one before it is marked TAMPERED: one of the two was changed.
+/// Exit code: 0 = shown; 1 = some record could not be read or was changed; 2 = nothing could be.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ShowArguments {
@@ -146,6 +147,9 @@ pub(super) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
         viewer: arguments.viewer(&names)?,
         filter: arguments.filter(&names)?,
         problems: 0,
+        tampered: 0,
+        retention: None,
+        first: None,
     };
     match show(arguments, &mut look, &names) {
         // The reader has closed the pipe.
@@ -168,7 +172,8 @@ fn show(arguments: &ShowArguments, look: &mut Look, names: &Names) -> anyhow::Re
     let folder = &arguments.records.log_directory;
     let disk: Arc<dyn Disk> = Arc::new(SystemDisk::beside(folder));
     let records = Records::between(Arc::clone(&disk), None, None)
-        .with_context(|| format!("cannot read {}", folder.display()))?;
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .checked();
     let last = arguments.last.and_then(|last| usize::try_from(last).ok());
     let (format, kind) = (arguments.format(), arguments.kind());
     let mut out = BufWriter::new(output::standard());
@@ -198,13 +203,13 @@ fn show(arguments: &ShowArguments, look: &mut Look, names: &Names) -> anyhow::Re
 /// Hands over what is looked for, or the last ones of it. Returns the position behind the last record.
 fn each(
     look: &mut Look,
-    records: Records,
+    mut records: Records,
     last: Option<usize>,
     mut found: impl FnMut(&Seen) -> io::Result<()>,
 ) -> anyhow::Result<Position> {
     let mut end = Position::default();
     let mut kept: VecDeque<Seen> = VecDeque::new();
-    for record in records {
+    for record in records.by_ref() {
         let record = record.context("cannot read further")?;
         end = record.position;
         let Some(seen) = look.at(&record) else {
@@ -221,6 +226,8 @@ fn each(
         }
     }
     kept.iter().try_for_each(found)?;
+    look.tell_retention();
+    look.tell_tampering(records.unreadable());
     Ok(end)
 }
 
@@ -229,10 +236,18 @@ pub(super) struct Look {
     viewer: Viewer,
     filter: Filter,
     problems: usize,
+    /// Records, checkpoints among them, that do not follow from the one before.
+    tampered: u64,
+    /// What the last gap record of retention says; it covers those before it.
+    retention: Option<Gap>,
+    /// When the first record that is kept was written.
+    first: Option<String>,
 }
 
 impl Look {
     pub(super) fn at(&mut self, record: &Record) -> Option<Seen> {
+        self.tampered += u64::from(record.is_broken);
+        self.first.get_or_insert_with(|| record.time.clone());
         let kind = match record.kind {
             RecordKind::SignIn => Kind::SignIn,
             RecordKind::Audit => Kind::Audit,
@@ -246,6 +261,7 @@ impl Look {
             self.problem(&format!("record {} has no time", record.seq));
             return None;
         };
+        let is_broken = record.is_broken;
         let record = view::Record {
             seq: record.seq,
             time,
@@ -253,7 +269,10 @@ impl Look {
             body: &record.body,
         };
         match view::seen(&record, self.viewer, &self.filter) {
-            Ok(seen) => seen,
+            Ok(seen) => seen.map(|seen| Seen {
+                is_tampered: is_broken,
+                ..seen
+            }),
             Err(unreadable) => {
                 self.problem(&unreadable.to_string());
                 None
@@ -263,7 +282,12 @@ impl Look {
 
     /// Somebody who looks for something has to know where it may be missing. How many records of others are is the
     /// operator's to see.
-    fn tell_gap(&self, record: &Record) {
+    fn tell_gap(&mut self, record: &Record) {
+        let gap = serde_json::from_slice::<Gap>(&record.body).ok();
+        if let Some(gap) = gap.filter(|gap| gap.reason == Lost::Retention) {
+            self.retention = Some(gap);
+            return;
+        }
         let is_before = record
             .time
             .parse()
@@ -277,6 +301,33 @@ impl Look {
         };
         let told = format!("note: records are missing before {}{detail}", record.time);
         output::error_line(json::visible(&told));
+    }
+
+    /// Once, for each file that goes has a gap record of its own.
+    fn tell_retention(&self) {
+        let (Some(gap), Some(first)) = (&self.retention, &self.first) else {
+            return;
+        };
+        let detail = match (self.viewer, gap.to) {
+            (Viewer::Operator, Some(to)) => format!(" (up to record {to})"),
+            (Viewer::Operator | Viewer::Tenant { .. }, _) => String::new(),
+        };
+        let told = format!("note: retention has removed the records before {first}{detail}");
+        output::error_line(json::visible(&told));
+    }
+
+    fn tell_tampering(&mut self, unreadable: u64) {
+        let broken = self.tampered;
+        if broken > 0 {
+            self.problem(&format!(
+                "{broken} records are not as they were written, or the one before each is not; `crosstrust log verify` names them"
+            ));
+        }
+        if unreadable > 0 {
+            self.problem(&format!(
+                "{unreadable} lines are no records and are not shown; `crosstrust log verify` names them"
+            ));
+        }
     }
 
     fn problem(&mut self, what: &str) {

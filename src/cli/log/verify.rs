@@ -88,6 +88,19 @@ fn tell(report: &Report) -> std::io::Result<ExitCode> {
         report.log.as_deref().unwrap_or("unknown"),
         json::visible(report.key.as_deref().unwrap_or("unknown")),
     ));
+    match &report.head {
+        Some(head) => out.line(format_args!(
+            "head.json signs record {}{}; keep this elsewhere: --checkpoint {}:{}",
+            head.seq,
+            match report.checkpoint.saturating_sub(head.seq) {
+                0 => ", the last that is signed".to_owned(),
+                _ => format!(", and checkpoints sign up to {}", report.checkpoint),
+            },
+            head.seq,
+            head.hash,
+        )),
+        None => out.line("head.json signs no record of this log"),
+    }
     let code = if report.faults.is_empty() {
         out.line("whole and as they were written");
         ExitCode::SUCCESS

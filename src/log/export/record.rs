@@ -212,6 +212,7 @@ mod tests {
                 offset: 100,
                 seq: 7,
             },
+            is_broken: false,
         }
     }
 

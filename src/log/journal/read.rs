@@ -3,9 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
+use super::checkpoint::Checkpoint;
 use super::disk::Disk;
 use super::files;
-use super::line::{Line, RecordKind};
+use super::line::{Head, Line, RecordKind};
 use super::tail::Tail;
 
 /// A place between two records: everything before it has been read, or is on disk.
@@ -32,12 +33,18 @@ pub struct Record {
     pub body: Vec<u8>,
     /// Just behind it.
     pub position: Position,
+    /// It does not follow from the record before, or is a checkpoint that does not sign that one: something was
+    /// changed. Found only by [`Records::checked`].
+    pub is_broken: bool,
 }
 
-/// The records of a log, in their order. Hashes are not looked at: that is what `verify` is for.
+/// The records of a log, in their order. What is wrong is found by `verify`; reading marks what it passes, if asked to.
 #[derive(Debug)]
 pub struct Records {
     disk: Arc<dyn Disk>,
+    check: Option<ChainCheck>,
+    /// Lines that are no records.
+    unreadable: u64,
     /// What is still to be read, the next file last.
     left: Vec<Part>,
     lines: Option<(u64, Lines)>,
@@ -112,9 +119,24 @@ impl Records {
         left.reverse();
         Ok(Records {
             disk,
+            check: None,
+            unreadable: 0,
             left,
             lines: None,
         })
+    }
+
+    /// Also holds each record to the chain and to the checkpoints that it passes, which takes a hash of each.
+    pub fn checked(self) -> Records {
+        Records {
+            check: Some(ChainCheck::default()),
+            ..self
+        }
+    }
+
+    /// How many lines were passed over so far because they are no records.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
     }
 
     fn step(&mut self) -> io::Result<Option<Record>> {
@@ -131,6 +153,8 @@ impl Records {
                 None => self.lines = None,
                 Some(raw) if raw.is_whole => {
                     if let Some(line) = Line::read(&raw.bytes) {
+                        let check = self.check.as_mut();
+                        let is_broken = check.is_some_and(|check| !check.holds(&line, *segment));
                         return Ok(Some(Record {
                             seq: line.seq,
                             time: line.time.to_owned(),
@@ -141,12 +165,47 @@ impl Records {
                                 offset: raw.end,
                                 seq: line.seq,
                             },
+                            is_broken,
                         }));
                     }
+                    self.unreadable += 1;
                 }
                 Some(_) => {}
             }
         }
+    }
+}
+
+/// Holds records to the chain, in their order.
+#[derive(Debug, Default)]
+struct ChainCheck {
+    last: Option<Head>,
+    /// The key that the first file names.
+    key: Option<String>,
+}
+
+impl ChainCheck {
+    fn holds(&mut self, line: &Line<'_>, segment: u64) -> bool {
+        let last = self.last.replace(line.head());
+        if line.kind == RecordKind::Segment {
+            // The file before may be gone, which a gap record or a jump of the numbers tells.
+            let Some(opened) = files::read_opening(line, segment) else {
+                return false;
+            };
+            self.key.get_or_insert(opened.body.key);
+            return true;
+        }
+        let Some(last) = last else {
+            return true;
+        };
+        let follows = line.seq == last.seq.saturating_add(1) && line.is_chained_to(last.hash);
+        follows && (line.kind != RecordKind::Checkpoint || self.is_signed(line, last))
+    }
+
+    fn is_signed(&self, line: &Line<'_>, last: Head) -> bool {
+        let checkpoint = serde_json::from_slice::<Checkpoint>(line.body);
+        let key = self.key.as_deref().unwrap_or_default();
+        checkpoint.is_ok_and(|one| one.head() == Some(last) && one.is_signed_by(key))
     }
 }
 

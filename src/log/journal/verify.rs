@@ -37,8 +37,12 @@ pub struct Report {
     pub records: u64,
     /// The first of them and the last.
     pub range: Option<(u64, u64)>,
-    /// The last one that a checkpoint vouches for.
+    /// The last one that a checkpoint or `head.json` signs.
     pub signed: u64,
+    /// What `head.json` signs, where it is signed by the log's key and its record is there.
+    pub head: Option<Head>,
+    /// The last record that a checkpoint in the log signs.
+    pub checkpoint: u64,
     /// The public key that signed.
     pub key: Option<String>,
     /// The log's id.
@@ -79,6 +83,7 @@ pub fn verify(disk: &Arc<dyn Disk>, known: &Known) -> io::Result<Report> {
         walk.segment(disk, segment, *counts)?;
     }
     walk.given_up(disk, &segments, &chain)?;
+    walk.head_signs(signed.as_ref());
     walk.jumps_are_told();
     if signed.is_none() && (has_head || !segments.is_empty()) {
         walk.fault(files::HEAD, None, "is missing or is no checkpoint");
@@ -114,6 +119,8 @@ struct Walk {
     has_events: bool,
     /// What somebody vouches for, and has not been met yet.
     wanted: Vec<Wanted>,
+    /// What `head.json` vouches for, once it was met.
+    met: Option<Head>,
     /// What `head.json` vouches for …
     signed: Option<Head>,
     /// … and how many checkpoints are later.
@@ -158,6 +165,7 @@ impl Walk {
             told: Vec::new(),
             has_events: false,
             wanted,
+            met: None,
             signed,
             newer: 0,
         }
@@ -367,6 +375,7 @@ impl Walk {
             );
         } else {
             self.report.signed = checkpoint.seq;
+            self.report.checkpoint = checkpoint.seq;
             self.newer += u32::from(
                 self.signed
                     .is_some_and(|signed| signed.seq < checkpoint.seq),
@@ -402,6 +411,31 @@ impl Walk {
         }
     }
 
+    /// What `head.json` signs counts as what a checkpoint in the log does, for it is written after that one.
+    fn head_signs(&mut self, signed: Option<&Checkpoint>) {
+        let key = self.report.key.clone().unwrap_or_default();
+        let ours = signed.filter(|one| one.is_signed_by(&key) && Some(one.log) == self.log);
+        let head = ours.and_then(Checkpoint::head);
+        let is_met = |head: &Head| {
+            let met = head.seq == 0 || self.met == Some(*head);
+            met && !self.wanted.iter().any(|wanted| wanted.head == *head)
+        };
+        self.report.head = head.filter(is_met);
+        let Some(head) = self.report.head else {
+            return;
+        };
+        self.report.signed = self.report.signed.max(head.seq);
+        if head.seq > self.report.checkpoint {
+            // It is written once its checkpoint, the next record, is on disk.
+            let what = format!(
+                "is missing: the checkpoint of record {}, which {} has; the end was cut off",
+                head.seq,
+                files::HEAD
+            );
+            self.fault("the log", Some(head.seq + 1), what);
+        }
+    }
+
     /// A number that is missing and of which no signed gap record tells.
     fn jumps_are_told(&mut self) {
         let signed = self.report.signed;
@@ -430,7 +464,9 @@ impl Walk {
             .partition(|wanted: &Wanted| wanted.head.seq == line.seq);
         self.wanted = wanted;
         for Wanted { head, by } in met {
-            if head.hash != line.hash {
+            if head.hash == line.hash {
+                self.met = self.signed.filter(|signed| *signed == head).or(self.met);
+            } else {
                 self.here(line.seq, format!("is not the one that {by} vouches for"));
             }
         }
@@ -459,7 +495,7 @@ impl Walk {
         }
         // A crash may leave the beginning of the first file's first group, which has no events; all others come with a
         // checkpoint.
-        if self.report.signed == 0 && self.has_events {
+        if self.report.checkpoint == 0 && self.has_events {
             self.fault("the log", None, "has no checkpoint that its key has signed");
         } else if last > self.report.signed.saturating_add(1) {
             // The checkpoint itself is the one record behind what it signs.
@@ -472,8 +508,10 @@ impl Walk {
         // A crash may leave it one behind.
         if self.newer > 1 {
             self.report.notes.push(format!(
-                "{}: {} checkpoints are later: it could not be replaced, or an older one was put there",
-                files::HEAD, self.newer
+                "{}: signs record {}, and {} checkpoints are later: it could not be replaced, or an older one was put there",
+                files::HEAD,
+                self.signed.map_or(0, |signed| signed.seq),
+                self.newer
             ));
         }
         let key = self.report.key.clone().unwrap_or_default();

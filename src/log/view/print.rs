@@ -155,6 +155,9 @@ fn with_place(seen: &Seen) -> Value {
         .or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(ours) = ours {
         ours.insert(String::from("seq"), Value::from(seen.seq));
+        if seen.is_tampered {
+            ours.insert(String::from("tampered"), Value::from(true));
+        }
     }
     Value::Object(body)
 }
@@ -184,8 +187,8 @@ const ID_IN_BRACKETS: usize = 38;
 
 const SIGN_IN_TABLE: &[Column] = &[
     column("TIME", 20, time),
-    column("RESULT", 7, result),
-    column("REASON", 28, |seen| at(seen, &["crosstrust", "reason"])),
+    column("RESULT", 8, table_result),
+    column("REASON", 28, reason),
     column("USER", 36, user),
     column("HOME TENANT", ID_IN_BRACKETS, |seen| {
         at(seen, &["homeTenantId"])
@@ -200,7 +203,7 @@ const SIGN_IN_TABLE: &[Column] = &[
 
 const AUDIT_TABLE: &[Column] = &[
     column("TIME", 20, time),
-    column("RESULT", 7, result),
+    column("RESULT", 8, table_result),
     column("ACTIVITY", 55, |seen| at(seen, &["activityDisplayName"])),
     column("TARGET", 40, target),
     column("CHANGED", 0, changed),
@@ -247,6 +250,7 @@ const SIGN_IN_CSV: &[Column] = &[
     column("snapshotId", 0, |seen| {
         at(seen, &["crosstrust", "snapshotId"])
     }),
+    column("tampered", 0, tampered),
 ];
 
 const AUDIT_CSV: &[Column] = &[
@@ -269,6 +273,7 @@ const AUDIT_CSV: &[Column] = &[
     column("target", 0, target),
     column("changed", 0, changed),
     column("additionalDetails", 0, details),
+    column("tampered", 0, tampered),
 ];
 
 const fn column(head: &'static str, width: usize, text: fn(&Seen) -> String) -> Column {
@@ -285,6 +290,36 @@ pub(super) fn result(seen: &Seen) -> String {
         filter::Outcome::Failure => "failure",
     };
     String::from(word)
+}
+
+/// What a changed record says of its result is not shown as one.
+fn table_result(seen: &Seen) -> String {
+    match seen.is_tampered {
+        true => String::from("TAMPERED"),
+        false => result(seen),
+    }
+}
+
+fn tampered(seen: &Seen) -> String {
+    let word = if seen.is_tampered { "true" } else { "" };
+    String::from(word)
+}
+
+/// The reason, and of Conditional Access the policies that denied it, where the viewer may see them.
+fn reason(seen: &Seen) -> String {
+    let reason = at(seen, &["crosstrust", "reason"]);
+    let policies = items(seen, "appliedConditionalAccessPolicies");
+    let failed = policies.filter(|policy| text(policy.get("result")) == "failure");
+    let names: Vec<String> = failed
+        .map(|policy| match text(policy.get("displayName")) {
+            name if name.is_empty() => text(policy.get("id")),
+            name => name,
+        })
+        .collect();
+    match names.is_empty() || result(seen) == "success" {
+        true => reason,
+        false => format!("{reason}: {}", names.join(", ")),
+    }
 }
 
 /// The user at home, else the guest object.

@@ -253,3 +253,140 @@ fn a_table_names_the_tenants_of_a_policies_folder_and_fits_the_terminal() {
         "{told}"
     );
 }
+
+/// The segment of a log that has one.
+fn segment(folder: &Path) -> std::path::PathBuf {
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let is_segment = |path: &std::path::PathBuf| path.to_string_lossy().contains("/segment-");
+    files.filter(is_segment).max().unwrap()
+}
+
+#[test]
+fn a_record_that_was_changed_is_marked_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_log(folder, &Pseudonyms::OFF);
+    let text = std::fs::read_to_string(segment(folder)).unwrap();
+    // The one that was denied.
+    let line = text
+        .lines()
+        .find(|line| line.contains("CA_MFA_REQUIRED") || line.contains("\"errorCode\":5"));
+    let line = line.unwrap();
+    let seq = serde_json::from_str::<Value>(line).unwrap()["seq"].clone();
+    let changed = line
+        .replace("call-1", "call-2")
+        .replace(&FELIX.to_string(), &GUEST.to_string());
+    assert_ne!(line, changed);
+    for format in ["table", "json", "csv"] {
+        let output = show(folder, &["--operator", "--format", format]);
+        assert_eq!(output.status.code(), Some(0));
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            !told.contains("TAMPERED")
+                && !told.contains("\"tampered\"")
+                && !told.contains(",true\n"),
+            "{told}"
+        );
+    }
+    std::fs::write(segment(folder), text.replace(line, &changed)).unwrap();
+    for format in ["table", "json", "csv"] {
+        let output = show(folder, &["--operator", "--format", format]);
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            told.contains("`crosstrust log verify` names them"),
+            "{told}"
+        );
+        let told = String::from_utf8(output.stdout).unwrap();
+        let marked: Vec<&str> = match format {
+            "table" => told
+                .lines()
+                .filter(|line| line.contains(" TAMPERED "))
+                .collect(),
+            "json" => told
+                .lines()
+                .filter(|line| line.contains("\"tampered\":true"))
+                .collect(),
+            _ => told
+                .lines()
+                .filter(|line| line.ends_with(",true"))
+                .collect(),
+        };
+        assert_eq!(marked.len(), 1, "{told}");
+        assert!(marked[0].contains(&GUEST.to_string()), "{told}");
+        if format == "json" {
+            let record: Value = serde_json::from_str(marked[0]).unwrap();
+            assert_eq!(record["crosstrust"]["seq"], seq);
+        }
+    }
+}
+
+#[test]
+fn what_retention_has_removed_is_noted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = SystemDisk::lock(folder.path()).unwrap();
+    let options = JournalOptions {
+        signer: Signer::load_or_make(&folder.path().join("signing.key")).unwrap(),
+        queue: 100,
+        linger: Duration::ZERO,
+        segment_bytes: 1000,
+        retention_bytes: 10_000,
+        retention: Duration::from_secs(1 << 20),
+        reserve_bytes: 0,
+        is_exported: false,
+    };
+    let (journal, _) = Journal::open(options, Arc::new(disk), Clock::System).unwrap();
+    for number in 0..100 {
+        let entry = Entry {
+            kind: Kind::SignIn,
+            time: Clock::System.now().wall,
+            body: format!(r#"{{"id":"{number}","pad":"{}"}}"#, "x".repeat(300)).into_bytes(),
+            is_awaited: true,
+            when_durable: None,
+        };
+        journal.append(entry).unwrap().wait().unwrap();
+    }
+    journal.close();
+    let tenant = CONTOSO.to_string();
+    for viewer in [
+        &["--operator"][..],
+        &["--tenant", &tenant, "--side", "home"],
+    ] {
+        let output = show(folder.path(), viewer);
+        assert!(output.status.success(), "{output:?}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(
+            told.starts_with("note: retention has removed the records before "),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn verify_prints_what_head_json_signs_and_takes_it_as_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), &Pseudonyms::OFF);
+    let verify = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
+            .args(["log", "verify", "--log-directory"])
+            .arg(folder.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), told)
+    };
+    let (code, told) = verify(&[]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("head.json signs record "), "{told}");
+    let (_, checkpoint) = told.split_once("--checkpoint ").unwrap();
+    let checkpoint = checkpoint.split_whitespace().next().unwrap();
+    assert_eq!(verify(&["--checkpoint", checkpoint]).0, Some(0));
+    std::fs::remove_file(folder.path().join("head.json")).unwrap();
+    let (code, told) = verify(&[]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("head.json: is missing"), "{told}");
+}

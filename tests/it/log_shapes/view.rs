@@ -435,6 +435,37 @@ fn json_lines_hold_all_that_may_be_seen_and_where_it_is_in_the_log() {
 }
 
 #[test]
+fn a_table_names_the_policies_of_a_denial_by_conditional_access() {
+    let event = |result: &str, name: &str, code: u32| {
+        let policies = json!([
+            {"id": "c1", "displayName": "Require MFA", "result": "success"},
+            {"id": "c2", "displayName": name, "result": result},
+        ]);
+        json!({
+            "status": {"errorCode": code},
+            "crosstrust": {"reason": "CA_BLOCKED"},
+            "appliedConditionalAccessPolicies": policies,
+        })
+    };
+    let table = |event| printed(Format::Table, Kind::SignIn, &[event]);
+    let blocked = table(event("failure", "Block old clients", 53003));
+    assert!(
+        blocked.contains("CA_BLOCKED: Block old clients"),
+        "{blocked}"
+    );
+    let nameless = table(event("failure", "", 53003));
+    assert!(nameless.contains("CA_BLOCKED: c2\n"), "{nameless}");
+    let allowed = table(event("failure", "Block old clients", 0));
+    assert!(!allowed.contains("Block"), "{allowed}");
+    let csv = printed(
+        Format::Csv,
+        Kind::SignIn,
+        &[event("failure", "Block old clients", 53003)],
+    );
+    assert!(csv.contains(",CA_BLOCKED,"), "{csv}");
+}
+
+#[test]
 fn csv_has_one_row_a_record_and_no_cell_that_is_a_formula() {
     for (kind, bodies) in hostile() {
         let text = printed(Format::Csv, kind, &bodies);
