@@ -38,10 +38,13 @@ mod power_loss;
 
 #[path = "reliability/held.rs"]
 mod held;
+#[path = "reliability/full_disk.rs"]
+mod full_disk;
 #[path = "reliability/memory.rs"]
 mod memory;
 #[path = "reliability/reload.rs"]
 mod reload;
+
 #[path = "reliability/removed.rs"]
 mod removed;
 

@@ -2,7 +2,6 @@
 
 mod answers;
 mod check;
-mod full;
 mod ledger;
 mod limited;
 mod removed;
