@@ -23,7 +23,7 @@ use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
-use crosstrust::log::journal::{Journal, JournalOptions};
+use crosstrust::log::journal::{Journal, JournalOptions, WaitBounds};
 use crosstrust::log::pseudonym::Pseudonyms;
 use crosstrust::log::{Log, Mode};
 use crosstrust::reload::{Outcome, ReloadOptions, load_once};
@@ -210,6 +210,7 @@ fn log(mode: Mode) -> (Log, TempDir) {
     let options = JournalOptions {
         signer: Signer::load_or_make(&folder.path().join("signing.key")).unwrap(),
         queue: 8192,
+        wait: WaitBounds::within(Duration::from_millis(100)),
         linger: match mode {
             Mode::Strict => Duration::ZERO,
             Mode::Async => Duration::from_millis(10),

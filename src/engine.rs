@@ -66,6 +66,11 @@ pub struct Answer {
     pub at: Timestamp,
 }
 
+/// Names a question and its denial under one epoch: two that differ have the same name with a chance of 2^-128, since the
+/// hash is keyed. Good for counting repetitions, not for answering from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct QuestionDigest(pub u128);
+
 /// Answers requests.
 #[derive(Debug)]
 pub struct Engine {
@@ -77,6 +82,8 @@ pub struct Engine {
     /// Until when policies count without being confirmed anew: nanoseconds on the boot clock. Apart from the rest
     /// because it is moved every few seconds and changes no answer that is given before it.
     good_until: AtomicU64,
+    /// Keys of the two halves of a [`QuestionDigest`].
+    digest_keys: [RandomState; 2],
 }
 
 /// All that an answer depends on besides the request and the time.
@@ -124,6 +131,7 @@ impl Engine {
             cache: options.cache.map(DecisionCache::new),
             clock: options.clock,
             good_until: AtomicU64::new(NO_END),
+            digest_keys: [RandomState::new(), RandomState::new()],
         }
     }
 
@@ -371,6 +379,27 @@ impl View<'_> {
     /// Answers one request. What was decided now is kept by whoever has recorded it.
     pub fn decide(&self, request: &Request) -> (Answer, Option<Unkept>) {
         self.engine.answer(&self.live, self.now, request)
+    }
+
+    /// The name of this question and of the denial that it was answered with. `None` where there is no snapshot, and for
+    /// an allow.
+    pub fn digest(&self, request: &Request, decision: &Decision) -> Option<QuestionDigest> {
+        let denial = decision.denial()?;
+        let active = self.engine.in_force(&self.live, self.now)?;
+        let key = Key::of(&Question::new(&active.snapshot, request));
+        let asked = (
+            self.live.epoch,
+            key.as_bytes(),
+            denial.stage,
+            denial.reason,
+            decision.applied.as_slice(),
+        );
+        let [high, low] = self
+            .engine
+            .digest_keys
+            .each_ref()
+            .map(|key| u128::from(key.hash_one(asked)));
+        Some(QuestionDigest(high << 64 | low))
     }
 
     /// Decides and tells why, stage by stage; never cached. `None` where there is no snapshot.

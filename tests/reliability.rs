@@ -27,6 +27,8 @@ mod figure;
 
 #[path = "reliability/clocks.rs"]
 mod clocks;
+#[path = "reliability/crowding.rs"]
+mod crowding;
 #[path = "reliability/flood.rs"]
 mod flood;
 
@@ -36,10 +38,10 @@ mod kill;
 #[path = "reliability/power_loss.rs"]
 mod power_loss;
 
-#[path = "reliability/held.rs"]
-mod held;
 #[path = "reliability/full_disk.rs"]
 mod full_disk;
+#[path = "reliability/held.rs"]
+mod held;
 #[path = "reliability/memory.rs"]
 mod memory;
 #[path = "reliability/reload.rs"]

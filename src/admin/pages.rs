@@ -72,6 +72,9 @@ async fn readyz(State(shared): State<Shared>) -> Response {
                 "failing": figures.failing_since.is_some(),
                 "failingSince": figures.failing_since.map(told),
                 "lastError": figures.last_error,
+                "slow": figures.is_slow,
+                "commitSeconds": figures.commit.as_secs_f64(),
+                "waitSeconds": figures.wait.as_secs_f64(),
             })
         }),
     });

@@ -159,6 +159,12 @@ pub const KEYS: &[Key] = &[
         "Most records that wait for the disk",
     ).whole(1, MILLION),
     key(
+        "log.wait",
+        "MILLISECONDS",
+        "",
+        "Longest wait for a record before an allow is AUDIT_UNAVAILABLE [default: 16 group commits as measured, 80 to 160]",
+    ).whole(1, 60_000),
+    key(
         "log.segment_bytes",
         "BYTES",
         "67108864",

@@ -117,7 +117,10 @@ impl Config {
     /// Every number is within the range of its key.
     fn check_bounds(&self) -> Result<(), ConfigError> {
         for key in KEYS {
+            // A key without a default may be left out.
+            let is_left_out = key.default.is_empty() && self.text(key.name).is_empty();
             if let Some(bound) = key.bound
+                && !is_left_out
                 && !bound.holds(self.text(key.name))
             {
                 return Err(self.refuse(key.name, &format!("expected {bound}")));

@@ -9,6 +9,7 @@ pub mod journal;
 pub mod json;
 pub mod pseudonym;
 mod rate;
+mod repeats;
 pub mod sign_in;
 pub mod view;
 
@@ -17,11 +18,14 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::decision::Reason;
-use crate::engine::{Unkept, new_event_id};
+use crate::engine::{QuestionDigest, Unkept, new_event_id};
+use crate::id::DecisionId;
 use audit::{Actor, Audit, Record};
+pub use journal::Source;
 use journal::{Entry, Journal, Kind, Lost, Ticket};
 use pseudonym::Pseudonyms;
 use rate::Rate;
+use repeats::Repeats;
 use sign_in::SignIn;
 
 /// Where events and records go: its clones are one, and by default it is nowhere.
@@ -44,6 +48,7 @@ struct Open {
     pseudonyms: Pseudonyms,
     clock: Clock,
     refusals: Rate,
+    repeats: Repeats,
 }
 
 /// What an answer has to wait for.
@@ -52,10 +57,20 @@ struct Open {
 pub enum Wait {
     /// It may leave.
     Nothing,
-    /// Its event is on the way to the disk.
-    For(Ticket),
+    /// Its event is on the way to the disk of this journal.
+    For(Ticket, Arc<Journal>),
     /// Its event was not taken.
     Refused,
+}
+
+/// What has become of the event of a decision.
+#[derive(Debug)]
+#[must_use = "an allow may leave only when its wait is over"]
+pub enum Signed {
+    /// It is recorded, or counted as missing.
+    Recorded(Wait),
+    /// The same denial of the same question has this event, from less than a minute ago: the repetition is counted.
+    Repeated(DecisionId),
 }
 
 /// What had to be on disk is not, or not in time.
@@ -69,10 +84,16 @@ impl Wait {
         match self {
             Wait::Nothing => Ok(()),
             Wait::Refused => Err(NotRecorded),
-            Wait::For(ticket) => match tokio::time::timeout(PATIENCE, ticket.durable()).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) | Err(_) => Err(NotRecorded),
-            },
+            Wait::For(ticket, journal) => {
+                match tokio::time::timeout(journal.wait(), ticket.durable()).await {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(_)) => Err(NotRecorded),
+                    Err(_elapsed) => {
+                        journal.timed_out();
+                        Err(NotRecorded)
+                    }
+                }
+            }
         }
     }
 }
@@ -86,6 +107,7 @@ impl Log {
             pseudonyms,
             clock,
             refusals: Rate::a_second(REFUSALS_A_SECOND),
+            repeats: Repeats::default(),
         })))
     }
 
@@ -94,21 +116,46 @@ impl Log {
         self.0.as_ref().map(|open| &open.journal)
     }
 
+    /// How long an answer may wait for its event now; not at all where nothing is recorded.
+    pub fn wait(&self) -> Duration {
+        self.0
+            .as_ref()
+            .map_or(Duration::ZERO, |open| open.journal.wait())
+    }
+
     /// Records a decision that was made now, and has it kept when it may be: at once, or once it is on disk.
-    /// Denials never wait; one that is not taken is told by the next gap record.
-    pub fn signed_in(&self, event: &SignIn<'_>, unkept: Option<Unkept>) -> Wait {
+    /// Denials never wait; one that is not taken is counted in the next gap record. `repeatable` names the question of a
+    /// denial that is not kept, and so is decided at each call: it has one event a minute.
+    pub fn signed_in(
+        &self,
+        event: &SignIn<'_>,
+        unkept: Option<Unkept>,
+        repeatable: Option<QuestionDigest>,
+        source: Source,
+    ) -> Signed {
         let Some(open) = &self.0 else {
             keep(unkept);
-            return Wait::Nothing;
+            return Signed::Recorded(Wait::Nothing);
         };
         let decision = &event.answer.decision;
-        // Nothing was decided; everybody is told so who asks, as often as they ask.
+        // Nothing was decided, and every caller gets this answer as often as it asks.
         if decision
             .denial()
             .is_some_and(|denial| denial.reason == Reason::NoSnapshot)
         {
-            self.refused(event);
-            return Wait::Nothing;
+            self.refused(event, source);
+            return Signed::Recorded(Wait::Nothing);
+        }
+        let now = open.clock.now();
+        // INVARIANT(durable): an allow is never taken for a repetition.
+        let repeatable = repeatable.filter(|_| !decision.is_allow());
+        if let Some(question) = repeatable
+            && let Err(earlier) = open
+                .repeats
+                .first(question, event.answer.decision_id, now.boot)
+        {
+            open.journal.lost(Kind::SignIn, Lost::Limited);
+            return Signed::Repeated(earlier);
         }
         let must_wait = open.mode == Mode::Strict && decision.is_allow();
         let (later, at_once) = match open.mode {
@@ -117,16 +164,17 @@ impl Log {
         };
         let entry = Entry {
             kind: Kind::SignIn,
-            time: open.clock.now().wall,
+            time: now.wall,
             body: sign_in::body(event, &open.pseudonyms),
             is_awaited: must_wait,
+            source,
             when_durable: later.map(|unkept| Box::new(move || unkept.keep()) as _),
         };
-        match open.journal.append(entry) {
+        Signed::Recorded(match open.journal.append(entry) {
             Ok(ticket) => {
                 keep(at_once);
                 if must_wait {
-                    Wait::For(ticket)
+                    Wait::For(ticket, Arc::clone(&open.journal))
                 } else {
                     Wait::Nothing
                 }
@@ -135,15 +183,18 @@ impl Log {
             Err(_) if must_wait => Wait::Refused,
             // What is not on record is not remembered.
             Err(refused) => {
+                if let Some(question) = repeatable {
+                    open.repeats.forget(question);
+                }
                 open.journal.lost(Kind::SignIn, refused.into());
                 Wait::Nothing
             }
-        }
+        })
     }
 
     /// Records what was refused without an evaluation. Anybody can bring that about as often as they like, so only
     /// some of a second's are written, and the rest is told as a number.
-    pub fn refused(&self, event: &SignIn<'_>) {
+    pub fn refused(&self, event: &SignIn<'_>, source: Source) {
         let Some(open) = &self.0 else {
             return;
         };
@@ -157,6 +208,7 @@ impl Log {
             time: now.wall,
             body: sign_in::body(event, &open.pseudonyms),
             is_awaited: false,
+            source,
             when_durable: None,
         };
         if let Err(refused) = open.journal.append(entry) {
@@ -165,12 +217,17 @@ impl Log {
     }
 
     /// Records what an operator has done over a connection, who is answered after the wait.
-    pub fn audited(&self, audit: &Audit<'_>, by: Actor<'_>) -> Wait {
+    pub fn audited(&self, audit: &Audit<'_>, by: Actor<'_>, source: Source) -> Wait {
         let Some(open) = &self.0 else {
             return Wait::Nothing;
         };
-        match open.journal.append(open.entry(audit, by, true)) {
-            Ok(ticket) => Wait::For(ticket),
+        let entry = Entry {
+            is_awaited: true,
+            source,
+            ..open.entry(audit, by)
+        };
+        match open.journal.append(entry) {
+            Ok(ticket) => Wait::For(ticket, Arc::clone(&open.journal)),
             Err(_) => Wait::Refused,
         }
     }
@@ -179,7 +236,7 @@ impl Log {
     /// fails for a while loses it.
     pub fn happened(&self, audit: &Audit<'_>, by: Actor<'_>) {
         if let Some(open) = &self.0 {
-            let _ticket = open.journal.append_surely(open.entry(audit, by, false));
+            let _ticket = open.journal.append_surely(open.entry(audit, by));
         }
     }
 
@@ -203,7 +260,7 @@ impl Log {
 }
 
 impl Open {
-    fn entry(&self, audit: &Audit<'_>, actor: Actor<'_>, is_awaited: bool) -> Entry {
+    fn entry(&self, audit: &Audit<'_>, actor: Actor<'_>) -> Entry {
         let time = self.clock.now().wall;
         let id = new_event_id(time);
         let record = Record { id, time, actor };
@@ -211,7 +268,8 @@ impl Open {
             kind: Kind::Audit,
             time,
             body: audit.body(&record, &self.pseudonyms),
-            is_awaited,
+            is_awaited: false,
+            source: Source::PROCESS,
             when_durable: None,
         }
     }
@@ -226,7 +284,5 @@ fn keep(unkept: Option<Unkept>) {
 const LONGEST_WAY: Duration = Duration::from_secs(2);
 /// Records of some kilobytes each.
 const CAUGHT_UP: usize = 256;
-/// How long an answer waits for its event: less than a call may take, so that its caller hears why.
-const PATIENCE: Duration = Duration::from_millis(80);
 /// Some 30 MB a day. More would let strangers push older records out.
 const REFUSALS_A_SECOND: u32 = 1;

@@ -25,13 +25,22 @@ impl Rate {
         }
     }
 
+    /// Admits one, and the next when this time has passed.
+    pub(super) fn once_in(interval: Duration) -> Self {
+        Rate {
+            next: AtomicU64::new(0),
+            interval: u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX),
+            burst: 0,
+        }
+    }
+
     pub(super) fn admits(&self, now: Duration) -> bool {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let moved = self
             .next
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
                 let next = next.max(now);
-                (next - now <= self.burst).then(|| next + self.interval)
+                (next - now <= self.burst).then(|| next.saturating_add(self.interval))
             });
         moved.is_ok()
     }
@@ -61,5 +70,14 @@ mod tests {
             admitted(&rate, start + Duration::from_secs(3600), 5000),
             601
         );
+    }
+
+    #[test]
+    fn one_that_admits_once_in_an_interval_saves_nothing_up() {
+        let rate = Rate::once_in(Duration::from_secs(60));
+        let start = Duration::from_secs(1000);
+        assert_eq!(admitted(&rate, start, 100), 1);
+        assert_eq!(admitted(&rate, start + Duration::from_secs(59), 100), 0);
+        assert_eq!(admitted(&rate, start + Duration::from_secs(3600), 100), 1);
     }
 }

@@ -93,6 +93,10 @@ families! {
     LOG_QUEUE_LIMIT: Gauge "crosstrust_log_queue_limit" [] "How many may wait";
     LOG_RECORDS: Counter "crosstrust_log_records" [] "Records that were written, of every kind";
     LOG_COMMITS: Counter "crosstrust_log_commits" [] "Times that records were made durable, many at once";
+    LOG_COMMIT: Gauge "crosstrust_log_commit_seconds" [] "Time that a group of records takes to become durable: a moving average, or the group that is being written where that takes longer";
+    LOG_WAIT: Gauge "crosstrust_log_wait_seconds" [] "Time that a caller waits for its record before it is answered AUDIT_UNAVAILABLE (log.wait)";
+    LOG_WAIT_TIMEOUTS: Counter "crosstrust_log_wait_timeouts" [] "Callers that waited for a record longer than that";
+    LOG_SLOW: Gauge "crosstrust_log_slow" [] "1 while a group of records takes more than a quarter of the wait; above half of it, callers time out";
     LOG_FAILURES: Counter "crosstrust_log_failures" [] "Groups of records that could not be written at first";
     LOG_BYTES: Counter "crosstrust_log_bytes" [] "Bytes that were written";
     LOG_GAPS: Counter "crosstrust_log_gaps" ["reason"] "Gap records written since the start";

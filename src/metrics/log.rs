@@ -1,5 +1,7 @@
 //! What the log of sign-ins and audits says of itself, for whoever shows it.
 
+use std::time::Duration;
+
 use crate::time::Timestamp;
 
 /// Figures of the log, as it gives them at one moment; counts are since the start.
@@ -29,6 +31,14 @@ pub struct LogFigures {
     pub last_seq: u64,
     /// The number of the last record that is signed.
     pub last_checkpoint: u64,
+    /// How long a group of records takes to become durable: a moving average, or the group that is being written.
+    pub commit: Duration,
+    /// How long a caller waits for its record.
+    pub wait: Duration,
+    /// Callers that waited in vain.
+    pub wait_timeouts: u64,
+    /// A group takes more than a quarter of the wait.
+    pub is_slow: bool,
     /// Records that the exporter has not handed over yet; `None` where nothing is exported.
     pub export_lag: Option<u64>,
     /// Since when nothing can be written; `None` while all is well.

@@ -19,7 +19,7 @@ use super::limits::Limits;
 use super::message::{self, AuthorizeBatchRequest, AuthorizeRequest, Borrowed, ExplainRequest};
 use super::proof::{self, Question, Settled, Unproven, Unsettled};
 use super::proto::{self, AuthorizeResponse, ExplainResponse};
-use super::recorder::{Pending, Recorder, Unrecorded};
+use super::recorder::{self, Pending, Recorder, Unrecorded};
 use super::router::Rights;
 use super::{codec, encode, router, trace};
 use crate::decision::{Denial, Reason};
@@ -227,7 +227,8 @@ impl Authorization {
             explained.map_err(|unsettled| status(unsettled, |_| "request.token".to_owned()))?;
         let by = Actor::Caller(&self.rights.callers);
         let audit = audit(&question, &explained);
-        let recorded = self.recorder.log.audited(&audit, by).over().await;
+        let wait = self.recorder.log.audited(&audit, by, recorder::source());
+        let recorded = wait.over().await;
         recorded.map_err(|_| unrecorded(Unrecorded))?;
         Ok(explained.encode_to_vec())
     }

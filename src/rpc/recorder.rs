@@ -10,12 +10,13 @@ use futures_util::future::join_all;
 
 use super::proof::{Question, Settled};
 use crate::decision::{Decision, Denial, Reason};
-use crate::engine::{Answer, View};
+use crate::engine::{Answer, Unkept, View};
 use crate::id::TenantId;
 use crate::log::sign_in::{Asked, PartlyAsked, SignIn};
-use crate::log::{Log, Wait};
+use crate::log::{Log, Signed, Source, Wait};
 use crate::metrics::Metrics;
 use crate::request::{Api, Request};
+use crate::serve::{self, ConnectionId};
 
 /// Records and counts what is answered. Its clones are one.
 #[derive(Debug, Clone, Default)]
@@ -122,14 +123,12 @@ impl Recorder {
     /// Decides, and begins to record what was decided now.
     pub fn decide(&self, view: &View<'_>, request: &Request, api: Api) -> Pending {
         let began = Instant::now();
-        let (answer, unkept) = view.decide(request);
+        let (mut answer, unkept) = view.decide(request);
         let took = began.elapsed();
         let wait = if answer.cached {
             Wait::Nothing
         } else {
-            let asked = Asked::Whole(request);
-            self.log
-                .signed_in(&event(asked, &answer, view, api), unkept)
+            self.record(view, request, &mut answer, unkept, api)
         };
         Pending {
             answer,
@@ -137,6 +136,29 @@ impl Recorder {
             api,
             resource: Some(request.resource),
             took,
+        }
+    }
+
+    /// Begins to record a decision. One that repeats a denial that is not kept carries the id of the event that there is.
+    fn record(
+        &self,
+        view: &View<'_>,
+        request: &Request,
+        answer: &mut Answer,
+        unkept: Option<Unkept>,
+        api: Api,
+    ) -> Wait {
+        let repeatable = match (&unkept, self.log.journal()) {
+            (None, Some(_)) => view.digest(request, &answer.decision),
+            (Some(_), _) | (None, None) => None,
+        };
+        let event = event(Asked::Whole(request), answer, view, api);
+        match self.log.signed_in(&event, unkept, repeatable, source()) {
+            Signed::Recorded(wait) => wait,
+            Signed::Repeated(earlier) => {
+                answer.decision_id = earlier;
+                Wait::Nothing
+            }
         }
     }
 
@@ -159,7 +181,7 @@ impl Recorder {
 
     fn record_refusal(&self, view: &View<'_>, asked: PartlyAsked<'_>, answer: &Answer, api: Api) {
         self.log
-            .refused(&event(Asked::Part(asked), answer, view, api));
+            .refused(&event(Asked::Part(asked), answer, view, api), source());
     }
 
     /// Records that a proof did not count, where the caller gets an error for it.
@@ -171,6 +193,11 @@ impl Recorder {
         };
         self.refuse(view, denial, asked, api);
     }
+}
+
+/// The connection of the call that is answered.
+pub(super) fn source() -> Source {
+    serve::connection().map_or(Source::PROCESS, |ConnectionId(number)| Source(number))
 }
 
 fn event<'a>(asked: Asked<'a>, answer: &'a Answer, view: &View<'_>, api: Api) -> SignIn<'a> {

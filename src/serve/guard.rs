@@ -26,6 +26,7 @@ use tokio::time::error::Elapsed;
 use tonic::body::Body;
 
 use super::activity::Activity;
+use super::connection_id::{CONNECTION, ConnectionId};
 use super::message::{CallBody, MessageState};
 use super::places::{Places, TakenFrom};
 use super::receipt::Receipt;
@@ -98,6 +99,7 @@ pub(super) struct ListenerPlaces {
 /// What the calls of one connection share.
 #[derive(Debug)]
 pub(super) struct ConnectionCalls {
+    id: ConnectionId,
     pub(super) gate: Arc<Gate>,
     places: Arc<ListenerPlaces>,
     thread: Arc<ThreadLoad>,
@@ -207,6 +209,7 @@ impl ConnectionCalls {
         unread: Arc<Unread>,
     ) -> Arc<Self> {
         Arc::new(ConnectionCalls {
+            id: ConnectionId::next(),
             gate,
             places,
             thread,
@@ -357,7 +360,8 @@ where
         message,
         until: receipt.arrived().checked_add(gate.message),
     };
-    let handler = measured(&calls.thread, waited, handler.catch_unwind());
+    let handler = CONNECTION.scope(calls.id, handler.catch_unwind());
+    let handler = measured(&calls.thread, waited, handler);
     match with_message(until, message, handler).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},

@@ -9,6 +9,7 @@ mod activity;
 mod address;
 mod closed;
 mod connection;
+mod connection_id;
 mod connection_places;
 mod counters;
 mod drain;
@@ -43,6 +44,7 @@ use tower_service::Service;
 
 pub use address::{Address, AddressError};
 pub use closed::{CloseCause, ListenerCounters, PeerRefusal, WrongProtocol};
+pub use connection_id::{ConnectionId, connection};
 pub use counters::Counters;
 pub use drain::Drained;
 pub use figures::{Certificate, Figures};

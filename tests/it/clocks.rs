@@ -17,7 +17,7 @@ use crosstrust::identity::{
     Algorithm, Asked, Identity, IssuerIndex, Preset, TokenError, TokenLimits, Trust,
 };
 use crosstrust::log::journal::disk::Disk;
-use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind};
+use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Source};
 use crosstrust::request::{Context, Request};
 use crosstrust::time::Timestamp;
 use serde_json::json;
@@ -311,6 +311,7 @@ impl World {
             time: answer.at,
             body: format!(r#"{{"id":"{id}"}}"#).into_bytes(),
             is_awaited: true,
+            source: Source::PROCESS,
             when_durable: None,
         };
         let journal = self.journal.as_ref().unwrap();

@@ -794,3 +794,23 @@ fn a_value_of_seventy_thousand_characters_is_printed() {
         &said[..200.min(said.len())]
     );
 }
+
+#[test]
+fn the_wait_for_a_record_is_shorter_than_envoy_waits_or_a_call_may_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |wait: &str, budget: &str| {
+        let text = format!("[log]\nwait = {wait}\n[limits]\nhandler_ms = {budget}\n");
+        print(folder.path(), &text)
+    };
+    for wait in ["0", "9223372036854775807", "-1"] {
+        let (is_good, told) = told(wait, "60");
+        assert!(!is_good && told.contains("log.wait"), "{wait}: {told}");
+    }
+    for (budget, most) in [("60", 160), ("300", 280)] {
+        let (_, refused) = told(&(most + 1).to_string(), budget);
+        let expected = format!("expected 1 to {most} milliseconds");
+        assert!(refused.contains(&expected), "{refused}");
+        let (is_good, told) = told(&most.to_string(), budget);
+        assert!(is_good, "{told}");
+    }
+}

@@ -465,6 +465,10 @@ fn with_log() -> Observed {
             last_checkpoint: 8,
             failing_since: Some(Timestamp::from_seconds(1_800_000_000)),
             last_error: Some("no space".to_owned()),
+            commit: Duration::from_millis(30),
+            wait: Duration::from_millis(90),
+            wait_timeouts: 2,
+            is_slow: true,
             export_lag: Some(7),
             ..LogFigures::default()
         }))),
@@ -485,6 +489,10 @@ fn the_log_tells_how_it_stands() {
         ("lost_total{reason=\"limited\"}", 4.0),
         ("retention_postponed", 1.0),
         ("unsigned", 2.0),
+        ("commit_seconds", 0.03),
+        ("wait_seconds", 0.09),
+        ("wait_timeouts_total", 2.0),
+        ("slow", 1.0),
         ("export_lag", 7.0),
         ("failing", 1.0),
     ] {
@@ -501,6 +509,9 @@ fn the_log_tells_how_it_stands() {
     );
     assert_eq!(ready.json()["log"]["failing"], true);
     assert_eq!(ready.json()["log"]["lastError"], "no space");
+    assert_eq!(ready.json()["log"]["slow"], true);
+    assert_eq!(ready.json()["log"]["commitSeconds"], 0.03);
+    assert_eq!(ready.json()["log"]["waitSeconds"], 0.09);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crosstrust::id::TenantId;
 use crosstrust::identity::{
     Algorithm, Identity, Issuer, IssuerIndex, Preset, Tenants, TokenLimits, Trust,
 };
+use crosstrust::log::Log;
 use crosstrust::metrics::Metrics;
 use crosstrust::reload::{ReloadHandle, ReloadOptions, load_once};
 use crosstrust::rpc::{self, Backend, Budgets, Gateway, HealthState, Recorder, Rights};
@@ -124,6 +125,7 @@ impl Observed {
             drain: Duration::from_millis(100),
             rules: Arc::new(Budgets {
                 metrics: Arc::clone(&metrics),
+                log: Log::default(),
             }),
             ..ServeOptions::default()
         };

@@ -2,8 +2,11 @@
 
 mod answers;
 mod check;
+mod crowding;
 mod ledger;
 mod limited;
 mod removed;
+mod repeats;
 mod retention;
+mod slow;
 mod valve;

@@ -36,7 +36,6 @@ pub fn start_with(
     limits: Limits,
     options: ServeOptions,
 ) -> Running {
-    let health = HealthState::new();
     let backend = Backend {
         engine,
         reload,
@@ -45,12 +44,18 @@ pub fn start_with(
         gateway: Arc::default(),
         recorder: Recorder::default(),
     };
+    serve_with(&backend, &rights, options)
+}
+
+/// Serves this backend.
+pub fn serve_with(backend: &Backend, rights: &Rights, options: ServeOptions) -> Running {
+    let health = HealthState::new();
     let listener = Listener {
         address: "127.0.0.1:0".parse().unwrap(),
         plaintext: false,
         uids: None,
         tls: None,
-        service: rpc::router(&backend, &rights, &health),
+        service: rpc::router(backend, rights, &health),
     };
     let server = Server::bind(vec![listener], options).unwrap();
     let url = format!("http://{}", server.addresses()[0]);

@@ -255,6 +255,15 @@ fn log(sources: &Sources, out: &mut Sheet<'_>) -> fmt::Result {
     )?;
     out.one(&f::LOG_RECORDS, figures.map(|log| log.records.into()))?;
     out.one(&f::LOG_COMMITS, figures.map(|log| log.commits.into()))?;
+    let seconds = |span: Duration| Number::from(span.as_secs_f64());
+    let commit = figures.map(|log| seconds(log.commit));
+    out.one(&f::LOG_COMMIT, commit)?;
+    out.one(&f::LOG_WAIT, figures.map(|log| seconds(log.wait)))?;
+    out.one(
+        &f::LOG_WAIT_TIMEOUTS,
+        figures.map(|log| log.wait_timeouts.into()),
+    )?;
+    out.one(&f::LOG_SLOW, figures.map(|log| log.is_slow.into()))?;
     out.one(&f::LOG_FAILURES, figures.map(|log| log.failures.into()))?;
     out.one(&f::LOG_BYTES, figures.map(|log| log.bytes.into()))?;
     let by_reason = |counts: &Vec<(&'static str, u64)>| -> Vec<(Values, Number)> {

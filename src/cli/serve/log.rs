@@ -15,7 +15,7 @@ use crate::log::audit::{Actor, Audit};
 use crate::log::export::Exporter;
 use crate::log::journal::checkpoint::Signer;
 use crate::log::journal::disk::SystemDisk;
-use crate::log::journal::{CountsByReason, Journal, JournalOptions, Recovery};
+use crate::log::journal::{CountsByReason, Journal, JournalOptions, Recovery, WaitBounds};
 use crate::log::pseudonym::Pseudonyms;
 use crate::log::{Log, Mode};
 use crate::metrics::LogFigures;
@@ -50,6 +50,7 @@ pub(super) fn open(config: &Config) -> anyhow::Result<Log> {
 pub(super) fn check(config: &Config) -> anyhow::Result<()> {
     mode(config)?;
     pseudonyms(config)?;
+    wait(config)?;
     numbers(config)?;
     Ok(())
 }
@@ -77,6 +78,27 @@ fn pseudonyms(config: &Config) -> anyhow::Result<Pseudonyms> {
     read.with_context(|| format!("log.pseudonym_key: {}", key.display()))
 }
 
+/// How long a caller waits for its record: as configured, or as the disk needs it. An answer that comes after Envoy's
+/// timeout (200 ms by default) says nothing, so a wait above the derived ones needs a budget that says as much.
+fn wait(config: &Config) -> Result<WaitBounds, ConfigError> {
+    let budget = config.milliseconds("limits.handler_ms")?;
+    if config.text("log.wait").is_empty() {
+        return Ok(WaitBounds::within(budget));
+    }
+    let wait = config.milliseconds("log.wait")?;
+    let most = WaitBounds::MOST.max(budget.saturating_sub(WaitBounds::BESIDES));
+    if wait.is_zero() || wait > most {
+        let expected = format!(
+            "expected 1 to {} milliseconds: {}, or limits.handler_ms less {}",
+            most.as_millis(),
+            WaitBounds::MOST.as_millis(),
+            WaitBounds::BESIDES.as_millis()
+        );
+        return Err(config.refuse("log.wait", &expected));
+    }
+    Ok(WaitBounds::fixed(wait))
+}
+
 /// Numbers of the configuration, in the units of the journal.
 struct Numbers {
     queue: usize,
@@ -102,6 +124,7 @@ fn options(config: &Config, mode: Mode, signer: Signer) -> anyhow::Result<Journa
     Ok(JournalOptions {
         signer,
         queue: numbers.queue,
+        wait: wait(config)?,
         linger: match mode {
             Mode::Strict => Duration::ZERO,
             Mode::Async => LOSS_WINDOW,
@@ -192,6 +215,7 @@ pub(super) fn figures(
     Ok(journal.map(|journal| {
         LogSource(Arc::new(move || {
             let status = journal.status();
+            let pace = journal.pace();
             let many = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
             LogFigures {
                 queue: many(status.queued),
@@ -206,6 +230,10 @@ pub(super) fn figures(
                 segments: many(status.segments),
                 last_seq: status.last_seq,
                 last_checkpoint: status.last_checkpoint,
+                commit: pace.commit,
+                wait: pace.wait,
+                wait_timeouts: pace.timeouts,
+                is_slow: pace.is_slow,
                 export_lag: exporter.as_ref().map(|exporter| exporter.status().lag),
                 failing_since: status.failing_since,
                 last_error: status.last_error,

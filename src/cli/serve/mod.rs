@@ -211,7 +211,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     log_format(config)?;
     config.switch("reflection")?;
     limits(config)?;
-    serve_options(config, &Arc::new(Metrics::new(&[])))?.check()?;
+    serve_options(config, &Arc::new(Metrics::new(&[])), &Log::default())?.check()?;
     reload_options(config)?;
     admin::address(config)?;
     admin::tenants(config)?;
@@ -277,7 +277,7 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let tables = config.listeners.iter();
     let services = tables.map(|table| listeners::service(table, &backend, &health));
     let services = services.collect::<anyhow::Result<Vec<_>>>()?;
-    let server = Server::on(held, services, serve_options(config, &metrics)?)?;
+    let server = Server::on(held, services, serve_options(config, &metrics, &log)?)?;
     let stale_budget = admin::Stale::read(config)?.budget;
     let figures = log::figures(&log, exporter.as_ref(), config)?;
     let admin = admin::start(admin, || Sources {
@@ -389,7 +389,11 @@ fn limits(config: &Config) -> anyhow::Result<Limits> {
     })
 }
 
-fn serve_options(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<ServeOptions> {
+fn serve_options(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    log: &Log,
+) -> anyhow::Result<ServeOptions> {
     Ok(ServeOptions {
         threads: config.number("threads")?,
         connections: config.number("limits.connections")?,
@@ -405,6 +409,7 @@ fn serve_options(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Serv
         drain: config.seconds("drain")?,
         rules: Arc::new(rpc::Budgets {
             metrics: Arc::clone(metrics),
+            log: log.clone(),
         }),
         ..ServeOptions::default()
     })

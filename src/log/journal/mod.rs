@@ -10,7 +10,9 @@ pub mod disk;
 mod files;
 mod follow;
 mod gap;
+mod lane;
 mod line;
+mod pace;
 mod queue;
 mod read;
 mod retention;
@@ -36,6 +38,8 @@ pub use follow::Follower;
 use gap::Losses;
 pub use gap::{CountsByReason, Gap, Lost};
 pub use line::{Hash, Head, RecordKind};
+use pace::Pace;
+pub use pace::{PaceFigures, WaitBounds};
 use queue::{Queue, Queued};
 pub use read::{Position, Record, Records};
 pub use start::Recovery;
@@ -50,6 +54,16 @@ pub enum Kind {
     Audit,
 }
 
+/// What has caused a record: a connection, or this process. Sources take turns in the queue, so that none crowds out
+/// another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Source(pub u64);
+
+impl Source {
+    /// This process. Connections have numbers from 1.
+    pub const PROCESS: Source = Source(0);
+}
+
 /// A record to be.
 pub struct Entry {
     /// What it is.
@@ -60,6 +74,8 @@ pub struct Entry {
     pub body: Vec<u8>,
     /// Somebody waits for it and does nothing before it is on disk: where it fails, nothing is missing.
     pub is_awaited: bool,
+    /// Where it comes from.
+    pub source: Source,
     /// Done by the writer when it is on disk, before anybody is told.
     pub when_durable: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -71,6 +87,8 @@ pub struct JournalOptions {
     pub signer: Signer,
     /// Most records that wait.
     pub queue: usize,
+    /// How long a caller waits for its record.
+    pub wait: WaitBounds,
     /// How long a group is gathered; nothing: as long as the one before takes.
     pub linger: Duration,
     /// A file that is larger is followed by a new one.
@@ -173,6 +191,7 @@ pub struct JournalStatus {
 #[derive(Debug)]
 struct Shared {
     queue: Queue,
+    pace: Pace,
     losses: Losses,
     status: Mutex<JournalStatus>,
     durable: watch::Sender<Position>,
@@ -190,6 +209,7 @@ impl Journal {
         let recovery = found.recovery();
         let shared = Arc::new(Shared {
             queue: Queue::new(options.queue),
+            pace: Pace::new(options.wait),
             losses: Losses::default(),
             status: Mutex::default(),
             durable: watch::channel(Position::default()).0,
@@ -250,6 +270,21 @@ impl Journal {
         status.queued = self.shared.queue.len();
         status.lost.add_all(&self.shared.losses.ever());
         status
+    }
+
+    /// How long groups take to get to the disk, and how long a caller waits for its record.
+    pub fn pace(&self) -> PaceFigures {
+        self.shared.pace.figures()
+    }
+
+    /// How long a caller waits for its record now.
+    pub fn wait(&self) -> Duration {
+        self.shared.pace.wait()
+    }
+
+    /// Counts a caller that has waited in vain.
+    pub fn timed_out(&self) {
+        self.shared.pace.timed_out();
     }
 
     /// Up to where records are on disk.

@@ -1,11 +1,16 @@
-//! Records on their way to the thread that writes.
+//! Records on their way to the thread that writes: those that a caller waits for first, and from each source in turn.
+//!
+//! A denial waits for nothing, so a client can send more of them than the disk takes. Each group takes awaited records
+//! first; unawaited ones have a part of each group for themselves and what is left. A source may hold as many places as
+//! it leaves free, so that there are always places for another one (dynamic thresholds with factor 1: Choudhury and
+//! Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
 
-use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::lane::{Lane, Load};
 use super::{Entry, NotDurable, Refused};
 
 /// A record that waits, and who is told.
@@ -25,11 +30,12 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    entries: VecDeque<Queued>,
-    /// How many of them can be refused …
-    unsure: usize,
-    /// … and what they weigh.
-    bytes: usize,
+    /// A caller waits for them, or they cannot be refused.
+    first: Lane,
+    /// The others.
+    second: Lane,
+    /// What can be refused, of both.
+    load: Load,
     is_failing: bool,
     is_closed: bool,
 }
@@ -78,26 +84,17 @@ impl Queue {
     /// Takes a record. A sure one is refused by nothing but the end.
     pub fn push(&self, queued: Queued) -> Result<(), Refused> {
         let mut waiting = self.waiting();
-        // A quarter is left for those that somebody waits for: denials keep nobody out who may come in.
-        let (most, most_bytes) = match queued.entry.is_awaited {
-            true => (self.most, MOST_BYTES),
-            false => (self.most - self.most / 4, MOST_BYTES - MOST_BYTES / 4),
-        };
-        let is_full = waiting.unsure >= most || waiting.bytes >= most_bytes;
         if waiting.is_closed {
             return Err(Refused::Closed);
         }
         if !queued.is_sure && waiting.is_failing {
             return Err(Refused::Failing);
         }
-        if !queued.is_sure && is_full {
+        if !queued.is_sure && waiting.is_full(&queued.entry, self.most) {
             return Err(Refused::Full);
         }
-        if !queued.is_sure {
-            waiting.unsure += 1;
-            waiting.bytes += queued.entry.body.len();
-        }
-        waiting.entries.push_back(queued);
+        waiting.load.add(&queued);
+        waiting.lane(&queued).push(queued);
         drop(waiting);
         self.news.notify_one();
         Ok(())
@@ -115,19 +112,28 @@ impl Queue {
 
     /// Nobody will write what waits.
     pub fn abandon(&self) {
-        let waiting = std::mem::take(&mut self.waiting().entries);
-        waiting.into_iter().for_each(Queued::failed);
+        let (mut first, mut second) = {
+            let mut waiting = self.waiting();
+            waiting.load = Load::default();
+            (
+                std::mem::take(&mut waiting.first),
+                std::mem::take(&mut waiting.second),
+            )
+        };
+        while let Some(queued) = first.pop().or_else(|| second.pop()) {
+            queued.failed();
+        }
     }
 
     pub fn len(&self) -> usize {
-        self.waiting().entries.len()
+        self.waiting().len()
     }
 
     /// The next group: what is there after `linger`, or nothing after `at_most`.
     pub fn next(&self, linger: Duration, at_most: Duration) -> Group {
         let idle_until = Instant::now() + at_most;
         let mut waiting = self.waiting();
-        while waiting.entries.is_empty() && !waiting.is_closed {
+        while waiting.is_empty() && !waiting.is_closed {
             let left = idle_until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -135,10 +141,7 @@ impl Queue {
             waiting = self.wait(waiting, left);
         }
         let gather_until = Instant::now() + linger;
-        while !waiting.entries.is_empty()
-            && waiting.entries.len() < GROUP_RECORDS
-            && !waiting.is_closed
-        {
+        while !waiting.is_empty() && waiting.len() < GROUP_RECORDS && !waiting.is_closed {
             let left = gather_until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -163,23 +166,70 @@ impl Queue {
 }
 
 impl Waiting {
-    fn group(&mut self) -> Group {
-        let mut bytes = 0;
-        let mut fits = |queued: &Queued| {
-            let fits = bytes < GROUP_BYTES;
-            bytes += queued.entry.body.len();
-            fits
+    fn len(&self) -> usize {
+        self.first.len() + self.second.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lane(&mut self, queued: &Queued) -> &mut Lane {
+        if queued.entry.is_awaited || queued.is_sure {
+            &mut self.first
+        } else {
+            &mut self.second
+        }
+    }
+
+    /// Whether there is no place for one more record like this, out of so many.
+    fn is_full(&self, entry: &Entry, most: usize) -> bool {
+        // A quarter is left for awaited records.
+        let (lane, most, most_bytes) = match entry.is_awaited {
+            true => (&self.first, most, MOST_BYTES),
+            false => (&self.second, most - most / 4, MOST_BYTES - MOST_BYTES / 4),
         };
-        let first = self.entries.iter().take(GROUP_RECORDS);
-        let number = first.take_while(|queued| fits(queued)).count();
-        let entries: Vec<Queued> = self.entries.drain(..number).collect();
-        for unsure in entries.iter().filter(|one| !one.is_sure) {
-            self.unsure -= 1;
-            self.bytes -= unsure.entry.body.len();
+        let own = lane.load_of(entry.source);
+        own.records >= most.saturating_sub(self.load.records)
+            || own.bytes >= most_bytes.saturating_sub(self.load.bytes)
+    }
+
+    fn group(&mut self) -> Group {
+        let mut gathered = Gathered::default();
+        if !self.second.is_empty() {
+            let records = GROUP_RECORDS - GROUP_RECORDS / UNAWAITED_PART;
+            let bytes = GROUP_BYTES - GROUP_BYTES / UNAWAITED_PART;
+            gathered.fill(&mut self.first, records, bytes);
+        }
+        // Without unawaited records, nothing has been taken so far.
+        gathered.fill(&mut self.second, GROUP_RECORDS, GROUP_BYTES);
+        gathered.fill(&mut self.first, GROUP_RECORDS, GROUP_BYTES);
+        for queued in &gathered.entries {
+            self.load.remove(queued);
         }
         Group {
-            is_last: self.is_closed && self.entries.is_empty(),
-            entries,
+            is_last: self.is_closed && self.is_empty(),
+            entries: gathered.entries,
+        }
+    }
+}
+
+/// What a group has so far.
+#[derive(Default)]
+struct Gathered {
+    entries: Vec<Queued>,
+    bytes: usize,
+}
+
+impl Gathered {
+    /// Takes records until the group has so many or so many bytes, or there are none.
+    fn fill(&mut self, lane: &mut Lane, records: usize, bytes: usize) {
+        while self.entries.len() < records
+            && self.bytes < bytes
+            && let Some(queued) = lane.pop()
+        {
+            self.bytes += queued.entry.body.len();
+            self.entries.push(queued);
         }
     }
 }
@@ -189,3 +239,6 @@ const MOST_BYTES: usize = 8 << 20;
 /// A group takes the disk a fraction of a millisecond.
 const GROUP_RECORDS: usize = 512;
 const GROUP_BYTES: usize = 256 << 10;
+/// Awaited records leave an eighth of each group to unawaited ones: a flood of allows may delay denials, and does not
+/// keep them off the disk.
+const UNAWAITED_PART: usize = 8;

@@ -155,6 +155,8 @@ impl Writer {
         if entries.is_empty() && gaps.is_empty() && !self.is_checkpoint_due(is_last) {
             return self.check_when_idle();
         }
+        let shared = Arc::clone(&self.shared);
+        let commit = shared.pace.begin();
         match self.write(&entries, &gaps, is_last) {
             Ok(()) => {
                 if !gaps.is_empty() {
@@ -168,6 +170,8 @@ impl Writer {
                 self.begin_failing(&error, entries, is_last);
             }
         }
+        drop(commit);
+        shared.pace.report();
     }
 
     /// A file that is gone is noticed without a record to write, too.

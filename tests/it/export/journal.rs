@@ -9,7 +9,9 @@ use crosstrust::clock::Clock;
 use crosstrust::log::export::{ExportOptions, Exporter};
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
-use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Record, RecordKind, Records};
+use crosstrust::log::journal::{
+    Entry, Journal, JournalOptions, Kind, Record, RecordKind, Records, Source, WaitBounds,
+};
 use crosstrust::otlp::{Collector, Signal};
 
 pub struct Logged {
@@ -32,6 +34,7 @@ impl Logged {
         let options = JournalOptions {
             signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
             queue: 8192,
+            wait: WaitBounds::within(Duration::from_millis(100)),
             linger: Duration::ZERO,
             segment_bytes,
             retention_bytes,
@@ -63,6 +66,7 @@ impl Logged {
             time: Clock::System.now().wall,
             body: body.into_bytes(),
             is_awaited: true,
+            source: Source::PROCESS,
             when_durable: None,
         };
         self.journal.append(entry).unwrap()

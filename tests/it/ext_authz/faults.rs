@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
+use crosstrust::log::Log;
 use crosstrust::metrics::Metrics;
 use crosstrust::rpc::{Budgets, HealthState, Rights, ServiceSet, router};
 use crosstrust::serve::{CallRules as _, Fault, Listener, ServeOptions, Server};
@@ -28,6 +29,7 @@ use crate::server;
 fn budgets() -> Budgets {
     Budgets {
         metrics: Arc::new(Metrics::new(&[])),
+        log: Log::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use crosstrust::log::journal::disk::Disk;
 use crosstrust::log::journal::verify::{Known, Report, verify};
 use crosstrust::log::journal::{
     Entry, Journal, JournalError, JournalOptions, Kind, Record, RecordKind, Records, Recovery,
+    Source, WaitBounds,
 };
 use crosstrust::time::Timestamp;
 use serde_json::Value;
@@ -31,6 +32,7 @@ pub fn options(segment_bytes: u64) -> JournalOptions {
     JournalOptions {
         signer: signer(),
         queue: 8192,
+        wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
         segment_bytes,
         retention_bytes: u64::MAX,
@@ -59,6 +61,7 @@ pub fn entry(id: &str, padding: usize) -> Entry {
         time: NOON,
         body: format!(r#"{{"id":"{id}","pad":"{}"}}"#, "x".repeat(padding)).into_bytes(),
         is_awaited: false,
+        source: Source::PROCESS,
         when_durable: None,
     }
 }

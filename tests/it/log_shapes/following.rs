@@ -10,7 +10,7 @@ use std::time::Duration;
 use crosstrust::clock::Clock;
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
-use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind};
+use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Source, WaitBounds};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -93,6 +93,7 @@ fn journal(folder: &Path, segment_bytes: u64) -> Journal {
     let options = JournalOptions {
         signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
         queue: 100,
+        wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
         segment_bytes,
         retention_bytes: 1 << 30,
@@ -113,6 +114,7 @@ fn write(journal: &Journal, id: &str) {
         time: Clock::System.now().wall,
         body,
         is_awaited: true,
+        source: Source::PROCESS,
         when_durable: None,
     };
     journal.append(entry).unwrap().wait().unwrap();

@@ -9,7 +9,7 @@ use crosstrust::clock::Clock;
 use crosstrust::log::audit::{Actor, Audit, Record};
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
-use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Lost};
+use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Lost, Source, WaitBounds};
 use crosstrust::log::pseudonym::Pseudonyms;
 use serde_json::Value;
 
@@ -21,6 +21,7 @@ pub fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
     let options = JournalOptions {
         signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
         queue: 100,
+        wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
         segment_bytes: 1 << 20,
         retention_bytes: 1 << 30,
@@ -35,6 +36,7 @@ pub fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
             time: Timestamp::from_seconds(1_800_000_000 + hour * 3600),
             body,
             is_awaited: true,
+            source: Source::PROCESS,
             when_durable: None,
         };
         journal.append(entry).unwrap().wait().unwrap();
@@ -330,6 +332,7 @@ fn what_retention_has_removed_is_noted_once() {
     let options = JournalOptions {
         signer: Signer::load_or_make(&folder.path().join("signing.key")).unwrap(),
         queue: 100,
+        wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
         segment_bytes: 1000,
         retention_bytes: 10_000,
@@ -344,6 +347,7 @@ fn what_retention_has_removed_is_noted_once() {
             time: Clock::System.now().wall,
             body: format!(r#"{{"id":"{number}","pad":"{}"}}"#, "x".repeat(300)).into_bytes(),
             is_awaited: true,
+            source: Source::PROCESS,
             when_durable: None,
         };
         journal.append(entry).unwrap().wait().unwrap();

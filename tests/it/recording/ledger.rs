@@ -8,7 +8,7 @@ use crosstrust::clock::Clock;
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
 use crosstrust::log::journal::verify::{Known, verify};
-use crosstrust::log::journal::{Journal, JournalOptions, RecordKind, Records};
+use crosstrust::log::journal::{Journal, JournalOptions, RecordKind, Records, WaitBounds};
 use crosstrust::log::pseudonym::Pseudonyms;
 use crosstrust::log::{Log, Mode};
 use serde_json::Value;
@@ -25,13 +25,19 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn new(mode: Mode) -> Ledger {
+        Ledger::with(mode, |_| {})
+    }
+
+    pub fn with(mode: Mode, change: impl FnOnce(&mut JournalOptions)) -> Ledger {
         let folder = tempfile::tempdir().unwrap();
         let valve = Valve::open();
         let disk = ValveDisk {
             disk: SystemDisk::lock(folder.path()).unwrap(),
             valve: Arc::clone(&valve),
         };
-        let opened = Journal::open(options(folder.path()), Arc::new(disk), Clock::System);
+        let mut options = options(folder.path());
+        change(&mut options);
+        let opened = Journal::open(options, Arc::new(disk), Clock::System);
         let journal = Arc::new(opened.unwrap().0);
         let log = Log::to(Arc::clone(&journal), mode, Pseudonyms::OFF, Clock::System);
         Ledger {
@@ -61,6 +67,8 @@ fn options(folder: &Path) -> JournalOptions {
     JournalOptions {
         signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
         queue: 100,
+        // Long enough for a machine that runs other tests as well.
+        wait: WaitBounds::fixed(Duration::from_secs(1)),
         linger: Duration::ZERO,
         segment_bytes: 1 << 20,
         retention_bytes: 1 << 30,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
-use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind};
+use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Source, WaitBounds};
 
 use crate::observed::page;
 use crate::support::sidecar::{Sidecar, log, records};
@@ -22,6 +22,7 @@ fn write_log(folder: &Path, from: u32, to: u32) {
     let options = JournalOptions {
         signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
         queue: 100,
+        wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
         segment_bytes: 2000,
         retention_bytes: u64::MAX,
@@ -40,6 +41,7 @@ fn write_log(folder: &Path, from: u32, to: u32) {
                 time: clock.now().wall,
                 body,
                 is_awaited: false,
+                source: Source::PROCESS,
                 when_durable: None,
             };
             journal.append(entry).unwrap().wait().unwrap();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use crosstrust::log::journal::disk::{Disk, DiskFile};
 
@@ -10,6 +11,8 @@ pub enum State {
     Open,
     /// Syncs wait.
     Held,
+    /// Each sync takes so long.
+    Slow(Duration),
     /// Nothing can be written.
     Failing(io::ErrorKind),
 }
@@ -36,8 +39,14 @@ impl Valve {
     fn pass(&self) -> io::Result<()> {
         let state = self.state.lock().unwrap();
         let held = |state: &mut State| *state == State::Held;
-        match *self.turned.wait_while(state, held).unwrap() {
+        // Not held over the sleep.
+        let state = *self.turned.wait_while(state, held).unwrap();
+        match state {
             State::Failing(kind) => Err(kind.into()),
+            State::Slow(delay) => {
+                std::thread::sleep(delay);
+                Ok(())
+            }
             State::Open | State::Held => Ok(()),
         }
     }
