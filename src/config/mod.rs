@@ -114,14 +114,14 @@ impl Config {
         Ok(config)
     }
 
-    /// Every number is within the range of its key.
+    /// Every number is within the range of its key. A key without a default may be left out.
     fn check_bounds(&self) -> Result<(), ConfigError> {
         for key in KEYS {
-            // A key without a default may be left out.
-            let is_left_out = key.default.is_empty() && self.text(key.name).is_empty();
+            let text = self.text(key.name);
+            let is_left_out = key.default.is_empty() && text.is_empty();
             if let Some(bound) = key.bound
                 && !is_left_out
-                && !bound.holds(self.text(key.name))
+                && !bound.holds(text)
             {
                 return Err(self.refuse(key.name, &format!("expected {bound}")));
             }

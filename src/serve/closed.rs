@@ -208,7 +208,8 @@ mod tests {
             (0..times).for_each(|_| counters.count(cause));
         }
         let counts: Vec<u64> = counters.closed().map(|(_, count)| count).collect();
-        assert_eq!(counts, (1..=20).collect::<Vec<u64>>());
+        let expected: Vec<u64> = (1..).take(CloseCause::ALL.len()).collect();
+        assert_eq!(counts, expected);
         let mut labels: Vec<_> = CloseCause::ALL.map(|one| (one.name(), one.reason())).into();
         labels.sort_unstable();
         labels.dedup();

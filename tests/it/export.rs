@@ -24,7 +24,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::support::otlp::{Received, Receiver, taken, text};
-use crate::support::sidecar::{self, Sidecar, ask, opens_sharepoint};
+use crate::support::sidecar::{self, Sidecar, ask, is_refusal, opens_sharepoint};
 use journal::{Logged, exporter, exporter_with, named};
 
 fn seqs(records: &[LogRecord]) -> Vec<u64> {
@@ -400,8 +400,13 @@ async fn the_binary_exports_what_it_answered_though_it_is_killed() {
         let mut client = sidecar.client().await;
         for user in 0..100 {
             let question = opens_sharepoint(round * 100 + user, true);
-            let answer = ask(&mut client, question).await.unwrap();
-            decisions.insert(answer.decision_id);
+            match ask(&mut client, question).await {
+                Ok(answer) => {
+                    decisions.insert(answer.decision_id);
+                }
+                // The disk of a busy machine may be late.
+                Err(status) => assert!(is_refusal(&status), "{status}"),
+            }
         }
         sidecar.kill();
     }

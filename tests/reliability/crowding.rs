@@ -171,6 +171,7 @@ impl Seen {
 
 #[test]
 fn fresh_allows_are_answered_while_two_other_connections_flood_the_log_with_denials() {
+    let _alone = crate::figure::alone();
     let mut seen = flood(Flood::Denials, 2, size(100, 6000));
     seen.row(
         "1-crowding-denials",
@@ -181,6 +182,7 @@ fn fresh_allows_are_answered_while_two_other_connections_flood_the_log_with_deni
 
 #[test]
 fn fresh_allows_are_answered_while_another_connection_floods_the_log_with_allows() {
+    let _alone = crate::figure::alone();
     let mut seen = flood(Flood::Allows, 1, size(100, 6000));
     seen.row(
         "1-crowding-allows",

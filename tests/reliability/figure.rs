@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The folder that `.ci/full reliability` names for the rows.
@@ -13,6 +14,12 @@ pub fn size<T>(short: T, full: T) -> T {
         Some(_) => full,
         None => short,
     }
+}
+
+/// Lets one test of this binary run at a time: a flood beside another flood measures the machine.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes a row of docs/reliability.md. `place` sorts the rows: the section, a hyphen, and a name, such as `1-kill`.

@@ -377,6 +377,7 @@ fn withstand(flood: &'static Flood, sidecar: &Sidecar, first_user: u64) {
 
 #[test]
 fn floods_of_frames_have_no_effect_on_a_good_client() {
+    let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::start(folder.path(), &[]);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -140,6 +140,7 @@ async fn survive(times: u64, refusals: u64) -> Option<Duration> {
 
 #[test]
 fn a_full_disk_takes_one_record_that_says_so_and_no_other_until_there_is_space_again() {
+    let _alone = crate::figure::alone();
     let (times, refusals) = size((1, 50), (20, 200));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -30,6 +30,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn streams_that_stay_open_are_bounded_on_a_connection_and_in_all() {
+    let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::start(folder.path(), &["--log-mode", "off"]);
     let address = sidecar.url.trim_start_matches("http://").to_owned();
@@ -74,6 +75,7 @@ fn streams_that_stay_open_are_bounded_on_a_connection_and_in_all() {
 
 #[test]
 fn a_client_that_asks_for_batches_and_reads_no_answer_is_closed() {
+    let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     // A machine that is slow in a test has the time as well.
     let patient = [

@@ -101,6 +101,7 @@ pub fn missing(folder: &Path, seen: &HashSet<String>) -> Vec<String> {
 
 #[test]
 fn every_allow_that_a_client_saw_before_a_kill_is_on_record() {
+    let _alone = crate::figure::alone();
     let kills = size(20, 100);
     let allows = survive(kills, 1);
     row(

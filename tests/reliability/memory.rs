@@ -69,6 +69,7 @@ async fn peak(sidecar: &Sidecar, connections: usize) -> f64 {
 
 #[test]
 fn memory_goes_back_after_a_peak() {
+    let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::start(folder.path(), &["--log-mode", "off"]);
     let runtime = tokio::runtime::Builder::new_current_thread()

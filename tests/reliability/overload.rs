@@ -89,6 +89,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn calls_beyond_those_admitted_are_refused_and_none_of_them_is_an_allow() {
+    let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let places = 32;
     // The budget is out of the way: without optimisation a batch may take longer.
@@ -127,6 +128,7 @@ fn calls_beyond_those_admitted_are_refused_and_none_of_them_is_an_allow() {
 
 #[test]
 fn a_check_that_is_shed_is_a_denial() {
+    let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let arguments = [
         "--log-mode",
@@ -170,6 +172,7 @@ fn a_check_that_is_shed_is_a_denial() {
 
 #[test]
 fn unfinished_calls_on_one_listener_do_not_refuse_the_calls_of_another() {
+    let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     // A busy machine is not what this is about.
     let patient = ["--limits-queue-ms", "60000", "--limits-handler-ms", "5000"];

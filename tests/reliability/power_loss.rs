@@ -226,6 +226,7 @@ fn lose_power(lives: usize, images: usize, allows: u64, seed: u64) -> (usize, us
 
 #[test]
 fn every_allow_that_a_client_saw_before_a_power_loss_is_on_record() {
+    let _alone = crate::figure::alone();
     let (lives, images, allows) = size((2, 5, 120), (10, 15, 300));
     let (images, looked_for) = lose_power(lives, images, allows, 1);
     row(
@@ -239,6 +240,7 @@ fn every_allow_that_a_client_saw_before_a_power_loss_is_on_record() {
 /// The same images would be found out if the binary did not sync.
 #[test]
 fn a_power_loss_takes_the_allows_of_a_process_that_does_not_sync() {
+    let _alone = crate::figure::alone();
     let losses = PowerLosses::new(2);
     let folder = losses.image("first");
     fs::create_dir(&folder).unwrap();

@@ -240,6 +240,7 @@ async fn reload(sidecar: &Sidecar, policies: &Policies, reloads: u64, shared: &S
 
 #[test]
 fn every_answer_during_reloads_is_right_for_its_snapshot() {
+    let _alone = crate::figure::alone();
     let reloads = size(40, 500);
     let folder = tempfile::tempdir().unwrap();
     let policies = Policies::copy_sample(&folder.path().join("policies"));

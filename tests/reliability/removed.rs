@@ -107,6 +107,7 @@ async fn survive(removal: fn(&Path), allows: u64) -> (u64, u64, Duration) {
 
 #[test]
 fn every_allow_that_is_asked_for_after_a_removal_is_on_record_and_verify_names_what_is_gone() {
+    let _alone = crate::figure::alone();
     let (rounds, allows) = size((1, 50), (8, 2000));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

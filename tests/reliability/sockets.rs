@@ -226,6 +226,7 @@ fn percentile(sorted: &[Duration], hundredths: usize) -> f64 {
 
 #[test]
 fn new_connections_open_while_another_listener_is_flooded_with_unopened_ones() {
+    let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let listeners = Listeners::start(folder.path());
     let span = size(Duration::from_secs(2), Duration::from_secs(30));
@@ -268,6 +269,7 @@ fn new_connections_open_while_another_listener_is_flooded_with_unopened_ones() {
 
 #[test]
 fn every_probe_is_answered_while_the_admin_address_is_flooded_with_silent_connections() {
+    let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let listeners = Listeners::start(folder.path());
     let span = size(Duration::from_secs(1), Duration::from_secs(10));

@@ -45,6 +45,7 @@ fn socket_address(text: &str) -> Option<(IpAddr, u16)> {
     let (ip, port) = text.split_once(':')?;
     let groups = ip.as_bytes().chunks(8).map(|group| {
         let group = std::str::from_utf8(group).ok()?;
+        let group = Some(group).filter(|group| group.len() == 8)?;
         Some(u32::from_str_radix(group, 16).ok()?.to_ne_bytes())
     });
     let bytes = groups.collect::<Option<Vec<[u8; 4]>>>()?.concat();
@@ -60,7 +61,10 @@ fn unix_inode(path: &Path) -> Option<u64> {
     let rows = table.lines().skip(1);
     let mut cells = rows.map(|row| row.split_whitespace().collect::<Vec<&str>>());
     cells.find_map(|cells| match cells.as_slice() {
-        [_, _, _, _, _, _, inode, at] if Path::new(at) == path => inode.parse().ok(),
+        // A connection that was not accepted yet has the same path, and no inode.
+        [_, _, _, flags, _, _, inode, at] if *flags == ACCEPTS && Path::new(at) == path => {
+            inode.parse().ok()
+        }
         _ => None,
     })
 }
@@ -82,6 +86,8 @@ fn process_with_socket(inode: u64) -> Option<(u32, String)> {
     })
 }
 
+/// `__SO_ACCEPTCON` of the kernel (include/uapi/linux/net.h).
+const ACCEPTS: &str = "00010000";
 /// TCP_LISTEN of the kernel (include/net/tcp_states.h).
 const LISTEN: &str = "0A";
 
