@@ -414,7 +414,7 @@ pub const KEYS: &[Key] = &[
         "limits.first_byte",
         "SECONDS",
         "5",
-        "Close a connection that has said nothing for this long",
+        "Close a connection whose handshake, preface and first frame are not complete after this long",
     ).seconds(3600),
 ];
 

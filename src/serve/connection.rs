@@ -32,8 +32,10 @@ use crate::clock::jittered;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Orders {
     pub(super) stage: Stage,
-    /// How often connections without a call were asked to leave because another waits for a place.
+    /// How often connections without a call were asked to leave because another waits for a place …
     pub(super) crowded: u64,
+    /// … and when that was last.
+    pub(super) asked: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +173,20 @@ async fn admit(
     listener.counters.waited.fetch_add(1, Ordering::Relaxed);
     listener.warn_of_waiting(peer);
     let pause = ASK_AGAIN.min(shared.options.idle_when_full);
-    let ask = || shared.orders.send_modify(|orders| orders.crowded += 1);
+    let ask = || {
+        // Each order wakes every connection: one serves all that wait.
+        let now = Instant::now();
+        shared.orders.send_if_modified(|orders| {
+            let is_due = orders
+                .asked
+                .is_none_or(|asked| now.duration_since(asked) >= pause / 10);
+            if is_due {
+                orders.crowded += 1;
+                orders.asked = Some(now);
+            }
+            is_due
+        });
+    };
     tokio::select! {
         biased;
         place = listener.places.wait(pause, ask) => Some((socket, place?)),
@@ -331,6 +346,7 @@ const JITTER: u32 = 100;
 pub(super) const INITIAL: Orders = Orders {
     stage: Stage::Serving,
     crowded: 0,
+    asked: None,
 };
 
 /// How often connections without a call are asked to leave while another waits.

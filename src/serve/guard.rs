@@ -105,6 +105,8 @@ pub(super) struct ConnectionCalls {
     thread: Arc<ThreadLoad>,
     activity: Arc<Activity>,
     unread: Arc<Unread>,
+    /// Calls at work on the connection.
+    at_work: AtomicU64,
     /// Streams that are open on the connection.
     streams: AtomicU64,
 }
@@ -215,14 +217,26 @@ impl ConnectionCalls {
             thread,
             activity,
             unread,
+            at_work: AtomicU64::new(0),
             streams: AtomicU64::new(0),
         })
+    }
+
+    /// Whether the connection has one call at work, or less than half as many as connections have on average: others
+    /// overload the thread, and to shed its calls would relieve nothing.
+    fn is_light(&self) -> bool {
+        let counters = &self.gate.counters;
+        let own = self.at_work.load(Ordering::Relaxed);
+        let all = counters.in_flight.load(Ordering::Relaxed);
+        let connections = counters.connections.load(Ordering::Relaxed);
+        own <= 1 || own.saturating_mul(2).saturating_mul(connections) < all
     }
 
     fn place(self: &Arc<Self>) -> Option<CallPlace> {
         let taken = self.places.calls.take()?;
         let in_flight = &self.gate.counters.in_flight;
         in_flight.fetch_add(1, Ordering::Relaxed);
+        self.at_work.fetch_add(1, Ordering::Relaxed);
         Some(CallPlace {
             calls: Arc::clone(self),
             taken,
@@ -267,6 +281,7 @@ impl Drop for CallPlace {
         self.calls.places.calls.give_back(self.taken);
         let in_flight = &self.calls.gate.counters.in_flight;
         in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.calls.at_work.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -331,8 +346,9 @@ where
     let gate = &calls.gate;
     let budget = gate.budget(path);
     let waited = receipt.arrived().elapsed();
-    let is_late =
-        waited >= gate.queue_delay && calls.thread.is_overloaded(waited, receipt.served_before());
+    let is_late = waited >= gate.queue_delay
+        && !calls.is_light()
+        && calls.thread.is_overloaded(waited, receipt.served_before());
     if waited >= budget || is_late {
         drop(place);
         let queued = &gate.counters.queued_too_long;
@@ -342,10 +358,21 @@ where
     }
     let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
     let until = receipt.arrived().checked_add(budget);
-    if calls.unread.is_full() && in_time(until, Box::pin(calls.unread.room())).await.is_err() {
-        drop(place);
-        return gate.counted(path, Fault::OverBudget);
-    }
+    // Without a place: a client that reads no answers takes none from others.
+    let place = match calls.unread.is_full() {
+        false => place,
+        true => {
+            drop(place);
+            if in_time(until, Box::pin(calls.unread.room())).await.is_err() {
+                return gate.counted(path, Fault::OverBudget);
+            }
+            match calls.place() {
+                Some(place) => place,
+                None => return gate.counted(path, Fault::Overloaded),
+            }
+        }
+    };
+    let _place = place;
     let (parts, body) = request.into_parts();
     let (body, message) = CallBody::watched(body);
     let request = Request::from_parts(parts, body);
@@ -380,12 +407,10 @@ async fn refuse(receipt: &Receipt, request: Request<Incoming>, fault: Fault) -> 
     receipt.calls.gate.counted(receipt.uri.path(), fault)
 }
 
-/// Reads the body of a refused call and drops it, and holds the refusal back until [`REFUSED_AFTER`], or until the
-/// client's own time is over.
+/// Reads the body of a refused call and drops it, and holds the refusal back until [`REFUSED_AFTER`].
 async fn hold(receipt: &Receipt, request: Request<Incoming>) {
     let budget = receipt.calls.gate.budget(receipt.uri.path());
-    let asked_for = asked_for(request.headers()).unwrap_or(budget);
-    let span = budget.min(asked_for).min(REFUSED_AFTER);
+    let span = budget.min(REFUSED_AFTER);
     let Some(until) = receipt.arrived().checked_add(span) else {
         return;
     };
@@ -466,7 +491,10 @@ async fn with_message<F: Future>(
         }
     }
     let handled = in_time(until, handler).await;
-    handled.map_err(|_elapsed| Fault::OverBudget)
+    handled.map_err(|_elapsed| match awaited.message.is_complete() {
+        true => Fault::OverBudget,
+        false => Fault::Incomplete,
+    })
 }
 
 /// The client's `grpc-timeout`, less a tenth so that the answer is there in time. One that cannot be read

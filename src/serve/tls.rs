@@ -128,6 +128,8 @@ pub(super) struct Endpoint {
 struct Active {
     config: Arc<ServerConfig>,
     digest: Digest,
+    /// Of the certificate alone.
+    certificate: Digest,
     endings: Vec<Ending>,
 }
 
@@ -199,6 +201,7 @@ impl Endpoint {
         let active = ArcSwap::from_pointee(Active {
             config: loaded.config,
             digest: material.digest(),
+            certificate: material.certificate_digest(),
             endings: loaded.endings,
         });
         if let Peers::AnyOfCa = tls.peers {

@@ -181,7 +181,12 @@ impl Disk for SystemDisk {
         let path = self.folder.join(name);
         let file = private().create_new(true).open(&path)?;
         let id = id(&file.metadata()?);
-        Ok(Box::new(SystemFile { file, path, id }))
+        Ok(Box::new(SystemFile {
+            file,
+            length: 0,
+            path,
+            id,
+        }))
     }
 
     fn write_again(&self, name: &str, from: u64) -> io::Result<()> {
@@ -242,13 +247,37 @@ impl Disk for SystemDisk {
 #[derive(Debug)]
 struct SystemFile {
     file: File,
+    /// Bytes that were appended.
+    length: u64,
     path: PathBuf,
     id: FileId,
 }
 
+impl SystemFile {
+    /// Fails where another process has cut the file or written to it, as logrotate's `copytruncate` does.
+    fn check_length(&self) -> io::Result<()> {
+        let (found, expected) = (self.file.metadata()?.len(), self.length);
+        if found == expected {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!(
+                "{path}: found {found} bytes, expected the {expected} that this process has written: another process has cut the file or written to it"
+            ),
+        ))
+    }
+}
+
 impl DiskFile for SystemFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        // Behind a cut the write would leave a hole, and the length would be right again.
+        self.check_length()?;
+        self.file.write_all(bytes)?;
+        let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.length = self.length.saturating_add(more);
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -256,7 +285,8 @@ impl DiskFile for SystemFile {
     }
 
     fn check_in_place(&self) -> io::Result<()> {
-        check_leads_to(&self.path, self.id)
+        check_leads_to(&self.path, self.id)?;
+        self.check_length()
     }
 }
 

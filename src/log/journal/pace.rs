@@ -108,6 +108,13 @@ impl Pace {
         Commit { pace: self, began }
     }
 
+    /// A second has passed without a commit: it counts as one that took no time, so that a stall long ago says nothing.
+    pub fn idle(&self) {
+        let average = self.average.load(Ordering::Relaxed);
+        let average = average - average / AVERAGE_OF;
+        self.average.store(average, Ordering::Relaxed);
+    }
+
     /// How long a caller waits for its record.
     pub fn wait(&self) -> Duration {
         let average = Duration::from_nanos(self.average.load(Ordering::Relaxed));

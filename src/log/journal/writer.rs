@@ -176,6 +176,7 @@ impl Writer {
 
     /// A file that is gone is noticed without a record to write, too.
     fn check_when_idle(&mut self) {
+        self.shared.pace.idle();
         let file = self.file.as_deref();
         let Some(Err(error)) = file.map(|file| self.check_in_place(file)) else {
             return;

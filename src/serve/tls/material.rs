@@ -74,6 +74,11 @@ impl Material {
         hash.finalize().into()
     }
 
+    /// Which certificate it is, whatever else changes.
+    pub(super) fn certificate_digest(&self) -> Digest {
+        Sha256::digest(&self.certificate).into()
+    }
+
     /// Checks everything at this moment, in seconds since 1970. What is explicit here would otherwise be a process
     /// default, and could be another library's choice.
     pub(super) fn load(&self, tls: &Tls, now: i64) -> Result<Loaded, TlsError> {

@@ -108,11 +108,14 @@ impl Watched {
         if !Material::read(tls).is_ok_and(|again| again.digest() == digest) {
             return;
         }
+        let certificate = material.certificate_digest();
+        let is_new = certificate != self.endpoint.active.load().certificate;
         let loaded = material.load(tls, now());
-        // What is in force may still be believed.
         let loaded = loaded.and_then(|mut loaded| match loaded.out_of_date.take() {
-            None => Ok(loaded),
-            Some(error) => Err(error),
+            // The certificate in force may still be believed.
+            Some(error) if is_new => Err(error),
+            // It is the one in force: a change of the client CAs or revocation lists must not wait for a better one.
+            Some(_) | None => Ok(loaded),
         });
         match loaded {
             Ok(loaded) => {
@@ -121,6 +124,7 @@ impl Watched {
                 self.endpoint.active.store(Arc::new(Active {
                     config: loaded.config,
                     digest,
+                    certificate,
                     endings: loaded.endings,
                 }));
                 self.told = None;

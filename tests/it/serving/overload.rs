@@ -63,13 +63,16 @@ fn a_call_that_waits_for_an_overloaded_thread_longer_than_the_queue_delay_is_she
             tokio::time::sleep(Duration::from_millis(500)).await;
             server.unspin.send(()).unwrap();
         };
-        let (first, second, third, ()) = tokio::join!(
+        let (first, second, third, last, ()) = tokio::join!(
             client.status("Spin"),
             client.status("Spin"),
+            client.status("Ok"),
             client.status("Ok"),
             let_go
         );
         assert_eq!((&*first, &*second, &*third), (OK, OK, RESOURCE_EXHAUSTED));
+        // Without the others the connection has one call, which overloads no thread.
+        assert_eq!(last, OK);
         assert_eq!(server.counters.queued_too_long.load(Ordering::Relaxed), 1);
         assert_eq!(client.status("Ok").await, OK);
     });

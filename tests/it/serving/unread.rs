@@ -94,3 +94,24 @@ fn a_client_that_reads_gets_more_than_fits_at_once() {
         assert_eq!(server.closed("unread", ""), 0);
     });
 }
+
+#[test]
+fn calls_of_a_connection_whose_answers_are_unread_hold_no_place() {
+    let server = Running::tcp(ServeOptions {
+        in_flight: 1,
+        handler_budget: NEVER,
+        ..limited(NEVER)
+    });
+    let mut raw = Raw::open_without_window(server.socket_address());
+    for stream in [1, 3] {
+        raw.begin(stream, "/test.Echo/Large");
+        bounded(server.begun(1));
+    }
+    // It waits for the client to read.
+    raw.begin(5, "/test.Echo/Large");
+    raw.ping();
+    bounded(async {
+        let client = server.client().await;
+        assert_eq!(client.status("Ok").await, "0");
+    });
+}
