@@ -34,10 +34,8 @@ struct Waiting {
     first: Lane,
     /// The others.
     second: Lane,
-    /// What can be refused of the first …
-    first_load: Load,
-    /// … and of the second.
-    second_load: Load,
+    /// What can be refused, of both.
+    load: Load,
     is_failing: bool,
     is_closed: bool,
 }
@@ -57,16 +55,6 @@ impl Queued {
             is_sure,
             told,
         }
-    }
-
-    /// Whether it goes before records that no caller waits for.
-    fn is_first(&self) -> bool {
-        self.entry.is_awaited || self.is_sure
-    }
-
-    /// Its caller waited too long and was refused. Nothing is missing without it.
-    fn is_abandoned(&self) -> bool {
-        self.entry.is_awaited && !self.is_sure && self.told.is_closed()
     }
 
     /// It is on disk.
@@ -105,9 +93,8 @@ impl Queue {
         if !queued.is_sure && waiting.is_full(&queued.entry, self.most) {
             return Err(Refused::Full);
         }
-        let (lane, load) = waiting.lane(&queued);
-        load.add(&queued);
-        lane.push(queued);
+        waiting.load.add(&queued);
+        waiting.lane(&queued).push(queued);
         drop(waiting);
         self.news.notify_one();
         Ok(())
@@ -127,8 +114,7 @@ impl Queue {
     pub fn abandon(&self) {
         let (mut first, mut second) = {
             let mut waiting = self.waiting();
-            waiting.first_load = Load::default();
-            waiting.second_load = Load::default();
+            waiting.load = Load::default();
             (
                 std::mem::take(&mut waiting.first),
                 std::mem::take(&mut waiting.second),
@@ -188,25 +174,24 @@ impl Waiting {
         self.len() == 0
     }
 
-    fn lane(&mut self, queued: &Queued) -> (&mut Lane, &mut Load) {
-        if queued.is_first() {
-            (&mut self.first, &mut self.first_load)
+    fn lane(&mut self, queued: &Queued) -> &mut Lane {
+        if queued.entry.is_awaited || queued.is_sure {
+            &mut self.first
         } else {
-            (&mut self.second, &mut self.second_load)
+            &mut self.second
         }
     }
 
     /// Whether there is no place for one more record like this, out of so many.
     fn is_full(&self, entry: &Entry, most: usize) -> bool {
-        // Each has places that the other cannot take: three quarters for awaited records, a quarter for the others.
-        let (lane, load, part) = match entry.is_awaited {
-            true => (&self.first, self.first_load, 3),
-            false => (&self.second, self.second_load, 1),
+        // A quarter is left for awaited records.
+        let (lane, most, most_bytes) = match entry.is_awaited {
+            true => (&self.first, most, MOST_BYTES),
+            false => (&self.second, most - most / 4, MOST_BYTES - MOST_BYTES / 4),
         };
         let own = lane.load_of(entry.source);
-        let records = (most * part).div_ceil(4);
-        own.records >= records.saturating_sub(load.records)
-            || own.bytes >= (MOST_BYTES / 4 * part).saturating_sub(load.bytes)
+        own.records >= most.saturating_sub(self.load.records)
+            || own.bytes >= most_bytes.saturating_sub(self.load.bytes)
     }
 
     fn group(&mut self) -> Group {
@@ -220,10 +205,8 @@ impl Waiting {
         gathered.fill(&mut self.second, GROUP_RECORDS, GROUP_BYTES);
         gathered.fill(&mut self.first, GROUP_RECORDS, GROUP_BYTES);
         for queued in &gathered.entries {
-            self.lane(queued).1.remove(queued);
+            self.load.remove(queued);
         }
-        // No caller waits for these any more: to write them would only make others late.
-        gathered.entries.retain(|queued| !queued.is_abandoned());
         Group {
             is_last: self.is_closed && self.is_empty(),
             entries: gathered.entries,
@@ -259,61 +242,3 @@ const GROUP_BYTES: usize = 256 << 10;
 /// Awaited records leave an eighth of each group to unawaited ones: a flood of allows may delay denials, and does not
 /// keep them off the disk.
 const UNAWAITED_PART: usize = 8;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::log::journal::{Kind, Source};
-    use crate::time::Timestamp;
-
-    type Told = oneshot::Receiver<Result<(), NotDurable>>;
-
-    fn queued(source: u64, is_awaited: bool) -> (Queued, Told) {
-        let (told, ticket) = oneshot::channel();
-        let entry = Entry {
-            kind: Kind::SignIn,
-            time: Timestamp::from_seconds(0),
-            body: b"{}".to_vec(),
-            is_awaited,
-            source: Source(source),
-            when_durable: None,
-        };
-        (Queued::new(entry, told, false), ticket)
-    }
-
-    #[test]
-    fn a_flood_of_allows_leaves_denials_their_places() {
-        let queue = Queue::new(100);
-        let mut tickets = Vec::new();
-        for source in 1..=50 {
-            loop {
-                let (allow, ticket) = queued(source, true);
-                if queue.push(allow).is_err() {
-                    break;
-                }
-                tickets.push(ticket);
-            }
-        }
-        assert!(tickets.len() <= 75, "{}", tickets.len());
-        let (denial, _) = queued(51, false);
-        assert_eq!(queue.push(denial), Ok(()));
-    }
-
-    #[test]
-    fn a_record_whose_caller_was_refused_is_left_out_and_leaves_its_place() {
-        let queue = Queue::new(4);
-        for _ in 0..1000 {
-            let (allow, ticket) = queued(1, true);
-            assert_eq!(queue.push(allow), Ok(()));
-            drop(ticket);
-            let group = queue.next(Duration::ZERO, Duration::ZERO);
-            assert!(group.entries.is_empty());
-        }
-        // No caller waits for a denial, so it is always written.
-        let (denial, ticket) = queued(1, false);
-        assert_eq!(queue.push(denial), Ok(()));
-        drop(ticket);
-        let group = queue.next(Duration::ZERO, Duration::ZERO);
-        assert_eq!(group.entries.len(), 1);
-    }
-}
