@@ -180,6 +180,8 @@ impl Records {
 #[derive(Debug, Default)]
 struct ChainCheck {
     last: Option<Head>,
+    /// The file of that record.
+    segment: u64,
     /// The key that the first file names.
     key: Option<String>,
 }
@@ -187,13 +189,22 @@ struct ChainCheck {
 impl ChainCheck {
     fn holds(&mut self, line: &Line<'_>, segment: u64) -> bool {
         let last = self.last.replace(line.head());
+        let before = std::mem::replace(&mut self.segment, segment);
         if line.kind == RecordKind::Segment {
-            // The file before may be gone, which a gap record or a jump of the numbers tells.
             let Some(opened) = files::read_opening(line, segment) else {
                 return false;
             };
             self.key.get_or_insert(opened.body.key);
-            return true;
+            // A file before that is gone shows as a gap record or as a jump of the numbers.
+            let previous = opened.body.previous.filter(|one| one.segment == before);
+            return match (previous, last) {
+                (Some(previous), Some(last)) => {
+                    previous.seq == last.seq && previous.hash == last.hash.to_string()
+                }
+                // Only the first record of a file begins it.
+                (None, Some(_)) => before != segment,
+                (_, None) => true,
+            };
         }
         let Some(last) = last else {
             return true;

@@ -258,11 +258,18 @@ fn a_table_names_the_tenants_of_a_policies_folder_and_fits_the_terminal() {
 
 /// The segment of a log that has one.
 fn segment(folder: &Path) -> std::path::PathBuf {
+    segments(folder).pop().unwrap()
+}
+
+/// In their order.
+fn segments(folder: &Path) -> Vec<std::path::PathBuf> {
     let files = std::fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path());
     let is_segment = |path: &std::path::PathBuf| path.to_string_lossy().contains("/segment-");
-    files.filter(is_segment).max().unwrap()
+    let mut segments: Vec<_> = files.filter(is_segment).collect();
+    segments.sort();
+    segments
 }
 
 #[test]
@@ -393,4 +400,41 @@ fn verify_prints_what_head_json_signs_and_takes_it_as_a_checkpoint() {
     let (code, told) = verify(&[]);
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("head.json: is missing"), "{told}");
+}
+
+#[test]
+fn a_file_whose_end_was_cut_off_is_noticed_though_other_files_follow() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = SystemDisk::lock(folder.path()).unwrap();
+    let options = JournalOptions {
+        signer: Signer::load_or_make(&folder.path().join("signing.key")).unwrap(),
+        queue: 100,
+        wait: WaitBounds::within(Duration::from_millis(100)),
+        linger: Duration::ZERO,
+        segment_bytes: 1000,
+        retention_bytes: 1 << 30,
+        retention: Duration::from_secs(1 << 20),
+        reserve_bytes: 0,
+        is_exported: false,
+    };
+    let (journal, _) = Journal::open(options, Arc::new(disk), Clock::System).unwrap();
+    for number in 0..20 {
+        let entry = Entry {
+            kind: Kind::SignIn,
+            time: Clock::System.now().wall,
+            body: format!(r#"{{"id":"{number}","pad":"{}"}}"#, "x".repeat(300)).into_bytes(),
+            is_awaited: true,
+            source: Source::PROCESS,
+            when_durable: None,
+        };
+        journal.append(entry).unwrap().wait().unwrap();
+    }
+    journal.close();
+    let code = || show(folder.path(), &["--operator"]).status.code();
+    assert_eq!(code(), Some(0));
+    let first = segments(folder.path()).remove(0);
+    let text = std::fs::read_to_string(&first).unwrap();
+    let (kept, _) = text.trim_end().rsplit_once('\n').unwrap();
+    std::fs::write(&first, format!("{kept}\n")).unwrap();
+    assert_eq!(code(), Some(1));
 }
