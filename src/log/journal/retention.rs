@@ -108,8 +108,10 @@ pub(super) struct RetentionClock {
     believed: Timestamp,
     /// … when the boot clock showed this.
     boot: Duration,
-    /// For how long the wall clock has been doubted; none while it is believed.
+    /// For how long the wall clock has been doubted and has stayed; none while it is believed.
     doubted: Option<Duration>,
+    /// How far off it was when that began, in nanoseconds.
+    offset: i64,
     /// When the file was last written, on the boot clock.
     kept: Option<Duration>,
 }
@@ -121,6 +123,8 @@ struct Kept {
     believed: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     doubted_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "is_zero", default)]
+    offset_nanos: i64,
 }
 
 impl RetentionClock {
@@ -139,8 +143,10 @@ impl RetentionClock {
             believed: believed.or(newest).unwrap_or(now.wall),
             boot: now.boot,
             doubted: kept
+                .as_ref()
                 .and_then(|kept| kept.doubted_seconds)
                 .map(Duration::from_secs),
+            offset: kept.map_or(0, |kept| kept.offset_nanos),
             kept: None,
         }
     }
@@ -159,7 +165,13 @@ impl RetentionClock {
             (self.believed, self.doubted) = (now.wall, None);
             return Some(now.wall);
         }
-        let doubted = doubted.unwrap_or_default();
+        let offset = now.wall.as_nanos().saturating_sub(expected.as_nanos());
+        let bound = i64::try_from(self.bound.as_nanos()).unwrap_or(i64::MAX);
+        let has_stayed = offset.saturating_sub(self.offset).saturating_abs() <= bound;
+        let doubted = doubted.filter(|_| has_stayed).unwrap_or_default();
+        if !has_stayed || self.doubted.is_none() {
+            self.offset = offset;
+        }
         if self.bound.is_zero() {
             // Nothing is to be kept.
             self.believed = now.wall;
@@ -201,12 +213,17 @@ impl RetentionClock {
         let kept = Kept {
             believed: self.believed.to_string(),
             doubted_seconds: self.doubted.map(|doubted| doubted.as_secs()),
+            offset_nanos: self.doubted.map_or(0, |_| self.offset),
         };
         let bytes = serde_json::to_vec(&kept).map_err(std::io::Error::from);
         if let Err(error) = bytes.and_then(|bytes| replace(disk, FILE, &bytes)) {
             tracing::warn!(%error, file = FILE, "cannot be replaced: the next start compares the clock with an older time");
         }
     }
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 const FILE: &str = "retention.json";
@@ -262,6 +279,28 @@ mod tests {
         assert_eq!(gone(&[1, -20_000, 3], 12), [0]);
         assert_eq!(gone(&[1, -20_000, 3, 4], 14), [0, 1, 2]);
         assert_eq!(gone(&[1, 2, -20_000, -19_999], 9), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn a_doubted_clock_that_moves_is_doubted_from_the_beginning() {
+        let mut clock = RetentionClock {
+            bound: DAY * 7,
+            believed: day(0),
+            boot: Duration::ZERO,
+            doubted: None,
+            offset: 0,
+            kept: None,
+        };
+        let mut look = |passed: u32, wall| {
+            let boot = DAY * passed;
+            clock.look(Instants { wall, boot })
+        };
+        assert_eq!(look(0, day(10)), None);
+        assert_eq!(look(6, day(16)), None);
+        // Ten years ahead, a day before the end of the doubt.
+        assert_eq!(look(7, day(3_667)), None);
+        assert_eq!(look(13, day(3_673)), None);
+        assert_eq!(look(14, day(3_674)), Some(day(3_674)));
     }
 
     #[test]
