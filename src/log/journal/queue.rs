@@ -34,8 +34,10 @@ struct Waiting {
     first: Lane,
     /// The others.
     second: Lane,
-    /// What can be refused, of both.
-    load: Load,
+    /// What can be refused, of the first …
+    first_load: Load,
+    /// … and of the second.
+    second_load: Load,
     is_failing: bool,
     is_closed: bool,
 }
@@ -93,8 +95,9 @@ impl Queue {
         if !queued.is_sure && waiting.is_full(&queued.entry, self.most) {
             return Err(Refused::Full);
         }
-        waiting.load.add(&queued);
-        waiting.lane(&queued).push(queued);
+        let (lane, load) = waiting.lane(&queued);
+        load.add(&queued);
+        lane.push(queued);
         drop(waiting);
         self.news.notify_one();
         Ok(())
@@ -114,7 +117,8 @@ impl Queue {
     pub fn abandon(&self) {
         let (mut first, mut second) = {
             let mut waiting = self.waiting();
-            waiting.load = Load::default();
+            waiting.first_load = Load::default();
+            waiting.second_load = Load::default();
             (
                 std::mem::take(&mut waiting.first),
                 std::mem::take(&mut waiting.second),
@@ -174,24 +178,33 @@ impl Waiting {
         self.len() == 0
     }
 
-    fn lane(&mut self, queued: &Queued) -> &mut Lane {
+    fn lane(&mut self, queued: &Queued) -> (&mut Lane, &mut Load) {
         if queued.entry.is_awaited || queued.is_sure {
-            &mut self.first
+            (&mut self.first, &mut self.first_load)
         } else {
-            &mut self.second
+            (&mut self.second, &mut self.second_load)
         }
     }
 
     /// Whether there is no place for one more record like this, out of so many.
     fn is_full(&self, entry: &Entry, most: usize) -> bool {
-        // A quarter is left for awaited records.
-        let (lane, most, most_bytes) = match entry.is_awaited {
-            true => (&self.first, most, MOST_BYTES),
-            false => (&self.second, most - most / 4, MOST_BYTES - MOST_BYTES / 4),
+        let (first, second) = (self.first_load, self.second_load);
+        let lane = match entry.is_awaited {
+            true => &self.first,
+            false => &self.second,
         };
         let own = lane.load_of(entry.source);
-        own.records >= most.saturating_sub(self.load.records)
-            || own.bytes >= most_bytes.saturating_sub(self.load.bytes)
+        let is_full = |own: usize, first: usize, second: usize, most: usize| {
+            let free = most.saturating_sub(first.saturating_add(second));
+            match entry.is_awaited {
+                // An eighth is left for unawaited records, as in each group.
+                true => own >= free || first >= most - most / UNAWAITED_PART,
+                // A quarter is left for awaited records.
+                false => own >= free.min((most - most / 4).saturating_sub(second)),
+            }
+        };
+        is_full(own.records, first.records, second.records, most)
+            || is_full(own.bytes, first.bytes, second.bytes, MOST_BYTES)
     }
 
     fn group(&mut self) -> Group {
@@ -205,7 +218,7 @@ impl Waiting {
         gathered.fill(&mut self.second, GROUP_RECORDS, GROUP_BYTES);
         gathered.fill(&mut self.first, GROUP_RECORDS, GROUP_BYTES);
         for queued in &gathered.entries {
-            self.load.remove(queued);
+            self.lane(queued).1.remove(queued);
         }
         Group {
             is_last: self.is_closed && self.is_empty(),
@@ -242,3 +255,47 @@ const GROUP_BYTES: usize = 256 << 10;
 /// Awaited records leave an eighth of each group to unawaited ones: a flood of allows may delay denials, and does not
 /// keep them off the disk.
 const UNAWAITED_PART: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::journal::{Kind, Source};
+    use crate::time::Timestamp;
+
+    fn queued(source: u64, is_awaited: bool) -> Queued {
+        let entry = Entry {
+            kind: Kind::SignIn,
+            time: Timestamp::from_seconds(0),
+            body: b"{}".to_vec(),
+            is_awaited,
+            source: Source(source),
+            when_durable: None,
+        };
+        Queued::new(entry, oneshot::channel().0, false)
+    }
+
+    /// How many records of this source find a place.
+    fn fill(queue: &Queue, source: u64, is_awaited: bool) -> usize {
+        let pushes = (0..1000).map(|_| queue.push(queued(source, is_awaited)));
+        pushes.take_while(Result::is_ok).count()
+    }
+
+    #[test]
+    fn a_flood_of_allows_from_many_connections_leaves_denials_an_eighth_of_the_places() {
+        let queue = Queue::new(96);
+        let allows: usize = (1..=50).map(|source| fill(&queue, source, true)).sum();
+        assert_eq!(allows, 84);
+        // A source takes half of what is free, and leaves some to the next.
+        assert_eq!(fill(&queue, 51, false), 6);
+        assert_eq!(fill(&queue, 52, false), 3);
+        assert_eq!(queue.push(queued(53, true)), Err(Refused::Full));
+    }
+
+    #[test]
+    fn a_flood_of_denials_from_many_connections_leaves_allows_a_quarter_of_the_places() {
+        let queue = Queue::new(96);
+        let denials: usize = (1..=50).map(|source| fill(&queue, source, false)).sum();
+        assert!((70..=72).contains(&denials), "{denials}");
+        assert!(fill(&queue, 51, true) >= 12);
+    }
+}
