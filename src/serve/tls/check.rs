@@ -34,6 +34,9 @@ pub(super) fn own(
     now: i64,
 ) -> Result<(Checked, Option<TlsError>), TlsError> {
     let mut concerns = Vec::new();
+    let ends = chain.iter().filter_map(x509);
+    let ends = ends.map(|one| one.validity().not_after.timestamp());
+    let not_after = ends.min().unwrap_or(i64::MAX);
     let mut parsed = chain.iter().zip(1..);
     let own = parsed.next().and_then(|(one, _)| x509(one));
     let own = own.ok_or_else(|| malformed(file, "0 certificates", CERTIFICATES))?;
@@ -56,7 +59,7 @@ pub(super) fn own(
     });
     let checked = Checked {
         concerns,
-        not_after: own.validity().not_after.timestamp(),
+        not_after,
     };
     Ok((checked, refused))
 }
