@@ -350,6 +350,34 @@ fn errors_in_listeners_and_keys_are_found_before_the_log_is_made() {
 }
 
 #[test]
+fn two_listeners_with_one_address_are_refused_before_the_log_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let own = format!("127.0.0.1:{port}");
+    let any = format!("0.0.0.0:{port}");
+    for (first, second) in [(&own, &own), (&own, &any), (&any, &own)] {
+        let listener = |at: &str| format!("[[listener]]\naddress = {at:?}\nplaintext = true\n");
+        let file = folder.path().join("c.toml");
+        fs::write(&file, listener(first) + &listener(second)).unwrap();
+        let told = format!("{}:4): clashes with the listener {first}", file.display());
+        let file = file.to_str().unwrap();
+        fails_before_the_log(
+            folder.path(),
+            &["--config", file, "--admin", "off"],
+            &[&told],
+        );
+    }
+    let told = format!("admin = `{own}` (flag): clashes with the listener {own}");
+    fails_before_the_log(
+        folder.path(),
+        &["--listen", &own, "--admin", &own],
+        &[&told],
+    );
+}
+
+#[test]
 fn sighup_logs_that_nothing_has_changed_and_other_user_signals_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("keys.json");

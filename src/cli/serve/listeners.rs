@@ -1,5 +1,7 @@
 //! `[[listener]]` tables → where to listen, what is offered there and to whom.
 
+use std::net::SocketAddr;
+
 use anyhow::Context;
 
 use super::gateway::assumed;
@@ -27,6 +29,44 @@ pub(super) fn hold(config: &Config) -> anyhow::Result<Held> {
         }
     }
     Ok(held)
+}
+
+/// Two sockets that do not listen yet may have one address: the kernel would refuse the second only later.
+pub(super) fn refuse_equal(config: &Config, admin: Option<SocketAddr>) -> anyhow::Result<()> {
+    let mut earlier: Vec<(Address, &ListenerTable)> = Vec::new();
+    for table in &config.listeners {
+        let address = address(table)?;
+        if let Some((_, first)) = earlier.iter().find(|(one, _)| clash(one, &address)) {
+            let first = from(first);
+            anyhow::bail!(
+                "{}: clashes with the {first}, expected an address of its own",
+                from(table)
+            );
+        }
+        if admin.is_some_and(|admin| clash(&Address::Tcp(admin), &address)) {
+            let expected = format!(
+                "clashes with the {}, expected an address of its own",
+                from(table)
+            );
+            return Err(config.refuse("admin", &expected).into());
+        }
+        earlier.push((address, table));
+    }
+    Ok(())
+}
+
+/// Whether one process cannot have both.
+fn clash(one: &Address, other: &Address) -> bool {
+    match (one, other) {
+        (Address::Unix(one), Address::Unix(other)) => one == other,
+        (Address::Tcp(one), Address::Tcp(other)) => {
+            let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+            let same_ip = one.ip() == other.ip() || is_any && one.is_ipv4() == other.is_ipv4();
+            // The kernel chooses another port for each 0.
+            same_ip && one.port() == other.port() && one.port() != 0
+        }
+        (Address::Tcp(_), Address::Unix(_)) | (Address::Unix(_), Address::Tcp(_)) => false,
+    }
 }
 
 fn refused(table: &ListenerTable, error: ListenError) -> anyhow::Error {

@@ -69,7 +69,7 @@ Kubernetes injects for a Service named crosstrust are ignored. Listeners that of
   own_claims = false                         # they have to bring a token; true lets them state claims
   plaintext = false                          # true: beyond loopback, where something else protects it
 
-Issuers whose tokens are believed, routes, TLS and all else are told in docs/configuration.md.
+docs/configuration.md describes issuers, routes, TLS and everything else.
 
 Exit code: 0 = drained and ended; 2 = it could not start.";
 
@@ -213,7 +213,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     limits(config)?;
     serve_options(config, &Arc::new(Metrics::new(&[])), &Log::default())?.check()?;
     reload_options(config)?;
-    admin::address(config)?;
+    listeners::refuse_equal(config, admin::address(config)?)?;
     admin::tenants(config)?;
     Ok(())
 }
