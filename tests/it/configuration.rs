@@ -1,11 +1,12 @@
 //! The configuration file: what is read, what is refused and how that is told, and that the documentation is true.
 
 mod page;
+mod ranges;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crosstrust::config::{Bound, Config, Given, KEYS, Origin};
+use crosstrust::config::{Config, Given, Origin};
 
 fn read(text: &str) -> Result<Config, String> {
     let file = Some((PathBuf::from("c.toml"), text.to_owned()));
@@ -670,147 +671,4 @@ fn any_certificate_of_a_ca_may_not_stamp_the_header_of_tenant_restrictions() {
     };
     assert!(read(&text("spiffe://contoso.example/envoy")).is_ok());
     assert!(read(&text("*")).unwrap_err().contains("restriction_header"));
-}
-
-fn read_flag(key: &'static str, value: &str) -> Result<Config, String> {
-    let given = Given {
-        values: vec![(key, value.to_owned(), Origin::Flag)],
-        ..Given::default()
-    };
-    Config::read(None, given).map_err(|error| error.to_string())
-}
-
-#[test]
-fn every_number_has_a_range_and_one_past_either_end_is_refused() {
-    let units = ["NUMBER", "BYTES", "SECONDS", "MILLISECONDS", "DAYS"];
-    for key in KEYS {
-        let is_number = units.contains(&key.takes) || key.default.parse::<f64>().is_ok();
-        assert_eq!(key.bound.is_some(), is_number, "{} needs a range", key.name);
-        let Some(bound) = key.bound else { continue };
-        let (good, bad) = match bound {
-            Bound::Whole { least, most } => {
-                let below = i128::from(least) - 1;
-                let above = i128::from(most) + 1;
-                (
-                    [least.to_string(), most.to_string()],
-                    [below, above].map(|n| n.to_string()),
-                )
-            }
-            Bound::Seconds { most } | Bound::SecondsOrZero { most } => (
-                ["0.001".to_owned(), most.to_string()],
-                ["0.0009".to_owned(), format!("{most}.001")],
-            ),
-        };
-        for good in good {
-            assert!(read_flag(key.name, &good).is_ok(), "{} = {good}", key.name);
-        }
-        let huge = ["9223372036854775807", "7e18", "1e400", "NaN", "-1", "x"].map(str::to_owned);
-        for bad in bad.into_iter().chain(huge) {
-            let error = read_flag(key.name, &bad).expect_err(key.name);
-            let expected = format!("{} = `{bad}` (flag): expected {bound}", key.name);
-            assert_eq!(error, expected);
-        }
-    }
-}
-
-#[test]
-fn a_duration_that_overflows_a_clock_is_refused_with_its_line() {
-    let folder = tempfile::tempdir().unwrap();
-    for (text, told) in [
-        (
-            "[keys]\nmax_stale = 9223372036854775807\n",
-            "c.toml:2): expected a number of seconds from 0.001 to 31622400",
-        ),
-        (
-            "[reload]\nrescan = 7e18\n",
-            "c.toml:2): expected a number of seconds from 0.001 to 86400",
-        ),
-    ] {
-        let (is_good, said) = print(folder.path(), text);
-        assert!(!is_good && said.contains(told), "{text}\n{said}");
-    }
-}
-
-/// Each takes seconds where reading is linear, and minutes where every value or table looks at all before it.
-#[test]
-fn a_file_of_a_megabyte_is_read() {
-    let fill = |table: &dyn Fn(usize) -> String| {
-        let mut text = String::new();
-        let mut number = 0;
-        while text.len() < 1_000_000 {
-            text.push_str(&table(number));
-            number += 1;
-        }
-        (text, number)
-    };
-    let (text, count) = fill(&|number| ROUTE.replace("wiki", &format!("wiki-{number}")));
-    assert_eq!(read(&text).unwrap().routes.len(), count);
-    let (text, count) = fill(&|number| {
-        let path = format!("path = \"/docs/{number}\"\napp = ");
-        ROUTE.replace("app = ", &path)
-    });
-    assert_eq!(read(&text).unwrap().routes.len(), count);
-    // Each of them is five lines.
-    let line = count * 5 + 1;
-    let covered = ROUTE.replace("app = ", "path = \"/docs/7/a\"\napp = ");
-    let text = format!("{text}{covered}");
-    let error = read(&text).unwrap_err();
-    assert!(
-        error.contains(&format!("c.toml:{line})")) && error.contains("c.toml:36"),
-        "{error}"
-    );
-    let (text, count) = fill(&|number| ISSUER.replace("login", &format!("login-{number}")));
-    assert_eq!(read(&text).unwrap().issuers.len(), count);
-    let (text, _) = fill(&|number| format!("# {number}\n\n"));
-    assert!(read(&format!("{text}\n[limits]\ngroups = 7\n")).is_ok());
-}
-
-#[test]
-fn a_file_that_is_too_large_is_refused_and_not_read_to_its_end() {
-    let error = read(&"#\n".repeat(600_000)).unwrap_err();
-    let told = "c.toml: found more than 1048576 bytes";
-    assert!(error.contains(told), "{error}");
-    let output = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
-        .args(["serve", "--print-config", "--config", "/dev/zero"])
-        .env_clear()
-        .output()
-        .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(
-        told.contains("/dev/zero: found more than 1048576 bytes"),
-        "{told}"
-    );
-}
-
-#[test]
-fn a_value_of_seventy_thousand_characters_is_printed() {
-    let folder = tempfile::tempdir().unwrap();
-    let wide = "x".repeat(70_000);
-    let (is_good, said) = print(folder.path(), &format!("[challenge]\nrealm = \"{wide}\"\n"));
-    assert!(
-        is_good && said.contains(&wide),
-        "{}",
-        &said[..200.min(said.len())]
-    );
-}
-
-#[test]
-fn the_wait_for_a_record_is_shorter_than_envoy_waits_or_a_call_may_take() {
-    let folder = tempfile::tempdir().unwrap();
-    let told = |wait: &str, budget: &str| {
-        let text = format!("[log]\nwait = {wait}\n[limits]\nhandler_ms = {budget}\n");
-        print(folder.path(), &text)
-    };
-    for wait in ["0", "9223372036854775807", "-1"] {
-        let (is_good, told) = told(wait, "60");
-        assert!(!is_good && told.contains("log.wait"), "{wait}: {told}");
-    }
-    for (budget, most) in [("60", 160), ("300", 280)] {
-        let (_, refused) = told(&(most + 1).to_string(), budget);
-        let expected = format!("expected 1 to {most} milliseconds");
-        assert!(refused.contains(&expected), "{refused}");
-        let (is_good, told) = told(&most.to_string(), budget);
-        assert!(is_good, "{told}");
-    }
 }
