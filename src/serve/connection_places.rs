@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::places::Shares;
+
 /// The places that the connections of one listener can have.
 #[derive(Debug)]
 pub(super) struct ConnectionPlaces {
@@ -30,18 +32,14 @@ struct Waiting<'a>(&'a AtomicUsize);
 impl ConnectionPlaces {
     /// For each of so many listeners; together they have `places`.
     pub(super) fn divide(places: usize, listeners: usize) -> Vec<ConnectionPlaces> {
-        let listeners = listeners.max(1);
-        // One for each listener even where few are left to share.
-        let half = places / listeners.saturating_mul(2);
-        let reserve = half.max(1).min(places / listeners);
-        let rest = places.saturating_sub(reserve.saturating_mul(listeners));
+        let Shares { each, rest } = Shares::of(places, listeners);
         let shared = Arc::new(Semaphore::new(rest));
-        let each = (0..listeners).map(|_| ConnectionPlaces {
-            reserved: Arc::new(Semaphore::new(reserve)),
+        let places = (0..listeners).map(|_| ConnectionPlaces {
+            reserved: Arc::new(Semaphore::new(each)),
             shared: Arc::clone(&shared),
             waiting: AtomicUsize::new(0),
         });
-        each.collect()
+        places.collect()
     }
 
     /// A place that is free now.

@@ -26,16 +26,33 @@ struct Pool {
     taken: AtomicU64,
 }
 
+/// How places are split among listeners: half of them are reserved in equal parts, one for each at least where there are
+/// so many. The rest is shared, so that a busy listener can use more than its part while the others are quiet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shares {
+    /// Reserved for each listener.
+    pub(super) each: usize,
+    /// Shared by all.
+    pub(super) rest: usize,
+}
+
+impl Shares {
+    pub(super) fn of(limit: usize, listeners: usize) -> Shares {
+        let listeners = listeners.max(1);
+        let half = limit / listeners.saturating_mul(2);
+        let each = half.max(1).min(limit / listeners);
+        let rest = limit.saturating_sub(each.saturating_mul(listeners));
+        Shares { each, rest }
+    }
+}
+
 impl Places {
-    /// Splits `limit` places among this many listeners: half of them are reserved in equal parts, the rest is shared,
-    /// so that one busy listener can use more than half while the others are quiet.
+    /// Splits so many places among this many listeners.
     pub(super) fn split(limit: usize, listeners: usize) -> Vec<Places> {
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let count = u64::try_from(listeners).unwrap_or(u64::MAX);
-        let reserved = (limit / 2).checked_div(count).unwrap_or(0);
-        let shared = Arc::new(Pool::new(limit - reserved.saturating_mul(count)));
+        let Shares { each, rest } = Shares::of(limit, listeners);
+        let shared = Arc::new(Pool::new(rest));
         let places = (0..listeners).map(|_| Places {
-            reserved: Pool::new(reserved),
+            reserved: Pool::new(each),
             shared: Arc::clone(&shared),
         });
         places.collect()
@@ -58,9 +75,9 @@ impl Places {
 }
 
 impl Pool {
-    fn new(limit: u64) -> Self {
+    fn new(limit: usize) -> Self {
         Pool {
-            limit,
+            limit: u64::try_from(limit).unwrap_or(u64::MAX),
             taken: AtomicU64::new(0),
         }
     }
