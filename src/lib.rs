@@ -50,3 +50,4 @@ pub mod telemetry;
 pub mod cli;
 mod columns;
 mod printable;
+mod rate;

@@ -1,34 +1,24 @@
 //! Log lines about what a client can cause: a few at once, then one in a while, with the number of those left out.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::rate::Rate;
 
 /// Lets through a burst of log lines, and after it one for each interval.
 #[derive(Debug)]
 pub(super) struct WarningLimit {
-    burst: u32,
-    interval: Duration,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    left: u32,
-    /// When `left` was last added to.
-    since: Option<Instant>,
-    suppressed: u64,
+    since: Instant,
+    rate: Rate,
+    suppressed: AtomicU64,
 }
 
 impl WarningLimit {
-    pub(super) const fn new(burst: u32, interval: Duration) -> Self {
+    pub(super) fn new(burst: u32, interval: Duration) -> Self {
         WarningLimit {
-            burst,
-            interval,
-            state: Mutex::new(State {
-                left: burst,
-                since: None,
-                suppressed: 0,
-            }),
+            since: Instant::now(),
+            rate: Rate::burst_of(burst, interval),
+            suppressed: AtomicU64::new(0),
         }
     }
 
@@ -38,25 +28,11 @@ impl WarningLimit {
     }
 
     fn admit_at(&self, now: Instant) -> Option<u64> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = *state.since.get_or_insert(now);
-        let intervals =
-            now.saturating_duration_since(since).as_nanos() / self.interval.as_nanos().max(1);
-        if intervals > 0 {
-            let earned = u32::try_from(intervals).unwrap_or(u32::MAX);
-            state.left = state.left.saturating_add(earned).min(self.burst);
-            state.since = Some(now);
+        if self.rate.admits(now.saturating_duration_since(self.since)) {
+            return Some(self.suppressed.swap(0, Ordering::Relaxed));
         }
-        match state.left.checked_sub(1) {
-            Some(left) => {
-                state.left = left;
-                Some(std::mem::take(&mut state.suppressed))
-            }
-            None => {
-                state.suppressed += 1;
-                None
-            }
-        }
+        self.suppressed.fetch_add(1, Ordering::Relaxed);
+        None
     }
 }
 

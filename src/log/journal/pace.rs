@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::log::rate::Rate;
+use crate::rate::Rate;
 
 /// How long a caller waits for its record: sixteen times the measured group commit, within these bounds. Equal bounds are
 /// a fixed wait.

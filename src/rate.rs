@@ -1,22 +1,24 @@
-//! A rate without a lock: so many a second, with some saved up for a burst.
+//! A rate without a lock: so many in a time, with some saved up for a burst. For records and log lines that a client can
+//! cause.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Admits a number a second, and after quiet a burst of sixty times as many.
+/// Admits a number in a time, and after quiet a burst.
 ///
 /// The generic cell rate algorithm (ITU-T I.371): one instant, before which nothing is admitted, moves on with each
 /// one admitted.
 #[derive(Debug)]
-pub(super) struct Rate {
-    /// Nanoseconds on the boot clock.
+pub(crate) struct Rate {
+    /// Nanoseconds.
     next: AtomicU64,
     interval: u64,
     burst: u64,
 }
 
 impl Rate {
-    pub(super) fn a_second(number: u32) -> Self {
+    /// Admits so many a second, and after quiet a burst of sixty times as many.
+    pub(crate) fn a_second(number: u32) -> Self {
         let interval = 1_000_000_000 / u64::from(number.max(1));
         Rate {
             next: AtomicU64::new(0),
@@ -26,15 +28,23 @@ impl Rate {
     }
 
     /// Admits one, and the next when this time has passed.
-    pub(super) fn once_in(interval: Duration) -> Self {
+    pub(crate) fn once_in(interval: Duration) -> Self {
+        Rate::burst_of(1, interval)
+    }
+
+    /// Admits so many at once, and one more for each interval.
+    pub(crate) fn burst_of(number: u32, interval: Duration) -> Self {
+        let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+        let saved = number.saturating_sub(1);
         Rate {
             next: AtomicU64::new(0),
-            interval: u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX),
-            burst: 0,
+            interval,
+            burst: interval.saturating_mul(u64::from(saved)),
         }
     }
 
-    pub(super) fn admits(&self, now: Duration) -> bool {
+    /// Whether one more is admitted now, on a clock that does not go back.
+    pub(crate) fn admits(&self, now: Duration) -> bool {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let moved = self
             .next
