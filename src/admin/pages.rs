@@ -70,7 +70,7 @@ async fn readyz(State(shared): State<Shared>) -> Response {
             let figures = (log.0)();
             json!({
                 "failing": figures.failing_since.is_some(),
-                "failingSince": figures.failing_since.map(told),
+                "failingSince": figures.failing_since.map(rfc3339),
                 "lastError": figures.last_error,
                 "slow": figures.is_slow,
                 "commitSeconds": figures.commit.as_secs_f64(),
@@ -84,8 +84,8 @@ async fn readyz(State(shared): State<Shared>) -> Response {
 /// What `GetSnapshot` tells over gRPC.
 async fn snapshot(State(shared): State<Shared>) -> Response {
     let sources = &shared.0;
-    let told = client::snapshot_to_json(&sources.engine, sources.reload.as_ref());
-    json_response(StatusCode::OK, &told)
+    let snapshot = client::snapshot_to_json(&sources.engine, sources.reload.as_ref());
+    json_response(StatusCode::OK, &snapshot)
 }
 
 fn stale(sources: &Sources) -> Option<Value> {
@@ -96,14 +96,14 @@ fn stale(sources: &Sources) -> Option<Value> {
         .stale_budget
         .is_some_and(|budget| stale_for > budget);
     Some(json!({
-        "since": told(since.wall),
+        "since": rfc3339(since.wall),
         "seconds": stale_for.as_secs_f64(),
         "beyondBudget": beyond,
         "lastError": status.last_error,
     }))
 }
 
-fn told(at: Timestamp) -> String {
+fn rfc3339(at: Timestamp) -> String {
     at.to_string()
 }
 

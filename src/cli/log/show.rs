@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 /// the client. An organisation's audit records are those of its own policies and channels. `--operator` shows
 /// everything, whoever it concerns.
 ///
-/// It may be asked while the log is written. Gaps in the log are told on standard error. A record that does not follow
+/// It may be asked while the log is written. Gaps in the log are reported on standard error. A record that does not follow
 /// from the one before it is marked TAMPERED: one of the two was changed.
 /// Exit code: 0 = shown; 1 = some record could not be read or was changed; 2 = nothing could be.
 #[derive(Args)]
@@ -299,8 +299,8 @@ impl Look {
             Viewer::Operator => format!(": {}", String::from_utf8_lossy(&record.body)),
             Viewer::Tenant { .. } => String::new(),
         };
-        let told = format!("note: records are missing before {}{detail}", record.time);
-        output::error_line(json::visible(&told));
+        let note = format!("note: records are missing before {}{detail}", record.time);
+        output::error_line(json::visible(&note));
     }
 
     /// Once, for each file that goes has a gap record of its own.
@@ -312,8 +312,8 @@ impl Look {
             (Viewer::Operator, Some(to)) => format!(" (up to record {to})"),
             (Viewer::Operator | Viewer::Tenant { .. }, _) => String::new(),
         };
-        let told = format!("note: retention has removed the records before {first}{detail}");
-        output::error_line(json::visible(&told));
+        let note = format!("note: retention has removed the records before {first}{detail}");
+        output::error_line(json::visible(&note));
     }
 
     fn tell_tampering(&mut self, unreadable: u64) {

@@ -163,15 +163,15 @@ impl Coming {
 /// In the body of a Check that is refused.
 const OVERLOADED: &[u8] = b"OVERLOADED";
 
-fn is_ok(told: Option<&HeaderMap>) -> Result<()> {
-    let Some(told) = told else {
+fn is_ok(headers: Option<&HeaderMap>) -> Result<()> {
+    let Some(headers) = headers else {
         return Ok(());
     };
-    match told.get("grpc-status").map(HeaderValue::as_bytes) {
+    match headers.get("grpc-status").map(HeaderValue::as_bytes) {
         Some(b"0") => Ok(()),
         found => {
             let status = found.map(String::from_utf8_lossy);
-            let message = told.get("grpc-message");
+            let message = headers.get("grpc-message");
             bail!("a call failed: grpc-status {status:?}, {message:?}")
         }
     }

@@ -93,7 +93,9 @@ impl Row {
     fn of(measured: &Measured) -> Row {
         let number = |of: fn(&Round) -> f64, digits| {
             let spread = measured.of(of);
-            spread.map_or("nothing".to_owned(), |spread| told(spread, digits))
+            spread.map_or("nothing".to_owned(), |spread| {
+                median_and_range(spread, digits)
+            })
         };
         let waited = measured.of(|round| round.waited);
         let waited = waited.map_or(String::new(), |waited| {
@@ -143,7 +145,9 @@ impl Goal {
         Goal {
             what: what.to_owned(),
             goal: most.map_or("told".to_owned(), |most| format!("≤ {most:.2}")),
-            measured: ratio.map_or("nothing".to_owned(), |ratio| told(ratio, digits(ratio))),
+            measured: ratio.map_or("nothing".to_owned(), |ratio| {
+                median_and_range(ratio, digits(ratio))
+            }),
             per_second: String::new(),
             is_met: most.map(met),
         }
@@ -185,7 +189,7 @@ impl Goal {
 }
 
 /// `median (least–most)`.
-pub fn told(spread: Spread, digits: usize) -> String {
+pub fn median_and_range(spread: Spread, digits: usize) -> String {
     let Spread {
         median,
         least,

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::measure::Plan;
 use crate::peers::Case;
 use crate::peers::in_process::{Engines, time};
-use crate::report::{Goal, Report, Row, Table, told};
+use crate::report::{Goal, Report, Row, Table, median_and_range};
 use crate::statistics::{Spread, spread};
 
 /// What one engine gets in one round.
@@ -74,7 +74,9 @@ fn tell(report: &mut Report, timed: &[Timed], case: &Case) {
 
 fn row(timed: &Timed, ours: &Timed) -> Row {
     let number = |spread: Option<Spread>, digits| {
-        spread.map_or("nothing".to_owned(), |spread| told(spread, digits))
+        spread.map_or("nothing".to_owned(), |spread| {
+            median_and_range(spread, digits)
+        })
     };
     Row {
         cells: vec![

@@ -10,12 +10,12 @@ use std::rc::Rc;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use super::{FIFTY, authorize};
+use super::{FIFTY, authorize, batch};
 use crate::generator::{self, Beyond, Shape};
 use crate::measure::{Contestant, Plan};
-use crate::questions::authorize::{self as asked, AUTHORIZE_BATCH, BATCH, SEEN};
+use crate::questions::authorize::{self as asked, SEEN};
 use crate::questions::check::{self, CHECK};
-use crate::report::{Goal, Report, Row, Table, thousands, told};
+use crate::report::{Goal, Report, Row, Table, median_and_range, thousands};
 use crate::server::Server;
 use crate::statistics::{Spread, spread};
 use crate::systems::Systems;
@@ -40,7 +40,7 @@ struct Case {
     rounds: Vec<(Beyond, Quiet)>,
 }
 
-/// What the server does when nobody asks for too much, in the same round.
+/// The server below its capacity, in the same round.
 #[derive(Clone, Copy)]
 struct Quiet {
     per_second: f64,
@@ -58,14 +58,7 @@ enum Pressure {
 
 pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
     let running = systems.crosstrust_with_usual_limits()?;
-    let batch = Server {
-        method: AUTHORIZE_BATCH,
-        questions: Rc::new(asked::batches(FIFTY)),
-        verify: Rc::new(|answer| asked::verify_batch(answer, SEEN)),
-        glance: Rc::new(asked::glance_batch),
-        decisions: BATCH,
-        ..authorize("batch of 32, hits", &running, asked::hits(FIFTY), SEEN)
-    };
+    let batched = batch::hits(&running);
     let check = Server {
         method: CHECK,
         questions: Rc::new(check::seen_tokens(&systems.issuer)?),
@@ -73,7 +66,7 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
         glance: Rc::new(check::glance),
         ..authorize("Check", &running, asked::hits(FIFTY), SEEN)
     };
-    let batch = Contestant::prepare(batch, Shape::DEFAULT).await?;
+    let batch = Contestant::prepare(batched, Shape::DEFAULT).await?;
     let check = Contestant::prepare(check, Shape::DEFAULT).await?;
     let mut rows = cases(&batch.server, plan, &[Pressure::Open]).await?;
     rows.extend(cases(&batch.server, plan, &TIMES.map(Pressure::Closed)).await?);
@@ -193,8 +186,9 @@ impl Case {
     fn goals(&self, report: &mut Report) {
         let goodput = self.of(|seen, quiet| seen.answered_per_second() / quiet.per_second);
         let waited = self.of(|seen, quiet| seen.percentile_ms(99.0) - quiet.service_ms);
-        let shown =
-            |spread: Option<Spread>| spread.map_or("nothing".to_owned(), |one| told(one, 2));
+        let shown = |spread: Option<Spread>| {
+            spread.map_or("nothing".to_owned(), |one| median_and_range(one, 2))
+        };
         report.goals.push(Goal {
             what: format!("answered, of the peak: {}", self.name),
             goal: format!("≥ {LEAST_GOODPUT:.2}"),
@@ -216,8 +210,9 @@ impl Case {
             let spread = self.of(|seen, _| number(seen));
             spread.map_or("nothing".to_owned(), |one| thousands(one.median))
         };
-        let shown =
-            |spread: Option<Spread>| spread.map_or("nothing".to_owned(), |one| told(one, 2));
+        let shown = |spread: Option<Spread>| {
+            spread.map_or("nothing".to_owned(), |one| median_and_range(one, 2))
+        };
         let rounds = self.rounds.iter().map(|(seen, quiet)| {
             json!({
                 "offered_per_second": seen.offered_per_second(),
