@@ -95,10 +95,16 @@ pub(super) async fn serve<S: Call>(
         unopened,
     } = connection;
     unopened.started();
-    let Some((socket, place)) = admit(socket, peer, &listener, unopened, &shared).await else {
+    let mut entry = Entry {
+        begun: Instant::now(),
+        peer,
+        listener: &listener,
+        shared: &shared,
+        unopened,
+    };
+    let Some((socket, mut admission)) = entry.in_time(socket.open()).await else {
         return;
     };
-    let _counted = Counted::one_of(&shared.counters);
     let activity = Activity::new();
     let unread = Unread::new(shared.options.unread_bytes);
     let calls = ConnectionCalls::new(
@@ -109,8 +115,17 @@ pub(super) async fn serve<S: Call>(
         Arc::clone(&unread),
     );
     let guard = Guard::new(service, calls);
-    let connection =
-        builder(&shared.options).serve_connection(TokioIo::new(FairRead::new(socket)), guard);
+    let socket = TokioIo::new(FairRead::new(socket));
+    let mut connection = pin!(builder(&shared.options).serve_connection(socket, guard));
+    let opened = entry.in_time(admission.opened(connection.as_mut())).await;
+    if opened.is_none() {
+        return;
+    }
+    let Some(place) = entry.place(connection.as_mut()).await else {
+        return;
+    };
+    let _counted = Counted::one_of(&shared.counters);
+    admission.admit();
     let course = Course {
         phase: Phase::Open,
         place,
@@ -119,7 +134,7 @@ pub(super) async fn serve<S: Call>(
         listener: &listener,
         shared: &shared,
     };
-    course.run(pin!(connection)).await;
+    course.run(connection).await;
 }
 
 /// One of the connections that are served, until this is dropped.
@@ -138,63 +153,72 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// Opens the connection and takes a place for it. `None` when it does not come to that: the client sees a closed
-/// connection, and before it an alert where TLS has one.
-async fn admit(
-    socket: Loose,
+/// A connection that is not served yet. Where it does not come to that, the client sees a closed connection, and before
+/// it an alert where TLS has one.
+struct Entry<'a> {
+    begun: Instant,
     peer: PeerAddress,
-    listener: &ListenerState,
-    mut unopened: UnopenedPlace,
-    shared: &Shared,
-) -> Option<(Socket, ConnectionPlace)> {
-    let begun = Instant::now();
-    let mut ending = pin!(ending(shared.orders.subscribe()));
-    let opened = tokio::select! {
-        biased;
-        opened = socket.open() => opened,
-        () = unopened.closed() => {
-            listener.made_way(peer);
-            return None;
-        }
-        () = sleep_until(begun + shared.options.first_byte) => Err(Refusal::Late),
-        () = ending.as_mut() => return None,
-    };
-    let socket = match opened {
-        Ok(socket) => socket,
-        Err(refusal) => {
-            listener.refused(peer, refusal);
-            return None;
-        }
-    };
-    if let Some(place) = listener.places.try_take() {
-        return Some((socket, place));
-    }
-    unopened.opened();
-    listener.counters.waited.fetch_add(1, Ordering::Relaxed);
-    listener.warn_of_waiting(peer);
-    let pause = ASK_AGAIN.min(shared.options.idle_when_full);
-    let ask = || {
-        // Each order wakes every connection: one serves all that wait.
-        let now = Instant::now();
-        shared.orders.send_if_modified(|orders| {
-            let is_due = orders
-                .asked
-                .is_none_or(|asked| now.duration_since(asked) >= pause / 10);
-            if is_due {
-                orders.crowded += 1;
-                orders.asked = Some(now);
+    listener: &'a ListenerState,
+    shared: &'a Shared,
+    unopened: UnopenedPlace,
+}
+
+impl Entry<'_> {
+    /// A step of opening it, unless its time is over before.
+    async fn in_time<T>(&mut self, step: impl Future<Output = Result<T, Refusal>>) -> Option<T> {
+        let late = self.begun + self.shared.options.first_byte;
+        let opened = tokio::select! {
+            biased;
+            opened = step => opened,
+            () = self.unopened.closed() => {
+                self.listener.made_way(self.peer);
+                return None;
             }
-            is_due
-        });
-    };
-    tokio::select! {
-        biased;
-        place = listener.places.wait(pause, ask) => Some((socket, place?)),
-        () = unopened.closed() => {
-            listener.made_way(peer);
-            None
+            () = sleep_until(late) => Err(Refusal::Late),
+            () = ending(self.shared.orders.subscribe()) => return None,
+        };
+        opened
+            .map_err(|refusal| self.listener.refused(self.peer, refusal))
+            .ok()
+    }
+
+    /// Takes a place, or waits for one.
+    async fn place(mut self, http2: impl Future) -> Option<ConnectionPlace> {
+        let Entry {
+            listener, shared, ..
+        } = self;
+        if let Some(place) = listener.places.try_take() {
+            return Some(place);
         }
-        () = ending => None,
+        self.unopened.opened();
+        listener.counters.waited.fetch_add(1, Ordering::Relaxed);
+        listener.warn_of_waiting(self.peer);
+        let pause = ASK_AGAIN.min(shared.options.idle_when_full);
+        let ask = || {
+            // Each order wakes every connection: one serves all that wait.
+            let now = Instant::now();
+            shared.orders.send_if_modified(|orders| {
+                let is_due = orders
+                    .asked
+                    .is_none_or(|asked| now.duration_since(asked) >= pause / 10);
+                if is_due {
+                    orders.crowded += 1;
+                    orders.asked = Some(now);
+                }
+                is_due
+            });
+        };
+        tokio::select! {
+            biased;
+            place = listener.places.wait(pause, ask) => place,
+            () = self.unopened.closed() => {
+                listener.made_way(self.peer);
+                None
+            }
+            () = ending(shared.orders.subscribe()) => None,
+            // It still writes its SETTINGS.
+            _ended = http2 => None,
+        }
     }
 }
 

@@ -5,8 +5,11 @@
 //! the length of the rest. Whether the frame is right is h2's business.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::sync::oneshot;
 
 use super::WrongProtocol;
 use super::tls::Refusal;
@@ -21,22 +24,113 @@ enum Beginning {
     Other(WrongProtocol),
 }
 
-/// Reads until the connection has opened, and returns all that was read.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Refusal> {
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
-    loop {
-        match look(&bytes) {
-            Beginning::Opened => return Ok(bytes),
-            Beginning::Other(protocol) => return Err(Refusal::Protocol(protocol)),
-            Beginning::Incomplete => {}
+/// What is read from a connection until it has opened; handed on when the connection has a place.
+///
+/// HTTP/2 runs meanwhile, without a byte to read: the server's SETTINGS go out at once, for a client may send nothing
+/// before them (Envoy, on a connection that it opens ahead of need).
+#[derive(Debug)]
+pub(super) struct Opening {
+    bytes: Vec<u8>,
+    handed_on: usize,
+    /// `None` once it is known.
+    opened: Option<oneshot::Sender<Result<(), WrongProtocol>>>,
+    /// `None` once the connection has its place.
+    admitted: Option<oneshot::Receiver<()>>,
+}
+
+/// The other side of an [`Opening`], for the connection's task.
+#[derive(Debug)]
+pub(super) struct Admission {
+    opened: oneshot::Receiver<Result<(), WrongProtocol>>,
+    admitted: oneshot::Sender<()>,
+}
+
+impl Opening {
+    pub(super) fn new() -> (Opening, Admission) {
+        let (seen, opened) = oneshot::channel();
+        let (admit, admitted) = oneshot::channel();
+        let opening = Opening {
+            bytes: Vec::new(),
+            handed_on: 0,
+            opened: Some(seen),
+            admitted: Some(admitted),
+        };
+        let admission = Admission {
+            opened,
+            admitted: admit,
+        };
+        (opening, admission)
+    }
+
+    /// Reads until the connection has opened, waits until it has a place, and then gives what was read. True with the
+    /// last of it.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut stream: Pin<&mut impl AsyncRead>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<bool>> {
+        while self.opened.is_some() {
+            let seen = match look(&self.bytes) {
+                Beginning::Opened => Ok(()),
+                Beginning::Other(protocol) => Err(protocol),
+                Beginning::Incomplete => {
+                    ready!(self.poll_more(cx, stream.as_mut()))?;
+                    continue;
+                }
+            };
+            if let Some(opened) = self.opened.take() {
+                let _ = opened.send(seen);
+            }
+            if seen.is_err() {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
         }
-        if bytes.len() == bytes.capacity() {
-            bytes.reserve(USUAL_BYTES);
+        if let Some(admitted) = &mut self.admitted {
+            let admitted = ready!(Pin::new(admitted).poll(cx));
+            admitted.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
+            self.admitted = None;
         }
-        match stream.read_buf(&mut bytes).await {
-            Ok(0) | Err(_) => return Err(Refusal::Gone),
-            Ok(_) => {}
+        let ahead = self.bytes.get(self.handed_on..).unwrap_or_default();
+        let now = ahead.get(..buffer.remaining()).unwrap_or(ahead);
+        buffer.put_slice(now);
+        self.handed_on += now.len();
+        Poll::Ready(Ok(self.handed_on == self.bytes.len()))
+    }
+
+    fn poll_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: Pin<&mut impl AsyncRead>,
+    ) -> Poll<io::Result<()>> {
+        let mut bytes = [0; USUAL_BYTES];
+        let mut read = ReadBuf::new(&mut bytes);
+        ready!(stream.poll_read(cx, &mut read))?;
+        if read.filled().is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
+        self.bytes.extend_from_slice(read.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Admission {
+    /// Runs HTTP/2 until the connection has opened.
+    pub(super) async fn opened(&mut self, http2: impl Future) -> Result<(), Refusal> {
+        let opened = tokio::select! {
+            biased;
+            opened = &mut self.opened => opened.ok(),
+            // The client went away, or speaks another protocol.
+            _ended = http2 => self.opened.try_recv().ok(),
+        };
+        let opened = opened.ok_or(Refusal::Gone)?;
+        opened.map_err(Refusal::Protocol)
+    }
+
+    /// The connection has its place.
+    pub(super) fn admit(self) {
+        // The stream is gone only with the connection.
+        let _ = self.admitted.send(());
     }
 }
 

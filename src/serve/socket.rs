@@ -1,17 +1,17 @@
-//! A connection's bytes: TCP, with TLS or without, or Unix, once it has opened.
+//! A connection's bytes: TCP, with TLS or without, or Unix.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
-use super::opening;
+use super::opening::{Admission, Opening};
 use super::tls::{Endpoint, Refusal};
 
 /// A connection between the acceptor and its request thread: of no runtime.
@@ -30,13 +30,12 @@ pub(super) enum PeerAddress {
     Unix(Option<u32>),
 }
 
-/// A connection on its request thread that has opened.
+/// A connection on its request thread.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: Stream,
-    /// What was read while it opened, and how much of that has been handed on.
-    read_ahead: Vec<u8>,
-    handed_on: usize,
+    /// Until it has opened, has a place, and what was read before that is handed on.
+    opening: Option<Box<Opening>>,
 }
 
 #[derive(Debug)]
@@ -47,11 +46,10 @@ enum Stream {
 }
 
 impl Loose {
-    /// Registers the connection with the runtime that this runs in, makes the handshake where there is one, and reads
-    /// until the HTTP/2 preface and the first frame are complete.
-    pub(super) async fn open(self) -> Result<Socket, Refusal> {
+    /// Registers the connection with the runtime that this runs in, and makes the handshake where there is one.
+    pub(super) async fn open(self) -> Result<(Socket, Admission), Refusal> {
         let system = |_: io::Error| Refusal::System;
-        let mut stream = match self {
+        let stream = match self {
             Loose::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream).map_err(system)?),
             Loose::Tls(stream, tls) => {
                 let stream = TcpStream::from_std(stream).map_err(system)?;
@@ -59,12 +57,12 @@ impl Loose {
             }
             Loose::Unix(stream) => Stream::Unix(UnixStream::from_std(stream).map_err(system)?),
         };
-        let read_ahead = opening::read(&mut stream).await?;
-        Ok(Socket {
+        let (opening, admission) = Opening::new();
+        let socket = Socket {
             stream,
-            read_ahead,
-            handed_on: 0,
-        })
+            opening: Some(Box::new(opening)),
+        };
+        Ok((socket, admission))
     }
 }
 
@@ -99,15 +97,12 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let me = &mut *self;
-        let ahead = me.read_ahead.get(me.handed_on..).unwrap_or_default();
-        if ahead.is_empty() {
-            return Pin::new(&mut me.stream).poll_read(cx, buffer);
-        }
-        let now = ahead.get(..buffer.remaining()).unwrap_or(ahead);
-        buffer.put_slice(now);
-        me.handed_on += now.len();
-        if me.handed_on == me.read_ahead.len() {
-            (me.read_ahead, me.handed_on) = (Vec::new(), 0);
+        let stream = Pin::new(&mut me.stream);
+        let Some(opening) = &mut me.opening else {
+            return stream.poll_read(cx, buffer);
+        };
+        if ready!(opening.poll_read(cx, stream, buffer))? {
+            me.opening = None;
         }
         Poll::Ready(Ok(()))
     }

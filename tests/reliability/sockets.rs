@@ -24,6 +24,9 @@ const HOST: &str = "pdp.example";
 /// RFC 9113 §3.4: the preface and an empty SETTINGS frame.
 const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
+/// RFC 9113 §6.5: a SETTINGS frame with ACK.
+const ACKNOWLEDGED: [u8; 9] = [0, 0, 0, 4, 1, 0, 0, 0, 0];
+
 /// No answer takes longer, on any machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -69,21 +72,18 @@ impl Listeners {
         }
     }
 
-    /// Connects, opens and waits for the server's first bytes. Returns how long that took.
+    /// Connects, opens and waits until the server has acknowledged our SETTINGS, which it does once it serves the
+    /// connection. Returns how long that took.
     fn open(&self, at: SocketAddr) -> Option<Duration> {
         let begun = Instant::now();
         let mut stream = TcpStream::connect(at).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        let mut byte = [0];
         if at == self.plain {
-            stream.write_all(OPENING).ok()?;
-            stream.read_exact(&mut byte).ok()?;
+            is_served(&mut stream)?;
         } else {
             let name = ServerName::try_from(HOST).unwrap();
             let session = ClientConnection::new(Arc::clone(&self.client), name).unwrap();
-            let mut stream = StreamOwned::new(session, stream);
-            stream.write_all(OPENING).ok()?;
-            stream.read_exact(&mut byte).ok()?;
+            is_served(&mut StreamOwned::new(session, stream))?;
         }
         Some(begun.elapsed())
     }
@@ -107,6 +107,17 @@ impl Listeners {
         stream.read_to_string(&mut answer).ok()?;
         answer.starts_with("HTTP/1.1 200").then(|| begun.elapsed())
     }
+}
+
+fn is_served(stream: &mut (impl Read + Write)) -> Option<()> {
+    stream.write_all(OPENING).ok()?;
+    let mut head = [0; 9];
+    while head != ACKNOWLEDGED {
+        stream.read_exact(&mut head).ok()?;
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+        stream.read_exact(&mut payload).ok()?;
+    }
+    Some(())
 }
 
 /// Writes a CA and a server certificate, and returns a client that believes them.

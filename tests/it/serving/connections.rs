@@ -37,6 +37,13 @@ fn a_connection_that_stops_within_its_preface_or_first_frame_is_closed() {
 }
 
 #[test]
+fn settings_are_sent_to_a_client_that_has_sent_nothing_yet() {
+    let server = Running::tcp(options());
+    let mut raw = Raw::tcp(server.socket_address());
+    assert_eq!(raw.frame().unwrap().kind, SETTINGS[3]);
+}
+
+#[test]
 fn a_connection_that_has_opened_outlives_the_deadline_for_opening() {
     bounded(async {
         let server = Running::tcp(soon());
