@@ -6,11 +6,16 @@
 
 mod traces;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing::Metadata;
+use tracing::subscriber::Interest;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter};
+use tracing_subscriber::layer::{Context, Filter, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::rate::Rate;
 
 pub use traces::{CALL_SPANS, Traces};
 
@@ -73,7 +78,7 @@ impl Telemetry {
 /// Log lines on standard error.
 fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
     // Dependencies speak up only when something is wrong.
-    let filter = EnvFilter::new("warn,crosstrust=info");
+    let filter = EnvFilter::new("warn,crosstrust=info").and(DependencyLimit::new());
     // A line that cannot be written is lost. By default its error is printed there too, and printing panics.
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
@@ -84,3 +89,46 @@ fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
         LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     }
 }
+
+/// Bounds the lines of dependencies: h2 warns of every connection that it closes for a flood, and what a client can
+/// cause must not fill a disk that records are written to.
+struct DependencyLimit {
+    since: Instant,
+    rate: Rate,
+}
+
+impl DependencyLimit {
+    fn new() -> Self {
+        DependencyLimit {
+            since: Instant::now(),
+            rate: Rate::burst_of(DEPENDENCY_LINES, DEPENDENCY_INTERVAL),
+        }
+    }
+}
+
+/// Not by `event_enabled`: tracing-subscriber 0.3.23 keeps its answer for the events that follow.
+impl<S> Filter<S> for DependencyLimit {
+    fn enabled(&self, line: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        is_own(line) || self.rate.admits(self.since.elapsed())
+    }
+
+    fn callsite_enabled(&self, line: &'static Metadata<'static>) -> Interest {
+        match is_own(line) {
+            true => Interest::always(),
+            false => Interest::sometimes(),
+        }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::TRACE)
+    }
+}
+
+fn is_own(line: &Metadata<'_>) -> bool {
+    line.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"))
+}
+
+/// As many lines of dependencies at once …
+const DEPENDENCY_LINES: u32 = 10;
+/// … and one more for each such time.
+const DEPENDENCY_INTERVAL: Duration = Duration::from_secs(10);

@@ -389,6 +389,8 @@ fn floods_of_frames_have_no_effect_on_a_good_client() {
     for (number, flood) in (1..).zip(FLOODS) {
         withstand(flood, &sidecar, number * 1_000_000);
     }
+    let lines = sidecar.told().lines().count();
+    assert!(lines < 40, "{lines} log lines: {}", sidecar.told());
     let most = sidecar.memory("VmHWM");
     println!("memory: {memory_before} before, {most} at most");
     assert!(
