@@ -1,6 +1,6 @@
 //! What a connection does: is a call running on it, when did the last one begin.
 //!
-//! Written by the guard, read by the connection's own task when a deadline is due.
+//! Written by the guard, read by the connection's own task.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Activity {
     since: Instant,
     running: AtomicUsize,
+    /// Calls that have begun.
+    begun: AtomicU64,
     /// When the last call began, in milliseconds since `since`.
     last_call: AtomicU64,
 }
@@ -24,6 +26,7 @@ impl Activity {
         Arc::new(Activity {
             since: Instant::now(),
             running: AtomicUsize::new(0),
+            begun: AtomicU64::new(0),
             last_call: AtomicU64::new(0),
         })
     }
@@ -31,9 +34,15 @@ impl Activity {
     /// A call that has arrived at this moment runs.
     pub(super) fn begin(activity: &Arc<Self>, arrived: Instant) -> Busy {
         activity.running.fetch_add(1, Ordering::Relaxed);
+        activity.begun.fetch_add(1, Ordering::Relaxed);
         let began = arrived.saturating_duration_since(activity.since);
         activity.last_call.store(millis(began), Ordering::Relaxed);
         Busy(Arc::clone(activity))
+    }
+
+    /// How many calls have begun.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// No call runs, nor has one begun for so long. A stream whose headers are sent does not count:

@@ -115,7 +115,7 @@ pub(super) async fn serve<S: Call>(
         Arc::clone(&unread),
     );
     let guard = Guard::new(service, calls);
-    let socket = TokioIo::new(FairRead::new(socket));
+    let socket = TokioIo::new(FairRead::new(socket, Arc::clone(&activity)));
     let mut connection = pin!(builder(&shared.options).serve_connection(socket, guard));
     let opened = entry.in_time(admission.opened(connection.as_mut())).await;
     if opened.is_none() {
