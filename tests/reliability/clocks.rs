@@ -34,6 +34,8 @@ const LAUNCHER: &str = "1a01899f-ffd3-4659-9c8b-641314fe61f2";
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
+/// So few that some tens of allows fill a file of records.
+const SEGMENT_BYTES: &str = "65536";
 /// How far the wall clock jumps, ahead and back, in seconds.
 const JUMPS: [i64; 7] = [1, 60, 20 * 60, 2 * HOUR, DAY, YEAR, 10 * YEAR];
 
@@ -98,6 +100,7 @@ impl World {
         command.args(["--listen", "127.0.0.1:0", "--admin", "off", "--policies"]);
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"));
         command.arg("--log-directory").arg(records(folder));
+        command.args(["--log-segment-bytes", SEGMENT_BYTES]);
         Sidecar::spawn(command, folder)
     }
 
@@ -148,6 +151,15 @@ impl World {
             nanos: 0,
         });
         self.answer(client, question).await.unwrap()
+    }
+
+    /// So many users who were not seen before.
+    async fn allows_fresh(&mut self, client: &mut Client, count: u64) {
+        for _ in 0..count {
+            self.users += 1;
+            let question = opens_sharepoint(self.users, true);
+            assert!(self.answer(client, question).await.unwrap());
+        }
     }
 
     async fn answer(
@@ -294,27 +306,39 @@ fn lacks(what: &str) {
     writeln!(out, "clocks: NOT TESTED, this machine lacks {what}").unwrap();
 }
 
+/// A world of which this machine can move the clocks.
+fn world() -> Option<World> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        lacks("Linux on x86-64");
+        return None;
+    }
+    let world = World::new();
+    if !can_move_clocks(&world) {
+        lacks("a vDSO that can be written");
+        return None;
+    }
+    Some(world)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
 #[test]
 fn whatever_the_clocks_show_no_token_counts_past_its_end_and_no_record_is_lost() {
     let _alone = crate::figure::alone();
-    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        return lacks("Linux on x86-64");
-    }
+    let Some(mut world) = world() else {
+        return;
+    };
     let boots = if has_time_namespaces() {
         vec![None, Some(10 * YEAR), None]
     } else {
         lacks("time namespaces without privileges (`unshare --user --time`)");
         vec![None, None]
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let rounds = size(1, 10);
-    let mut world = World::new();
-    if !can_move_clocks(&world) {
-        return lacks("a vDSO that can be written");
-    }
     let (mut jumps, mut sleeps) = (0, 0);
     // Each start on the same records; the boot clock of the one before says nothing to the next.
     for boot in boots {
@@ -342,5 +366,43 @@ fn whatever_the_clocks_show_no_token_counts_past_its_end_and_no_record_is_lost()
         &format!(
             "no allow past a token's end on either clock; right again at once; {allows} allows on record, the chain verifies"
         ),
+    );
+}
+
+/// The usual `log.retention_days` are 90.
+#[test]
+fn starts_with_the_clock_91_days_ahead_remove_no_record() {
+    let _alone = crate::figure::alone();
+    let Some(mut world) = world() else {
+        return;
+    };
+    let starts = size(2, 20);
+    for start in 0..starts {
+        let is_ahead = start % 2 == 1;
+        world.set_clocks(if is_ahead { 91 * DAY } else { 0 }, 0);
+        let sidecar = world.start(None);
+        runtime().block_on(async {
+            let mut client = sidecar.client().await;
+            // Some files: records are removed when a new one begins, too.
+            world.allows_fresh(&mut client, 200).await;
+        });
+        let is_postponed = sidecar
+            .told()
+            .contains("removing records by age is postponed");
+        assert_eq!(is_postponed, is_ahead, "{}", sidecar.told());
+        sidecar.end();
+    }
+    let files = fs::read_dir(records(world.folder.path())).unwrap().count();
+    assert!(files > starts, "{files}");
+    let lost = missing(world.folder.path(), &world.allows);
+    assert_eq!(lost, Vec::<String>::new());
+    row(
+        "3-retention",
+        "every second start with the wall clock 91 days ahead of the records (`log.retention_days = 90`)",
+        &format!(
+            "{starts} starts, {} allows, {files} files",
+            world.allows.len()
+        ),
+        "removal by age postponed with a warning each time; every allow on record, the chain verifies",
     );
 }
