@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 pub(super) struct Activity {
     since: Instant,
     running: AtomicUsize,
-    /// Calls that have begun.
-    begun: AtomicU64,
-    /// When the last call began, in milliseconds since `since`.
+    /// Bytes that calls have earned it, see `fair_read`.
+    earned: AtomicU64,
+    /// When the last call began, or the connection got its place, in milliseconds since `since`.
     last_call: AtomicU64,
 }
 
@@ -26,7 +26,7 @@ impl Activity {
         Arc::new(Activity {
             since: Instant::now(),
             running: AtomicUsize::new(0),
-            begun: AtomicU64::new(0),
+            earned: AtomicU64::new(0),
             last_call: AtomicU64::new(0),
         })
     }
@@ -34,15 +34,26 @@ impl Activity {
     /// A call that has arrived at this moment runs.
     pub(super) fn begin(activity: &Arc<Self>, arrived: Instant) -> Busy {
         activity.running.fetch_add(1, Ordering::Relaxed);
-        activity.begun.fetch_add(1, Ordering::Relaxed);
+        activity.earn(EARNED_BY_A_CALL);
         let began = arrived.saturating_duration_since(activity.since);
         activity.last_call.store(millis(began), Ordering::Relaxed);
         Busy(Arc::clone(activity))
     }
 
-    /// How many calls have begun.
-    pub(super) fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
+    /// Bytes that the connection may send for its calls, since its beginning.
+    pub(super) fn earned(&self) -> u64 {
+        self.earned.load(Ordering::Relaxed)
+    }
+
+    /// The message of a call had so many bytes, or so many more.
+    pub(super) fn earn(&self, bytes: u64) {
+        self.earned.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The connection has its place from now on.
+    pub(super) fn admitted(&self) {
+        self.last_call
+            .store(millis(self.since.elapsed()), Ordering::Relaxed);
     }
 
     /// No call runs, nor has one begun for so long. A stream whose headers are sent does not count:
@@ -59,6 +70,9 @@ impl Drop for Busy {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// More than the headers of a call have.
+const EARNED_BY_A_CALL: u64 = 64 << 10;
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)

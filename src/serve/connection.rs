@@ -125,6 +125,7 @@ pub(super) async fn serve<S: Call>(
         return;
     };
     let _counted = Counted::one_of(&shared.counters);
+    activity.admitted();
     admission.admit();
     let course = Course {
         phase: Phase::Open,

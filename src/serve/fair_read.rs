@@ -26,7 +26,8 @@ pub(super) struct FairRead<S> {
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// The bytes that a connection may still send without a pause: so many a second, and some for each call.
+/// The bytes that a connection may still send without a pause: so many a second, and what its calls earn it, which is
+/// their messages and some for the headers of each.
 #[derive(Debug)]
 struct Allowance {
     activity: Arc<Activity>,
@@ -34,8 +35,8 @@ struct Allowance {
     bytes: i64,
     /// When it was last added to …
     at: Instant,
-    /// … and how many calls had begun by then.
-    begun: u64,
+    /// … and what calls had earned by then.
+    earned: u64,
 }
 
 impl<S> FairRead<S> {
@@ -47,7 +48,7 @@ impl<S> FairRead<S> {
                 activity,
                 bytes: MOST_ALLOWED,
                 at: Instant::now(),
-                begun: 0,
+                earned: 0,
             },
             pause: None,
         }
@@ -64,15 +65,15 @@ impl Allowance {
             return None;
         }
         let now = now();
-        let begun = self.activity.begun();
-        let calls = i64::try_from(begun.saturating_sub(self.begun)).unwrap_or(i64::MAX);
+        let earned = self.activity.earned();
+        let by_calls = i64::try_from(earned.saturating_sub(self.earned)).unwrap_or(i64::MAX);
         let micros = now.duration_since(self.at).as_micros();
         let micros = i64::try_from(micros).unwrap_or(i64::MAX);
-        (self.at, self.begun) = (now, begun);
+        (self.at, self.earned) = (now, earned);
         let bytes = self
             .bytes
             .saturating_add(micros.saturating_mul(ALLOWED_A_MICROSECOND))
-            .saturating_add(calls.saturating_mul(ALLOWED_A_CALL));
+            .saturating_add(by_calls);
         self.bytes = bytes.min(MOST_ALLOWED);
         (bytes <= 0).then_some(PAUSE)
     }
@@ -149,9 +150,6 @@ const MOST_ALLOWED: i64 = 4 << 20;
 /// 10 MB a second: 600,000 PING frames, some hundredths of a core.
 const ALLOWED_A_MICROSECOND: i64 = 10;
 
-/// More than nearly every call has, whose connections then send as fast as they are answered.
-const ALLOWED_A_CALL: i64 = 64 << 10;
-
 const PAUSE: Duration = Duration::from_millis(6);
 
 #[cfg(test)]
@@ -208,15 +206,16 @@ mod tests {
     #[test]
     fn a_connection_without_calls_is_read_at_a_pace_and_one_with_calls_is_not() {
         for has_calls in [false, true] {
+            let read: u32 = 16 << 10;
             let (mut fair, activity) = endless();
             let begun = fair.allowance.at;
             let (mut now, mut taken, mut paused) = (begun, 0, Duration::ZERO);
             while taken < 64 << 20 {
                 if has_calls {
-                    drop(Activity::begin(&activity, std::time::Instant::now()));
+                    activity.earn(read.into());
                 }
-                taken += 16 << 10;
-                if let Some(pause) = fair.allowance.take(16 << 10, || now) {
+                taken += read;
+                if let Some(pause) = fair.allowance.take(usize::try_from(read).unwrap(), || now) {
                     now += pause;
                     paused += pause;
                 }

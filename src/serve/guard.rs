@@ -374,7 +374,7 @@ where
     };
     let _place = place;
     let (parts, body) = request.into_parts();
-    let (body, message) = CallBody::watched(body);
+    let (body, message) = CallBody::watched(body, Arc::clone(&calls.activity));
     let request = Request::from_parts(parts, body);
     // `call` runs inside, too: it may panic as well as its future.
     let handler = AssertUnwindSafe(async {
@@ -416,7 +416,8 @@ async fn hold(receipt: &Receipt, request: Request<Incoming>) {
     };
     let mut wait = pin!(tokio::time::sleep_until(until.into()));
     {
-        let mut body = request.into_body();
+        let activity = Arc::clone(&receipt.calls.activity);
+        let (mut body, _) = CallBody::watched(request.into_body(), activity);
         let end = async { while let Some(Ok(_)) = body.frame().await {} };
         tokio::select! {
             biased;

@@ -8,11 +8,14 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 
+use super::activity::Activity;
+
 /// The body of a request. The server learns from it when the message is complete.
 #[derive(Debug)]
 pub struct CallBody {
     body: Incoming,
     complete: Arc<AtomicBool>,
+    activity: Arc<Activity>,
 }
 
 /// Whether the message of a call is complete.
@@ -20,10 +23,15 @@ pub struct CallBody {
 pub(super) struct MessageState(Arc<AtomicBool>);
 
 impl CallBody {
-    pub(super) fn watched(body: Incoming) -> (Self, MessageState) {
+    pub(super) fn watched(body: Incoming, activity: Arc<Activity>) -> (Self, MessageState) {
         let complete = Arc::new(AtomicBool::new(body.is_end_stream()));
         let state = MessageState(Arc::clone(&complete));
-        (CallBody { body, complete }, state)
+        let body = CallBody {
+            body,
+            complete,
+            activity,
+        };
+        (body, state)
     }
 }
 
@@ -45,6 +53,11 @@ impl HttpBody for CallBody {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if frame.is_none() || self.body.is_end_stream() {
             self.complete.store(true, Ordering::Relaxed);
+        }
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.activity.earn(u64::try_from(data.len()).unwrap_or(0));
         }
         Poll::Ready(frame)
     }

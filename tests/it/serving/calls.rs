@@ -4,8 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use crosstrust::serve::{CallRules, Fault, ServeOptions};
-use http::Response;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
 use tonic::body::Body;
 
 use super::echo::{NEVER, Running, bounded, header, options, status};
@@ -271,5 +276,33 @@ fn the_rules_give_a_call_another_budget_and_another_answer_to_a_fault() {
         assert_eq!(held.await.unwrap(), OK);
         assert_eq!(header(&client.call("Panic").await.unwrap(), "own"), "yes");
         assert_eq!(client.status("PanicInCall").await, UNAVAILABLE);
+    });
+}
+
+#[test]
+fn large_messages_are_read_as_fast_as_they_come() {
+    bounded(async {
+        // At the pace of a connection without calls, 100 MiB would take ten seconds.
+        let server = Running::tcp(ServeOptions {
+            message_wait: Duration::from_secs(8),
+            ..options()
+        });
+        let stream = TcpStream::connect(server.socket_address()).await.unwrap();
+        let (send, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let message = Bytes::from(vec![0; 1 << 20]);
+        let calls = (0..100).map(|_| {
+            let (mut send, body) = (send.clone(), Full::new(message.clone()));
+            async move {
+                let request = Request::post("http://test/test.Echo/Read").body(body);
+                send.ready().await.unwrap();
+                status(&send.send_request(request.unwrap()).await.unwrap())
+            }
+        });
+        for status in futures_util::future::join_all(calls).await {
+            assert_eq!(status, OK);
+        }
     });
 }
