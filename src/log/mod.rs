@@ -12,6 +12,7 @@ mod repeats;
 pub mod sign_in;
 pub mod view;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,7 +85,14 @@ impl Wait {
             Wait::Nothing => Ok(()),
             Wait::Refused => Err(NotRecorded),
             Wait::For(ticket, journal) => {
-                match tokio::time::timeout(journal.wait(), ticket.durable()).await {
+                let wait = journal.wait();
+                let mut durable = pin!(ticket.durable());
+                let mut in_time = tokio::time::timeout(wait / 2, durable.as_mut()).await;
+                if in_time.is_err() {
+                    journal.waits_long();
+                    in_time = tokio::time::timeout(wait - wait / 2, durable).await;
+                }
+                match in_time {
                     Ok(Ok(())) => Ok(()),
                     Ok(Err(_)) => Err(NotRecorded),
                     Err(_elapsed) => {

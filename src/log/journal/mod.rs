@@ -282,6 +282,11 @@ impl Journal {
         self.shared.pace.wait()
     }
 
+    /// A caller has waited for half of its time: the disk may be slow, and the writer hangs in a sync.
+    pub fn waits_long(&self) {
+        self.shared.pace.report();
+    }
+
     /// Counts a caller that has waited in vain.
     pub fn timed_out(&self) {
         self.shared.pace.timed_out();

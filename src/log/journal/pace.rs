@@ -153,8 +153,7 @@ impl Pace {
         }
     }
 
-    /// Logs a disk that is slow, once a minute at most, and once when it is fast enough again. For the writer, after a
-    /// commit.
+    /// Logs a disk that is slow, once a minute at most, and once when it is fast enough again.
     pub fn report(&self) {
         let figures = self.figures();
         let (commit_ms, wait_ms) = (millis(figures.commit), millis(figures.wait));
@@ -263,6 +262,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(pace.average.load(Ordering::Relaxed), 0);
+        assert!(logged(|| pace.report()).contains("is slow"));
         drop(commit);
         assert!(pace.average.load(Ordering::Relaxed) > 0);
     }
