@@ -15,7 +15,7 @@ use crate::log::view::Printer;
 pub(super) fn follow(
     look: &mut Look,
     printer: &mut Printer<impl Write>,
-    mut follower: Follower,
+    follower: &mut Follower,
 ) -> anyhow::Result<()> {
     runtime::block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -171,7 +171,7 @@ fn is_closed(error: &anyhow::Error) -> bool {
 fn show(arguments: &ShowArguments, look: &mut Look, names: &Names) -> anyhow::Result<()> {
     let folder = &arguments.records.log_directory;
     let disk: Arc<dyn Disk> = Arc::new(SystemDisk::beside(folder));
-    let records = Records::between(Arc::clone(&disk), None, None)
+    let mut records = Records::between(Arc::clone(&disk), None, None)
         .with_context(|| format!("cannot read {}", folder.display()))?
         .checked();
     let last = arguments.last.and_then(|last| usize::try_from(last).ok());
@@ -179,7 +179,7 @@ fn show(arguments: &ShowArguments, look: &mut Look, names: &Names) -> anyhow::Re
     let mut out = BufWriter::new(output::standard());
     if arguments.count {
         let mut counts = Counts::new(kind);
-        each(look, records, last, |seen| {
+        each(look, &mut records, last, |seen| {
             counts.add(seen);
             Ok(())
         })?;
@@ -191,10 +191,12 @@ fn show(arguments: &ShowArguments, look: &mut Look, names: &Names) -> anyhow::Re
         names: names.by_id(),
     };
     let mut printer = Printer::new(out, format, kind, layout)?;
-    let end = each(look, records, last, |seen| printer.print(seen))?;
+    let end = each(look, &mut records, last, |seen| printer.print(seen))?;
     if arguments.follow {
         printer.flush()?;
-        follow(look, &mut printer, Follower::new(disk, end))?;
+        let mut follower = Follower::new(disk, end).checked_as(records);
+        follow(look, &mut printer, &mut follower)?;
+        look.tell_tampering(follower.unreadable());
     }
     printer.finish()?;
     Ok(())
@@ -203,7 +205,7 @@ fn show(arguments: &ShowArguments, look: &mut Look, names: &Names) -> anyhow::Re
 /// Hands over what is looked for, or the last ones of it. Returns the position behind the last record.
 fn each(
     look: &mut Look,
-    mut records: Records,
+    records: &mut Records,
     last: Option<usize>,
     mut found: impl FnMut(&Seen) -> io::Result<()>,
 ) -> anyhow::Result<Position> {
@@ -317,7 +319,7 @@ impl Look {
     }
 
     fn tell_tampering(&mut self, unreadable: u64) {
-        let broken = self.tampered;
+        let broken = std::mem::take(&mut self.tampered);
         if broken > 0 {
             self.problem(&format!(
                 "{broken} records are not as they were written, or the one before each is not; `crosstrust log verify` names them"

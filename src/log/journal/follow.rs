@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::disk::Disk;
 use super::files::{self, Segment};
-use super::read::{Position, Record, Records};
+use super::read::{ChainCheck, Position, Record, Records};
 
 /// A reader of the records behind a position, across new files and restarts of the writer.
 #[derive(Debug)]
@@ -19,6 +19,9 @@ pub struct Follower {
     position: Position,
     /// The log that the position belongs to; `None` before the first look.
     log: Option<Uuid>,
+    check: Option<ChainCheck>,
+    /// Lines that are no records.
+    unreadable: u64,
 }
 
 impl Follower {
@@ -28,7 +31,22 @@ impl Follower {
             disk,
             position,
             log: None,
+            check: None,
+            unreadable: 0,
         }
+    }
+
+    /// Holds each record to the chain, as these have been that end at the position.
+    pub fn checked_as(self, before: Records) -> Self {
+        Follower {
+            check: before.into_check(),
+            ..self
+        }
+    }
+
+    /// How many lines were passed over so far because they are no records.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
     }
 
     /// Hands over each record that was appended since the last look. A line that is still being written is left for
@@ -44,12 +62,15 @@ impl Follower {
             return Ok(());
         }
         // The end of the last file is given, so that no look reads a whole file.
-        let appended = Records::between(Arc::clone(&self.disk), Some(self.position), Some(end));
-        for record in appended? {
+        let appended = Records::between(Arc::clone(&self.disk), Some(self.position), Some(end))?;
+        let mut appended = appended.checked_by(self.check.take());
+        for record in appended.by_ref() {
             let record = record?;
             self.position = record.position;
             each(&record)?;
         }
+        self.unreadable += appended.unreadable();
+        self.check = appended.into_check();
         Ok(())
     }
 
@@ -67,6 +88,7 @@ impl Follower {
         let log = opening.body.log;
         if self.log.replace(log).is_some_and(|known| known != log) {
             self.position = Position::default();
+            self.check = self.check.take().map(|_| ChainCheck::default());
         }
         Ok(Some(Position {
             segment: last.number,

@@ -134,6 +134,15 @@ impl Records {
         }
     }
 
+    /// Goes on with a check of records that end where these begin.
+    pub(super) fn checked_by(self, check: Option<ChainCheck>) -> Records {
+        Records { check, ..self }
+    }
+
+    pub(super) fn into_check(self) -> Option<ChainCheck> {
+        self.check
+    }
+
     /// How many lines were passed over so far because they are no records.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
@@ -178,7 +187,7 @@ impl Records {
 
 /// Holds records to the chain, in their order.
 #[derive(Debug, Default)]
-struct ChainCheck {
+pub(super) struct ChainCheck {
     last: Option<Head>,
     /// The file of that record.
     segment: u64,

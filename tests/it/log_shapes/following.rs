@@ -189,6 +189,27 @@ fn a_line_that_is_still_being_written_is_shown_once_it_is_whole() {
 }
 
 #[test]
+fn a_record_that_is_changed_before_it_is_shown_is_marked_and_is_an_error_at_the_end() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("log");
+    let writer = journal(&folder, 1 << 20);
+    names(0..3).iter().for_each(|id| write(&writer, id));
+    writer.close();
+    let file = folder.join("segment-0000000001.jsonl");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let (shown, second) = whole.split_at(whole.find("call-0").unwrap());
+    let (rest, second) = second.split_at(second.find('\n').unwrap() + 1);
+    std::fs::write(&file, [shown, rest].concat()).unwrap();
+    let mut following = Following::start(&folder, &[]);
+    assert!(following.next()["crosstrust"]["tampered"].is_null());
+    let changed = second.replace("call-1", "call-x");
+    std::fs::write(&file, [shown, rest, &changed].concat()).unwrap();
+    let mut marked = || following.next()["crosstrust"]["tampered"].clone();
+    assert_eq!([marked(), marked()], [Value::from(true), Value::Null]);
+    assert_eq!(following.end(Signal::TERM), (Some(1), Vec::new()));
+}
+
+#[test]
 fn it_ends_when_the_reader_has_gone_though_nothing_is_written() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("log");
