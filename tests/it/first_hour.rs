@@ -357,7 +357,16 @@ fn two_listeners_with_one_address_are_refused_before_the_log_is_made() {
     drop(free);
     let own = format!("127.0.0.1:{port}");
     let any = format!("0.0.0.0:{port}");
-    for (first, second) in [(&own, &own), (&own, &any), (&any, &own)] {
+    let any_v6 = format!("[::]:{port}");
+    let mapped = format!("[::ffff:127.0.0.1]:{port}");
+    for (first, second) in [
+        (&own, &own),
+        (&own, &any),
+        (&any, &own),
+        (&any, &any_v6),
+        (&any_v6, &own),
+        (&own, &mapped),
+    ] {
         let listener = |at: &str| format!("[[listener]]\naddress = {at:?}\nplaintext = true\n");
         let file = folder.path().join("c.toml");
         fs::write(&file, listener(first) + &listener(second)).unwrap();

@@ -1,6 +1,6 @@
 //! `[[listener]]` tables → where to listen, what is offered there and to whom.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
 
@@ -60,8 +60,12 @@ fn clash(one: &Address, other: &Address) -> bool {
     match (one, other) {
         (Address::Unix(one), Address::Unix(other)) => one == other,
         (Address::Tcp(one), Address::Tcp(other)) => {
-            let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
-            let same_ip = one.ip() == other.ip() || is_any && one.is_ipv4() == other.is_ipv4();
+            // An IPv6 socket takes IPv4 too: `[::]` is every address, and `::ffff:127.0.0.1` is 127.0.0.1.
+            let (one_ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
+            let takes = |ip: IpAddr, other: IpAddr| {
+                ip.is_unspecified() && (ip.is_ipv6() || other.is_ipv4())
+            };
+            let same_ip = one_ip == other_ip || takes(one_ip, other_ip) || takes(other_ip, one_ip);
             // The kernel chooses another port for each 0.
             same_ip && one.port() == other.port() && one.port() != 0
         }
