@@ -166,7 +166,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("serve", &["clock", "printable", "rate"]),
     ("config", &[]),
     ("otlp", &[]),
-    ("telemetry", &["otlp"]),
+    ("telemetry", &["otlp", "rate"]),
     (
         "cli",
         &[
