@@ -49,6 +49,8 @@ mod reload;
 
 #[path = "reliability/removed.rs"]
 mod removed;
+#[path = "reliability/repeated.rs"]
+mod repeated;
 
 #[path = "reliability/http2_client.rs"]
 mod http2_client;

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +19,7 @@ use serde_json::json;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::figure::{row, size};
+use crate::figure::{lacks, row, size};
 use crate::kill::missing;
 use crate::support::sidecar::{Sidecar, ask, opens_sharepoint, records};
 use crate::support::tokens::{Signer, claims, jwks, with};
@@ -297,13 +296,6 @@ fn has_time_namespaces() -> bool {
     );
     here.zip(there)
         .is_some_and(|(here, there)| there >= here + YEAR)
-}
-
-/// Says what this machine lacks, also where the output of tests is captured. The full form needs it.
-fn lacks(what: &str) {
-    assert!(size(true, false), "this machine lacks {what}");
-    let mut out = std::io::stderr();
-    writeln!(out, "clocks: NOT TESTED, this machine lacks {what}").unwrap();
 }
 
 /// A world of which this machine can move the clocks.

@@ -1,6 +1,7 @@
 //! How long a test runs, and its row of the table.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,6 +31,12 @@ pub fn row(place: &str, tried: &str, times: &str, result: &str) {
         let row = format!("| {tried} | {times} | {result} |\n");
         fs::write(folder.join(place), row).unwrap();
     }
+}
+
+/// Says what this machine lacks for a figure, also where the output of tests is captured. The full form needs it.
+pub fn lacks(what: &str) {
+    assert!(size(true, false), "this machine lacks {what}");
+    let _ = writeln!(std::io::stderr(), "NOT TESTED: this machine lacks {what}");
 }
 
 /// The latency that this many of a hundred calls do not exceed, in milliseconds. For rows; no test asserts it.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
 use tonic::transport::Channel;
 
-use crate::figure::{row, size};
+use crate::figure::{lacks, row, size};
 use crate::support::sidecar::{Sidecar, ask, opens_sharepoint};
 
 const MOUNT: &str = r#"mount -t tmpfs -o size=16m tmpfs "$0" && exec "$@""#;
@@ -104,7 +104,7 @@ async fn survive(times: u64, refusals: u64) -> Option<Duration> {
     fs::create_dir(&disk).unwrap();
     let can_mount = in_small_disk(&disk).arg("true").output();
     if !can_mount.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no file system can be mounted in a user namespace here");
+        lacks("file systems that can be mounted in a user namespace");
         return None;
     }
     let mut command = in_small_disk(&disk);

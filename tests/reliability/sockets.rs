@@ -254,6 +254,8 @@ fn new_connections_open_while_another_listener_is_flooded_with_unopened_ones() {
     let took = begun.elapsed().as_secs_f64();
     let (silent, half_open) = (silent.end(), half_open.end());
     assert_eq!(failed, 0, "{}", listeners.sidecar.told());
+    let (late, most) = (percentile(&times, 99), size(f64::INFINITY, 100.0));
+    assert!(late <= most, "p99 {late} ms");
     assert!(
         listeners
             .sidecar
