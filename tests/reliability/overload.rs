@@ -54,10 +54,9 @@ async fn ask_beyond(address: &str, streams: usize, span: Duration) -> Seen {
     let tasks = LocalSet::new();
     let end = Rc::new(Cell::new(Instant::now()));
     let question = Rc::new(batch(0));
-    let each = if streams > 1000 { 250 } else { 64 };
-    for first in (0..streams).step_by(each) {
+    for first in (0..streams).step_by(64) {
         let client = Client::connect(address, WINDOW).await;
-        for _ in first..streams.min(first + each) {
+        for _ in first..streams.min(first + 64) {
             let (client, seen) = (client.clone(), Rc::clone(&seen));
             let (question, end) = (Rc::clone(&question), Rc::clone(&end));
             tasks.spawn_local(async move {
@@ -88,87 +87,45 @@ fn runtime() -> tokio::runtime::Runtime {
     builder.enable_all().build().unwrap()
 }
 
-/// A server, and how many calls beyond those it admits are asked of it.
-struct Case {
-    place: &'static str,
-    tried: &'static str,
-    arguments: &'static [&'static str],
-    /// Streams that ask too much, and as many as keep the server busy.
-    streams: usize,
-    usual: usize,
-}
-
-const ADMITS_32: &[&str] = &["--threads", "1", "--limits-in-flight", "32"];
-
-const SHORT: &[Case] = &[Case {
-    place: "2-overload-10",
-    tried: "10 × the calls that are admitted (`limits.in_flight = 32`, a thread)",
-    arguments: ADMITS_32,
-    streams: 320,
-    usual: 8,
-}];
-
-const FULL: &[Case] = &[
-    Case {
-        place: "2-overload-02",
-        tried: "2 × the calls that are admitted (`limits.in_flight = 32`, a thread)",
-        arguments: ADMITS_32,
-        streams: 64,
-        usual: 8,
-    },
-    Case {
-        place: "2-overload-05",
-        tried: "5 × the calls that are admitted (`limits.in_flight = 32`, a thread)",
-        arguments: ADMITS_32,
-        streams: 160,
-        usual: 8,
-    },
-    Case {
-        place: "2-overload-10",
-        tried: "10 × the calls that are admitted (`limits.in_flight = 32`, a thread)",
-        arguments: ADMITS_32,
-        streams: 320,
-        usual: 8,
-    },
-    Case {
-        place: "2-overload-120x250",
-        tried: "120 × 250 streams (`limits.in_flight = 512`, the default)",
-        arguments: &[],
-        streams: 120 * 250,
-        usual: 64,
-    },
-];
+/// Calls at once that are admitted, and streams that keep the server busy.
+const ADMITTED: usize = 32;
+const USUAL: usize = 8;
 
 #[test]
 fn calls_beyond_those_admitted_are_refused_and_none_of_them_is_an_allow() {
     let _alone = crate::figure::alone();
-    for case in size(SHORT, FULL) {
-        ask_too_much(case);
+    for times in size(&[10][..], &[2, 5, 10]) {
+        ask_too_much(*times);
     }
 }
 
-fn ask_too_much(case: &Case) {
+fn ask_too_much(times: usize) {
     let folder = tempfile::tempdir().unwrap();
     // The budget is out of the way: without optimisation a batch may take longer.
     let patient = ["--log-mode", "off", "--limits-handler-ms", "5000"];
-    let sidecar = Sidecar::start(folder.path(), &[&patient[..], case.arguments].concat());
+    let limits = [
+        "--threads",
+        "1",
+        "--limits-in-flight",
+        &ADMITTED.to_string(),
+    ];
+    let sidecar = Sidecar::start(folder.path(), &[&patient[..], &limits[..]].concat());
     let address = sidecar.url.trim_start_matches("http://").to_owned();
     let span = size(Duration::from_millis(400), Duration::from_secs(8));
     let (mut peak, mut beyond) = runtime().block_on(async {
-        let peak = ask_beyond(&address, case.usual, span).await;
-        (peak, ask_beyond(&address, case.streams, span).await)
+        let peak = ask_beyond(&address, USUAL, span).await;
+        (peak, ask_beyond(&address, times * ADMITTED, span).await)
     });
     sidecar.end();
     assert!(!peak.answered.is_empty(), "{} refused", peak.refused);
     assert!(!beyond.answered.is_empty(), "{} refused", beyond.refused);
     assert!(beyond.refused > 0);
     let ratio = beyond.answered.len() as f64 / peak.answered.len() as f64;
-    assert!(ratio >= size(0.0, 0.8), "{}: {ratio}", case.tried);
+    assert!(ratio >= size(0.0, 0.8), "{times} ×: {ratio}");
     row(
-        case.place,
+        &format!("2-overload-{times:02}"),
         &format!(
-            "{}, batches of 50, each stream asks again at once",
-            case.tried
+            "{times} × the calls that are admitted (`limits.in_flight = {ADMITTED}`, a thread), batches of 50, each stream asks again at once"
         ),
         &format!(
             "{} answered, {} refused in {} s",
@@ -179,7 +136,7 @@ fn ask_too_much(case: &Case) {
         &format!(
             "every refusal explicit, no wrong answer; {:.0} % of the answers of {} streams, p99 {:.1} ms ({:.1} ms)",
             100.0 * ratio,
-            case.usual,
+            USUAL,
             beyond.p99().as_secs_f64() * 1e3,
             peak.p99().as_secs_f64() * 1e3
         ),
