@@ -40,9 +40,24 @@ impl Sidecar {
         sidecar
     }
 
-    /// SIGSTOP: connections stay, nothing is answered.
+    /// SIGSTOP: connections stay, nothing is answered. Returns when every thread has stopped: one of them has to run for
+    /// that, and the others go on until then.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.process.id());
+        let has_stopped = |thread: &Path| {
+            let stat = fs::read_to_string(thread.join("stat")).unwrap_or_default();
+            // The state follows the name, which is in parentheses.
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.starts_with('T'))
+        };
+        until("every thread has stopped", || {
+            let mut threads = fs::read_dir(&threads).unwrap();
+            threads
+                .all(|thread| has_stopped(&thread.unwrap().path()))
+                .then_some(())
+        });
     }
 
     /// SIGCONT.
