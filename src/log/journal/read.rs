@@ -1,5 +1,6 @@
 //! Reads records back, a part of a file at a time.
 
+use std::cmp::Ordering;
 use std::io;
 use std::sync::Arc;
 
@@ -207,9 +208,12 @@ impl ChainCheck {
             // A file before that is gone shows as a gap record or as a jump of the numbers.
             let previous = opened.body.previous.filter(|one| one.segment == before);
             return match (previous, last) {
-                (Some(previous), Some(last)) => {
-                    previous.seq == last.seq && previous.hash == last.hash.to_string()
-                }
+                (Some(previous), Some(last)) => match previous.seq.cmp(&last.seq) {
+                    // After a failed sync the writer repeats records that a follower has read before.
+                    Ordering::Less => true,
+                    Ordering::Equal => previous.hash == last.hash.to_string(),
+                    Ordering::Greater => false,
+                },
                 // Only the first record of a file begins it.
                 (None, Some(_)) => before != segment,
                 (_, None) => true,

@@ -210,6 +210,33 @@ fn a_record_that_is_changed_before_it_is_shown_is_marked_and_is_an_error_at_the_
 }
 
 #[test]
+fn records_that_the_writer_repeats_in_a_new_file_are_shown_again_and_are_no_error() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("log");
+    let writer = journal(&folder, 1 << 20);
+    names(0..2).iter().for_each(|id| write(&writer, id));
+    writer.close();
+    drop(writer);
+    let mut following = Following::start(&folder, &[]);
+    assert_eq!(following.next_requests(2), names(0..2));
+    // What a writer leaves whose second sync failed: the first file counts up to the first record.
+    let other = place.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::copy(folder.join("signing.key"), other.join("signing.key")).unwrap();
+    let whole = std::fs::read_to_string(folder.join("segment-0000000001.jsonl")).unwrap();
+    let end = whole.find("call-0").unwrap();
+    let end = end + whole[end..].find('\n').unwrap() + 1;
+    std::fs::write(other.join("segment-0000000001.jsonl"), &whole[..end]).unwrap();
+    let writer = journal(&other, 1 << 20);
+    names(1..3).iter().for_each(|id| write(&writer, id));
+    writer.close();
+    let second = "segment-0000000002.jsonl";
+    std::fs::copy(other.join(second), folder.join(second)).unwrap();
+    assert_eq!(following.next_requests(2), names(1..3));
+    assert_eq!(following.end(Signal::TERM), (Some(0), Vec::new()));
+}
+
+#[test]
 fn it_ends_when_the_reader_has_gone_though_nothing_is_written() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("log");
