@@ -1,4 +1,4 @@
-//! What a connection does: is a call running on it, when did the last one begin.
+//! What a connection does: is a call running on it, when did the last one begin, and how many bytes belong to calls.
 //!
 //! Written by the guard, read by the connection's own task.
 
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Activity {
     since: Instant,
     running: AtomicUsize,
-    /// Bytes that calls have earned it, see `fair_read`.
-    earned: AtomicU64,
+    /// Bytes that belong to its calls, see `fair_read`.
+    call_bytes: AtomicU64,
     /// When the last call began, or the connection got its place, in milliseconds since `since`.
     last_call: AtomicU64,
 }
@@ -26,7 +26,7 @@ impl Activity {
         Arc::new(Activity {
             since: Instant::now(),
             running: AtomicUsize::new(0),
-            earned: AtomicU64::new(0),
+            call_bytes: AtomicU64::new(0),
             last_call: AtomicU64::new(0),
         })
     }
@@ -34,20 +34,20 @@ impl Activity {
     /// A call that has arrived at this moment runs.
     pub(super) fn begin(activity: &Arc<Self>, arrived: Instant) -> Busy {
         activity.running.fetch_add(1, Ordering::Relaxed);
-        activity.earn(EARNED_BY_A_CALL);
+        activity.add_call_bytes(HEADER_BYTES);
         let began = arrived.saturating_duration_since(activity.since);
         activity.last_call.store(millis(began), Ordering::Relaxed);
         Busy(Arc::clone(activity))
     }
 
-    /// Bytes that the connection may send for its calls, since its beginning.
-    pub(super) fn earned(&self) -> u64 {
-        self.earned.load(Ordering::Relaxed)
+    /// Bytes of all calls: of their messages, and an allowance for the headers of each.
+    pub(super) fn call_bytes(&self) -> u64 {
+        self.call_bytes.load(Ordering::Relaxed)
     }
 
-    /// The message of a call had so many bytes, or so many more.
-    pub(super) fn earn(&self, bytes: u64) {
-        self.earned.fetch_add(bytes, Ordering::Relaxed);
+    /// So many bytes of a call's message have arrived.
+    pub(super) fn add_call_bytes(&self, bytes: u64) {
+        self.call_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// The connection has its place from now on.
@@ -71,8 +71,8 @@ impl Drop for Busy {
     }
 }
 
-/// More than the headers of a call have.
-const EARNED_BY_A_CALL: u64 = 64 << 10;
+/// More than the headers of most calls have, and so few that a flood of other frames needs a call for each 240 PINGs.
+const HEADER_BYTES: u64 = 4 << 10;
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)

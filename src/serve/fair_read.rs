@@ -26,8 +26,7 @@ pub(super) struct FairRead<S> {
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// The bytes that a connection may still send without a pause: so many a second, and what its calls earn it, which is
-/// their messages and some for the headers of each.
+/// The bytes that a connection may still send without a pause: those of its calls, and so many a second beside them.
 #[derive(Debug)]
 struct Allowance {
     activity: Arc<Activity>,
@@ -35,8 +34,8 @@ struct Allowance {
     bytes: i64,
     /// When it was last added to …
     at: Instant,
-    /// … and what calls had earned by then.
-    earned: u64,
+    /// … and how many bytes calls had by then.
+    call_bytes: u64,
 }
 
 impl<S> FairRead<S> {
@@ -48,7 +47,7 @@ impl<S> FairRead<S> {
                 activity,
                 bytes: MOST_ALLOWED,
                 at: Instant::now(),
-                earned: 0,
+                call_bytes: 0,
             },
             pause: None,
         }
@@ -65,15 +64,16 @@ impl Allowance {
             return None;
         }
         let now = now();
-        let earned = self.activity.earned();
-        let by_calls = i64::try_from(earned.saturating_sub(self.earned)).unwrap_or(i64::MAX);
+        let call_bytes = self.activity.call_bytes();
+        let of_calls = call_bytes.saturating_sub(self.call_bytes);
+        let of_calls = i64::try_from(of_calls).unwrap_or(i64::MAX);
         let micros = now.duration_since(self.at).as_micros();
         let micros = i64::try_from(micros).unwrap_or(i64::MAX);
-        (self.at, self.earned) = (now, earned);
+        (self.at, self.call_bytes) = (now, call_bytes);
         let bytes = self
             .bytes
             .saturating_add(micros.saturating_mul(ALLOWED_A_MICROSECOND))
-            .saturating_add(by_calls);
+            .saturating_add(of_calls);
         self.bytes = bytes.min(MOST_ALLOWED);
         (bytes <= 0).then_some(PAUSE)
     }
@@ -212,7 +212,7 @@ mod tests {
             let (mut now, mut taken, mut paused) = (begun, 0, Duration::ZERO);
             while taken < 64 << 20 {
                 if has_calls {
-                    activity.earn(read.into());
+                    activity.add_call_bytes(read.into());
                 }
                 taken += read;
                 if let Some(pause) = fair.allowance.take(usize::try_from(read).unwrap(), || now) {

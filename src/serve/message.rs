@@ -57,7 +57,8 @@ impl HttpBody for CallBody {
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
-            self.activity.earn(u64::try_from(data.len()).unwrap_or(0));
+            let bytes = u64::try_from(data.len()).unwrap_or(0);
+            self.activity.add_call_bytes(bytes);
         }
         Poll::Ready(frame)
     }
