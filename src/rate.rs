@@ -1,8 +1,8 @@
 //! A rate without a lock: so many in a time, with some saved up for a burst. For records and log lines that a client can
-//! cause.
+//! cause, of which a few are written at once, and then one in a while.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Admits a number in a time, and after quiet a burst.
 ///
@@ -56,6 +56,37 @@ impl Rate {
     }
 }
 
+/// Lets through a burst of log lines, and after it one for each interval.
+#[derive(Debug)]
+pub(crate) struct WarningLimit {
+    since: Instant,
+    rate: Rate,
+    suppressed: AtomicU64,
+}
+
+impl WarningLimit {
+    pub(crate) fn new(burst: u32, interval: Duration) -> Self {
+        WarningLimit {
+            since: Instant::now(),
+            rate: Rate::burst_of(burst, interval),
+            suppressed: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether a line is written now; if so, how many were left out since the last.
+    pub(crate) fn admit(&self) -> Option<u64> {
+        self.admit_at(Instant::now())
+    }
+
+    fn admit_at(&self, now: Instant) -> Option<u64> {
+        if self.rate.admits(now.saturating_duration_since(self.since)) {
+            return Some(self.suppressed.swap(0, Ordering::Relaxed));
+        }
+        self.suppressed.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
 const BURST_SECONDS: u64 = 60;
 
 #[cfg(test)]
@@ -89,5 +120,20 @@ mod tests {
         assert_eq!(admitted(&rate, start, 100), 1);
         assert_eq!(admitted(&rate, start + Duration::from_secs(59), 100), 0);
         assert_eq!(admitted(&rate, start + Duration::from_secs(3600), 100), 1);
+    }
+
+    #[test]
+    fn after_a_burst_there_is_a_line_each_interval_that_says_how_many_are_missing() {
+        let limit = WarningLimit::new(3, Duration::from_secs(1));
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let admitted: Vec<_> = (0..8).map(|millis| limit.admit_at(at(millis))).collect();
+        assert_eq!(&admitted[..4], &[Some(0), Some(0), Some(0), None]);
+        assert_eq!(limit.admit_at(at(1_000)), Some(5));
+        assert_eq!(limit.admit_at(at(1_999)), None);
+        assert_eq!(limit.admit_at(at(60_000)), Some(1));
+        assert_eq!(limit.admit_at(at(60_000)), Some(0));
+        assert_eq!(limit.admit_at(at(60_000)), Some(0));
+        assert_eq!(limit.admit_at(at(60_000)), None);
     }
 }

@@ -8,8 +8,8 @@ use super::guard::ListenerPlaces;
 use super::socket::PeerAddress;
 use super::tls::{PeerCertificate, Refusal};
 use super::unopened::UnopenedPool;
-use super::warnings::WarningLimit;
 use super::{CloseCause, ListenerCounters, PeerRefusal, ServeOptions};
+use crate::rate::WarningLimit;
 
 /// One listener, as its connections see it.
 #[derive(Debug)]

@@ -29,7 +29,6 @@ mod threads;
 mod tls;
 mod unopened;
 mod unread;
-mod warnings;
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -6,7 +6,7 @@
 
 mod traces;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::Metadata;
 use tracing::subscriber::Interest;
@@ -15,7 +15,7 @@ use tracing_subscriber::layer::{Context, Filter, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-use crate::rate::Rate;
+use crate::rate::WarningLimit;
 
 pub use traces::{CALL_SPANS, Traces};
 
@@ -78,7 +78,10 @@ impl Telemetry {
 /// Log lines on standard error.
 fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
     // Dependencies speak up only when something is wrong.
-    let filter = EnvFilter::new("warn,crosstrust=info").and(DependencyLimit::new());
+    let filter = EnvFilter::new("warn,crosstrust=info").and(DependencyLimit(WarningLimit::new(
+        DEPENDENCY_LINES,
+        DEPENDENCY_INTERVAL,
+    )));
     // A line that cannot be written is lost. By default its error is printed there too, and printing panics.
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
@@ -92,24 +95,12 @@ fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
 
 /// Bounds the lines of dependencies: h2 warns of every connection that it closes for a flood, and what a client can
 /// cause must not fill a disk that records are written to.
-struct DependencyLimit {
-    since: Instant,
-    rate: Rate,
-}
-
-impl DependencyLimit {
-    fn new() -> Self {
-        DependencyLimit {
-            since: Instant::now(),
-            rate: Rate::burst_of(DEPENDENCY_LINES, DEPENDENCY_INTERVAL),
-        }
-    }
-}
+struct DependencyLimit(WarningLimit);
 
 /// Not by `event_enabled`: tracing-subscriber 0.3.23 keeps its answer for the events that follow.
 impl<S> Filter<S> for DependencyLimit {
     fn enabled(&self, line: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        is_own(line) || self.rate.admits(self.since.elapsed())
+        is_own(line) || self.0.admit().is_some()
     }
 
     fn callsite_enabled(&self, line: &'static Metadata<'static>) -> Interest {
