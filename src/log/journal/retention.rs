@@ -108,12 +108,19 @@ pub(super) struct RetentionClock {
     believed: Timestamp,
     /// … when the boot clock showed this.
     boot: Duration,
-    /// For how long the wall clock has been doubted and has stayed; none while it is believed.
-    doubted: Option<Duration>,
-    /// How far off it was when that began, in nanoseconds.
-    offset: i64,
+    /// None while the wall clock is believed.
+    doubt: Option<Doubt>,
     /// When the file was last written, on the boot clock.
     kept: Option<Duration>,
+}
+
+/// A wall clock that is too far off.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    /// How far off it was when the doubt began, in nanoseconds.
+    offset: i64,
+    /// For how long it has stayed about there.
+    lasted: Duration,
 }
 
 /// `retention.json`
@@ -123,8 +130,8 @@ struct Kept {
     believed: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     doubted_seconds: Option<u64>,
-    #[serde(skip_serializing_if = "is_zero", default)]
-    offset_nanos: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    offset_nanos: Option<i64>,
 }
 
 impl RetentionClock {
@@ -142,11 +149,12 @@ impl RetentionClock {
             bound: (retention / 10).min(LONGEST_DOUBT),
             believed: believed.or(newest).unwrap_or(now.wall),
             boot: now.boot,
-            doubted: kept
-                .as_ref()
-                .and_then(|kept| kept.doubted_seconds)
-                .map(Duration::from_secs),
-            offset: kept.map_or(0, |kept| kept.offset_nanos),
+            doubt: kept.and_then(|kept| {
+                Some(Doubt {
+                    offset: kept.offset_nanos?,
+                    lasted: Duration::from_secs(kept.doubted_seconds?),
+                })
+            }),
             kept: None,
         }
     }
@@ -157,36 +165,41 @@ impl RetentionClock {
         let expected = self.believed.plus(elapsed);
         let (low, high) = (expected.minus(self.bound), expected.plus(self.bound));
         self.boot = now.boot;
-        let doubted = self.doubted.map(|doubted| doubted.saturating_add(elapsed));
         if (low..=high).contains(&now.wall) {
-            if doubted.is_some() {
+            if self.doubt.is_some() {
                 tracing::info!(wall = %now.wall, "the wall clock is as expected: records are removed by age again");
             }
-            (self.believed, self.doubted) = (now.wall, None);
+            (self.believed, self.doubt) = (now.wall, None);
             return Some(now.wall);
         }
         let offset = now.wall.as_nanos().saturating_sub(expected.as_nanos());
-        let bound = i64::try_from(self.bound.as_nanos()).unwrap_or(i64::MAX);
-        let has_stayed = offset.saturating_sub(self.offset).saturating_abs() <= bound;
-        let doubted = doubted.filter(|_| has_stayed).unwrap_or_default();
-        if !has_stayed || self.doubted.is_none() {
-            self.offset = offset;
-        }
+        let has_stayed =
+            |doubt: &Doubt| u128::from(offset.abs_diff(doubt.offset)) <= self.bound.as_nanos();
+        let doubt = match self.doubt.filter(has_stayed) {
+            None => Doubt {
+                offset,
+                lasted: Duration::ZERO,
+            },
+            Some(doubt) => Doubt {
+                lasted: doubt.lasted.saturating_add(elapsed),
+                ..doubt
+            },
+        };
         if self.bound.is_zero() {
             // Nothing is to be kept.
             self.believed = now.wall;
             return Some(now.wall);
         }
-        if doubted >= self.bound {
+        if doubt.lasted >= self.bound {
             tracing::warn!(
                 wall = %now.wall,
                 %expected,
                 "the wall clock has stayed where it is and is believed now: records are removed by age again"
             );
-            (self.believed, self.doubted) = (now.wall, None);
+            (self.believed, self.doubt) = (now.wall, None);
             return Some(now.wall);
         }
-        if self.kept.is_none() || self.doubted.is_none() {
+        if self.kept.is_none() || self.doubt.is_none() {
             tracing::warn!(
                 wall = %now.wall,
                 %expected,
@@ -194,13 +207,13 @@ impl RetentionClock {
                 "the wall clock is not where the newest record and the boot clock put it: removing records by age is postponed until it is, or until it has stayed there for as long as the bound; check the clock"
             );
         }
-        (self.believed, self.doubted) = (expected, Some(doubted));
+        (self.believed, self.doubt) = (expected, Some(doubt));
         None
     }
 
     /// Whether the wall clock is doubted.
     pub fn is_doubted(&self) -> bool {
-        self.doubted.is_some()
+        self.doubt.is_some()
     }
 
     /// Writes what is believed for the next process, once an hour and at the end.
@@ -212,18 +225,14 @@ impl RetentionClock {
         self.kept = Some(self.boot);
         let kept = Kept {
             believed: self.believed.to_string(),
-            doubted_seconds: self.doubted.map(|doubted| doubted.as_secs()),
-            offset_nanos: self.doubted.map_or(0, |_| self.offset),
+            doubted_seconds: self.doubt.map(|doubt| doubt.lasted.as_secs()),
+            offset_nanos: self.doubt.map(|doubt| doubt.offset),
         };
         let bytes = serde_json::to_vec(&kept).map_err(std::io::Error::from);
         if let Err(error) = bytes.and_then(|bytes| replace(disk, FILE, &bytes)) {
             tracing::warn!(%error, file = FILE, "cannot be replaced: the next start compares the clock with an older time");
         }
     }
-}
-
-fn is_zero(number: &i64) -> bool {
-    *number == 0
 }
 
 const FILE: &str = "retention.json";
@@ -287,8 +296,7 @@ mod tests {
             bound: DAY * 7,
             believed: day(0),
             boot: Duration::ZERO,
-            doubted: None,
-            offset: 0,
+            doubt: None,
             kept: None,
         };
         let mut look = |passed: u32, wall| {
