@@ -370,19 +370,19 @@ fn two_listeners_with_one_address_are_refused_before_the_log_is_made() {
         let listener = |at: &str| format!("[[listener]]\naddress = {at:?}\nplaintext = true\n");
         let file = folder.path().join("c.toml");
         fs::write(&file, listener(first) + &listener(second)).unwrap();
-        let told = format!("{}:4): clashes with the listener {first}", file.display());
+        let expected = format!("{}:4): clashes with the listener {first}", file.display());
         let file = file.to_str().unwrap();
         fails_before_the_log(
             folder.path(),
             &["--config", file, "--admin", "off"],
-            &[&told],
+            &[&expected],
         );
     }
-    let told = format!("admin = `{own}` (flag): clashes with the listener {own}");
+    let expected = format!("admin = `{own}` (flag): clashes with the listener {own}");
     fails_before_the_log(
         folder.path(),
         &["--listen", &own, "--admin", &own],
-        &[&told],
+        &[&expected],
     );
 }
 

@@ -1,6 +1,5 @@
 //! What clients can make the server hold: streams that stay open, and answers that are not read.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use crosstrust::rpc::proto::AuthorizeBatchRequest;
@@ -11,16 +10,11 @@ use crate::http2_client::{AUTHORIZE_BATCH, Client, WATCH, WATCH_SNAPSHOTS, statu
 use crate::support::sidecar::{Sidecar, opens_sharepoint};
 
 const RESOURCE_EXHAUSTED: &str = "8";
-const MIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * 1024.0;
 
 /// Resident memory in MiB.
 fn memory(sidecar: &Sidecar) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", sidecar.id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kib = line
-        .and_then(|line| line.split_whitespace().nth(1))
-        .unwrap();
-    kib.parse::<f64>().unwrap() / MIB
+    sidecar.memory("VmRSS") as f64 / MIB
 }
 
 fn runtime() -> tokio::runtime::Runtime {

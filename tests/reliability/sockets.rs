@@ -79,11 +79,11 @@ impl Listeners {
         let mut stream = TcpStream::connect(at).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         if at == self.plain {
-            is_served(&mut stream)?;
+            await_acknowledgement(&mut stream)?;
         } else {
             let name = ServerName::try_from(HOST).unwrap();
             let session = ClientConnection::new(Arc::clone(&self.client), name).unwrap();
-            is_served(&mut StreamOwned::new(session, stream))?;
+            await_acknowledgement(&mut StreamOwned::new(session, stream))?;
         }
         Some(begun.elapsed())
     }
@@ -109,7 +109,7 @@ impl Listeners {
     }
 }
 
-fn is_served(stream: &mut (impl Read + Write)) -> Option<()> {
+fn await_acknowledgement(stream: &mut (impl Read + Write)) -> Option<()> {
     stream.write_all(OPENING).ok()?;
     let mut head = [0; 9];
     while head != ACKNOWLEDGED {

@@ -50,7 +50,7 @@ fn every_number_has_a_range_and_one_past_either_end_is_refused() {
 #[test]
 fn a_duration_that_overflows_a_clock_is_refused_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
-    for (text, told) in [
+    for (text, expected) in [
         (
             "[keys]\nmax_stale = 9223372036854775807\n",
             "c.toml:2): expected a number of seconds from 0.001 to 31622400",
@@ -61,7 +61,7 @@ fn a_duration_that_overflows_a_clock_is_refused_with_its_line() {
         ),
     ] {
         let (is_good, said) = print(folder.path(), text);
-        assert!(!is_good && said.contains(told), "{text}\n{said}");
+        assert!(!is_good && said.contains(expected), "{text}\n{said}");
     }
 }
 
@@ -102,18 +102,18 @@ fn a_file_of_a_megabyte_is_read() {
 #[test]
 fn a_file_that_is_too_large_is_refused_and_not_read_to_its_end() {
     let error = read(&"#\n".repeat(600_000)).unwrap_err();
-    let told = "c.toml: found more than 1048576 bytes";
-    assert!(error.contains(told), "{error}");
+    let expected = "c.toml: found more than 1048576 bytes";
+    assert!(error.contains(expected), "{error}");
     let output = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
         .args(["serve", "--print-config", "--config", "/dev/zero"])
         .env_clear()
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(
-        told.contains("/dev/zero: found more than 1048576 bytes"),
-        "{told}"
+        stderr.contains("/dev/zero: found more than 1048576 bytes"),
+        "{stderr}"
     );
 }
 
@@ -132,19 +132,22 @@ fn a_value_of_seventy_thousand_characters_is_printed() {
 #[test]
 fn the_wait_for_a_record_is_shorter_than_envoy_waits_or_a_call_may_take() {
     let folder = tempfile::tempdir().unwrap();
-    let told = |wait: &str, budget: &str| {
+    let print_limits = |wait: &str, budget: &str| {
         let text = format!("[log]\nwait = {wait}\n[limits]\nhandler_ms = {budget}\n");
         print(folder.path(), &text)
     };
     for wait in ["0", "9223372036854775807", "-1"] {
-        let (is_good, told) = told(wait, "60");
-        assert!(!is_good && told.contains("log.wait"), "{wait}: {told}");
+        let (is_good, printed) = print_limits(wait, "60");
+        assert!(
+            !is_good && printed.contains("log.wait"),
+            "{wait}: {printed}"
+        );
     }
     for (budget, most) in [("60", 160), ("300", 280)] {
-        let (_, refused) = told(&(most + 1).to_string(), budget);
+        let (_, refused) = print_limits(&(most + 1).to_string(), budget);
         let expected = format!("expected 1 to {most} milliseconds");
         assert!(refused.contains(&expected), "{refused}");
-        let (is_good, told) = told(&most.to_string(), budget);
-        assert!(is_good, "{told}");
+        let (is_good, printed) = print_limits(&most.to_string(), budget);
+        assert!(is_good, "{printed}");
     }
 }

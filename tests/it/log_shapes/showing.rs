@@ -332,23 +332,22 @@ fn a_record_that_was_changed_is_marked_in_every_format() {
     }
 }
 
-#[test]
-fn what_retention_has_removed_is_noted_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let disk = SystemDisk::lock(folder.path()).unwrap();
+/// So many sign-ins of which two fill a file, with this much kept.
+fn write_many_files(folder: &Path, count: usize, retention_bytes: u64) {
+    let disk = SystemDisk::lock(folder).unwrap();
     let options = JournalOptions {
-        signer: Signer::load_or_make(&folder.path().join("signing.key")).unwrap(),
+        signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
         queue: 100,
         wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
         segment_bytes: 1000,
-        retention_bytes: 10_000,
+        retention_bytes,
         retention: Duration::from_secs(1 << 20),
         reserve_bytes: 0,
         is_exported: false,
     };
     let (journal, _) = Journal::open(options, Arc::new(disk), Clock::System).unwrap();
-    for number in 0..100 {
+    for number in 0..count {
         let entry = Entry {
             kind: Kind::SignIn,
             time: Clock::System.now().wall,
@@ -360,6 +359,12 @@ fn what_retention_has_removed_is_noted_once() {
         journal.append(entry).unwrap().wait().unwrap();
     }
     journal.close();
+}
+
+#[test]
+fn what_retention_has_removed_is_noted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    write_many_files(folder.path(), 100, 10_000);
     let tenant = CONTOSO.to_string();
     for viewer in [
         &["--operator"][..],
@@ -405,31 +410,7 @@ fn verify_prints_what_head_json_signs_and_takes_it_as_a_checkpoint() {
 #[test]
 fn a_file_whose_end_was_cut_off_is_noticed_though_other_files_follow() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = SystemDisk::lock(folder.path()).unwrap();
-    let options = JournalOptions {
-        signer: Signer::load_or_make(&folder.path().join("signing.key")).unwrap(),
-        queue: 100,
-        wait: WaitBounds::within(Duration::from_millis(100)),
-        linger: Duration::ZERO,
-        segment_bytes: 1000,
-        retention_bytes: 1 << 30,
-        retention: Duration::from_secs(1 << 20),
-        reserve_bytes: 0,
-        is_exported: false,
-    };
-    let (journal, _) = Journal::open(options, Arc::new(disk), Clock::System).unwrap();
-    for number in 0..20 {
-        let entry = Entry {
-            kind: Kind::SignIn,
-            time: Clock::System.now().wall,
-            body: format!(r#"{{"id":"{number}","pad":"{}"}}"#, "x".repeat(300)).into_bytes(),
-            is_awaited: true,
-            source: Source::PROCESS,
-            when_durable: None,
-        };
-        journal.append(entry).unwrap().wait().unwrap();
-    }
-    journal.close();
+    write_many_files(folder.path(), 20, 1 << 30);
     let code = || show(folder.path(), &["--operator"]).status.code();
     assert_eq!(code(), Some(0));
     let first = segments(folder.path()).remove(0);
