@@ -35,8 +35,8 @@ use crate::time::Timestamp;
 /// the client. An organisation's audit records are those of its own policies and channels. `--operator` shows
 /// everything, whoever it concerns.
 ///
-/// It may be asked while the log is written. Gaps in the log are reported on standard error. A record that does not follow
-/// from the one before it is marked TAMPERED: one of the two was changed.
+/// It may be asked while the log is written. Gaps in the log are reported on standard error. A record that does not
+/// follow from the one before it is marked TAMPERED: one of the two was changed.
 /// Exit code: 0 = shown; 1 = some record could not be read or was changed; 2 = nothing could be.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
