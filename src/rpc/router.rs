@@ -9,7 +9,6 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::SERVICE_NAME as ENVOY;
 use futures_util::FutureExt as _;
@@ -36,7 +35,6 @@ use super::service::{self, Method};
 use super::trace;
 use crate::engine::Engine;
 use crate::reload::ReloadHandle;
-use crate::serve;
 
 /// What answers calls.
 #[derive(Debug, Clone)]
@@ -271,7 +269,7 @@ impl Router {
     {
         let answer = match &self.0.check {
             Some(check) => ext_authz::call(check, request),
-            None => unimplemented(request),
+            None => unimplemented(),
         };
         Box::pin(answer.map(|answer| {
             answer.map(|response| match response.headers().get(GRPC_STATUS) {
@@ -288,7 +286,7 @@ impl Router {
         B::Error: Into<StdError> + Send + 'static,
     {
         if !is_grpc(&request) {
-            return not_grpc(request);
+            return not_grpc();
         }
         let services = &self.0;
         let path = request.uri().path();
@@ -300,20 +298,20 @@ impl Router {
             (service::NAME, name) => match services.authorization.as_ref().zip(Method::named(name))
             {
                 Some((authorization, method)) => service::call(authorization, method, request),
-                None => unimplemented(request),
+                None => unimplemented(),
             },
             (POLICY, _) => hand_over(services.policy.as_ref(), request),
             (ENVOY, "Check") => self.check(request),
             (HEALTH, _) => hand_over(services.health.as_ref(), request),
             (reflection::V1, _) => match &services.reflection {
                 Some(versions) => (versions.v1)(request.map(Body::new)),
-                None => unimplemented(request),
+                None => unimplemented(),
             },
             (reflection::V1ALPHA, _) => match &services.reflection {
                 Some(versions) => (versions.v1alpha)(request.map(Body::new)),
-                None => unimplemented(request),
+                None => unimplemented(),
             },
-            _ => unimplemented(request),
+            _ => unimplemented(),
         }
     }
 }
@@ -349,27 +347,17 @@ where
 {
     match server {
         Some(server) => server.clone().call(request),
-        None => unimplemented(request),
+        None => unimplemented(),
     }
 }
 
-fn unimplemented<B>(request: http::Request<B>) -> Answering
-where
-    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
-{
+fn unimplemented() -> Answering {
     let status = Status::unimplemented("this listener has no such method");
-    refuse(request, status.into_http())
+    answer(status.into_http())
 }
 
-/// Refuses a call when all of it has come, or has not come in time.
-fn refuse<B>(request: http::Request<B>, refusal: http::Response<Body>) -> Answering
-where
-    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
-{
-    Box::pin(async move {
-        serve::to_its_end(request.into_body(), Duration::MAX).await;
-        Ok(refusal)
-    })
+fn answer(response: http::Response<Body>) -> Answering {
+    Box::pin(std::future::ready(Ok(response)))
 }
 
 /// gRPC over HTTP2: a content type that does not begin with `application/grpc` is answered 415.
@@ -378,13 +366,10 @@ fn is_grpc<B>(request: &http::Request<B>) -> bool {
     named.is_some_and(|named| named.as_bytes().starts_with(b"application/grpc"))
 }
 
-fn not_grpc<B>(request: http::Request<B>) -> Answering
-where
-    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
-{
+fn not_grpc() -> Answering {
     let mut response = http::Response::new(Body::empty());
     *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    refuse(request, response)
+    answer(response)
 }
 
 const POLICY: &str = PolicyServiceServer::<Policy>::NAME;

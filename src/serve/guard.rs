@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as HttpBody, Incoming};
+use hyper::body::Incoming;
 use tokio::time::error::Elapsed;
 use tonic::body::Body;
 
@@ -426,16 +426,6 @@ async fn hold(receipt: &Receipt, request: Request<Incoming>) {
         }
     }
     wait.await;
-}
-
-/// Waits a little for the rest of a call that is refused unread: what comes after the answer is an error of its
-/// stream, and too many of those end the connection for the calls that are answered, too.
-pub async fn to_its_end<B: HttpBody>(body: B, most: Duration) {
-    let mut body = pin!(body);
-    let end = async { while let Some(Ok(_)) = body.frame().await {} };
-    // Whoever has not sent it by then is answered without: so no place is held by doing nothing.
-    let until = Instant::now().checked_add(most.min(REFUSED_AFTER));
-    let _ = in_time(until, end).await;
 }
 
 /// What the future gives until then. Most are ready at once, and for them no timer is made.

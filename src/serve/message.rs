@@ -1,11 +1,17 @@
 //! The body of a request, and whether all of it has arrived.
+//!
+//! A call may be answered before its body has ended. The rest is still read and dropped: h2 resets the stream of a body
+//! that is dropped, counts the frames that are still on their way as errors, and closes the connection after
+//! `ServeOptions::local_error_resets` of them, with the calls of other gateways' users on it.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 
 use super::activity::Activity;
@@ -13,7 +19,8 @@ use super::activity::Activity;
 /// The body of a request. The server learns from it when the message is complete.
 #[derive(Debug)]
 pub struct CallBody {
-    body: Incoming,
+    /// `None` when nothing more comes.
+    body: Option<Incoming>,
     complete: Arc<AtomicBool>,
     activity: Arc<Activity>,
 }
@@ -27,7 +34,7 @@ impl CallBody {
         let complete = Arc::new(AtomicBool::new(body.is_end_stream()));
         let state = MessageState(Arc::clone(&complete));
         let body = CallBody {
-            body,
+            body: Some(body),
             complete,
             activity,
         };
@@ -50,9 +57,13 @@ impl HttpBody for CallBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if frame.is_none() || self.body.is_end_stream() {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        if matches!(frame, None | Some(Err(_))) || body.is_end_stream() {
             self.complete.store(true, Ordering::Relaxed);
+            self.body = None;
         }
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
@@ -64,16 +75,34 @@ impl HttpBody for CallBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body
+            .as_ref()
+            .map_or_else(SizeHint::default, HttpBody::size_hint)
     }
 }
 
 impl Drop for CallBody {
     fn drop(&mut self) {
         self.complete.store(true, Ordering::Relaxed);
+        // Outside of a runtime the connection is gone as well.
+        if let Some(rest) = self.body.take()
+            && !rest.is_end_stream()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(tokio::time::timeout(READ_REST_FOR, read_rest(rest)));
+        }
     }
 }
+
+/// Its bytes do not count as those of a call: a flood of them is read at the pace of `fair_read`.
+async fn read_rest(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// Longer than an overloaded client takes to send what it has begun. Until then the body takes one of the streams that its
+/// connection may open, and no other place.
+const READ_REST_FOR: Duration = Duration::from_secs(10);

@@ -47,7 +47,7 @@ pub use connection_id::{ConnectionId, connection};
 pub use counters::Counters;
 pub use drain::Drained;
 pub use figures::{Certificate, Figures};
-pub use guard::{CallRules, Fault, PlainRules, to_its_end};
+pub use guard::{CallRules, Fault, PlainRules};
 pub use listener::{Held, ListenError, Listener};
 pub use message::CallBody;
 pub use options::{OptionError, ServeOptions};

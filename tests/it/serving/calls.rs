@@ -117,6 +117,32 @@ fn calls_that_are_shed_before_their_body_has_come_do_not_end_their_connection() 
 }
 
 #[test]
+fn the_body_of_a_call_that_is_answered_before_it_does_not_end_the_connection() {
+    let server = Running::tcp(ServeOptions {
+        in_flight: 1,
+        local_error_resets: 4,
+        message_wait: Duration::from_millis(20),
+        streams: 128,
+        ..options()
+    });
+    let mut raw = Raw::open(server.socket_address());
+    // The first is answered since its message does not come in time, the others are refused.
+    let streams = || (1..201).step_by(2);
+    for stream in streams() {
+        raw.begin_with_body(stream, "/test.Echo/Ok");
+    }
+    for _ in streams() {
+        raw.until(HEADERS);
+    }
+    for stream in streams() {
+        raw.end(stream);
+    }
+    raw.ping();
+    raw.begin(201, "/test.Echo/Ok");
+    assert_eq!(raw.until(HEADERS).stream, 201);
+}
+
+#[test]
 fn a_call_that_has_waited_for_its_thread_beyond_the_budget_is_shed_unseen() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
