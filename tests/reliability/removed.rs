@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crosstrust::rpc::proto::Decision;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tokio::task::JoinSet;
 
 use crate::figure::{row, size};
@@ -23,8 +24,9 @@ const REMOVALS: [fn(&Path); 3] = [
     },
     |folder| {
         let other = folder.with_extension(format!("{:?}", Instant::now()));
-        fs::rename(folder, other).unwrap();
-        fs::create_dir(folder).unwrap();
+        fs::create_dir(&other).unwrap();
+        // At once: the server puts a folder where there is none.
+        renameat_with(CWD, &other, CWD, folder, RenameFlags::EXCHANGE).unwrap();
     },
 ];
 
