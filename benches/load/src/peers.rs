@@ -24,7 +24,7 @@ mod write;
     clippy::should_implement_trait,
     reason = "it is older than this package, which needs a part of it"
 )]
-#[path = "../../../../tests/support/random.rs"]
+#[path = "../../../tests/support/random.rs"]
 mod random;
 
 pub use case::Case;
