@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Puts Envoy and crosstrust in front of an application, and asks.
+"""Runs Envoy and crosstrust in front of an application, and sends requests to it.
 
     python3 deploy/envoy/try.py serve     until Ctrl-C
     python3 deploy/envoy/try.py ask       in another terminal
 
-Starts bearer.yaml and bearer.toml as they stand, with two differences: the tokens' issuer is a key that is made here, so
-that tokens can be made here, and the ports are free ones, so that it runs beside another server. Nothing is believed of
-that key but in the folder target/try. Needs openssl.
+Starts bearer.yaml and bearer.toml with two changes: the issuer's key is generated here, so that tokens can be signed here,
+and the ports are free ones, so that it runs beside another server. Only the configuration in the folder target/try accepts
+that key. Needs openssl.
 """
 
 import argparse
@@ -35,7 +35,7 @@ LAUNCHER = ("launcher.contoso.example", "1a01899f-ffd3-4659-9c8b-641314fe61f2")
 SHAREPOINT = ("documents.contoso.example", "00000003-0000-0ff1-ce00-000000000000")
 
 QUESTIONS = [
-    ("nobody opens the Launcher", None, LAUNCHER, {}),
+    ("a client without a token opens the Launcher", None, LAUNCHER, {}),
     ("Fatima of Fabrikam opens the Launcher", FATIMA, LAUNCHER, {}),
     ("Tom of Tailspin opens the Launcher", TOM, LAUNCHER, {}),
     ("Fatima opens SharePoint", FATIMA, SHAREPOINT, {"xms_cc": ["cp1"]}),
@@ -80,7 +80,7 @@ def replaced(text, old, new):
 
 
 def envoy():
-    """ENVOY, then PATH, then what the tests have installed, else it is installed there."""
+    """The program: $ENVOY, else PATH, else the copy of the tests, which is installed if it is missing."""
     tool = ROOT / "target/tools/envoy-1.40.0/envoy/_bin/envoy"
     found = os.environ.get("ENVOY") or shutil.which("envoy") or (tool.exists() and str(tool))
     if not found:
@@ -93,7 +93,7 @@ def envoy():
 
 class Application(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        user = self.headers.get("x-crosstrust-user", "nobody")
+        user = self.headers.get("x-crosstrust-user", "an unknown user")
         body = f"the application says hello to {user}\n".encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
@@ -105,7 +105,7 @@ class Application(http.server.BaseHTTPRequestHandler):
 
 
 def choose_ports(options):
-    """Ports that were not named are free ones. All are held until each is known, so that they differ."""
+    """Sets ports that were not given to free ones. All stay bound until each is known, so that they differ."""
     held = []
     for name in ("port", "application_port", "crosstrust_port", "admin_port"):
         if getattr(options, name) is None:
@@ -115,8 +115,8 @@ def choose_ports(options):
         one.close()
 
 
-def why_it_ended(running):
-    """Which of the two has ended, and the end of its log."""
+def exit_report(running):
+    """Names the process that has ended, with the end of its log."""
     for name, process, log in running:
         if process.poll() is not None:
             last = log.read_text(errors="replace").splitlines()[-10:]
@@ -172,7 +172,7 @@ def serve(options):
                 while all_run():
                     time.sleep(0.2)
             time.sleep(0.2)
-        sys.exit(why_it_ended(running))
+        sys.exit(exit_report(running))
     except KeyboardInterrupt:
         pass
     finally:
@@ -207,19 +207,19 @@ def ask(options):
         if code is None:
             sys.exit(f"try: no answer on port {options.port}; start `serve` first")
         print(f"{code}  {question}")
-        for told in filter(None, (challenge, body)):
-            print(f"     {told}")
+        for line in filter(None, (challenge, body)):
+            print(f"     {line}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["serve", "ask"])
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "target/try")
-    parser.add_argument("--port", type=int, help="Envoy's; a free one by default, and `ask` finds it")
-    parser.add_argument("--application-port", type=int, help="a free one by default")
-    parser.add_argument("--crosstrust-port", type=int, help="a free one by default")
-    parser.add_argument("--admin-port", type=int, help="metrics and health; a free one by default")
-    parser.add_argument("--crosstrust", help="the binary, where it is built already")
+    parser.add_argument("--port", type=int, help="of Envoy; default: a free port, which `ask` finds")
+    parser.add_argument("--application-port", type=int, help="default: a free port")
+    parser.add_argument("--crosstrust-port", type=int, help="default: a free port")
+    parser.add_argument("--admin-port", type=int, help="metrics and health; default: a free port")
+    parser.add_argument("--crosstrust", help="the crosstrust binary; default: built with cargo")
     options = parser.parse_args()
     {"serve": serve, "ask": ask}[options.what](options)
 
