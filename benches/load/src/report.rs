@@ -67,7 +67,7 @@ const MOST_WAITED: f64 = 0.05;
 const SERVERS: &[&str] = &[
     "server",
     "shape",
-    "CPU a call, µs",
+    "CPU per call, µs",
     "calls/s",
     "p50, µs",
     "p99, µs",
@@ -144,7 +144,7 @@ impl Goal {
         let digits = |ratio: Spread| if ratio.median < 0.2 { 3 } else { 2 };
         Goal {
             what: what.to_owned(),
-            goal: most.map_or("told".to_owned(), |most| format!("≤ {most:.2}")),
+            goal: most.map_or("informational".to_owned(), |most| format!("≤ {most:.2}")),
             measured: ratio.map_or("nothing".to_owned(), |ratio| {
                 median_and_range(ratio, digits(ratio))
             }),
@@ -180,7 +180,7 @@ impl Goal {
     pub fn told(what: &str, measured: String) -> Goal {
         Goal {
             what: what.to_owned(),
-            goal: "told".to_owned(),
+            goal: "informational".to_owned(),
             measured,
             per_second: String::new(),
             is_met: None,

@@ -34,16 +34,16 @@ pub fn lines(options: &Options, load_before: &str) -> Vec<String> {
             "- crosstrust {commit}; {rustc}; tonic {tonic}, prost {prost}, h2 {h2}, tokio {tokio}"
         ),
         "- crosstrust and constant servers: fat LTO, one codegen unit, overflow checks, mimalloc, a current-thread runtime, TCP_NODELAY; \
-         server on core 0, generator on core 1, but for *Unpinned*"
+         server on core 0, generator on core 1, except in *Unpinned*"
             .to_owned(),
         format!(
-            "- {rounds} rounds of {seconds} s in turns, after one that is thrown away; 8×10 (connections × streams) \
-             unless said otherwise; medians, in brackets the range"
+            "- {rounds} interleaved rounds of {seconds} s, after a warm-up round; 8×10 (connections × streams) unless stated \
+             otherwise; medians, range in brackets"
         ),
         format!(
-            "- Load average before {load_before}, after {load_after}, of which the measurement itself is up to 2. \
-             *Waited* is the part of the time in which the server was ready and somebody else had its core; the \
-             generator waited {waited}. Where that is much, latencies are the machine's"
+            "- Load average before {load_before}, after {load_after}; up to 2 of it is the measurement itself. *Waited* is the \
+             share of time in which the server was ready but another process had its core; the generator waited \
+             {waited}. If it is high, the latencies reflect the machine"
         ),
     ]
 }

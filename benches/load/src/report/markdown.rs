@@ -15,7 +15,9 @@ pub fn report(report: &Report, lines: &[String], is_quick: bool) -> String {
     }
     if !report.goals.is_empty() {
         text.push_str("\n## Goals\n\n");
-        text.push_str("CPU of the server for a call, as a ratio within each round, unless said otherwise.\n\n");
+        text.push_str(
+            "Server CPU per call, as a ratio within each round, unless stated otherwise.\n\n",
+        );
         text.push_str("| what | goal | measured | met | calls/s |\n|---|---|---|---|---|\n");
         for goal in &report.goals {
             let _ = writeln!(text, "{}", goal_line(goal));

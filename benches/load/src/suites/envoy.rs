@@ -52,7 +52,7 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     let what = "a request through Envoy, CPU of Envoy and crosstrust ÷ of Envoy and constant check";
     let goal = Goal::cpu(what, Some(1.05), crosstrust, constant);
     report.goals.push(goal);
-    let note = "CPU of Envoy and of whom it asks, together. They share core 0, so *waited* is mostly each waiting for the other.";
+    let note = "CPU of Envoy and its authorization server, together. They share core 0, so *waited* is mostly each waiting for the other.";
     let title = format!("Through {}, closed loop", envoy.version);
     report.noted(&title, note, &closed);
     let title = format!(

@@ -37,8 +37,8 @@ pub fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
     }
     report.tables.push(Table {
         title: format!("{}, {seconds} s a file", ghz.version),
-        note: "As ghz tells it; it runs on core 1, makes each body while it measures, and counts no waiting for its own \
-               workers."
+        note: "As ghz reports it. ghz runs on core 1, encodes each body while it measures, and does not count the wait for its \
+               own workers."
             .to_owned(),
         head: &[
             "file",
@@ -46,7 +46,7 @@ pub fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
             "requests/s",
             "p50, µs",
             "p99, µs",
-            "CPU a call, µs",
+            "CPU per call, µs",
         ],
         rows,
     });

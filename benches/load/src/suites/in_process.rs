@@ -56,18 +56,18 @@ fn tell(report: &mut Report, timed: &[Timed], case: &Case) {
         return;
     };
     for other in others {
-        let what = format!("{} ÷ {}, time of a decision", ours.name, other.name);
+        let what = format!("{} ÷ {}, time per decision", ours.name, other.name);
         let ratio = against(ours, other);
         report.goals.push(Goal::at_most(&what, Some(GOAL), ratio));
     }
     let note = format!(
-        "{}. Before the clock ran, every engine gave the same 10,000 answers.",
+        "{}. Before the measurement, every engine gave the same 10,000 answers.",
         case.answers.mix()
     );
     report.tables.push(Table {
         title: "In process, one thread".to_owned(),
         note,
-        head: &["engine", "ns a decision", "× crosstrust"],
+        head: &["engine", "ns per decision", "× crosstrust"],
         rows: timed.iter().map(|one| row(one, ours)).collect(),
     });
 }

@@ -77,7 +77,7 @@ async fn ladder(
             anyhow::bail!("rows are missing");
         };
         let what = format!(
-            "p99 at {:.0} % of the own maximum, hit ÷ constant prost",
+            "p99 at {:.0} % of its own maximum, hit ÷ constant prost",
             part * 100.0
         );
         let goal = Goal::ratio(&what, None, (hit, p99), (prost, p99));
@@ -85,11 +85,11 @@ async fn ladder(
     }
     report.pictures.push(Picture {
         file: "ladder.svg",
-        title: "Latency from the intended start, at parts of the own maximum".to_owned(),
+        title: "Latency from the intended start, at parts of its own maximum".to_owned(),
         lines: measured.iter().map(line).collect::<Result<_>>()?,
     });
     report.table(
-        "Open loop at parts of the own maximum, 50 groups",
+        "Open loop at parts of its own maximum, 50 groups",
         &measured,
     );
     Ok(())

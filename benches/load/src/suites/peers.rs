@@ -32,8 +32,8 @@ pub async fn run(systems: &Systems, seed: u64, plan: Plan, report: &mut Report) 
     }
     let kept = kept(peers.get(CACHED).context("no cached row")?).await?;
     report.goals.push(Goal::told(
-        "the 10,000 questions, asked again of crosstrust with its cache",
-        format!("{kept} answers were kept ones"),
+        "the 10,000 requests, repeated to crosstrust with its cache",
+        format!("{kept} answers came from the cache"),
     ));
     let interfaces: Vec<Interface> = peers.iter().map(|peer| peer.interface).collect();
     let contestants: Vec<Contestant> = peers.into_iter().map(Peer::contestant).collect();
@@ -43,8 +43,8 @@ pub async fn run(systems: &Systems, seed: u64, plan: Plan, report: &mut Report) 
     let open = measure::at_rate(&contestants, plan, rate).await?;
     tell(report, &interfaces, &closed, &open, rate);
     let note = format!(
-        "{}. Before the clock ran, every server gave the same 10,000 answers. Told beside a peer is crosstrust without its \
-         cache, asked in the same way: by Envoy's Check or by a message of its own.",
+        "{}. Before the measurement, every server gave the same 10,000 answers. Each peer is compared with crosstrust without \
+         its cache, called through the same kind of API: Envoy's Check or its own.",
         case.answers.mix()
     );
     report.noted("Peers, closed loop", &note, &closed);
@@ -104,7 +104,7 @@ fn tell(
     };
     for (at, interface) in peers.clone() {
         let (one, other) = (&closed[ours(interface)], &closed[at]);
-        let what = format!("{} ÷ {}, CPU a call", one.name, other.name);
+        let what = format!("{} ÷ {}, CPU per call", one.name, other.name);
         report.goals.push(Goal::cpu(&what, Some(GOAL), one, other));
     }
     let p99 = |round: &Round| round.load.percentile_us(99.0);

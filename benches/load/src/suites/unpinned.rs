@@ -43,10 +43,10 @@ async fn roaming(
     let [prost, hit, _] = &measured[..] else {
         anyhow::bail!("rows are missing");
     };
-    let what = "nobody kept to a core: Authorize, 50 groups, hit ÷ constant prost";
+    let what = "no CPU pinning: Authorize, 50 groups, hit ÷ constant prost";
     report.goals.push(Goal::cpu(what, None, hit, prost));
-    let note = "Servers and generator run wherever the kernel puts them. crosstrust has its default number of request \
-                threads, one a core; the constant server and the generator have one thread each.";
+    let note = "No CPU pinning for servers and generator. crosstrust has its default number of request threads, one per \
+                core; the constant server and the generator have one thread each.";
     report.noted("Unpinned, 50 groups", note, &measured);
     Ok(())
 }
