@@ -1,7 +1,7 @@
-//! Turns the contract in `proto/` into Rust, and into the descriptors that reflection and JSON need; and embeds the
-//! sample policies, which `crosstrust init` writes.
+//! Compiles `proto/` to Rust code and to the descriptors for gRPC reflection and JSON, and embeds the sample policies
+//! for `crosstrust init`.
 //!
-//! The compiler is protox, which is Rust: no `protoc` has to be installed.
+//! The compiler is protox, which is written in Rust: `protoc` is not needed.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -27,20 +27,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     embed_samples(Path::new(&out))
 }
 
-/// `SAMPLES`: the path of each file of `policies/`, and its text.
+/// Generates `SAMPLES`: path and text of each file in `policies/`.
 fn embed_samples(out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=policies");
     let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("policies");
     let mut paths = Vec::new();
-    list(&root, &mut paths)?;
+    collect_files(&root, &mut paths)?;
     paths.sort();
     let mut source = String::from("const SAMPLES: &[(&str, &str)] = &[\n");
     for path in &paths {
         let name = path
             .strip_prefix(&root)?
             .to_str()
-            .ok_or("a name is no UTF-8")?;
-        let path = path.to_str().ok_or("a path is no UTF-8")?;
+            .ok_or("a file name in policies/ is not UTF-8")?;
+        let path = path.to_str().ok_or("the path of policies/ is not UTF-8")?;
         source.push_str(&format!("    ({name:?}, include_str!({path:?})),\n"));
     }
     source.push_str("];\n");
@@ -48,11 +48,11 @@ fn embed_samples(out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
+fn collect_files(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         match entry.file_type()?.is_dir() {
-            true => list(&entry.path(), paths)?,
+            true => collect_files(&entry.path(), paths)?,
             false => paths.push(entry.path()),
         }
     }

@@ -17,15 +17,15 @@ mod calls;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use crosstrust::cache::protocol::{Epoch, Published, answer};
-use crosstrust::cache::{CacheBytes, Decided, DecisionCache, Key};
+use crosstrust::cache::protocol::{Epoch, Published, get_or_decide};
+use crosstrust::cache::{CacheBytes, DecisionCache, DecisionKey, IdentifiedDecision};
 use crosstrust::clock::{Clock, Instants};
-use crosstrust::engine::Active;
-use crosstrust::evaluate::Question;
+use crosstrust::engine::ActiveSnapshot;
+use crosstrust::evaluate::Evaluation;
 use crosstrust::id::DecisionId;
 use crosstrust::request::Request;
 use crosstrust::revocation::Revocations;
-use crosstrust::rpc::Limits;
+use crosstrust::rpc::RequestLimits;
 use crosstrust::rpc::client::to_request;
 
 /// What every answer here was decided under.
@@ -40,24 +40,24 @@ impl Published for Always {
 fn caching(criterion: &mut Criterion) {
     let active = calls::engine(None).active().unwrap();
     let now = Clock::System.now();
-    let decided = Decided {
-        decision: Question::new(&active.snapshot, &asked(0))
+    let decided = IdentifiedDecision {
+        decision: Evaluation::new(&active.snapshot, &asked(0))
             .decide(&Revocations::default(), now.wall),
         id: DecisionId(1),
     };
     let requests: Vec<Request> = (0..10_000).map(asked).collect();
-    let questions: Vec<Question<'_>> = requests
+    let questions: Vec<Evaluation<'_>> = requests
         .iter()
-        .map(|request| Question::new(&active.snapshot, request))
+        .map(|request| Evaluation::new(&active.snapshot, request))
         .collect();
 
     let mut in_turn = questions.iter().cycle();
     criterion.bench_function("cache/key", |bencher| {
-        bencher.iter(|| black_box(Key::of(in_turn.next().unwrap())));
+        bencher.iter(|| black_box(DecisionKey::of(in_turn.next().unwrap())));
     });
 
     let cache = DecisionCache::new(CacheBytes::default());
-    let keys: Vec<Key> = questions.iter().map(Key::of).collect();
+    let keys: Vec<DecisionKey> = questions.iter().map(DecisionKey::of).collect();
     for key in &keys {
         assert!(!ask(&cache, key, now, &decided));
     }
@@ -75,7 +75,7 @@ fn caching(criterion: &mut Criterion) {
         ask(&cache, &users.next().unwrap(), now, &decided);
     }
     assert!(
-        cache.counters().held.evictions > 0,
+        cache.counters().usage.evictions > 0,
         "{:?}",
         cache.counters()
     );
@@ -89,22 +89,27 @@ fn caching(criterion: &mut Criterion) {
 }
 
 /// Whether it was remembered; kept, if it was not.
-fn ask(cache: &DecisionCache, key: &Key, now: Instants, decided: &Decided) -> bool {
-    let place = cache.place(key, now);
-    let answered = answer(&Always, &place, |_| decided.clone());
-    if let Some(unkept) = place.unkept() {
-        unkept.keep();
+fn ask(
+    cache: &DecisionCache,
+    key: &DecisionKey,
+    now: Instants,
+    decided: &IdentifiedDecision,
+) -> bool {
+    let slot = cache.slot(key, now);
+    let result = get_or_decide(&Always, &slot, |_| decided.clone());
+    if let Some(pending) = slot.pending_insert() {
+        pending.insert();
     }
-    black_box(answered).recalled
+    black_box(result).cached
 }
 
 fn asked(user: u128) -> Request {
-    to_request(calls::question(user, 5), &Limits::default()).unwrap()
+    to_request(calls::question(user, 5), &RequestLimits::default()).unwrap()
 }
 
 /// Keys that nobody has asked for.
-fn new_users(active: &Active) -> impl Iterator<Item = Key> {
-    (1 << 24..).map(|user| Key::of(&Question::new(&active.snapshot, &asked(user))))
+fn new_users(active: &ActiveSnapshot) -> impl Iterator<Item = DecisionKey> {
+    (1 << 24..).map(|user| DecisionKey::of(&Evaluation::new(&active.snapshot, &asked(user))))
 }
 
 criterion_group!(benches, caching);

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use calls::{AUTHORIZE, AUTHORIZE_BATCH, batch, call, framed, question, serving};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use crosstrust::cache::CacheBytes;
-use crosstrust::rpc::Limits;
+use crosstrust::rpc::RequestLimits;
 use crosstrust::rpc::client::decode_request;
 use crosstrust::rpc::proto::{AuthorizeRequest, AuthorizeResponse};
 use prost::Message as _;
@@ -57,7 +57,7 @@ fn whole_calls(criterion: &mut Criterion) {
 
 /// Our decoder and prost's, each up to where the evaluator can begin.
 fn decoding(criterion: &mut Criterion) {
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     let mut group = criterion.benchmark_group("decode");
     for groups in SIZES {
         let messages: Vec<Vec<u8>> = (0..USERS)

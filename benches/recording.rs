@@ -26,10 +26,10 @@ use crosstrust::log::journal::disk::SystemDisk;
 use crosstrust::log::journal::{Journal, JournalOptions, WaitBounds};
 use crosstrust::log::pseudonym::Pseudonyms;
 use crosstrust::log::{Log, Mode};
-use crosstrust::reload::{Outcome, ReloadOptions, load_once};
+use crosstrust::reload::{ReloadOptions, ReloadOutcome, load_once};
 use crosstrust::rpc::proto::Decision;
 use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
-use crosstrust::rpc::{self, Backend, HealthState, Limits, Recorder, Rights};
+use crosstrust::rpc::{self, Backend, HealthState, Recorder, RequestLimits, Rights};
 use crosstrust::serve::{Listener, ServeOptions, Server};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -110,13 +110,13 @@ impl Serving {
             clock: Clock::System,
         }));
         let loaded = load_once(&engine, ReloadOptions::of("policies"));
-        assert!(matches!(loaded, Outcome::Activated(_)), "{loaded:?}");
+        assert!(matches!(loaded, ReloadOutcome::Activated(_)), "{loaded:?}");
         let (log, records) = mode.map(log).unzip();
         let health = HealthState::new();
         let backend = Backend {
             engine,
             reload: None,
-            limits: Limits::default(),
+            limits: RequestLimits::default(),
             reflection: false,
             gateway: Arc::default(),
             recorder: Recorder {
@@ -208,7 +208,7 @@ async fn ask(
 fn log(mode: Mode) -> (Log, TempDir) {
     let folder = tempfile::tempdir_in("target").unwrap();
     let options = JournalOptions {
-        signer: Signer::load_or_make(&folder.path().join("signing.key")).unwrap(),
+        signer: Signer::load_or_create(&folder.path().join("signing.key")).unwrap(),
         queue: 8192,
         wait: WaitBounds::within(Duration::from_millis(100)),
         linger: match mode {
@@ -223,6 +223,6 @@ fn log(mode: Mode) -> (Log, TempDir) {
     };
     let disk = SystemDisk::lock(folder.path()).unwrap();
     let (journal, _) = Journal::open(options, Arc::new(disk), Clock::System).unwrap();
-    let log = Log::to(Arc::new(journal), mode, Pseudonyms::OFF, Clock::System);
+    let log = Log::new(Arc::new(journal), mode, Pseudonyms::OFF, Clock::System);
     (log, folder)
 }

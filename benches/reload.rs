@@ -19,8 +19,8 @@ use crosstrust::cache::CacheBytes;
 use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::id::TenantId;
-use crosstrust::reload::{Event, Outcome, ReloadOptions, Reloader};
-use crosstrust::watch::Watching;
+use crosstrust::reload::{ReloadEvent, ReloadOptions, ReloadOutcome, Reloader};
+use crosstrust::watch::WatcherFactory;
 
 fn main() {
     let quiet = std::env::var("QUIET_MS").ok();
@@ -37,7 +37,7 @@ fn main() {
     measure("rescan of 200 ms only", 10, 100, 20, |options| {
         options.quiet = quiet;
         options.rescan = Duration::from_millis(200);
-        options.watching = Watching::with(|_| Err(notify::Error::generic("switched off")));
+        options.watcher = WatcherFactory::with(|_| Err(notify::Error::generic("switched off")));
     });
 }
 
@@ -60,7 +60,7 @@ fn measure(
     options(&mut chosen);
     let started = Reloader::start(engine, chosen).unwrap();
     assert!(
-        matches!(started.first, Outcome::Activated(_)),
+        matches!(started.first, ReloadOutcome::Activated(_)),
         "{:?}",
         started.first
     );
@@ -69,7 +69,7 @@ fn measure(
     for round in 1..=rounds {
         write_tenant(folder.path(), 0, partners, round);
         let written = Instant::now();
-        while !matches!(events.blocking_recv().unwrap(), Event::Activated(_)) {}
+        while !matches!(events.blocking_recv().unwrap(), ReloadEvent::Activated(_)) {}
         times.push(written.elapsed());
     }
     times.sort_unstable();

@@ -1,12 +1,12 @@
-//! The admin address: metrics, health and the snapshot in force, over plain HTTP/1.1 for machines of the operator.
+//! The admin address: metrics, health and the active snapshot over plain HTTP/1.1, for the operator.
 //!
-//! `GET /metrics /healthz /readyz /v1/snapshot`, nothing that changes anything. All of it runs on one thread of its
-//! own with limits of its own: a scrape takes nothing from request threads, and who hangs on here keeps nobody out
-//! there. Reads what other rooms count and keep, at that moment; counts nothing itself.
+//! Serves `GET` of `/metrics`, `/healthz`, `/readyz` and `/v1/snapshot`; nothing can be changed. Runs on a separate
+//! thread with separate limits: scrapes and slow clients do not affect request threads. Reads the counters and state of
+//! other modules on each request; counts nothing itself.
 
+mod connections;
 mod exposition;
 mod pages;
-mod places;
 mod process;
 mod server;
 
@@ -17,49 +17,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::identity::Identity;
+use crate::identity::TokenVerifier;
 use crate::identity::follow::FollowHandle;
-use crate::metrics::{LogFigures, Metrics};
+use crate::metrics::{LogMetrics, Metrics};
 use crate::reload::ReloadHandle;
 use crate::rpc::HealthState;
-use crate::serve::Figures;
+use crate::serve::ServerStats;
 
 pub use server::{Admin, AdminHandle};
 
-/// Where everything is read that is shown.
+/// The sources of the pages.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    /// What request threads count.
+    /// The counters of request threads.
     pub metrics: Arc<Metrics>,
     /// The snapshot and the cache.
     pub engine: Arc<Engine>,
-    /// Whether requests are welcome.
+    /// Readiness.
     pub health: HealthState,
-    /// How the policies folder stands, where there is one.
+    /// The state of the policies folder, if there is one.
     pub reload: Option<ReloadHandle>,
-    /// What became of tokens, where an issuer is believed.
-    pub identity: Option<Arc<Identity>>,
-    /// How the issuers' keys stand, likewise.
+    /// Token verification, if an issuer is configured.
+    pub identity: Option<Arc<TokenVerifier>>,
+    /// The key sets of issuers, if an issuer is configured.
     pub keys: Option<FollowHandle>,
-    /// How the listeners fare.
-    pub server: Figures,
-    /// How the log stands, where there is one.
-    pub log: Option<LogSource>,
-    /// How long the policies may be stale, where that has an end.
+    /// The listeners and their connections.
+    pub server: ServerStats,
+    /// The log, if it is on.
+    pub log: Option<LogMetricsSource>,
+    /// How long the policies may be stale; `None` = forever.
     pub stale_budget: Option<Duration>,
 }
 
-/// Asks the log for its figures.
+/// Reads the metrics of the log.
 #[derive(Clone)]
-pub struct LogSource(pub Arc<dyn Fn() -> LogFigures + Send + Sync>);
+pub struct LogMetricsSource(pub Arc<dyn Fn() -> LogMetrics + Send + Sync>);
 
-impl fmt::Debug for LogSource {
+impl fmt::Debug for LogMetricsSource {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("LogSource")
+        out.write_str("LogMetricsSource")
     }
 }
 
-/// Why there is no admin address.
+/// The admin address cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot listen on {address} for metrics and health: {source}; `--admin` names another address, or `off`"
@@ -67,6 +67,6 @@ impl fmt::Debug for LogSource {
 pub struct AdminError {
     /// The address.
     pub address: SocketAddr,
-    /// What the system says.
+    /// The error of the operating system.
     pub source: io::Error,
 }

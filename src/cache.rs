@@ -1,9 +1,8 @@
-//! Decisions that were made before, good until they expire.
+//! The decision cache.
 //!
-//! An entry counts only under the epoch that it was decided under ([`protocol`]), for a request that asks
-//! the same in every field ([`Key`]), and while its end lies ahead on the wall clock and on the boot clock
-//! (semantics §4, "How long an answer is good"). Bounded by weight. What is not cacheable never comes in;
-//! errors have no way in at all.
+//! An entry is valid only under the epoch that it was decided under ([`protocol`]), for a request that is equal in
+//! every field ([`DecisionKey`]), and until it expires on the wall clock or on the boot clock (semantics §4, "How long
+//! an answer is good"). Bounded by weight. Decisions that are not cacheable are never inserted, and errors cannot be.
 
 mod key;
 pub mod protocol;
@@ -16,149 +15,150 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
-pub use key::Key;
-use protocol::{Epoch, Memory};
-pub use store::{Entry, Held, Store};
+pub use key::DecisionKey;
+use protocol::{CacheSlot, Epoch};
+pub use store::{CacheEntry, CacheUsage, Store};
 
 use crate::clock::Instants;
 use crate::decision::Decision;
 use crate::id::DecisionId;
 
-/// How much the entries of a cache may weigh together, in bytes.
+/// Capacity of a cache: the total weight of its entries in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheBytes(pub u64);
 
-/// 8 MiB: some 15,000 decisions.
+/// 8 MiB: about 15,000 decisions.
 impl Default for CacheBytes {
     fn default() -> Self {
         CacheBytes(8 << 20)
     }
 }
 
-/// What the cache has done and holds.
+/// Counters and usage of the cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheCounters {
-    /// Requests that were answered from the cache.
+    /// Requests answered from the cache.
     pub hits: u64,
-    /// Requests that were not.
+    /// Requests not answered from the cache.
     pub misses: u64,
-    /// What it holds.
-    pub held: Held,
+    /// Entries, weight and evictions.
+    pub usage: CacheUsage,
 }
 
-/// A decision, and the id of the event that told of it.
+/// A decision and the id of its event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
+pub struct IdentifiedDecision {
     /// The decision.
     pub decision: Decision,
-    /// The event.
+    /// The id of its event.
     pub id: DecisionId,
 }
 
-/// The cache.
+/// Caches decisions.
 #[derive(Debug)]
 pub struct DecisionCache {
-    decisions: Arc<Decisions>,
+    decisions: Arc<DecisionStore>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
-type Decisions = Store<Box<[u8]>, Decided>;
+type DecisionStore = Store<Box<[u8]>, IdentifiedDecision>;
 
 impl DecisionCache {
     /// An empty cache.
     pub fn new(capacity: CacheBytes) -> Self {
         DecisionCache {
-            decisions: Arc::new(Store::new(capacity, USUAL_BYTES)),
+            decisions: Arc::new(Store::new(capacity, TYPICAL_BYTES)),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
     }
 
-    /// The place that belongs to this key, at this moment.
-    pub fn place<'a>(&'a self, key: &'a Key, now: Instants) -> Place<'a> {
-        Place {
+    /// The slot of this key at this moment.
+    pub fn slot<'a>(&'a self, key: &'a DecisionKey, now: Instants) -> DecisionSlot<'a> {
+        DecisionSlot {
             decisions: &self.decisions,
             key,
             now,
-            unkept: RefCell::new(None),
+            pending: RefCell::new(None),
         }
     }
 
-    /// Counts an answer.
+    /// Counts a hit or a miss.
     pub fn count(&self, is_hit: bool) {
         let counter = if is_hit { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes out what has ended. For a thread that serves nobody.
+    /// Removes expired entries. Not for request threads.
     pub fn sweep(&self, now: Instants) {
         self.decisions.sweep(now);
     }
 
-    /// What it has done and holds.
+    /// Counters and usage.
     pub fn counters(&self) -> CacheCounters {
         CacheCounters {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            held: self.decisions.held(),
+            usage: self.decisions.usage(),
         }
     }
 }
 
-/// The place in the cache that belongs to one question.
+/// The slot of one key in the cache.
 #[derive(Debug)]
-pub struct Place<'a> {
-    decisions: &'a Arc<Decisions>,
-    key: &'a Key,
+pub struct DecisionSlot<'a> {
+    decisions: &'a Arc<DecisionStore>,
+    key: &'a DecisionKey,
     now: Instants,
-    unkept: RefCell<Option<Unkept>>,
+    pending: RefCell<Option<PendingInsert>>,
 }
 
-impl Place<'_> {
-    /// What was decided and may be kept; nothing, where it was remembered or is not to be kept.
-    pub fn unkept(self) -> Option<Unkept> {
-        self.unkept.into_inner()
+impl DecisionSlot<'_> {
+    /// The new decision to insert; `None` if it came from the cache or is not cacheable.
+    pub fn pending_insert(self) -> Option<PendingInsert> {
+        self.pending.into_inner()
     }
 }
 
-/// A decision on its way into the cache. Whoever dropped it kept nothing: the next request decides again.
-pub struct Unkept {
-    decisions: Arc<Decisions>,
+/// A new decision that is not in the cache yet. If it is dropped, the next request is decided again.
+pub struct PendingInsert {
+    decisions: Arc<DecisionStore>,
     key: Box<[u8]>,
-    entry: Arc<Entry<Decided>>,
+    entry: Arc<CacheEntry<IdentifiedDecision>>,
 }
 
-impl Unkept {
-    /// Keeps it. It may be late: the entry has the epoch and the end that it was decided with.
-    pub fn keep(self) {
+impl PendingInsert {
+    /// Inserts it. A late insert is safe: the entry carries the epoch and the expiry that it was decided with.
+    pub fn insert(self) {
         self.decisions.insert(self.key, self.entry);
     }
 }
 
-impl fmt::Debug for Unkept {
+impl fmt::Debug for PendingInsert {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_tuple("Unkept").field(&self.entry).finish()
+        out.debug_tuple("PendingInsert").field(&self.entry).finish()
     }
 }
 
-impl Memory for Place<'_> {
-    type Answer = Decided;
+impl CacheSlot for DecisionSlot<'_> {
+    type Answer = IdentifiedDecision;
 
-    fn recall(&self) -> Option<(Epoch, Decided)> {
+    fn get(&self) -> Option<(Epoch, IdentifiedDecision)> {
         let entry = self.decisions.get(self.key.as_bytes(), self.now)?;
         Some((entry.epoch, entry.answer.clone()))
     }
 
-    fn keep(&self, epoch: Epoch, decided: &Decided) {
+    fn insert(&self, epoch: Epoch, decided: &IdentifiedDecision) {
         let decision = &decided.decision;
         let key = self.key.as_bytes();
-        if !decision.cacheable || decision.expires_at <= self.now.wall || key.len() > LONGEST_KEY {
+        if !decision.cacheable || decision.expires_at <= self.now.wall || key.len() > MAX_KEY_BYTES
+        {
             return;
         }
         let bytes = key.len() + spilled_bytes(decision);
-        let entry = Entry::new(epoch, decided.clone(), self.now, decision.expires_at, bytes);
-        *self.unkept.borrow_mut() = Some(Unkept {
+        let entry = CacheEntry::new(epoch, decided.clone(), self.now, decision.expires_at, bytes);
+        *self.pending.borrow_mut() = Some(PendingInsert {
             decisions: Arc::clone(self.decisions),
             key: key.into(),
             entry: Arc::new(entry),
@@ -166,7 +166,7 @@ impl Memory for Place<'_> {
     }
 }
 
-/// What a decision takes of the memory besides itself.
+/// Heap bytes of a decision.
 fn spilled_bytes(decision: &Decision) -> usize {
     fn of<A: smallvec::Array>(list: &SmallVec<A>) -> usize {
         if list.spilled() {
@@ -180,11 +180,11 @@ fn spilled_bytes(decision: &Decision) -> usize {
         .and_then(|denial| denial.challenge.as_ref());
     of(&decision.applied)
         + of(&decision.obligations)
-        + challenge.map_or(0, |challenge| of(&challenge.cures))
+        + challenge.map_or(0, |challenge| of(&challenge.step_ups))
 }
 
-/// What most decisions take, with their key.
-const USUAL_BYTES: u64 = 600;
+/// Typical weight of a decision with its key.
+const TYPICAL_BYTES: u64 = 600;
 
-/// A request that says more than this is decided each time: no caller fills the cache with a few calls.
-const LONGEST_KEY: usize = 8 << 10;
+/// A request with a longer key is not cached, so that a client cannot fill the cache with a few calls.
+const MAX_KEY_BYTES: usize = 8 << 10;

@@ -1,7 +1,7 @@
-//! What differs between two readings of the policies, object by object, in the words of the files.
+//! Compares two states of the policies folder, object by object, for the audit log.
 //!
-//! An object is known by its tenant and id, so a document that is moved to another file or folder, or re-ordered,
-//! is the same. Decides nothing and reads no file: it is handed the bytes of both readings.
+//! An object is identified by its tenant and id, so moving or reordering documents is not a change. Makes no
+//! decision and reads no file: the caller passes the bytes of both states.
 
 mod channel;
 mod difference;
@@ -14,37 +14,37 @@ use serde_json::Value;
 
 use crate::graph::SourceFile;
 use crate::id::TenantId;
-use difference::Key;
+use difference::ObjectKey;
 
-/// What differs.
+/// The objects that differ.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
-    /// One for each object that differs, by tenant and kind; at most [`MOST_CHANGES`].
+    /// One for each object that differs, sorted by tenant and kind; at most [`MAX_CHANGES`].
     pub list: Vec<Change>,
-    /// How many more there are.
-    pub untold: usize,
+    /// Changes beyond [`MAX_CHANGES`], which are only counted.
+    pub omitted: usize,
 }
 
-/// One object that is there, gone or different.
+/// An object that was created, deleted or updated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// Whose policies it belongs to; of a channel, its members and teams: the tenant that hosts it.
+    /// The tenant whose policies contain the object; for channels, members and teams, the hosting tenant.
     pub tenant: TenantId,
-    /// What it is.
-    pub object: Object,
-    /// Its id. The tenant's own for what there is only one of.
+    /// The kind of object.
+    pub object: ChangedObject,
+    /// The object's id; the tenant's id for an object that exists once per tenant.
     pub id: String,
-    /// Its name, where it has one.
+    /// The display name, if there is one.
     pub display_name: Option<String>,
-    /// What became of it.
+    /// The operation.
     pub operation: Operation,
-    /// The members that differ, by name.
+    /// The JSON members that differ, sorted by name.
     pub properties: Vec<Property>,
 }
 
-/// What an object is.
+/// The kind of a changed object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Object {
+pub enum ChangedObject {
     /// `organization.json`.
     Organization,
     /// `cross-tenant-access.json`.
@@ -53,7 +53,7 @@ pub enum Object {
     DefaultSetting,
     /// A partner's cross-tenant access setting.
     Partner,
-    /// `identitySynchronization` of a partner, expanded in it or a document of its own.
+    /// `identitySynchronization` of a partner, in the partner entry or in a separate document.
     IdentitySync,
     /// A Conditional Access policy.
     ConditionalAccessPolicy,
@@ -63,11 +63,11 @@ pub enum Object {
     NamedLocation,
     /// An authentication strength.
     AuthenticationStrength,
-    /// An identity provider that is no Entra tenant.
+    /// An identity provider that is not an Entra tenant.
     IdentityProvider,
     /// A SAML or WS-Fed federation.
     Federation,
-    /// What the outbound settings of a partner without policies are taken to say.
+    /// Assumed outbound settings of a partner whose policies are not loaded.
     AssumedOutbound,
     /// A shared channel, without its members and teams.
     Channel,
@@ -87,87 +87,86 @@ pub enum Object {
     },
 }
 
-impl Object {
-    /// Of a member or a team: the channel, and its own tenant.
+impl ChangedObject {
+    /// The channel and the home tenant of a channel member or team.
     pub fn within(&self) -> Option<(&ChannelName, TenantId)> {
         match self {
-            Object::ChannelMember { channel, home } | Object::ChannelTeam { channel, home } => {
-                Some((channel, *home))
-            }
-            Object::Organization
-            | Object::CrossTenantAccessPolicy
-            | Object::DefaultSetting
-            | Object::Partner
-            | Object::IdentitySync
-            | Object::ConditionalAccessPolicy
-            | Object::ConditionalAccessSettings
-            | Object::NamedLocation
-            | Object::AuthenticationStrength
-            | Object::IdentityProvider
-            | Object::Federation
-            | Object::AssumedOutbound
-            | Object::Channel => None,
+            ChangedObject::ChannelMember { channel, home }
+            | ChangedObject::ChannelTeam { channel, home } => Some((channel, *home)),
+            ChangedObject::Organization
+            | ChangedObject::CrossTenantAccessPolicy
+            | ChangedObject::DefaultSetting
+            | ChangedObject::Partner
+            | ChangedObject::IdentitySync
+            | ChangedObject::ConditionalAccessPolicy
+            | ChangedObject::ConditionalAccessSettings
+            | ChangedObject::NamedLocation
+            | ChangedObject::AuthenticationStrength
+            | ChangedObject::IdentityProvider
+            | ChangedObject::Federation
+            | ChangedObject::AssumedOutbound
+            | ChangedObject::Channel => None,
         }
     }
 }
 
-/// Which channel.
+/// A channel's id and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChannelName {
-    /// Its id.
+    /// The channel's id.
     pub id: String,
-    /// Its name, where it has one.
+    /// The display name, if there is one.
     pub display_name: Option<String>,
 }
 
-/// What became of an object.
+/// The operation on an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
-    /// It is new.
+    /// The object is new.
     Created,
-    /// It is different.
+    /// The object differs.
     Updated,
-    /// It is gone.
+    /// The object is gone.
     Deleted,
-    /// A member or team is new.
+    /// A channel member or team is new.
     Added,
-    /// A member or team is gone.
+    /// A channel member or team is gone.
     Removed,
-    /// A member has become an owner.
+    /// A channel member became an owner.
     Promoted,
-    /// A member is no longer an owner.
+    /// A channel member is no longer an owner.
     Demoted,
 }
 
-/// A member of an object that differs; `None` = it is not there, or null.
+/// A JSON member that differs; `None` = absent or null.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Property {
-    /// Its name, as Graph writes it.
+    /// The name in Graph's spelling.
     pub name: String,
-    /// As it was.
+    /// The value before.
     pub old: Option<Value>,
-    /// As it is.
+    /// The value after.
     pub new: Option<Value>,
 }
 
-/// Compares two readings of a policies folder, each of which was read without errors.
+/// Compares two states of a policies folder, both of which were read without errors.
 pub fn compare(old: &[SourceFile], new: &[SourceFile]) -> Changes {
     let mut changes = Changes::default();
     let (old, new) = difference::between(old, new);
-    let keys: BTreeSet<&Key> = old.keys().chain(new.keys()).collect();
+    let keys: BTreeSet<&ObjectKey> = old.keys().chain(new.keys()).collect();
     for key in keys {
-        let sides = Sides {
+        let versions = ObjectVersions {
             old: old.get(key),
             new: new.get(key),
         };
-        object::compare(key, sides, &mut changes);
+        object::compare(key, versions, &mut changes);
     }
     changes
 }
 
-/// One object in both readings.
+/// One object in both states.
 #[derive(Debug, Clone, Copy)]
-struct Sides<'a> {
+struct ObjectVersions<'a> {
     old: Option<&'a Value>,
     new: Option<&'a Value>,
 }
@@ -175,22 +174,22 @@ struct Sides<'a> {
 impl Changes {
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty() && self.untold == 0
+        self.list.is_empty() && self.omitted == 0
     }
 
     /// How many objects differ.
     pub fn len(&self) -> usize {
-        self.list.len().saturating_add(self.untold)
+        self.list.len().saturating_add(self.omitted)
     }
 
     fn extend(&mut self, change: Option<Change>) {
         match change {
-            Some(change) if self.list.len() < MOST_CHANGES => self.list.push(change),
-            Some(_) => self.untold = self.untold.saturating_add(1),
+            Some(change) if self.list.len() < MAX_CHANGES => self.list.push(change),
+            Some(_) => self.omitted = self.omitted.saturating_add(1),
             None => {}
         }
     }
 }
 
-/// More are only counted: whoever reads them needs the number, not the ten thousandth.
-pub const MOST_CHANGES: usize = 10_000;
+/// Bounds the size of the audit record; further changes are only counted.
+pub const MAX_CHANGES: usize = 10_000;

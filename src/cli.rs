@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand.
 //!
-//! Reads arguments, calls the other rooms, prints. The only room where errors become text for a terminal.
+//! Reads arguments, calls the other modules, prints. Errors become text for a terminal only here.
 
 mod authorize;
 mod check;
@@ -15,7 +15,7 @@ mod runtime;
 mod serve;
 mod server;
 mod table;
-mod when;
+mod time_argument;
 
 use std::process::ExitCode;
 
@@ -25,9 +25,9 @@ use crate::printable::printable;
 
 /// May a user of one organisation reach an application of another?
 ///
-/// crosstrust answers that question for your gateways, from the cross-tenant access settings and
-/// Conditional Access policies that you already write for Microsoft Entra, in the JSON that Microsoft
-/// Graph exports. With no flags, `crosstrust serve` serves the folder `policies` on 127.0.0.1:50051.
+/// crosstrust answers this question for your gateways. It evaluates your Microsoft Entra cross-tenant
+/// access settings and Conditional Access policies, in the JSON that Microsoft Graph exports. Without
+/// flags, `crosstrust serve` serves the folder `policies` on 127.0.0.1:50051.
 #[derive(Parser)]
 #[command(name = "crosstrust", version, max_term_width = 100, after_long_help = EXIT_CODES)]
 struct CommandLine {
@@ -35,7 +35,7 @@ struct CommandLine {
     command: Option<Command>,
 }
 
-/// The description of each is that of its arguments: a comment here would take the place of the long one.
+/// Each command is described at its arguments: a comment on a variant here would replace that description.
 #[derive(Subcommand)]
 enum Command {
     #[command(about = serve::ABOUT, long_about = serve::LONG_ABOUT)]
@@ -49,18 +49,18 @@ enum Command {
     Man(man::ManArguments),
 }
 
-const EXIT_CODES: &str = "Exit code: 0 = done; 1 = the answer is no, as each command says; 2 = the command could not \
-do what it was asked to. Output that cannot be written is 2, but a reader that closes the pipe (`| head`) ends the \
-output and changes no exit code.";
+const EXIT_CODES: &str = "Exit code: 0 = success; 1 = a negative result, as documented for each command; 2 = the \
+command failed. Failing to write the output is 2, but a closed pipe (`| head`) only ends the output and does not \
+change the exit code.";
 
-/// Exit code of a command that could not do what it was asked to.
+/// Exit code of a command that failed.
 const FAILED: u8 = 2;
 
-/// The server that is asked where none is named: the one that `serve` starts with no flags.
+/// The default of `--server`: the address that `serve` listens on without flags.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
-/// The whole command line, for what is generated from it.
-fn described() -> clap::Command {
+/// The definition of the command line, to generate completions and manual pages.
+fn definition() -> clap::Command {
     CommandLine::command()
 }
 
@@ -82,9 +82,9 @@ pub fn run() -> ExitCode {
         Some(Command::Man(arguments)) => man::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
-        // Names of files and values may hold characters that act on a terminal.
-        let told = format!("crosstrust: {}", message(&error));
-        told.lines()
+        // Names of files and values may contain terminal control characters.
+        let text = format!("crosstrust: {}", message(&error));
+        text.lines()
             .for_each(|line| output::error_line(printable(line)));
         ExitCode::from(FAILED)
     })
@@ -93,12 +93,12 @@ pub fn run() -> ExitCode {
 fn command() -> Result<Option<Command>, clap::Error> {
     match CommandLine::try_parse()?.command {
         Some(command) => Ok(Some(command)),
-        // Parsed like any other, so that the environment counts.
+        // Parsed, so that environment variables apply.
         None => Ok(CommandLine::try_parse_from(["crosstrust", "serve"])?.command),
     }
 }
 
-/// An error and its causes, each once: many errors name their cause already.
+/// An error and its causes, without repeating a cause that the text already contains.
 fn message(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

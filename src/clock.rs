@@ -1,8 +1,8 @@
-//! The two clocks that an answer's lifetime is measured on.
+//! The wall clock and the boot clock, which limit the lifetime of an answer.
 //!
-//! The wall clock is what tokens speak of; it can be set. The boot clock only ever goes forward, also
-//! while the machine sleeps, so a wall clock that is set back cannot lengthen anything (semantics §4,
-//! "How long an answer is good"). Nothing but this file reads a clock for a decision.
+//! Tokens use the wall clock, which can be set. The boot clock only goes forward and includes suspend, so a wall clock
+//! that is set back extends no lifetime (semantics §4, "How long an answer is good"). No other module reads a clock for
+//! a decision.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -13,26 +13,26 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::time::Timestamp;
 
-/// Where the time comes from.
+/// A source of time.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// The machine's clocks.
+    /// The system clocks.
     System,
-    /// A clock that a test moves.
+    /// A clock that a test sets.
     Manual(Arc<ManualClock>),
 }
 
-/// One moment, on both clocks.
+/// One moment on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instants {
-    /// What the wall clock shows.
+    /// The time on the wall clock.
     pub wall: Timestamp,
-    /// How long ago the machine started, sleep included.
+    /// Time since the system started, including suspend.
     pub boot: Duration,
 }
 
 impl Clock {
-    /// Now, on both clocks.
+    /// The current time on both clocks.
     pub fn now(&self) -> Instants {
         match self {
             Clock::System => Instants {
@@ -44,15 +44,15 @@ impl Clock {
     }
 }
 
-/// A span, by chance up to so many thousandths longer or shorter: a fleet does not do the same thing at once.
+/// The span, randomly changed by up to `thousandths`/1000, so that the replicas of a fleet do not act at once.
 pub fn jittered(span: Duration, thousandths: u32) -> Duration {
-    // The standard library's only source of randomness; a guess at it gains nobody anything.
-    let chance = RandomState::new().hash_one(0u8) % (u64::from(thousandths) * 2 + 1);
-    let chance = u32::try_from(chance).unwrap_or(thousandths);
-    span.saturating_mul(1000_u32.saturating_sub(thousandths).saturating_add(chance)) / 1000
+    // The only source of randomness in the standard library. The value is not a secret.
+    let factor = RandomState::new().hash_one(0u8) % (u64::from(thousandths) * 2 + 1);
+    let factor = u32::try_from(factor).unwrap_or(thousandths);
+    span.saturating_mul(1000_u32.saturating_sub(thousandths).saturating_add(factor)) / 1000
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that changes only when it is set or advanced.
 #[derive(Debug)]
 pub struct ManualClock {
     wall_nanos: AtomicI64,
@@ -60,7 +60,7 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that shows this wall time, an hour after the machine's start.
+    /// A clock at this wall time, one hour after the system start.
     pub fn at(wall: Timestamp) -> Arc<Self> {
         Arc::new(ManualClock {
             wall_nanos: AtomicI64::new(wall.as_nanos()),
@@ -68,19 +68,19 @@ impl ManualClock {
         })
     }
 
-    /// Time passes: both clocks move on.
-    pub fn pass(&self, span: Duration) {
+    /// Advances both clocks.
+    pub fn advance(&self, span: Duration) {
         self.set_wall(self.now().wall.plus(span));
         let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         self.boot_nanos.fetch_add(nanos, Ordering::SeqCst);
     }
 
-    /// Somebody sets the wall clock, forward or back; the boot clock does not notice.
+    /// Sets the wall clock, forward or back. The boot clock does not change.
     pub fn set_wall(&self, wall: Timestamp) {
         self.wall_nanos.store(wall.as_nanos(), Ordering::SeqCst);
     }
 
-    /// What it shows.
+    /// The current time on both clocks.
     pub fn now(&self) -> Instants {
         Instants {
             wall: Timestamp::from_nanos(self.wall_nanos.load(Ordering::SeqCst)),
@@ -89,8 +89,8 @@ impl ManualClock {
     }
 }
 
-// CLOCK_MONOTONIC stands still on Linux while the machine sleeps, and an answer would outlive its token
-// by that much. Elsewhere (a developer's laptop) it is the nearest there is.
+// CLOCK_MONOTONIC on Linux excludes suspend: an answer would outlive its token by that time. On other systems
+// (development machines) it is the closest clock available.
 #[cfg(target_os = "linux")]
 const BOOT_CLOCK: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_machines_clocks_go_forward_and_the_wall_clock_shows_this_century() {
+    fn the_system_clocks_go_forward_and_the_wall_clock_is_plausible() {
         let first = Clock::System.now();
         let second = Clock::System.now();
         assert!(second.boot >= first.boot);
@@ -123,24 +123,25 @@ mod tests {
     }
 
     #[test]
-    fn setting_the_wall_clock_leaves_the_boot_clock_alone() {
+    fn setting_the_wall_clock_does_not_change_the_boot_clock() {
         let clock = ManualClock::at(Timestamp::from_seconds(1000));
         let boot = clock.now().boot;
         clock.set_wall(Timestamp::from_seconds(10));
         assert_eq!(clock.now().boot, boot);
-        clock.pass(Duration::from_secs(5));
+        clock.advance(Duration::from_secs(5));
         assert_eq!(clock.now().wall, Timestamp::from_seconds(15));
         assert_eq!(clock.now().boot, boot + Duration::from_secs(5));
     }
 
     #[test]
-    fn an_age_is_within_a_tenth_and_not_always_the_same() {
+    fn jitter_is_within_its_bound_and_varies() {
         let span = Duration::from_secs(1800);
-        let ages: Vec<_> = (0..100).map(|_| jittered(span, 100)).collect();
+        let spans: Vec<_> = (0..100).map(|_| jittered(span, 100)).collect();
         assert!(
-            ages.iter()
-                .all(|age| (1620..=1980).contains(&age.as_secs()))
+            spans
+                .iter()
+                .all(|span| (1620..=1980).contains(&span.as_secs()))
         );
-        assert!(ages.iter().any(|age| age != &ages[0]));
+        assert!(spans.iter().any(|span| span != &spans[0]));
     }
 }

@@ -1,30 +1,29 @@
-//! Columns of text that fit a width: narrows columns, and wraps what does not fit into its column.
+//! Columns of text that fit a width: narrows columns and wraps cells.
 //!
-//! Counts characters, not cells of a terminal: a wide character makes its line longer.
+//! Counts characters, not terminal cells: a line with wide characters is longer.
 
 /// Between two columns.
 const GAP: &str = "  ";
-/// A column is not made narrower than this: then lines get longer than the limit instead.
+/// The minimum width of a column; lines exceed the limit rather than narrow it further.
 const NARROWEST: usize = 10;
 
-/// Narrows the widest columns, all to one width, until every column fits into `limit` characters. `None`:
-/// no limit.
+/// Narrows the widest columns to one width so that a row fits into `limit` characters. `None` is no limit.
 pub fn fit(widths: &mut [usize], limit: Option<usize>) {
     let (Some(limit), Some(widest)) = (limit, widths.iter().max().copied()) else {
         return;
     };
     let gaps = GAP.len() * widths.len().saturating_sub(1);
-    let fits = |most: &usize| {
-        let narrowed = widths.iter().map(|width| width.min(most));
+    let fits = |max: &usize| {
+        let narrowed = widths.iter().map(|width| width.min(max));
         narrowed.sum::<usize>() + gaps <= limit
     };
-    let most = (NARROWEST..=widest).rev().find(fits).unwrap_or(NARROWEST);
+    let max = (NARROWEST..=widest).rev().find(fits).unwrap_or(NARROWEST);
     for width in widths {
-        *width = (*width).min(most);
+        *width = (*width).min(max);
     }
 }
 
-/// One row: as many lines as its longest cell takes, without trailing spaces.
+/// One row, as tall as its tallest cell, without trailing spaces.
 pub fn row(cells: &[String], widths: &[usize]) -> String {
     let wrapped: Vec<Vec<String>> = cells
         .iter()
@@ -43,13 +42,13 @@ pub fn row(cells: &[String], widths: &[usize]) -> String {
     (0..height).map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The text, filled up with spaces. The width of a format string ends at 65,535.
+/// Pads the text with spaces. Not with a format string, whose width is at most 65,535.
 fn padded(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(text.chars().count());
     format!("{text}{}", " ".repeat(missing))
 }
 
-/// The text in lines of at most `width` characters, broken between words where that is possible.
+/// Splits the text into lines of at most `width` characters, between words if possible.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.chars().count() <= width || width == 0 {
         return vec![text.to_owned()];
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_columns_give_way_first_and_none_below_the_narrowest() {
+    fn the_widest_columns_are_narrowed_first_and_none_below_the_minimum() {
         assert_eq!(fitted(&[10, 20, 60], 94), [10, 20, 60]);
         assert_eq!(fitted(&[10, 20, 60], 93), [10, 20, 59]);
         assert_eq!(fitted(&[10, 50, 60], 64), [10, 25, 25]);
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_wrapped_between_words_and_words_that_are_too_long_are_split() {
+    fn cells_are_wrapped_between_words_and_long_words_are_split() {
         assert_eq!(wrap("a bc def", 4), ["a bc", "def"]);
         assert_eq!(wrap("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrap("", 4), [""]);
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_may_be_wider_than_a_format_string_can_make_it() {
+    fn a_column_may_be_wider_than_a_format_string_allows() {
         let wide = "x".repeat(70_000);
         let cells = [wide.clone(), "y".to_owned()];
         assert_eq!(row(&cells, &[70_001, 1]), format!("{wide}   y"));

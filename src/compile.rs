@@ -1,14 +1,14 @@
-//! Documents → snapshot: defaults, inheritance, checks, interning.
+//! Compiles typed documents into a snapshot: checks, inheritance, interning.
 //!
-//! Takes what `graph` has typed and makes the one immutable form that `evaluate` reads (semantics §2,
-//! §5, §7). Anything that could change a decision and does not hold together is an error here, so that
-//! no reader of a snapshot ever has to guess; a run tells every finding, not only the first. Reads no
-//! file, no clock, and decides nothing.
+//! Takes the documents that `graph` has parsed and builds the immutable form that `evaluate` reads
+//! (semantics §2, §5, §7). An inconsistency that could change a decision is an error here, so `evaluate`
+//! never guesses. One run reports every finding, not only the first. Reads no file and no clock, and makes
+//! no decision.
 
+mod builder;
 mod catalog;
 mod channels;
 mod digest;
-mod draft;
 mod filter;
 mod findings;
 mod groups;
@@ -19,47 +19,50 @@ mod reads;
 mod relations;
 mod settings;
 mod strengths;
-mod synced;
+mod synchronized_groups;
 
 use crate::graph::document::TenantDocuments;
-use crate::graph::{Finding, Reading, Severity};
+use crate::graph::{Finding, ParsedPolicies, Severity};
 use crate::id::TenantId;
 use crate::policy_settings::PolicySettings;
-use crate::snapshot::{AppDirectory, Relation, Snapshot, SnapshotId, StatedApp, Table, Tenant};
+use crate::snapshot::{
+    AppDirectory, ConfiguredApp, PositionTable, Relation, Snapshot, SnapshotId, Tenant,
+};
 use crate::time::Timestamp;
 use crate::vocabulary::{Cloud, WordSet};
-use draft::Draft;
-use findings::{Findings, report_repeats};
+use builder::SnapshotBuilder;
+use findings::{Findings, report_duplicates};
 
-/// A snapshot and what is worth a look in its sources.
+/// A snapshot and the warnings about its sources.
 #[derive(Debug)]
 pub struct Compiled {
-    /// The snapshot, ready to decide.
+    /// The snapshot, ready to evaluate.
     pub snapshot: Snapshot,
-    /// Findings that change no decision, by file and line.
+    /// Findings that change no decision, sorted by file and line.
     pub warnings: Vec<Finding>,
 }
 
-/// Everything that is wrong with what was read and compiled, and what may be served.
+/// All findings of reading and compiling, and the snapshots that may be served.
 #[derive(Debug)]
-pub struct Checked {
-    /// All findings, by file and line.
+pub struct CompileOutcome {
+    /// All findings, sorted by file and line.
     pub findings: Vec<Finding>,
-    /// One of all tenants with an organization, and one of each without. None where a finding is an error.
+    /// One snapshot of all tenants with an organization, and one for each tenant without. Empty if any
+    /// finding is an error.
     pub snapshots: Vec<Snapshot>,
 }
 
-/// Compiles what was read, also where something of it was refused, so that one run reports everything.
-pub fn check(reading: Reading, settings: &PolicySettings, now: Timestamp) -> Checked {
+/// Compiles what was read, even if parts of it were refused, so that one run reports everything.
+pub fn check(reading: ParsedPolicies, settings: &PolicySettings, now: Timestamp) -> CompileOutcome {
     let mut findings = reading.findings;
-    // Tenants of one folder are served together; what has no name is an export by itself.
-    let (named, nameless): (Vec<_>, Vec<_>) = reading
+    // Tenants with an organization are served together; each of the others is checked as a separate export.
+    let (with_organization, without): (Vec<_>, Vec<_>) = reading
         .tenants
         .into_iter()
         .partition(|tenant| tenant.organization.is_some());
-    let mut groups: Vec<&[TenantDocuments]> = nameless.iter().map(std::slice::from_ref).collect();
-    if !named.is_empty() {
-        groups.insert(0, &named);
+    let mut groups: Vec<&[TenantDocuments]> = without.iter().map(std::slice::from_ref).collect();
+    if !with_organization.is_empty() {
+        groups.insert(0, &with_organization);
     }
     let mut snapshots = Vec::new();
     for tenants in groups {
@@ -76,7 +79,7 @@ pub fn check(reading: Reading, settings: &PolicySettings, now: Timestamp) -> Che
     if findings.iter().any(is_error) {
         snapshots.clear();
     }
-    Checked {
+    CompileOutcome {
         findings,
         snapshots,
     }
@@ -88,12 +91,12 @@ fn is_error(finding: &Finding) -> bool {
 
 /// Compiles all tenants' documents into one snapshot.
 ///
-/// A tenant without `organization` gets the id 0: good enough to be checked, never to be served. `now` is
-/// read by findings about dates only: the snapshot is the same at any time.
+/// A tenant without `organization` gets the id 0, which may be checked but not served. Only findings about
+/// dates use `now`; the snapshot does not depend on it.
 ///
 /// # Errors
-/// Every finding, by file and line, where at least one of them is an error or something of a tenant was
-/// refused when it was read.
+/// All findings, sorted by file and line, if one of them is an error or part of a tenant was refused when
+/// it was read.
 pub fn compile(
     tenants: &[TenantDocuments],
     settings: &PolicySettings,
@@ -101,36 +104,36 @@ pub fn compile(
 ) -> Result<Compiled, Vec<Finding>> {
     let mut findings = Findings::default();
     check_tenants(tenants, &mut findings);
-    synced::report(tenants, id_of, &mut findings);
+    synchronized_groups::report(tenants, id_of, &mut findings);
 
     let mut ordered: Vec<&TenantDocuments> = tenants.iter().collect();
     ordered.sort_by_key(|tenant| id_of(tenant));
 
-    let mut draft = Draft::new(&ordered, applications(settings), findings, now);
-    let service_default = relations::service_default(&mut draft);
+    let mut builder = SnapshotBuilder::new(&ordered, applications(settings), findings, now);
+    let service_default = relations::service_default(&mut builder);
     let mut compiled = Vec::with_capacity(ordered.len());
     for tenant in ordered {
-        match compile_tenant(&mut draft, tenant, &service_default) {
+        match compile_tenant(&mut builder, tenant, &service_default) {
             Some(tenant) => compiled.push(tenant),
-            None => draft.findings.too_many("applications"),
+            None => builder.findings.too_many("applications"),
         }
     }
-    let is_whole = !tenants.iter().any(|tenant| tenant.refused.any);
-    assemble(draft, compiled, service_default, is_whole)
+    let is_complete = !tenants.iter().any(|tenant| tenant.refused.any);
+    assemble(builder, compiled, service_default, is_complete)
 }
 
 fn compile_tenant(
-    draft: &mut Draft,
+    builder: &mut SnapshotBuilder,
     documents: &TenantDocuments,
     service_default: &Relation,
 ) -> Option<Tenant> {
     let id = id_of(documents);
-    let default = relations::default_of(draft, documents.default.as_ref(), service_default);
-    relations::partners(draft, id, documents, &default);
-    homes::report_unloaded_partners(draft, documents);
-    let locations = locations::compile(draft, &documents.locations);
-    let first_policy = draft.next_policy();
-    let (trusted_locations, policies) = policies::compile(draft, id, documents, locations);
+    let default = relations::default_of(builder, documents.default.as_ref(), service_default);
+    relations::partners(builder, id, documents, &default);
+    homes::report_unloaded_partners(builder, documents);
+    let locations = locations::compile(builder, &documents.locations);
+    let first_policy = builder.next_policy();
+    let (trusted_locations, policies) = policies::compile(builder, id, documents, locations);
     let mut allowed_clouds = documents.allowed_clouds.clone();
     allowed_clouds.sort_unstable();
     allowed_clouds.dedup();
@@ -143,58 +146,58 @@ fn compile_tenant(
         verified_domains: organization
             .map(|organization| organization.verified_domains.clone())
             .unwrap_or_default(),
-        // semantics §3, Clouds: `microsoftonline.com` when missing.
+        // semantics §3, Clouds: `microsoftonline.com` if missing.
         cloud: organization
             .and_then(|organization| organization.cloud)
             .unwrap_or(Cloud::Commercial),
         allowed_clouds,
         default,
-        policies: first_policy..draft.next_policy(),
-        catalog: catalog::build(draft, &policies)?,
+        policies: first_policy..builder.next_policy(),
+        catalog: catalog::build(builder, &policies)?,
         excluded_actions: documents
             .conditional_access_settings
             .as_ref()
             .map_or(WordSet::EMPTY, |settings| settings.excluded_actions),
         trusted_locations,
-        channels: channels::compile(draft, &documents.channels),
+        channels: channels::compile(builder, &documents.channels),
         identity_providers: homes::identity_providers(documents),
-        assumed_outbound: homes::assumed_outbound(draft, id, documents),
+        assumed_outbound: homes::assumed_outbound(builder, id, documents),
     })
 }
 
-/// The last step: tables, digest, and the verdict over the findings.
+/// Builds the tables and the digest, or returns the findings if one of them is an error.
 fn assemble(
-    mut draft: Draft,
+    mut builder: SnapshotBuilder,
     tenants: Vec<Tenant>,
     service_default: Relation,
-    is_whole: bool,
+    is_complete: bool,
 ) -> Result<Compiled, Vec<Finding>> {
-    let tenant_table = Table::build(tenants.iter().map(|tenant| tenant.id).collect());
-    let pair_table = Table::build(std::mem::take(&mut draft.pairs));
+    let tenant_table = PositionTable::build(tenants.iter().map(|tenant| tenant.id).collect());
+    let pair_table = PositionTable::build(std::mem::take(&mut builder.pairs));
     let (Some(tenant_table), Some(pair_table), Some(groups)) =
-        (tenant_table, pair_table, draft.groups.into_table())
+        (tenant_table, pair_table, builder.groups.into_table())
     else {
-        draft.findings.too_many("tenants, partners or groups");
-        return Err(draft.findings.into_sorted());
+        builder.findings.too_many("tenants, partners or groups");
+        return Err(builder.findings.into_sorted());
     };
-    let findings = draft.findings.into_sorted();
-    if !is_whole || findings.iter().any(is_error) {
+    let findings = builder.findings.into_sorted();
+    if !is_complete || findings.iter().any(is_error) {
         return Err(findings);
     }
-    let reads = reads::of(&tenants, &draft.policies, &draft.locations);
+    let reads = reads::of(&tenants, &builder.policies, &builder.locations);
     let mut snapshot = Snapshot {
         id: SnapshotId([0; 32]),
         tenants,
         tenant_table,
         pair_table,
-        relations: draft.relations,
-        settings: draft.settings,
+        relations: builder.relations,
+        settings: builder.settings,
         groups,
-        policies: draft.policies,
-        strengths: draft.strengths,
-        locations: draft.locations,
+        policies: builder.policies,
+        strengths: builder.strengths,
+        locations: builder.locations,
         reads,
-        applications: draft.applications,
+        applications: builder.applications,
         expires_at: None,
         service_default,
     };
@@ -205,31 +208,34 @@ fn assemble(
     })
 }
 
-/// What the operator states of applications, by id.
+/// The application facts of the configuration, by id.
 fn applications(settings: &PolicySettings) -> AppDirectory {
-    let stated = settings.applications.iter().map(|(app, facts)| StatedApp {
-        app: *app,
-        bundles: facts.bundles,
-        agent: facts.agent,
-    });
+    let configured = settings
+        .applications
+        .iter()
+        .map(|(app, facts)| ConfiguredApp {
+            app: *app,
+            bundles: facts.bundles,
+            agent: facts.agent,
+        });
     AppDirectory {
-        stated: stated.collect(),
+        configured: configured.collect(),
     }
 }
 
-/// semantics §2: the same tenant in two folders.
+/// Reports a tenant that two folders hold (semantics §2).
 fn check_tenants(tenants: &[TenantDocuments], findings: &mut Findings) {
     let organizations = tenants
         .iter()
         .filter_map(|tenant| tenant.organization.as_ref());
-    report_repeats(
+    report_duplicates(
         findings,
         "tenant",
         organizations.map(|organization| (organization.id, &organization.place)),
     );
 }
 
-/// The tenant's id; 0 where there is no organization (a folder that is only checked).
+/// The tenant's id; 0 without an organization (a folder that is only checked).
 fn id_of(tenant: &TenantDocuments) -> TenantId {
     tenant
         .organization

@@ -1,8 +1,9 @@
-//! Configuration: one table of keys, each a line of the TOML file, a flag and a variable; and tables of the file.
+//! The configuration: scalar keys, each settable in the TOML file, by flag and by environment variable, and the tables of
+//! the file.
 //!
-//! A flag beats a `CROSSTRUST_…` variable, a variable beats the file, the file beats the default. Every
-//! value keeps its origin, so that an error and `--print-config` can say where it came from. Read once, at
-//! start; an unknown key or variable is an error. No other room reads the environment.
+//! Precedence: flag, `CROSSTRUST_…` variable, file, default. Every value has its origin, which errors and `--print-config`
+//! show. The configuration is read once, at the start; an unknown key or variable is an error. No other module reads the
+//! environment.
 
 mod error;
 mod file;
@@ -23,55 +24,57 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use error::ConfigError;
-pub use file::Scalar;
-pub use issuer::{ClaimTable, IssuerTable, KeysTable, ReadTable, TenantsTable};
-pub use keys::{Bound, KEYS, Key};
-pub use listener::{
-    ClientsTable, DEFAULT_ADDRESS, IdentitySource, JwtAuthnTable, ListenerTable, PeersTable,
-    TlsTable,
+pub use file::TomlScalar;
+pub use issuer::{
+    ClaimRuleConfig, IssuerConfig, KeySourceConfig, TenantsConfig, ValueMappingConfig,
 };
-pub use route::{ApplicationTable, RouteTable};
-pub use value::{Assumption, At, Origin, Shown};
+pub use keys::{ConfigKey, KEYS, NumberRange};
+pub use listener::{
+    ClientsConfig, DEFAULT_ADDRESS, IdentitySource, JwtAuthnConfig, ListenerConfig, PeersConfig,
+    TlsConfig,
+};
+pub use route::{ApplicationConfig, RouteConfig};
+pub use value::{Assumption, ConfigValue, EffectiveValue, ValueOrigin};
 
-use file::{File, LineStarts};
+use file::{ConfigFile, LineStarts};
 
-/// Values given from outside the file, by key; `listen` may have several.
+/// Values from flags and environment variables, by key.
 #[derive(Debug, Default)]
-pub struct Given {
+pub struct ConfigOverrides {
     /// Scalar keys.
-    pub values: Vec<(&'static str, String, Origin)>,
-    /// `--listen`, or the variable.
-    pub listen: Vec<(String, Origin)>,
+    pub values: Vec<(&'static str, String, ValueOrigin)>,
+    /// `--listen` or `CROSSTRUST_LISTEN`; may have several values.
+    pub listen: Vec<(String, ValueOrigin)>,
 }
 
 /// The effective configuration.
 #[derive(Debug)]
 pub struct Config {
-    values: BTreeMap<&'static str, At<String>>,
-    /// Where to listen, and what to offer there.
-    pub listeners: Vec<ListenerTable>,
-    /// Whose tokens are believed.
-    pub issuers: Vec<IssuerTable>,
-    /// Further audiences of applications.
-    pub applications: Vec<ApplicationTable>,
-    /// What requests are for whose gateway cannot say it.
-    pub routes: Vec<RouteTable>,
+    values: BTreeMap<&'static str, ConfigValue<String>>,
+    /// The listeners.
+    pub listeners: Vec<ListenerConfig>,
+    /// The trusted issuers.
+    pub issuers: Vec<IssuerConfig>,
+    /// Additional facts about applications.
+    pub applications: Vec<ApplicationConfig>,
+    /// The routes, for gateways that do not state the application.
+    pub routes: Vec<RouteConfig>,
 }
 
-/// A variable that is not ours but a standard's, such as `OTEL_SDK_DISABLED`; an empty one is none.
+/// An environment variable of another standard, such as `OTEL_SDK_DISABLED`. An empty one counts as unset.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Refuses a `CROSSTRUST_…` variable of the environment that names no key.
+/// Returns an error if the environment has an unknown `CROSSTRUST_…` variable.
 pub fn refuse_unknown_variables() -> Result<(), ConfigError> {
     variables::refuse_unknown(std::env::vars_os().map(|(name, _)| name))
 }
 
-/// The text of a configuration file. A file that is too large is not read to its end.
+/// Reads a configuration file. Of a file that is too large, reads one byte more than the limit.
 pub fn read_file(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
-    let one_more = u64::try_from(MOST_BYTES)
+    let one_more = u64::try_from(MAX_BYTES)
         .unwrap_or(u64::MAX)
         .saturating_add(1);
     std::fs::File::open(path)?
@@ -81,11 +84,17 @@ pub fn read_file(path: &Path) -> std::io::Result<String> {
 }
 
 impl Config {
-    /// Defaults, then the file, then what flags and variables give.
-    pub fn read(file: Option<(PathBuf, String)>, given: Given) -> Result<Self, ConfigError> {
-        let defaults = KEYS
-            .iter()
-            .map(|key| (key.name, At::default(key.name, key.default.to_owned())));
+    /// Combines the defaults, the file and the overrides.
+    pub fn read(
+        file: Option<(PathBuf, String)>,
+        overrides: ConfigOverrides,
+    ) -> Result<Self, ConfigError> {
+        let defaults = KEYS.iter().map(|key| {
+            (
+                key.name,
+                ConfigValue::default(key.name, key.default.to_owned()),
+            )
+        });
         let mut config = Config {
             values: defaults.collect(),
             listeners: Vec::new(),
@@ -96,44 +105,46 @@ impl Config {
         if let Some((path, text)) = file {
             config.read_file(&path, &text)?;
         }
-        for (name, value, origin) in given.values {
+        for (name, value, origin) in overrides.values {
             let key = name.to_owned();
-            config.values.insert(name, At { value, key, origin });
+            config
+                .values
+                .insert(name, ConfigValue { value, key, origin });
         }
-        if !given.listen.is_empty() {
-            let given = given.listen.into_iter();
-            config.listeners = given
-                .map(|(text, from)| ListenerTable::at(text, from))
+        if !overrides.listen.is_empty() {
+            let addresses = overrides.listen.into_iter();
+            config.listeners = addresses
+                .map(|(address, origin)| ListenerConfig::at(address, origin))
                 .collect();
         }
         if config.listeners.is_empty() {
-            let default = ListenerTable::at(DEFAULT_ADDRESS.to_owned(), Origin::Default);
+            let default = ListenerConfig::at(DEFAULT_ADDRESS.to_owned(), ValueOrigin::Default);
             config.listeners.push(default);
         }
-        config.check_bounds()?;
+        config.check_ranges()?;
         Ok(config)
     }
 
-    /// Every number is within the range of its key. A key without a default may be left out.
-    fn check_bounds(&self) -> Result<(), ConfigError> {
+    /// Checks that every number is within the range of its key. A key without a default may be unset.
+    fn check_ranges(&self) -> Result<(), ConfigError> {
         for key in KEYS {
             let text = self.text(key.name);
-            let is_left_out = key.default.is_empty() && text.is_empty();
-            if let Some(bound) = key.bound
-                && !is_left_out
-                && !bound.holds(text)
+            let is_unset = key.default.is_empty() && text.is_empty();
+            if let Some(range) = key.range
+                && !is_unset
+                && !range.contains(text)
             {
-                return Err(self.refuse(key.name, &format!("expected {bound}")));
+                return Err(self.refuse(key.name, &format!("expected {range}")));
             }
         }
         Ok(())
     }
 
     fn read_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
-        if text.len() > MOST_BYTES {
+        if text.len() > MAX_BYTES {
             return Err(ConfigError::TooLarge {
                 file: path.display().to_string(),
-                most: MOST_BYTES,
+                most: MAX_BYTES,
             });
         }
         let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
@@ -141,7 +152,7 @@ impl Config {
             message: error.to_string(),
         })?;
         let lines = &LineStarts::of(text);
-        let file = File { path, text, lines };
+        let file = ConfigFile { path, text, lines };
         for (key, value) in table.get_ref() {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("listen", _) => self
@@ -168,9 +179,9 @@ impl Config {
         &mut self,
         name: &str,
         value: &Spanned<DeValue<'_>>,
-        file: File<'_>,
+        file: ConfigFile<'_>,
     ) -> Result<(), ConfigError> {
-        // `policies = "DIR"` as a line of a `[policies]` table.
+        // In a `[policies]` table, the key `policies` is called `folder`.
         let name = match name {
             "policies.folder" => "policies",
             name => name,
@@ -179,59 +190,69 @@ impl Config {
             return Err(ConfigError::UnknownKey {
                 key: name.to_owned(),
                 origin: file.origin(value),
-                known: known_beside(name),
+                known: keys_of_section(name),
             });
         };
         self.values.insert(key.name, file.key(key, value)?);
         Ok(())
     }
 
-    /// The lines of `--print-config`.
-    pub fn shown(&self) -> Vec<Shown> {
-        let listeners = self.listeners.iter().flat_map(ListenerTable::shown);
-        let issuers = self.issuers.iter().flat_map(IssuerTable::shown);
-        let applications = self.applications.iter().flat_map(ApplicationTable::shown);
-        let routes = self.routes.iter().flat_map(RouteTable::shown);
-        let values = self.values.values().map(At::shown);
+    /// All effective values, for `--print-config`.
+    pub fn effective_values(&self) -> Vec<EffectiveValue> {
+        let listeners = self
+            .listeners
+            .iter()
+            .flat_map(ListenerConfig::effective_values);
+        let issuers = self.issuers.iter().flat_map(IssuerConfig::effective_values);
+        let applications = self
+            .applications
+            .iter()
+            .flat_map(ApplicationConfig::effective_values);
+        let routes = self.routes.iter().flat_map(RouteConfig::effective_values);
+        let values = self.values.values().map(ConfigValue::effective_value);
         let tables = listeners.chain(issuers).chain(applications).chain(routes);
         tables.chain(values).collect()
     }
 
-    /// A value as it is.
+    /// A value as text.
     pub fn text(&self, name: &'static str) -> &str {
         self.values.get(name).map_or("", |at| &at.value)
     }
 
-    /// Whether neither file, variable nor flag gives the value.
+    /// Whether neither file, variable nor flag sets the value.
     pub fn is_default(&self, name: &'static str) -> bool {
-        let given = self.values.get(name);
-        given.is_none_or(|at| at.origin == Origin::Default)
+        let value = self.values.get(name);
+        value.is_none_or(|at| at.origin == ValueOrigin::Default)
     }
 
-    /// A value that may be empty, which says nothing.
+    /// A value, or `None` if it is empty.
     pub fn optional(&self, name: &'static str) -> Option<String> {
         let text = self.text(name);
         (!text.is_empty()).then(|| text.to_owned())
     }
 
-    /// A path, relative to the file that gives it, or else to where the process was started; none if empty.
+    /// A path, or `None` if it is empty. Relative to the folder of the file that sets it, otherwise to the working directory.
     pub fn path(&self, name: &'static str) -> Option<PathBuf> {
         let at = self.values.get(name).filter(|at| !at.value.is_empty())?;
         Some(match &at.origin {
-            Origin::File { file, .. } => file.parent().unwrap_or(Path::new("")).join(&at.value),
-            Origin::Flag | Origin::Variable | Origin::Default => PathBuf::from(&at.value),
+            ValueOrigin::File { file, .. } => {
+                file.parent().unwrap_or(Path::new("")).join(&at.value)
+            }
+            ValueOrigin::Flag | ValueOrigin::Variable | ValueOrigin::Default => {
+                PathBuf::from(&at.value)
+            }
         })
     }
 
-    /// Where state belongs: systemd says so in `STATE_DIRECTORY` (systemd.exec(5)), the first of several; else `state`.
+    /// The directory for state: the first one of systemd's `STATE_DIRECTORY` (systemd.exec(5)), otherwise `state`.
     pub fn state_directory(&self) -> PathBuf {
-        let told = std::env::var_os("STATE_DIRECTORY").unwrap_or_default();
-        let first = std::env::split_paths(&told).next();
+        let directories = std::env::var_os("STATE_DIRECTORY").unwrap_or_default();
+        let first = std::env::split_paths(&directories).next();
         let first = first.filter(|path| !path.as_os_str().is_empty());
         first.unwrap_or_else(|| PathBuf::from("state"))
     }
 
-    /// The values of a key that may have several.
+    /// The values of a list key.
     pub fn list(&self, name: &'static str) -> Vec<String> {
         let items = self.text(name).split(',').map(str::trim);
         items
@@ -247,7 +268,7 @@ impl Config {
         text.parse().map_err(|_| self.refuse(name, expected))
     }
 
-    /// A number of seconds; fractions are allowed.
+    /// A number of seconds, fractions allowed.
     pub fn seconds(&self, name: &'static str) -> Result<Duration, ConfigError> {
         let seconds = self.text(name).replace('_', "").parse::<f64>().ok();
         seconds
@@ -272,7 +293,7 @@ impl Config {
         self.one_of(name, &words)
     }
 
-    /// One of some words.
+    /// One of the given words.
     pub fn one_of<T: Copy>(
         &self,
         name: &'static str,
@@ -280,33 +301,33 @@ impl Config {
     ) -> Result<T, ConfigError> {
         match self.values.get(name) {
             Some(at) => at.one_of(words),
-            None => Err(self.refuse(name, "expected a key of the table")),
+            None => Err(self.refuse(name, "expected a key of KEYS")),
         }
     }
 
-    /// The error of a value that is none, with its origin.
+    /// The error of an invalid value, with its origin. `why` begins with `expected` or states the fault.
     pub fn refuse(&self, name: &'static str, why: &str) -> ConfigError {
-        let unknown = At::default(name, String::new());
+        let unknown = ConfigValue::default(name, String::new());
         self.values.get(name).unwrap_or(&unknown).refuse(why)
     }
 }
 
-/// The keys that could stand where an unknown one does: those of its section, or else everything.
-fn known_beside(name: &str) -> Vec<&'static str> {
+/// The known keys of an unknown key's section; all keys and tables if the section is unknown too.
+fn keys_of_section(name: &str) -> Vec<&'static str> {
     let names = KEYS.iter().map(|key| key.name);
     let section = name.split_once('.').map_or("", |(section, _)| section);
     let of_section = |name: &&str| {
         let found = name.split_once('.');
         found.is_some_and(|(found, _)| found == section)
     };
-    let beside: Vec<_> = names.clone().filter(of_section).collect();
-    if beside.is_empty() {
+    let in_section: Vec<_> = names.clone().filter(of_section).collect();
+    if in_section.is_empty() {
         let tables = ["listen", "listener", "issuer", "application", "route"];
         names.chain(tables).collect()
     } else {
-        beside
+        in_section
     }
 }
 
-/// The largest configuration file: some thousand routes. A larger one is another file by mistake.
-const MOST_BYTES: usize = 1 << 20;
+/// The largest configuration file: some thousand routes. A larger file is probably not a configuration.
+const MAX_BYTES: usize = 1 << 20;

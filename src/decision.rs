@@ -1,7 +1,7 @@
-//! What is answered: allow, or deny with stage, reason, code and what would cure it.
+//! The decision: allow, or deny with stage, reason, AADSTS code and step-up challenge.
 //!
-//! The table of reasons is here, each with its code and the page the code is from. Nothing in this
-//! room decides: only `evaluate` calls [`Decision::allow`] (a test holds that).
+//! Contains the table of reasons, with their codes and the pages that document them. Only `evaluate` calls
+//! [`Decision::allow`], which a test enforces.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,54 +12,54 @@ use crate::id::{StrengthId, TenantId};
 use crate::time::Timestamp;
 use crate::vocabulary::AssumedBasis;
 
-/// One decision. It holds for every request with the same key under the same snapshot until
-/// `expires_at`; policies are named by their index in that snapshot.
+/// A decision. It applies to every request with the same cache key and snapshot until `expires_at`. Policies are
+/// identified by their index in that snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Allow, or deny and why.
+    /// Allow, or deny with a reason.
     pub verdict: Verdict,
-    /// The instant from which this decision is no longer good.
+    /// When the decision expires.
     pub expires_at: Timestamp,
-    /// Whether it may be kept until then (semantics §4, "How long an answer is good").
+    /// Whether it may be cached until then (semantics §4, "How long an answer is good").
     pub cacheable: bool,
     /// The Conditional Access policies that applied, in the order of their ids.
     pub applied: SmallVec<[AppliedPolicy; 4]>,
-    /// The policies whose session controls the gateway has to uphold.
+    /// The policies whose session controls the gateway must enforce.
     pub obligations: SmallVec<[PolicyIndex; 2]>,
-    /// The basis of the assumed-outbound entry that let the user through stage 3.
+    /// The basis of the assumed-outbound entry with which the request passed stage 3.
     pub assumed_outbound: Option<AssumedBasis>,
 }
 
-/// A Conditional Access policy's place in its snapshot.
+/// The index of a Conditional Access policy in its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PolicyIndex(pub u32);
 
-/// The two answers.
+/// Allow or deny.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Every stage passed.
     Allow,
-    /// A stage did not pass.
+    /// The request did not pass a stage, or was not evaluated.
     Deny(Denial),
 }
 
-/// Why not.
+/// Why a request is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// The stage that did not pass; none where no stage was reached (no snapshot).
+    /// The stage that the request did not pass; `None` if it was not evaluated.
     pub stage: Option<Stage>,
-    /// Its reason.
+    /// The reason.
     pub reason: Reason,
-    /// What one new sign-in could do about it; present if and only if that would help.
+    /// The step-ups that a new sign-in must perform; `Some` if and only if that resolves the denial.
     pub challenge: Option<Challenge>,
-    /// What the message names, where the reason alone does not say what to do.
+    /// Details for the message, if the reason alone does not explain what to do.
     pub subject: Option<Box<DenialSubject>>,
 }
 
-/// What a denial is about, beside its reason.
+/// Details of a denial, in addition to its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DenialSubject {
-    /// No policies of the home tenant are loaded, so nothing says that it allows the resource tenant's cloud.
+    /// No policies of the home tenant are loaded, so it is not known whether it allows the resource tenant's cloud.
     CloudOfHomeNotLoaded {
         /// The home tenant.
         tenant: TenantId,
@@ -68,64 +68,63 @@ pub enum DenialSubject {
     HomeNotLoaded {
         /// The home tenant.
         tenant: TenantId,
-        /// Why the resource tenant's assumed-outbound entry for it does not count; `None` = there is none.
-        entry: Option<UnusedEntry>,
+        /// Why the resource tenant's assumed-outbound entry for it does not apply; `None` = there is none.
+        entry: Option<UnusedEntryReason>,
     },
-    /// The home tenant's partner entry keeps service providers from the resource tenant.
+    /// The home tenant's partner entry blocks service providers from accessing the resource tenant.
     ServiceProviderBlocked,
-    /// The resource tenant does not list the identity provider, named for people.
+    /// The resource tenant does not list the identity provider with this name.
     ProviderNotListed(String),
 }
 
-/// Why an assumed-outbound entry does not count.
+/// Why an assumed-outbound entry does not apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnusedEntry {
-    /// Its `reviewBy` is past.
+pub enum UnusedEntryReason {
+    /// Its `reviewBy` date has passed.
     ReviewPast,
-    /// It does not hold the request's access type.
+    /// It does not contain the request's access type.
     OtherAccessType,
-    /// Its basis is `tokenIssued`, and no token of the home tenant's own issuer was verified here.
+    /// Its basis is `tokenIssued`, and crosstrust verified no token from the home tenant's own issuer.
     NotTokenIssued,
 }
 
-/// What a new sign-in has to bring so that every failing policy is satisfied, in the order of
-/// [`Cure`], without repeats, never empty.
+/// A step-up challenge (RFC 9470): what a new sign-in must provide to satisfy every failed policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
-    /// Each of these is needed.
-    pub cures: SmallVec<[Cure; 2]>,
+    /// All of these are required. Sorted, without duplicates, never empty.
+    pub step_ups: SmallVec<[StepUp; 2]>,
 }
 
-/// One thing that a new sign-in has to bring, and where it has to take place.
+/// One requirement on a new sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cure {
+pub enum StepUp {
     /// Multifactor authentication.
-    Mfa(Where),
-    /// Methods that reach this authentication strength.
-    Strength(StrengthId, Where),
-    /// A compliant device, claimed by the home tenant.
+    Mfa(SignInTenant),
+    /// Methods that satisfy this authentication strength.
+    Strength(StrengthId, SignInTenant),
+    /// A compliant device, according to the home tenant.
     CompliantDevice,
-    /// A hybrid joined device, claimed by the home tenant.
+    /// A hybrid joined device, according to the home tenant.
     HybridJoinedDevice,
-    /// A fresh authentication, at home.
+    /// A fresh authentication in the home tenant.
     Reauthenticate,
 }
 
-/// Whose sign-in page can help. An internal user's only one counts as home.
+/// The tenant in which the user must sign in. For an internal user this is `Home`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Where {
-    /// The home tenant's.
+pub enum SignInTenant {
+    /// The home tenant.
     Home,
-    /// The resource tenant's.
+    /// The resource tenant.
     Resource,
 }
 
-/// What became of a Conditional Access policy.
+/// The result of a Conditional Access policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppliedPolicy {
-    /// Which policy.
+    /// The policy.
     pub policy: PolicyIndex,
-    /// What became of it.
+    /// Its result.
     pub result: PolicyResult,
 }
 
@@ -133,9 +132,9 @@ pub struct AppliedPolicy {
 /// (learn.microsoft.com/graph/api/resources/appliedconditionalaccesspolicy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyResult {
-    /// Applied and was satisfied.
+    /// Applied, and was satisfied.
     Success,
-    /// Applied and was not.
+    /// Applied, and was not satisfied.
     Failure,
     /// Did not apply (explain only).
     NotApplied,
@@ -143,19 +142,19 @@ pub enum PolicyResult {
     ReportOnlySuccess,
     /// Report-only: would have denied.
     ReportOnlyFailure,
-    /// Report-only: would have denied, and a new sign-in would have helped.
+    /// Report-only: would have denied with a challenge.
     ReportOnlyInterrupted,
     /// Report-only: did not apply (explain only).
     ReportOnlyNotApplied,
 }
 
 impl Decision {
-    /// The answer of a request that passed every stage. INVARIANT(allow): only `evaluate` calls this.
+    /// The decision for a request that passed every stage. INVARIANT(allow): only `evaluate` calls this.
     pub(crate) fn allow(expires_at: Timestamp) -> Self {
         Self::of(Verdict::Allow, expires_at)
     }
 
-    /// The answer of a request that did not pass.
+    /// The decision for a request that did not pass a stage.
     pub(crate) fn deny(denial: Denial, expires_at: Timestamp) -> Self {
         Self::of(Verdict::Deny(denial), expires_at)
     }
@@ -171,13 +170,12 @@ impl Decision {
         }
     }
 
-    /// The answer where there are no policies at all (semantics §7): nothing was decided, so nothing
-    /// is kept.
+    /// The denial if no policies are loaded (semantics §7). Not cacheable.
     pub fn no_snapshot(now: Timestamp) -> Self {
         Self::refused(Denial::of(None, Reason::NoSnapshot), now)
     }
 
-    /// The answer to what is refused without an evaluation: nothing is kept.
+    /// A denial without evaluation. Not cacheable.
     pub fn refused(denial: Denial, now: Timestamp) -> Self {
         Decision {
             cacheable: false,
@@ -185,7 +183,7 @@ impl Decision {
         }
     }
 
-    /// The denial, if it is one.
+    /// The denial, unless the decision is an allow.
     pub fn denial(&self) -> Option<&Denial> {
         match &self.verdict {
             Verdict::Allow => None,
@@ -193,14 +191,14 @@ impl Decision {
         }
     }
 
-    /// Whether it is an allow.
+    /// Whether the decision is an allow.
     pub fn is_allow(&self) -> bool {
         self.verdict == Verdict::Allow
     }
 }
 
 impl Denial {
-    /// A denial that no new sign-in would cure.
+    /// A denial without a challenge.
     pub fn of(stage: Option<Stage>, reason: Reason) -> Self {
         Denial {
             stage,
@@ -210,20 +208,20 @@ impl Denial {
         }
     }
 
-    /// The reason in sentences for people, with what it is about.
+    /// The reason as text for users and administrators, with its details.
     pub fn message(&self) -> Cow<'static, str> {
         match self.subject.as_deref() {
             None => Cow::Borrowed(self.reason.message()),
             Some(DenialSubject::ServiceProviderBlocked) => Cow::Borrowed(
-                "The home tenant's partner entry for the resource tenant keeps service providers from it \
+                "The home tenant's partner entry for the resource tenant blocks service providers \
                  (blockServiceProviderOutboundAccess).",
             ),
             Some(DenialSubject::ProviderNotListed(provider)) => Cow::Owned(format!(
                 "The resource tenant does not list the identity provider {provider} (identity-providers.json, \
-                 federation-configurations.json), so its accounts are not let in."
+                 federation-configurations.json), so its accounts have no access."
             )),
             Some(DenialSubject::CloudOfHomeNotLoaded { tenant }) => Cow::Owned(format!(
-                "No policies of the home tenant {tenant} are loaded, so nothing says that it allows the \
+                "No policies of the home tenant {tenant} are loaded, so it is not known whether it allows the \
                  resource tenant's cloud. Load its export."
             )),
             Some(DenialSubject::HomeNotLoaded { tenant, entry }) => {
@@ -232,36 +230,36 @@ impl Denial {
         }
     }
 
-    /// The `AADSTS` number, where the documentation names one.
+    /// The `AADSTS` error code, if Microsoft documents one.
     pub fn code(&self) -> Option<u32> {
         self.reason.code(self.stage)
     }
 }
 
 /// semantics §3, "A home tenant whose policies are not loaded".
-fn home_not_loaded(tenant: TenantId, entry: Option<UnusedEntry>) -> String {
+fn home_not_loaded(tenant: TenantId, entry: Option<UnusedEntryReason>) -> String {
     let entry = match entry {
-        None => "or state its consent in the resource tenant's assumed-outbound.json.",
-        Some(UnusedEntry::ReviewPast) => {
-            "or review its entry in the resource tenant's assumed-outbound.json, whose reviewBy is past."
+        None => "or add an entry for it to the resource tenant's assumed-outbound.json.",
+        Some(UnusedEntryReason::ReviewPast) => {
+            "or review its entry in the resource tenant's assumed-outbound.json, whose reviewBy date has passed."
         }
-        Some(UnusedEntry::OtherAccessType) => {
+        Some(UnusedEntryReason::OtherAccessType) => {
             "or add this access type to its entry in the resource tenant's assumed-outbound.json."
         }
-        Some(UnusedEntry::NotTokenIssued) => {
+        Some(UnusedEntryReason::NotTokenIssued) => {
             "or send a token of its own issuer, which its entry in the resource tenant's \
-             assumed-outbound.json demands."
+             assumed-outbound.json requires."
         }
     };
     format!(
-        "No policies of the home tenant {tenant} are loaded, so nothing says that it lets this user out. \
-         Load its export, {entry}"
+        "No policies of the home tenant {tenant} are loaded, so it is not known whether it allows this user \
+         outbound access. Load its export, {entry}"
     )
 }
 
-/// The stages, in their order (semantics §4).
+/// The evaluation stages, in order (semantics §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "semantics §4 says what each is")]
+#[expect(missing_docs, reason = "semantics §4 describes them")]
 pub enum Stage {
     Token,
     TenantRestriction,
@@ -272,7 +270,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Every stage, in order.
+    /// All stages, in order.
     pub const ALL: [Stage; 6] = [
         Stage::Token,
         Stage::TenantRestriction,
@@ -282,7 +280,7 @@ impl Stage {
         Stage::SharedChannel,
     ];
 
-    /// The name on the wire, without its prefix.
+    /// The name of the protobuf value, without `STAGE_`.
     pub const fn name(self) -> &'static str {
         match self {
             Stage::Token => "TOKEN",
@@ -303,21 +301,21 @@ impl fmt::Display for Stage {
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $reason:ident = $name:literal, $message:literal;)*) => {
-        /// Why a request is denied, one for each row of the stages table. Where the documentation
-        /// has two codes for one reason, the reason is two variants with one name on the wire.
+        /// The reason of a denial, one for each row of the table of stages. If Microsoft documents two error codes
+        /// for a reason, there are two variants with the same protobuf name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason { $($(#[$doc])* #[doc = $message] $reason,)* }
 
         impl Reason {
-            /// Every reason.
+            /// All reasons.
             pub const ALL: &'static [Reason] = &[$(Reason::$reason,)*];
 
-            /// The name on the wire, without its prefix.
+            /// The name of the protobuf value, without `REASON_`.
             pub const fn name(self) -> &'static str {
                 match self { $(Reason::$reason => $name,)* }
             }
 
-            /// One sentence for people.
+            /// One sentence for users and administrators.
             pub const fn message(self) -> &'static str {
                 match self { $(Reason::$reason => $message,)* }
             }
@@ -329,21 +327,21 @@ reasons! {
     TokenExpired = "TOKEN_EXPIRED", "The token has expired.";
     TokenNotYetValid = "TOKEN_NOT_YET_VALID", "The token was issued more than five minutes in the future.";
     SessionRevoked = "SESSION_REVOKED", "The session or the user's tokens were revoked.";
-    TenantRestricted = "TENANT_RESTRICTED", "The network's or device's tenant does not let this foreign account reach this application.";
-    OutboundUser = "OUTBOUND_USER", "The home tenant's outbound settings do not let this user go out to the resource tenant.";
-    OutboundApplication = "OUTBOUND_APPLICATION", "The home tenant's outbound settings do not let its users reach this application.";
-    InboundUser = "INBOUND_USER", "The resource tenant's inbound settings do not let this user in.";
-    InboundApplication = "INBOUND_APPLICATION", "The resource tenant's inbound settings do not open this application.";
-    GroupsUnknown = "GROUPS_UNKNOWN", "A setting names groups, and the request does not tell all of the user's groups.";
+    TenantRestricted = "TENANT_RESTRICTED", "The tenant restrictions of the network's or device's tenant do not allow this external account to reach this application.";
+    OutboundUser = "OUTBOUND_USER", "The home tenant's outbound settings do not allow this user to access the resource tenant.";
+    OutboundApplication = "OUTBOUND_APPLICATION", "The home tenant's outbound settings do not allow its users to reach this application.";
+    InboundUser = "INBOUND_USER", "The resource tenant's inbound settings do not allow this user.";
+    InboundApplication = "INBOUND_APPLICATION", "The resource tenant's inbound settings do not allow this application.";
+    GroupsUnknown = "GROUPS_UNKNOWN", "A setting names groups, and the request does not contain all of the user's groups.";
     CloudNotAllowed = "CLOUD_NOT_ALLOWED", "The tenants are in different clouds and do not allow this between them.";
     ResourceTenantUnknown = "RESOURCE_TENANT_UNKNOWN", "No policies are loaded for the resource tenant.";
-    CaBlocked = "CA_BLOCKED", "A Conditional Access policy blocks this.";
+    CaBlocked = "CA_BLOCKED", "A Conditional Access policy blocks access.";
     MfaRequired = "MFA_REQUIRED", "A Conditional Access policy requires multifactor authentication.";
-    MfaNotTrusted = "MFA_NOT_TRUSTED", "A Conditional Access policy requires multifactor authentication, and the resource tenant does not accept it from the home tenant.";
+    MfaNotTrusted = "MFA_NOT_TRUSTED", "A Conditional Access policy requires multifactor authentication, and the resource tenant does not trust it from the home tenant.";
     CompliantDeviceRequired = "COMPLIANT_DEVICE_REQUIRED", "A Conditional Access policy requires a compliant device.";
-    CompliantDeviceNotTrusted = "COMPLIANT_DEVICE_NOT_TRUSTED", "A Conditional Access policy requires a compliant device, and the resource tenant does not accept that claim from the home tenant.";
+    CompliantDeviceNotTrusted = "COMPLIANT_DEVICE_NOT_TRUSTED", "A Conditional Access policy requires a compliant device, and the resource tenant does not trust that claim from the home tenant.";
     HybridJoinedDeviceRequired = "HYBRID_JOINED_DEVICE_REQUIRED", "A Conditional Access policy requires a hybrid joined device.";
-    HybridJoinedDeviceNotTrusted = "HYBRID_JOINED_DEVICE_NOT_TRUSTED", "A Conditional Access policy requires a hybrid joined device, and the resource tenant does not accept that claim from the home tenant.";
+    HybridJoinedDeviceNotTrusted = "HYBRID_JOINED_DEVICE_NOT_TRUSTED", "A Conditional Access policy requires a hybrid joined device, and the resource tenant does not trust that claim from the home tenant.";
     AuthenticationStrengthRequired = "AUTHENTICATION_STRENGTH_REQUIRED", "A Conditional Access policy requires a stronger combination of authentication methods.";
     /// `approvedApplication`.
     ApprovedAppRequired = "APP_REQUIRED", "A Conditional Access policy requires an approved client app.";
@@ -352,19 +350,19 @@ reasons! {
     PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED", "A Conditional Access policy requires a password change or the remediation of a risk.";
     TermsOfUseRequired = "TERMS_OF_USE_REQUIRED", "A Conditional Access policy requires the acceptance of terms of use.";
     SignInFrequencyExceeded = "SIGN_IN_FREQUENCY_EXCEEDED", "A Conditional Access policy requires a more recent sign-in.";
-    ControlNotSupported = "CONTROL_NOT_SUPPORTED", "A Conditional Access policy requires a control that this kind of user can never satisfy.";
-    ChannelUnknown = "CHANNEL_UNKNOWN", "The resource tenant has no such shared channel.";
+    ControlNotSupported = "CONTROL_NOT_SUPPORTED", "A Conditional Access policy requires a control that this type of user can never satisfy.";
+    ChannelUnknown = "CHANNEL_UNKNOWN", "The resource tenant has no shared channel with this id.";
     ChannelNotMember = "CHANNEL_NOT_MEMBER", "The user is not a member of the shared channel.";
     NoSnapshot = "NO_SNAPSHOT", "No policies are loaded.";
-    RouteUnknown = "ROUTE_UNKNOWN", "It is not known which application this request is for.";
-    IdentityMissing = "IDENTITY_MISSING", "The request does not say in a way that counts whose it is.";
-    IdentityAmbiguous = "IDENTITY_AMBIGUOUS", "What the request says of its user's identity or home tenant does not agree, or cannot be told.";
-    AuditUnavailable = "AUDIT_UNAVAILABLE", "The decision could not be recorded, so it does not count.";
+    RouteUnknown = "ROUTE_UNKNOWN", "The application of this request cannot be determined.";
+    IdentityMissing = "IDENTITY_MISSING", "The request carries no accepted identity.";
+    IdentityAmbiguous = "IDENTITY_AMBIGUOUS", "The identity or home tenant of the user is contradictory or cannot be determined.";
+    AuditUnavailable = "AUDIT_UNAVAILABLE", "The decision could not be recorded, so it is not valid.";
 }
 
 impl Reason {
-    /// Those that are given where no evaluation takes place.
-    pub const OUTSIDE_THE_STAGES: &'static [Reason] = &[
+    /// The reasons of denials without evaluation.
+    pub const WITHOUT_EVALUATION: &'static [Reason] = &[
         Reason::NoSnapshot,
         Reason::RouteUnknown,
         Reason::IdentityMissing,
@@ -372,11 +370,11 @@ impl Reason {
         Reason::AuditUnavailable,
     ];
 
-    /// The `AADSTS` number: from learn.microsoft.com/entra/identity-platform/reference-error-codes
-    /// unless said. Where that page names none, there is none.
+    /// The `AADSTS` error code, if Microsoft documents one. Source, unless stated otherwise:
+    /// learn.microsoft.com/entra/identity-platform/reference-error-codes.
     pub const fn code(self, stage: Option<Stage>) -> Option<u32> {
         match self {
-            // The nearest documented: an assertion outside its validity.
+            // The closest documented code: an assertion outside its validity period.
             Reason::TokenExpired | Reason::TokenNotYetValid => Some(500133),
             Reason::SessionRevoked => Some(50173),
             // learn.microsoft.com/entra/external-id/tenant-restrictions-v2

@@ -1,9 +1,9 @@
-//! Snapshot, cache and revocations give an answer. The only place that holds the arc-swap.
+//! Answers requests from snapshot, cache and revocations. The only module that swaps snapshots (arc-swap).
 //!
-//! Policies, revocations and the epoch of the key sets are published as one value with one epoch, and a
-//! request loads it once ([`View`]): it sees one of each, and the cache protocol (`cache::protocol`) keeps the answers of two epochs apart.
-//! Nothing on a request's path takes a lock that a publication can hold. What was replaced is dropped by
-//! the thread that publishes or reaps, never by a request.
+//! Policies, revocations and the epoch of the key sets are published as one value with one epoch. A request loads it
+//! once ([`View`]), so it uses a consistent set, and the cache protocol (`cache::protocol`) separates the answers of
+//! two epochs. No request takes a lock that a publication can hold. The thread that publishes or reaps drops replaced
+//! values, never a request.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -14,133 +14,133 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
-pub use crate::cache::Unkept;
+pub use crate::cache::PendingInsert;
 pub use crate::cache::protocol::Epoch;
-use crate::cache::protocol::{self, Answered, Published};
-use crate::cache::{CacheBytes, CacheCounters, Decided, DecisionCache, Key};
+use crate::cache::protocol::{self, LookupResult, Published};
+use crate::cache::{CacheBytes, CacheCounters, DecisionCache, DecisionKey, IdentifiedDecision};
 use crate::clock::{Clock, Instants};
 use crate::decision::{Decision, Denial};
-use crate::evaluate::{Explanation, Question};
+use crate::evaluate::{Evaluation, Explanation};
 use crate::id::DecisionId;
 use crate::request::Request;
 use crate::revocation::Revocations;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
-/// How an engine is made.
+/// Options of an [`Engine`].
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// How large the cache of decisions may be; `None` = no cache.
+    /// Capacity of the decision cache; `None` = no cache.
     pub cache: Option<CacheBytes>,
-    /// Where the time comes from.
+    /// The source of time.
     pub clock: Clock,
 }
 
-/// A snapshot in force, and since when.
+/// The snapshot in force.
 #[derive(Debug)]
-pub struct Active {
+pub struct ActiveSnapshot {
     /// The compiled policies.
     pub snapshot: Snapshot,
-    /// The epoch that its activation began. Revocations begin further ones.
+    /// The epoch that its activation started. Every revocation starts another one.
     pub epoch: Epoch,
-    /// Counts the activations of this engine, from 1.
+    /// Activation count, starting at 1.
     pub version: u64,
     /// When it was activated.
     pub activated_at: Timestamp,
-    /// Where it was read from, for people.
+    /// Where it was read from, for display.
     pub source: String,
 }
 
-/// What was decided, under which snapshot, and how to find it in the log.
+/// A decision, its snapshot and its id in the log.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The snapshot that was asked; none where there is none.
-    pub active: Option<Arc<Active>>,
+    /// The snapshot that the decision is based on; `None` without policies in force.
+    pub active: Option<Arc<ActiveSnapshot>>,
     /// The decision.
     pub decision: Decision,
-    /// It was decided for an earlier request that asked the same.
+    /// The decision is from the cache: an earlier, equal request was decided.
     pub cached: bool,
-    /// Names the event of the decision; a cached one carries the earlier request's.
+    /// Id of the decision's event; a cached decision has the id of the earlier request.
     pub decision_id: DecisionId,
-    /// When it was given.
+    /// When the request was answered.
     pub at: Timestamp,
 }
 
-/// Names a question and its denial under one epoch: two that differ have the same name with a chance of 2^-128, since the
-/// hash is keyed. Good for counting repetitions, not for answering from.
+/// Keyed 128-bit hash of a request and its denial under one epoch. Two that differ collide with a probability of 2^-128:
+/// good enough to count repetitions, not to answer from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct QuestionDigest(pub u128);
+pub struct DenialDigest(pub u128);
 
 /// Answers requests.
 #[derive(Debug)]
 pub struct Engine {
-    live: ArcSwap<Live>,
-    /// Held by whoever publishes, so that epochs and versions follow each other. Requests never take it.
-    publishing: Mutex<Publishing>,
+    state: ArcSwap<EngineState>,
+    /// Serialises publications, so that epochs and versions are consecutive. Requests never take it.
+    publishing: Mutex<PublishState>,
     cache: Option<DecisionCache>,
     clock: Clock,
-    /// Until when policies count without being confirmed anew: nanoseconds on the boot clock. Apart from the rest
-    /// because it is moved every few seconds and changes no answer that is given before it.
-    good_until: AtomicU64,
-    /// Keys of the two halves of a [`QuestionDigest`].
+    /// When the policies expire unless they are confirmed again: nanoseconds on the boot clock. Not part of
+    /// [`EngineState`], because it moves every few seconds and changes no earlier answer.
+    confirmed_until: AtomicU64,
+    /// Keys of the two halves of a [`DenialDigest`].
     digest_keys: [RandomState; 2],
 }
 
-/// All that an answer depends on besides the request and the time.
+/// Everything that an answer depends on besides the request and the time.
 #[derive(Debug, Clone)]
-struct Live {
+struct EngineState {
     epoch: Epoch,
-    active: Option<Arc<Active>>,
+    active: Option<Arc<ActiveSnapshot>>,
     revocations: Arc<Revocations>,
     keys: Epoch,
 }
 
-/// What is in force at one moment: all that a request may be answered under. Not to be held over an await.
+/// The engine state at one moment, for answering requests. Do not hold it across an await.
 ///
-/// Its moment is that of its making: what is answered under one view is answered at one time.
+/// The time is fixed when the view is created: all requests of one view are answered at the same time.
 pub struct View<'a> {
     engine: &'a Engine,
-    live: Guard<Arc<Live>>,
+    state: Guard<Arc<EngineState>>,
     now: Instants,
 }
 
 #[derive(Debug, Default)]
-struct Publishing {
+struct PublishState {
     version: u64,
-    /// What was replaced and some request may still hold.
+    /// Replaced values that a request may still hold.
     retired: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
-impl Published for Live {
+impl Published for EngineState {
     fn epoch(&self) -> Epoch {
         self.epoch
     }
 }
 
 impl Engine {
-    /// An engine without policies: it denies everything.
+    /// An engine without policies. It denies all requests.
     pub fn new(options: EngineOptions) -> Self {
         Engine {
-            live: ArcSwap::from_pointee(Live {
+            state: ArcSwap::from_pointee(EngineState {
                 epoch: Epoch::FIRST,
                 active: None,
                 revocations: Arc::new(Revocations::default()),
                 keys: Epoch::FIRST,
             }),
-            publishing: Mutex::new(Publishing::default()),
+            publishing: Mutex::new(PublishState::default()),
             cache: options.cache.map(DecisionCache::new),
             clock: options.clock,
-            good_until: AtomicU64::new(NO_END),
+            confirmed_until: AtomicU64::new(NO_EXPIRY),
             digest_keys: [RandomState::new(), RandomState::new()],
         }
     }
 
-    /// What is in force now.
+    /// The current state.
     pub fn view(&self) -> View<'_> {
         View {
             engine: self,
-            live: self.live.load(),
-            // After the policies: what is seen was in force before this moment.
+            state: self.state.load(),
+            // Read after the state is loaded: the state was in force before this moment.
             now: self.clock.now(),
         }
     }
@@ -150,7 +150,7 @@ impl Engine {
         self.view().authorize(request)
     }
 
-    /// Answers several, all under one snapshot, in their order.
+    /// Answers several requests in order, all under one snapshot.
     pub fn authorize_batch(&self, requests: &[Request]) -> Vec<Answer> {
         let view = self.view();
         requests
@@ -159,22 +159,22 @@ impl Engine {
             .collect()
     }
 
-    /// Decides and tells why, stage by stage; never cached. `None` where there is no snapshot.
-    pub fn explain(&self, request: &Request) -> Option<(Arc<Active>, Explanation)> {
+    /// Decides and explains every stage; never cached. `None` without policies in force.
+    pub fn explain(&self, request: &Request) -> Option<(Arc<ActiveSnapshot>, Explanation)> {
         self.view().explain(request)
     }
 
     /// The snapshot in force.
-    pub fn active(&self) -> Option<Arc<Active>> {
-        self.live.load().active.clone()
+    pub fn active(&self) -> Option<Arc<ActiveSnapshot>> {
+        self.state.load().active.clone()
     }
 
-    /// The clock that answers go by.
+    /// The clock that answers use.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// What the cache has done and holds; zeros where there is none.
+    /// Counters and usage of the cache; zero without a cache.
     pub fn counters(&self) -> CacheCounters {
         self.cache
             .as_ref()
@@ -182,105 +182,105 @@ impl Engine {
             .unwrap_or_default()
     }
 
-    /// Puts a snapshot in force: no request that starts after this has returned sees an older one.
-    pub fn activate(&self, snapshot: Snapshot, source: impl Into<String>) -> Arc<Active> {
+    /// Puts a snapshot in force. No request that starts after this returns uses an older one.
+    pub fn activate(&self, snapshot: Snapshot, source: impl Into<String>) -> Arc<ActiveSnapshot> {
         let mut publishing = self.publishing();
         publishing.version = publishing.version.wrapping_add(1);
-        let live = self.live.load_full();
-        let epoch = live.epoch.next();
-        let active = Arc::new(Active {
+        let state = self.state.load_full();
+        let epoch = state.epoch.next();
+        let active = Arc::new(ActiveSnapshot {
             snapshot,
             epoch,
             version: publishing.version,
             activated_at: self.clock.now().wall,
             source: source.into(),
         });
-        self.live.store(Arc::new(Live {
+        self.state.store(Arc::new(EngineState {
             epoch,
             active: Some(Arc::clone(&active)),
-            ..Live::clone(&live)
+            ..EngineState::clone(&state)
         }));
-        if let Some(replaced) = live.active.clone() {
+        if let Some(replaced) = state.active.clone() {
             publishing.retired.push(replaced);
         }
-        drop(live);
+        drop(state);
         publishing.reap();
         active
     }
 
-    /// Takes a snapshot of the same id in place of the one in force, which differs in where its values
-    /// come from and in nothing that an answer shows: epoch, version and what is cached stay.
+    /// Replaces the snapshot in force by one of the same id. They differ only in the origin of their values, not in
+    /// any answer: epoch, version and cache entries stay.
     pub fn refresh(&self, snapshot: Snapshot) {
         let mut publishing = self.publishing();
-        let live = self.live.load_full();
-        let Some(replaced) = live.active.clone() else {
+        let state = self.state.load_full();
+        let Some(replaced) = state.active.clone() else {
             return;
         };
         if replaced.snapshot.id() != snapshot.id() {
             return;
         }
-        self.live.store(Arc::new(Live {
-            active: Some(Arc::new(Active {
+        self.state.store(Arc::new(EngineState {
+            active: Some(Arc::new(ActiveSnapshot {
                 snapshot,
                 epoch: replaced.epoch,
                 version: replaced.version,
                 activated_at: replaced.activated_at,
                 source: replaced.source.clone(),
             })),
-            ..Live::clone(&live)
+            ..EngineState::clone(&state)
         }));
         publishing.retired.push(replaced);
-        drop(live);
+        drop(state);
         publishing.reap();
     }
 
-    /// From now on the policies in force count for so long, unless this is called again: whoever follows them does
-    /// so each time that they are found to be what they should be. Past that, nothing is answered from them. An
-    /// engine that was never told has no such end.
-    pub fn confirm(&self, good_for: Duration) {
-        let until = self.clock.now().boot.saturating_add(good_for);
-        let nanos = u64::try_from(until.as_nanos()).unwrap_or(NO_END);
-        self.good_until.store(nanos, Ordering::Release);
+    /// Keeps the policies in force for `valid_for` from now. The reloader calls this each time that it finds them up
+    /// to date. After that time all requests are denied. Without any call the policies do not expire.
+    pub fn confirm(&self, valid_for: Duration) {
+        let until = self.clock.now().boot.saturating_add(valid_for);
+        let nanos = u64::try_from(until.as_nanos()).unwrap_or(NO_EXPIRY);
+        self.confirmed_until.store(nanos, Ordering::Release);
     }
 
-    /// Whether there are policies, confirmed within their time: else everything is denied.
+    /// Whether policies are in force and not expired; if not, all requests are denied.
     pub fn has_policies(&self) -> bool {
-        self.in_force(&self.live.load(), self.clock.now()).is_some()
+        self.in_force(&self.state.load(), self.clock.now())
+            .is_some()
     }
 
-    /// Whether what is in force can come to an end by itself.
+    /// Whether the policies in force can expire.
     pub fn may_expire(&self) -> bool {
-        self.good_until.load(Ordering::Acquire) != NO_END
+        self.confirmed_until.load(Ordering::Acquire) != NO_EXPIRY
     }
 
-    /// Puts revocations in force, in place of those before; as prompt as [`Engine::activate`].
+    /// Replaces the revocations. No request that starts after this returns uses older ones.
     pub fn set_revocations(&self, revocations: Revocations) {
         let mut publishing = self.publishing();
-        let live = self.live.load_full();
-        self.live.store(Arc::new(Live {
-            epoch: live.epoch.next(),
+        let state = self.state.load_full();
+        self.state.store(Arc::new(EngineState {
+            epoch: state.epoch.next(),
             revocations: Arc::new(revocations),
-            ..Live::clone(&live)
+            ..EngineState::clone(&state)
         }));
-        publishing.retired.push(Arc::clone(&live.revocations) as _);
-        drop(live);
+        publishing.retired.push(Arc::clone(&state.revocations) as _);
+        drop(state);
         publishing.reap();
     }
 
-    /// Puts key sets of this epoch in force; as prompt as [`Engine::activate`]. To be called when the key
-    /// sets themselves can be seen by everybody: who finds this epoch here verifies by them or later ones.
+    /// Puts the key sets of this epoch in force. No request that starts after this returns uses an older epoch. Call it
+    /// after the key sets themselves are published: a request that loads this epoch verifies with them or later ones.
     pub fn set_keys(&self, keys: Epoch) {
         let _publishing = self.publishing();
-        let live = self.live.load_full();
-        self.live.store(Arc::new(Live {
-            epoch: live.epoch.next(),
+        let state = self.state.load_full();
+        self.state.store(Arc::new(EngineState {
+            epoch: state.epoch.next(),
             keys,
-            ..Live::clone(&live)
+            ..EngineState::clone(&state)
         }));
     }
 
-    /// Drops what was replaced and no request holds any more, and says how much is left; and remembered decisions that
-    /// have ended, once a minute. For a thread that serves nobody.
+    /// Drops replaced values that no request holds, and returns how many remain. Once a minute it also drops expired
+    /// cache entries. Not for request threads.
     pub fn reap(&self) -> usize {
         if let Some(cache) = &self.cache {
             cache.sweep(self.clock.now());
@@ -290,8 +290,13 @@ impl Engine {
         publishing.retired.len()
     }
 
-    fn answer(&self, live: &Live, now: Instants, request: &Request) -> (Answer, Option<Unkept>) {
-        let Some(active) = self.in_force(live, now) else {
+    fn answer(
+        &self,
+        state: &EngineState,
+        now: Instants,
+        request: &Request,
+    ) -> (Answer, Option<PendingInsert>) {
+        let Some(active) = self.in_force(state, now) else {
             let answer = Answer {
                 active: None,
                 decision: Decision::no_snapshot(now.wall),
@@ -301,43 +306,47 @@ impl Engine {
             };
             return (answer, None);
         };
-        let question = Question::new(&active.snapshot, request);
-        let decide = |live: &Live| Decided {
-            decision: question.decide(&live.revocations, now.wall),
+        let evaluation = Evaluation::new(&active.snapshot, request);
+        let decide = |state: &EngineState| IdentifiedDecision {
+            decision: evaluation.decide(&state.revocations, now.wall),
             id: new_event_id(now.wall),
         };
-        let (Answered { answer, recalled }, unkept) = match &self.cache {
+        let (LookupResult { answer, cached }, pending) = match &self.cache {
             None => {
-                let answer = decide(live);
-                let recalled = false;
-                (Answered { answer, recalled }, None)
+                let answer = decide(state);
+                let cached = false;
+                (LookupResult { answer, cached }, None)
             }
             Some(cache) => {
-                let key = Key::of(&question);
-                let place = cache.place(&key, now);
-                let answered = protocol::answer(live, &place, decide);
-                cache.count(answered.recalled);
-                (answered, place.unkept())
+                let key = DecisionKey::of(&evaluation);
+                let slot = cache.slot(&key, now);
+                let result = protocol::get_or_decide(state, &slot, decide);
+                cache.count(result.cached);
+                (result, slot.pending_insert())
             }
         };
         let answer = Answer {
             active: Some(Arc::clone(active)),
             decision: answer.decision,
-            cached: recalled,
+            cached,
             decision_id: answer.id,
             at: now.wall,
         };
-        (answer, unkept)
+        (answer, pending)
     }
 
-    /// The snapshot that may answer at this moment.
-    fn in_force<'a>(&self, live: &'a Live, now: Instants) -> Option<&'a Arc<Active>> {
-        let until = Duration::from_nanos(self.good_until.load(Ordering::Acquire));
-        live.active.as_ref().filter(|_| now.boot < until)
+    /// The active snapshot, unless it has expired.
+    fn in_force<'a>(
+        &self,
+        state: &'a EngineState,
+        now: Instants,
+    ) -> Option<&'a Arc<ActiveSnapshot>> {
+        let until = Duration::from_nanos(self.confirmed_until.load(Ordering::Acquire));
+        state.active.as_ref().filter(|_| now.boot < until)
     }
 
-    fn publishing(&self) -> MutexGuard<'_, Publishing> {
-        // A panic while publishing leaves counters and a list behind, both whole.
+    fn publishing(&self) -> MutexGuard<'_, PublishState> {
+        // A panic while publishing leaves the counter and the list intact.
         self.publishing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -345,11 +354,11 @@ impl Engine {
 }
 
 impl View<'_> {
-    /// The answer to what is refused before anything can be evaluated; never cached.
+    /// The answer to a request that is denied before it is evaluated; never cached.
     pub fn refuse(&self, denial: Denial) -> Answer {
         let now = self.now.wall;
         Answer {
-            active: self.live.active.clone(),
+            active: self.state.active.clone(),
             decision: Decision::refused(denial, now),
             cached: false,
             decision_id: new_event_id(now),
@@ -357,38 +366,37 @@ impl View<'_> {
         }
     }
 
-    /// Its moment, on the wall.
+    /// The time of this view on the wall clock.
     pub fn now(&self) -> Timestamp {
         self.now.wall
     }
 
-    /// The epoch of the key sets: an identity that was verified under an older one has to be verified again.
+    /// The epoch of the key sets. An identity that was verified under an older epoch has to be verified again.
     pub fn keys(&self) -> Epoch {
-        self.live.keys
+        self.state.keys
     }
 
-    /// Answers one request, and keeps the decision at once.
+    /// Answers one request and caches a new decision immediately.
     pub fn authorize(&self, request: &Request) -> Answer {
-        let (answer, unkept) = self.decide(request);
-        if let Some(unkept) = unkept {
-            unkept.keep();
+        let (answer, pending) = self.decide(request);
+        if let Some(pending) = pending {
+            pending.insert();
         }
         answer
     }
 
-    /// Answers one request. What was decided now is kept by whoever has recorded it.
-    pub fn decide(&self, request: &Request) -> (Answer, Option<Unkept>) {
-        self.engine.answer(&self.live, self.now, request)
+    /// Answers one request. The caller inserts a new decision into the cache after it is recorded.
+    pub fn decide(&self, request: &Request) -> (Answer, Option<PendingInsert>) {
+        self.engine.answer(&self.state, self.now, request)
     }
 
-    /// The name of this question and of the denial that it was answered with. `None` where there is no snapshot, and for
-    /// an allow.
-    pub fn digest(&self, request: &Request, decision: &Decision) -> Option<QuestionDigest> {
+    /// The digest of this request and its denial. `None` for an allow and without policies in force.
+    pub fn denial_digest(&self, request: &Request, decision: &Decision) -> Option<DenialDigest> {
         let denial = decision.denial()?;
-        let active = self.engine.in_force(&self.live, self.now)?;
-        let key = Key::of(&Question::new(&active.snapshot, request));
-        let asked = (
-            self.live.epoch,
+        let active = self.engine.in_force(&self.state, self.now)?;
+        let key = DecisionKey::of(&Evaluation::new(&active.snapshot, request));
+        let digested = (
+            self.state.epoch,
             key.as_bytes(),
             denial.stage,
             denial.reason,
@@ -398,41 +406,41 @@ impl View<'_> {
             .engine
             .digest_keys
             .each_ref()
-            .map(|key| u128::from(key.hash_one(asked)));
-        Some(QuestionDigest(high << 64 | low))
+            .map(|key| u128::from(key.hash_one(digested)));
+        Some(DenialDigest(high << 64 | low))
     }
 
-    /// Decides and tells why, stage by stage; never cached. `None` where there is no snapshot.
-    pub fn explain(&self, request: &Request) -> Option<(Arc<Active>, Explanation)> {
-        let active = Arc::clone(self.engine.in_force(&self.live, self.now)?);
+    /// Decides and explains every stage; never cached. `None` without policies in force.
+    pub fn explain(&self, request: &Request) -> Option<(Arc<ActiveSnapshot>, Explanation)> {
+        let active = Arc::clone(self.engine.in_force(&self.state, self.now)?);
         let now = self.now.wall;
-        let question = Question::new(&active.snapshot, request);
-        let explanation = question.explain(&self.live.revocations, now);
+        let evaluation = Evaluation::new(&active.snapshot, request);
+        let explanation = evaluation.explain(&self.state.revocations, now);
         Some((active, explanation))
     }
 }
 
-impl Publishing {
-    /// Drops what only this list holds: nobody can come to hold it again.
+impl PublishState {
+    /// Drops values that only this list holds; no request can reach them any more.
     fn reap(&mut self) {
         self.retired
             .retain(|replaced| Arc::strong_count(replaced) > 1);
-        // Somebody who keeps an answer for long keeps its snapshot too; from here on that is theirs to drop.
-        let too_many = self.retired.len().saturating_sub(MOST_RETIRED);
+        // A caller that holds an answer for long also holds its snapshot, and drops it itself from here on.
+        let too_many = self.retired.len().saturating_sub(MAX_RETIRED);
         self.retired.drain(..too_many);
     }
 }
 
-/// Later than any machine has run.
-const NO_END: u64 = u64::MAX;
+/// No expiry: later than any possible uptime.
+const NO_EXPIRY: u64 = u64::MAX;
 
-/// How many replaced values wait for their last request: more than can be in use unless something hangs.
-const MOST_RETIRED: usize = 8;
+/// Bound on replaced values that wait for their last request: more are in use only if requests hang.
+const MAX_RETIRED: usize = 8;
 
-/// A new id of an event, in the form of a UUID v7 (RFC 9562 §5.7): they sort by time, and need not be hard to guess.
+/// A new event id: a UUID v7 (RFC 9562 §5.7). The ids sort by time and need not be hard to guess.
 pub fn new_event_id(now: Timestamp) -> DecisionId {
     thread_local! {
-        /// Seeded by the system's random numbers, differently in each thread.
+        /// Seeded from system randomness, separately for each thread.
         static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0u8));
     }
     let random = u128::from(STATE.with(split_mix)) << 64 | u128::from(STATE.with(split_mix));
@@ -442,7 +450,7 @@ pub fn new_event_id(now: Timestamp) -> DecisionId {
     DecisionId((millis & ((1 << 48) - 1)) << 80 | version_and_variant | random & random_bits)
 }
 
-/// SplitMix64 (Steele, Lea, Flood, 2014): a few instructions, and no two threads' seeds are related.
+/// SplitMix64 (Steele, Lea, Flood, 2014): a few instructions, with independent seeds per thread.
 fn split_mix(state: &Cell<u64>) -> u64 {
     let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
     state.set(next);
@@ -458,7 +466,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decision_ids_are_uuids_of_version_7_that_tell_the_time_and_never_repeat() {
+    fn decision_ids_are_unique_version_7_uuids_that_carry_the_time() {
         let now = Timestamp::from_seconds(1_800_000_000);
         let ids: HashSet<u128> = (0..10_000).map(|_| new_event_id(now).0).collect();
         assert_eq!(ids.len(), 10_000);
@@ -466,8 +474,8 @@ mod tests {
             let uuid = uuid::Uuid::from_u128(id);
             assert_eq!(uuid.get_version_num(), 7);
             assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
-            let told = uuid.get_timestamp().map(|told| told.to_unix());
-            assert_eq!(told, Some((1_800_000_000, 0)));
+            let time = uuid.get_timestamp().map(|time| time.to_unix());
+            assert_eq!(time, Some((1_800_000_000, 0)));
         }
     }
 }

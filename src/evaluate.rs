@@ -1,8 +1,7 @@
 //! The decision: semantics §3 to §6, over one snapshot and one request.
 //!
-//! Pure and total: no clock, no I/O, no panic, and no way out that allows but the end of the stages.
-//! A plain decision allocates nothing. [`Question::explain`] walks the same table of the same functions
-//! to its end.
+//! Pure and total: no clock, no I/O, no panic. A request is allowed only when every stage passes.
+//! A plain decision allocates nothing. [`Evaluation::explain`] runs every function of the same stage table.
 
 mod applications;
 mod assumed;
@@ -10,7 +9,7 @@ mod channel;
 mod conditional_access;
 mod conditions;
 mod controls;
-mod crossing;
+mod cross_tenant;
 mod explain;
 mod filter;
 mod grant;
@@ -26,8 +25,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 pub use explain::{
-    ConditionFinding, ConditionOutcome, Detail, Explanation, Fact, MissingFact, PolicyFinding,
-    StageFinding,
+    ConditionFinding, ConditionOutcome, Detail, Explanation, MissingFact, PolicyFinding,
+    RequestFact, StageFinding,
 };
 
 use crate::decision::{
@@ -46,28 +45,28 @@ pub fn decide(
     request: &Request,
     now: Timestamp,
 ) -> Decision {
-    Question::new(snapshot, request).decide(revocations, now)
+    Evaluation::new(snapshot, request).decide(revocations, now)
 }
 
-/// A request made ready for one snapshot: groups interned, tenants looked up.
+/// A request prepared for one snapshot: groups interned, tenants looked up.
 #[derive(Debug)]
-pub struct Question<'a> {
-    /// The snapshot that is asked.
+pub struct Evaluation<'a> {
+    /// The snapshot to evaluate against.
     pub snapshot: &'a Snapshot,
-    /// The request as it came.
+    /// The request as received.
     pub request: &'a Request,
-    /// Those of the request's groups that some rule names.
+    /// The request's groups that at least one rule names.
     pub groups: GroupIndexes,
-    /// Those of the guest object's groups that some rule names.
+    /// The guest object's groups that at least one rule names.
     pub resource_groups: GroupIndexes,
     class: UserClass,
     home: Option<&'a Tenant>,
     resource: Option<&'a Tenant>,
 }
 
-/// What the stages note besides passing or not.
+/// What the stages collect besides their result.
 struct Notes {
-    good_until: Timestamp,
+    valid_until: Timestamp,
     cacheable: bool,
     applied: SmallVec<[AppliedPolicy; 4]>,
     obligations: SmallVec<[PolicyIndex; 2]>,
@@ -75,15 +74,15 @@ struct Notes {
 }
 
 /// Why a stage does not pass.
-struct Failure {
+struct StageFailure {
     reason: Reason,
     challenge: Option<Challenge>,
     subject: Option<Box<DenialSubject>>,
 }
 
-impl Failure {
+impl StageFailure {
     fn into_denial(self, stage: Stage) -> Denial {
-        let Failure {
+        let StageFailure {
             reason,
             challenge,
             subject,
@@ -97,39 +96,40 @@ impl Failure {
     }
 }
 
-type Check = fn(&Question<'_>, &Revocations, Timestamp, &mut Notes) -> Result<(), Failure>;
+type StageCheck =
+    fn(&Evaluation<'_>, &Revocations, Timestamp, &mut Notes) -> Result<(), StageFailure>;
 
-/// semantics §4, in its order. That the resource tenant is known is asked after the tenant restriction
-/// and reported as part of the inbound stage.
-const STAGES: [(Stage, Check); 7] = [
+/// The stages in the order of semantics §4. The resource tenant is looked up after the tenant restriction;
+/// an unknown one is reported as part of the inbound stage.
+const STAGES: [(Stage, StageCheck); 7] = [
     (Stage::Token, token::check),
     (Stage::TenantRestriction, restriction::check),
-    (Stage::Inbound, crossing::resource_is_known),
-    (Stage::Outbound, crossing::outbound),
-    (Stage::Inbound, crossing::inbound),
+    (Stage::Inbound, cross_tenant::check_resource_known),
+    (Stage::Outbound, cross_tenant::check_outbound),
+    (Stage::Inbound, cross_tenant::check_inbound),
     (Stage::ConditionalAccess, conditional_access::check),
     (Stage::SharedChannel, channel::check),
 ];
 
-/// Our own bound (semantics §9): a change outside the policies and the token, such as a fact of the sign-in,
-/// counts after an hour at the latest.
-const LONGEST_ANSWER: Duration = Duration::from_secs(60 * 60);
+/// Our own bound (semantics §9): a change outside the policies and the token, for example of the sign-in risk,
+/// takes effect within an hour.
+const MAX_VALIDITY: Duration = Duration::from_secs(60 * 60);
 
-impl<'a> Question<'a> {
-    /// Makes the request ready: the only work that is done once for cache and decision.
+impl<'a> Evaluation<'a> {
+    /// Prepares the request. The cache key and the decision share this work.
     pub fn new(snapshot: &'a Snapshot, request: &'a Request) -> Self {
-        Question {
+        Evaluation {
             snapshot,
             request,
-            groups: snapshot.groups.known(&request.groups),
-            resource_groups: snapshot.groups.known(&request.resource_groups),
+            groups: snapshot.groups.positions(&request.groups),
+            resource_groups: snapshot.groups.positions(&request.resource_groups),
             class: request.user_class(),
             home: request.home.tenant().and_then(|home| snapshot.tenant(home)),
             resource: snapshot.tenant(request.resource),
         }
     }
 
-    /// Walks the stages until one does not pass.
+    /// Runs the stages until one does not pass.
     pub fn decide(&self, revocations: &Revocations, now: Timestamp) -> Decision {
         let mut notes = self.notes(now);
         for (stage, check) in STAGES {
@@ -142,42 +142,42 @@ impl<'a> Question<'a> {
 
     fn notes(&self, now: Timestamp) -> Notes {
         let mut notes = Notes {
-            good_until: self.request.claims.expires_at,
+            valid_until: self.request.claims.expires_at,
             cacheable: true,
             applied: SmallVec::new(),
             obligations: SmallVec::new(),
             assumed_outbound: None,
         };
-        notes.not_after(now.plus(LONGEST_ANSWER));
+        notes.limit_expiry(now.plus(MAX_VALIDITY));
         if let Some(end) = self.snapshot.expires_at {
-            notes.not_after(end);
+            notes.limit_expiry(end);
         }
         notes
     }
 }
 
 impl Notes {
-    fn not_after(&mut self, instant: Timestamp) {
-        self.good_until = self.good_until.min(instant);
+    fn limit_expiry(&mut self, instant: Timestamp) {
+        self.valid_until = self.valid_until.min(instant);
     }
 
     fn allow(self, now: Timestamp) -> Decision {
-        let decision = Decision::allow(self.good_until);
+        let decision = Decision::allow(self.valid_until);
         self.complete(decision, now)
     }
 
-    fn deny(mut self, stage: Stage, failure: Failure, now: Timestamp) -> Decision {
+    fn deny(mut self, stage: Stage, failure: StageFailure, now: Timestamp) -> Decision {
         let denial = failure.into_denial(stage);
-        // An undetermined answer is not kept: the next request may bring the groups.
+        // An undetermined answer is not cached: the next request may carry the groups.
         self.cacheable &= denial.reason != Reason::GroupsUnknown;
-        let decision = Decision::deny(denial, self.good_until);
+        let decision = Decision::deny(denial, self.valid_until);
         self.complete(decision, now)
     }
 
-    /// semantics §4, "How long an answer is good": where the instant is not ahead, it is now.
+    /// Sets the expiry (semantics §4, "How long an answer is good"): at the earliest `now`.
     fn complete(self, mut decision: Decision, now: Timestamp) -> Decision {
-        decision.cacheable = self.cacheable && self.good_until > now;
-        decision.expires_at = self.good_until.max(now);
+        decision.cacheable = self.cacheable && self.valid_until > now;
+        decision.expires_at = self.valid_until.max(now);
         decision.applied = self.applied;
         decision.assumed_outbound = self.assumed_outbound;
         if decision.verdict == Verdict::Allow {
@@ -187,18 +187,18 @@ impl Notes {
     }
 }
 
-/// A failure that no new sign-in would cure.
-fn fail<T>(reason: Reason) -> Result<T, Failure> {
-    Err(Failure {
+/// A failure without a challenge: no new sign-in can help.
+fn fail<T>(reason: Reason) -> Result<T, StageFailure> {
+    Err(StageFailure {
         reason,
         challenge: None,
         subject: None,
     })
 }
 
-/// The same, with what its message names.
-fn fail_about<T>(reason: Reason, subject: DenialSubject) -> Result<T, Failure> {
-    Err(Failure {
+/// Like [`fail`], with the subject that the message names.
+fn fail_with_subject<T>(reason: Reason, subject: DenialSubject) -> Result<T, StageFailure> {
+    Err(StageFailure {
         reason,
         challenge: None,
         subject: Some(Box::new(subject)),

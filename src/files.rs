@@ -1,9 +1,9 @@
-//! Policy files: a tree is listed and read into owned memory, as one state of it.
+//! Reads a tree of policy files into owned memory, as one consistent state.
 //!
 //! Names that begin with a dot are skipped, except the ignore file at the root. A file whose name does not end in
 //! `.json` is listed by name and not read. Links are followed (a Kubernetes ConfigMap consists of them). A tree is
-//! listed, read, and listed again until both listings agree, so that files of two states never come together.
-//! Everything has a bound, and what cannot be read is an error, never left out. Knows no JSON.
+//! listed, read and listed again until both listings agree, so that files of two states are never mixed. Everything is
+//! bounded, and a file that cannot be read is an error, never skipped. This module does not parse JSON.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -14,25 +14,25 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
-use crate::graph::{Code, Finding, IGNORE_FILE, Place, PolicyFiles, SourceFile};
+use crate::graph::{Code, Finding, IGNORE_FILE, PolicyFiles, SourceFile, SourceLocation};
 
-/// What a tree may hold at most.
+/// Limits of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes in one file.
+pub struct TreeLimits {
+    /// Bytes per file.
     pub file_bytes: u64,
     /// Bytes in all files.
     pub total_bytes: u64,
-    /// Files, those that are not read among them, and also directories.
+    /// Number of files, including unread ones; also the number of directories.
     pub files: usize,
-    /// Directories inside each other.
+    /// Nesting depth of directories.
     pub depth: usize,
 }
 
-/// Ten times what a million partner entries take, and a tree that no export makes deeper.
-impl Default for Limits {
+/// Ten times the size of a million partner entries, and deeper than any export.
+impl Default for TreeLimits {
     fn default() -> Self {
-        Limits {
+        TreeLimits {
             file_bytes: 1 << 30,
             total_bytes: 4 << 30,
             files: 1_000_000,
@@ -41,27 +41,27 @@ impl Default for Limits {
     }
 }
 
-/// A digest of every path and every byte of a tree, and of the names that were not read.
+/// A digest of all paths and contents of a tree, and of the names of unread files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreeDigest(pub [u8; 32]);
 
-/// Which files there are, and all that tells that one was changed.
+/// The files of a tree with the metadata that shows a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// The files, sorted by path.
     pub files: Vec<FileStamp>,
-    /// The paths that do not end in `.json`, sorted: not read.
+    /// The paths of unread files (not `.json`), sorted.
     pub unread: Vec<String>,
     /// The ignore file at the root.
     pub ignore: Option<FileStamp>,
-    /// The directories that they are in, links resolved, sorted; without repeats.
+    /// The directories of the files, links resolved, sorted, without duplicates.
     pub directories: Vec<Directory>,
 }
 
-/// A file, and what tells whether it is still the same.
+/// A file with the metadata that shows a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileStamp {
-    /// The path to be shown: relative to the root, with `/`; of a root that is a file, as named.
+    /// The path for display: relative to the root, with `/`; the given path if the root is a file.
     pub path: String,
     location: PathBuf,
     device: u64,
@@ -71,16 +71,16 @@ pub struct FileStamp {
     changed: (i64, i64),
 }
 
-/// A directory, and which one it is.
+/// A directory and its identity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Directory {
-    /// Where it really is.
+    /// The canonical path.
     pub path: PathBuf,
     device: u64,
     inode: u64,
 }
 
-/// One state of a tree.
+/// One consistent state of a tree.
 #[derive(Debug)]
 pub struct Tree {
     /// The files, sorted by path.
@@ -89,13 +89,13 @@ pub struct Tree {
     pub ignore: Option<SourceFile>,
     /// Their digest.
     pub digest: TreeDigest,
-    /// The listing that held before and after.
+    /// The listing, the same before and after reading.
     pub listing: Listing,
 }
 
 /// Why a tree cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each says itself in its message")]
+#[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum FilesError {
     #[error("cannot be read: {error}")]
     Unreadable { path: PathBuf, error: io::Error },
@@ -105,20 +105,20 @@ pub enum FilesError {
     Name { path: PathBuf },
     #[error("has more than {limit} bytes")]
     FileTooLarge { path: PathBuf, limit: u64 },
-    #[error("holds more than {limit} bytes")]
+    #[error("contains more than {limit} bytes")]
     TreeTooLarge { path: PathBuf, limit: u64 },
-    #[error("holds more than {limit} files or directories")]
+    #[error("contains more than {limit} files or directories")]
     TooManyFiles { path: PathBuf, limit: usize },
-    #[error("directories go deeper than {limit}, or round in a circle of links")]
+    #[error("directories are nested deeper than {limit}, or links form a cycle")]
     TooDeep { path: PathBuf, limit: usize },
-    #[error("kept changing while it was read")]
+    #[error("changed while it was being read, several times in a row")]
     Changing { path: PathBuf },
 }
 
 /// Lists the tree, or the one file, at `root`.
-pub fn list(root: &Path, limits: &Limits) -> Result<Listing, FilesError> {
+pub fn list(root: &Path, limits: &TreeLimits) -> Result<Listing, FilesError> {
     let metadata = fs::metadata(root).map_err(|error| unreadable(root, error))?;
-    let mut walk = Walk {
+    let mut walk = TreeWalk {
         root,
         limits,
         files: Vec::new(),
@@ -126,7 +126,7 @@ pub fn list(root: &Path, limits: &Limits) -> Result<Listing, FilesError> {
         ignore: None,
         bytes: 0,
         directories: Vec::new(),
-        around: Vec::new(),
+        ancestors: Vec::new(),
     };
     if metadata.is_dir() {
         walk.directory(root, "")?;
@@ -136,13 +136,13 @@ pub fn list(root: &Path, limits: &Limits) -> Result<Listing, FilesError> {
         })?;
         let file = walk.file(root, shown, &metadata)?;
         walk.files.push(file);
-        walk.home_of(root)?;
-        // Where it is a link, and may come to lead elsewhere.
+        walk.add_parent_of(root)?;
+        // The root may be a link whose target changes.
         if let Ok(Some(parent)) = std::path::absolute(root).as_deref().map(Path::parent) {
-            walk.remember(parent)?;
+            walk.add_directory(parent)?;
         }
     }
-    let Walk {
+    let TreeWalk {
         mut files,
         mut unread,
         ignore,
@@ -161,15 +161,15 @@ pub fn list(root: &Path, limits: &Limits) -> Result<Listing, FilesError> {
     })
 }
 
-/// Reads the tree, or the one file, at `root`: one state of it, or an error.
-pub fn read(root: &Path, limits: &Limits) -> Result<Tree, FilesError> {
+/// Reads the tree, or the one file, at `root` as one consistent state.
+pub fn read(root: &Path, limits: &TreeLimits) -> Result<Tree, FilesError> {
     let mut pause = FIRST_PAUSE;
     let mut attempts_left = ATTEMPTS;
     loop {
         attempts_left -= 1;
         match read_once(root, limits) {
-            // What has just vanished may be on its way to be replaced.
-            Err(error) if attempts_left == 0 || !error.may_pass() => return Err(error),
+            // A missing file may be about to be replaced.
+            Err(error) if attempts_left == 0 || !error.is_transient() => return Err(error),
             Err(_) => {}
             Ok(tree) => return Ok(tree),
         }
@@ -178,13 +178,13 @@ pub fn read(root: &Path, limits: &Limits) -> Result<Tree, FilesError> {
     }
 }
 
-fn read_once(root: &Path, limits: &Limits) -> Result<Tree, FilesError> {
+fn read_once(root: &Path, limits: &TreeLimits) -> Result<Tree, FilesError> {
     let listing = list(root, limits)?;
     let mut files = Vec::with_capacity(listing.files.len());
     for stamp in &listing.files {
         files.push(source_file(stamp, limits)?);
     }
-    let ignore_limits = Limits {
+    let ignore_limits = TreeLimits {
         file_bytes: IGNORE_BYTES.min(limits.file_bytes),
         ..*limits
     };
@@ -206,17 +206,17 @@ fn read_once(root: &Path, limits: &Limits) -> Result<Tree, FilesError> {
     })
 }
 
-fn source_file(stamp: &FileStamp, limits: &Limits) -> Result<SourceFile, FilesError> {
+fn source_file(stamp: &FileStamp, limits: &TreeLimits) -> Result<SourceFile, FilesError> {
     Ok(SourceFile {
         path: stamp.path.clone(),
         bytes: read_file(stamp, limits)?.into(),
     })
 }
 
-fn read_file(stamp: &FileStamp, limits: &Limits) -> Result<Vec<u8>, FilesError> {
+fn read_file(stamp: &FileStamp, limits: &TreeLimits) -> Result<Vec<u8>, FilesError> {
     let path = &stamp.location;
     let failed = |error| unreadable(path, error);
-    // Non-blocking, in case a pipe has come in the file's place; it makes no difference to files.
+    // Non-blocking, in case a pipe has replaced the file; regular files are not affected.
     let file: File = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
@@ -260,28 +260,28 @@ fn digest_of(files: &[SourceFile], unread: &[String], ignore: Option<&SourceFile
     TreeDigest(digest.finalize().into())
 }
 
-struct Walk<'a> {
+struct TreeWalk<'a> {
     root: &'a Path,
-    limits: &'a Limits,
+    limits: &'a TreeLimits,
     files: Vec<FileStamp>,
     unread: Vec<String>,
     ignore: Option<FileStamp>,
     bytes: u64,
     directories: Vec<Directory>,
-    /// The directory that is walked, and those around it.
-    around: Vec<Directory>,
+    /// The current directory and its ancestors.
+    ancestors: Vec<Directory>,
 }
 
-impl Walk<'_> {
+impl TreeWalk<'_> {
     fn directory(&mut self, location: &Path, shown: &str) -> Result<(), FilesError> {
-        let this = self.remember(location)?;
-        if self.around.len() > self.limits.depth || self.around.contains(&this) {
+        let this = self.add_directory(location)?;
+        if self.ancestors.len() > self.limits.depth || self.ancestors.contains(&this) {
             return Err(FilesError::TooDeep {
                 path: location.to_owned(),
                 limit: self.limits.depth,
             });
         }
-        self.around.push(this);
+        self.ancestors.push(this);
         let failed = |error| unreadable(location, error);
         for entry in fs::read_dir(location).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -302,13 +302,13 @@ impl Walk<'_> {
                 .extension()
                 .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
             if kind.is_file() && !is_json {
-                self.not_read(shown_as(&name.to_string_lossy()))?;
+                self.add_unread(shown_as(&name.to_string_lossy()))?;
                 continue;
             }
-            // A link that leads nowhere is an error: a tenant may be behind it.
+            // A broken link is an error: it may have been a tenant.
             let metadata = fs::metadata(&location).map_err(|error| unreadable(&location, error))?;
             if !metadata.is_dir() && !is_json {
-                self.not_read(shown_as(&name.to_string_lossy()))?;
+                self.add_unread(shown_as(&name.to_string_lossy()))?;
                 continue;
             }
             let Some(name) = name.to_str() else {
@@ -321,16 +321,16 @@ impl Walk<'_> {
                 let file = self.file(&location, &shown, &metadata)?;
                 self.files.push(file);
                 if kind.is_symlink() {
-                    self.home_of(&location)?;
+                    self.add_parent_of(&location)?;
                 }
             }
         }
-        self.around.pop();
+        self.ancestors.pop();
         Ok(())
     }
 
-    /// A file that is not read, by name.
-    fn not_read(&mut self, shown: String) -> Result<(), FilesError> {
+    /// Lists a file by name without reading it.
+    fn add_unread(&mut self, shown: String) -> Result<(), FilesError> {
         self.check_number_of_files()?;
         self.unread.push(shown);
         Ok(())
@@ -339,7 +339,7 @@ impl Walk<'_> {
     fn ignore_file(&mut self, location: &Path) -> Result<(), FilesError> {
         let metadata = fs::metadata(location).map_err(|error| unreadable(location, error))?;
         self.ignore = Some(self.file(location, IGNORE_FILE, &metadata)?);
-        self.home_of(location)
+        self.add_parent_of(location)
     }
 
     fn check_number_of_files(&self) -> Result<(), FilesError> {
@@ -389,16 +389,16 @@ impl Walk<'_> {
         })
     }
 
-    /// Remembers the directory that a file really is in.
-    fn home_of(&mut self, file: &Path) -> Result<(), FilesError> {
+    /// Lists the canonical directory of a file.
+    fn add_parent_of(&mut self, file: &Path) -> Result<(), FilesError> {
         let real = fs::canonicalize(file).map_err(|error| unreadable(file, error))?;
         match real.parent() {
-            Some(home) => self.remember(home).map(drop),
+            Some(parent) => self.add_directory(parent).map(drop),
             None => Ok(()),
         }
     }
 
-    fn remember(&mut self, directory: &Path) -> Result<Directory, FilesError> {
+    fn add_directory(&mut self, directory: &Path) -> Result<Directory, FilesError> {
         if self.directories.len() >= self.limits.files {
             return Err(FilesError::TooManyFiles {
                 path: self.root.to_owned(),
@@ -419,7 +419,7 @@ impl Walk<'_> {
 }
 
 impl Tree {
-    /// What there is to be read as policies, shown by paths relative to the root.
+    /// The policy files, with paths relative to the root for display.
     pub fn policy_files(&self) -> PolicyFiles {
         PolicyFiles {
             unread: self.listing.unread.clone(),
@@ -430,10 +430,14 @@ impl Tree {
 }
 
 impl FilesError {
-    /// The error as a finding, at its place.
+    /// The error as a finding at its path.
     pub fn finding(&self) -> Finding {
         let path = self.path().to_string_lossy();
-        Finding::error(Place::of_file(path), Code::Unreadable, self.to_string())
+        Finding::error(
+            SourceLocation::of_file(path),
+            Code::Unreadable,
+            self.to_string(),
+        )
     }
 
     fn path(&self) -> &Path {
@@ -449,8 +453,8 @@ impl FilesError {
         }
     }
 
-    /// Whether trying again in a moment may help.
-    fn may_pass(&self) -> bool {
+    /// Whether a retry may succeed.
+    fn is_transient(&self) -> bool {
         match self {
             FilesError::Changing { .. } => true,
             FilesError::Unreadable { error, .. } => matches!(
@@ -478,11 +482,11 @@ fn unreadable(path: &Path, error: io::Error) -> FilesError {
     }
 }
 
-/// Bytes of an ignore file: some thousand patterns.
+/// Maximum size of an ignore file: several thousand patterns.
 const IGNORE_BYTES: u64 = 64 << 10;
 
-/// How often a tree that changes is read before the reader gives up; the next look will try again.
+/// Attempts to read a changing tree. The next scan tries again.
 const ATTEMPTS: u32 = 5;
 
-/// Doubled each time: 150 ms in all.
+/// Doubled for each retry: 150 ms in total.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);

@@ -1,9 +1,9 @@
-//! Microsoft Graph JSON as it comes: bytes in, typed documents and findings out (semantics §2, §7).
+//! Parses Microsoft Graph JSON: bytes in, typed documents and findings out (semantics §2, §7).
 //!
-//! In the order in which a file travels: `decode` (bytes → text), `tree` (strict JSON, with places),
-//! `node` and `members` (a cursor that tells what is wrong where it stands), one room a document kind,
-//! `content` (what an object is), `file` (one file), `layout` (files → tenants). Knows no file system,
-//! no defaults and no snapshot, and checks nothing against another document: that is `compile`.
+//! In the order of processing: `decode` (bytes → text), `tree` (strict JSON with line numbers), `node` and
+//! `members` (cursors that report findings), one module for each document kind, `content` (detects the kind of
+//! an object), `file` (one file), `layout` (files → tenants). Reads no files, applies no defaults, and checks no
+//! references between documents: `compile` does that.
 
 pub mod document;
 pub mod explanation;
@@ -41,42 +41,42 @@ mod raw;
 
 pub use deciding::is_known_deciding_member;
 pub use document::name_based_policy_id;
-pub use finding::{Code, Finding, Place, Severity};
-pub use kind::Kind;
+pub use finding::{Code, Finding, Severity, SourceLocation};
+pub use kind::DocumentKind;
 pub use layout::{read_anything, read_policies_folder};
-pub use raw::{RawFile, owner_of};
+pub use raw::{RawFile, tenant_folder_and_kind};
 pub use unread::IGNORE_FILE;
 
 use bytes::Bytes;
 
 use document::TenantDocuments;
 
-/// One file as it was read from the disk.
+/// A file and its content.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// The path as it is to be shown, `/`-separated.
+    /// The path for findings, `/`-separated.
     pub path: String,
-    /// What the file holds; shared by whoever keeps it.
+    /// The content; clones share the memory.
     pub bytes: Bytes,
 }
 
-/// What was found in a folder, or the one file that is to be read.
+/// The files of a policies folder, or a single file.
 #[derive(Debug, Clone)]
 pub struct PolicyFiles {
-    /// The files that end in `.json`, by paths relative to the folder.
+    /// The `.json` files, with paths relative to the folder.
     pub files: Vec<SourceFile>,
-    /// The paths of all others: not read.
+    /// The paths of all other files; these are not read.
     pub unread: Vec<String>,
-    /// The ignore file, which lists paths that are meant not to be read.
+    /// The file `.crosstrustignore`: patterns of files that are not policies.
     pub ignore: Option<SourceFile>,
-    /// What findings put before each path; empty = nothing.
+    /// A prefix for the paths in findings; empty = none.
     pub shown_root: String,
-    /// Whether it is a folder, which could be served.
+    /// Whether this is a folder, which `serve` could load.
     pub is_folder: bool,
 }
 
 impl From<Vec<SourceFile>> for PolicyFiles {
-    /// A folder that holds these files and nothing else.
+    /// A folder with these files and no others.
     fn from(files: Vec<SourceFile>) -> Self {
         PolicyFiles {
             files,
@@ -88,22 +88,22 @@ impl From<Vec<SourceFile>> for PolicyFiles {
     }
 }
 
-/// What a run over files gave. Where [`Reading::has_errors`] says so, `tenants` lacks what was refused,
-/// and nothing may be served from it.
+/// The result of parsing policy files. If [`ParsedPolicies::has_errors`], `tenants` lacks the refused objects and
+/// must not be served.
 #[derive(Debug)]
-pub struct Reading {
-    /// The tenants, by folder.
+pub struct ParsedPolicies {
+    /// One entry for each tenant's folder.
     pub tenants: Vec<TenantDocuments>,
-    /// Everything that is wrong, by file and line.
+    /// All findings, sorted by file and line.
     pub findings: Vec<Finding>,
-    /// What each file held, by path.
+    /// Object counts of each file, sorted by path.
     pub documents: Vec<DocumentCount>,
-    /// How many files were not read, since their names do not end in `.json`.
+    /// The number of files that were not read because their names do not end in `.json`.
     pub unread: usize,
 }
 
-impl Reading {
-    /// Whether something was refused.
+impl ParsedPolicies {
+    /// Whether there is a finding of severity error.
     pub fn has_errors(&self) -> bool {
         self.findings
             .iter()
@@ -111,17 +111,17 @@ impl Reading {
     }
 }
 
-/// What one file held.
+/// The number of objects in one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentCount {
-    /// The file.
+    /// The path of the file.
     pub file: String,
-    /// What it holds; none where that could not be told.
-    pub kind: Option<Kind>,
-    /// How many objects it holds, refused ones among them.
+    /// The kind of its objects; `None` if it was not recognised.
+    pub kind: Option<DocumentKind>,
+    /// The number of objects, including refused ones.
     pub objects: usize,
-    /// How many of them were refused.
+    /// The number of refused objects.
     pub refused: usize,
-    /// Whether the file as a whole was refused: no text, no JSON, of no known kind.
+    /// Whether the complete file was refused: not text, not JSON, or not a known document.
     pub unread: bool,
 }

@@ -1,20 +1,20 @@
-//! Identifiers: 128-bit newtypes, parsed once at the border and never text again.
+//! Identifiers: GUIDs as 128-bit integers, with one newtype for each kind of object.
 //!
-//! semantics §1: every identifier is a GUID (8-4-4-4-12, braces allowed) compared as a 128-bit
-//! value. A newtype per kind, so that a user can never stand where a group belongs.
+//! semantics §1: every identifier is a GUID (8-4-4-4-12, braces allowed) that is compared as a 128-bit value.
+//! The newtypes keep a user id from being used as a group id.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid_simd::UuidExt as _;
 
-/// A text that is not a GUID in the form `8-4-4-4-12`.
+/// The error for a string that is not a GUID of the form `8-4-4-4-12`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a GUID such as 1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11")]
 pub struct NotAGuid;
 
-/// Reads a GUID: 36 characters `8-4-4-4-12` in any case, or the same in braces. Nothing else:
-/// neither 32 bare digits nor `urn:uuid:` is a form that Graph writes.
+/// Parses a GUID: 36 characters `8-4-4-4-12` in any case, or the same in braces. Graph writes neither 32 bare
+/// digits nor `urn:uuid:`, so these are errors.
 pub fn parse_guid(text: &str) -> Result<u128, NotAGuid> {
     let inner = match text.strip_prefix('{') {
         Some(rest) => rest.strip_suffix('}').ok_or(NotAGuid)?,
@@ -25,15 +25,15 @@ pub fn parse_guid(text: &str) -> Result<u128, NotAGuid> {
         .and_then(parse_guid_bytes)
 }
 
-/// Reads a GUID of the form `8-4-4-4-12`, in any case.
+/// Parses a GUID of the form `8-4-4-4-12`, in any case.
 pub fn parse_guid_bytes(text: &[u8; 36]) -> Result<u128, NotAGuid> {
-    // By vector instructions where the processor has them: a request may name hundreds.
+    // Uses SIMD if available: a request may contain hundreds of group ids.
     uuid::Uuid::parse_hyphenated(text)
         .map(|guid| guid.as_u128())
         .map_err(|_| NotAGuid)
 }
 
-/// Writes a GUID as Graph does: lower case, hyphens, no braces.
+/// Writes a GUID as Graph does: lower case, with hyphens, without braces.
 pub fn write_guid(value: u128, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     fmt::Display::fmt(uuid::Uuid::from_u128(value).as_hyphenated(), out)
 }
@@ -78,7 +78,7 @@ guid_newtypes! {
     UserId;
     /// A group of one directory.
     GroupId;
-    /// An application (client) id: of the resource application or of the client.
+    /// The application (client) id of a resource application or of a client.
     AppId;
     /// A directory role template (`wids`).
     RoleId;
@@ -92,11 +92,11 @@ guid_newtypes! {
     TermsOfUseId;
     /// A custom control (`customAuthenticationFactors`).
     CustomControlId;
-    /// A team that a shared channel is shared with; its id is the id of its group.
+    /// A team that a channel is shared with; equal to the id of the team's group.
     TeamId;
     /// The model of a passkey (AAGUID).
     Aaguid;
-    /// The event that told of a decision.
+    /// The sign-in event of a decision.
     DecisionId;
 }
 
@@ -105,22 +105,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guid_is_read_in_any_case_and_with_braces_and_written_in_one_form() {
-        let wanted = "1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11";
+    fn guids_parse_in_any_case_and_with_braces_and_print_in_one_form() {
+        let expected = "1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11";
         for text in [
-            wanted,
+            expected,
             "1F3C9A52-07D4-4C1E-9B6B-2F0F5D0C7A11",
             "{1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11}",
         ] {
             assert_eq!(
                 text.parse::<UserId>().map(|id| id.to_string()).as_deref(),
-                Ok(wanted)
+                Ok(expected)
             );
         }
     }
 
     #[test]
-    fn what_graph_never_writes_is_no_guid() {
+    fn other_forms_are_refused() {
         for text in [
             "",
             "all",

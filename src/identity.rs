@@ -1,13 +1,13 @@
-//! Who asks: tokens are verified here, and what they say becomes a [`Request`](crate::request::Request).
+//! Verifies JWT access tokens and maps their claims to a [`Request`](crate::request::Request).
 //!
-//! A token counts if an issuer of the configured [`Trust`] has signed it with a key of its own, for an audience
-//! and a tenant that the operator named for that issuer; the library does the cryptography, every other check is
-//! in this room. Key sets are followed on a thread of their own; a request never fetches anything. Nothing here
-//! decides: a verified identity is only what the decision is asked about.
+//! A token is accepted if one of the configured [`TrustedIssuers`] signed it with one of its own keys, for an audience
+//! and a tenant that the configuration lists for that issuer. The `jsonwebtoken` crate checks the signature; this module
+//! does every other check. A separate thread loads and refreshes the key sets (JWKS); a request never fetches anything.
+//! This module takes no access decision.
 
+mod boot_expiry;
 mod checks;
 mod claims;
-mod ends;
 mod error;
 pub mod follow;
 mod home;
@@ -15,23 +15,25 @@ mod json;
 mod keys;
 mod mapping;
 mod presets;
+mod refresh_requests;
 mod token;
-mod tokens;
+mod token_cache;
 mod trust;
 mod verified;
 mod verify;
-mod wanted;
 
-pub use error::{Blame, Part, TokenError, Told};
-pub use json::{JsonError, Wrong};
-pub use keys::{Key, KeyFault, KeySet, KeySetError, KeySets, Skipped, WhySkipped};
-pub use mapping::{ClaimMap, Field, Kind, Misfit, NotAField, Read, Rule, Scalar};
-pub use presets::{NotAPreset, Preset};
-pub use tokens::TokenCounters;
-pub use trust::{
-    Algorithm, Emitted, Issuer, IssuerIndex, IssuerName, KeySource, MarkNeeded, NotAnAlgorithm,
-    NotAnIssuer, Tenants, Trust,
+pub use error::{Excerpt, TokenError, TokenErrorClass, TokenPart};
+pub use json::{JsonError, JsonFault};
+pub use keys::{KeyFault, KeySet, KeySetError, KeySets, SkipReason, SkippedKey, VerificationKey};
+pub use mapping::{
+    ClaimMap, ClaimRule, ClaimRuleError, ClaimValue, Field, FieldKind, NotAField, ValueMapping,
 };
-pub use verified::{Asked, Home, Unidentified, Verified, Who};
-pub use verify::{Identity, TokenLimits};
-pub use wanted::Wanted;
+pub use presets::{NotAPreset, Preset};
+pub use refresh_requests::RefreshRequests;
+pub use token_cache::TokenCounters;
+pub use trust::{
+    Algorithm, Emitted, Issuer, IssuerIndex, IssuerName, KeySource, MarkRequirement,
+    NotAnAlgorithm, NotAnIssuer, Tenants, TrustedIssuers,
+};
+pub use verified::{AccountHome, RequestedAccess, SubjectError, TokenSubject, VerifiedToken};
+pub use verify::{TokenLimits, TokenVerifier};

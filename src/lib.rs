@@ -1,9 +1,9 @@
-//! crosstrust answers one question: may a user of one organisation reach an application of another?
+//! A policy decision point for access across Microsoft Entra tenants: may a user of one organisation reach an
+//! application of another?
 //!
-//! The rules are the cross-tenant access settings and Conditional Access policies that administrators
-//! write for Microsoft Entra, in the JSON that Microsoft Graph exports. The modules stand in the order
-//! in which things happen: words and ids, what is asked and answered, documents and their compilation,
-//! the compiled snapshot and the decision over it, and the edges that serve it.
+//! The rules are cross-tenant access settings and Conditional Access policies, in the JSON that Microsoft Graph
+//! exports. The modules are listed in the order of processing: ids and enums, request and decision, policy
+//! documents and their compilation, the compiled snapshot and its evaluation, and the services around them.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

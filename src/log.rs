@@ -1,7 +1,7 @@
-//! Sign-in events and audit records: who came in and why, and what was changed.
+//! Sign-in events and audit records: who signed in and why, and which policies changed.
 //!
-//! What happened becomes a JSON object in the shape of Graph's `signIn` or `directoryAudit`; the journal writes
-//! it to disk, chained and signed. Never holds a token, decides nothing.
+//! Each event becomes a JSON object in the shape of Graph's `signIn` or `directoryAudit`. The journal writes it to disk
+//! in a signed hash chain. This module holds no token and decides nothing.
 
 pub mod audit;
 pub mod export;
@@ -18,69 +18,69 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::decision::Reason;
-use crate::engine::{QuestionDigest, Unkept, new_event_id};
+use crate::engine::{DenialDigest, PendingInsert, new_event_id};
 use crate::id::DecisionId;
-use crate::rate::Rate;
-use audit::{Actor, Audit, Record};
-pub use journal::Source;
-use journal::{Entry, Journal, Kind, Lost, Ticket};
+use crate::rate::RateLimiter;
+use audit::{Actor, AuditEvent, AuditHeader};
+pub use journal::RecordSource;
+use journal::{EventKind, GapReason, Journal, JournalEntry, Ticket};
 use pseudonym::Pseudonyms;
-use repeats::Repeats;
+use repeats::RepeatedDenials;
 use sign_in::SignIn;
 
-/// Where events and records go: its clones are one, and by default it is nowhere.
+/// Records events and audit records. All clones share one journal; the default value records nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Log(Option<Arc<Open>>);
+pub struct Log(Option<Arc<OpenLog>>);
 
-/// When an answer leaves.
+/// When an answer is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// An allow leaves, and is kept, after its event is on disk.
+    /// An allow is sent and cached after its event is on disk.
     Strict,
-    /// At once: a crash may lose what was not on disk yet.
+    /// At once. A crash may lose events that are not on disk yet.
     Async,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenLog {
     journal: Arc<Journal>,
     mode: Mode,
     pseudonyms: Pseudonyms,
     clock: Clock,
-    refusals: Rate,
-    repeats: Repeats,
+    refusals: RateLimiter,
+    repeats: RepeatedDenials,
 }
 
-/// What an answer has to wait for.
+/// The wait of an answer for its event.
 #[derive(Debug)]
-#[must_use = "an allow may leave only when its wait is over"]
+#[must_use = "an allow may be sent only after its wait"]
 pub enum Wait {
-    /// It may leave.
+    /// The answer may be sent.
     Nothing,
-    /// Its event is on the way to the disk of this journal.
+    /// The event is queued in this journal.
     For(Ticket, Arc<Journal>),
-    /// Its event was not taken.
+    /// The journal refused the event.
     Refused,
 }
 
-/// What has become of the event of a decision.
+/// The result of recording a decision.
 #[derive(Debug)]
-#[must_use = "an allow may leave only when its wait is over"]
-pub enum Signed {
-    /// It is recorded, or counted as missing.
+#[must_use = "an allow may be sent only after its wait"]
+pub enum SignInOutcome {
+    /// The event is recorded, or counted as lost.
     Recorded(Wait),
-    /// The same denial of the same question has this event, from less than a minute ago: the repetition is counted.
+    /// The same denial of the same question was recorded under this id less than a minute ago. The repetition is counted.
     Repeated(DecisionId),
 }
 
-/// What had to be on disk is not, or not in time.
+/// The record is not on disk, or was not in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the record could not be written")]
 pub struct NotRecorded;
 
 impl Wait {
-    /// Ends when the answer may leave.
-    pub async fn over(self) -> Result<(), NotRecorded> {
+    /// Waits until the answer may be sent.
+    pub async fn completed(self) -> Result<(), NotRecorded> {
         match self {
             Wait::Nothing => Ok(()),
             Wait::Refused => Err(NotRecorded),
@@ -89,14 +89,14 @@ impl Wait {
                 let mut durable = pin!(ticket.durable());
                 let mut in_time = tokio::time::timeout(wait / 2, durable.as_mut()).await;
                 if in_time.is_err() {
-                    journal.waits_long();
+                    journal.report_long_wait();
                     in_time = tokio::time::timeout(wait - wait / 2, durable).await;
                 }
                 match in_time {
                     Ok(Ok(())) => Ok(()),
                     Ok(Err(_)) => Err(NotRecorded),
                     Err(_elapsed) => {
-                        journal.timed_out();
+                        journal.count_timeout();
                         Err(NotRecorded)
                     }
                 }
@@ -106,112 +106,114 @@ impl Wait {
 }
 
 impl Log {
-    /// A log that is written to this journal.
-    pub fn to(journal: Arc<Journal>, mode: Mode, pseudonyms: Pseudonyms, clock: Clock) -> Self {
-        Log(Some(Arc::new(Open {
+    /// A log that writes to this journal.
+    pub fn new(journal: Arc<Journal>, mode: Mode, pseudonyms: Pseudonyms, clock: Clock) -> Self {
+        Log(Some(Arc::new(OpenLog {
             journal,
             mode,
             pseudonyms,
             clock,
-            refusals: Rate::a_second(REFUSALS_A_SECOND),
-            repeats: Repeats::default(),
+            refusals: RateLimiter::per_second(REFUSALS_A_SECOND),
+            repeats: RepeatedDenials::default(),
         })))
     }
 
-    /// The journal, where there is one.
+    /// The journal, if records are written.
     pub fn journal(&self) -> Option<&Arc<Journal>> {
         self.0.as_ref().map(|open| &open.journal)
     }
 
-    /// How long an answer may wait for its event now; not at all where nothing is recorded.
+    /// How long an answer may wait for its event now; zero if nothing is recorded.
     pub fn wait(&self) -> Duration {
         self.0
             .as_ref()
             .map_or(Duration::ZERO, |open| open.journal.wait())
     }
 
-    /// Records a decision that was made now, and has it kept when it may be: at once, or once it is on disk.
-    /// Denials never wait; one that is not taken is counted in the next gap record. `repeatable` names the question of a
-    /// denial that is not kept, and so is decided at each call: it has one event a minute.
-    pub fn signed_in(
+    /// Records a new decision and caches it: at once, or once its event is on disk. Denials never wait; a denial that the
+    /// journal refuses is counted in the next gap record. `repeatable` identifies the question of a denial that is not
+    /// cached and so is decided at each call: it gets one event a minute.
+    pub fn record_sign_in(
         &self,
         event: &SignIn<'_>,
-        unkept: Option<Unkept>,
-        repeatable: Option<QuestionDigest>,
-        source: Source,
-    ) -> Signed {
+        pending: Option<PendingInsert>,
+        repeatable: Option<DenialDigest>,
+        source: RecordSource,
+    ) -> SignInOutcome {
         let Some(open) = &self.0 else {
-            keep(unkept);
-            return Signed::Recorded(Wait::Nothing);
+            insert(pending);
+            return SignInOutcome::Recorded(Wait::Nothing);
         };
         let decision = &event.answer.decision;
-        // Nothing was decided, and every caller gets this answer as often as it asks.
+        // Nothing was decided, and each call of any client gets this answer.
         if decision
             .denial()
             .is_some_and(|denial| denial.reason == Reason::NoSnapshot)
         {
-            self.refused(event, source);
-            return Signed::Recorded(Wait::Nothing);
+            self.record_refusal(event, source);
+            return SignInOutcome::Recorded(Wait::Nothing);
         }
         let now = open.clock.now();
-        // INVARIANT(durable): an allow is never taken for a repetition.
+        // INVARIANT(durable): an allow is never treated as a repetition.
         let repeatable = repeatable.filter(|_| !decision.is_allow());
         if let Some(question) = repeatable
-            && let Err(earlier) = open
-                .repeats
-                .first(question, event.answer.decision_id, now.boot)
+            && let Err(earlier) =
+                open.repeats
+                    .register(question, event.answer.decision_id, now.boot)
         {
-            open.journal.lost(Kind::SignIn, Lost::Limited);
-            return Signed::Repeated(earlier);
+            open.journal
+                .count_lost(EventKind::SignIn, GapReason::Limited);
+            return SignInOutcome::Repeated(earlier);
         }
         let must_wait = open.mode == Mode::Strict && decision.is_allow();
         let (later, at_once) = match open.mode {
-            Mode::Strict => (unkept, None),
-            Mode::Async => (None, unkept),
+            Mode::Strict => (pending, None),
+            Mode::Async => (None, pending),
         };
-        let entry = Entry {
-            kind: Kind::SignIn,
+        let entry = JournalEntry {
+            kind: EventKind::SignIn,
             time: now.wall,
             body: sign_in::body(event, &open.pseudonyms),
             is_awaited: must_wait,
             source,
-            when_durable: later.map(|unkept| Box::new(move || unkept.keep()) as _),
+            when_durable: later.map(|pending| Box::new(move || pending.insert()) as _),
         };
-        Signed::Recorded(match open.journal.append(entry) {
+        SignInOutcome::Recorded(match open.journal.append(entry) {
             Ok(ticket) => {
-                keep(at_once);
+                insert(at_once);
                 if must_wait {
                     Wait::For(ticket, Arc::clone(&open.journal))
                 } else {
                     Wait::Nothing
                 }
             }
-            // It will not leave, so there is nothing that is missing.
+            // The allow is not sent, so no record is missing.
             Err(_) if must_wait => Wait::Refused,
-            // What is not on record is not remembered.
+            // A decision without a record is not cached.
             Err(refused) => {
                 if let Some(question) = repeatable {
-                    open.repeats.forget(question);
+                    open.repeats.remove(question);
                 }
-                open.journal.lost(Kind::SignIn, refused.into());
+                open.journal.count_lost(EventKind::SignIn, refused.into());
                 Wait::Nothing
             }
         })
     }
 
-    /// Records what was refused without an evaluation. Anybody can bring that about as often as they like, so only
-    /// some of a second's are written, and the rest is told as a number.
-    pub fn refused(&self, event: &SignIn<'_>, source: Source) {
+    /// Records a request that was refused without an evaluation. Any client can cause these at any rate, so they are
+    /// rate-limited, and the rest is counted in a gap record.
+    pub fn record_refusal(&self, event: &SignIn<'_>, source: RecordSource) {
         let Some(open) = &self.0 else {
             return;
         };
         let now = open.clock.now();
         if !open.refusals.admits(now.boot) {
-            open.journal.lost(Kind::SignIn, Lost::Limited);
+            open.journal
+                .count_lost(EventKind::SignIn, GapReason::Limited);
             return;
         }
-        let entry = Entry {
-            kind: Kind::SignIn,
+        let entry = JournalEntry {
+            kind: EventKind::SignIn,
             time: now.wall,
             body: sign_in::body(event, &open.pseudonyms),
             is_awaited: false,
@@ -219,16 +221,21 @@ impl Log {
             when_durable: None,
         };
         if let Err(refused) = open.journal.append(entry) {
-            open.journal.lost(Kind::SignIn, refused.into());
+            open.journal.count_lost(EventKind::SignIn, refused.into());
         }
     }
 
-    /// Records what an operator has done over a connection, who is answered after the wait.
-    pub fn audited(&self, audit: &Audit<'_>, by: Actor<'_>, source: Source) -> Wait {
+    /// Records an operator's call, which is answered after the wait.
+    pub fn record_awaited(
+        &self,
+        audit: &AuditEvent<'_>,
+        by: Actor<'_>,
+        source: RecordSource,
+    ) -> Wait {
         let Some(open) = &self.0 else {
             return Wait::Nothing;
         };
-        let entry = Entry {
+        let entry = JournalEntry {
             is_awaited: true,
             source,
             ..open.entry(audit, by)
@@ -239,26 +246,26 @@ impl Log {
         }
     }
 
-    /// Records what has happened already and is rare: neither a full queue nor a disk that
-    /// fails for a while loses it.
-    pub fn happened(&self, audit: &Audit<'_>, by: Actor<'_>) {
+    /// Records a rare event that has already happened. Neither a full queue nor a temporary disk failure loses it.
+    pub fn record(&self, audit: &AuditEvent<'_>, by: Actor<'_>) {
         if let Some(open) = &self.0 {
-            let _ticket = open.journal.append_surely(open.entry(audit, by));
+            let _ticket = open.journal.append_unbounded(open.entry(audit, by));
         }
     }
 
-    /// For a thread that serves nobody and has much to tell: waits until the writer has caught up, but not for long.
-    pub fn give_way(&self) {
-        let until = Instant::now() + LONGEST_WAY;
+    /// Waits until the writer has caught up, at most [`MAX_BACKPRESSURE`]. For threads that serve no calls and append many
+    /// records.
+    pub fn backpressure(&self) {
+        let until = Instant::now() + MAX_BACKPRESSURE;
         while let Some(open) = &self.0
-            && open.journal.status().queued > CAUGHT_UP
+            && open.journal.status().queued > MAX_QUEUED
             && Instant::now() < until
         {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Writes what is left, signs it and ends.
+    /// Writes and signs the remaining records, and stops.
     pub fn close(&self) {
         if let Some(open) = &self.0 {
             open.journal.close();
@@ -266,30 +273,30 @@ impl Log {
     }
 }
 
-impl Open {
-    fn entry(&self, audit: &Audit<'_>, actor: Actor<'_>) -> Entry {
+impl OpenLog {
+    fn entry(&self, audit: &AuditEvent<'_>, actor: Actor<'_>) -> JournalEntry {
         let time = self.clock.now().wall;
         let id = new_event_id(time);
-        let record = Record { id, time, actor };
-        Entry {
-            kind: Kind::Audit,
+        let record = AuditHeader { id, time, actor };
+        JournalEntry {
+            kind: EventKind::Audit,
             time,
             body: audit.body(&record, &self.pseudonyms),
             is_awaited: false,
-            source: Source::PROCESS,
+            source: RecordSource::PROCESS,
             when_durable: None,
         }
     }
 }
 
-fn keep(unkept: Option<Unkept>) {
-    if let Some(unkept) = unkept {
-        unkept.keep();
+fn insert(pending: Option<PendingInsert>) {
+    if let Some(pending) = pending {
+        pending.insert();
     }
 }
 
-const LONGEST_WAY: Duration = Duration::from_secs(2);
-/// Records of some kilobytes each.
-const CAUGHT_UP: usize = 256;
-/// Some 30 MB a day. More would let strangers push older records out.
+const MAX_BACKPRESSURE: Duration = Duration::from_secs(2);
+/// Records have a few kilobytes each.
+const MAX_QUEUED: usize = 256;
+/// About 30 MB a day. With more, unauthenticated clients could push older records out of retention.
 const REFUSALS_A_SECOND: u32 = 1;

@@ -1,4 +1,4 @@
-//! The `crosstrust` program: parses the command line, calls one function.
+//! The `crosstrust` binary. The library contains everything else.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,9 +1,9 @@
-//! What is counted of answers and calls, for `/metrics`.
+//! Counters of decisions and calls, for `/metrics`.
 //!
-//! Request threads add to counters of their own (`cells`): no lock, no allocation, no line of memory that two of
-//! them write. Whoever reads adds the threads up. What is counted elsewhere (cache, tokens, listeners, reloads) is
-//! read there at that moment and not counted twice. Labels are words of ours, names of the configuration and the
-//! tenants that the operator listed; never a text that a caller sent.
+//! Each request thread adds to separate counters (`cells`), without a lock, an allocation or a shared cache line; a
+//! scrape sums them. Other modules (cache, tokens, listeners, reloads) have their own counters, which a scrape reads
+//! there. Labels are constants, names from the configuration and the tenants in `metrics.tenants`; never text from a
+//! request.
 
 mod cells;
 pub mod families;
@@ -19,31 +19,31 @@ use crate::decision::Decision;
 use crate::id::TenantId;
 use crate::request::Api;
 use cells::Cells;
-use layout::Layout;
+use layout::CounterLayout;
 
-pub use families::{FAMILIES, Family, Kind};
+pub use families::{FAMILIES, Family, MetricKind};
 pub use histogram::{BOUNDS, Histogram};
-pub use log::LogFigures;
+pub use log::LogMetrics;
 pub use methods::{Method, code_name};
-pub use read::{Decisions, Handled, TenantDecisions};
+pub use read::{CallCount, DecisionCount, TenantDecisionCount};
 
 /// The counters of one process.
 #[derive(Debug)]
 pub struct Metrics {
     cells: Cells,
-    layout: Layout,
-    /// Sorted, without repeats.
+    layout: CounterLayout,
+    /// Sorted, without duplicates.
     tenants: Box<[TenantId]>,
 }
 
 impl Metrics {
-    /// Counters at zero. Of these resource tenants the decisions are counted one by one; those of all others
-    /// together.
+    /// Counters at zero. Decisions are counted separately for each of these resource tenants, and together for all
+    /// others.
     pub fn new(tenants: &[TenantId]) -> Self {
         let mut tenants = tenants.to_vec();
         tenants.sort_unstable();
         tenants.dedup();
-        let layout = Layout::for_tenants(tenants.len());
+        let layout = CounterLayout::for_tenants(tenants.len());
         Metrics {
             cells: Cells::new(layout.cells()),
             layout,
@@ -51,9 +51,8 @@ impl Metrics {
         }
     }
 
-    /// Counts an answer: what was decided for which resource tenant, where that is known, whether it was kept
-    /// from an earlier request, and how long it took.
-    pub fn decided(
+    /// Counts a decision and its time. `resource` is the resource tenant, if it is known.
+    pub fn count_decision(
         &self,
         api: Api,
         resource: Option<TenantId>,
@@ -61,7 +60,7 @@ impl Metrics {
         cached: bool,
         took: Duration,
     ) {
-        let shard = self.cells.mine();
+        let shard = self.cells.thread_shard();
         shard.add(self.layout.decision(api, &decision.verdict), 1);
         shard.observe(self.layout.decision_time(cached), took);
         if !self.tenants.is_empty() {
@@ -70,22 +69,22 @@ impl Metrics {
         }
     }
 
-    /// Counts a call: its method, the gRPC code that it ended with, and how long it took.
-    pub fn handled(&self, method: Method, code: tonic::Code, took: Duration) {
-        let shard = self.cells.mine();
+    /// Counts a completed call and its time.
+    pub fn count_call(&self, method: Method, code: tonic::Code, took: Duration) {
+        let shard = self.cells.thread_shard();
         shard.add(self.layout.code(method, code), 1);
         shard.observe(self.layout.call_time(method), took);
     }
 }
 
-/// Without a tenant that is counted by itself.
+/// Without separate counters for tenants.
 impl Default for Metrics {
     fn default() -> Self {
         Metrics::new(&[])
     }
 }
 
-/// The label of an interface.
+/// The value of the label `api`.
 pub const fn api_label(api: Api) -> &'static str {
     match api {
         Api::Authorize => "authorize",

@@ -1,8 +1,8 @@
-//! The way to an OpenTelemetry collector: where it is, what it is told besides, how its certificate is checked.
+//! The configuration of OTLP exporters: endpoint, headers, timeout and TLS.
 //!
-//! Reads the standard variables (opentelemetry.io/docs/specs/otel/protocol/exporter) through a look-up that the
-//! caller gives, for traces and for logs alike. Only gRPC is spoken: a variable that wants HTTP is an error, not
-//! ignored. Never connects by itself, and never shows the value of a header: it may be a secret.
+//! Reads OpenTelemetry's environment variables (opentelemetry.io/docs/specs/otel/protocol/exporter) for traces and logs,
+//! through a lookup function of the caller. Only OTLP/gRPC is supported: a variable that requires HTTP is an error. This
+//! module does not connect. It does not print header values, because they may be secrets.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-/// What is sent.
+/// An OpenTelemetry signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// Spans.
@@ -22,71 +22,73 @@ pub enum Signal {
     Logs,
 }
 
-/// Where a collector is, and what it takes to talk to it.
+/// The address of a collector and the settings for calls to it.
 #[derive(Clone)]
 pub struct Collector {
     /// `http://HOST:PORT` or `https://…`
     pub endpoint: String,
-    /// Sent with every call.
+    /// The headers of every call.
     pub headers: MetadataMap,
-    /// The longest that one call may take.
+    /// The timeout of one call.
     pub timeout: Duration,
-    /// PEM files; read anew for every channel, so that renewed ones count.
+    /// PEM files. They are read again for every channel, so that renewed files are used.
     pub tls: TlsFiles,
 }
 
-/// Files for a collector behind TLS.
+/// The PEM files for TLS.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// Who may have signed the collector's certificate; the system's authorities where none is named.
+    /// The CA certificates for the collector's certificate; `None` for the system's trust store.
     pub authorities: Option<PathBuf>,
-    /// Our certificate, where the collector wants one.
+    /// The client certificate.
     pub certificate: Option<PathBuf>,
-    /// Its key.
+    /// The client certificate's private key.
     pub key: Option<PathBuf>,
 }
 
-/// Why there is no way to a collector.
+/// Why the configuration of a collector cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OtlpError {
-    /// A variable whose value means nothing here.
+    /// A variable has an unsupported value.
     #[error("{name}: found `{found}`, expected {expected}")]
     Variable {
         /// The variable, or the key of the configuration.
         name: String,
         /// Its value.
         found: String,
-        /// What could stand there.
+        /// The supported values.
         expected: &'static str,
     },
-    /// A list of headers that cannot be sent; the text is not shown.
+    /// A malformed list of headers. The value is not printed.
     #[error("{name}: expected headers as `name=value,…`, percent-encoded where needed")]
     Headers {
         /// The variable.
         name: String,
     },
-    /// A file that cannot be read.
+    /// A file cannot be read.
     #[error("cannot read {path}")]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// One of certificate and key alone.
-    #[error("a client certificate and its key belong together, and one is missing")]
-    HalfAnIdentity,
-    /// What TLS makes of it.
-    #[error("{endpoint} cannot be used")]
-    Unusable {
+    /// Only one of the client certificate and its key is set.
+    #[error(
+        "a client certificate and its key belong together: found only one of them, expected both"
+    )]
+    IncompleteClientIdentity,
+    /// The endpoint or its TLS files are invalid.
+    #[error("cannot use the endpoint {endpoint}")]
+    InvalidEndpoint {
         /// The endpoint.
         endpoint: String,
-        /// Why.
+        /// The transport's error.
         source: tonic::transport::Error,
     },
 }
 
-/// Gives the value of a variable; an empty one counts as unset, as the specification has it.
+/// Returns the value of a variable. An empty value counts as unset, as the specification requires.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Signal {
@@ -97,14 +99,14 @@ impl Signal {
         }
     }
 
-    /// The variable of this signal alone: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`.
-    fn own(self, what: &str) -> String {
+    /// The variable of this signal, such as `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`.
+    fn variable(self, what: &str) -> String {
         format!("OTEL_EXPORTER_OTLP_{}_{what}", self.name())
     }
 
-    /// The value for this signal, or else the one for all, and the variable that it is from.
+    /// The variable of this signal, else the one for all signals: its name and value.
     fn value(self, what: &str, lookup: Lookup<'_>) -> Option<(String, String)> {
-        let names = [self.own(what), format!("OTEL_EXPORTER_OTLP_{what}")];
+        let names = [self.variable(what), format!("OTEL_EXPORTER_OTLP_{what}")];
         names.into_iter().find_map(|name| {
             let value = lookup(&name).filter(|value| !value.is_empty())?;
             Some((name, value))
@@ -113,23 +115,25 @@ impl Signal {
 }
 
 impl Collector {
-    /// The collector that the variables name. Traces go by the endpoint for all signals, too; logs, which tell who
-    /// signed in, only by their own.
-    pub fn of_variables(signal: Signal, lookup: Lookup<'_>) -> Result<Option<Self>, OtlpError> {
+    /// The collector in the variables. Traces also use the endpoint for all signals. Logs contain who signed in, so they
+    /// use only the endpoint for logs.
+    pub fn from_variables(signal: Signal, lookup: Lookup<'_>) -> Result<Option<Self>, OtlpError> {
         let named = match signal {
             Signal::Traces => signal.value("ENDPOINT", lookup),
             Signal::Logs => {
-                let name = signal.own("ENDPOINT");
+                let name = signal.variable("ENDPOINT");
                 let value = lookup(&name).filter(|value| !value.is_empty());
                 value.map(|value| (name, value))
             }
         };
-        let here = named.map(|(name, value)| Self::at(signal, &name, &value, lookup));
-        here.transpose()
+        let collector =
+            named.map(|(name, value)| Self::with_endpoint(signal, &name, &value, lookup));
+        collector.transpose()
     }
 
-    /// The collector at this endpoint, which `name` names; all else as the variables say.
-    pub fn at(
+    /// The collector at this endpoint, with all other settings from the variables. `name` is the variable or key of the
+    /// endpoint, for errors.
+    pub fn with_endpoint(
         signal: Signal,
         name: &str,
         endpoint: &str,
@@ -139,13 +143,17 @@ impl Collector {
         if let Some((name, found)) = value("PROTOCOL")
             && found != "grpc"
         {
-            let expected = "grpc, the only protocol that is spoken";
+            let expected = "grpc, the only supported protocol";
             return Err(variable(&name, &found, expected));
         }
         if let Some((name, found)) = value("COMPRESSION")
             && found != "none"
         {
-            return Err(variable(&name, &found, "none: nothing is compressed"));
+            return Err(variable(
+                &name,
+                &found,
+                "none, the only supported compression",
+            ));
         }
         let insecure = value("INSECURE").is_some_and(|(_, text)| is_true(&text));
         let file = |what| value(what).map(|(_, path)| PathBuf::from(path));
@@ -157,7 +165,7 @@ impl Collector {
             },
             timeout: match value("TIMEOUT") {
                 Some((name, text)) => timeout(&name, &text)?,
-                None => USUAL_TIMEOUT,
+                None => DEFAULT_TIMEOUT,
             },
             tls: TlsFiles {
                 authorities: file("CERTIFICATE"),
@@ -169,24 +177,24 @@ impl Collector {
         Ok(collector)
     }
 
-    /// A channel that connects when it is first used. To be called within a runtime.
+    /// A channel that connects on first use. Call it within a runtime.
     pub fn channel(&self) -> Result<Channel, OtlpError> {
         Ok(self.endpoint()?.connect_lazy())
     }
 
     fn endpoint(&self) -> Result<Endpoint, OtlpError> {
-        let unusable = |source| OtlpError::Unusable {
+        let invalid = |source| OtlpError::InvalidEndpoint {
             endpoint: self.endpoint.clone(),
             source,
         };
         let endpoint = Endpoint::from_shared(self.endpoint.clone())
-            .map_err(unusable)?
-            .connect_timeout(CONNECT.min(self.timeout))
+            .map_err(invalid)?
+            .connect_timeout(CONNECT_TIMEOUT.min(self.timeout))
             .timeout(self.timeout);
         if !self.endpoint.starts_with("https://") {
             return Ok(endpoint);
         }
-        endpoint.tls_config(self.tls.read()?).map_err(unusable)
+        endpoint.tls_config(self.tls.read()?).map_err(invalid)
     }
 }
 
@@ -201,12 +209,12 @@ impl TlsFiles {
             (Some(certificate), Some(key)) => {
                 Ok(config.identity(Identity::from_pem(pem(certificate)?, pem(key)?)))
             }
-            (Some(_), None) | (None, Some(_)) => Err(OtlpError::HalfAnIdentity),
+            (Some(_), None) | (None, Some(_)) => Err(OtlpError::IncompleteClientIdentity),
         }
     }
 }
 
-/// Names of headers, and no value.
+/// Prints the names of headers without their values.
 impl fmt::Debug for Collector {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Collector {
@@ -224,8 +232,8 @@ impl fmt::Debug for Collector {
     }
 }
 
-/// What is said of this process to a collector: `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_SERVICE_NAME`, which wins;
-/// where neither names the service, it is `crosstrust`.
+/// The resource attributes of this process: `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`, which takes precedence.
+/// The default `service.name` is `crosstrust`.
 pub fn resource(lookup: Lookup<'_>) -> Vec<(String, String)> {
     let listed = lookup("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     let mut attributes: Vec<_> = listed.split(',').filter_map(pair).collect();
@@ -243,15 +251,15 @@ pub fn resource(lookup: Lookup<'_>) -> Vec<(String, String)> {
     attributes
 }
 
-/// Whether a variable that switches something is on: `true`, in any case.
+/// Whether a boolean variable is true: `true`, case-insensitive.
 pub fn is_true(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case("true")
 }
 
-/// An endpoint without a scheme is behind TLS, unless `…_INSECURE` is true.
+/// The endpoint with a scheme. The default scheme is https, or http if `…_INSECURE` is true.
 fn endpoint_of(name: &str, text: &str, insecure: bool) -> Result<String, OtlpError> {
     let text = text.trim();
-    let whole = match text.split_once("://") {
+    let url = match text.split_once("://") {
         Some(("http" | "https", _)) => text.to_owned(),
         Some(_) => {
             return Err(variable(
@@ -263,9 +271,9 @@ fn endpoint_of(name: &str, text: &str, insecure: bool) -> Result<String, OtlpErr
         None if insecure => format!("http://{text}"),
         None => format!("https://{text}"),
     };
-    let has_host = http::Uri::from_str(&whole).is_ok_and(|uri| uri.host().is_some());
+    let has_host = http::Uri::from_str(&url).is_ok_and(|uri| uri.host().is_some());
     if has_host {
-        return Ok(whole);
+        return Ok(url);
     }
     Err(variable(
         name,
@@ -275,22 +283,22 @@ fn endpoint_of(name: &str, text: &str, insecure: bool) -> Result<String, OtlpErr
 }
 
 fn headers(name: &str, text: &str) -> Result<MetadataMap, OtlpError> {
-    let wrong = || OtlpError::Headers {
+    let malformed = || OtlpError::Headers {
         name: name.to_owned(),
     };
     let mut headers = MetadataMap::new();
     let entries = text.split(',').filter(|entry| !entry.trim().is_empty());
     for entry in entries {
-        let (key, value) = pair(entry).ok_or_else(wrong)?;
-        let key = AsciiMetadataKey::from_str(&key.to_ascii_lowercase()).map_err(|_| wrong())?;
-        let mut value = AsciiMetadataValue::try_from(value).map_err(|_| wrong())?;
+        let (key, value) = pair(entry).ok_or_else(malformed)?;
+        let key = AsciiMetadataKey::from_str(&key.to_ascii_lowercase()).map_err(|_| malformed())?;
+        let mut value = AsciiMetadataValue::try_from(value).map_err(|_| malformed())?;
         value.set_sensitive(true);
         headers.append(key, value);
     }
     Ok(headers)
 }
 
-/// `key=value` of a list; the value is percent-encoded.
+/// Parses `key=value`, with a percent-encoded value.
 fn pair(entry: &str) -> Option<(String, String)> {
     let (key, value) = entry.split_once('=')?;
     let key = key.trim();
@@ -300,7 +308,7 @@ fn pair(entry: &str) -> Option<(String, String)> {
 
 fn timeout(name: &str, text: &str) -> Result<Duration, OtlpError> {
     let millis = text.trim().parse().ok();
-    let millis = millis.filter(|millis| (1..=LONGEST_TIMEOUT).contains(millis));
+    let millis = millis.filter(|millis| (1..=MAX_TIMEOUT_MS).contains(millis));
     let millis = millis.ok_or_else(|| variable(name, text, "milliseconds, from 1 to 3600000"))?;
     Ok(Duration::from_millis(millis))
 }
@@ -321,12 +329,12 @@ fn pem(path: &Path) -> Result<Vec<u8>, OtlpError> {
 }
 
 const SERVICE_NAME: &str = "service.name";
-/// An hour, in milliseconds: a longer wait for a collector is a mistake.
-const LONGEST_TIMEOUT: u64 = 60 * 60 * 1000;
-/// `OTEL_EXPORTER_OTLP_TIMEOUT` where it is not set.
-const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// A collector that is there answers at once.
-const CONNECT: Duration = Duration::from_secs(5);
+/// One hour: a longer timeout is a mistake.
+const MAX_TIMEOUT_MS: u64 = 60 * 60 * 1000;
+/// The default of `OTEL_EXPORTER_OTLP_TIMEOUT`.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A running collector accepts connections at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -337,11 +345,11 @@ mod tests {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Collector::of_variables(signal, &lookup).map_err(|error| error.to_string())
+        Collector::from_variables(signal, &lookup).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn records_of_sign_ins_go_only_where_a_variable_of_their_own_says() {
+    fn records_are_exported_only_to_the_endpoint_for_logs() {
         let general = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4317")];
         assert!(collector(Signal::Traces, &general).unwrap().is_some());
         assert!(collector(Signal::Logs, &general).unwrap().is_none());
@@ -354,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_of_the_signal_beats_the_one_for_all() {
+    fn a_variable_of_the_signal_takes_precedence() {
         let variables = [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4317"),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "traces:4317"),
@@ -379,9 +387,9 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_an_error_that_names_the_variable() {
+    fn an_unsupported_value_is_an_error_that_names_the_variable() {
         let at = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c:4317");
-        for (name, value, told) in [
+        for (name, value, message) in [
             (
                 "OTEL_EXPORTER_OTLP_PROTOCOL",
                 "http/protobuf",
@@ -405,7 +413,10 @@ mod tests {
             ),
         ] {
             let error = collector(Signal::Traces, &[at, (name, value)]).unwrap_err();
-            assert!(error.contains(told) && !error.contains("secret"), "{error}");
+            assert!(
+                error.contains(message) && !error.contains("secret"),
+                "{error}"
+            );
         }
         for endpoint in ["ftp://c", "http://", "http://a b"] {
             let variables = [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint)];
@@ -415,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn files_for_tls_are_read_and_half_an_identity_is_refused() {
+    fn tls_files_are_read_and_a_certificate_without_its_key_is_an_error() {
         let at = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "c:4317");
         let missing = ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem");
         let error = collector(Signal::Traces, &[at, missing]).unwrap_err();
@@ -426,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_named_by_its_variable_then_by_its_attribute_then_by_us() {
+    fn the_service_name_is_from_its_variable_then_the_attribute_then_the_default() {
         let named = |variables: &[(&str, &str)]| {
             let lookup = |name: &str| {
                 let found = variables.iter().find(|(key, _)| *key == name);

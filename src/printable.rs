@@ -1,17 +1,16 @@
-//! Text of files, names and records for a terminal and for logs: on one line, and without characters that act on
-//! them.
+//! Escapes control characters in untrusted text, for terminals and log lines.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// The text with every hidden character written as `\u{1b}`.
+/// Replaces every hidden character by an escape such as `\u{001b}`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, |out, hidden| {
         let _ = write!(out, "\\u{{{:04x}}}", u32::from(hidden));
     })
 }
 
-/// The text with every hidden character written as `escape` writes it.
+/// Replaces every hidden character by what `escape` writes.
 pub fn escaped(text: &str, escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
@@ -26,8 +25,8 @@ pub fn escaped(text: &str, escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Characters that act on a terminal, on a line, or on the direction of the text around them. All of them are in the
-/// basic plane.
+/// Whether a character is a control character, a line separator, invisible, or changes the text direction. All of
+/// them are in the Basic Multilingual Plane.
 pub fn is_hidden(character: char) -> bool {
     matches!(
         character,
@@ -47,7 +46,7 @@ mod tests {
     use super::printable;
 
     #[test]
-    fn control_characters_are_written_out_and_others_stay() {
+    fn control_characters_are_escaped() {
         assert_eq!(printable("a/ü 漢.json"), "a/ü 漢.json");
         assert_eq!(
             printable("a\n\u{1b}[2J\u{9b}\u{202e}b"),

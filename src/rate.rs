@@ -1,66 +1,67 @@
-//! A rate without a lock: so many in a time, with some saved up for a burst. For records and log lines that a client can
-//! cause, of which a few are written at once, and then one in a while.
+//! Lock-free rate limiting with bursts, for records and log lines that a client can cause.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Admits a number in a time, and after quiet a burst.
+/// A rate limiter with a burst.
 ///
-/// The generic cell rate algorithm (ITU-T I.371): one instant, before which nothing is admitted, moves on with each
-/// one admitted.
+/// The generic cell rate algorithm (ITU-T I.371): its entire state is one instant, which advances with each event that
+/// is admitted.
 #[derive(Debug)]
-pub(crate) struct Rate {
-    /// Nanoseconds.
+pub(crate) struct RateLimiter {
+    /// The theoretical arrival time of the next event, in nanoseconds.
     next: AtomicU64,
+    /// Nanoseconds per event.
     interval: u64,
+    /// How far `next` may lie ahead, in nanoseconds.
     burst: u64,
 }
 
-impl Rate {
-    /// Admits so many a second, and after quiet a burst of sixty times as many.
-    pub(crate) fn a_second(number: u32) -> Self {
+impl RateLimiter {
+    /// Admits `number` events per second, and a burst of sixty times that number.
+    pub(crate) fn per_second(number: u32) -> Self {
         let interval = 1_000_000_000 / u64::from(number.max(1));
-        Rate {
+        RateLimiter {
             next: AtomicU64::new(0),
             interval,
             burst: interval * u64::from(number) * BURST_SECONDS,
         }
     }
 
-    /// Admits one, and the next when this time has passed.
-    pub(crate) fn once_in(interval: Duration) -> Self {
-        Rate::burst_of(1, interval)
+    /// Admits one event per interval, without bursts.
+    pub(crate) fn once_per(interval: Duration) -> Self {
+        RateLimiter::with_burst(1, interval)
     }
 
-    /// Admits so many at once, and one more for each interval.
-    pub(crate) fn burst_of(number: u32, interval: Duration) -> Self {
+    /// Admits a burst of `number` events, and one event per interval.
+    pub(crate) fn with_burst(number: u32, interval: Duration) -> Self {
         let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-        let saved = number.saturating_sub(1);
-        Rate {
+        let extra = number.saturating_sub(1);
+        RateLimiter {
             next: AtomicU64::new(0),
             interval,
-            burst: interval.saturating_mul(u64::from(saved)),
+            burst: interval.saturating_mul(u64::from(extra)),
         }
     }
 
-    /// Whether one more is admitted now, on a clock that does not go back.
+    /// Whether one more event is admitted now. `now` is the time of a monotonic clock.
     pub(crate) fn admits(&self, now: Duration) -> bool {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        let moved = self
+        let updated = self
             .next
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
                 let next = next.max(now);
                 (next - now <= self.burst).then(|| next.saturating_add(self.interval))
             });
-        moved.is_ok()
+        updated.is_ok()
     }
 }
 
-/// Lets through a burst of log lines, and after it one for each interval.
+/// Rate limit for log lines: a burst, then one line per interval.
 #[derive(Debug)]
 pub(crate) struct WarningLimit {
     since: Instant,
-    rate: Rate,
+    rate: RateLimiter,
     suppressed: AtomicU64,
 }
 
@@ -68,12 +69,12 @@ impl WarningLimit {
     pub(crate) fn new(burst: u32, interval: Duration) -> Self {
         WarningLimit {
             since: Instant::now(),
-            rate: Rate::burst_of(burst, interval),
+            rate: RateLimiter::with_burst(burst, interval),
             suppressed: AtomicU64::new(0),
         }
     }
 
-    /// Whether a line is written now; if so, how many were left out since the last.
+    /// The number of lines suppressed since the last one if a line may be written now; `None` otherwise.
     pub(crate) fn admit(&self) -> Option<u64> {
         self.admit_at(Instant::now())
     }
@@ -93,13 +94,13 @@ const BURST_SECONDS: u64 = 60;
 mod tests {
     use super::*;
 
-    fn admitted(rate: &Rate, at: Duration, asked: usize) -> usize {
-        (0..asked).filter(|_| rate.admits(at)).count()
+    fn admitted(rate: &RateLimiter, at: Duration, attempts: usize) -> usize {
+        (0..attempts).filter(|_| rate.admits(at)).count()
     }
 
     #[test]
-    fn after_a_burst_it_admits_so_many_a_second() {
-        let rate = Rate::a_second(10);
+    fn after_a_burst_it_admits_the_number_per_second() {
+        let rate = RateLimiter::per_second(10);
         let start = Duration::from_secs(1000);
         assert_eq!(admitted(&rate, start, 5000), 601);
         assert_eq!(admitted(&rate, start + Duration::from_secs(1), 5000), 10);
@@ -114,8 +115,8 @@ mod tests {
     }
 
     #[test]
-    fn one_that_admits_once_in_an_interval_saves_nothing_up() {
-        let rate = Rate::once_in(Duration::from_secs(60));
+    fn once_per_interval_allows_no_burst() {
+        let rate = RateLimiter::once_per(Duration::from_secs(60));
         let start = Duration::from_secs(1000);
         assert_eq!(admitted(&rate, start, 100), 1);
         assert_eq!(admitted(&rate, start + Duration::from_secs(59), 100), 0);
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_burst_there_is_a_line_each_interval_that_says_how_many_are_missing() {
+    fn after_a_burst_each_interval_admits_one_line_with_the_number_suppressed() {
         let limit = WarningLimit::new(3, Duration::from_secs(1));
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);

@@ -1,8 +1,8 @@
-//! Follows the policies folder: watches and rescans, reads, compiles, activates; last known good.
+//! Hot reload of the policies folder: watch, rescan, read, compile, activate; last known good.
 //!
-//! Events are hints, the rescan is the truth. All of it runs on one thread of its own, so activations
-//! follow each other and no request waits. A failure of any kind leaves the active snapshot in force and is
-//! told once for the same content; [`Status::stale_since`] says how long that has been so.
+//! Watch events are hints; the periodic rescan is authoritative. Everything runs on one separate thread, so
+//! activations are sequential and no request waits. After any failure the active snapshot stays in force, and the
+//! failure is reported once for the same content; [`ReloadStatus::stale_since`] is when the first one occurred.
 
 mod folder;
 mod inbox;
@@ -20,43 +20,43 @@ use tokio::sync::{broadcast, oneshot};
 use crate::changes::Changes;
 use crate::clock::{Clock, Instants};
 use crate::engine::Engine;
-use crate::files::Limits;
+use crate::files::TreeLimits;
 use crate::graph::{Code, Finding, Severity};
 use crate::policy_settings::PolicySettings;
 use crate::snapshot::SnapshotId;
 use crate::time::Timestamp;
-use crate::watch::Watching;
-use folder::{Folder, Look, Reason};
-use inbox::{Asked, Debounce, Inbox};
+use crate::watch::WatcherFactory;
+use folder::{Folder, ScanResult, ScanTrigger};
+use inbox::{Debounce, Inbox, PendingReload};
 
-/// How a folder is followed.
+/// Options of a [`Reloader`].
 #[derive(Debug)]
 pub struct ReloadOptions {
     /// The policies folder.
     pub folder: PathBuf,
-    /// How long the folder has to be quiet before it is read …
+    /// How long the folder has to be unchanged before it is read.
     pub quiet: Duration,
-    /// … and how long it is waited for that.
+    /// The maximum wait for `quiet`.
     pub longest_wait: Duration,
-    /// How often it is looked at, whatever the watcher tells; a fifth more or less, by chance.
+    /// Interval of the rescans, independent of watch events; randomly a fifth more or less.
     pub rescan: Duration,
-    /// Tenants and documents may vanish without being asked after (semantics §2).
+    /// Accepts removed tenants and documents without a confirmation (semantics §2).
     pub allow_removals: bool,
-    /// What the folder may hold at most.
-    pub limits: Limits,
-    /// What the operator states beside the files.
+    /// Limits of the folder's size.
+    pub limits: TreeLimits,
+    /// The operator's policy settings from the configuration.
     pub settings: PolicySettings,
-    /// How it is watched.
-    pub watching: Watching,
-    /// Who records what becomes of it.
-    pub witness: Witness,
-    /// How long policies count that could not be confirmed: past that nothing is answered from them until they
-    /// are found or replaced again. `None` = for ever.
+    /// Creates the file watcher.
+    pub watcher: WatcherFactory,
+    /// Observes the outcomes.
+    pub observer: ReloadObserver,
+    /// How long policies stay in force that could not be confirmed. After that, all requests are denied until the
+    /// policies are confirmed or replaced. `None` = no limit.
     pub deny_after: Option<Duration>,
 }
 
 impl ReloadOptions {
-    /// The defaults, for this folder.
+    /// The default options for this folder.
     pub fn of(folder: impl Into<PathBuf>) -> Self {
         ReloadOptions {
             folder: folder.into(),
@@ -64,141 +64,140 @@ impl ReloadOptions {
             longest_wait: Duration::from_secs(1),
             rescan: Duration::from_secs(5),
             allow_removals: false,
-            limits: Limits::default(),
+            limits: TreeLimits::default(),
             settings: PolicySettings::NONE,
-            watching: Watching::native(),
-            witness: Witness::default(),
+            watcher: WatcherFactory::native(),
+            observer: ReloadObserver::default(),
             deny_after: None,
         }
     }
 }
 
-/// Is told, on the reloader's thread, of every outcome that is news, with what differs from what was in force:
-/// before whoever asked for it, and once for each content. Content that decides the same may differ all the same,
-/// as disabled policies and names do; then the outcome is [`Outcome::Unchanged`].
+/// A callback on the reloader's thread for every new outcome, with the changes against the policies in force. It runs
+/// before the caller of the reload gets the outcome, and once for the same content. If the content differs only in
+/// what decides nothing, for example disabled policies and names, the outcome is [`ReloadOutcome::Unchanged`].
 #[derive(Clone, Default)]
-pub struct Witness(Option<Arc<Told>>);
+pub struct ReloadObserver(Option<Arc<ReloadCallback>>);
 
-type Told = dyn Fn(&Outcome, &Changes) + Send + Sync;
+type ReloadCallback = dyn Fn(&ReloadOutcome, &Changes) + Send + Sync;
 
-impl Witness {
-    /// Calls this.
-    pub fn new(told: impl Fn(&Outcome, &Changes) + Send + Sync + 'static) -> Self {
-        Witness(Some(Arc::new(told)))
+impl ReloadObserver {
+    /// An observer that calls `callback`.
+    pub fn new(callback: impl Fn(&ReloadOutcome, &Changes) + Send + Sync + 'static) -> Self {
+        ReloadObserver(Some(Arc::new(callback)))
     }
 
-    fn tell(&self, outcome: &Outcome, changes: &Changes) {
-        if let Witness(Some(told)) = self {
-            told(outcome, changes);
+    fn notify(&self, outcome: &ReloadOutcome, changes: &Changes) {
+        if let ReloadObserver(Some(callback)) = self {
+            callback(outcome, changes);
         }
     }
 }
 
-impl fmt::Debug for Witness {
+impl fmt::Debug for ReloadObserver {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Witness({})", self.0.is_some())
+        write!(out, "ReloadObserver({})", self.0.is_some())
     }
 }
 
-/// A snapshot was put in force.
+/// The activation of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activation {
-    /// The snapshot.
+    /// The id of the snapshot.
     pub id: SnapshotId,
-    /// The how-manieth activation it is.
+    /// Activation count, starting at 1.
     pub version: u64,
-    /// When.
+    /// Time of the activation.
     pub at: Timestamp,
 }
 
-/// The folder's content was refused; the active snapshot stays.
+/// The rejection of the folder's content; the active snapshot stays in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// Why, in a sentence: the first error.
+    /// The first error, as one sentence.
     pub message: String,
-    /// All that was found.
+    /// All findings.
     pub findings: Arc<[Finding]>,
-    /// When.
+    /// Time of the rejection.
     pub at: Timestamp,
 }
 
-/// What became of a look at the folder.
+/// The outcome of a reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was new and good.
+pub enum ReloadOutcome {
+    /// New valid content was activated.
     Activated(Activation),
-    /// What is there is in force already.
+    /// The content is already in force.
     Unchanged {
         /// The snapshot in force.
         id: Option<SnapshotId>,
     },
-    /// It is not good.
+    /// The content was rejected.
     Rejected(Rejection),
 }
 
-/// What watchers of the reloader are told.
+/// An event for subscribers of the reloader.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A snapshot was put in force.
+pub enum ReloadEvent {
+    /// A snapshot was activated.
     Activated(Activation),
-    /// The folder's content was refused: once for the same content.
+    /// The folder's content was rejected; sent once for the same content.
     Rejected(Rejection),
 }
 
-/// How the folder stands.
+/// Status of the reloader.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
-    /// Why the folder's content is not in force, if it is not.
+pub struct ReloadStatus {
+    /// The error if the folder's content is not in force.
     pub last_error: Option<String>,
-    /// What was found in the refused content, else the findings about what is in force; errors first.
+    /// The findings of the rejected content, else those of the policies in force; errors first.
     pub findings: Arc<[Finding]>,
-    /// Since when the active snapshot is not what the folder holds: the wall clock's time is for people, the boot
-    /// clock's for measuring how long that has been so.
+    /// Since when the active snapshot differs from the folder: the wall clock for display, the boot clock to measure
+    /// the duration.
     pub stale_since: Option<Instants>,
-    /// When the folder was last looked at.
-    pub last_look: Option<Timestamp>,
-    /// Whether a watcher is running; the rescan does its work where not.
+    /// Time of the last scan of the folder.
+    pub last_scan: Option<Timestamp>,
+    /// Whether a file watcher is running. If not, rescans find the changes.
     pub is_watched: bool,
-    /// Counts the times the folder was read.
+    /// Number of times the folder was read.
     pub loads: u64,
-    /// Counts the snapshots that were put in force.
+    /// Number of activated snapshots.
     pub activations: u64,
-    /// Counts what was refused.
+    /// Number of rejections.
     pub rejections: u64,
-    /// The same, by cause.
-    pub rejected: RejectedFor,
+    /// Number of rejections by cause.
+    pub rejected: RejectionCounts,
 }
 
-/// Counts what was refused, by cause.
+/// Number of rejections by cause.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RejectedFor {
+pub struct RejectionCounts {
     /// The folder or a file could not be read.
     pub unreadable: u64,
-    /// A document of the active policies was gone.
+    /// A document of the active policies was removed.
     pub removed: u64,
-    /// What was read is not right.
+    /// The content is invalid.
     pub invalid: u64,
-    /// A fault of ours.
+    /// An internal error.
     pub internal: u64,
 }
 
-impl Status {
-    /// For how long the active snapshot has not been what the folder holds: on the boot clock, which
-    /// [`Engine::confirm`] measures on too.
+impl ReloadStatus {
+    /// How long the active snapshot has differed from the folder, on the boot clock like [`Engine::confirm`].
     pub fn stale_for(&self, clock: &Clock) -> Option<Duration> {
         let since = self.stale_since?;
         Some(clock.now().boot.saturating_sub(since.boot))
     }
 
-    /// Errors and warnings: an informational finding needs no attention.
+    /// Number of errors and warnings; informational findings need no attention.
     pub fn errors_and_warnings(&self) -> usize {
         let needs_attention = |finding: &&Finding| finding.severity < Severity::Info;
         self.findings.iter().filter(needs_attention).count()
     }
 }
 
-impl RejectedFor {
-    /// Counts one, by its first error.
+impl RejectionCounts {
+    /// Counts a rejection by its first error.
     fn count(&mut self, findings: &[Finding]) {
         let mut errors = findings.iter().filter(|f| f.severity == Severity::Error);
         let counter = match errors.next().map(|first| first.code) {
@@ -211,39 +210,39 @@ impl RejectedFor {
     }
 }
 
-/// Starts to follow a folder.
+/// Reloads a policies folder when it changes.
 #[derive(Debug)]
 pub struct Reloader;
 
-/// A reloader that runs, and what its first look found.
+/// A running reloader and the outcome of its first scan.
 #[derive(Debug)]
-pub struct Started {
-    /// The reloader; it ends with its last handle.
+pub struct StartedReloader {
+    /// The reloader; it stops when its last handle is dropped.
     pub handle: ReloadHandle,
-    /// What its first look found.
-    pub first: Outcome,
+    /// The outcome of the first scan.
+    pub first: ReloadOutcome,
 }
 
-/// A reloader that runs. It ends when the last of its handles is dropped.
+/// A handle of a running reloader. The reloader stops when the last handle is dropped.
 #[derive(Debug, Clone)]
-pub struct ReloadHandle(Arc<Running>);
+pub struct ReloadHandle(Arc<ReloadThread>);
 
 #[derive(Debug)]
-struct Running {
-    shared: Arc<Shared>,
+struct ReloadThread {
+    shared: Arc<ReloaderState>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the reloader's thread and its handles have in common.
+/// State shared by the reloader's thread and its handles.
 #[derive(Debug)]
-struct Shared {
+struct ReloaderState {
     inbox: Arc<Inbox>,
-    status: Mutex<Status>,
-    events: broadcast::Sender<Event>,
+    status: Mutex<ReloadStatus>,
+    events: broadcast::Sender<ReloadEvent>,
 }
 
-/// Reads a folder once and puts it in force if it is good, without watching it: for commands that do not serve.
-pub fn load_once(engine: &Engine, options: ReloadOptions) -> Outcome {
+/// Reads a folder once and activates it if it is valid, without watching it. For commands that do not serve.
+pub fn load_once(engine: &Engine, options: ReloadOptions) -> ReloadOutcome {
     let ReloadOptions {
         folder,
         quiet,
@@ -257,35 +256,35 @@ pub fn load_once(engine: &Engine, options: ReloadOptions) -> Outcome {
         quiet,
         at_most: longest_wait,
     };
-    let asked = Reason::Asked { allow_removals };
+    let trigger = ScanTrigger::Request { allow_removals };
     let mut folder = Folder::new(folder, limits, settings, allow_removals, debounce);
-    match folder.look(engine, asked) {
-        Look::News(outcome, ..) => outcome,
-        Look::Nothing => Outcome::Unchanged {
+    match folder.scan(engine, trigger) {
+        ScanResult::Report(outcome, ..) => outcome,
+        ScanResult::NothingNew => ReloadOutcome::Unchanged {
             id: engine.active().map(|active| active.snapshot.id()),
         },
     }
 }
 
 impl Reloader {
-    /// Looks at the folder once, on this thread, then goes on following it on its own. Fails only where
-    /// the system has no thread to give.
-    pub fn start(engine: Arc<Engine>, options: ReloadOptions) -> io::Result<Started> {
-        let shared = Arc::new(Shared {
+    /// Scans the folder once on this thread, then starts the reloader's thread. Fails only if the thread cannot be
+    /// created.
+    pub fn start(engine: Arc<Engine>, options: ReloadOptions) -> io::Result<StartedReloader> {
+        let shared = Arc::new(ReloaderState {
             inbox: Arc::default(),
             status: Mutex::default(),
-            events: broadcast::channel(EVENTS_KEPT).0,
+            events: broadcast::channel(EVENT_CAPACITY).0,
         });
-        let mut worker = worker::Worker::new(engine, options, Arc::clone(&shared));
-        let first = worker.first_look();
+        let mut worker = worker::ReloadWorker::new(engine, options, Arc::clone(&shared));
+        let first = worker.first_scan();
         let thread = std::thread::Builder::new()
             .name(String::from("reload"))
             .spawn(move || worker.run())?;
-        let running = Running {
+        let running = ReloadThread {
             shared,
             thread: Mutex::new(Some(thread)),
         };
-        Ok(Started {
+        Ok(StartedReloader {
             handle: ReloadHandle(Arc::new(running)),
             first,
         })
@@ -293,35 +292,35 @@ impl Reloader {
 }
 
 impl ReloadHandle {
-    /// Looks at the folder now and waits for the outcome. With `allow_removals`, tenants and documents may
-    /// be gone. Once this has returned, no request that starts later sees an older snapshot.
-    pub async fn reload(&self, allow_removals: bool) -> Outcome {
-        let outcome = self.ask(allow_removals).await;
+    /// Scans the folder now and waits for the outcome. With `allow_removals`, tenants and documents may be missing.
+    /// No request that starts after this returns uses an older snapshot.
+    pub async fn reload(&self, allow_removals: bool) -> ReloadOutcome {
+        let outcome = self.request(allow_removals).await;
         outcome.unwrap_or_else(|_| stopped())
     }
 
-    /// The same, for a thread that is no runtime's.
-    pub fn reload_blocking(&self, allow_removals: bool) -> Outcome {
-        let outcome = self.ask(allow_removals).blocking_recv();
+    /// Like [`ReloadHandle::reload`], for a thread outside the async runtime.
+    pub fn reload_blocking(&self, allow_removals: bool) -> ReloadOutcome {
+        let outcome = self.request(allow_removals).blocking_recv();
         outcome.unwrap_or_else(|_| stopped())
     }
 
-    /// Says that something may have changed (SIGHUP).
+    /// Reports a possible change (SIGHUP).
     pub fn hint(&self) {
         self.0.shared.inbox.hint();
     }
 
-    /// How the folder stands.
-    pub fn status(&self) -> Status {
+    /// The current status.
+    pub fn status(&self) -> ReloadStatus {
         self.0.shared.status().clone()
     }
 
     /// Every activation and rejection from now on.
-    pub fn events(&self) -> broadcast::Receiver<Event> {
+    pub fn events(&self) -> broadcast::Receiver<ReloadEvent> {
         self.0.shared.events.subscribe()
     }
 
-    /// Ends the reloader and waits for its thread. The engine keeps what is active.
+    /// Stops the reloader and waits for its thread. The active snapshot stays in force.
     pub fn stop(&self) {
         self.0.shared.inbox.stop();
         let thread = self
@@ -331,40 +330,40 @@ impl ReloadHandle {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(thread) = thread {
-            // It catches panics itself; one that escaped has been printed.
+            // The thread catches panics; one that escapes is printed by the panic hook.
             let _ = thread.join();
         }
     }
 
-    fn ask(&self, allow_removals: bool) -> oneshot::Receiver<Outcome> {
-        let (answer, outcome) = oneshot::channel();
-        self.0.shared.inbox.ask(Asked {
+    fn request(&self, allow_removals: bool) -> oneshot::Receiver<ReloadOutcome> {
+        let (reply, outcome) = oneshot::channel();
+        self.0.shared.inbox.request(PendingReload {
             allow_removals,
-            answer,
+            reply,
         });
         outcome
     }
 }
 
-impl Drop for Running {
+impl Drop for ReloadThread {
     fn drop(&mut self) {
         self.shared.inbox.stop();
     }
 }
 
-impl Shared {
-    fn status(&self) -> MutexGuard<'_, Status> {
+impl ReloaderState {
+    fn status(&self) -> MutexGuard<'_, ReloadStatus> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn stopped() -> Outcome {
-    Outcome::Rejected(Rejection {
+fn stopped() -> ReloadOutcome {
+    ReloadOutcome::Rejected(Rejection {
         message: String::from("the reloader has stopped"),
         findings: Arc::default(),
         at: Clock::System.now().wall,
     })
 }
 
-/// A subscriber that is further behind is told that it missed some.
-const EVENTS_KEPT: usize = 64;
+/// Events buffered for a subscriber; a slower one gets `RecvError::Lagged`.
+const EVENT_CAPACITY: usize = 64;

@@ -1,8 +1,7 @@
-//! What is asked: may this user of one tenant reach that application of another?
+//! An authorization request: may this user of one tenant reach that application of another?
 //!
-//! Plain values, parsed at the border (`rpc`, later `identity`) and the same for every caller.
-//! An `Option` here always means "the caller does not say" (semantics §5, a missing input), never
-//! "no". Nothing in this room looks at a policy.
+//! Typed values, parsed from protobuf by `rpc`; `identity` fills in those of a verified token. `None` always means
+//! that the value is not known (semantics §5, a missing input), never "no". Nothing here reads a policy.
 
 mod home;
 
@@ -20,49 +19,49 @@ use crate::vocabulary::{
     InsiderRiskLevel, Platform, RiskLevel, UnknownWord, UserAction, UserType, WordSet,
 };
 
-/// One question, in the terms of semantics §1.
+/// An authorization request, in the terms of semantics §1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Where the account lives.
+    /// The tenant or identity provider of the account.
     pub home: Home,
-    /// Where the application lives. Equal to `home` for an internal user.
+    /// The tenant of the application. Equal to `home` for an internal user.
     pub resource: TenantId,
-    /// The user's id in the home tenant. A collaboration user may be known by `resource_user` only.
+    /// The user's id in the home tenant. A collaboration user may have only a `resource_user`.
     pub user: Option<UserId>,
-    /// The user's groups in the home tenant, in any order, repeats allowed.
+    /// The user's groups in the home tenant, in any order. Duplicates are allowed.
     pub groups: Vec<GroupId>,
     /// The resource application.
     pub app: AppId,
-    /// The application that the user holds in hand, where known.
+    /// The client application, if known.
     pub client_app: Option<AppId>,
-    /// Which of the two cross-tenant access types is used. Plays no part for an internal user.
+    /// The cross-tenant access type. Has no effect for an internal user.
     pub access: AccessType,
-    /// The shared channel that is reached, where one is.
+    /// The shared channel that is accessed, if any.
     pub channel: Option<ChannelId>,
-    /// Directory role templates of the user in the resource tenant.
+    /// The user's directory role templates in the resource tenant.
     pub roles: Vec<RoleId>,
-    /// What kind of external user the resource tenant takes this one for.
+    /// The type of external user that this is in the resource tenant.
     pub external_user_type: Option<UserType>,
     /// The user's guest object in the resource tenant.
     pub resource_user: Option<UserId>,
     /// The guest object's groups in the resource tenant.
     pub resource_groups: Vec<GroupId>,
-    /// The home tenant's cloud; read only where the home tenant is not in the snapshot.
+    /// The home tenant's cloud; only used if the home tenant is not in the snapshot.
     pub home_cloud: Option<Cloud>,
     /// The tenant whose network or device the request comes from (semantics §6).
     pub restricting_tenant: Option<TenantId>,
-    /// The tenant whose own issuer issued the token that was verified here. `None`: no token was verified
-    /// here, or its issuer speaks for several tenants.
+    /// The tenant whose own issuer issued the token that crosstrust verified. `None`: it verified no token, or the
+    /// issuer serves several tenants.
     pub issuing_tenant: Option<TenantId>,
-    /// What the token says.
+    /// The claims of the token.
     pub claims: Claims,
-    /// What the gateway knows about the sign-in.
+    /// The signals that the gateway has about the sign-in.
     pub context: Context,
-    /// The caller's own name for this question; echoed in logs, decides nothing.
+    /// The caller's id for this request, for logs. Has no effect on the decision.
     pub request_id: String,
 }
 
-/// Which interface a question came through.
+/// The API that received a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Api {
     /// `AuthorizationService/Authorize`
@@ -74,10 +73,10 @@ pub enum Api {
 }
 
 impl Api {
-    /// Every interface.
+    /// All APIs.
     pub const ALL: [Api; 3] = [Api::Authorize, Api::AuthorizeBatch, Api::Check];
 
-    /// The name of its method.
+    /// The name of the gRPC method.
     pub const fn name(self) -> &'static str {
         match self {
             Api::Authorize => "Authorize",
@@ -90,13 +89,13 @@ impl Api {
 /// The two cross-tenant access types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccessType {
-    /// B2B direct connect: no object of the user in the resource tenant.
+    /// B2B direct connect: the user has no object in the resource tenant.
     DirectConnect,
     /// B2B collaboration: the user has a guest object in the resource tenant.
     Collaboration,
 }
 
-/// The words of `assumed-outbound.json`.
+/// Parses the values of `assumed-outbound.json`.
 impl FromStr for AccessType {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
@@ -110,90 +109,90 @@ impl FromStr for AccessType {
     }
 }
 
-/// The id of a channel such as `19:…@thread.tacv2`: opaque, compared with case.
+/// The id of a channel such as `19:…@thread.tacv2`: opaque and case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub String);
 
-/// What the token says about the sign-in. A bool that is false means "the token does not say so".
+/// The claims of the token about the sign-in. A `bool` is false if the claim is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// When the token ends.
+    /// When the token expires.
     pub expires_at: Timestamp,
     /// When the token was issued.
     pub issued_at: Option<Timestamp>,
-    /// When the user last authenticated; sign-in frequencies count from it.
+    /// When the user last authenticated; the sign-in frequency counts from it.
     pub auth_time: Option<Timestamp>,
-    /// MFA was done at home.
+    /// The user completed MFA in the home tenant.
     pub mfa: bool,
-    /// MFA was done in the resource tenant.
+    /// The user completed MFA in the resource tenant.
     pub resource_mfa: bool,
-    /// The device is compliant at home.
+    /// The device is compliant in the home tenant.
     pub compliant_device: bool,
-    /// The device is hybrid joined at home.
+    /// The device is hybrid joined in the home tenant.
     pub hybrid_joined_device: bool,
-    /// Methods done at home.
+    /// The authentication methods used in the home tenant.
     pub authentication_methods: WordSet<AuthenticationMethod>,
-    /// Methods done in the resource tenant.
+    /// The authentication methods used in the resource tenant.
     pub resource_authentication_methods: WordSet<AuthenticationMethod>,
-    /// Authentication contexts (`acrs`); passed on in challenges, decide nothing.
+    /// Authentication contexts (`acrs`); used in challenges, no effect on the decision.
     pub authentication_contexts: Vec<String>,
-    /// The device's id; decides nothing (filters read the context's device).
+    /// The device's id; no effect on the decision (device filters use [`Context::device`]).
     pub device_id: Option<String>,
-    /// The session, for revocation.
+    /// The session id, for revocation.
     pub session_id: Option<String>,
-    /// `groups` and `resource_groups` may lack some (group overage).
+    /// `groups` and `resource_groups` may be incomplete (group overage).
     pub groups_incomplete: bool,
-    /// `roles` may lack some.
+    /// `roles` may be incomplete.
     pub roles_incomplete: bool,
-    /// Terms of use that the user accepted.
+    /// The terms of use that the user accepted.
     pub accepted_terms_of_use: Vec<TermsOfUseId>,
-    /// Custom controls that the user satisfied.
+    /// The custom controls that the user satisfied.
     pub accepted_custom_controls: Vec<CustomControlId>,
-    /// The model of the passkey that was used.
+    /// The model of the passkey.
     pub authenticator_aaguid: Option<Aaguid>,
-    /// Subject key identifiers of the certificate's issuers, in lower-case hexadecimal.
+    /// The subject key identifiers of the certificate's issuers, in lower-case hexadecimal.
     pub certificate_issuer_skis: Vec<String>,
-    /// Policy OIDs of the certificate.
+    /// The policy OIDs of the certificate.
     pub certificate_policy_oids: Vec<String>,
 }
 
-/// What the gateway knows about the sign-in. Absent = not known, which never switches a protection
-/// off (semantics §5).
+/// The signals that the gateway has about the sign-in. `None` = not known, which never disables a policy
+/// (semantics §5).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
-    /// The client's address; an IPv4-mapped IPv6 address is the IPv4 address.
+    /// The client's address. An IPv4-mapped IPv6 address counts as the IPv4 address.
     pub ip_address: Option<IpAddr>,
-    /// The client's country, with how it was found.
+    /// The client's country, and how it was determined.
     pub country: Option<LocatedCountry>,
     /// The device's platform.
     pub platform: Option<Platform>,
-    /// The kind of client.
+    /// The type of client.
     pub client_app_type: Option<ClientAppType>,
-    /// The risk of this sign-in, as the resource tenant sees it.
+    /// The risk of this sign-in, as assessed by the resource tenant.
     pub sign_in_risk: Option<RiskLevel>,
     /// The risk of this user.
     pub user_risk: Option<RiskLevel>,
     /// The insider risk of this user.
     pub insider_risk: Option<InsiderRiskLevel>,
-    /// The device that is used.
+    /// The device.
     pub device: Option<Device>,
-    /// Custom security attributes of the application, key `Set_Name` in lower case.
+    /// The custom security attributes of the application; the keys are `Set_Name` in lower case.
     pub app_attributes: BTreeMap<String, PropertyValue>,
     /// The client is an approved client app.
     pub approved_application: Option<bool>,
     /// The client has an app protection policy.
     pub app_protection: Option<bool>,
-    /// The user changed the password as asked.
+    /// The user completed a required password change.
     pub password_changed: Option<bool>,
     /// The user's risk was remediated.
     pub risk_remediated: Option<bool>,
-    /// The user action that is performed.
+    /// The user action.
     pub user_action: Option<UserAction>,
-    /// The authentication context that the application asks for (`c1` … `c99`), in lower case.
+    /// The authentication context that the application requires (`c1` … `c99`), in lower case.
     pub authentication_context: Option<String>,
-    /// How the sign-in was transferred, if it was.
+    /// The authentication flow that transferred the sign-in.
     pub authentication_flow: Option<AuthenticationFlow>,
-    /// What the client can do: `cp1` = it understands claims challenges. Decides nothing.
+    /// Client capabilities: `cp1` = the client handles claims challenges. No effect on the decision.
     pub client_capabilities: Vec<String>,
 }
 
@@ -209,8 +208,8 @@ macro_rules! fill {
 }
 
 impl Context {
-    /// Nothing is said.
-    pub const UNSAID: Context = Context {
+    /// A context in which nothing is known.
+    pub const EMPTY: Context = Context {
         ip_address: None,
         country: None,
         platform: None,
@@ -230,10 +229,10 @@ impl Context {
         client_capabilities: Vec::new(),
     };
 
-    /// Takes over each single fact that is unsaid here and said there, and names their fields. Lists and maps
-    /// are not filled.
+    /// Copies each value from `other` that is `None` in `self`, and returns the names of the copied fields. Lists
+    /// and maps are not copied.
     pub fn fill_from(&mut self, other: &Context) -> Vec<&'static str> {
-        // Taken apart without `..`, so that a new fact cannot be forgotten.
+        // Destructured without `..`, so that the compiler reports a new field.
         let Context {
             ip_address,
             country,
@@ -259,37 +258,36 @@ impl Context {
     }
 }
 
-/// A country and how it was found: one value, so that a source never joins a country that it was not
-/// stated with.
+/// A country and how it was determined. One value, so that a country is never combined with the source of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocatedCountry {
     /// The country.
     pub country: Country,
-    /// How it was found.
+    /// How it was determined.
     pub source: CountrySource,
 }
 
-/// A device that the gateway knows something about.
+/// The gateway's information about the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Device {
-    /// Known not to be registered: every property is null.
+    /// The device is not registered: every property is null.
     Unregistered,
-    /// Registered; a property that is not in the map is not known.
+    /// The device is registered. A property that is not in the map is not known.
     Registered(BTreeMap<DeviceProperty, PropertyValue>),
 }
 
 /// The value of a device property or of a custom security attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PropertyValue {
-    /// Known to be null.
+    /// Null, which is different from not known.
     Null,
-    /// A string, and how a boolean (`True`, `False`) or a number is written.
+    /// A string. Booleans are `True` or `False`; numbers are written in decimal.
     Text(String),
     /// A collection.
     List(Vec<String>),
 }
 
-/// A property that device filters can name
+/// A property that device filters can use
 /// (learn.microsoft.com/entra/identity/conditional-access/concept-condition-filters-for-devices).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names are Microsoft's")]
@@ -313,7 +311,7 @@ pub enum DeviceProperty {
 }
 
 impl DeviceProperty {
-    /// Every property's name, as Microsoft writes it.
+    /// The names of all properties, as Microsoft writes them.
     pub const NAMES: &'static [&'static str] = &[
         "deviceId",
         "mdmAppId",
@@ -332,7 +330,7 @@ impl DeviceProperty {
         "extensionAttribute1 … extensionAttribute15",
     ];
 
-    /// Its name, as Microsoft writes it.
+    /// The name, as Microsoft writes it.
     pub fn name(self) -> Cow<'static, str> {
         let name = match self {
             DeviceProperty::DeviceId => "deviceId",
@@ -357,8 +355,7 @@ impl DeviceProperty {
     }
 }
 
-/// Property names are read in any case: Microsoft's page says "case-sensitive" and its own sample
-/// does not keep to it.
+/// Parses property names in any case: Microsoft's page calls them case-sensitive, but its sample uses another case.
 impl FromStr for DeviceProperty {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
@@ -400,7 +397,7 @@ impl FromStr for DeviceProperty {
 }
 
 impl Request {
-    /// A direct connect question that says only what it must; everything else is unsaid.
+    /// A direct connect request with only the required fields.
     pub fn new(
         home: impl Into<Home>,
         resource: TenantId,
@@ -430,7 +427,7 @@ impl Request {
         }
     }
 
-    /// Which of the three kinds of user asks.
+    /// The class of the user.
     pub fn user_class(&self) -> UserClass {
         match (&self.home, self.access) {
             (Home::Tenant(home), _) if *home == self.resource => UserClass::Internal,
@@ -441,8 +438,8 @@ impl Request {
         }
     }
 
-    /// Checks what no single field can tell: semantics §4 stage 0. The border turns a contradiction
-    /// into `INVALID_ARGUMENT`.
+    /// Checks whether the fields contradict each other (semantics §4, stage 0). `rpc` returns a contradiction as
+    /// `INVALID_ARGUMENT`.
     pub fn contradiction(&self) -> Option<Contradiction> {
         if self.home.provider().is_some() {
             let fields = [
@@ -453,7 +450,7 @@ impl Request {
                 ("resource_user", self.resource_user.is_none()),
             ];
             if let Some((field, _)) = fields.into_iter().find(|(_, is_wrong)| *is_wrong) {
-                return Some(Contradiction::NotOfAProvider { field });
+                return Some(Contradiction::InvalidForProvider { field });
             }
         }
         let class = self.user_class();
@@ -463,7 +460,7 @@ impl Request {
         }
         let named = self.external_user_type?;
         let has_guest_object = self.resource_user.is_some();
-        let can_be = match class {
+        let is_possible = match class {
             UserClass::Internal => named == UserType::InternalGuest,
             UserClass::DirectConnect => match named {
                 UserType::DirectConnectUser => true,
@@ -476,12 +473,12 @@ impl Request {
                 !matches!(named, UserType::InternalGuest | UserType::DirectConnectUser)
             }
         };
-        (!can_be).then_some(Contradiction::UserTypeCannotBe { named, class })
+        (!is_possible).then_some(Contradiction::UserTypeMismatch { named, class })
     }
 }
 
 impl Claims {
-    /// Claims that say nothing but when the token ends.
+    /// Claims with only an expiry.
     pub fn expiring_at(expires_at: Timestamp) -> Self {
         Claims {
             expires_at,
@@ -507,33 +504,33 @@ impl Claims {
     }
 }
 
-/// The three kinds of user that the rules tell apart.
+/// The three classes of user that the policies distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UserClass {
-    /// Home and resource tenant are one.
+    /// The home tenant is the resource tenant.
     Internal,
-    /// A user of another tenant, by B2B direct connect.
+    /// A user of another tenant, through B2B direct connect.
     DirectConnect,
-    /// A user of another tenant, by B2B collaboration.
+    /// A user of another tenant, through B2B collaboration.
     Collaboration,
 }
 
-/// A request whose fields do not go together.
+/// Fields of a request that contradict each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contradiction {
-    /// No `user`, and this is not a collaboration user known by `resource_user`.
+    /// `user` is missing, and this is not a collaboration user with a `resource_user`.
     UserMissing,
-    /// The account lives in no tenant, and the field says what only one of a tenant can have, or lacks what
-    /// such an account needs (semantics §3, "Users without a home tenant").
-    NotOfAProvider {
-        /// The field, by its name in the contract.
+    /// The account has no home tenant, and the field is set although it requires one, or is missing although such
+    /// an account requires it (semantics §3, "Users without a home tenant").
+    InvalidForProvider {
+        /// The name of the field in the protobuf message.
         field: &'static str,
     },
-    /// The user cannot be of the type that the request names.
-    UserTypeCannotBe {
-        /// The type that the request names.
+    /// `external_user_type` does not match the other fields.
+    UserTypeMismatch {
+        /// The type in `external_user_type`.
         named: UserType,
-        /// What the request's other fields make of the user.
+        /// The class of the user according to the other fields.
         class: UserClass,
     },
 }

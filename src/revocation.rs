@@ -1,7 +1,7 @@
-//! Revocations: which tokens are no longer good although they have not expired (semantics §4, stage 1).
+//! Revocations: tokens that are invalid before they expire (semantics §4, stage 1).
 //!
-//! Not policy: they are fed at run time and live beside the snapshot. A plain value; whoever feeds it
-//! builds a new one and hands it to the engine.
+//! Revocations are not policy: they are set at run time and stored beside the snapshot. To change them, build a new
+//! value and pass it to the engine.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,16 +13,16 @@ use crate::time::Timestamp;
 pub enum Revocation {
     /// Every token of this session.
     Session(String),
-    /// Every token of this user of this tenant that was issued before the instant.
+    /// Every token of this user that was issued before the instant.
     User {
-        /// The directory that the user's id is of.
+        /// The tenant of the user id.
         tenant: TenantId,
         /// The user, as `user` or as `resource_user`.
         user: UserId,
         /// Tokens issued before this are revoked.
         before: Timestamp,
     },
-    /// Every token of this home tenant's users that was issued before the instant.
+    /// Every token of users of this home tenant that was issued before the instant.
     Tenant {
         /// The home tenant.
         tenant: TenantId,
@@ -31,7 +31,7 @@ pub enum Revocation {
     },
 }
 
-/// All revocations in force, ready to be asked.
+/// All revocations in force, indexed for lookup.
 #[derive(Debug, Clone, Default)]
 pub struct Revocations {
     pub(crate) sessions: HashSet<String>,
@@ -39,7 +39,7 @@ pub struct Revocations {
     pub(crate) tenants: HashMap<TenantId, Timestamp>,
 }
 
-/// Of several revocations of one user or tenant, the latest instant counts.
+/// If a user or a tenant is revoked several times, the latest instant applies.
 impl FromIterator<Revocation> for Revocations {
     fn from_iter<I: IntoIterator<Item = Revocation>>(entries: I) -> Self {
         let mut all = Revocations::default();

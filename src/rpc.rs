@@ -1,13 +1,13 @@
-//! The gRPC edge: the contract in `proto/`, turned into questions and answers of ours.
+//! The gRPC services: converts the messages in `proto/` to requests and decisions to responses.
 //!
-//! A call comes in through [`router`], `convert` makes a question of it or tells everything that is wrong with it,
-//! `proof` verifies the token where there is one, the engine answers without waiting for anything, `recorder` has
-//! the event of a new decision written, and `encode` writes the answer. `ext_authz` does the same for Envoy. A denial
-//! is an OK status. Only this room names protobuf. It never opens a socket (that is `serve`), and never decides.
+//! [`router`] receives a call. `convert` turns its message into a query or lists all violations. `query` verifies the
+//! token, if there is one. The engine decides without waiting. `recorder` records new decisions, and `encode` writes
+//! the response. `ext_authz` does the same for Envoy. A denial is an OK status. This is the only module that uses
+//! protobuf. It never opens a socket (see `serve`) and never decides.
 
 mod assumed;
 mod authorization;
-mod budgets;
+mod call_rules;
 mod challenge;
 pub mod client;
 mod codec;
@@ -19,7 +19,7 @@ mod health;
 mod limits;
 mod message;
 mod policy;
-mod proof;
+mod query;
 mod recorder;
 mod reflection;
 mod router;
@@ -27,24 +27,24 @@ mod service;
 mod trace;
 mod unary;
 
-pub use assumed::{Assumed, AssumedFact};
-pub use budgets::Budgets;
+pub use assumed::{AssumedFact, AssumedFacts};
+pub use call_rules::RpcCallRules;
 pub use challenge::ChallengeValues;
 pub use convert::Violation;
-pub use ext_authz::{Route, RouteFacts, RouteTable};
-pub use gateway::{Applications, Gateway, IdentitySources, JwtAuthn};
+pub use ext_authz::{EnvoyRouteTable, Route, RouteFacts};
+pub use gateway::{ApplicationAudiences, Gateway, IdentitySources, JwtAuthn};
 pub use health::{HealthState, NotReady};
-pub use limits::Limits;
+pub use limits::RequestLimits;
 pub use recorder::Recorder;
 pub use router::{Backend, Rights, Router, ServiceSet, router};
 
-/// What protox and prost make of `proto/crosstrust/v1`.
+/// The Rust types that protox and prost generate from `proto/crosstrust/v1`.
 pub mod proto {
     #![allow(missing_docs, unreachable_pub)]
     #![allow(clippy::all, clippy::pedantic)]
     include!(concat!(env!("OUT_DIR"), "/crosstrust.v1.rs"));
 }
 
-/// The contract, compiled: for reflection, and to read and write it as JSON.
+/// The compiled descriptors of `proto/crosstrust/v1`, for reflection and for JSON.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/crosstrust.descriptors"));

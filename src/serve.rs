@@ -1,29 +1,28 @@
-//! Serving: listeners, their accept loops, request threads, limits and the drain at the end.
+//! The gRPC server: listeners, TLS, accept loops, request threads, limits and graceful shutdown.
 //!
-//! Knows nothing of what a call means and names nothing of the crate: it serves any tower service that
-//! answers gRPC over HTTP/2. The way of a connection is `accept` → `threads` → `connection`, with `tls` before
-//! its first byte where a listener has it, and around each of its calls stands `guard`.
+//! It serves any tower service that answers gRPC over HTTP/2 and does not interpret calls. A connection passes
+//! `accept` → `threads` → `connection`, after a handshake in `tls` if its listener has TLS. `guard` wraps each call.
 
 mod accept;
 mod activity;
 mod address;
-mod closed;
+mod close_cause;
+mod completion;
 mod connection;
 mod connection_id;
-mod connection_places;
+mod connection_slots;
 mod counters;
 mod drain;
 mod fair_read;
-mod figures;
 mod guard;
 mod listener;
 mod listener_state;
 mod message;
-mod opening;
 mod options;
-mod places;
-mod receipt;
+mod preface;
+mod slots;
 mod socket;
+mod stats;
 mod thread_load;
 mod threads;
 mod tls;
@@ -41,34 +40,34 @@ use tokio::sync::watch;
 use tonic::body::Body;
 use tower_service::Service;
 
-pub use address::{Address, AddressError};
-pub use closed::{CloseCause, ListenerCounters, PeerRefusal, WrongProtocol};
+pub use address::{AddressError, ListenAddress};
+pub use close_cause::{CloseCause, ListenerCounters, PeerRefusal, WrongProtocol};
 pub use connection_id::{ConnectionId, connection};
 pub use counters::Counters;
-pub use drain::Drained;
-pub use figures::{Certificate, Figures};
-pub use guard::{CallRules, Fault, PlainRules};
-pub use listener::{Held, ListenError, Listener};
+pub use drain::DrainSummary;
+pub use guard::{CallFault, CallRules, DefaultCallRules};
+pub use listener::{BoundListeners, ListenError, Listener};
 pub use message::CallBody;
 pub use options::{OptionError, ServeOptions};
-pub use tls::{Peers, Tls, TlsError, TlsHint};
+pub use stats::{CertificateExpiry, ServerStats};
+pub use tls::{ListenerTls, Peers, TlsError, TlsReloadHandle};
 
-use accept::{Acceptor, Door};
-use connection::{INITIAL, Shared};
-use connection_places::ConnectionPlaces;
-use guard::{Gate, ListenerPlaces};
-use listener::Bound;
+use accept::{AcceptLoop, Acceptor};
+use connection::{INITIAL_STATE, ServerShared};
+use connection_slots::ConnectionSlots;
+use guard::{AdmissionControl, ListenerSlots};
+use listener::BoundListener;
 use listener_state::ListenerState;
-use threads::Threads;
-use tls::Watch;
+use threads::RequestThreads;
+use tls::TlsFileWatcher;
 
-/// What can be served: whatever answers a request of HTTP/2 and fails only inside its answers.
-pub trait Call:
+/// A service that answers HTTP/2 requests and reports its errors in the responses.
+pub trait HttpService:
     Service<Request<CallBody>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static
 {
 }
 
-impl<S> Call for S where
+impl<S> HttpService for S where
     S: Service<Request<CallBody>, Response = Response<Body>, Error = Infallible>
         + Clone
         + Send
@@ -76,105 +75,105 @@ impl<S> Call for S where
 {
 }
 
-/// Listeners that hold their addresses, and threads that wait for connections.
+/// Bound listeners and started request threads.
 #[derive(Debug)]
 pub struct Server<S> {
     runtime: Runtime,
     acceptor: Acceptor<S>,
-    addresses: Vec<Address>,
-    figures: Figures,
+    addresses: Vec<ListenAddress>,
+    stats: ServerStats,
 }
 
-/// Why nothing is served.
+/// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A limit that cannot be kept.
+    /// An option is out of range.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// An address that cannot be had.
+    /// A listener cannot be bound.
     #[error("cannot listen on {0}")]
     Listen(#[from] ListenError),
-    /// There is nothing to listen on.
+    /// The list of listeners is empty.
     #[error("no listener is configured")]
     NoListener,
-    /// Threads or runtimes that the system does not give.
+    /// The system refuses a thread or a runtime.
     #[error("cannot start the request threads: {0}")]
     Start(#[source] io::Error),
 }
 
-impl<S: Call> Server<S>
+impl<S: HttpService> Server<S>
 where
     S::Future: Send,
 {
-    /// Takes all addresses, or none. From here on clients can connect; they are accepted by [`Server::run`].
+    /// Binds all addresses, or none. Clients can connect from now on; [`Server::run`] accepts them.
     pub fn bind(listeners: Vec<Listener<S>>, options: ServeOptions) -> Result<Self, ServeError> {
         options.check()?;
         let bound = listeners.into_iter().map(Listener::bind);
-        let bound = bound.collect::<Result<Vec<Bound<S>>, ListenError>>()?;
+        let bound = bound.collect::<Result<Vec<BoundListener<S>>, ListenError>>()?;
         Self::listen(bound, options)
     }
 
-    /// Serves on addresses that are held: a service for each, in their order.
-    pub fn on(
-        Held(held): Held,
+    /// Serves on listeners that are already bound, with one service for each, in the same order.
+    pub fn with_listeners(
+        BoundListeners(listeners): BoundListeners,
         services: impl IntoIterator<Item = S>,
         options: ServeOptions,
     ) -> Result<Self, ServeError> {
         options.check()?;
-        let pairs = held.into_iter().zip(services);
-        let bound = pairs.map(|(bound, service)| bound.with(service));
+        let pairs = listeners.into_iter().zip(services);
+        let bound = pairs.map(|(bound, service)| bound.with_service(service));
         Self::listen(bound.collect(), options)
     }
 
-    fn listen(bound: Vec<Bound<S>>, options: ServeOptions) -> Result<Self, ServeError> {
+    fn listen(bound: Vec<BoundListener<S>>, options: ServeOptions) -> Result<Self, ServeError> {
         if bound.is_empty() {
             return Err(ServeError::NoListener);
         }
-        bound.iter().try_for_each(Bound::listen)?;
+        bound.iter().try_for_each(BoundListener::listen)?;
         let addresses = bound.iter().map(|one| one.address.clone()).collect();
         let endpoints: Vec<_> = bound.iter().filter_map(|one| one.tls.clone()).collect();
-        let places = ConnectionPlaces::divide(options.places(), bound.len());
-        let unopened = options.unopened_places(bound.len());
-        let places = places
+        let slots = ConnectionSlots::split(options.connection_limit(), bound.len());
+        let unopened = options.unopened_limit(bound.len());
+        let slots = slots
             .into_iter()
-            .zip(ListenerPlaces::of_each(&options, bound.len()));
-        let states = bound.iter().zip(places).map(|(one, (places, calls))| {
+            .zip(ListenerSlots::split(&options, bound.len()));
+        let states = bound.iter().zip(slots).map(|(one, (slots, calls))| {
             let counters = Arc::new(ListenerCounters::new(one.address.clone()));
-            ListenerState::new(counters, places, calls, unopened, &options)
+            ListenerState::new(counters, slots, calls, unopened, &options)
         });
         let states: Vec<_> = states.collect();
         let listeners = states.iter().map(|state| Arc::clone(&state.counters));
         let counters = Arc::new(Counters::default());
-        let figures = Figures {
+        let stats = ServerStats {
             counters: Arc::clone(&counters),
             listeners: listeners.collect(),
-            connections: options.places(),
+            connections: options.connection_limit(),
             unopened,
             in_flight: options.in_flight,
             endpoints: endpoints.clone(),
         };
-        let shared = Arc::new(Shared {
-            gate: Arc::new(Gate::new(&options, Arc::clone(&counters))),
+        let shared = Arc::new(ServerShared {
+            admission: Arc::new(AdmissionControl::new(&options, Arc::clone(&counters))),
             counters,
-            orders: watch::Sender::new(INITIAL),
+            state: watch::Sender::new(INITIAL_STATE),
             options,
         });
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(ServeError::Start)?;
-        let doors = {
+        let accept_loops = {
             let _within = runtime.enter();
-            let doors = bound.into_iter().zip(states);
-            doors
-                .map(|(one, state)| Door::open(one, state))
+            let accept_loops = bound.into_iter().zip(states);
+            accept_loops
+                .map(|(one, state)| AcceptLoop::new(one, state))
                 .collect::<io::Result<_>>()
                 .map_err(ServeError::Start)?
         };
         let acceptor = Acceptor {
-            doors,
-            threads: Threads::start(&shared).map_err(ServeError::Start)?,
-            tls_files: Watch::start(endpoints, shared.options.tls_rescan)
+            accept_loops,
+            threads: RequestThreads::start(&shared).map_err(ServeError::Start)?,
+            tls_files: TlsFileWatcher::start(endpoints, shared.options.tls_rescan)
                 .map_err(ServeError::Start)?,
             shared,
         };
@@ -182,50 +181,50 @@ where
             runtime,
             acceptor,
             addresses,
-            figures,
+            stats,
         })
     }
 
-    /// Where it listens, in the order of the listeners, with the ports that the kernel chose.
-    pub fn addresses(&self) -> &[Address] {
+    /// The addresses in the order of the listeners, with the ports that the kernel assigned.
+    pub fn addresses(&self) -> &[ListenAddress] {
         &self.addresses
     }
 
-    /// What has happened so far; to be read at any time, also while the server runs.
+    /// Counters since the start, readable while the server runs.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.acceptor.shared.counters)
     }
 
-    /// The same, with each listener's counters, the limits and the ends of certificates.
-    pub fn figures(&self) -> Figures {
-        self.figures.clone()
+    /// The counters of the server and of each listener, the limits, and when certificates expire.
+    pub fn stats(&self) -> ServerStats {
+        self.stats.clone()
     }
 
-    /// For whoever knows that certificates have changed; they are looked at every few seconds in any case.
-    pub fn tls_hint(&self) -> TlsHint {
-        self.acceptor.tls_files.hint()
+    /// Triggers a check of the TLS files, which are also checked every [`ServeOptions::tls_rescan`].
+    pub fn tls_reload_handle(&self) -> TlsReloadHandle {
+        self.acceptor.tls_files.handle()
     }
 
-    /// Serves until `shutdown`, then drains; blocks the calling thread, which becomes the acceptor. Not to
-    /// be called from within a runtime.
+    /// Serves until `shutdown`, then drains. Blocks the calling thread, which runs the accept loops. Must not be
+    /// called from within a runtime.
     ///
-    /// `on_drain` runs before anything stops: whoever answers health checks says NOT_SERVING in it, and
-    /// whoever serves streams without an end ends them, or they are cut when the time to drain is over.
+    /// `on_drain` runs before draining starts. The caller sets health to NOT_SERVING in it and ends its long-lived
+    /// streams, which are otherwise aborted at the drain timeout.
     pub fn run(
         self,
         shutdown: impl Future<Output = ()> + Send + 'static,
         on_drain: impl FnOnce() + Send,
-    ) -> Drained {
+    ) -> DrainSummary {
         let Server {
             runtime,
             acceptor,
             addresses: _,
-            figures: _,
+            stats: _,
         } = self;
         runtime.block_on(async {
             tokio::select! {
                 () = shutdown => {}
-                none = acceptor.run() => tracing::error!(?none, "all request threads are gone"),
+                none = acceptor.run() => tracing::error!(?none, "all request threads have ended: the server shuts down"),
             }
             on_drain();
             drain::drain(acceptor).await

@@ -1,8 +1,8 @@
 //! The immutable, compiled form of all tenants' policies, made by `compile` and read by `evaluate`.
 //!
-//! Ids are interned, inheritance is settled, conflicts are gone: every question has an answer here, so
-//! no reader has to guess. Nothing in this room decides, reads a clock or does I/O. Two snapshots of the
-//! same policies have the same [`SnapshotId`], whatever the order of files and members.
+//! Ids are interned, inheritance is resolved and conflicts are excluded, so `evaluate` never guesses. This
+//! module makes no decision, reads no clock and does no I/O. Two snapshots of the same policies have the
+//! same [`SnapshotId`], regardless of the order of files and members.
 
 mod app_directory;
 pub mod app_names;
@@ -21,20 +21,20 @@ mod table;
 use std::fmt;
 use std::sync::Arc;
 
-pub use app_directory::{AppDirectory, StatedApp};
+pub use app_directory::{AppDirectory, ConfiguredApp};
 pub use catalog::{Candidates, Catalog};
 pub use channel::{Channel, Team};
-pub use filter::{Attribute, Comparison, Filter};
+pub use filter::{Attribute, Comparison, FilterRule};
 pub use groups::{GroupIndexes, GroupSet, GroupTable};
-pub use home::{AssumedOutbound, IdentityProviders};
+pub use home::{AssumedOutboundSettings, IdentityProviders};
 pub use location::{AddressRanges, Location};
 pub use policy::{
     AppSet, AppsCondition, Control, Grant, GuestClause, LocationTest, Policy, PolicyFilter,
     UsersClause,
 };
-pub use setting::{AppRule, Setting, UserRule};
+pub use setting::{AccessSetting, AppRule, UserRule};
 pub use strength::{Combination, Demand, Strength};
-pub use table::Table;
+pub use table::PositionTable;
 
 use crate::decision::PolicyIndex;
 use crate::id::{StrengthId, TenantId};
@@ -47,20 +47,20 @@ use crate::vocabulary::{Cloud, UserAction, WordSet};
 pub struct Snapshot {
     pub(crate) id: SnapshotId,
     pub(crate) tenants: Vec<Tenant>,
-    pub(crate) tenant_table: Table<TenantId>,
+    pub(crate) tenant_table: PositionTable<TenantId>,
     /// (tenant, partner) → the relation at the same position.
-    pub(crate) pair_table: Table<(TenantId, TenantId)>,
+    pub(crate) pair_table: PositionTable<(TenantId, TenantId)>,
     pub(crate) relations: Vec<Relation>,
-    pub(crate) settings: Vec<Setting>,
+    pub(crate) settings: Vec<AccessSetting>,
     pub(crate) groups: GroupTable,
-    /// By tenant, then by policy id; disabled ones are not here.
+    /// By tenant, then by policy id; without disabled policies.
     pub(crate) policies: Vec<Policy>,
     pub(crate) strengths: Vec<Strength>,
     pub(crate) locations: Vec<Location>,
-    pub(crate) reads: Reads,
+    pub(crate) reads: ContextReads,
     pub(crate) applications: AppDirectory,
     pub(crate) expires_at: Option<Timestamp>,
-    /// What a tenant that is not in the snapshot has.
+    /// The relation of a tenant that is not in the snapshot.
     pub(crate) service_default: Relation,
 }
 
@@ -68,8 +68,8 @@ pub struct Snapshot {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SnapshotId(pub [u8; 32]);
 
-/// 64 hexadecimal digits. Every answer has them: byte by byte through `write!` they took longer than a
-/// decision.
+/// 64 hexadecimal digits. Every answer contains them, and formatting each byte with `write!` took longer than
+/// a decision.
 impl fmt::Display for SnapshotId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digit = |nibble: u8| match nibble {
@@ -95,16 +95,16 @@ impl fmt::Debug for SnapshotId {
 pub struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) display_name: String,
-    /// `verifiedDomains`, by name: for people to name the tenant by. Decide nothing and are no part of the digest.
+    /// `verifiedDomains`, by which people may name the tenant. Not used in decisions and not digested.
     pub(crate) verified_domains: Vec<String>,
     pub(crate) cloud: Cloud,
-    /// Clouds that `allowedCloudEndpoints` names.
+    /// The clouds of `allowedCloudEndpoints`.
     pub(crate) allowed_clouds: Vec<Cloud>,
-    /// What holds for every tenant that is no partner.
+    /// The relation to every tenant without a partner entry.
     pub(crate) default: Relation,
     /// The tenant's Conditional Access policies, as positions in the snapshot's list, by policy id.
     pub(crate) policies: std::ops::Range<u32>,
-    /// The same policies, by what they can apply to.
+    /// The same policies, indexed by user class and application.
     pub(crate) catalog: Catalog,
     /// User actions that policies for all resources do not apply to.
     pub(crate) excluded_actions: WordSet<UserAction>,
@@ -114,10 +114,10 @@ pub struct Tenant {
     pub(crate) channels: Vec<Channel>,
     pub(crate) identity_providers: IdentityProviders,
     /// Sorted by tenant, one entry each.
-    pub(crate) assumed_outbound: Box<[AssumedOutbound]>,
+    pub(crate) assumed_outbound: Box<[AssumedOutboundSettings]>,
 }
 
-/// What one tenant's settings say about another tenant, inheritance settled.
+/// One tenant's settings for another tenant, with inheritance resolved.
 #[derive(Debug, Clone)]
 pub struct Relation {
     /// Positions in the snapshot's settings.
@@ -126,33 +126,33 @@ pub struct Relation {
     pub(crate) collaboration_inbound: u32,
     pub(crate) collaboration_outbound: u32,
     pub(crate) tenant_restrictions: u32,
-    pub(crate) trust: Trust,
-    /// There is a partner entry; false for a tenant's default.
+    pub(crate) trust: TrustedClaims,
+    /// From a partner entry; false for a tenant's default.
     pub(crate) is_partner: bool,
     /// Outbound: `blockServiceProviderOutboundAccess` of the partner entry.
     pub(crate) blocks_service_providers: bool,
     /// Of the partner entry, or of the default.
-    pub(crate) origin: Origin,
+    pub(crate) origin: PolicyOrigin,
 }
 
-/// Which claims made at home the resource tenant accepts (`inboundTrust`).
+/// Which claims of the home tenant the resource tenant accepts (`inboundTrust`).
 #[derive(Debug, Clone)]
-pub struct Trust {
+pub struct TrustedClaims {
     pub(crate) mfa: bool,
     pub(crate) compliant_device: bool,
     pub(crate) hybrid_joined_device: bool,
-    pub(crate) origin: Origin,
+    pub(crate) origin: PolicyOrigin,
 }
 
-/// Where an effective value comes from, for people: `contoso/partners.json:12 $[0].inboundTrust`, or the
-/// service's own default. Not part of the digest.
-pub type Origin = Arc<str>;
+/// Where an effective value comes from: `contoso/partners.json:12 $[0].inboundTrust`, or the service's own
+/// default. For output only; not digested.
+pub type PolicyOrigin = Arc<str>;
 
-/// Which facts of a request's context some policy of the snapshot reads. A fact that none reads cannot
-/// change an answer, so the cache leaves it out of its key.
+/// Which facts of a request's context the policies of a snapshot depend on. Any other fact cannot change an
+/// answer, so the cache key omits it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of `request::Context`")]
-pub struct Reads {
+pub struct ContextReads {
     pub ip_address: bool,
     pub country: bool,
     pub platform: bool,
@@ -171,9 +171,9 @@ pub struct Reads {
     pub risk_remediated: bool,
 }
 
-/// How much a snapshot holds.
+/// The size of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
+pub struct SnapshotCounts {
     /// Tenants.
     pub tenants: usize,
     /// Partner entries of all tenants.
@@ -183,35 +183,35 @@ pub struct Counts {
 }
 
 impl Snapshot {
-    /// The digest of its content.
+    /// The digest of the content.
     pub fn id(&self) -> SnapshotId {
         self.id
     }
 
-    /// How much it holds.
-    pub fn counts(&self) -> Counts {
-        Counts {
+    /// The size of the snapshot.
+    pub fn counts(&self) -> SnapshotCounts {
+        SnapshotCounts {
             tenants: self.tenants.len(),
             partners: self.relations.len(),
             policies: self.policies.len(),
         }
     }
 
-    /// Its tenants: id and name.
+    /// The tenants: id and display name.
     pub fn tenants(&self) -> impl Iterator<Item = (TenantId, &str)> {
         self.tenants
             .iter()
             .map(|tenant| (tenant.id, tenant.display_name.as_str()))
     }
 
-    /// The tenant's name, if the tenant is in the snapshot and has one.
+    /// The tenant's display name, if the tenant is in the snapshot and has one.
     pub fn tenant_name(&self, id: TenantId) -> Option<&str> {
-        // One without a name has its id for a name.
+        // The display name of a tenant without a name is its id.
         let name = self.tenant(id)?.display_name.as_str();
         (name != id.to_string()).then_some(name)
     }
 
-    /// The tenants of this display name or verified domain, compared without case: id and display name.
+    /// The tenants with this display name or verified domain, ignoring ASCII case: id and display name.
     pub fn tenants_named(&self, name: &str) -> impl Iterator<Item = (TenantId, &str)> {
         let is_named = move |tenant: &&Tenant| {
             tenant.display_name.eq_ignore_ascii_case(name)
@@ -224,29 +224,29 @@ impl Snapshot {
         tenants.map(|tenant| (tenant.id, tenant.display_name.as_str()))
     }
 
-    /// Which facts of a request's context some policy reads.
-    pub fn reads(&self) -> Reads {
+    /// Which facts of a request's context the policies depend on.
+    pub fn reads(&self) -> ContextReads {
         self.reads
     }
 
-    /// The Conditional Access policy at this place.
+    /// The Conditional Access policy at this position.
     pub fn policy(&self, index: PolicyIndex) -> Option<&Policy> {
         self.policies.get(usize::try_from(index.0).ok()?)
     }
 
-    /// The name of a strength that this policy asks for.
+    /// The name of a strength that this policy requires.
     pub fn strength_named_by(&self, policy: &Policy, id: StrengthId) -> Option<&str> {
         let mut controls = policy.grant.controls.iter();
-        let asked = controls.find_map(|control| {
+        let required = controls.find_map(|control| {
             let Control::Strength(position) = control else {
                 return None;
             };
             self.strength(*position).filter(|one| one.id == id)
         });
-        asked.map(|strength| strength.display_name.as_str())
+        required.map(|strength| strength.display_name.as_str())
     }
 
-    /// The group ids that some rule names.
+    /// The group ids that a rule names.
     pub fn groups(&self) -> &GroupTable {
         &self.groups
     }
@@ -263,7 +263,7 @@ impl Snapshot {
             .filter_map(|index| Some((index, self.policy(index)?)))
     }
 
-    pub(crate) fn setting(&self, position: u32) -> Option<&Setting> {
+    pub(crate) fn setting(&self, position: u32) -> Option<&AccessSetting> {
         self.settings.get(usize::try_from(position).ok()?)
     }
 
@@ -279,7 +279,7 @@ impl Snapshot {
         self.tenants.get(self.tenant_table.position(&id)?)
     }
 
-    /// What `tenant` says about `partner`: its partner entry, else its default.
+    /// The partner entry of `tenant` for `partner`, else the default of `tenant`.
     pub(crate) fn relation<'a>(&'a self, tenant: &'a Tenant, partner: TenantId) -> &'a Relation {
         self.pair_table
             .position(&(tenant.id, partner))
@@ -287,7 +287,7 @@ impl Snapshot {
             .unwrap_or(&tenant.default)
     }
 
-    /// What the tenant says about `partner`; a tenant that is not in the snapshot has the service's defaults.
+    /// The tenant's relation to `partner`; the service's defaults if the tenant is not in the snapshot.
     pub(crate) fn relation_or_service_default<'a>(
         &'a self,
         tenant: Option<&'a Tenant>,
@@ -306,8 +306,8 @@ impl Tenant {
         self.channels.get(found.ok()?)
     }
 
-    /// What the outbound settings of this home tenant are taken to say.
-    pub(crate) fn assumed_outbound_of(&self, home: TenantId) -> Option<&AssumedOutbound> {
+    /// The assumed outbound settings of this home tenant.
+    pub(crate) fn assumed_outbound_of(&self, home: TenantId) -> Option<&AssumedOutboundSettings> {
         let entries = &self.assumed_outbound;
         let found = entries.binary_search_by_key(&home, |entry| entry.tenant);
         entries.get(found.ok()?)

@@ -1,8 +1,7 @@
-//! Logs and traces of this process: fields, never tokens. A call logs nothing at the default level.
+//! Logging and tracing of this process: structured fields, no tokens. A call logs nothing at the default level.
 //!
-//! Log lines go to standard error. Spans go to an OpenTelemetry collector where one is configured (`traces`); where
-//! none is, nothing is built for them and a call pays one comparison. What administrators read is not here: that
-//! is `log`.
+//! Log lines go to standard error. Spans go to an OpenTelemetry collector if one is configured (`traces`); otherwise no
+//! span is created, and a call costs one comparison. Sign-in and audit records are in the module `log`.
 
 mod traces;
 
@@ -19,70 +18,71 @@ use crate::rate::WarningLimit;
 
 pub use traces::{CALL_SPANS, Traces};
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For a person at a terminal.
+    /// Plain text.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What was started, until it is stopped.
+/// The running telemetry.
 #[derive(Debug)]
-#[must_use = "spans that are not sent yet are lost unless it is stopped"]
+#[must_use = "call `stop` to send the remaining spans"]
 pub struct Telemetry {
-    traces: Option<traces::Running>,
+    traces: Option<traces::TracePipeline>,
 }
 
-/// Starts logging for this process, and exporting traces where they are wanted; later calls change nothing.
+/// Starts logging and, if configured, the export of traces. Later calls have no effect.
 pub fn start(format: LogFormat, traces: Traces) -> Telemetry {
-    let (wanted, complaints) = (traces.collector, traces.complaints);
-    let (running, problem) = match wanted.map(|collector| traces::start(&collector, &traces.wish)) {
+    let (collector, warnings) = (traces.collector, traces.warnings);
+    let started = collector.map(|collector| traces::start(&collector, &traces.options));
+    let (pipeline, problem) = match started {
         None => (None, None),
-        Some(Ok(running)) => (Some(running), None),
+        Some(Ok(pipeline)) => (Some(pipeline), None),
         Some(Err(problem)) => (None, Some(problem)),
     };
     let lines = tracing_subscriber::registry().with(lines(format));
-    let started = match &running {
-        // Without a layer for spans nothing is enabled beyond `info`: a call then pays one comparison.
+    let installed = match &pipeline {
+        // Without a layer for spans, no level beyond `info` is enabled, and a call costs one comparison.
         None => lines.try_init(),
-        Some(running) => lines.with(running.layer()).try_init(),
+        Some(pipeline) => lines.with(pipeline.layer()).try_init(),
     };
-    // Only where a test started logging before: that one stays.
-    drop(started);
-    for complaint in complaints {
+    // Fails only if a test has installed a subscriber before, which then stays.
+    drop(installed);
+    for problem in warnings {
         tracing::warn!(
-            complaint,
-            "a variable of OpenTelemetry is not as it should be"
+            problem,
+            "an OpenTelemetry variable has an unsupported value"
         );
     }
     if let Some(problem) = problem {
-        tracing::error!(error = %problem, "no traces are exported");
+        tracing::error!(error = %problem, "cannot export traces");
     }
-    if let Some(running) = &running {
-        tracing::info!(endpoint = running.endpoint(), "traces are exported");
+    if let Some(pipeline) = &pipeline {
+        tracing::info!(endpoint = pipeline.endpoint(), "traces are exported");
     }
-    Telemetry { traces: running }
+    Telemetry { traces: pipeline }
 }
 
 impl Telemetry {
-    /// Sends the spans that are left, and waits for that no longer than this.
+    /// Sends the remaining spans, for at most `bound`.
     pub fn stop(self, bound: Duration) {
-        if let Some(running) = self.traces {
-            running.stop(bound);
+        if let Some(pipeline) = self.traces {
+            pipeline.stop(bound);
         }
     }
 }
 
 /// Log lines on standard error.
 fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
-    // Dependencies speak up only when something is wrong.
+    // Dependencies log warnings and errors only.
     let filter = EnvFilter::new("warn,crosstrust=info").and(DependencyLimit(WarningLimit::new(
         DEPENDENCY_LINES,
         DEPENDENCY_INTERVAL,
     )));
-    // A line that cannot be written is lost. By default its error is printed there too, and printing panics.
+    // A line that cannot be written is lost. By default its error is printed to standard error too, and that panics.
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
@@ -93,18 +93,18 @@ fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
     }
 }
 
-/// Bounds the lines of dependencies: h2 warns of every connection that it closes for a flood, and what a client can
-/// cause must not fill a disk that records are written to.
+/// Rate-limits the log lines of dependencies: h2 logs a warning for each connection that it closes because of a flood,
+/// and clients must not be able to fill a disk that may also hold the records.
 struct DependencyLimit(WarningLimit);
 
-/// Not by `event_enabled`: tracing-subscriber 0.3.23 keeps its answer for the events that follow.
+/// `event_enabled` is not used: tracing-subscriber 0.3.23 caches its result for later events.
 impl<S> Filter<S> for DependencyLimit {
     fn enabled(&self, line: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        is_own(line) || self.0.admit().is_some()
+        is_from_crosstrust(line) || self.0.admit().is_some()
     }
 
     fn callsite_enabled(&self, line: &'static Metadata<'static>) -> Interest {
-        match is_own(line) {
+        match is_from_crosstrust(line) {
             true => Interest::always(),
             false => Interest::sometimes(),
         }
@@ -115,11 +115,11 @@ impl<S> Filter<S> for DependencyLimit {
     }
 }
 
-fn is_own(line: &Metadata<'_>) -> bool {
+fn is_from_crosstrust(line: &Metadata<'_>) -> bool {
     line.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"))
 }
 
-/// As many lines of dependencies at once …
+/// The burst of log lines of dependencies.
 const DEPENDENCY_LINES: u32 = 10;
-/// … and one more for each such time.
+/// The time after which one more line is admitted.
 const DEPENDENCY_INTERVAL: Duration = Duration::from_secs(10);

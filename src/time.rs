@@ -1,33 +1,32 @@
-//! Instants as the decision sees them: numbers, handed in by the caller.
+//! Timestamps and calendar days.
 //!
-//! Never reads a clock (that is `clock.rs`) and never overflows: arithmetic saturates.
+//! Never reads a clock (`clock.rs` does). Arithmetic saturates.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Nanoseconds since 1970-01-01T00:00:00Z. Reaches from 1677 to 2262; what lies outside is
-/// brought to the nearer end.
+/// Nanoseconds since 1970-01-01T00:00:00Z. Covers the years 1677 to 2262; values outside saturate.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The latest instant that can be told.
+    /// The latest instant that can be represented.
     pub const MAX: Timestamp = Timestamp(i64::MAX);
-    /// The earliest instant that can be told.
+    /// The earliest instant that can be represented.
     pub const MIN: Timestamp = Timestamp(i64::MIN);
 
-    /// From nanoseconds since the Unix epoch.
+    /// Creates a timestamp from nanoseconds since the Unix epoch.
     pub const fn from_nanos(nanos: i64) -> Self {
         Timestamp(nanos)
     }
 
-    /// From whole seconds since the Unix epoch.
+    /// Creates a timestamp from seconds since the Unix epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
         Timestamp(seconds.saturating_mul(1_000_000_000))
     }
 
-    /// From the two members of a protobuf `Timestamp`; `nanos` counts forward from `seconds`.
+    /// Creates a timestamp from the fields of a protobuf `Timestamp`; `nanos` counts forward from `seconds`.
     pub const fn from_parts(seconds: i64, nanos: u32) -> Self {
         Timestamp(
             seconds
@@ -41,7 +40,7 @@ impl Timestamp {
         self.0
     }
 
-    /// The two members of a protobuf `Timestamp`: seconds (rounded down), and nanoseconds forward.
+    /// The fields of a protobuf `Timestamp`: seconds (rounded down), and the nanoseconds after them.
     pub const fn as_parts(self) -> (i64, u32) {
         let nanos = self.0.rem_euclid(1_000_000_000);
         (
@@ -53,12 +52,12 @@ impl Timestamp {
         )
     }
 
-    /// This much later.
+    /// Adds a duration.
     pub fn plus(self, span: Duration) -> Self {
         Timestamp(self.0.saturating_add(nanos_of(span)))
     }
 
-    /// This much earlier.
+    /// Subtracts a duration.
     pub fn minus(self, span: Duration) -> Self {
         Timestamp(self.0.saturating_sub(nanos_of(span)))
     }
@@ -68,29 +67,29 @@ fn nanos_of(span: Duration) -> i64 {
     i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// A day of the calendar, in UTC.
+/// A calendar day, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(jiff::civil::Date);
 
-/// A text that is no day.
+/// The error for a string that is not a [`Day`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a day such as 2026-11-30, of the years 1970 to 2261")]
+#[error("expected a day such as 2026-11-30, between the years 1970 and 2261")]
 pub struct NotADay;
 
 impl Day {
-    /// The instant at which the day is over: the beginning of the next one.
+    /// The end of the day: the beginning of the next one.
     pub fn end(self) -> Timestamp {
         let next = self.0.tomorrow().ok();
         let next = next.and_then(|next| next.to_zoned(jiff::tz::TimeZone::UTC).ok());
         let nanos = next.map(|next| next.timestamp().as_nanosecond());
-        // INVARIANT(day): its years are within range; one that were not would be over.
+        // INVARIANT(day): the year is within range. If it were not, the day would count as past.
         nanos
             .and_then(|nanos| i64::try_from(nanos).ok())
             .map_or(Timestamp::MIN, Timestamp)
     }
 }
 
-/// `YYYY-MM-DD` and nothing else, within what a [`Timestamp`] can hold: a day before would never end.
+/// Parses `YYYY-MM-DD`. The year must be in the range of [`Timestamp`].
 impl FromStr for Day {
     type Err = NotADay;
     fn from_str(text: &str) -> Result<Self, NotADay> {
@@ -112,26 +111,26 @@ impl fmt::Display for Day {
     }
 }
 
-/// A text that is no instant.
+/// The error for a string that is not a timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected an instant such as 2026-11-24T18:00:00Z, or a day such as 2026-11-24 (from its beginning in UTC)"
+    "expected a timestamp such as 2026-11-24T18:00:00Z, or a day such as 2026-11-24 (from its beginning in UTC)"
 )]
-pub struct NotAnInstant;
+pub struct NotATimestamp;
 
-/// RFC 3339; a day alone is its beginning in UTC.
+/// Parses RFC 3339; a date without a time is the beginning of that day in UTC.
 impl FromStr for Timestamp {
-    type Err = NotAnInstant;
-    fn from_str(text: &str) -> Result<Self, NotAnInstant> {
+    type Err = NotATimestamp;
+    fn from_str(text: &str) -> Result<Self, NotATimestamp> {
         let day = || format!("{text}T00:00:00Z").parse::<jiff::Timestamp>();
         let instant = text.parse::<jiff::Timestamp>().or_else(|_| day());
-        let nanos = instant.map_err(|_| NotAnInstant)?.as_nanosecond();
-        let nanos = i64::try_from(nanos).map_err(|_| NotAnInstant)?;
+        let nanos = instant.map_err(|_| NotATimestamp)?.as_nanosecond();
+        let nanos = i64::try_from(nanos).map_err(|_| NotATimestamp)?;
         Ok(Timestamp(nanos))
     }
 }
 
-/// RFC 3339 in UTC, for people.
+/// Writes RFC 3339 in UTC.
 impl fmt::Display for Timestamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, nanos) = self.as_parts();

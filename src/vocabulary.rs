@@ -1,17 +1,16 @@
-//! Microsoft's closed word lists, each a Rust enum: read without case, written as Graph writes them.
+//! The enumerations of Microsoft Graph: parsed without regard to case, written as Graph writes them.
 //!
-//! Policies and requests use the same words, so both borders parse into the same types. A word that
-//! is not in a list is an error at the border where it appears; nothing here guesses.
+//! Policies and requests use the same types. An unknown value is an error.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A word that is not in the list it was looked up in.
+/// The error for a string that is not a value of the enumeration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected one of {}", .expected.join(", "))]
 pub struct UnknownWord {
-    /// Every word of the list, as Graph writes it.
+    /// All values, as Graph writes them.
     pub expected: &'static [&'static str],
 }
 
@@ -22,14 +21,14 @@ macro_rules! words {
         pub enum $name { $($(#[$item_doc])* #[doc = concat!("`", $text, "`")] $item,)* }
 
         impl $name {
-            /// Every word of the list.
+            /// All values.
             pub const ALL: &'static [$name] = &[$($name::$item,)*];
-            /// Every word of the list, as Graph writes it.
+            /// All values, as Graph writes them.
             pub const WORDS: &'static [&'static str] = &[$($text,)*];
-            /// What may be left out at the start of a word.
+            /// A prefix that may be omitted.
             const OPTIONAL_PREFIX: &'static str = concat!("" $(, $prefix)?);
 
-            /// The word as Graph writes it.
+            /// The value as Graph writes it.
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$item => $text,)* }
             }
@@ -59,7 +58,7 @@ macro_rules! words {
 }
 
 words! {
-    /// A Microsoft cloud, named by its endpoint (`allowedCloudEndpoints`;
+    /// A Microsoft cloud, by its endpoint (`allowedCloudEndpoints`;
     /// learn.microsoft.com/graph/api/resources/crosstenantaccesspolicy).
     Cloud {
         Commercial = "microsoftonline.com",
@@ -67,7 +66,7 @@ words! {
         China = "partner.microsoftonline.cn",
     }
 
-    /// `guestOrExternalUserTypes` of Conditional Access, `none` left out: it names nobody
+    /// `guestOrExternalUserTypes` of Conditional Access, without `none`, which matches no user
     /// (learn.microsoft.com/graph/api/resources/conditionalaccessguestsorexternalusers).
     UserType {
         InternalGuest = "internalGuest",
@@ -78,7 +77,7 @@ words! {
         ServiceProvider = "serviceProvider",
     }
 
-    /// `conditionalAccessDevicePlatform`, `all` left out: no device is on "all".
+    /// `conditionalAccessDevicePlatform`, without `all`, which is not the platform of a device.
     Platform {
         Android = "android",
         Ios = "iOS",
@@ -88,7 +87,7 @@ words! {
         Linux = "linux",
     }
 
-    /// `conditionalAccessClientApp`, `all` left out: no client is "all".
+    /// `conditionalAccessClientApp`, without `all`, which is not the type of a client.
     ClientAppType {
         Browser = "browser",
         MobileAppsAndDesktopClients = "mobileAppsAndDesktopClients",
@@ -97,7 +96,7 @@ words! {
         Other = "other",
     }
 
-    /// `riskLevel`, of a sign-in or of a user. `none` is a known absence of risk.
+    /// `riskLevel` of a sign-in or of a user. `none`: it is known that there is no risk.
     RiskLevel {
         None = "none",
         Low = "low",
@@ -106,7 +105,7 @@ words! {
         Hidden = "hidden",
     }
 
-    /// `conditionalAccessInsiderRiskLevels`; `none` is ours, for a gateway that knows of no risk.
+    /// `conditionalAccessInsiderRiskLevels`. `none` is an addition for requests: it is known that there is no risk.
     InsiderRiskLevel {
         None = "none",
         Minor = "minor",
@@ -114,30 +113,29 @@ words! {
         Elevated = "elevated",
     }
 
-    /// `conditionalAccessTransferMethods`; `none`: the sign-in used neither flow.
+    /// `conditionalAccessTransferMethods`. `none`: the sign-in used neither flow.
     AuthenticationFlow {
         None = "none",
         DeviceCodeFlow = "deviceCodeFlow",
         AuthenticationTransfer = "authenticationTransfer",
     }
 
-    /// Microsoft's bundles of applications, by the reserved words of cross-tenant settings and of Conditional
-    /// Access.
+    /// Microsoft's application bundles, by their names in cross-tenant access settings and Conditional Access.
     Bundle {
         Office365 = "Office365",
         AllMicrosoftApps = "AllMicrosoftApps",
         MicrosoftAdminPortals = "MicrosoftAdminPortals",
     }
 
-    /// `countryLookupMethodType`: how a country was found
+    /// `countryLookupMethodType`: how the country was determined
     /// (learn.microsoft.com/graph/api/resources/countrynamedlocation).
     CountrySource {
         ClientIpAddress = "clientIpAddress",
         AuthenticatorAppGps = "authenticatorAppGps",
     }
 
-    /// Identity providers that are no Entra tenant, SAML and WS-Fed left out: those are known by their issuer
-    /// (learn.microsoft.com/entra/external-id/identity-providers). The words are ours.
+    /// Identity providers other than Entra tenants, without SAML and WS-Fed providers, which are identified by their
+    /// issuer (learn.microsoft.com/entra/external-id/identity-providers). The names are crosstrust's.
     IdentityProviderName {
         Google = "google",
         Facebook = "facebook",
@@ -146,14 +144,14 @@ words! {
         EmailOneTimePasscode = "emailOneTimePasscode",
     }
 
-    /// On what an entry of `assumed-outbound.json` rests. The words are ours.
+    /// `basis` of an entry in `assumed-outbound.json`. The values are crosstrust's.
     AssumedBasis {
         Agreement = "agreement",
         TokenIssued = "tokenIssued",
     }
 
-    /// The user actions of `includeUserActions` and of conditional-access-settings, which writes them without
-    /// the prefix (learn.microsoft.com/graph/api/resources/useractionexclusion, beta).
+    /// The user actions of `includeUserActions`. `conditionalAccessSettings` writes them without the prefix
+    /// (learn.microsoft.com/graph/api/resources/useractionexclusion, beta).
     UserAction may_omit "urn:user:" {
         RegisterSecurityInfo = "urn:user:registersecurityinfo",
         RegisterDevice = "urn:user:registerdevice",
@@ -197,8 +195,8 @@ words! {
         Exclude = "exclude",
     }
 
-    /// The states of the deprecated device conditions: the device's `isCompliant`, and its `trustType`
-    /// `ServerAD`.
+    /// The values of the deprecated device conditions. They test the device's `isCompliant`, and its `trustType`
+    /// for `ServerAD`.
     DeviceState {
         All = "All",
         Compliant = "Compliant",
@@ -228,7 +226,7 @@ words! {
     }
 }
 
-/// A set of words of one list, as bits in the order of the list.
+/// A set of values of one enumeration, as a bit set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WordSet<W> {
     bits: u32,
@@ -242,13 +240,13 @@ impl<W: Word> Default for WordSet<W> {
 }
 
 impl<W: Word> WordSet<W> {
-    /// The set of no word.
+    /// The empty set.
     pub const EMPTY: WordSet<W> = WordSet {
         bits: 0,
         list: std::marker::PhantomData,
     };
 
-    /// The set with this word too.
+    /// Adds a value.
     #[must_use]
     pub fn with(self, word: W) -> Self {
         WordSet {
@@ -257,7 +255,7 @@ impl<W: Word> WordSet<W> {
         }
     }
 
-    /// The words that are in both sets.
+    /// The values in both sets.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         WordSet {
@@ -266,7 +264,7 @@ impl<W: Word> WordSet<W> {
         }
     }
 
-    /// The words of either set.
+    /// The values in either set.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         WordSet {
@@ -275,32 +273,32 @@ impl<W: Word> WordSet<W> {
         }
     }
 
-    /// Whether the word is in the set.
+    /// Whether the set contains the value.
     pub fn contains(self, word: W) -> bool {
         self.bits & 1 << word.position() != 0
     }
 
-    /// Whether every word of `other` is in this set; true where `other` is empty.
+    /// Whether the set contains every value of `other`; true if `other` is empty.
     pub fn contains_all(self, other: Self) -> bool {
         self.bits & other.bits == other.bits
     }
 
-    /// Whether some word is in both sets.
+    /// Whether the sets have a value in common.
     pub fn intersects(self, other: Self) -> bool {
         self.bits & other.bits != 0
     }
 
-    /// Whether the set has no word.
+    /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.bits == 0
     }
 
-    /// The bits, one a word in the order of the list: for digests and keys.
+    /// The bits, one for each value in the order of declaration, for digests and cache keys.
     pub fn bits(self) -> u32 {
         self.bits
     }
 
-    /// The words, in the order of the list.
+    /// The values, in the order of declaration.
     pub fn iter(self) -> impl Iterator<Item = W> {
         W::list()
             .iter()
@@ -323,11 +321,11 @@ impl<W: Word + fmt::Display> fmt::Debug for WordSet<W> {
     }
 }
 
-/// A word list of at most 32 words, so that a set of it is one integer.
+/// An enumeration of at most 32 values, so that a set fits into a `u32`.
 pub trait Word: Copy + 'static {
-    /// Every word, in order.
+    /// All values, in order.
     fn list() -> &'static [Self];
-    /// Where the word stands in the list.
+    /// The index in [`Word::list`].
     fn position(self) -> u32;
 }
 
@@ -346,36 +344,38 @@ macro_rules! sets {
 
 sets! { UserType Platform ClientAppType RiskLevel InsiderRiskLevel AuthenticationFlow UserAction AuthenticationMethod Bundle }
 
-/// How often a user has to sign in anew (`signInFrequencySessionControl`).
+/// How often a user must sign in again (`signInFrequencySessionControl`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignInFrequency {
-    /// `timeBased`: this long, in hours or days.
+    /// `timeBased`: after this duration, which policies state in hours or days.
     Every(Duration),
     /// `everyTime`
     EveryTime,
 }
 
-/// An include and an exclude list of one condition. In lists of platforms `None` is `all`.
+/// The include and exclude lists of a condition. In lists of platforms, `None` is `all`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncludeExclude<T> {
-    /// Include list.
+    /// The include list.
     pub include: Vec<T>,
-    /// Exclude list.
+    /// The exclude list.
     pub exclude: Vec<T>,
 }
 
-/// A country or region: two letters of ISO 3166-1, in upper case. `ZZ` is a place known to be
-/// unknown (semantics §5), which `includeUnknownCountriesAndRegions` answers to.
+/// A country or region: an ISO 3166-1 alpha-2 code in upper case. `ZZ`: the country cannot be determined (semantics
+/// §5); it matches `includeUnknownCountriesAndRegions`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
 
-/// A text that is not two letters.
+/// The error for a string that is not two letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected two letters of ISO 3166-1 such as DE, or ZZ for a place known to be unknown")]
+#[error(
+    "expected a country code of two letters (ISO 3166-1) such as DE, or ZZ if the country cannot be determined"
+)]
 pub struct NotACountry;
 
 impl Country {
-    /// A place known to be unknown.
+    /// The country cannot be determined.
     pub const UNKNOWN: Country = Country(*b"ZZ");
 
     /// The two letters.

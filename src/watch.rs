@@ -1,9 +1,9 @@
-//! The watcher: tells that something may have changed, and is never believed to tell everything.
+//! File watching: reports possible changes. Events may be missing, so callers also rescan.
 //!
-//! Watched are the parent of a root, be it a folder or a file (it may be renamed into place), and every
-//! directory of its tree, links resolved; never files, whose watches die with the first save. The watches are
-//! made anew whenever the directories are no longer the same, on any error and on a queue that overflowed.
-//! Without a watcher (inotify instances are few, and shared by a node's containers) the rescan does all the work.
+//! The root is a folder or a file. Its parent is watched, because the root may be renamed into place, and every
+//! directory of its tree, with links resolved. Files are not watched: their watches end with the first save. The
+//! watches are recreated when the directories change, on any error and on a queue overflow. Without a watcher (inotify
+//! instances are limited, and the containers of a node share them) only rescans find changes.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,145 +17,150 @@ use notify::{Event, EventHandler, EventKind, RecursiveMode, Watcher};
 
 use crate::files::Directory;
 
-/// How watchers are made.
-pub struct Watching(Make);
+/// Creates file watchers.
+pub struct WatcherFactory(MakeWatcher);
 
-type Make = Box<dyn Fn(Ear) -> notify::Result<Box<dyn Watcher + Send>> + Send>;
+type MakeWatcher = Box<dyn Fn(WatchEventHandler) -> notify::Result<Box<dyn Watcher + Send>> + Send>;
 
-impl Watching {
+impl WatcherFactory {
     /// The operating system's watcher.
     pub fn native() -> Self {
-        Watching::with(|ear| Ok(Box::new(notify::recommended_watcher(ear)?)))
+        WatcherFactory::with(|handler| Ok(Box::new(notify::recommended_watcher(handler)?)))
     }
 
-    /// Whatever this makes.
+    /// The watchers that `make` creates.
     pub fn with(
-        make: impl Fn(Ear) -> notify::Result<Box<dyn Watcher + Send>> + Send + 'static,
+        make: impl Fn(WatchEventHandler) -> notify::Result<Box<dyn Watcher + Send>> + Send + 'static,
     ) -> Self {
-        Watching(Box::new(make))
+        WatcherFactory(Box::new(make))
     }
 }
 
-impl fmt::Debug for Watching {
+impl fmt::Debug for WatcherFactory {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Watching")
+        out.write_str("WatcherFactory")
     }
 }
 
-/// Hears the watcher's events and passes on those that matter; never waits.
-pub struct Ear {
-    bell: Arc<Bell>,
-    interest: Interest,
+/// Handles watch events and forwards the relevant ones. Never blocks.
+pub struct WatchEventHandler {
+    notifier: Arc<ChangeNotifier>,
+    watched: WatchedPaths,
 }
 
-/// What is rung when something may have changed.
-struct Bell {
+/// Notifies the owner of a watch of possible changes.
+struct ChangeNotifier {
     hint: Box<dyn Fn() + Send + Sync>,
-    /// The watches may no longer tell.
+    /// The watches may miss events and have to be recreated.
     is_stale: AtomicBool,
 }
 
+/// The paths whose events are relevant.
 #[derive(Debug, Default)]
-struct Interest {
+struct WatchedPaths {
     /// The root, in its parent.
     root: Option<PathBuf>,
     directories: HashSet<PathBuf>,
 }
 
-/// The watches on one folder or file.
-pub struct Watch {
-    make: Make,
-    bell: Arc<Bell>,
+/// Watches one folder or file.
+pub struct PathWatch {
+    make: MakeWatcher,
+    notifier: Arc<ChangeNotifier>,
     /// The root in its real parent, if it has one.
     root: Option<PathBuf>,
-    running: Option<Running>,
-    /// The last failure, told once.
-    told: Option<String>,
+    running: Option<RunningWatcher>,
+    /// The last error, logged once.
+    logged_error: Option<String>,
 }
 
-struct Running {
-    /// Watches until it is dropped.
+struct RunningWatcher {
+    /// Watches until dropped.
     _watcher: Box<dyn Watcher + Send>,
     directories: Vec<Directory>,
     since: Instant,
 }
 
-impl Watch {
-    /// Nothing is watched yet. `hint` is called on the watcher's thread, and may not wait.
-    pub fn new(root: &Path, watching: Watching, hint: impl Fn() + Send + Sync + 'static) -> Self {
-        let Watching(make) = watching;
-        Watch {
+impl PathWatch {
+    /// Watches nothing yet. `hint` is called on the watcher's thread and must not block.
+    pub fn new(
+        root: &Path,
+        factory: WatcherFactory,
+        hint: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let WatcherFactory(make) = factory;
+        PathWatch {
             make,
-            bell: Arc::new(Bell {
+            notifier: Arc::new(ChangeNotifier {
                 hint: Box::new(hint),
                 is_stale: AtomicBool::new(false),
             }),
             root: in_real_parent(root),
             running: None,
-            told: None,
+            logged_error: None,
         }
     }
 
-    /// Whether there is a watcher.
+    /// Whether a watcher is running.
     pub fn is_running(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Watches these directories from now on. True if the watches are new: what was read before may have
-    /// changed unseen.
+    /// Watches these directories from now on. Returns whether the watches are new: then changes since the last read may
+    /// be missed.
     pub fn follow(&mut self, directories: &[Directory]) -> bool {
-        let is_stale = self.bell.is_stale.swap(false, Ordering::SeqCst);
+        let is_stale = self.notifier.is_stale.swap(false, Ordering::SeqCst);
         if let Some(running) = &self.running
             && !is_stale
             && running.directories == directories
-            && running.since.elapsed() < LONGEST_WATCH
+            && running.since.elapsed() < MAX_WATCH_AGE
         {
             return false;
         }
         match self.start(directories) {
             Ok(running) => {
                 self.running = Some(running);
-                self.told = None;
+                self.logged_error = None;
                 true
             }
             Err(error) => {
                 self.running = None;
                 let error = error.to_string();
-                if self.told.as_ref() != Some(&error) {
+                if self.logged_error.as_ref() != Some(&error) {
                     let root = self.root.as_deref().unwrap_or(Path::new(""));
                     tracing::warn!(
                         ?root,
                         ?error,
-                        "cannot be watched; it is still looked at regularly"
+                        "cannot watch the path: changes are found by rescans only"
                     );
-                    self.told = Some(error);
+                    self.logged_error = Some(error);
                 }
                 false
             }
         }
     }
 
-    fn start(&self, directories: &[Directory]) -> notify::Result<Running> {
+    fn start(&self, directories: &[Directory]) -> notify::Result<RunningWatcher> {
         let paths = || directories.iter().map(|directory| &directory.path);
-        let ear = Ear {
-            bell: Arc::clone(&self.bell),
-            interest: Interest {
+        let handler = WatchEventHandler {
+            notifier: Arc::clone(&self.notifier),
+            watched: WatchedPaths {
                 root: self.root.clone(),
                 directories: paths().cloned().collect(),
             },
         };
-        let mut watcher = (self.make)(ear)?;
+        let mut watcher = (self.make)(handler)?;
         if let Some(parent) = self.root.as_deref().and_then(Path::parent) {
             watcher.watch(parent, RecursiveMode::NonRecursive)?;
         }
         for path in paths() {
             match watcher.watch(path, RecursiveMode::NonRecursive) {
-                // It has vanished since: the watch on its parent tells.
+                // Removed in the meantime: the watch on its parent reports it.
                 Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
                 outcome => outcome?,
             }
         }
-        Ok(Running {
+        Ok(RunningWatcher {
             _watcher: watcher,
             directories: directories.to_vec(),
             since: Instant::now(),
@@ -163,47 +168,49 @@ impl Watch {
     }
 }
 
-impl Bell {
-    fn ring_for_stale_watches(&self) {
+impl ChangeNotifier {
+    fn notify_stale(&self) {
         self.is_stale.store(true, Ordering::SeqCst);
         (self.hint)();
     }
 }
 
-impl fmt::Debug for Ear {
+impl fmt::Debug for WatchEventHandler {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_tuple("Ear").field(&self.interest).finish()
+        out.debug_tuple("WatchEventHandler")
+            .field(&self.watched)
+            .finish()
     }
 }
 
-impl EventHandler for Ear {
+impl EventHandler for WatchEventHandler {
     fn handle_event(&mut self, event: notify::Result<Event>) {
         match event {
-            Err(_) => self.bell.ring_for_stale_watches(),
-            Ok(event) if event.need_rescan() => self.bell.ring_for_stale_watches(),
-            Ok(event) => match self.interest.of(&event) {
-                Concern::None => {}
-                Concern::Content => (self.bell.hint)(),
-                Concern::Directory => self.bell.ring_for_stale_watches(),
+            Err(_) => self.notifier.notify_stale(),
+            Ok(event) if event.need_rescan() => self.notifier.notify_stale(),
+            Ok(event) => match self.watched.effect_of(&event) {
+                EventEffect::None => {}
+                EventEffect::Content => (self.notifier.hint)(),
+                EventEffect::Directory => self.notifier.notify_stale(),
             },
         }
     }
 }
 
-/// What an event means to whoever follows the root.
-enum Concern {
+/// The effect of an event on the watched root.
+enum EventEffect {
     None,
     Content,
-    /// A directory that is watched has come, gone or moved: its watch may be dead.
+    /// A watched directory was created, removed or moved: its watch may be dead.
     Directory,
 }
 
-impl Interest {
-    fn of(&self, event: &Event) -> Concern {
+impl WatchedPaths {
+    fn effect_of(&self, event: &Event) -> EventEffect {
         match event.kind {
-            // Reading is no change, and whoever follows reads.
+            // Reads are not changes, and the reloader itself reads.
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
-            EventKind::Access(_) => return Concern::None,
+            EventKind::Access(_) => return EventEffect::None,
             _ => {}
         }
         let is_root = |path: &PathBuf| Some(path) == self.root.as_ref();
@@ -217,20 +224,20 @@ impl Interest {
             EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
         );
         if moves && event.paths.iter().any(is_watched) {
-            Concern::Directory
+            EventEffect::Directory
         } else if event
             .paths
             .iter()
             .any(|path| is_watched(path) || is_inside(path))
         {
-            Concern::Content
+            EventEffect::Content
         } else {
-            Concern::None
+            EventEffect::None
         }
     }
 }
 
-/// The root by its own name in its parent's real place, as a watch on the parent names it.
+/// The root's own name in its canonical parent, as a watch on the parent reports it.
 fn in_real_parent(root: &Path) -> Option<PathBuf> {
     let root = std::path::absolute(root).ok()?;
     let root = match root.file_name() {
@@ -241,5 +248,5 @@ fn in_real_parent(root: &Path) -> Option<PathBuf> {
     Some(parent.join(root.file_name()?))
 }
 
-/// Watches are made anew after this long, whatever happens: a watcher's thread can die unheard.
-const LONGEST_WATCH: Duration = Duration::from_secs(10 * 60);
+/// Watches are recreated after this time in any case: a watcher's thread can die without an error.
+const MAX_WATCH_AGE: Duration = Duration::from_secs(10 * 60);

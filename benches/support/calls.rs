@@ -10,9 +10,11 @@ use bytes::Bytes;
 use crosstrust::cache::CacheBytes;
 use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
-use crosstrust::reload::{Outcome, ReloadOptions, load_once};
+use crosstrust::reload::{ReloadOptions, ReloadOutcome, load_once};
 use crosstrust::rpc::proto::{AuthorizeBatchRequest, AuthorizeRequest, Claims};
-use crosstrust::rpc::{Backend, Gateway, HealthState, Limits, Recorder, Rights, Router, router};
+use crosstrust::rpc::{
+    Backend, Gateway, HealthState, Recorder, RequestLimits, Rights, Router, router,
+};
 use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, Full};
 use tower_service::Service as _;
@@ -32,7 +34,7 @@ pub fn engine(cache: Option<CacheBytes>) -> Arc<Engine> {
         clock: Clock::System,
     }));
     let loaded = load_once(&engine, ReloadOptions::of(policies()));
-    assert!(matches!(loaded, Outcome::Activated(_)), "{loaded:?}");
+    assert!(matches!(loaded, ReloadOutcome::Activated(_)), "{loaded:?}");
     engine
 }
 
@@ -48,7 +50,7 @@ pub fn routed(engine: Arc<Engine>, gateway: Gateway) -> Router {
     let backend = Backend {
         engine,
         reload: None,
-        limits: Limits::default(),
+        limits: RequestLimits::default(),
         reflection: false,
         gateway: Arc::new(gateway),
         recorder: Recorder::default(),

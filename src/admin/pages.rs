@@ -1,4 +1,4 @@
-//! The pages: each looks, and says what it sees.
+//! The pages of the admin address. Each reads the current state.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::Sources;
-use super::exposition::{Exposition, Form};
+use super::exposition::{Exposition, ExpositionFormat};
 use crate::rpc::{NotReady, client};
 use crate::time::Timestamp;
 
-type Shared = Arc<(Sources, Exposition)>;
+type PageState = Arc<(Sources, Exposition)>;
 
 pub(super) fn router(sources: Sources) -> Router {
-    let exposition = Exposition::of(sources.clone());
+    let exposition = Exposition::new(sources.clone());
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
@@ -28,24 +28,24 @@ pub(super) fn router(sources: Sources) -> Router {
         .with_state(Arc::new((sources, exposition)))
 }
 
-async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let accepted = headers.get_all(ACCEPT);
-    let form = Form::accepted(accepted.iter().filter_map(|value| value.to_str().ok()));
-    match shared.1.written(form) {
-        Ok(text) => response(StatusCode::OK, form.content_type(), text),
-        // Writing to memory does not fail; a scrape that is cut short would be worse than none.
+async fn metrics(State(state): State<PageState>, headers: HeaderMap) -> Response {
+    let accept = headers.get_all(ACCEPT).iter();
+    let format = ExpositionFormat::negotiate(accept.filter_map(|value| value.to_str().ok()));
+    match state.1.encode(format) {
+        Ok(text) => response(StatusCode::OK, format.content_type(), text),
+        // Writing to memory does not fail. An error is better than a truncated scrape.
         Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),
     }
 }
 
-/// It answers, so it is alive.
+/// Liveness: any answer means that the process is alive.
 async fn healthz() -> Response {
     response(StatusCode::OK, TEXT, "alive\n".to_owned())
 }
 
-/// The answer of gRPC health, with its reason and all that an operator would ask next.
-async fn readyz(State(shared): State<Shared>) -> Response {
-    let sources = &shared.0;
+/// Readiness as in gRPC health, with the reason, the snapshot, staleness and the state of the log.
+async fn readyz(State(state): State<PageState>) -> Response {
+    let sources = &state.0;
     let readiness = sources.health.readiness(&sources.engine);
     let why = readiness.err().map(|not_ready| match not_ready {
         NotReady::Draining => "draining",
@@ -67,23 +67,23 @@ async fn readyz(State(shared): State<Shared>) -> Response {
         })),
         "stale": stale(sources),
         "log": sources.log.as_ref().map(|log| {
-            let figures = (log.0)();
+            let metrics = (log.0)();
             json!({
-                "failing": figures.failing_since.is_some(),
-                "failingSince": figures.failing_since.map(rfc3339),
-                "lastError": figures.last_error,
-                "slow": figures.is_slow,
-                "commitSeconds": figures.commit.as_secs_f64(),
-                "waitSeconds": figures.wait.as_secs_f64(),
+                "failing": metrics.failing_since.is_some(),
+                "failingSince": metrics.failing_since.map(rfc3339),
+                "lastError": metrics.last_error,
+                "slow": metrics.is_slow,
+                "commitSeconds": metrics.commit.as_secs_f64(),
+                "waitSeconds": metrics.wait.as_secs_f64(),
             })
         }),
     });
     json_response(status, &body)
 }
 
-/// What `GetSnapshot` tells over gRPC.
-async fn snapshot(State(shared): State<Shared>) -> Response {
-    let sources = &shared.0;
+/// The response of `GetSnapshot` as JSON.
+async fn snapshot(State(state): State<PageState>) -> Response {
+    let sources = &state.0;
     let snapshot = client::snapshot_to_json(&sources.engine, sources.reload.as_ref());
     json_response(StatusCode::OK, &snapshot)
 }

@@ -1,21 +1,22 @@
-//! What the system knows of this process, read from /proc; nothing where there is none.
+//! Statistics of this process from /proc; none if the system has no /proc.
 
 use std::fs;
 
-/// Figures of the process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Process {
+pub(super) struct ProcessStats {
     pub(super) cpu_seconds: f64,
+    /// Resident memory.
     pub(super) memory_bytes: u64,
     pub(super) open_files: Option<u64>,
+    /// Seconds since the epoch.
     pub(super) started_at: Option<f64>,
 }
 
-impl Process {
-    pub(super) fn now() -> Option<Process> {
+impl ProcessStats {
+    pub(super) fn read() -> Option<ProcessStats> {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
         let boot = fs::read_to_string("/proc/stat").ok();
-        let mut process = read(&stat, boot.as_deref())?;
+        let mut process = parse(&stat, boot.as_deref())?;
         process.open_files = fs::read_dir("/proc/self/fd")
             .ok()
             .and_then(|files| u64::try_from(files.count()).ok());
@@ -23,16 +24,17 @@ impl Process {
     }
 }
 
-/// How many files it may have open.
-pub(super) fn most_files() -> Option<u64> {
+/// The limit on open files.
+pub(super) fn max_open_files() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
-/// proc_pid_stat(5): the name stands in parentheses and may hold anything; fields are counted from behind it.
-fn read(stat: &str, system: Option<&str>) -> Option<Process> {
+/// Parses /proc/self/stat and /proc/stat (proc_pid_stat(5)). The name is in parentheses and may contain any character,
+/// so fields are counted from the last parenthesis.
+fn parse(stat: &str, system: Option<&str>) -> Option<ProcessStats> {
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    // Field 3, the state, is the first here.
+    // The first field of `rest` is field 3, the state.
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
     let ticks = rustix::param::clock_ticks_per_second() as f64;
     let page = u64::try_from(rustix::param::page_size()).ok()?;
@@ -40,7 +42,7 @@ fn read(stat: &str, system: Option<&str>) -> Option<Process> {
         let line = text.lines().find_map(|line| line.strip_prefix("btime "))?;
         line.trim().parse::<f64>().ok()
     });
-    Some(Process {
+    Some(ProcessStats {
         cpu_seconds: (field(14)? + field(15)?) as f64 / ticks,
         memory_bytes: field(24)?.saturating_mul(page),
         open_files: None,
@@ -55,9 +57,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_parentheses_and_spaces_moves_no_field() {
+    fn a_name_with_parentheses_and_spaces_does_not_shift_fields() {
         let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 200 100 13 14 15 16 17 18 5000 20 3 22";
-        let process = read(stat, Some("cpu 1\nbtime 1700000000\n")).unwrap();
+        let process = parse(stat, Some("cpu 1\nbtime 1700000000\n")).unwrap();
         let ticks = rustix::param::clock_ticks_per_second() as f64;
         assert_eq!(process.cpu_seconds, 300.0 / ticks);
         assert_eq!(process.memory_bytes, 3 * rustix::param::page_size() as u64);
@@ -65,8 +67,8 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_known() {
-        let process = Process::now().unwrap();
+    fn this_process_has_statistics() {
+        let process = ProcessStats::read().unwrap();
         assert!(process.memory_bytes > 1 << 20, "{process:?}");
         assert!(process.open_files.unwrap() >= 3, "{process:?}");
     }

@@ -1,8 +1,8 @@
-//! A small HTTP/1.1 server on a thread of its own: few connections, each for a minute at most.
+//! A small HTTP/1.1 server on a separate thread, with few connections, each for a minute at most.
 //!
-//! Prometheus and the kubelet open a connection and keep it a while. A connection that sends no request is closed after a
-//! second, one without a further request after five. When all places are taken, a new connection is answered all the
-//! same, and another is closed for it (`places`).
+//! Prometheus and the kubelet keep connections open for a while. A connection that sends no request is closed after a
+//! second, one that sends no further request after five. At the limit of connections, a new one is accepted and another
+//! is closed (`connections`).
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,17 +22,17 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::places::{AdminPlace, AdminPlaces};
+use super::connections::{AdminConnectionGuard, AdminConnections};
 use super::{AdminError, Sources, pages};
 
-/// An address that is held; nobody is answered yet.
+/// A bound address that does not answer yet.
 #[derive(Debug)]
 pub struct Admin {
     address: SocketAddr,
     listener: std::net::TcpListener,
 }
 
-/// An admin address that is served. It ends when this is dropped.
+/// A running admin server. Stops when dropped.
 #[derive(Debug)]
 pub struct AdminHandle {
     address: SocketAddr,
@@ -41,7 +41,7 @@ pub struct AdminHandle {
 }
 
 impl Admin {
-    /// Takes the address; port 0 lets the kernel choose.
+    /// Binds the address; for port 0, the kernel chooses the port.
     pub fn bind(address: SocketAddr) -> Result<Admin, AdminError> {
         let bound = std::net::TcpListener::bind(address).and_then(|listener| {
             listener.set_nonblocking(true)?;
@@ -51,12 +51,12 @@ impl Admin {
         bound.map_err(|source| AdminError { address, source })
     }
 
-    /// Where it is.
+    /// The bound address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers from now on, on a thread of its own.
+    /// Starts answering, on a separate thread.
     pub fn start(self, sources: Sources) -> Result<AdminHandle, AdminError> {
         let address = self.address;
         let failed = |source| AdminError { address, source };
@@ -79,18 +79,18 @@ impl Admin {
 }
 
 impl AdminHandle {
-    /// Where it is.
+    /// The bound address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// Answers what was asked, takes nothing new, and waits for that no longer than [`LAST_ANSWERS`].
+/// Finishes running requests within [`LAST_ANSWERS`] and accepts no new ones.
 impl Drop for AdminHandle {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic in it has been printed.
+            // A panic was already printed.
             let _ = thread.join();
         }
     }
@@ -101,7 +101,7 @@ fn serve(runtime: Runtime, listener: TcpListener, router: Router, stopped: watch
         let mut connections = JoinSet::new();
         accept(&listener, &router, &stopped, &mut connections).await;
         drop(listener);
-        // Those that do not end are dropped with the set.
+        // The rest is dropped with the set.
         let _ = timeout(LAST_ANSWERS, async {
             while connections.join_next().await.is_some() {}
         })
@@ -116,24 +116,24 @@ async fn accept(
     stopped: &watch::Receiver<()>,
     connections: &mut JoinSet<()>,
 ) {
-    let places = AdminPlaces::new(CONNECTIONS);
+    let open = AdminConnections::new(CONNECTIONS);
     let mut end = pin!(ended(stopped.clone()));
     loop {
         let accepted = tokio::select! {
             () = &mut end => return,
-            // One that panicked has only ended itself.
+            // A panic ends only its connection.
             Some(_ended) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, _peer)) => {
-                let (place, closed) = places.take();
+                let (guard, closed) = open.add();
                 let (router, stopped) = (router.clone(), stopped.clone());
-                connections.spawn(answer(stream, router, Arc::new(place), closed, stopped));
+                connections.spawn(answer(stream, router, Arc::new(guard), closed, stopped));
             }
             Err(error) => {
-                if !is_the_clients(&error) {
-                    // The system is short of something, which the other listeners tell of as well.
+                if !is_client_error(&error) {
+                    // The system lacks resources; the other listeners log that too.
                     sleep(PAUSE).await;
                 }
             }
@@ -144,19 +144,19 @@ async fn accept(
 async fn answer(
     stream: TcpStream,
     router: Router,
-    place: Arc<AdminPlace>,
+    guard: Arc<AdminConnectionGuard>,
     mut closed: oneshot::Receiver<()>,
     stopped: watch::Receiver<()>,
 ) {
-    // It fails on a connection that is gone already.
+    // Fails only if the connection is already closed.
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request| {
-        place.asked();
-        let (answer, place) = (router.call(request), Arc::clone(&place));
+        guard.begin_request();
+        let (answer, guard) = (router.call(request), Arc::clone(&guard));
         async move {
             let answer = answer.await;
-            place.answered();
+            guard.end_request();
             answer
         }
     });
@@ -173,12 +173,12 @@ async fn answer(
     loop {
         tokio::select! {
             biased;
-            // An error is the client's.
+            // Errors are caused by the client and ignored.
             _ended = connection.as_mut() => return,
             _closed = &mut closed => return,
             () = end.as_mut() => break,
             () = life.as_mut() => break,
-            () = first_request.as_mut(), if waits_for_first => match place.has_asked() {
+            () = first_request.as_mut(), if waits_for_first => match guard.had_request() {
                 true => waits_for_first = false,
                 false => return,
             },
@@ -189,11 +189,11 @@ async fn answer(
 }
 
 async fn ended(mut stopped: watch::Receiver<()>) {
-    // Nothing is ever sent: an error is the end.
+    // No value is ever sent; the channel closes at the end.
     while stopped.changed().await.is_ok() {}
 }
 
-fn is_the_clients(error: &io::Error) -> bool {
+fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(
         error.kind(),
@@ -201,25 +201,25 @@ fn is_the_clients(error: &io::Error) -> bool {
     )
 }
 
-/// A few scrapers, probes, and a person who looks.
+/// Enough for a few scrapers, probes and a browser.
 const CONNECTIONS: usize = 32;
 
-/// The time from accepting a connection to the end of its first request's head. A client that connects has a request.
+/// The time limit from accepting a connection to the end of its first request's head.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
-/// The time from an answer to the end of the next request's head.
+/// The time limit from an answer to the end of the next request's head.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// The time that a connection has: whoever reads its answers slowly has no more.
+/// The maximum age of a connection, also for a client that reads slowly.
 const LIFE: Duration = Duration::from_secs(60);
 
-/// The time that an answer under way has at the end of the connection.
+/// The time limit for the current answer when a connection ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// Bytes of a request's head.
+/// The size limit of a request's head.
 const MOST_BYTES: usize = 16 * 1024;
 
 const MOST_HEADERS: usize = 64;
 
-/// After the system refused a connection.
+/// The pause after an accept error of the system.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -1,40 +1,39 @@
-//! The cache's key: everything that a request asks, as bytes that no other request has.
+//! The cache key: an unambiguous encoding of a request.
 //!
-//! `Request`, `Claims` and `Context` are taken apart without `..`, so that a new field does not compile
-//! until somebody has said here what becomes of it. Every field is in the key but `request_id`; groups
-//! stand as the positions that the snapshot knows, because a group that no rule names cannot change an
-//! answer, and facts of the context that no policy reads are left out. Both are fixed by the snapshot,
-//! and so by the epoch that every entry is checked for.
+//! `Request`, `Claims` and `Context` are destructured without `..`, so that a new field does not compile until it is
+//! handled here. The key contains every field except `request_id`. Groups are encoded as snapshot positions, because a
+//! group that no rule names cannot change an answer. Facts of the context that no policy reads are left out. Both
+//! depend only on the snapshot, and so on the epoch that every entry is checked for.
 //!
-//! Each field writes itself so that its end can be told (a fixed length, or a count first), and always in
-//! the same order: two keys are equal only if every field is.
+//! Each field is encoded with a fixed length or a length prefix, always in the same order: two keys are equal only if
+//! all fields are.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use crate::evaluate::Question;
+use crate::evaluate::Evaluation;
 use crate::request::{
     AccessType, ChannelId, Claims, Context, Device, DeviceProperty, Home, IdentityProvider,
     LocatedCountry, PropertyValue, Request, SAML_WS_FED,
 };
-use crate::snapshot::Reads;
+use crate::snapshot::ContextReads;
 use crate::time::Timestamp;
 
-/// A key, compared in full.
+/// The cache key of a request, compared in full.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key(Vec<u8>);
+pub struct DecisionKey(Vec<u8>);
 
-impl Key {
-    /// The key of this question.
-    pub fn of(question: &Question<'_>) -> Self {
-        let mut key = Key(Vec::with_capacity(USUAL_BYTES));
+impl DecisionKey {
+    /// The key of this evaluation.
+    pub fn of(evaluation: &Evaluation<'_>) -> Self {
+        let mut key = DecisionKey(Vec::with_capacity(INITIAL_BYTES));
         let Request {
             home,
             resource,
             user,
-            groups: _, // those that the snapshot knows, below
+            groups: _, // as snapshot positions, below
             app,
             client_app,
             access,
@@ -42,18 +41,18 @@ impl Key {
             roles,
             external_user_type,
             resource_user,
-            resource_groups: _, // those that the snapshot knows, below
+            resource_groups: _, // as snapshot positions, below
             home_cloud,
             restricting_tenant,
             issuing_tenant,
             claims,
             context,
-            request_id: _, // the caller's own name for the question
-        } = question.request;
+            request_id: _, // an id for correlation, without influence on the decision
+        } = evaluation.request;
         key.home(home);
         key.id(*resource);
         key.optional_id(*user);
-        key.positions(&question.groups);
+        key.positions(&evaluation.groups);
         key.id(*app);
         key.optional_id(*client_app);
         key.flag(*access == AccessType::Collaboration);
@@ -61,12 +60,12 @@ impl Key {
         key.ids(roles);
         key.optional_text(external_user_type.map(|word| word.as_str()));
         key.optional_id(*resource_user);
-        key.positions(&question.resource_groups);
+        key.positions(&evaluation.resource_groups);
         key.optional_text(home_cloud.map(|word| word.as_str()));
         key.optional_id(*restricting_tenant);
         key.optional_id(*issuing_tenant);
         key.claims(claims);
-        key.context(context, question.snapshot.reads());
+        key.context(context, evaluation.snapshot.reads());
         key
     }
 
@@ -136,7 +135,7 @@ impl Key {
         self.texts(certificate_policy_oids);
     }
 
-    fn context(&mut self, context: &Context, reads: Reads) {
+    fn context(&mut self, context: &Context, reads: ContextReads) {
         let Context {
             ip_address,
             country,
@@ -240,7 +239,7 @@ impl Key {
         }
     }
 
-    /// A collection keeps its order: it is the gateway's, and nothing here knows that it means nothing.
+    /// A collection keeps the order of the client, because it may be significant.
     fn value(&mut self, value: &PropertyValue) {
         match value {
             PropertyValue::Null => self.0.push(0),
@@ -257,9 +256,9 @@ impl Key {
     }
 }
 
-/// How each kind of field writes itself.
-impl Key {
-    /// A fact of the context. One that no policy reads is nothing here, said or not.
+/// Encoders for each kind of field.
+impl DecisionKey {
+    /// A fact of the context. If no policy reads it, it is encoded as absent.
     fn fact<T>(&mut self, is_read: bool, fact: Option<T>, write: impl FnOnce(&mut Self, T)) {
         self.optional(fact.filter(|_| is_read), write);
     }
@@ -317,13 +316,13 @@ impl Key {
         self.optional(text, Self::text);
     }
 
-    /// Positions of groups, sorted and without repeats already.
+    /// Group positions, already sorted and without duplicates.
     fn positions(&mut self, positions: &[u32]) {
         self.count(positions.len());
         positions.iter().for_each(|position| self.number(*position));
     }
 
-    /// A list whose order and repeats mean nothing.
+    /// A list whose order and duplicates are not significant.
     fn ids<I: Copy + Ord + Into<u128>>(&mut self, ids: &[I]) {
         if ids.is_empty() {
             return self.count(0);
@@ -335,7 +334,7 @@ impl Key {
         sorted.into_iter().for_each(|id| self.id(id));
     }
 
-    /// A list whose order and repeats mean nothing.
+    /// A list whose order and duplicates are not significant.
     fn texts(&mut self, texts: &[String]) {
         if texts.is_empty() {
             return self.count(0);
@@ -348,8 +347,8 @@ impl Key {
     }
 }
 
-/// A request without texts has some 250.
-const USUAL_BYTES: usize = 512;
+/// Initial capacity; a request without texts takes about 250 bytes.
+const INITIAL_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -359,7 +358,7 @@ mod tests {
         UserAction,
     };
 
-    const EVERYTHING: Reads = Reads {
+    const EVERYTHING: ContextReads = ContextReads {
         ip_address: true,
         country: true,
         platform: true,
@@ -378,10 +377,10 @@ mod tests {
         risk_remediated: true,
     };
 
-    fn key_of(change: impl FnOnce(&mut Context), reads: Reads) -> Key {
+    fn key_of(change: impl FnOnce(&mut Context), reads: ContextReads) -> DecisionKey {
         let mut context = Context::default();
         change(&mut context);
-        let mut key = Key(Vec::new());
+        let mut key = DecisionKey(Vec::new());
         key.context(&context, reads);
         key
     }
@@ -435,8 +434,8 @@ mod tests {
     ];
 
     #[test]
-    fn facts_that_are_read_are_told_apart_and_others_are_not() {
-        let nothing = Reads::default();
+    fn only_facts_that_a_policy_reads_change_the_key() {
+        let nothing = ContextReads::default();
         for (i, left) in CHANGES.iter().enumerate() {
             for (j, right) in CHANGES.iter().enumerate() {
                 let is_same = key_of(left, EVERYTHING) == key_of(right, EVERYTHING);
@@ -446,10 +445,10 @@ mod tests {
         }
     }
 
-    /// A list of the facts whose flags are set one by one: a fact is written by its own flag only.
+    /// Sets the flags one by one: each fact is encoded only if its own flag is set.
     #[test]
-    fn every_fact_hangs_on_its_own_flag() {
-        type Flag = fn(&mut Reads);
+    fn every_fact_depends_on_its_own_flag() {
+        type Flag = fn(&mut ContextReads);
         let flags: [(Flag, Change); 16] = [
             (
                 |r| r.ip_address = true,
@@ -518,11 +517,11 @@ mod tests {
             ),
         ];
         for (i, (set, _)) in flags.iter().enumerate() {
-            let mut reads = Reads::default();
+            let mut reads = ContextReads::default();
             set(&mut reads);
             for (j, (_, change)) in flags.iter().enumerate() {
-                let is_seen = key_of(change, reads) != key_of(|_| {}, reads);
-                assert_eq!(is_seen, i == j, "flag {i}, fact {j}");
+                let is_encoded = key_of(change, reads) != key_of(|_| {}, reads);
+                assert_eq!(is_encoded, i == j, "flag {i}, fact {j}");
             }
         }
     }

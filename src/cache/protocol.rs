@@ -1,74 +1,73 @@
-//! How a swap of policies and a cache of answers go together, as one generic function.
+//! The cache protocol: a snapshot swap and a cache that stay consistent, as one generic function.
 //!
-//! What is promised: after a publication has returned, no request that starts later is answered from
-//! anything older, from the cache or not. Clearing the cache after the swap does not give that: a request
-//! that decided under the old policies may insert after the clearing. Nor does looking at the policies
-//! again just before the insert. What does: every entry carries the epoch that it was decided under, and
-//! is taken only by a request that loaded that very epoch, once, at its start. `tests/it/swap_and_cache.rs`
-//! shows all four to a model checker.
+//! Guarantee: after a publication has returned, no request that starts later is answered from older policies, cached
+//! or not. Clearing the cache after the swap is not enough, because a request that was decided under the old policies
+//! may insert after the clearing. Checking the policies again just before the insert is not enough either. Instead,
+//! every entry carries the epoch that it was decided under, and a request uses it only if it loaded that epoch, once,
+//! at its start. `tests/it/swap_and_cache.rs` checks this protocol and three wrong ones with a model checker.
 
-/// Counts what answers depend on: every change of policies or revocations makes a new one.
+/// Version of the state that answers depend on: every change of policies, revocations or key sets starts a new epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// Before anything was published.
+    /// The epoch before the first publication.
     pub const FIRST: Epoch = Epoch(0);
 
-    /// The next one. At a billion changes a second it wraps after 584 years.
+    /// The next epoch. At a billion changes per second it wraps after 584 years.
     #[must_use]
     pub fn next(self) -> Epoch {
         Epoch(self.0.wrapping_add(1))
     }
 }
 
-/// What a request loads once, at its start: a value and its epoch, published as one.
+/// A value that a request loads once, at its start, published together with its epoch.
 pub trait Published {
     /// The epoch that the value was published under.
     fn epoch(&self) -> Epoch;
 }
 
-/// The place in a cache that belongs to one question.
-pub trait Memory {
-    /// What is remembered.
+/// The slot of one request in a cache.
+pub trait CacheSlot {
+    /// The cached value.
     type Answer;
 
-    /// What is there, and the epoch that it was decided under.
-    fn recall(&self) -> Option<(Epoch, Self::Answer)>;
+    /// The cached answer and the epoch that it was decided under.
+    fn get(&self) -> Option<(Epoch, Self::Answer)>;
 
-    /// Remembers an answer that was decided under this epoch; it may do so later, once the answer's event is on disk.
-    fn keep(&self, epoch: Epoch, answer: &Self::Answer);
+    /// Inserts an answer that was decided under this epoch. It may insert later, when the answer's event is on disk.
+    fn insert(&self, epoch: Epoch, answer: &Self::Answer);
 }
 
-/// An answer, and whether it was remembered.
+/// An answer, and whether it came from the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answered<A> {
+pub struct LookupResult<A> {
     /// The answer.
     pub answer: A,
-    /// It was not decided now.
-    pub recalled: bool,
+    /// Whether it came from the cache.
+    pub cached: bool,
 }
 
-/// Answers one question under what was loaded for it.
-pub fn answer<P: Published, M: Memory>(
+/// Gets the answer from the slot if its epoch is that of `loaded`; otherwise decides and inserts.
+pub fn get_or_decide<P: Published, S: CacheSlot>(
     loaded: &P,
-    memory: &M,
-    decide: impl FnOnce(&P) -> M::Answer,
-) -> Answered<M::Answer> {
-    // INVARIANT(epoch): an entry counts only under the epoch that it was decided under.
+    slot: &S,
+    decide: impl FnOnce(&P) -> S::Answer,
+) -> LookupResult<S::Answer> {
+    // INVARIANT(epoch): an entry is valid only under the epoch that it was decided under.
     let epoch = loaded.epoch();
-    if let Some((made_under, answer)) = memory.recall()
-        && made_under == epoch
+    if let Some((decided_under, answer)) = slot.get()
+        && decided_under == epoch
     {
-        return Answered {
+        return LookupResult {
             answer,
-            recalled: true,
+            cached: true,
         };
     }
     let answer = decide(loaded);
-    memory.keep(epoch, &answer);
-    Answered {
+    slot.insert(epoch, &answer);
+    LookupResult {
         answer,
-        recalled: false,
+        cached: false,
     }
 }

@@ -1,59 +1,70 @@
-//! A shared channel: itself, its direct members, and the teams that it is shared with.
+//! Compares a shared channel, its direct members, and the teams that it is shared with.
 //!
-//! A member is known by user and home tenant, a team by its id and tenant. Whoever owns a channel is a member
-//! whose roles name `owner`.
+//! A member is identified by user and home tenant, a team by its id and tenant. An owner is a member with the
+//! role `owner`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::difference::Key;
+use super::difference::ObjectKey;
 use super::value::{guid, list, text};
-use super::{Change, Changes, ChannelName, Object, Operation, Sides};
+use super::{Change, ChangedObject, Changes, ChannelName, ObjectVersions, Operation};
 use crate::id::TenantId;
 
-/// Tells what became of a channel, of each member and of each team.
-pub(super) fn compare(key: &Key, sides: Sides<'_>, changes: &mut Changes) {
-    changes.extend(sides.change(key, Object::Channel, sides.operation(), TOLD_ELSEWHERE));
+/// Reports the changes of a channel, its members and its teams.
+pub(super) fn compare(key: &ObjectKey, versions: ObjectVersions<'_>, changes: &mut Changes) {
+    changes.extend(versions.change(
+        key,
+        ChangedObject::Channel,
+        versions.operation(),
+        COMPARED_SEPARATELY,
+    ));
     let channel = ChannelName {
         id: key.id.clone(),
-        display_name: sides.display_name(),
+        display_name: versions.display_name(),
     };
-    for ((id, home), sides) in sides.entries("members", "userId") {
+    for ((id, home), versions) in versions.entries("members", "userId") {
         let channel = channel.clone();
-        let object = Object::ChannelMember { channel, home };
-        changes.extend(sides.entry(key, id, object, became(sides)));
+        let object = ChangedObject::ChannelMember { channel, home };
+        changes.extend(versions.entry(key, id, object, member_operation(versions)));
     }
-    for ((id, home), sides) in sides.entries("sharedWithTeams", "id") {
+    for ((id, home), versions) in versions.entries("sharedWithTeams", "id") {
         let channel = channel.clone();
-        let object = Object::ChannelTeam { channel, home };
-        changes.extend(sides.entry(key, id, object, came_or_went(sides)));
+        let object = ChangedObject::ChannelTeam { channel, home };
+        changes.extend(versions.entry(key, id, object, entry_operation(versions)));
     }
 }
 
-impl<'a> Sides<'a> {
-    /// The entries of a list in both readings, by id and tenant.
-    fn entries(self, name: &str, id: &str) -> Vec<((String, TenantId), Sides<'a>)> {
+impl<'a> ObjectVersions<'a> {
+    /// The entries of a list in both states, by id and tenant.
+    fn entries(self, name: &str, id: &str) -> Vec<((String, TenantId), ObjectVersions<'a>)> {
         let old = by_id(list(self.old, name), id);
         let new = by_id(list(self.new, name), id);
         let keys: BTreeSet<_> = old.keys().chain(new.keys()).cloned().collect();
         let entries = keys.into_iter().map(|key| {
-            let sides = Sides {
+            let versions = ObjectVersions {
                 old: old.get(&key).copied(),
                 new: new.get(&key).copied(),
             };
-            (key, sides)
+            (key, versions)
         });
         entries.collect()
     }
 
-    fn entry(self, key: &Key, id: String, object: Object, operation: Operation) -> Option<Change> {
+    fn entry(
+        self,
+        key: &ObjectKey,
+        id: String,
+        object: ChangedObject,
+        operation: Operation,
+    ) -> Option<Change> {
         let change = self.change(key, object, operation, &[])?;
         Some(Change { id, ..change })
     }
 }
 
-/// Of two entries of one user, an owner's counts.
+/// If a user has several entries, an owner's entry has precedence.
 fn by_id<'v>(entries: &'v [Value], id: &str) -> BTreeMap<(String, TenantId), &'v Value> {
     let mut all = BTreeMap::new();
     for entry in entries {
@@ -61,24 +72,24 @@ fn by_id<'v>(entries: &'v [Value], id: &str) -> BTreeMap<(String, TenantId), &'v
         let Some(key) = guid(entry, id).zip(home) else {
             continue;
         };
-        let known = all.entry(key).or_insert(entry);
-        if is_owner(entry) && !is_owner(known) {
-            *known = entry;
+        let found = all.entry(key).or_insert(entry);
+        if is_owner(entry) && !is_owner(found) {
+            *found = entry;
         }
     }
     all
 }
 
-fn became(sides: Sides<'_>) -> Operation {
-    match (sides.old.map(is_owner), sides.new.map(is_owner)) {
+fn member_operation(versions: ObjectVersions<'_>) -> Operation {
+    match (versions.old.map(is_owner), versions.new.map(is_owner)) {
         (Some(false), Some(true)) => Operation::Promoted,
         (Some(true), Some(false)) => Operation::Demoted,
-        (None | Some(_), None | Some(_)) => came_or_went(sides),
+        (None | Some(_), None | Some(_)) => entry_operation(versions),
     }
 }
 
-fn came_or_went(sides: Sides<'_>) -> Operation {
-    match (sides.old, sides.new) {
+fn entry_operation(versions: ObjectVersions<'_>) -> Operation {
+    match (versions.old, versions.new) {
         (None, _) => Operation::Added,
         (Some(_), None) => Operation::Removed,
         (Some(_), Some(_)) => Operation::Updated,
@@ -93,5 +104,5 @@ fn is_owner(member: &Value) -> bool {
     })
 }
 
-/// `allMembers` follows from the two others.
-const TOLD_ELSEWHERE: &[&str] = &["members", "sharedWithTeams", "allMembers"];
+/// `allMembers` is derived from the other two.
+const COMPARED_SEPARATELY: &[&str] = &["members", "sharedWithTeams", "allMembers"];

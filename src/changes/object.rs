@@ -1,61 +1,105 @@
-//! One object in both readings → what became of it.
+//! Compares one object in both states.
 
 use serde_json::Value;
 
-use super::difference::Key;
+use super::difference::ObjectKey;
 use super::value::{member, properties, text};
-use super::{Change, Changes, Object, Operation, Sides, channel};
-use crate::graph::Kind;
+use super::{Change, ChangedObject, Changes, ObjectVersions, Operation, channel};
+use crate::graph::DocumentKind;
 
-/// Tells what became of an object; nothing where it means the same.
-pub(super) fn compare(key: &Key, sides: Sides<'_>, changes: &mut Changes) {
+/// Reports the change of an object, unless both states mean the same.
+pub(super) fn compare(key: &ObjectKey, versions: ObjectVersions<'_>, changes: &mut Changes) {
     match key.kind {
-        Kind::Organization => plain(key, Object::Organization, sides, changes),
-        Kind::CrossTenantAccess => settled(key, Object::CrossTenantAccessPolicy, sides, changes),
-        Kind::Default => settled(key, Object::DefaultSetting, sides, changes),
-        Kind::Partners => partner(key, sides, changes),
-        Kind::IdentitySynchronization => plain(key, Object::IdentitySync, sides, changes),
-        Kind::ConditionalAccess => plain(key, Object::ConditionalAccessPolicy, sides, changes),
-        Kind::ConditionalAccessSettings => {
-            settled(key, Object::ConditionalAccessSettings, sides, changes);
+        DocumentKind::Organization => {
+            compare_object(key, ChangedObject::Organization, versions, changes)
         }
-        Kind::NamedLocations => plain(key, Object::NamedLocation, sides, changes),
-        Kind::AuthenticationStrengths => {
-            plain(key, Object::AuthenticationStrength, sides, changes);
+        DocumentKind::CrossTenantAccess => compare_singleton(
+            key,
+            ChangedObject::CrossTenantAccessPolicy,
+            versions,
+            changes,
+        ),
+        DocumentKind::Default => {
+            compare_singleton(key, ChangedObject::DefaultSetting, versions, changes)
         }
-        Kind::SharedChannels => channel::compare(key, sides, changes),
-        Kind::IdentityProviders => plain(key, Object::IdentityProvider, sides, changes),
-        Kind::FederationConfigurations => plain(key, Object::Federation, sides, changes),
-        Kind::AssumedOutbound => plain(key, Object::AssumedOutbound, sides, changes),
+        DocumentKind::Partners => compare_partner(key, versions, changes),
+        DocumentKind::IdentitySynchronization => {
+            compare_object(key, ChangedObject::IdentitySync, versions, changes)
+        }
+        DocumentKind::ConditionalAccess => compare_object(
+            key,
+            ChangedObject::ConditionalAccessPolicy,
+            versions,
+            changes,
+        ),
+        DocumentKind::ConditionalAccessSettings => {
+            compare_singleton(
+                key,
+                ChangedObject::ConditionalAccessSettings,
+                versions,
+                changes,
+            );
+        }
+        DocumentKind::NamedLocations => {
+            compare_object(key, ChangedObject::NamedLocation, versions, changes)
+        }
+        DocumentKind::AuthenticationStrengths => {
+            compare_object(
+                key,
+                ChangedObject::AuthenticationStrength,
+                versions,
+                changes,
+            );
+        }
+        DocumentKind::SharedChannels => channel::compare(key, versions, changes),
+        DocumentKind::IdentityProviders => {
+            compare_object(key, ChangedObject::IdentityProvider, versions, changes)
+        }
+        DocumentKind::FederationConfigurations => {
+            compare_object(key, ChangedObject::Federation, versions, changes)
+        }
+        DocumentKind::AssumedOutbound => {
+            compare_object(key, ChangedObject::AssumedOutbound, versions, changes)
+        }
     }
 }
 
-fn plain(key: &Key, object: Object, sides: Sides<'_>, changes: &mut Changes) {
-    changes.extend(sides.change(key, object, sides.operation(), &[]));
+fn compare_object(
+    key: &ObjectKey,
+    object: ChangedObject,
+    versions: ObjectVersions<'_>,
+    changes: &mut Changes,
+) {
+    changes.extend(versions.change(key, object, versions.operation(), &[]));
 }
 
-/// What is always there: without a file it is the service's own.
-fn settled(key: &Key, object: Object, sides: Sides<'_>, changes: &mut Changes) {
-    let operation = match sides.new {
+/// An object that always exists: without a file it has the service's defaults.
+fn compare_singleton(
+    key: &ObjectKey,
+    object: ChangedObject,
+    versions: ObjectVersions<'_>,
+    changes: &mut Changes,
+) {
+    let operation = match versions.new {
         Some(_) => Operation::Updated,
         None => Operation::Deleted,
     };
-    changes.extend(sides.change(key, object, operation, &[]));
+    changes.extend(versions.change(key, object, operation, &[]));
 }
 
-/// Synchronisation has activities of its own.
-fn partner(key: &Key, sides: Sides<'_>, changes: &mut Changes) {
-    let operation = sides.operation();
-    changes.extend(sides.change(key, Object::Partner, operation, &[SYNC]));
-    let sync = Sides {
-        old: sides.old.and_then(|partner| member(partner, SYNC)),
-        new: sides.new.and_then(|partner| member(partner, SYNC)),
+/// Identity synchronisation is reported as a separate object.
+fn compare_partner(key: &ObjectKey, versions: ObjectVersions<'_>, changes: &mut Changes) {
+    let operation = versions.operation();
+    changes.extend(versions.change(key, ChangedObject::Partner, operation, &[SYNC]));
+    let sync = ObjectVersions {
+        old: versions.old.and_then(|partner| member(partner, SYNC)),
+        new: versions.new.and_then(|partner| member(partner, SYNC)),
     };
-    changes.extend(sync.change(key, Object::IdentitySync, sync.operation(), &[]));
+    changes.extend(sync.change(key, ChangedObject::IdentitySync, sync.operation(), &[]));
 }
 
-impl Sides<'_> {
-    /// New, gone, or different if anything is.
+impl ObjectVersions<'_> {
+    /// Created, deleted or updated.
     pub(super) fn operation(self) -> Operation {
         match (self.old, self.new) {
             (None, _) => Operation::Created,
@@ -64,21 +108,21 @@ impl Sides<'_> {
         }
     }
 
-    /// The name, the newer one where there are two.
+    /// The display name; the new one if both states have one.
     pub(super) fn display_name(self) -> Option<String> {
         let name = |object: Option<&Value>| text(object?, "displayName").map(str::to_owned);
         name(self.new).or_else(|| name(self.old))
     }
 
-    /// The change of an object by its members; none where it means the same.
+    /// The change of an object; `None` if both states mean the same. Members in `excluded` are not compared.
     pub(super) fn change(
         self,
-        key: &Key,
-        object: Object,
+        key: &ObjectKey,
+        object: ChangedObject,
         operation: Operation,
-        told_elsewhere: &[&str],
+        excluded: &[&str],
     ) -> Option<Change> {
-        let properties = properties(self.old, self.new, told_elsewhere);
+        let properties = properties(self.old, self.new, excluded);
         let is_on_both_sides = self.old.is_some() == self.new.is_some();
         if properties.is_empty() && is_on_both_sides {
             return None;

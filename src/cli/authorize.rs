@@ -15,89 +15,86 @@ use serde_json::{Map, Value, json};
 use self::flags::Flags;
 use super::output::{self, Output};
 use super::server::ServerArguments;
-use super::when::span;
+use super::time_argument::parse_span;
 use super::{policies, runtime};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineOptions};
 use crate::policy_settings::PolicySettings;
-use crate::reload::{Outcome, Rejection, ReloadOptions, load_once};
-use crate::rpc::Limits;
-use crate::rpc::client::{self, ClientError, Server};
+use crate::reload::{Rejection, ReloadOptions, ReloadOutcome, load_once};
+use crate::rpc::RequestLimits;
+use crate::rpc::client::{self, ClientError, ServerTarget};
 use crate::time::Timestamp;
 
-/// Ask for one decision, of a policies folder or of a running server
+/// Request one decision from a policies folder or a running server
 ///
-/// The question is a JSON file as grpcurl takes it (`-` reads it from standard input), or flags, or both:
-/// a flag takes the place of what the file says. Times are RFC 3339, or relative: "in 1h", "5m ago". A
-/// question that says nothing of the token's end is asked as if it ended in an hour.
+/// The request is an AuthorizeRequest in JSON, as for grpcurl (`-` reads standard input), or flags, or both; a flag
+/// overrides the file. Times are RFC 3339, or relative: "in 1h", "5m ago". If the request has no token and no
+/// expires_at, expires_at is in an hour.
 ///
-/// Every field of the question, of Claims and of Context has a flag by its name, with - in place of _; lists are
-/// repeated or separated by commas. Tenants and applications may be named: a tenant of the --policies by its display
-/// name or a verified domain, one of Microsoft's own applications by its name. Users and groups have ids only.
+/// Every field of AuthorizeRequest, Claims and Context has a flag of the same name, with - for _. Lists are repeated or
+/// comma-separated. A tenant of the --policies may be given by display name or verified domain, a Microsoft application
+/// by name. Users and groups are given by id only.
 ///
-/// Exit code: 0 = ALLOW; 1 = DENY; 2 = no answer.
+/// Exit code: 0 = ALLOW; 1 = DENY; 2 = no decision.
 #[derive(Args)]
 pub(super) struct AuthorizeArguments {
-    /// The question as JSON; - = standard input
+    /// The request as JSON; - = standard input
     #[arg(value_name = "REQUEST.json")]
     request: Option<PathBuf>,
-    /// Ask this policies folder, with no server at all
+    /// Decide by this policies folder, without a server
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     policies: Option<PathBuf>,
-    /// Configuration file of `serve`; what it says about policies counts with --policies
+    /// Configuration file of `serve`; its settings of policies apply with --policies
     #[arg(long, value_name = "FILE", requires = "policies")]
     config: Option<PathBuf>,
     #[command(flatten)]
     undecisive: policies::UndecisiveMembers,
     #[command(flatten)]
     server: ServerArguments,
-    /// Show every stage and every condition of every policy, with effective values and where they come from; a denial
-    /// begins with the facts that were not provided
+    /// Show every stage and every condition of every policy, with effective values and their origin; a denial lists
+    /// missing facts first
     #[arg(long)]
     explain: bool,
-    /// How the answer is written
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
+    format: AnswerFormat,
     #[command(flatten)]
     flags: Flags,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum AnswerFormat {
     Text,
     Json,
 }
 
 pub(super) fn run(arguments: &AuthorizeArguments) -> anyhow::Result<ExitCode> {
-    let mut question = question(arguments)?;
+    let mut request = request_object(arguments)?;
     let engine = match &arguments.policies {
         Some(folder) => {
             let settings =
                 policies::settings_of_file(arguments.config.as_deref(), &arguments.undecisive)?;
-            Some(engine_of(folder, settings)?)
+            Some(load_engine(folder, settings)?)
         }
         None => None,
     };
     let active = engine.as_ref().and_then(Engine::active);
-    names::resolve(
-        &mut question,
-        active.as_ref().map(|active| &active.snapshot),
-    )?;
-    let mut question = Value::Object(question);
-    resolve_relative_times(&mut question, Clock::System.now().wall);
+    names::resolve(&mut request, active.as_ref().map(|active| &active.snapshot))?;
+    let mut request = Value::Object(request);
+    resolve_relative_times(&mut request, Clock::System.now().wall);
     let answer = match &engine {
-        Some(engine) => ask_engine(engine, &question, arguments.explain)?,
-        None => runtime::block_on(ask_server(
+        Some(engine) => authorize_locally(engine, &request, arguments.explain)?,
+        None => runtime::block_on(authorize_remotely(
             arguments.server.read()?,
-            &question,
+            &request,
             arguments.explain,
         ))?,
     };
     let mut out = Output::new();
-    if arguments.format == Format::Json {
+    if arguments.format == AnswerFormat::Json {
         out.line(serde_json::to_string_pretty(&answer)?);
     } else {
-        print::print(&mut out, &question, &answer);
+        print::print(&mut out, &request, &answer);
     }
     out.finish()?;
     let response = answer.get("response").unwrap_or(&answer);
@@ -109,8 +106,12 @@ pub(super) fn run(arguments: &AuthorizeArguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn ask_server(server: Server, question: &Value, explain: bool) -> anyhow::Result<Value> {
-    let request = client::parse_request(&question.to_string()).map_err(anyhow::Error::msg)?;
+async fn authorize_remotely(
+    server: ServerTarget,
+    request: &Value,
+    explain: bool,
+) -> anyhow::Result<Value> {
+    let request = client::parse_request(&request.to_string()).map_err(anyhow::Error::msg)?;
     Ok(if explain {
         client::explanation_to_json(&client::explain(server, request).await?)
     } else {
@@ -118,23 +119,24 @@ async fn ask_server(server: Server, question: &Value, explain: bool) -> anyhow::
     })
 }
 
-fn ask_engine(engine: &Engine, question: &Value, explain: bool) -> anyhow::Result<Value> {
-    let limits = Limits::default();
-    let request = client::parse_request(&question.to_string()).map_err(anyhow::Error::msg)?;
+fn authorize_locally(engine: &Engine, request: &Value, explain: bool) -> anyhow::Result<Value> {
+    let limits = RequestLimits::default();
+    let request = client::parse_request(&request.to_string()).map_err(anyhow::Error::msg)?;
     let answer = if explain {
-        client::explain_here(engine, &limits, request)
+        client::explain_in_process(engine, &limits, request)
             .map(|explanation| client::explanation_to_json(&explanation))
     } else {
-        client::authorize_here(engine, &limits, request).map(|response| client::to_json(&response))
+        client::authorize_in_process(engine, &limits, request)
+            .map(|response| client::to_json(&response))
     };
     answer.map_err(|violations| ClientError::Malformed(violations).into())
 }
 
-/// Puts instants in the place of relative times such as "in 1h" and "5m ago", wherever they stand.
+/// Replaces relative times such as "in 1h" and "5m ago" in every string by instants.
 fn resolve_relative_times(value: &mut Value, now: Timestamp) {
     match value {
         Value::String(text) => {
-            if let Some(instant) = relative(text, now) {
+            if let Some(instant) = parse_relative_time(text, now) {
                 *text = instant.to_string();
             }
         }
@@ -148,13 +150,13 @@ fn resolve_relative_times(value: &mut Value, now: Timestamp) {
     }
 }
 
-fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
+fn parse_relative_time(text: &str, now: Timestamp) -> Option<Timestamp> {
     let (span, is_ahead) = match (text.strip_prefix("in "), text.strip_suffix(" ago")) {
         (Some(span), _) => (span, true),
         (None, Some(span)) => (span, false),
         (None, None) => return None,
     };
-    let span = self::span(span)?;
+    let span = parse_span(span)?;
     Some(if is_ahead {
         now.plus(span)
     } else {
@@ -162,8 +164,8 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
     })
 }
 
-/// An engine with this folder's policies, compiled once. Prints the findings where they are rejected.
-fn engine_of(folder: &Path, settings: PolicySettings) -> anyhow::Result<Engine> {
+/// An engine with this folder's policies, compiled once. Prints the findings if they are rejected.
+fn load_engine(folder: &Path, settings: PolicySettings) -> anyhow::Result<Engine> {
     load(folder, settings).or_else(|rejection| {
         for finding in rejection.findings.iter() {
             output::error_line(finding);
@@ -172,7 +174,7 @@ fn engine_of(folder: &Path, settings: PolicySettings) -> anyhow::Result<Engine> 
     })
 }
 
-/// The same, with the rejection for the caller to print.
+/// As [`load_engine`], but returns the rejection instead of printing its findings.
 pub(in crate::cli) fn load(folder: &Path, settings: PolicySettings) -> Result<Engine, Rejection> {
     let engine = Engine::new(EngineOptions {
         cache: None,
@@ -183,14 +185,14 @@ pub(in crate::cli) fn load(folder: &Path, settings: PolicySettings) -> Result<En
         ..ReloadOptions::of(folder)
     };
     match load_once(&engine, options) {
-        Outcome::Activated(_) | Outcome::Unchanged { .. } => Ok(engine),
-        Outcome::Rejected(rejection) => Err(rejection),
+        ReloadOutcome::Activated(_) | ReloadOutcome::Unchanged { .. } => Ok(engine),
+        ReloadOutcome::Rejected(rejection) => Err(rejection),
     }
 }
 
-/// The JSON of the file, with the flags put in.
-fn question(arguments: &AuthorizeArguments) -> anyhow::Result<Map<String, Value>> {
-    let mut question = match &arguments.request {
+/// The JSON object of the file, with the flags applied.
+fn request_object(arguments: &AuthorizeArguments) -> anyhow::Result<Map<String, Value>> {
+    let mut request = match &arguments.request {
         None => Map::new(),
         Some(path) => {
             let shown = path.display();
@@ -201,19 +203,19 @@ fn question(arguments: &AuthorizeArguments) -> anyhow::Result<Map<String, Value>
                 std::fs::read_to_string(path)
             };
             let text = text.with_context(|| format!("cannot read {shown}"))?;
-            serde_json::from_str(&text).with_context(|| format!("{shown} is no JSON object"))?
+            serde_json::from_str(&text).with_context(|| format!("{shown} is not a JSON object"))?
         }
     };
-    arguments.flags.put_into(&mut question);
-    // What a token says stands in the place of claims.
-    if !question.contains_key("token") {
-        let claims = question.entry("claims").or_insert_with(|| json!({}));
+    arguments.flags.apply(&mut request);
+    // A token replaces claims.
+    if !request.contains_key("token") {
+        let claims = request.entry("claims").or_insert_with(|| json!({}));
         if let Value::Object(claims) = claims {
-            // The contract's name, and protobuf's JSON name for it.
+            // The proto name and the protobuf JSON name of the field.
             if !claims.contains_key("expires_at") && !claims.contains_key("expiresAt") {
                 claims.insert("expires_at".to_owned(), json!("in 1h"));
             }
         }
     }
-    Ok(question)
+    Ok(request)
 }

@@ -1,4 +1,4 @@
-//! `crosstrust check`: reads policies, compiles them, and tells everything that is wrong.
+//! `crosstrust check`: reads policies, compiles them, and reports all findings.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,64 +11,64 @@ use serde_json::json;
 use super::output::{self, Output};
 use super::policies;
 use crate::clock::Clock;
-use crate::compile::{self, Checked};
-use crate::files::{self, Limits};
-use crate::graph::{self, Code, Finding, Place, Severity};
+use crate::compile::{self, CompileOutcome};
+use crate::files::{self, TreeLimits};
+use crate::graph::{self, Code, Finding, Severity, SourceLocation};
 use crate::policy_settings::PolicySettings;
 use crate::printable::printable;
 
-/// Read policies and report everything that is wrong with them
+/// Validate policies and report all errors and warnings
 ///
 /// A PATH is a policies folder (one folder per tenant), one tenant's folder, or any file or tree of
-/// Microsoft Graph JSON: what a file holds is told by its name, else by its content. Policies without an
-/// `organization.json` are checked as those of a nameless tenant: an error in a folder that looks as if it
-/// were served, a warning (CT052) in loose exports. Files that do not end in .json are not read, which is
-/// reported; `.crosstrustignore` in the folder lists those that are meant to be there.
+/// Microsoft Graph JSON. The kind of a document follows from the file's name, else from its content.
+/// Policies without an `organization.json` are checked as those of an unnamed tenant: an error in a
+/// policies folder or a tenant's folder, a warning (CT052) in loose exports. Files that do not end in .json
+/// are not read and are reported; list expected ones in `.crosstrustignore` in the folder.
 ///
-/// Each finding is one line: file, line, column, kind, JSON path, what was found and what was expected.
-/// Exit code: 0 = nothing wrong, or warnings and informational findings only; 1 = errors; 2 = a path that cannot be read.
+/// Each finding is one line: file, line, column, code, JSON path, what was found and what was expected.
+/// Exit code: 0 = no errors; 1 = errors; 2 = a path cannot be read.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct CheckArguments {
-    /// Folders and files to read
+    /// Folders and files to check
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Exit with 1 at warnings too
+    /// Exit with 1 on warnings too
     #[arg(long)]
     deny_warnings: bool,
-    /// Configuration file of `serve`; what it says about policies counts here too
+    /// Configuration file of `serve`; its settings of policies apply
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     undecisive: policies::UndecisiveMembers,
-    /// How findings are written: text lines, or one JSON document
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// Output format: text lines, or one JSON document
+    #[arg(long, value_enum, default_value_t = FindingsFormat::Text)]
+    format: FindingsFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Format {
+enum FindingsFormat {
     Text,
     Json,
 }
 
-/// All that one run reports.
+/// The result of one run, for all paths.
 #[derive(Default)]
-struct Report {
+struct CheckReport {
     findings: Vec<Finding>,
-    /// Objects that were accepted, by kind.
+    /// Accepted objects by kind.
     objects: BTreeMap<&'static str, usize>,
     files: usize,
-    /// Of these, the files that were refused as a whole.
+    /// Files that were refused entirely; included in `files`.
     refused_files: usize,
     refused_objects: usize,
-    /// Files that were not read, since their names do not end in `.json`.
+    /// Files that were not read because their names do not end in `.json`.
     unread_files: usize,
     snapshots: Vec<String>,
 }
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
-    let mut report = Report::default();
+    let mut report = CheckReport::default();
     let settings = policies::settings_of_file(arguments.config.as_deref(), &arguments.undecisive)?;
     for path in &arguments.paths {
         check(path, &settings, &mut report)?;
@@ -76,43 +76,43 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     report.findings.sort();
     report.findings.dedup();
     match arguments.format {
-        Format::Text => print_text(&report)?,
-        Format::Json => print_json(&report)?,
+        FindingsFormat::Text => print_text(&report)?,
+        FindingsFormat::Json => print_json(&report)?,
     }
-    let worst = if arguments.deny_warnings {
+    let failing = if arguments.deny_warnings {
         Severity::Warning
     } else {
         Severity::Error
     };
-    // In the order of severity errors come first, then warnings; informational findings never fail.
+    // Severities are ordered: errors, warnings, informational. The last never fail.
     let fails = report
         .findings
         .iter()
-        .any(|finding| finding.severity <= worst);
+        .any(|finding| finding.severity <= failing);
     Ok(ExitCode::from(u8::from(fails)))
 }
 
-fn check(path: &Path, settings: &PolicySettings, report: &mut Report) -> anyhow::Result<()> {
-    let tree = files::read(path, &Limits::default()).map_err(|error| {
+fn check(path: &Path, settings: &PolicySettings, report: &mut CheckReport) -> anyhow::Result<()> {
+    let tree = files::read(path, &TreeLimits::default()).map_err(|error| {
         let file = error.finding().place.file;
         let text = format!("cannot read {}: {file} {error}", path.display());
-        // On one line: a name may hold a line break.
+        // A name may contain a line break.
         anyhow::anyhow!("{}", printable(&text))
     })?;
     let is_folder = path.is_dir();
-    let root = shown_root(path);
+    let root = normalized(path);
     let mut files = tree.policy_files();
     if files.files.is_empty() {
         let message =
             "found no .json file, expected a policies folder, a tenant's folder or exports";
-        let place = Place::of_file(root.as_str());
+        let place = SourceLocation::of_file(root.as_str());
         report
             .findings
             .push(Finding::error(place, Code::NoTenant, message));
     }
     files.is_folder = is_folder;
     if is_folder {
-        // Findings name files as the caller can open them.
+        // Findings name files by paths that the user can open.
         files.shown_root = match root.as_str() {
             "." => String::new(),
             _ => root,
@@ -133,7 +133,7 @@ fn check(path: &Path, settings: &PolicySettings, report: &mut Report) -> anyhow:
             *report.objects.entry(kind.name()).or_default() += accepted;
         }
     }
-    let Checked {
+    let CompileOutcome {
         findings,
         snapshots,
     } = compile::check(reading, settings, Clock::System.now().wall);
@@ -143,8 +143,8 @@ fn check(path: &Path, settings: &PolicySettings, report: &mut Report) -> anyhow:
     Ok(())
 }
 
-/// The path in one form, however it was given: `x`, `x/` and `./x` are `x`.
-fn shown_root(path: &Path) -> String {
+/// The path in one form: `x`, `x/` and `./x` are `x`.
+fn normalized(path: &Path) -> String {
     let components = path
         .components()
         .filter(|component| *component != Component::CurDir);
@@ -156,13 +156,13 @@ fn shown_root(path: &Path) -> String {
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {
-    let of_it = findings
+    let matching = findings
         .iter()
         .filter(|finding| finding.severity == severity);
-    of_it.count()
+    matching.count()
 }
 
-fn print_text(report: &Report) -> std::io::Result<()> {
+fn print_text(report: &CheckReport) -> std::io::Result<()> {
     let mut out = Output::new();
     for finding in &report.findings {
         out.line(finding);
@@ -173,18 +173,18 @@ fn print_text(report: &Report) -> std::io::Result<()> {
         .iter()
         .map(|(kind, number)| format!("{number} {kind}"))
         .collect();
-    let lost = [
+    let skipped = [
         (report.refused_files, "files refused"),
         (report.refused_objects, "objects refused"),
         (report.unread_files, "files not read"),
     ];
-    let lost: String = lost
+    let skipped: String = skipped
         .iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!(", {count} {what}"))
         .collect();
     output::error_line(format_args!(
-        "{} files ({}){lost}: {} errors, {} warnings, {} informational",
+        "{} files ({}){skipped}: {} errors, {} warnings, {} informational",
         report.files,
         objects.join(", "),
         count(&report.findings, Severity::Error),
@@ -194,7 +194,7 @@ fn print_text(report: &Report) -> std::io::Result<()> {
     Ok(())
 }
 
-fn print_json(report: &Report) -> anyhow::Result<()> {
+fn print_json(report: &CheckReport) -> anyhow::Result<()> {
     let findings: Vec<serde_json::Value> = report
         .findings
         .iter()
@@ -222,13 +222,15 @@ fn print_json(report: &Report) -> anyhow::Result<()> {
         "snapshots": report.snapshots,
         "findings": findings,
     });
-    output::line(ascii_controls(&serde_json::to_string_pretty(&document)?))?;
+    output::line(escape_c1_controls(&serde_json::to_string_pretty(
+        &document,
+    )?))?;
     Ok(())
 }
 
-/// JSON escapes control characters of ASCII only; here all of them. They stand in texts only, where an escape
-/// means the same.
-fn ascii_controls(json: &str) -> String {
+/// Escapes DEL and the C1 control characters, which `serde_json` does not. They occur only in strings, where an escape
+/// is equivalent.
+fn escape_c1_controls(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
         match character {

@@ -1,4 +1,4 @@
-//! `crosstrust completions`: a completion script for a shell, from the command line itself.
+//! `crosstrust completions`: a shell completion script, generated from the definition of the command line.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use super::output::Output;
 ///   crosstrust completions zsh > "${fpath[1]}/_crosstrust"
 ///   crosstrust completions fish > ~/.config/fish/completions/crosstrust.fish
 ///
-/// Exit code: 0 = printed; 2 = it could not be written.
+/// Exit code: 0 = printed; 2 = the script could not be written.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct CompletionsArguments {
@@ -24,7 +24,7 @@ pub(super) struct CompletionsArguments {
 
 pub(super) fn run(arguments: &CompletionsArguments) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    let mut command = super::described();
+    let mut command = super::definition();
     clap_complete::generate(arguments.shell, &mut command, "crosstrust", &mut script);
     let mut out = Output::new();
     out.line(String::from_utf8_lossy(&script).trim_end());

@@ -1,4 +1,4 @@
-//! `crosstrust health`: one question to a running server, for probes.
+//! `crosstrust health`: one gRPC health check of a running server, for probes.
 
 use std::process::ExitCode;
 
@@ -8,22 +8,22 @@ use super::server::ServerArguments;
 use super::{output, runtime};
 use crate::rpc::client;
 
-/// Ask a running server whether it can answer (gRPC health, for probes)
+/// Check the health of a running server (gRPC health, for probes)
 ///
-/// Exit code: 0 = it serves; 1 = it does not, or it cannot be reached; 2 = the arguments are wrong, or the answer cannot
+/// Exit code: 0 = SERVING; 1 = NOT_SERVING, or the server cannot be reached; 2 = wrong arguments, or the result cannot
 /// be written.
 #[derive(Args)]
 pub(super) struct HealthArguments {
     #[command(flatten)]
     server: ServerArguments,
-    /// A service such as crosstrust.v1.AuthorizationService; the server as a whole where none is named
+    /// A service such as crosstrust.v1.AuthorizationService [default: the whole server]
     #[arg(long, default_value = "", value_name = "NAME")]
     service: String,
 }
 
 pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
-    let asked = async { Ok(client::health(arguments.server.read()?, &arguments.service).await?) };
-    match runtime::block_on(asked) {
+    let check = async { Ok(client::health(arguments.server.read()?, &arguments.service).await?) };
+    match runtime::block_on(check) {
         Ok(true) => {
             output::line("SERVING")?;
             Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! `crosstrust init`: the sample policies and a commented configuration file, for an installed binary's first minute.
+//! `crosstrust init`: writes the sample policies and a commented configuration file.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -9,17 +9,17 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::output::Output;
-use crate::config::{KEYS, Key};
+use crate::config::{ConfigKey, KEYS};
 
-/// Write sample policies and a commented configuration file, and overwrite nothing
+/// Write sample policies and a commented configuration file without overwriting anything
 ///
-/// DIR/policies holds four organisations (its README.md lists who is who, and questions to ask), DIR/crosstrust.toml
-/// every key with its default, commented out.
+/// DIR/policies has the policies of four organisations; its README.md describes them and lists sample requests.
+/// DIR/crosstrust.toml has every key with its default, commented out.
 ///
-/// Exit code: 0 = written; 2 = one of them is there already, or could not be written.
+/// Exit code: 0 = written; 2 = one of them exists already, or could not be written.
 #[derive(Args)]
 pub(super) struct InitArguments {
-    /// The folder; it is made where it is missing
+    /// The folder to write to; created if it does not exist
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
 }
@@ -31,14 +31,14 @@ pub(super) fn run(arguments: &InitArguments) -> anyhow::Result<ExitCode> {
     for path in [&policies, &file] {
         if path.symlink_metadata().is_ok() {
             bail!(
-                "found {}, which is not overwritten; `crosstrust init DIR` writes to another folder",
+                "{} exists and is not overwritten; `crosstrust init DIR` writes to another folder",
                 path.display()
             );
         }
     }
-    let cannot = |path: &Path| format!("cannot write {}", path.display());
-    write_policies(directory, &policies).with_context(|| cannot(&policies))?;
-    write_new(&file, configuration().as_bytes()).with_context(|| cannot(&file))?;
+    let context = |path: &Path| format!("cannot write {}", path.display());
+    write_policies(directory, &policies).with_context(|| context(&policies))?;
+    write_new(&file, configuration().as_bytes()).with_context(|| context(&file))?;
 
     let mut out = Output::new();
     out.line(format_args!(
@@ -58,29 +58,29 @@ pub(super) fn run(arguments: &InitArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What to run next; the question is the README's.
+/// Commands to run next; the request is the one in the README.
 const NEXT: [&str; 3] = [
     "crosstrust serve --config crosstrust.toml",
     "crosstrust authorize --home Fabrikam --resource contoso.com --app \"Office 365 SharePoint Online\" \\",
     "  --user 2101ca1f-53eb-4c73-aac7-6f02ee5f1af0 --mfa --policies policies --explain",
 ];
 
-/// Writes beside the folder first: a folder that is half written is never served.
+/// Writes to a temporary folder and renames it: `serve` never reads a partly written folder.
 fn write_policies(directory: &Path, policies: &Path) -> io::Result<()> {
-    let beside = directory.join(format!(".policies-{}", std::process::id()));
+    let temporary = directory.join(format!(".policies-{}", std::process::id()));
     let written = SAMPLES.iter().try_for_each(|(name, text)| {
-        let path = beside.join(name);
+        let path = temporary.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
         write_new(&path, text.as_bytes())
     });
-    let moved = written.and_then(|()| fs::rename(&beside, policies));
-    if moved.is_err() {
-        // The first error is the one to report.
-        let _ = fs::remove_dir_all(&beside);
+    let renamed = written.and_then(|()| fs::rename(&temporary, policies));
+    if renamed.is_err() {
+        // The caller reports the first error.
+        let _ = fs::remove_dir_all(&temporary);
     }
-    moved
+    renamed
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -88,16 +88,16 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)
 }
 
-/// Every key with what it does and its default, as comments; tables as examples.
+/// Every key with its help and default, commented out, and examples of the tables.
 fn configuration() -> String {
     let mut text = String::from(HEAD);
     let mut section = "";
-    // The folder of policies is a line of its section too, where it cannot meet the section's name.
-    let is_folder = |key: &&Key| key.name == "policies";
-    let at_the_top = KEYS
+    // The key `policies` is written as `folder` in `[policies]`, because a file cannot have both.
+    let is_folder = |key: &&ConfigKey| key.name == "policies";
+    let top_level = KEYS
         .iter()
         .filter(|key| !key.name.contains('.') && !is_folder(key));
-    for key in at_the_top {
+    for key in top_level {
         text.push_str(&setting(key, key.name));
     }
     text.push_str("\n[policies]\n");
@@ -120,27 +120,27 @@ fn configuration() -> String {
     text
 }
 
-fn setting(key: &Key, name: &str) -> String {
-    let range = key.bound.map(|bound| format!(" ({bound})"));
+fn setting(key: &ConfigKey, name: &str) -> String {
+    let range = key.range.map(|range| format!(" ({range})"));
     let range = range.unwrap_or_default();
     let value = match key.default {
-        "" if key.many => format!("[\"{}\"]", key.takes),
-        "" => format!("\"{}\"", key.takes),
-        number if key.bound.is_some() => number.to_owned(),
+        "" if key.is_list => format!("[\"{}\"]", key.value_name),
+        "" => format!("\"{}\"", key.value_name),
+        number if key.range.is_some() => number.to_owned(),
         text => format!("\"{text}\""),
     };
     format!("# {}{range}\n#{name} = {value}\n", key.help)
 }
 
 const HEAD: &str = "\
-# The configuration of `crosstrust serve --config crosstrust.toml`. Every key is also a flag (--limits-groups) and a
-# variable (CROSSTRUST_LIMITS_GROUPS). Lines that begin with `#` and a name hold the default, or a placeholder in
-# capitals where there is none. docs/configuration.md describes each of them.
+# The configuration of `crosstrust serve --config crosstrust.toml`. Every key is also a flag (--limits-groups) and an
+# environment variable (CROSSTRUST_LIMITS_GROUPS). Commented keys show the default, or a placeholder in capitals if there
+# is no default. docs/configuration.md describes every key.
 
 ";
 
 const TABLES: &str = "
-# Whose tokens are believed. Without an issuer, requests with a token are refused.
+# Trusted token issuers. Without an issuer, requests with a token are refused.
 #[[issuer]]
 #preset = \"entra-v2\"
 #issuer = \"https://login.microsoftonline.com/{tenantid}/v2.0\"
@@ -148,7 +148,7 @@ const TABLES: &str = "
 #audiences = [\"1a01899f-ffd3-4659-9c8b-641314fe61f2\"]
 #tenants = [\"1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f\"]
 
-# Where to listen besides, or in place of, `listen = \"127.0.0.1:50051\"`.
+# Listeners, in addition to or instead of `listen = \"127.0.0.1:50051\"`.
 #[[listener]]
 #address = \"unix:crosstrust.sock\"
 #services = [\"check\", \"health\"]

@@ -1,4 +1,4 @@
-//! `crosstrust log`: reads sign-in and audit records, beside the process that writes them.
+//! `crosstrust log`: reads sign-in and audit records, also while a process writes them.
 
 mod follow;
 mod names;
@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 
 /// Read sign-in and audit records
 ///
-/// Exit code: 0 = read, and as they were written; 1 = not all of them; 2 = none could be read.
+/// Exit code: 0 = all records were read and are intact; 1 = some were not; 2 = none could be read.
 #[derive(Args)]
 pub(super) struct LogArguments {
     #[command(subcommand)]
@@ -25,7 +25,6 @@ enum LogCommand {
     Verify(verify::VerifyArguments),
 }
 
-/// Where the records are.
 #[derive(Args)]
 struct RecordsArguments {
     /// Folder of the records

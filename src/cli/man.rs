@@ -1,4 +1,4 @@
-//! `crosstrust man`: manual pages, from the command line itself.
+//! `crosstrust man`: manual pages, generated from the definition of the command line.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,16 +16,16 @@ use super::output;
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ManArguments {
-    /// The folder; it is made where it is missing
+    /// The folder to write to; created if it does not exist
     #[arg(value_name = "DIR")]
     directory: PathBuf,
 }
 
 pub(super) fn run(arguments: &ManArguments) -> anyhow::Result<ExitCode> {
     let directory = &arguments.directory;
-    let cannot = || format!("cannot write manual pages in {}", directory.display());
-    std::fs::create_dir_all(directory).with_context(cannot)?;
-    clap_mangen::generate_to(super::described(), directory).with_context(cannot)?;
+    let context = || format!("cannot write manual pages in {}", directory.display());
+    std::fs::create_dir_all(directory).with_context(context)?;
+    clap_mangen::generate_to(super::definition(), directory).with_context(context)?;
     output::line(format_args!(
         "wrote manual pages in {}",
         directory.display()

@@ -1,7 +1,7 @@
 //! What a command writes to standard output and standard error.
 //!
-//! A reader that closes the pipe (`| head`) ends the output and changes no exit code: the code says what the command
-//! found. Any other failure, such as a full disk, is an error. `println!` panics at both, so no command uses it.
+//! A closed pipe (`| head`) ends the output and does not change the exit code, which reports the command's result. Any
+//! other failure, such as a full disk, is an error. `println!` panics in both cases, so no command uses it.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
@@ -9,26 +9,26 @@ use std::process::ExitCode;
 
 use super::FAILED;
 
-/// Standard output, locked; its errors name it.
-pub(super) struct Standard(StdoutLock<'static>);
+/// Standard output, locked; its errors name standard output.
+pub(super) struct LockedStdout(StdoutLock<'static>);
 
-/// Standard output for a writer of records.
-pub(super) fn standard() -> Standard {
-    Standard(io::stdout().lock())
+/// Unbuffered standard output; callers buffer it.
+pub(super) fn stdout() -> LockedStdout {
+    LockedStdout(io::stdout().lock())
 }
 
-impl Write for Standard {
+impl Write for LockedStdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(named)
+        self.0.write(bytes).map_err(name_stdout)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(named)
+        self.0.flush().map_err(name_stdout)
     }
 }
 
-fn named(error: io::Error) -> io::Error {
-    // The standard library tries these again.
+fn name_stdout(error: io::Error) -> io::Error {
+    // The standard library retries interrupted writes.
     match error.kind() {
         ErrorKind::Interrupted => error,
         kind => io::Error::new(kind, format!("cannot write to standard output: {error}")),
@@ -37,49 +37,50 @@ fn named(error: io::Error) -> io::Error {
 
 /// Standard output, locked and buffered.
 pub(super) struct Output {
-    out: BufWriter<Standard>,
+    out: BufWriter<LockedStdout>,
     failure: Option<io::Error>,
 }
 
 impl Output {
     pub(super) fn new() -> Self {
         Output {
-            out: BufWriter::new(standard()),
+            out: BufWriter::new(stdout()),
             failure: None,
         }
     }
 
-    /// Writes a line. The first failure is kept for [`Output::finish`]; nothing is written after it.
+    /// Writes a line. [`Output::finish`] returns the first failure; nothing is written after it.
     pub(super) fn line(&mut self, line: impl Display) {
         if self.failure.is_none() {
             self.failure = writeln!(self.out, "{line}").err();
         }
     }
 
-    /// Writes out what is buffered. A closed pipe is no failure.
+    /// Flushes the buffer. A closed pipe is not a failure.
     pub(super) fn finish(mut self) -> io::Result<()> {
         let written = match self.failure.take() {
             Some(failure) => Err(failure),
             None => self.out.flush(),
         };
-        unless_closed(written)
+        ignore_closed_pipe(written)
     }
 }
 
-/// A closed pipe is no failure.
-fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+fn ignore_closed_pipe(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(failure) if failure.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
 }
 
-/// Prints help, the version, or what is wrong with the arguments, as clap would, and returns the exit code.
+/// Prints help, the version or an argument error as clap does, and returns the exit code.
 pub(super) fn clap_message(message: &clap::Error) -> ExitCode {
     let printed = message.print();
-    let printed = printed.and_then(|()| io::stdout().flush()).map_err(named);
-    match unless_closed(printed) {
-        // What is wrong with the arguments goes to standard error: where that fails, no place is left to report it.
+    let printed = printed
+        .and_then(|()| io::stdout().flush())
+        .map_err(name_stdout);
+    match ignore_closed_pipe(printed) {
+        // Argument errors go to standard error; if that fails, they cannot be reported.
         Err(failure) if !message.use_stderr() => {
             error_line(format_args!("crosstrust: {failure}"));
             ExitCode::from(FAILED)
@@ -95,7 +96,7 @@ pub(super) fn line(line: impl Display) -> io::Result<()> {
     out.finish()
 }
 
-/// Writes one line to standard error. Where that is closed, no place is left to report it.
+/// Writes one line to standard error, ignoring failures: they cannot be reported.
 pub(super) fn error_line(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }

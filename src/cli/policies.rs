@@ -1,5 +1,5 @@
-//! What the configuration states about policies, for every command that reads them: `serve`, `check` and
-//! `authorize --policies` agree when they are given the same file.
+//! The policy settings of the configuration, for every command that reads policies: `serve`, `check` and
+//! `authorize --policies` agree if they get the same file.
 
 mod applications;
 
@@ -8,20 +8,21 @@ use std::path::Path;
 use anyhow::Context;
 use clap::Args;
 
-use crate::config::{self, Config, ConfigError, Given, Origin};
+use crate::config::{self, Config, ConfigError, ConfigOverrides, ValueOrigin};
 use crate::graph::is_known_deciding_member;
 use crate::policy_settings::PolicySettings;
 
-/// The statements of a configuration.
+/// The policy settings of a configuration.
 pub(super) fn settings(config: &Config) -> Result<PolicySettings, ConfigError> {
     let undecisive_members = config.list(UNDECISIVE);
     if let Some(member) = undecisive_members
         .iter()
         .find(|name| is_known_deciding_member(name))
     {
-        let why =
-            format!("`{member}` is a member that decides, expected members that are not known");
-        return Err(config.refuse(UNDECISIVE, &why));
+        let expected = format!(
+            "`{member}` affects decisions; expected members that this version does not know"
+        );
+        return Err(config.refuse(UNDECISIVE, &expected));
     }
     Ok(PolicySettings {
         undecisive_members,
@@ -29,10 +30,10 @@ pub(super) fn settings(config: &Config) -> Result<PolicySettings, ConfigError> {
     })
 }
 
-/// The flag and the variable that `serve` has, too.
+/// The same flag and environment variable as those of `serve`.
 #[derive(Args)]
 pub(super) struct UndecisiveMembers {
-    /// Members of Graph that are not known here and decide nothing, with commas between them
+    /// Unknown Graph members that do not affect decisions, comma-separated
     #[arg(
         long = "policies-undecisive-members",
         value_name = "NAMES",
@@ -41,8 +42,8 @@ pub(super) struct UndecisiveMembers {
     undecisive_members: Option<String>,
 }
 
-/// The statements of a configuration file, with undecisive members in place of the file's where they are given:
-/// what `serve` would take from the same file, flag and variable.
+/// The policy settings that `serve` would have with the same file, flag and environment variable: undecisive members
+/// from the arguments override the file's.
 pub(super) fn settings_of_file(
     path: Option<&Path>,
     undecisive: &UndecisiveMembers,
@@ -50,7 +51,7 @@ pub(super) fn settings_of_file(
     Ok(settings(&config_of_file(path, undecisive)?)?)
 }
 
-/// The configuration of a file, with undecisive members in place of the file's where they are given.
+/// The configuration of a file; undecisive members from the arguments override the file's.
 pub(super) fn config_of_file(
     path: Option<&Path>,
     undecisive: &UndecisiveMembers,
@@ -62,8 +63,8 @@ pub(super) fn config_of_file(
     };
     let file = path.map(read).transpose()?;
     let names = undecisive.undecisive_members.iter();
-    let given = names.map(|names| (UNDECISIVE, names.clone(), Origin::Flag));
-    let given = Given {
+    let given = names.map(|names| (UNDECISIVE, names.clone(), ValueOrigin::Flag));
+    let given = ConfigOverrides {
         values: given.collect(),
         listen: Vec::new(),
     };

@@ -1,4 +1,4 @@
-//! `crosstrust serve`: the sidecar. Puts the rooms together; decides nothing.
+//! `crosstrust serve`: the sidecar. Connects the other modules; decides nothing itself.
 
 mod admin;
 mod collector;
@@ -23,57 +23,60 @@ use super::{output::Output, policies, table};
 use crate::admin::{AdminHandle, Sources};
 use crate::cache::CacheBytes;
 use crate::clock::Clock;
-use crate::config::{self, Config, ConfigError, Given, KEYS, Key, Origin};
+use crate::config::{self, Config, ConfigError, ConfigKey, ConfigOverrides, KEYS, ValueOrigin};
 use crate::engine::{Engine, EngineOptions};
-use crate::identity::Identity;
-use crate::identity::follow::{FollowHandle, FollowOptions, Follower};
+use crate::identity::TokenVerifier;
+use crate::identity::follow::{FollowHandle, FollowOptions, KeySetFollower};
 use crate::log::Log;
-use crate::log::audit::{Actor, Audit};
+use crate::log::audit::{Actor, AuditEvent};
 use crate::metrics::Metrics;
-use crate::reload::{Outcome, ReloadOptions, Reloader};
-use crate::rpc::{self, Backend, HealthState, Limits, Recorder};
+use crate::reload::{ReloadOptions, ReloadOutcome, Reloader};
+use crate::rpc::{self, Backend, HealthState, Recorder, RequestLimits};
 use crate::serve::{ServeOptions, Server};
 use crate::telemetry::{self, LogFormat};
 use memory::MemoryPurge;
 
-/// What the command line and the environment say: every key of the configuration, and three more.
+/// Flags and environment variables: every key of the configuration, and three more.
 pub(super) struct ServeArguments {
     config: Option<PathBuf>,
     print_config: bool,
     allow_empty: bool,
-    given: Given,
+    given: ConfigOverrides,
 }
 
 pub(super) const ABOUT: &str =
-    "Serve decisions over gRPC, and follow the policies folder while it changes";
+    "Serve decisions over gRPC and reload policies when the policies folder changes";
 
-pub(super) const LONG_ABOUT: &str = "Serve decisions over gRPC, and follow the policies folder while it changes.
+pub(super) const LONG_ABOUT: &str = "Serve decisions over gRPC and reload policies when the policies folder changes.
 
-With no flags it serves the folder `policies` on 127.0.0.1:50051, to everybody who can reach it. A policies \
-folder has one folder per tenant with the JSON that Microsoft Graph exports; a change that the file system reports \
-is picked up within a second or two, any other (a link above the folder that is replaced, a network file system) by \
-a look every `reload.rescan`, and one that does not compile changes nothing. Where no folder is configured and there \
-is no `policies`, it does not start: `crosstrust init` writes samples. A configured folder that is missing is waited \
-for, and everything is denied until then. SIGHUP looks again now and logs what it found, SIGTERM drains and ends; \
-SIGUSR1 and SIGUSR2 are ignored.
+Without flags it serves the folder `policies` on 127.0.0.1:50051 to every client that can reach this address.
 
-Every key below is also a line of the configuration file (`--config`) and a CROSSTRUST_… variable; a flag beats \
-a variable, a variable beats the file. A CROSSTRUST_… variable that names no key is an error; those that \
-Kubernetes injects for a Service named crosstrust are ignored. Listeners that offer less than everything are tables of the file:
+A policies folder has one folder per tenant, with the JSON that Microsoft Graph exports. A change that the file \
+system reports is loaded within a second or two; other changes (a replaced link above the folder, a network file \
+system) are found by a scan every `reload.rescan`. Policies that do not compile are not activated. If no folder is \
+configured and `policies` does not exist, serve does not start; `crosstrust init` writes samples. If a configured \
+folder does not exist, serve starts and denies all requests until it does.
+
+SIGHUP scans again at once and logs the result. SIGTERM and SIGINT drain and exit. SIGUSR1 and SIGUSR2 are ignored.
+
+Every key below is also a key of the configuration file (`--config`) and a CROSSTRUST_… environment variable. A \
+flag overrides a variable, a variable overrides the file. A CROSSTRUST_… variable that names no key is an error; \
+those that Kubernetes injects for a Service named crosstrust are ignored. Listeners with fewer services or rights \
+are tables of the file:
 
   [[listener]]
   address = \"unix:/run/crosstrust.sock\"
   services = [\"check\", \"health\"]           # also: authorization, policy, reflection
-  uids = [101]                               # who may connect, on a Unix socket
-  operator = false                           # its callers may not Explain or Reload
-  own_claims = false                         # they have to bring a token; true lets them state claims
-  plaintext = false                          # true: beyond loopback, where something else protects it
+  uids = [101]                               # users that may connect to the Unix socket
+  operator = false                           # callers may not Explain or Reload
+  own_claims = false                         # callers must send a token; true: they may send claims instead
+  plaintext = false                          # true: allow non-loopback addresses without mutual TLS
 
-docs/configuration.md describes issuers, routes, TLS and everything else.
+docs/configuration.md describes issuers, routes, TLS and all other keys.
 
-Exit code: 0 = drained and ended; 2 = it could not start.";
+Exit code: 0 = drained and exited; 2 = could not start.";
 
-/// The flags are the table of keys, so that none can be forgotten.
+/// The flags are generated from the table of keys, so that none is missing.
 impl Args for ServeArguments {
     fn augment_args(command: Command) -> Command {
         let command = command
@@ -95,7 +98,7 @@ impl Args for ServeArguments {
                 Arg::new("allow-empty")
                     .long("allow-empty")
                     .action(ArgAction::SetTrue)
-                    .help("Start without `policies` where no folder is configured, and deny everything until it is there"),
+                    .help("Start although no folder is configured and `policies` does not exist; deny all requests until it does"),
             )
             .arg(
                 Arg::new("listen")
@@ -104,14 +107,14 @@ impl Args for ServeArguments {
                     .env("CROSSTRUST_LISTEN")
                     .value_delimiter(',')
                     .action(ArgAction::Append)
-                    .help("Where to listen: HOST:PORT or unix:PATH; may be repeated [default: 127.0.0.1:50051]"),
+                    .help("Listener address: HOST:PORT or unix:PATH; may be repeated [default: 127.0.0.1:50051]"),
             );
         KEYS.iter().fold(command, |command, key| {
             let flag = key.name.replace(['.', '_'], "-");
             command.arg(
                 Arg::new(key.name)
                     .long(flag)
-                    .value_name(key.takes)
+                    .value_name(key.value_name)
                     .env(key.variable())
                     .help(help(key)),
             )
@@ -124,20 +127,20 @@ impl Args for ServeArguments {
 }
 
 /// The help of a key's flag, with its default and its range.
-fn help(key: &Key) -> String {
+fn help(key: &ConfigKey) -> String {
     let default = match key.default {
         "" => String::new(),
         default => format!(" [default: {default}]"),
     };
-    let range = key.bound.map(|bound| format!(" [{bound}]"));
+    let range = key.range.map(|range| format!(" [{range}]"));
     format!("{}{default}{}", key.help, range.unwrap_or_default())
 }
 
 impl FromArgMatches for ServeArguments {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let origin = |name: &str| match matches.value_source(name) {
-            Some(ValueSource::EnvVariable) => Origin::Variable,
-            _ => Origin::Flag,
+            Some(ValueSource::EnvVariable) => ValueOrigin::Variable,
+            _ => ValueOrigin::Flag,
         };
         let values = KEYS.iter().filter_map(|key| {
             let value = matches.get_one::<String>(key.name)?;
@@ -148,7 +151,7 @@ impl FromArgMatches for ServeArguments {
             config: matches.get_one::<PathBuf>("config").cloned(),
             print_config: matches.get_flag("print-config"),
             allow_empty: matches.get_flag("allow-empty"),
-            given: Given {
+            given: ConfigOverrides {
                 values: values.collect(),
                 listen: listen
                     .map(|text| (text.clone(), origin("listen")))
@@ -195,7 +198,7 @@ fn log_format(config: &Config) -> Result<LogFormat, ConfigError> {
     )
 }
 
-/// What `serve` would refuse while it puts its rooms together.
+/// Reports errors in the configuration before anything is opened or started.
 fn check(config: &Config) -> anyhow::Result<()> {
     trust::trust(config)?;
     trust::limits(config)?;
@@ -219,7 +222,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
 }
 
 fn print(config: &Config) -> std::io::Result<()> {
-    let shown = config.shown().into_iter();
+    let shown = config.effective_values().into_iter();
     let rows: Vec<_> = shown
         .map(|line| [line.key, line.value, line.origin.to_string()])
         .collect();
@@ -228,22 +231,23 @@ fn print(config: &Config) -> std::io::Result<()> {
     out.finish()
 }
 
-/// A server that denies everything helps no one who has only just installed it. A folder that was configured may come
-/// later, as mounts do: it is waited for.
+/// A new user without policies gets an error and not a server that denies everything. A configured folder may appear
+/// later, as mounts do.
 fn refuse_to_start_empty(config: &Config) -> anyhow::Result<()> {
     let folder = config.text(POLICIES);
     if !config.is_default(POLICIES) || Path::new(folder).exists() {
         return Ok(());
     }
     bail!(
-        "found no folder `{folder}` here, and none is configured; `crosstrust init` writes sample policies, \
-         `--policies DIR` names a folder, `--allow-empty` starts without one and denies everything"
+        "no policies: `{folder}` does not exist in the current directory, and no folder is configured; run \
+         `crosstrust init` to write sample policies, name a folder with `--policies DIR`, or start with \
+         `--allow-empty` to deny all requests"
     )
 }
 
 fn serve(config: &Config) -> anyhow::Result<ExitCode> {
-    // Before the log's folder is made or written.
-    let held = listeners::hold(config)?;
+    // Before the log's folder is created or written.
+    let bound = listeners::bind(config)?;
     let admin = admin::bind(config)?;
     let metrics = Arc::new(Metrics::new(&admin::tenants(config)?));
     let engine = Arc::new(Engine::new(EngineOptions {
@@ -253,12 +257,12 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let log = log::open(config)?;
     let exporter = collector::export(config, &log)?.map(Arc::new);
     let reload_options = ReloadOptions {
-        witness: log::witness(&log, &engine),
+        observer: log::reload_observer(&log, &engine),
         ..reload_options(config)?
     };
     let reloading = Reloader::start(Arc::clone(&engine), reload_options)
-        .context("cannot start following the policies folder")?;
-    tell_first_load(&reloading.first, config.text("policies"));
+        .context("cannot start watching the policies folder")?;
+    log_first_load(&reloading.first, config.text("policies"));
 
     let identity = identity(config, &engine)?;
     let following = follow(config, identity.as_ref(), &log)?;
@@ -277,9 +281,9 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let tables = config.listeners.iter();
     let services = tables.map(|table| listeners::service(table, &backend, &health));
     let services = services.collect::<anyhow::Result<Vec<_>>>()?;
-    let server = Server::on(held, services, serve_options(config, &metrics, &log)?)?;
+    let server = Server::with_listeners(bound, services, serve_options(config, &metrics, &log)?)?;
     let stale_budget = admin::Stale::read(config)?.budget;
-    let figures = log::figures(&log, exporter.as_ref(), config)?;
+    let log_metrics = log::metrics_source(&log, exporter.as_ref(), config)?;
     let admin = admin::start(admin, || Sources {
         metrics,
         engine: Arc::clone(&engine),
@@ -287,31 +291,31 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         reload: Some(reloading.handle.clone()),
         identity: identity.clone(),
         keys: following.clone(),
-        server: server.figures(),
-        log: figures,
+        server: server.stats(),
+        log: log_metrics,
         stale_budget,
     })?;
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
-    let started = Audit::Started {
+    let started = AuditEvent::Started {
         version: env!("CARGO_PKG_VERSION"),
         policies: config.text("policies"),
         addresses: &addresses,
         snapshot: engine.active().map(|active| active.snapshot.id()),
     };
-    log.happened(&started, Actor::Itself);
+    log.record(&started, Actor::Crosstrust);
 
     let memory = MemoryPurge::start().context("cannot start the thread that returns memory")?;
     let admin_address = admin.as_ref().map(AdminHandle::address);
     let ready = {
         let (engine, addresses) = (Arc::clone(&engine), addresses.join(", "));
-        move || tell_start(&engine, &addresses, admin_address)
+        move || log_start(&engine, &addresses, admin_address)
     };
-    let followed = signals::Followed {
+    let targets = signals::SighupTargets {
         reload: reloading.handle.clone(),
         keys: following.clone(),
-        tls: server.tls_hint(),
+        tls: server.tls_reload_handle(),
     };
-    let stop = signals::stop(followed, ready);
+    let stop = signals::stop(targets, ready);
     let drained = server.run(stop, move || {
         health.drain();
         health.close();
@@ -321,12 +325,12 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     if let Some(following) = following {
         following.stop();
     }
-    log.happened(&Audit::Stopped { cause: "signal" }, Actor::Itself);
+    log.record(&AuditEvent::Stopped { cause: "signal" }, Actor::Crosstrust);
     log.close();
     if let Some(exporter) = exporter {
         exporter.stop(collector::LAST);
     }
-    // Until here it tells probes that the process is on its way out.
+    // Until here, probes get the answer that the process drains.
     drop(admin);
     tracing::info!(aborted = drained.aborted, "drained");
     Ok(ExitCode::SUCCESS)
@@ -337,8 +341,8 @@ fn cache(config: &Config) -> Result<Option<CacheBytes>, ConfigError> {
     Ok(config.switch("cache")?.then_some(bytes))
 }
 
-/// Verifies tokens, where an issuer is believed.
-fn identity(config: &Config, engine: &Arc<Engine>) -> anyhow::Result<Option<Arc<Identity>>> {
+/// The verifier of tokens, if an issuer is configured.
+fn identity(config: &Config, engine: &Arc<Engine>) -> anyhow::Result<Option<Arc<TokenVerifier>>> {
     let trust = trust::trust(config)?;
     if trust.issuers.is_empty() {
         tracing::info!("no issuer is configured: tokens are refused");
@@ -346,26 +350,26 @@ fn identity(config: &Config, engine: &Arc<Engine>) -> anyhow::Result<Option<Arc<
     }
     for issuer in &trust.issuers {
         let (name, iss, audiences) = (&issuer.name, &issuer.iss, issuer.audiences.len());
-        tracing::info!(name, %iss, audiences, tenants = ?issuer.tenants, "issuer is believed");
+        tracing::info!(name, %iss, audiences, tenants = ?issuer.tenants, "issuer is trusted");
     }
-    let identity = Identity::new(trust, Arc::clone(engine), trust::limits(config)?);
+    let identity = TokenVerifier::new(trust, Arc::clone(engine), trust::limits(config)?);
     Ok(Some(Arc::new(identity)))
 }
 
-/// Fetches and watches the keys of the issuers that are believed.
+/// Starts fetching and watching the key sets of issuers.
 fn follow(
     config: &Config,
-    identity: Option<&Arc<Identity>>,
+    identity: Option<&Arc<TokenVerifier>>,
     log: &Log,
 ) -> anyhow::Result<Option<FollowHandle>> {
     let options = FollowOptions {
         log: log.clone(),
         ..trust::following(config)?
     };
-    let started = identity.map(|identity| Follower::start(Arc::clone(identity), options));
+    let started = identity.map(|identity| KeySetFollower::start(Arc::clone(identity), options));
     started
         .transpose()
-        .context("cannot start following the key sets of issuers")
+        .context("cannot start fetching the key sets of issuers")
 }
 
 fn reload_options(config: &Config) -> anyhow::Result<ReloadOptions> {
@@ -378,14 +382,14 @@ fn reload_options(config: &Config) -> anyhow::Result<ReloadOptions> {
     })
 }
 
-fn limits(config: &Config) -> anyhow::Result<Limits> {
-    Ok(Limits {
+fn limits(config: &Config) -> anyhow::Result<RequestLimits> {
+    Ok(RequestLimits {
         authorize_bytes: config.number("limits.authorize_bytes")?,
         batch_bytes: config.number("limits.batch_bytes")?,
         check_bytes: config.number("limits.check_bytes")?,
         batch_items: config.number("limits.batch_items")?,
         groups: config.number("limits.groups")?,
-        ..Limits::default()
+        ..RequestLimits::default()
     })
 }
 
@@ -407,7 +411,7 @@ fn serve_options(
         handler_budget: config.milliseconds("limits.handler_ms")?,
         first_byte: config.seconds("limits.first_byte")?,
         drain: config.seconds("drain")?,
-        rules: Arc::new(rpc::Budgets {
+        rules: Arc::new(rpc::RpcCallRules {
             metrics: Arc::clone(metrics),
             log: log.clone(),
         }),
@@ -415,19 +419,19 @@ fn serve_options(
     })
 }
 
-/// The reloader has logged every finding; this says what it means.
-fn tell_first_load(outcome: &Outcome, folder: &str) {
-    if let Outcome::Rejected(_) = outcome {
+/// Logs the consequence of a failed load; the reloader has logged its findings.
+fn log_first_load(outcome: &ReloadOutcome, folder: &str) {
+    if let ReloadOutcome::Rejected(_) = outcome {
         tracing::error!(
             folder,
-            "waiting for policies: everything is denied until the folder holds good ones; `--policies DIR` names \
+            "no valid policies: all requests are denied until the folder has valid policies; `--policies DIR` names \
              another folder"
         );
     }
 }
 
-/// The one line at start.
-fn tell_start(engine: &Engine, addresses: &str, admin: Option<SocketAddr>) {
+/// Logs one line at the start.
+fn log_start(engine: &Engine, addresses: &str, admin: Option<SocketAddr>) {
     let admin = admin.map_or_else(|| "off".to_owned(), |admin| admin.to_string());
     match engine.active() {
         Some(active) => {

@@ -1,4 +1,4 @@
-//! The server that a command asks: its address, and over TLS whom to believe and who is asking.
+//! The server that a command connects to: its address, its CA, and the client certificate.
 
 use std::path::{Path, PathBuf};
 
@@ -6,56 +6,54 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::DEFAULT_SERVER;
-use crate::rpc::client::{Server, Tls};
+use crate::rpc::client::{ClientTls, ServerTarget};
 
 #[derive(Args)]
 pub(super) struct ServerArguments {
-    /// The server: http://HOST:PORT, https://HOST:PORT or unix:PATH
+    /// Server address: http://HOST:PORT, https://HOST:PORT or unix:PATH
     #[arg(long, default_value = DEFAULT_SERVER, value_name = "SERVER")]
     server: String,
-    /// Over https: who signs the server's certificate, PEM
+    /// For https: PEM file of the CA that signs the server's certificate
     #[arg(long, value_name = "FILE")]
     tls_ca: Option<PathBuf>,
-    /// Over https: the certificate to show, PEM
+    /// For https: PEM file of the client certificate
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// Over https: its private key, PEM
+    /// For https: PEM file of the client certificate's private key
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Over https: the name in the server's certificate, where it is not the HOST
+    /// For https: the name in the server's certificate, if it is not HOST
     #[arg(long, value_name = "NAME")]
     tls_name: Option<String>,
 }
 
 impl ServerArguments {
-    /// Reads the files.
-    pub(super) fn read(&self) -> anyhow::Result<Server> {
+    /// Reads the PEM files.
+    pub(super) fn read(&self) -> anyhow::Result<ServerTarget> {
         let name = self.server.clone();
         let is_https = name.starts_with("https:");
         let Some(ca) = &self.tls_ca else {
             if is_https {
-                bail!("{name}: expected --tls-ca FILE: who signs the server's certificate");
+                bail!("{name}: expected --tls-ca FILE, the CA that signs the server's certificate");
             }
             if self.tls_cert.is_some() || self.tls_name.is_some() {
-                bail!(
-                    "{name}: --tls-cert, --tls-key and --tls-name are for https:// and go with --tls-ca"
-                );
+                bail!("{name}: --tls-cert, --tls-key and --tls-name need https:// and --tls-ca");
             }
-            return Ok(Server { name, tls: None });
+            return Ok(ServerTarget { name, tls: None });
         };
         if !is_https {
-            bail!("{name}: --tls-ca is for https://HOST:PORT: nothing else speaks TLS");
+            bail!("{name}: --tls-ca needs https://HOST:PORT; other addresses do not use TLS");
         }
         let identity = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
             _ => None,
         };
-        let tls = Tls {
+        let tls = ClientTls {
             ca: read(ca)?,
             identity,
             name: self.tls_name.clone(),
         };
-        Ok(Server {
+        Ok(ServerTarget {
             name,
             tls: Some(tls),
         })

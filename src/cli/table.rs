@@ -1,12 +1,11 @@
-//! Plain tables for the terminal, no wider than it is.
+//! Plain text tables that fit the terminal.
 
 use super::output::Output;
 use crate::columns;
 use crate::config;
 use crate::log::json::visible;
 
-/// Rows of cells under a head, each column as wide as its widest cell; where the terminal is narrower, cells are
-/// wrapped.
+/// Prints rows under a head. A column is as wide as its widest cell; cells are wrapped if the terminal is narrower.
 pub(super) fn print<const N: usize>(out: &mut Output, head: [&str; N], rows: &[[String; N]]) {
     let head = head.map(str::to_owned);
     let rows: Vec<[String; N]> = std::iter::once(&head)
@@ -24,7 +23,7 @@ pub(super) fn print<const N: usize>(out: &mut Output, head: [&str; N], rows: &[[
     }
 }
 
-/// `COLUMNS` where it is set, else the width of the terminal. `None`: the output goes elsewhere.
+/// `COLUMNS` if it is set, else the width of the terminal. `None` if the output is not a terminal.
 pub(super) fn terminal_width() -> Option<usize> {
     let columns = config::variable("COLUMNS");
     let columns = columns.and_then(|text| text.parse().ok());

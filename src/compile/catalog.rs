@@ -1,28 +1,28 @@
-//! Which policies can apply to which class of user and which application.
+//! Builds the catalogue: which policies can apply to which class of user and which application.
 //!
-//! A policy too many costs a look; one too few would switch a protection off. So every doubt here says
-//! "can apply", and `evaluate` asks the policy itself.
+//! One candidate too many costs an evaluation; one too few would disable a protection. In doubt a policy is
+//! a candidate, and `evaluate` tests it.
 
 use std::collections::BTreeMap;
 
-use super::draft::Draft;
+use super::builder::SnapshotBuilder;
 use crate::decision::PolicyIndex;
 use crate::id::AppId;
 use crate::request::UserClass;
 use crate::snapshot::{
-    AppDirectory, AppSet, AppsCondition, Candidates, Catalog, Policy, Table, UsersClause,
+    AppDirectory, AppSet, AppsCondition, Candidates, Catalog, Policy, PositionTable, UsersClause,
 };
 use crate::vocabulary::{FilterMode, UserType, WordSet};
 
-/// The catalogue of one tenant, whose policies stand at these positions, in the order of their ids.
-/// None where there are more applications than can be counted.
-pub(super) fn build(draft: &Draft, positions: &[PolicyIndex]) -> Option<Catalog> {
+/// The catalogue of one tenant. `positions` are those of its policies, in the order of their ids. `None` if
+/// there are too many applications for 32-bit positions.
+pub(super) fn build(builder: &SnapshotBuilder, positions: &[PolicyIndex]) -> Option<Catalog> {
     let of_class = |class| {
         let policies = positions.iter().filter_map(|index| {
-            let policy = draft.policies.get(usize::try_from(index.0).ok()?)?;
+            let policy = builder.policies.get(usize::try_from(index.0).ok()?)?;
             can_include(&policy.include_users, class).then_some((*index, policy))
         });
-        candidates(policies.collect(), &draft.applications)
+        candidates(policies.collect(), &builder.applications)
     };
     Some(Catalog {
         internal: of_class(UserClass::Internal)?,
@@ -41,7 +41,7 @@ fn can_include(clause: &UsersClause, class: UserClass) -> bool {
         guests,
     } = clause;
     let internal: WordSet<UserType> = [UserType::InternalGuest].into_iter().collect();
-    // A direct connect user with a guest object is in its groups and roles, and a collaboration user too.
+    // Direct connect users with a guest object and collaboration users have groups and roles too.
     *all || !users.is_empty()
         || !groups.is_empty()
         || !roles.is_empty()
@@ -53,11 +53,11 @@ fn can_include(clause: &UsersClause, class: UserClass) -> bool {
         })
 }
 
-/// More entries than this in one list of lists and every policy is a candidate for every application:
-/// a tenant has some 200 policies, so only a made-up export gets here, and memory stays bounded.
-const MOST_ENTRIES: usize = 1 << 20;
+/// Bounds the memory of one catalogue: with more entries, every policy is a candidate for every application.
+/// A tenant has about 200 policies, so only a contrived export gets here.
+const MAX_ENTRIES: usize = 1 << 20;
 
-/// The candidates among these policies; none where there are too many applications to count.
+/// The candidates among these policies; `None` if there are too many applications for 32-bit positions.
 fn candidates(
     policies: Vec<(PolicyIndex, &Policy)>,
     applications: &AppDirectory,
@@ -65,10 +65,10 @@ fn candidates(
     let mut others = Vec::new();
     let mut by_bundle = Vec::new();
     let mut by_action = Vec::new();
-    let mut named: BTreeMap<AppId, Named> = BTreeMap::new();
+    let mut named: BTreeMap<AppId, AppPolicies> = BTreeMap::new();
     for (index, policy) in &policies {
         let apps = &policy.apps;
-        // Of an application of which nothing is stated, `AllAgentIdResources` is unknown.
+        // Without configured facts it is unknown whether `AllAgentIdResources` includes an application.
         let can_be_any =
             apps.include.all || apps.include.agent_resources || includes_by_filter(apps);
         if can_be_any && !apps.exclude.all {
@@ -93,12 +93,12 @@ fn candidates(
         .values()
         .map(|app| others.len() + app.included.len())
         .sum();
-    if entries > MOST_ENTRIES {
+    if entries > MAX_ENTRIES {
         return every_policy(&policies);
     }
     let by_app = named.values().map(|app| app.candidates(&others)).collect();
     Some(Candidates {
-        named: Table::build(named.into_keys().collect())?,
+        named: PositionTable::build(named.into_keys().collect())?,
         by_app,
         other_apps: others.into_boxed_slice(),
         by_action: by_action.into_boxed_slice(),
@@ -106,20 +106,20 @@ fn candidates(
     })
 }
 
-/// An application that some policy names: by which it is included and by which excluded. The lists are
-/// sorted, and may repeat an application that is named twice.
+/// The policies that include and that exclude one application. The lists are sorted; a policy that names
+/// the application twice is in them twice.
 #[derive(Debug, Default)]
-struct Named {
+struct AppPolicies {
     included: Vec<PolicyIndex>,
     excluded: Vec<PolicyIndex>,
 }
 
-impl Named {
-    /// What includes it, by name or because it includes every application, and does not exclude it: an
-    /// excluded application is excluded whatever action the request names (semantics §5).
+impl AppPolicies {
+    /// The policies that include the application, by name or with all others, and do not exclude it. An
+    /// excluded application is excluded for every user action too (semantics §5).
     fn candidates(&self, others: &[PolicyIndex]) -> Box<[PolicyIndex]> {
         let mut all: Vec<PolicyIndex> = others.iter().chain(&self.included).copied().collect();
-        // Two sorted runs, which a stable sort merges.
+        // A stable sort merges two sorted runs in linear time.
         all.sort();
         all.dedup();
         all.retain(|index| self.excluded.binary_search(index).is_err());
@@ -132,7 +132,7 @@ fn includes_by_filter(apps: &AppsCondition) -> bool {
     filter.is_some_and(|filter| filter.mode == FilterMode::Include)
 }
 
-/// The applications that a set names, by themselves or as known members of a bundle; with repeats.
+/// The applications of a set: its ids and the known members of its bundles, with duplicates.
 fn apps_of(set: &AppSet, applications: &AppDirectory) -> impl Iterator<Item = AppId> {
     let members = set
         .bundles
@@ -143,7 +143,7 @@ fn apps_of(set: &AppSet, applications: &AppDirectory) -> impl Iterator<Item = Ap
 
 fn every_policy(policies: &[(PolicyIndex, &Policy)]) -> Option<Candidates> {
     Some(Candidates {
-        named: Table::build(Vec::new())?,
+        named: PositionTable::build(Vec::new())?,
         by_app: Vec::new(),
         other_apps: policies.iter().map(|(index, _)| *index).collect(),
         by_action: Box::default(),

@@ -1,35 +1,35 @@
 //! The snapshot's digest: SHA-256 over everything that an answer can show.
 //!
-//! Every value is tagged and length-prefixed, every set is sorted, and a part that many share (a setting,
-//! a strength, a location) is digested once and stands for itself by value. Origins and positions are
-//! left out: the same policies in other files are the same snapshot. The product's own tables are in,
-//! because they decide too.
+//! Every value is tagged and length-prefixed, and every set is sorted. A shared part (a setting, a strength,
+//! a location) is digested once and referred to by its digest. Origins and positions are excluded, so the
+//! same policies in other files give the same snapshot id. The product's own tables are included, because
+//! they affect decisions.
 
 use super::strengths;
 use crate::request::AccessType;
 use crate::snapshot::{
-    AppRule, AppSet, AssumedOutbound, Channel, Combination, Demand, IdentityProviders, Location,
-    Relation, Setting, Snapshot, SnapshotId, StatedApp, Strength, Team, Tenant, Trust, UserRule,
-    bundles,
+    AccessSetting, AppRule, AppSet, AssumedOutboundSettings, Channel, Combination, ConfiguredApp,
+    Demand, IdentityProviders, Location, Relation, Snapshot, SnapshotId, Strength, Team, Tenant,
+    TrustedClaims, UserRule, bundles,
 };
 
 mod policy;
 mod writer;
 
-use writer::{Hash, Writer};
+use writer::{DigestWriter, PartDigest};
 
-/// Changes with every change of what is digested or how.
+/// Bump this if the digested content or its encoding changes.
 const FORMAT: &str = "crosstrust snapshot 2";
 
-/// The digest of this snapshot; the id that it carries plays no part.
+/// The digest of this snapshot; its `id` field is not digested.
 pub(super) fn of(snapshot: &Snapshot) -> SnapshotId {
     let parts = Parts::of(snapshot);
-    let mut out = Writer::new(FORMAT);
+    let mut out = DigestWriter::new(FORMAT);
     tables(&mut out);
     out.list(
         "stated applications",
-        &snapshot.applications.stated,
-        stated_application,
+        &snapshot.applications.configured,
+        configured_application,
     );
     out.list("tenants", &snapshot.tenants, |out, tenant| {
         tenant_of(out, snapshot, &parts, tenant);
@@ -54,8 +54,8 @@ pub(super) fn of(snapshot: &Snapshot) -> SnapshotId {
     SnapshotId(out.finish())
 }
 
-/// The product's own tables.
-fn tables(out: &mut Writer) {
+/// Digests the product's own tables.
+fn tables(out: &mut DigestWriter) {
     for (name, bundle) in [
         ("office 365", &bundles::OFFICE_365),
         ("all microsoft apps", &bundles::ALL_MICROSOFT_APPS),
@@ -70,12 +70,12 @@ fn tables(out: &mut Writer) {
     }
 }
 
-fn stated_application(out: &mut Writer, stated: &StatedApp) {
-    let StatedApp {
+fn configured_application(out: &mut DigestWriter, configured: &ConfiguredApp) {
+    let ConfiguredApp {
         app,
         bundles,
         agent,
-    } = stated;
+    } = configured;
     out.id("application", app.0);
     out.flag("bundles are stated", bundles.is_some());
     out.bits("bundles", bundles.map_or(0, |bundles| bundles.bits()));
@@ -83,12 +83,12 @@ fn stated_application(out: &mut Writer, stated: &StatedApp) {
     out.flag("agent", agent.unwrap_or(false));
 }
 
-/// What is referred to by position, by value.
+/// The digests of the parts that the snapshot refers to by position.
 struct Parts {
-    settings: Vec<Hash>,
-    strengths: Vec<Hash>,
-    locations: Vec<Hash>,
-    policies: Vec<Hash>,
+    settings: Vec<PartDigest>,
+    strengths: Vec<PartDigest>,
+    locations: Vec<PartDigest>,
+    policies: Vec<PartDigest>,
 }
 
 impl Parts {
@@ -108,23 +108,23 @@ impl Parts {
     }
 }
 
-/// The hash at a position; a position that leads nowhere is a value of its own.
-fn at(hashes: &[Hash], position: u32) -> Hash {
+/// The digest at a position; zeros if the position is out of range.
+fn at(hashes: &[PartDigest], position: u32) -> PartDigest {
     let found = usize::try_from(position).ok().and_then(|at| hashes.get(at));
     found.copied().unwrap_or([0; 32])
 }
 
-fn tenant_of(out: &mut Writer, snapshot: &Snapshot, parts: &Parts, tenant: &Tenant) {
+fn tenant_of(out: &mut DigestWriter, snapshot: &Snapshot, parts: &Parts, tenant: &Tenant) {
     let Tenant {
         id,
         display_name,
-        // No answer shows them and no decision depends on them.
+        // Not in any answer, and no decision depends on them.
         verified_domains: _,
         cloud,
         allowed_clouds,
         default,
         policies,
-        // Made from the policies.
+        // Derived from the policies.
         catalog: _,
         excluded_actions,
         trusted_locations,
@@ -139,14 +139,14 @@ fn tenant_of(out: &mut Writer, snapshot: &Snapshot, parts: &Parts, tenant: &Tena
         out.text("cloud", cloud.as_str());
     });
     relation_of(out, parts, default);
-    let policies: Vec<Hash> = policies
+    let policies: Vec<PartDigest> = policies
         .clone()
         .map(|each| at(&parts.policies, each))
         .collect();
     out.hashes("policies", &policies);
     out.bits("excluded actions", excluded_actions.bits());
     let trusted = trusted_locations.iter();
-    let mut trusted: Vec<Hash> = trusted.map(|each| at(&parts.locations, *each)).collect();
+    let mut trusted: Vec<PartDigest> = trusted.map(|each| at(&parts.locations, *each)).collect();
     trusted.sort_unstable();
     trusted.dedup();
     out.hashes("trusted locations", &trusted);
@@ -163,8 +163,8 @@ fn tenant_of(out: &mut Writer, snapshot: &Snapshot, parts: &Parts, tenant: &Tena
     out.list("assumed outbound", assumed_outbound, assumed);
 }
 
-fn assumed(out: &mut Writer, entry: &AssumedOutbound) {
-    let AssumedOutbound {
+fn assumed(out: &mut DigestWriter, entry: &AssumedOutboundSettings) {
+    let AssumedOutboundSettings {
         tenant,
         basis,
         access_types,
@@ -181,7 +181,7 @@ fn assumed(out: &mut Writer, entry: &AssumedOutbound) {
     out.text("review by", &review_by.to_string());
 }
 
-fn relation_of(out: &mut Writer, parts: &Parts, relation: &Relation) {
+fn relation_of(out: &mut DigestWriter, parts: &Parts, relation: &Relation) {
     let Relation {
         direct_connect_inbound,
         direct_connect_outbound,
@@ -202,7 +202,7 @@ fn relation_of(out: &mut Writer, parts: &Parts, relation: &Relation) {
     ] {
         out.hash(name, &at(&parts.settings, *position));
     }
-    let Trust {
+    let TrustedClaims {
         mfa,
         compliant_device,
         hybrid_joined_device,
@@ -215,13 +215,13 @@ fn relation_of(out: &mut Writer, parts: &Parts, relation: &Relation) {
     out.flag("blocks service providers", *blocks_service_providers);
 }
 
-fn setting(snapshot: &Snapshot, setting: &Setting) -> Hash {
-    let Setting {
+fn setting(snapshot: &Snapshot, setting: &AccessSetting) -> PartDigest {
+    let AccessSetting {
         users,
         apps,
         origin: _,
     } = setting;
-    let mut out = Writer::new("setting");
+    let mut out = DigestWriter::new("setting");
     let UserRule {
         access,
         all,
@@ -238,7 +238,7 @@ fn setting(snapshot: &Snapshot, setting: &Setting) -> Hash {
     out.finish()
 }
 
-fn app_set(out: &mut Writer, apps: &AppSet) {
+fn app_set(out: &mut DigestWriter, apps: &AppSet) {
     let AppSet {
         all,
         bundles,
@@ -251,8 +251,8 @@ fn app_set(out: &mut Writer, apps: &AppSet) {
     out.ids("application ids", ids.iter().map(|app| app.0));
 }
 
-/// Groups by id: positions depend on what else the snapshot holds.
-fn group_ids(out: &mut Writer, snapshot: &Snapshot, positions: &[u32]) {
+/// Digests groups by id, because positions depend on the other contents of the snapshot.
+fn group_ids(out: &mut DigestWriter, snapshot: &Snapshot, positions: &[u32]) {
     let ids = snapshot.groups.ids();
     let ids = positions
         .iter()
@@ -262,13 +262,13 @@ fn group_ids(out: &mut Writer, snapshot: &Snapshot, positions: &[u32]) {
     out.ids("group ids", ids.into_iter());
 }
 
-fn strength(strength: &Strength) -> Hash {
+fn strength(strength: &Strength) -> PartDigest {
     let Strength {
         id,
         display_name,
         combinations,
     } = strength;
-    let mut out = Writer::new("strength");
+    let mut out = DigestWriter::new("strength");
     out.id("id", id.0);
     out.text("name", display_name);
     out.list("combinations", combinations, |out, combination| {
@@ -279,7 +279,7 @@ fn strength(strength: &Strength) -> Hash {
     out.finish()
 }
 
-fn demand(out: &mut Writer, demand: &Demand) {
+fn demand(out: &mut DigestWriter, demand: &Demand) {
     match demand {
         Demand::Fido2(models) => out.ids("fido2", models.iter().map(|model| model.0)),
         Demand::Certificate {
@@ -292,8 +292,8 @@ fn demand(out: &mut Writer, demand: &Demand) {
     }
 }
 
-fn location(location: &Location) -> Hash {
-    let mut out = Writer::new("location");
+fn location(location: &Location) -> PartDigest {
+    let mut out = DigestWriter::new("location");
     match location {
         Location::Ip(ranges) => {
             let (v4, v6) = (ranges.v4(), ranges.v6());
@@ -322,7 +322,7 @@ fn location(location: &Location) -> Hash {
     out.finish()
 }
 
-fn channel_of(out: &mut Writer, snapshot: &Snapshot, channel: &Channel) {
+fn channel_of(out: &mut DigestWriter, snapshot: &Snapshot, channel: &Channel) {
     let Channel { id, members, teams } = channel;
     out.text("id", &id.0);
     out.list("members", members, |out, (user, tenant)| {

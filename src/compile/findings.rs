@@ -1,35 +1,40 @@
-//! The findings of one run, collected.
+//! Collects the findings of one compilation.
 
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::hash::Hash;
 
-use crate::graph::{Code, Finding, Place, Severity};
+use crate::graph::{Code, Finding, Severity, SourceLocation};
 use crate::snapshot::bundles;
 use crate::vocabulary::Bundle;
 
-/// What was found so far.
+/// The findings so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Finding>);
 
 impl Findings {
-    pub(super) fn error(&mut self, place: &Place, code: Code, message: impl Into<String>) {
+    pub(super) fn error(&mut self, place: &SourceLocation, code: Code, message: impl Into<String>) {
         self.0.push(Finding::error(place.clone(), code, message));
     }
 
-    pub(super) fn warning(&mut self, place: &Place, code: Code, message: impl Into<String>) {
+    pub(super) fn warning(
+        &mut self,
+        place: &SourceLocation,
+        code: Code,
+        message: impl Into<String>,
+    ) {
         self.0.push(Finding::warning(place.clone(), code, message));
     }
 
-    pub(super) fn info(&mut self, place: &Place, code: Code, message: impl Into<String>) {
+    pub(super) fn info(&mut self, place: &SourceLocation, code: Code, message: impl Into<String>) {
         self.0.push(Finding::info(place.clone(), code, message));
     }
 
-    /// For what is an error in a policy that decides, and a warning in one that does not.
+    /// Reports with a severity that depends on the state of the policy.
     pub(super) fn report(
         &mut self,
         severity: Severity,
-        place: &Place,
+        place: &SourceLocation,
         code: Code,
         message: impl Into<String>,
     ) {
@@ -40,20 +45,29 @@ impl Findings {
         }
     }
 
-    /// Positions in a snapshot are 32 bits; beyond that nothing is compiled.
+    /// Reports a list that exceeds the 32-bit positions of a snapshot.
     pub(super) fn too_many(&mut self, what: &str) {
-        let message = format!("found more {what} than 32 bits can count");
-        self.error(&Place::of_file("(all files)"), Code::OutOfRange, message);
+        let message = format!("found more {what} than the 32-bit positions of a snapshot allow");
+        self.error(
+            &SourceLocation::of_file("(all files)"),
+            Code::OutOfRange,
+            message,
+        );
     }
 
-    /// Something that should have a position has none. No rule may lose it silently.
-    pub(super) fn lost(&mut self, what: &str) {
-        let message =
-            format!("found no position for {what}: there are too many, or this is our bug");
-        self.error(&Place::of_file("(all files)"), Code::OutOfRange, message);
+    /// Reports a value without a position, so that it is not silently dropped from a rule.
+    pub(super) fn missing_position(&mut self, what: &str) {
+        let message = format!(
+            "found no position for {what}: there are too many, or this is a bug in crosstrust"
+        );
+        self.error(
+            &SourceLocation::of_file("(all files)"),
+            Code::OutOfRange,
+            message,
+        );
     }
 
-    /// By file and line, without repeats.
+    /// The findings, sorted by file and line, without duplicates.
     pub(super) fn into_sorted(mut self) -> Vec<Finding> {
         self.0.sort();
         self.0.dedup();
@@ -61,17 +75,17 @@ impl Findings {
     }
 }
 
-/// semantics §2: an id that stands twice is an error, told at the later place.
-pub(super) fn report_repeats<'a, K: Eq + Hash + Display>(
+/// Reports each duplicate id at its later place (semantics §2).
+pub(super) fn report_duplicates<'a, K: Eq + Hash + Display>(
     findings: &mut Findings,
     what: &str,
-    items: impl Iterator<Item = (K, &'a Place)>,
+    items: impl Iterator<Item = (K, &'a SourceLocation)>,
 ) {
-    let mut first_places: HashMap<K, &Place> = HashMap::new();
+    let mut first_places: HashMap<K, &SourceLocation> = HashMap::new();
     for (id, place) in items {
         if let Some(first) = first_places.get(&id) {
             let message = format!(
-                "found {what} {id} twice, expected once; it already stands at {}",
+                "found {what} {id} twice, expected once; the first is at {}",
                 origin_of(first)
             );
             findings.error(place, Code::Duplicate, message);
@@ -81,17 +95,17 @@ pub(super) fn report_repeats<'a, K: Eq + Hash + Display>(
     }
 }
 
-/// semantics §3: the members of a bundle that Microsoft does not publish with ids are not all known.
-pub(super) fn incomplete_bundle(bundle: Bundle) -> String {
+/// The message about a bundle whose members Microsoft publishes without ids (semantics §3).
+pub(super) fn incomplete_bundle_message(bundle: Bundle) -> String {
     let known = bundles::members(bundle).apps().len();
     format!(
-        "found {bundle}: {known} of its applications are known here, and Microsoft publishes no list of ids; \
-         another application of Microsoft's counts as a possible member, on the strict side, unless \
-         `[[application]]` states its bundles"
+        "found {bundle}: the ids of {known} of its applications are known, and Microsoft publishes no list \
+         of ids; every other Microsoft application counts as a possible member, which makes decisions \
+         stricter, unless `[[application]] bundles` is set for it"
     )
 }
 
 /// A place as an origin: `contoso/partners.json:12 $[0].inboundTrust`.
-pub(super) fn origin_of(place: &Place) -> String {
+pub(super) fn origin_of(place: &SourceLocation) -> String {
     format!("{}:{} {}", place.file, place.line, place.path)
 }

@@ -1,31 +1,31 @@
-//! Interning of group ids: collected from every document that can decide, before anything is compiled.
+//! Interning of group ids, which are collected from all documents before anything is compiled.
 
 use super::findings::Findings;
-use super::policies::decides;
-use crate::graph::document::{Configuration, Setting, TenantDocuments, UserTarget};
+use super::policies::is_evaluated;
+use crate::graph::document::{B2bSetting, Configuration, TenantDocuments, UserTarget};
 use crate::id::{GroupId, TeamId};
 use crate::snapshot::{GroupSet, GroupTable};
 
-/// Every group that some rule names; none where there are too many to count.
+/// Every group that a rule names; `None` if there are too many for 32-bit positions.
 #[derive(Debug)]
-pub(super) struct Groups(Option<GroupTable>);
+pub(super) struct GroupInterner(Option<GroupTable>);
 
-impl Groups {
-    /// The groups of all settings, of the policies that decide, and the teams of shared channels.
-    pub(super) fn named_by(tenants: &[&TenantDocuments]) -> Self {
+impl GroupInterner {
+    /// The groups of all settings, of all evaluated policies, and the teams of shared channels.
+    pub(super) fn from_documents(tenants: &[&TenantDocuments]) -> Self {
         let mut ids = Vec::new();
         for tenant in tenants {
             collect(tenant, &mut ids);
         }
         ids.sort_unstable();
         ids.dedup();
-        Groups(GroupTable::build(ids))
+        GroupInterner(GroupTable::build(ids))
     }
 
     /// The set of these groups.
     ///
-    /// INVARIANT(groups-interned): [`collect`] sees every list that is ever compiled. A group that it
-    /// missed must not vanish from a rule, so it stops the compilation.
+    /// INVARIANT(groups-interned): [`collect`] covers every list that is compiled. A group that it missed is
+    /// an error, so that the group is not dropped from a rule.
     pub(super) fn set(
         &self,
         ids: impl Iterator<Item = GroupId>,
@@ -46,7 +46,7 @@ impl Groups {
     fn position(&self, id: GroupId, findings: &mut Findings) -> u32 {
         let position = self.0.as_ref().and_then(|table| table.position(id));
         position.unwrap_or_else(|| {
-            findings.lost(&format!("group {id}"));
+            findings.missing_position(&format!("group {id}"));
             u32::MAX
         })
     }
@@ -64,7 +64,7 @@ fn collect(tenant: &TenantDocuments, ids: &mut Vec<GroupId>) {
             collect_setting(setting, ids);
         }
     }
-    for policy in tenant.policies.iter().filter(|policy| decides(policy)) {
+    for policy in tenant.policies.iter().filter(|policy| is_evaluated(policy)) {
         if let Some(users) = &policy.conditions.users {
             ids.extend(&users.include.groups);
             ids.extend(&users.exclude.groups);
@@ -75,7 +75,7 @@ fn collect(tenant: &TenantDocuments, ids: &mut Vec<GroupId>) {
     }
 }
 
-fn settings_of(configuration: &Configuration) -> impl Iterator<Item = &Setting> {
+fn settings_of(configuration: &Configuration) -> impl Iterator<Item = &B2bSetting> {
     [
         &configuration.direct_connect_inbound,
         &configuration.direct_connect_outbound,
@@ -87,7 +87,7 @@ fn settings_of(configuration: &Configuration) -> impl Iterator<Item = &Setting> 
     .flatten()
 }
 
-fn collect_setting(setting: &Setting, ids: &mut Vec<GroupId>) {
+fn collect_setting(setting: &B2bSetting, ids: &mut Vec<GroupId>) {
     let targets = setting.users.iter().flat_map(|rule| &rule.targets);
     ids.extend(targets.filter_map(|target| match target.value {
         UserTarget::Group(group) => Some(group),

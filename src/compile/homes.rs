@@ -1,18 +1,18 @@
-//! Homes that have no policies here: identity providers, assumed outbound settings, and partners whose
-//! folder is missing (semantics §3).
+//! Homes without loaded policies: identity providers, assumed outbound settings, and partners whose folder
+//! is missing (semantics §3).
 
 use std::time::Duration;
 
-use super::draft::Draft;
-use super::findings::{origin_of, report_repeats};
+use super::builder::SnapshotBuilder;
+use super::findings::{origin_of, report_duplicates};
 use super::settings::sorted;
-use crate::graph::document::{AssumedOutbound as Entry, TenantDocuments};
-use crate::graph::{Code, Place};
+use crate::graph::document::{AssumedOutboundEntry as Entry, TenantDocuments};
+use crate::graph::{Code, SourceLocation};
 use crate::id::TenantId;
 use crate::request::{AccessType, MICROSOFT_ACCOUNTS};
-use crate::snapshot::{AssumedOutbound, IdentityProviders, Origin};
+use crate::snapshot::{AssumedOutboundSettings, IdentityProviders, PolicyOrigin};
 
-/// The listed identity providers, in order.
+/// The listed identity providers, sorted.
 pub(super) fn identity_providers(documents: &TenantDocuments) -> IdentityProviders {
     let named = documents.providers.iter();
     let named = named.filter_map(|provider| Some((provider.name?, origin_at(&provider.place))));
@@ -26,11 +26,11 @@ pub(super) fn identity_providers(documents: &TenantDocuments) -> IdentityProvide
     }
 }
 
-fn origin_at(place: &Place) -> Origin {
+fn origin_at(place: &SourceLocation) -> PolicyOrigin {
     origin_of(place).into()
 }
 
-fn first_of_each<K: Ord>(mut list: Vec<(K, Origin)>) -> Box<[(K, Origin)]> {
+fn first_of_each<K: Ord>(mut list: Vec<(K, PolicyOrigin)>) -> Box<[(K, PolicyOrigin)]> {
     list.sort_by(|(left, _), (right, _)| left.cmp(right));
     list.dedup_by(|(later, _), (first, _)| later == first);
     list.into_boxed_slice()
@@ -38,18 +38,18 @@ fn first_of_each<K: Ord>(mut list: Vec<(K, Origin)>) -> Box<[(K, Origin)]> {
 
 /// The entries of `assumed-outbound.json`, in the order of their tenants.
 pub(super) fn assumed_outbound(
-    draft: &mut Draft,
+    builder: &mut SnapshotBuilder,
     tenant: TenantId,
     documents: &TenantDocuments,
-) -> Box<[AssumedOutbound]> {
+) -> Box<[AssumedOutboundSettings]> {
     let entries = &documents.assumed_outbound;
     let places = entries.iter().map(|entry| (entry.tenant, &entry.place));
-    report_repeats(&mut draft.findings, "home tenant", places);
-    let mut compiled: Vec<AssumedOutbound> = entries
+    report_duplicates(&mut builder.findings, "home tenant", places);
+    let mut compiled: Vec<AssumedOutboundSettings> = entries
         .iter()
         .map(|entry| {
-            check(draft, tenant, documents, entry);
-            AssumedOutbound {
+            check(builder, tenant, documents, entry);
+            AssumedOutboundSettings {
                 tenant: entry.tenant,
                 basis: entry.basis,
                 access_types: sorted(entry.access_types.clone()),
@@ -63,50 +63,55 @@ pub(super) fn assumed_outbound(
     compiled.into_boxed_slice()
 }
 
-fn check(draft: &mut Draft, tenant: TenantId, documents: &TenantDocuments, entry: &Entry) {
-    let (place, now) = (&entry.place, draft.now);
+fn check(
+    builder: &mut SnapshotBuilder,
+    tenant: TenantId,
+    documents: &TenantDocuments,
+    entry: &Entry,
+) {
+    let (place, now) = (&entry.place, builder.now);
     let end = entry.review_by.end();
-    let findings = &mut draft.findings;
+    let findings = &mut builder.findings;
     if entry.tenant == tenant && documents.organization.is_some() {
         let message = "found the tenant itself, expected the home tenant of other users";
         findings.error(place, Code::OwnPartner, message);
         return;
     }
     if entry.tenant == MICROSOFT_ACCOUNTS {
-        let message = "found the tenant of Microsoft accounts, which are no home tenant's: expected them in \
+        let message = "found the tenant of Microsoft accounts, which have no home tenant: list them in \
                        identity-providers.json";
         findings.error(place, Code::TargetNotAllowed, message);
     }
-    if draft.loaded.contains(&entry.tenant) {
+    if builder.loaded.contains(&entry.tenant) {
         let message = format!(
-            "found an entry for {}, whose policies are loaded: they count, and the entry does nothing",
+            "found an entry for {}, whose policies are loaded: they apply, and the entry has no effect",
             entry.tenant
         );
         findings.warning(place, Code::NoEffect, message);
     }
     if entry.access_types.is_empty() {
-        let message = "found no access type: the entry does nothing";
+        let message = "found no access type: the entry has no effect";
         findings.warning(place, Code::NoEffect, message);
     }
     if end <= now {
         let message = format!(
-            "found `reviewBy` {}, which is past: the entry for {} does not count any more; review the \
-             agreement and move the day, or remove the entry",
+            "found `reviewBy` {}, which is past: the entry for {} has expired; review the agreement and set a \
+             later day, or remove the entry",
             entry.review_by, entry.tenant
         );
         findings.warning(place, Code::ReviewDue, message);
-    } else if end <= now.plus(REVIEW_SOON).plus(DAY) {
+    } else if end <= now.plus(REVIEW_NOTICE).plus(DAY) {
         let message = format!(
-            "found `reviewBy` {}: after that day the entry for {} does not count any more",
+            "found `reviewBy` {}: the entry for {} expires after that day",
             entry.review_by, entry.tenant
         );
         findings.info(place, Code::ReviewDue, message);
     }
 }
 
-/// Partners of which no policies are loaded: their users cannot come by direct connect.
-pub(super) fn report_unloaded_partners(draft: &mut Draft, documents: &TenantDocuments) {
-    // A folder without a tenant is only checked, and alone.
+/// Reports partners whose policies are not loaded: direct connect from them is denied.
+pub(super) fn report_unloaded_partners(builder: &mut SnapshotBuilder, documents: &TenantDocuments) {
+    // A folder without an organization is checked alone, so every partner would be reported.
     let (Some(_), Some(first)) = (&documents.organization, documents.partners.first()) else {
         return;
     };
@@ -115,18 +120,19 @@ pub(super) fn report_unloaded_partners(draft: &mut Draft, documents: &TenantDocu
         entries.any(|entry| {
             entry.tenant == tenant
                 && entry.access_types.contains(&AccessType::DirectConnect)
-                && entry.review_by.end() > draft.now
+                && entry.review_by.end() > builder.now
         })
     };
     let partners = documents.partners.iter().map(|partner| partner.tenant);
-    let unloaded = partners.filter(|partner| !draft.loaded.contains(partner) && !assumed(*partner));
+    let unloaded =
+        partners.filter(|partner| !builder.loaded.contains(partner) && !assumed(*partner));
     let unloaded = sorted(unloaded.collect());
     if unloaded.is_empty() {
         return;
     }
     let mut listed: Vec<String> = unloaded
         .iter()
-        .take(MOST_LISTED)
+        .take(MAX_LISTED)
         .map(ToString::to_string)
         .collect();
     let more = unloaded.len().saturating_sub(listed.len());
@@ -139,14 +145,16 @@ pub(super) fn report_unloaded_partners(draft: &mut Draft, documents: &TenantDocu
         unloaded.len(),
         listed.join(", ")
     );
-    let place = Place::of_file(first.configuration.place.file.clone());
-    draft.findings.info(&place, Code::PartnerNotLoaded, message);
+    let place = SourceLocation::of_file(first.configuration.place.file.clone());
+    builder
+        .findings
+        .info(&place, Code::PartnerNotLoaded, message);
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long before the beginning of its `reviewBy` an entry is reported.
-const REVIEW_SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long before the start of its `reviewBy` day an entry is reported.
+const REVIEW_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Partners that one finding lists: more fill a screen, and their number says enough.
-const MOST_LISTED: usize = 100;
+/// Partners that one finding lists; further ones are only counted, to keep the message readable.
+const MAX_LISTED: usize = 100;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::draft::{Draft, push};
-use super::findings::report_repeats;
+use super::builder::{SnapshotBuilder, push};
+use super::findings::report_duplicates;
 use super::settings::sorted;
 use crate::graph::document::{LocationKind, NamedLocation};
 use crate::id::LocationId;
@@ -15,7 +15,7 @@ use crate::snapshot::{AddressRanges, Location};
 #[derive(Debug, Default)]
 pub(super) struct Locations {
     by_id: HashMap<LocationId, u32>,
-    /// Sorted.
+    /// Positions, sorted.
     pub(super) trusted: Vec<u32>,
 }
 
@@ -26,19 +26,19 @@ impl Locations {
 }
 
 /// Compiles the tenant's locations in the order of their ids.
-pub(super) fn compile(draft: &mut Draft, documents: &[NamedLocation]) -> Locations {
+pub(super) fn compile(builder: &mut SnapshotBuilder, documents: &[NamedLocation]) -> Locations {
     let places = documents
         .iter()
         .map(|location| (location.id, &location.place));
-    report_repeats(&mut draft.findings, "named location", places);
+    report_duplicates(&mut builder.findings, "named location", places);
 
     let mut ordered: Vec<&NamedLocation> = documents.iter().collect();
     ordered.sort_by_key(|location| location.id);
     let mut locations = Locations::default();
     for document in ordered {
         let (location, trusted) = location(&document.kind);
-        let list = &mut draft.locations;
-        let position = push(list, location, &mut draft.findings, "named locations");
+        let list = &mut builder.locations;
+        let position = push(list, location, &mut builder.findings, "named locations");
         locations.by_id.insert(document.id, position);
         if trusted {
             locations.trusted.push(position);
@@ -47,8 +47,8 @@ pub(super) fn compile(draft: &mut Draft, documents: &[NamedLocation]) -> Locatio
     locations
 }
 
-/// The location, and whether `AllTrusted` names it. A compliant network can be trusted too; no request
-/// can tell whether it comes from there.
+/// The location, and whether `AllTrusted` includes it. A compliant network can be trusted too, but a request
+/// cannot state that it comes from one.
 fn location(kind: &LocationKind) -> (Location, bool) {
     match kind {
         LocationKind::Ip { ranges, trusted } => {
@@ -71,7 +71,7 @@ fn location(kind: &LocationKind) -> (Location, bool) {
     }
 }
 
-/// Requests carry an IPv4-mapped IPv6 address as the IPv4 address that it is, so ranges do too.
+/// Requests have IPv4-mapped IPv6 addresses as IPv4 addresses, so ranges are converted too.
 fn canonical_range(range: IpNet) -> IpNet {
     let IpNet::V6(net) = range else {
         return range;

@@ -1,7 +1,7 @@
-//! Conditional Access policies: what they refer to, and their compiled form (semantics §5).
+//! Compiles Conditional Access policies and resolves their references (semantics §5).
 //!
-//! A policy that decides (enabled or report-only, for users) must hold together; what is wrong with a
-//! disabled one is a warning, and it is not in the snapshot (semantics §7).
+//! An unresolved reference or an invalid filter rule is an error in an enabled or report-only policy, and a
+//! warning in a disabled one. Disabled policies are not in the snapshot (semantics §7).
 
 mod conditions;
 mod grant;
@@ -10,23 +10,24 @@ mod users;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::draft::{Draft, push};
-use super::findings::{origin_of, report_repeats};
+use super::builder::{SnapshotBuilder, push};
+use super::findings::{origin_of, report_duplicates};
 use super::locations::Locations;
 use super::strengths::Strengths;
 use crate::decision::PolicyIndex;
 use crate::graph::document::{
-    ApplicationsCondition, ConditionalAccessPolicy, Refused, TenantDocuments, UsersCondition,
+    ApplicationsCondition, ConditionalAccessPolicy, RefusedDocuments, TenantDocuments,
+    UsersCondition,
 };
 use crate::graph::{Code, Severity, name_based_policy_id};
 use crate::id::{PolicyId, TenantId};
 use crate::snapshot::Policy;
 use crate::vocabulary::PolicyState;
 
-/// Compiles the tenant's policies in the order of their ids. Gives the trusted locations, and the
-/// positions of those policies that decide.
+/// Compiles the tenant's policies in the order of their ids. Returns the positions of the trusted locations
+/// and of the compiled policies.
 pub(super) fn compile(
-    draft: &mut Draft,
+    builder: &mut SnapshotBuilder,
     tenant: TenantId,
     documents: &TenantDocuments,
     locations: Locations,
@@ -38,16 +39,16 @@ pub(super) fn compile(
         .collect();
     let places = ordered.iter().map(|(id, policy)| {
         let name = policy.id.is_none().then_some(policy.display_name.as_str());
-        (Known { id: *id, name }, &policy.place)
+        (PolicyLabel { id: *id, name }, &policy.place)
     });
-    report_repeats(&mut draft.findings, "policy", places);
+    report_duplicates(&mut builder.findings, "policy", places);
     ordered.sort_by_key(|(id, _)| *id);
 
-    let mut strengths = Strengths::of_tenant(draft, &documents.strengths);
+    let mut strengths = Strengths::of_tenant(builder, &documents.strengths);
     let mut positions = Vec::new();
     for (id, document) in ordered {
-        let mut reader = Reader {
-            draft,
+        let mut compiler = PolicyCompiler {
+            builder,
             locations: &locations,
             strengths: &mut strengths,
             refused: &documents.refused,
@@ -56,42 +57,42 @@ pub(super) fn compile(
                 PolicyState::Disabled => Severity::Warning,
             },
         };
-        if let Some(policy) = reader.policy(id, document) {
-            let list = &mut draft.policies;
-            let position = push(list, policy, &mut draft.findings, "policies");
+        if let Some(policy) = compiler.policy(id, document) {
+            let list = &mut builder.policies;
+            let position = push(list, policy, &mut builder.findings, "policies");
             positions.push(PolicyIndex(position));
         }
     }
     (locations.trusted, positions)
 }
 
-/// Whether the policy is one for users that is enforced or reported.
-pub(super) fn decides(policy: &ConditionalAccessPolicy) -> bool {
+/// Whether the policy is for users and enabled or report-only.
+pub(super) fn is_evaluated(policy: &ConditionalAccessPolicy) -> bool {
     policy.state != PolicyState::Disabled && !policy.conditions.for_workloads
 }
 
-/// A policy as its document names it: by its name where it has no id.
+/// A policy in a message: its id, or its name if the document has no id.
 #[derive(Debug, Clone, Copy)]
-struct Known<'d> {
+struct PolicyLabel<'d> {
     id: PolicyId,
     name: Option<&'d str>,
 }
 
-impl PartialEq for Known<'_> {
+impl PartialEq for PolicyLabel<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
     }
 }
 
-impl Eq for Known<'_> {}
+impl Eq for PolicyLabel<'_> {}
 
-impl Hash for Known<'_> {
+impl Hash for PolicyLabel<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.id.hash(state);
     }
 }
 
-impl fmt::Display for Known<'_> {
+impl fmt::Display for PolicyLabel<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name {
             Some(name) => write!(out, "{name:?} (it has no id)"),
@@ -105,26 +106,26 @@ fn id_of(tenant: TenantId, policy: &ConditionalAccessPolicy) -> PolicyId {
     policy.id.unwrap_or_else(named)
 }
 
-/// Reads one policy with what its tenant has.
-struct Reader<'r, 'd> {
-    draft: &'r mut Draft,
+/// Compiles one policy with the locations and strengths of its tenant.
+struct PolicyCompiler<'r, 'd> {
+    builder: &'r mut SnapshotBuilder,
     locations: &'r Locations,
     strengths: &'r mut Strengths<'d>,
-    /// What a reference may lead to, and is not there.
-    refused: &'r Refused,
-    /// Of a reference that leads nowhere.
+    /// Refused documents, which may have defined what a reference names.
+    refused: &'r RefusedDocuments,
+    /// The severity of an unresolved reference or an invalid filter rule.
     severity: Severity,
 }
 
-impl Reader<'_, '_> {
-    /// Checks the policy; none if it does not decide or does not hold together.
+impl PolicyCompiler<'_, '_> {
+    /// Checks and compiles the policy; `None` if it is not evaluated or has no `users` or `applications`.
     fn policy(&mut self, id: PolicyId, document: &ConditionalAccessPolicy) -> Option<Policy> {
         let conditions = &document.conditions;
         let locations = self.locations(conditions.locations.as_ref());
         let device_filter = self.device_filter(conditions.device_filter.as_ref());
         let app_filter = self.app_filter(conditions.applications.as_ref());
         self.check_strength(document.grant.as_ref());
-        if !decides(document) {
+        if !is_evaluated(document) {
             return None;
         }
         let (users, applications) = self.required(document)?;
@@ -133,9 +134,9 @@ impl Reader<'_, '_> {
             id,
             display_name: document.display_name.clone(),
             report_only: document.state == PolicyState::ReportOnly,
-            include_users: users::include(self.draft, &users.include),
-            exclude_users: users::exclude(self.draft, users),
-            apps: conditions::applications(self.draft, applications, app_filter),
+            include_users: users::include(self.builder, &users.include),
+            exclude_users: users::exclude(self.builder, users),
+            apps: conditions::applications(self.builder, applications, app_filter),
             client_app_types: conditions::client_app_types(conditions.client_app_types),
             platforms: conditions::list_or_all(conditions.platforms.as_ref(), None),
             locations,
@@ -152,13 +153,13 @@ impl Reader<'_, '_> {
         })
     }
 
-    /// semantics §5: a policy for users says which users and which applications.
+    /// `users` and `applications`, which a policy for users must have (semantics §5).
     fn required<'d>(
         &mut self,
         document: &'d ConditionalAccessPolicy,
     ) -> Option<(&'d UsersCondition, &'d ApplicationsCondition)> {
         let conditions = &document.conditions;
-        let findings = &mut self.draft.findings;
+        let findings = &mut self.builder.findings;
         let mut missing = |name: &str| {
             let message = format!("found no `{name}`, expected it in every policy for users");
             findings.error(&conditions.place, Code::MissingMember, message);
@@ -175,26 +176,25 @@ impl Reader<'_, '_> {
             .zip(conditions.applications.as_ref())
     }
 
-    /// semantics §5: a policy whose include lists are all empty, or which asks for nothing.
+    /// Reports a policy that includes no user or application, or requires nothing (semantics §5).
     fn check_effect(
         &mut self,
         document: &ConditionalAccessPolicy,
         users: &UsersCondition,
         applications: &ApplicationsCondition,
     ) {
-        let findings = &mut self.draft.findings;
-        if let Some(message) = users::names_no_user(&users.include) {
+        let findings = &mut self.builder.findings;
+        if let Some(message) = users::empty_include_message(&users.include) {
             findings.warning(&users.place, Code::NoEffect, message);
         }
-        if conditions::names_nothing(applications) {
-            let message = "found no application included: the policy applies to none";
+        if conditions::includes_no_application(applications) {
+            let message = "found no included application: the policy applies to no application";
             findings.warning(&applications.place, Code::NoEffect, message);
         }
         let grant = document.grant.as_ref();
-        if !grant.is_some_and(grant::asks_for_something) && document.session.obligations.is_empty()
-        {
-            let message = "found neither a grant control nor a session control: the policy asks for \
-                           nothing";
+        if !grant.is_some_and(grant::has_control) && document.session.obligations.is_empty() {
+            let message =
+                "found neither a grant control nor a session control: the policy requires nothing";
             findings.warning(&document.place, Code::NoEffect, message);
         }
     }

@@ -1,14 +1,14 @@
-//! Which context facts some policy of the snapshot reads (for the cache key). When in doubt: reads.
+//! Which context facts the policies of a snapshot depend on, for the cache key. In doubt a fact is included.
 
-use crate::snapshot::{Control, Location, LocationTest, Policy, Reads, Tenant};
+use crate::snapshot::{ContextReads, Control, Location, LocationTest, Policy, Tenant};
 
-/// Over every policy of the snapshot, report-only ones too: what they report is part of an answer.
-pub(super) fn of(tenants: &[Tenant], policies: &[Policy], locations: &[Location]) -> Reads {
-    let mut reads = Reads {
+/// The facts that any policy depends on, report-only policies included: their results are part of an answer.
+pub(super) fn of(tenants: &[Tenant], policies: &[Policy], locations: &[Location]) -> ContextReads {
+    let mut reads = ContextReads {
         user_action: tenants
             .iter()
             .any(|tenant| !tenant.excluded_actions.is_empty()),
-        ..Reads::default()
+        ..ContextReads::default()
     };
     for policy in policies {
         by_conditions(&mut reads, policy);
@@ -20,7 +20,7 @@ pub(super) fn of(tenants: &[Tenant], policies: &[Policy], locations: &[Location]
     reads
 }
 
-fn by_conditions(reads: &mut Reads, policy: &Policy) {
+fn by_conditions(reads: &mut ContextReads, policy: &Policy) {
     let apps = &policy.apps;
     reads.platform |= policy.platforms.is_some();
     reads.client_app_type |= policy.client_app_types.is_some();
@@ -34,7 +34,7 @@ fn by_conditions(reads: &mut Reads, policy: &Policy) {
     reads.authentication_context |= !apps.authentication_contexts.is_empty();
 }
 
-fn by_locations(reads: &mut Reads, policy: &Policy, locations: &[Location]) {
+fn by_locations(reads: &mut ContextReads, policy: &Policy, locations: &[Location]) {
     let Some(lists) = &policy.locations else {
         return;
     };
@@ -60,7 +60,7 @@ fn by_locations(reads: &mut Reads, policy: &Policy, locations: &[Location]) {
     }
 }
 
-fn by_control(reads: &mut Reads, control: &Control) {
+fn by_control(reads: &mut ContextReads, control: &Control) {
     match control {
         Control::ApprovedApplication => reads.approved_application = true,
         Control::CompliantApplication => reads.app_protection = true,

@@ -1,10 +1,10 @@
-//! Authentication strengths (semantics §5): the tenant's own export, else the policy's own copy, else the
-//! built-in table, which is data of the product and part of the snapshot's digest.
+//! Authentication strengths (semantics §5), from the first of these sources that has the id: the tenant's
+//! export, the copy in the policy, the built-in table. The table is part of the snapshot's digest.
 
 use std::collections::HashMap;
 
-use super::draft::{Draft, push};
-use super::findings::report_repeats;
+use super::builder::{SnapshotBuilder, push};
+use super::findings::report_duplicates;
 use super::settings::sorted;
 use crate::graph::Code;
 use crate::graph::document::{
@@ -14,23 +14,26 @@ use crate::id::StrengthId;
 use crate::snapshot::{Combination, Demand, Strength};
 use crate::vocabulary::{AuthenticationMethod as Method, WordSet};
 
-/// What a tenant's policies can refer to.
+/// The strengths that a tenant's policies can refer to.
 #[derive(Debug)]
 pub(super) struct Strengths<'a> {
     exported: HashMap<StrengthId, &'a AuthenticationStrength>,
-    /// Those that a policy referred to and that are the same for every policy.
+    /// Compiled strengths that all policies share.
     positions: HashMap<StrengthId, u32>,
 }
 
 impl<'a> Strengths<'a> {
-    /// The tenant's export.
-    pub(super) fn of_tenant(draft: &mut Draft, documents: &'a [AuthenticationStrength]) -> Self {
+    /// Checks and indexes the tenant's export.
+    pub(super) fn of_tenant(
+        builder: &mut SnapshotBuilder,
+        documents: &'a [AuthenticationStrength],
+    ) -> Self {
         let places = documents
             .iter()
             .map(|strength| (strength.id, &strength.place));
-        report_repeats(&mut draft.findings, "authentication strength", places);
+        report_duplicates(&mut builder.findings, "authentication strength", places);
         for strength in documents {
-            check(draft, strength);
+            check(builder, strength);
         }
         Strengths {
             exported: documents
@@ -41,40 +44,40 @@ impl<'a> Strengths<'a> {
         }
     }
 
-    /// Whether the reference leads anywhere.
+    /// Whether the reference resolves.
     pub(super) fn exists(&self, reference: &StrengthReference) -> bool {
         self.exported.contains_key(&reference.id)
             || reference.copy.is_some()
             || built_in(reference.id).is_some()
     }
 
-    /// The strength's position in the snapshot; none where it does not exist, which is reported.
+    /// The strength's position in the snapshot; `None` if it does not exist, which `check_strength` reports.
     pub(super) fn position(
         &mut self,
-        draft: &mut Draft,
+        builder: &mut SnapshotBuilder,
         reference: &StrengthReference,
     ) -> Option<u32> {
         let id = reference.id;
         let shared = self.exported.get(&id).map(|strength| compile(strength));
-        // What an earlier policy referred to is this one's too, unless this one brings a copy of its own.
+        // Reuse the strength of an earlier policy, unless this policy has its own copy.
         let is_own_copy = shared.is_none() && reference.copy.is_some();
         if let Some(position) = self.positions.get(&id).filter(|_| !is_own_copy) {
             return Some(*position);
         }
         let (strength, is_shared) = match (shared, &reference.copy) {
             (Some(strength), _) => (strength, true),
-            // Another policy's copy may differ, so each stands for itself.
+            // The copies of two policies may differ, so they are not shared.
             (None, Some(copy)) => {
-                check(draft, copy);
+                check(builder, copy);
                 (compile(copy), false)
             }
             (None, None) => (built_in(id)?.strength(), true),
         };
-        let list = &mut draft.strengths;
+        let list = &mut builder.strengths;
         let position = push(
             list,
             strength,
-            &mut draft.findings,
+            &mut builder.findings,
             "authentication strengths",
         );
         if is_shared {
@@ -84,16 +87,16 @@ impl<'a> Strengths<'a> {
     }
 }
 
-/// A combination of no method would be reached by everyone, one that is configured but not allowed by
-/// nobody.
-fn check(draft: &mut Draft, strength: &AuthenticationStrength) {
+/// Reports a combination without methods, which every user would satisfy, and a configuration of a
+/// combination that is not allowed, which has no effect.
+fn check(builder: &mut SnapshotBuilder, strength: &AuthenticationStrength) {
     if strength
         .combinations
         .iter()
         .any(|methods| methods.is_empty())
     {
         let message = "found a combination without methods, expected at least one method";
-        let findings = &mut draft.findings;
+        let findings = &mut builder.findings;
         findings.error(&strength.place, Code::NotUnderstood, message);
     }
     let configured = strength.configurations.iter().flat_map(|c| &c.combinations);
@@ -102,7 +105,7 @@ fn check(draft: &mut Draft, strength: &AuthenticationStrength) {
             "found a configuration of {}, which is not among the allowed combinations",
             words(*methods)
         );
-        let findings = &mut draft.findings;
+        let findings = &mut builder.findings;
         findings.warning(&strength.place, Code::NoEffect, message);
     }
 }
@@ -135,7 +138,7 @@ fn name_of(strength: &AuthenticationStrength) -> String {
     }
 }
 
-/// Every configuration that names exactly this combination.
+/// The demands of every configuration of exactly this combination.
 fn demands_on(
     methods: WordSet<Method>,
     configurations: &[CombinationConfiguration],
@@ -163,12 +166,12 @@ fn demand(document: &CombinationDemand) -> Demand {
     }
 }
 
-/// A strength that every tenant has without exporting it.
+/// A built-in strength, which every tenant has without an export.
 #[derive(Debug)]
 pub(super) struct BuiltIn {
     id: StrengthId,
     display_name: &'static str,
-    /// Each of these reaches the strength; in each, all methods are needed.
+    /// Each of these satisfies the strength; each requires all of its methods.
     combinations: &'static [&'static [Method]],
 }
 
@@ -192,8 +195,8 @@ fn built_in(id: StrengthId) -> Option<&'static BuiltIn> {
     BUILT_IN.iter().find(|strength| strength.id == id)
 }
 
-/// learn.microsoft.com/graph/api/authenticationstrengthroot-list-policies (the response that the page
-/// shows; read 2026). Microsoft may change them: a tenant's export wins.
+/// From the example response on learn.microsoft.com/graph/api/authenticationstrengthroot-list-policies (read
+/// 2026). Microsoft may change them, so a tenant's export has precedence.
 pub(super) const BUILT_IN: [BuiltIn; 3] = [
     BuiltIn {
         id: StrengthId::BUILT_IN_MFA,

@@ -1,8 +1,8 @@
-//! What can be wrong with the configuration: each error says where, what was found and what was expected.
+//! Errors of the configuration. Messages state where, what was found and what was expected.
 
-use super::Origin;
+use super::ValueOrigin;
 
-/// What is wrong with the configuration.
+/// An error of the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is not TOML.
@@ -10,7 +10,7 @@ pub enum ConfigError {
     Syntax {
         /// The file.
         file: String,
-        /// What the TOML reader says, with line and caret.
+        /// The message of the TOML parser, with line and caret.
         message: String,
     },
     /// The file is too large.
@@ -23,84 +23,84 @@ pub enum ConfigError {
         /// The limit in bytes.
         most: usize,
     },
-    /// A key that does not exist there.
+    /// An unknown key.
     #[error("{origin}: unknown key `{key}`; known keys: {}", known.join(", "))]
     UnknownKey {
         /// The key.
         key: String,
-        /// Where it stands.
-        origin: Origin,
-        /// The keys that could stand there.
+        /// Its origin.
+        origin: ValueOrigin,
+        /// The known keys.
         known: Vec<&'static str>,
     },
-    /// A variable of the environment that names no key.
+    /// An unknown environment variable.
     #[error(
         "environment: unknown variable `{variable}`, expected the variable of a key such as {}; `crosstrust serve \
-         --help` lists the keys, and where Kubernetes injects the variable, `enableServiceLinks: false` ends that",
+         --help` lists the keys; if Kubernetes injects the variable, set `enableServiceLinks: false` in the pod",
         near.join(", ")
     )]
     UnknownVariable {
         /// Its name.
         variable: String,
-        /// The names that are nearest to it.
+        /// The most similar known names.
         near: Vec<String>,
     },
-    /// A value that cannot be read.
-    #[error("{key} = `{found}` ({origin}): {why}")]
+    /// An invalid value.
+    #[error("{origin}: {key} = `{found}`: {why}")]
     Value {
         /// The key.
         key: String,
         /// The value.
         found: String,
-        /// Where it came from.
-        origin: Origin,
-        /// What would do.
+        /// Its origin.
+        origin: ValueOrigin,
+        /// What was expected, or the fault.
         why: String,
     },
-    /// A table lacks something.
-    #[error("{table} ({origin}): found no `{key}`, expected {expected}")]
+    /// A table lacks a required key.
+    #[error("{origin}: {table}: found no `{key}`, expected {expected}")]
     Missing {
         /// The table.
         table: String,
-        /// Where it begins.
-        origin: Origin,
-        /// What it lacks.
+        /// Its first line.
+        origin: ValueOrigin,
+        /// The missing key.
         key: &'static str,
-        /// What would do.
+        /// The expected value.
         expected: &'static str,
     },
-    /// The keys of a table do not go together.
-    #[error("{table} ({origin}): found {found}, expected {expected}")]
-    Together {
+    /// The keys of a table contradict each other.
+    #[error("{origin}: {table}: found {found}, expected {expected}")]
+    Incompatible {
         /// The table.
         table: String,
-        /// Where it begins.
-        origin: Origin,
+        /// Its first line.
+        origin: ValueOrigin,
         /// The keys.
         found: String,
-        /// What would do.
+        /// The expected keys.
         expected: &'static str,
     },
-    /// Something that may be there once.
-    #[error("{key} = `{found}` ({origin}): given before at {first}")]
-    Twice {
+    /// A value that may occur only once.
+    #[error("{origin}: {key} = `{found}`: already set at {first}, expected it once")]
+    Duplicate {
         /// The key.
         key: String,
         /// The value.
         found: String,
-        /// Where it stands the second time.
-        origin: Origin,
-        /// Where it stands the first time.
-        first: Origin,
+        /// The origin of the second occurrence.
+        origin: ValueOrigin,
+        /// The origin of the first occurrence.
+        first: ValueOrigin,
     },
-    /// A route that no request ever reaches.
+    /// A route that no request can match.
     #[error(
-        "route ({origin}): never reached, because every request that fits it fits the route at {first}"
+        "{origin}: route: never matches, because the route at {first} matches all its requests; move it before that route"
     )]
     Shadowed {
         /// The route.
-        origin: Origin,
-        /// The one that takes its requests.
-        first: Origin,
+        origin: ValueOrigin,
+        /// The earlier route that matches its requests.
+        first: ValueOrigin,
     },
 }

@@ -1,25 +1,25 @@
-//! The configuration file while it is read: values of TOML become typed values that know their line.
+//! Reads the configuration file: TOML values become typed values with their line.
 //!
-//! Paths of the file are relative to its folder. A table that is read has had its keys looked through first:
-//! an unknown one is an error that names those that exist.
+//! Paths in the file are relative to its folder. Before a table is read, its keys are checked; the error of an unknown key
+//! lists the known keys.
 
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::value::{Assumption, At, Origin};
-use super::{ConfigError, Key};
+use super::value::{Assumption, ConfigValue, ValueOrigin};
+use super::{ConfigError, ConfigKey};
 
-/// The file.
+/// The configuration file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct File<'a> {
+pub(super) struct ConfigFile<'a> {
     pub(super) path: &'a Path,
     pub(super) text: &'a str,
     pub(super) lines: &'a LineStarts,
 }
 
-/// Where each line of a text begins, so that the line of a value is found without reading the text again.
+/// The offset of each line of a text, so that the line of a value is found without scanning the text.
 #[derive(Debug)]
 pub(super) struct LineStarts(Vec<usize>);
 
@@ -36,24 +36,24 @@ impl LineStarts {
     }
 }
 
-/// A value of the file.
-type Found<'a> = Spanned<DeValue<'a>>;
+/// A TOML value with its position.
+type TomlValue<'a> = Spanned<DeValue<'a>>;
 
-impl<'a> File<'a> {
-    pub(super) fn origin<T>(&self, value: &Spanned<T>) -> Origin {
-        Origin::File {
+impl<'a> ConfigFile<'a> {
+    pub(super) fn origin<T>(&self, value: &Spanned<T>) -> ValueOrigin {
+        ValueOrigin::File {
             file: self.path.to_owned(),
             line: self.lines.line_of(value.span().start),
         }
     }
 
-    /// A value as it stands in the file, on one line.
-    fn source(&self, value: &Found<'_>) -> String {
+    /// The source text of a value, on one line.
+    fn source(&self, value: &TomlValue<'_>) -> String {
         let text = self.text.get(value.span()).unwrap_or("");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    pub(super) fn refuse(&self, key: &str, value: &Found<'_>, why: &str) -> ConfigError {
+    pub(super) fn refuse(&self, key: &str, value: &TomlValue<'_>, why: &str) -> ConfigError {
         ConfigError::Value {
             key: key.to_owned(),
             found: self.source(value),
@@ -62,82 +62,90 @@ impl<'a> File<'a> {
         }
     }
 
-    fn at<T>(&self, key: &str, value: &Found<'_>, read: T) -> At<T> {
-        At {
+    fn at<T>(&self, key: &str, value: &TomlValue<'_>, read: T) -> ConfigValue<T> {
+        ConfigValue {
             value: read,
             key: key.to_owned(),
             origin: self.origin(value),
         }
     }
 
-    /// The text of a key of the table of keys; the items of a list are joined with commas, as in a flag.
-    pub(super) fn key(&self, key: &Key, value: &Found<'_>) -> Result<At<String>, ConfigError> {
-        if key.many {
+    /// The value of a scalar key as text. The items of a list are separated by commas, as in a flag.
+    pub(super) fn key(
+        &self,
+        key: &ConfigKey,
+        value: &TomlValue<'_>,
+    ) -> Result<ConfigValue<String>, ConfigError> {
+        if key.is_list {
             let items = self.texts(key.name, value)?;
             let items: Vec<String> = items.into_iter().map(|item| item.value).collect();
             return Ok(self.at(key.name, value, items.join(",")));
         }
         match scalar(value.get_ref()) {
             Some(text) => Ok(self.at(key.name, value, text)),
-            None => Err(self.refuse(key.name, value, &format!("expected {}", key.takes))),
+            None => Err(self.refuse(key.name, value, &format!("expected {}", key.value_name))),
         }
     }
 
-    pub(super) fn text(&self, key: &str, value: &Found<'_>) -> Result<At<String>, ConfigError> {
+    pub(super) fn text(
+        &self,
+        key: &str,
+        value: &TomlValue<'_>,
+    ) -> Result<ConfigValue<String>, ConfigError> {
         match value.get_ref() {
             DeValue::String(text) if !text.is_empty() => Ok(self.at(key, value, text.to_string())),
-            _ => Err(self.refuse(key, value, "expected a text in quotes that is not empty")),
+            _ => Err(self.refuse(key, value, "expected a string in quotes that is not empty")),
         }
     }
 
-    /// Texts, at least one; a single one needs no brackets.
+    /// Strings, at least one. A single string needs no brackets.
     pub(super) fn texts(
         &self,
         key: &str,
-        value: &Found<'_>,
-    ) -> Result<Vec<At<String>>, ConfigError> {
+        value: &TomlValue<'_>,
+    ) -> Result<Vec<ConfigValue<String>>, ConfigError> {
         match value.get_ref() {
             DeValue::Array(items) if items.is_empty() => {
-                Err(self.refuse(key, value, "expected at least one text"))
+                Err(self.refuse(key, value, "expected at least one string"))
             }
             DeValue::Array(items) => items.iter().map(|item| self.text(key, item)).collect(),
             _ => Ok(vec![self.text(key, value)?]),
         }
     }
 
-    /// `[[name]]` tables.
+    /// An array of tables, each under `[[name]]`.
     pub(super) fn tables(
         &self,
         name: &'static str,
-        value: &'a Found<'a>,
+        value: &'a TomlValue<'a>,
         keys: &[&'static str],
-    ) -> Result<Vec<Table<'a>>, ConfigError> {
+    ) -> Result<Vec<TomlTable<'a>>, ConfigError> {
         let DeValue::Array(tables) = value.get_ref() else {
             let why = format!("expected tables, each under [[{name}]]");
             return Err(self.refuse(name, value, &why));
         };
         let tables = tables.iter();
         tables
-            .map(|table| Table::open(*self, name, table, keys))
+            .map(|table| TomlTable::open(*self, name, table, keys))
             .collect()
     }
 }
 
-/// A table of the file.
+/// A TOML table of the file.
 #[derive(Debug)]
-pub(super) struct Table<'a> {
-    file: File<'a>,
+pub(super) struct TomlTable<'a> {
+    file: ConfigFile<'a>,
     name: String,
     entries: &'a DeTable<'a>,
-    pub(super) origin: Origin,
+    pub(super) origin: ValueOrigin,
 }
 
-impl<'a> Table<'a> {
-    /// A table that has no other keys than these.
+impl<'a> TomlTable<'a> {
+    /// Opens a table and checks that it has only these keys.
     fn open(
-        file: File<'a>,
+        file: ConfigFile<'a>,
         name: &str,
-        value: &'a Found<'a>,
+        value: &'a TomlValue<'a>,
         keys: &[&'static str],
     ) -> Result<Self, ConfigError> {
         let table = Self::open_any(file, name, value)?;
@@ -155,12 +163,16 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A table whose keys are no words of ours.
-    fn open_any(file: File<'a>, name: &str, value: &'a Found<'a>) -> Result<Self, ConfigError> {
+    /// Opens a table with arbitrary keys.
+    fn open_any(
+        file: ConfigFile<'a>,
+        name: &str,
+        value: &'a TomlValue<'a>,
+    ) -> Result<Self, ConfigError> {
         let DeValue::Table(entries) = value.get_ref() else {
             return Err(file.refuse(name, value, "expected a table"));
         };
-        Ok(Table {
+        Ok(TomlTable {
             file,
             name: name.to_owned(),
             entries,
@@ -168,7 +180,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    fn get(&self, key: &str) -> Option<(String, &'a Found<'a>)> {
+    fn get(&self, key: &str) -> Option<(String, &'a TomlValue<'a>)> {
         let value = self.entries.get(key)?;
         Some((self.dotted(key), value))
     }
@@ -177,30 +189,33 @@ impl<'a> Table<'a> {
         format!("{}.{key}", self.name)
     }
 
-    /// Every entry of a table whose keys are no words of ours.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, String, &'a Found<'a>)> {
+    /// The entries of a table with arbitrary keys: key, dotted key and value.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, String, &'a TomlValue<'a>)> {
         self.entries.iter().map(|(key, value)| {
             let key = key.get_ref().as_ref();
             (key, self.dotted(key), value)
         })
     }
 
-    pub(super) fn text(&self, key: &str) -> Result<Option<At<String>>, ConfigError> {
+    pub(super) fn text(&self, key: &str) -> Result<Option<ConfigValue<String>>, ConfigError> {
         let value = self.get(key);
         value
             .map(|(key, value)| self.file.text(&key, value))
             .transpose()
     }
 
-    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<At<String>>>, ConfigError> {
+    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<ConfigValue<String>>>, ConfigError> {
         let value = self.get(key);
         value
             .map(|(key, value)| self.file.texts(&key, value))
             .transpose()
     }
 
-    /// Texts; a list may be empty.
-    pub(super) fn texts_or_none(&self, key: &str) -> Result<Option<Vec<At<String>>>, ConfigError> {
+    /// Strings. The list may be empty.
+    pub(super) fn texts_or_none(
+        &self,
+        key: &str,
+    ) -> Result<Option<Vec<ConfigValue<String>>>, ConfigError> {
         match self.get(key) {
             Some((_, value)) if value.get_ref().as_array().is_some_and(|it| it.is_empty()) => {
                 Ok(Some(Vec::new()))
@@ -209,31 +224,31 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The texts, or those that hold where nothing is said.
+    /// The strings, or the default if the key is missing.
     pub(super) fn texts_or(
         &self,
         key: &str,
         default: &[&str],
-    ) -> Result<Vec<At<String>>, ConfigError> {
+    ) -> Result<Vec<ConfigValue<String>>, ConfigError> {
         let found = self.texts(key)?;
         Ok(found.unwrap_or_else(|| {
             let default = default.iter();
             default
-                .map(|text| At::default(&self.dotted(key), (*text).to_owned()))
+                .map(|text| ConfigValue::default(&self.dotted(key), (*text).to_owned()))
                 .collect()
         }))
     }
 
     /// A path, relative to the folder of the file.
-    pub(super) fn path(&self, key: &str) -> Result<Option<At<PathBuf>>, ConfigError> {
+    pub(super) fn path(&self, key: &str) -> Result<Option<ConfigValue<PathBuf>>, ConfigError> {
         let folder = self.file.path.parent().unwrap_or(Path::new(""));
         let text = self.text(key)?;
         Ok(text.map(|text| text.map(|path| folder.join(path))))
     }
 
-    pub(super) fn flag(&self, key: &str, default: bool) -> Result<At<bool>, ConfigError> {
+    pub(super) fn flag(&self, key: &str, default: bool) -> Result<ConfigValue<bool>, ConfigError> {
         let Some((key, value)) = self.get(key) else {
-            return Ok(At::default(&self.dotted(key), default));
+            return Ok(ConfigValue::default(&self.dotted(key), default));
         };
         match value.get_ref() {
             DeValue::Boolean(flag) => Ok(self.file.at(&key, value, *flag)),
@@ -241,7 +256,10 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn optional_flag(&self, key: &str) -> Result<Option<At<bool>>, ConfigError> {
+    pub(super) fn optional_flag(
+        &self,
+        key: &str,
+    ) -> Result<Option<ConfigValue<bool>>, ConfigError> {
         match self.get(key) {
             Some(_) => self.flag(key, false).map(Some),
             None => Ok(None),
@@ -249,7 +267,7 @@ impl<'a> Table<'a> {
     }
 
     /// User ids, at least one.
-    pub(super) fn uids(&self, key: &str) -> Result<Option<Vec<At<u32>>>, ConfigError> {
+    pub(super) fn uids(&self, key: &str) -> Result<Option<Vec<ConfigValue<u32>>>, ConfigError> {
         let Some((key, value)) = self.get(key) else {
             return Ok(None);
         };
@@ -269,78 +287,78 @@ impl<'a> Table<'a> {
         Ok(Some(uids))
     }
 
-    /// A table within this one.
+    /// A nested table with only these keys.
     pub(super) fn table(
         &self,
         key: &str,
         keys: &[&'static str],
-    ) -> Result<Option<Table<'a>>, ConfigError> {
+    ) -> Result<Option<TomlTable<'a>>, ConfigError> {
         let value = self.get(key);
         value
-            .map(|(key, value)| Table::open(self.file, &key, value, keys))
+            .map(|(key, value)| TomlTable::open(self.file, &key, value, keys))
             .transpose()
     }
 
-    /// A table within this one whose keys are no words of ours.
-    pub(super) fn open_table(&self, key: &str) -> Result<Option<Table<'a>>, ConfigError> {
+    /// A nested table with arbitrary keys.
+    pub(super) fn open_table(&self, key: &str) -> Result<Option<TomlTable<'a>>, ConfigError> {
         let value = self.get(key);
         value
-            .map(|(key, value)| Table::open_any(self.file, &key, value))
+            .map(|(key, value)| TomlTable::open_any(self.file, &key, value))
             .transpose()
     }
 
-    /// A value of an open table as a text.
+    /// A value of a table with arbitrary keys, as a string.
     pub(super) fn inner_text(
         &self,
         key: &str,
-        value: &Found<'_>,
-    ) -> Result<At<String>, ConfigError> {
+        value: &TomlValue<'_>,
+    ) -> Result<ConfigValue<String>, ConfigError> {
         self.file.text(key, value)
     }
 
-    /// A value of an open table as a table with these keys, if it is a table.
+    /// A value of a table with arbitrary keys, as a table with only these keys, if it is a table.
     pub(super) fn inner(
         &self,
         key: &str,
-        value: &'a Found<'a>,
+        value: &'a TomlValue<'a>,
         keys: &[&'static str],
-    ) -> Result<Option<Table<'a>>, ConfigError> {
+    ) -> Result<Option<TomlTable<'a>>, ConfigError> {
         match value.get_ref() {
-            DeValue::Table(_) => Table::open(self.file, key, value, keys).map(Some),
+            DeValue::Table(_) => TomlTable::open(self.file, key, value, keys).map(Some),
             _ => Ok(None),
         }
     }
 
-    /// A scalar that stays what it is in TOML.
-    pub(super) fn scalar(&self, key: &str) -> Result<Option<At<Scalar>>, ConfigError> {
+    /// A scalar with its TOML type.
+    pub(super) fn scalar(&self, key: &str) -> Result<Option<ConfigValue<TomlScalar>>, ConfigError> {
         let Some((key, value)) = self.get(key) else {
             return Ok(None);
         };
         let read = match value.get_ref() {
-            DeValue::String(text) => Some(Scalar::Text(text.to_string())),
-            DeValue::Boolean(flag) => Some(Scalar::Flag(*flag)),
+            DeValue::String(text) => Some(TomlScalar::Text(text.to_string())),
+            DeValue::Boolean(flag) => Some(TomlScalar::Flag(*flag)),
             DeValue::Integer(_) => scalar(value.get_ref())
                 .and_then(|text| text.parse().ok())
-                .map(Scalar::Number),
+                .map(TomlScalar::Number),
             DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
                 None
             }
         };
         let read = read.ok_or_else(|| {
-            let why = "expected a text in quotes, a whole number, true or false";
+            let why = "expected a string in quotes, a whole number, true or false";
             self.file.refuse(&key, value, why)
         })?;
         Ok(Some(self.file.at(&key, value, read)))
     }
 
-    /// Facts to assume: scalars, each as a text.
+    /// The `assume` table: scalars as text.
     pub(super) fn assume(&self) -> Result<Vec<Assumption>, ConfigError> {
         let Some(table) = self.open_table("assume")? else {
             return Ok(Vec::new());
         };
         let facts = table.entries().map(|(fact, key, value)| {
             let text = scalar(value.get_ref()).ok_or_else(|| {
-                let why = "expected a text in quotes, true or false";
+                let why = "expected a string in quotes, true or false";
                 self.file.refuse(&key, value, why)
             })?;
             Ok(Assumption {
@@ -351,7 +369,7 @@ impl<'a> Table<'a> {
         facts.collect()
     }
 
-    /// What an error of this table starts with.
+    /// The error of a missing key.
     pub(super) fn missing(&self, key: &'static str, expected: &'static str) -> ConfigError {
         ConfigError::Missing {
             table: self.name.clone(),
@@ -361,8 +379,9 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn together(&self, found: &str, expected: &'static str) -> ConfigError {
-        ConfigError::Together {
+    /// The error of keys that contradict each other.
+    pub(super) fn incompatible(&self, found: &str, expected: &'static str) -> ConfigError {
+        ConfigError::Incompatible {
             table: self.name.clone(),
             origin: self.origin.clone(),
             found: found.to_owned(),
@@ -371,9 +390,9 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A scalar of TOML that may have to be equal to one in a token.
+/// A scalar with its TOML type, to be compared with a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scalar {
+pub enum TomlScalar {
     /// `"mfa"`
     Text(String),
     /// `1`
@@ -382,7 +401,7 @@ pub enum Scalar {
     Flag(bool),
 }
 
-/// The text of a scalar; whole numbers in decimal digits.
+/// A scalar as text; whole numbers as decimal digits.
 pub(super) fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),

@@ -1,4 +1,4 @@
-//! `[[issuer]]`: whose tokens are believed.
+//! `[[issuer]]`: a trusted issuer of tokens.
 
 use std::path::PathBuf;
 
@@ -6,83 +6,83 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::ConfigError;
-use super::file::{File, Scalar, Table};
-use super::value::{At, Origin, Shown, shown_list, shown_path};
+use super::file::{ConfigFile, TomlScalar, TomlTable};
+use super::value::{ConfigValue, EffectiveValue, ValueOrigin, list_value, path_value};
 
-/// An issuer as the file describes it.
+/// An `[[issuer]]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IssuerTable {
-    /// Where it begins.
-    pub origin: Origin,
-    /// For logs; the issuer itself where the file does not say.
-    pub name: At<String>,
+pub struct IssuerConfig {
+    /// The first line of the table.
+    pub origin: ValueOrigin,
+    /// The name in logs and metrics; the issuer itself if the file sets none.
+    pub name: ConfigValue<String>,
     /// `entra-v1`, `entra-v2`, `okta` or `keycloak`.
-    pub preset: At<String>,
+    pub preset: ConfigValue<String>,
     /// The `iss` of its tokens.
-    pub issuer: At<String>,
-    /// The `aud` values that are meant for us; at least one.
-    pub audiences: Vec<At<String>>,
-    /// The tenants that it may speak for.
-    pub tenants: TenantsTable,
-    /// The signatures that are accepted.
-    pub algorithms: Vec<At<String>>,
-    /// The `typ` values that are accepted.
-    pub types: Vec<At<String>>,
-    /// Where its keys are.
-    pub keys: KeysTable,
+    pub issuer: ConfigValue<String>,
+    /// The accepted `aud` values; at least one.
+    pub audiences: Vec<ConfigValue<String>>,
+    /// The tenants that it may issue tokens for.
+    pub tenants: TenantsConfig,
+    /// The accepted signature algorithms.
+    pub algorithms: Vec<ConfigValue<String>>,
+    /// The accepted `typ` values.
+    pub types: Vec<ConfigValue<String>>,
+    /// The source of its keys.
+    pub keys: KeySourceConfig,
     /// `always` or `sometimes`.
-    pub groups: At<String>,
+    pub groups: ConfigValue<String>,
     /// The same for roles.
-    pub roles: At<String>,
-    /// What is read otherwise than the preset reads it.
-    pub claims: Vec<ClaimTable>,
-    /// Whether a token must have the mark of its preset's access tokens.
-    pub access_token_mark: At<bool>,
+    pub roles: ConfigValue<String>,
+    /// Claim rules that replace those of the preset.
+    pub claims: Vec<ClaimRuleConfig>,
+    /// Whether a token needs the mark of its preset's access tokens.
+    pub access_token_mark: ConfigValue<bool>,
 }
 
 /// `tenants` or `tenant`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TenantsTable {
+pub enum TenantsConfig {
     /// `tenants = "any"`
-    Any(At<String>),
+    Any(ConfigValue<String>),
     /// `tenants = ["…"]`, at least one.
-    Listed(Vec<At<String>>),
-    /// `tenant = "…"`: the issuer knows no tenants.
-    Fixed(At<String>),
+    Listed(Vec<ConfigValue<String>>),
+    /// `tenant = "…"`: the issuer has no tenants.
+    Fixed(ConfigValue<String>),
 }
 
 /// `keys`, `keys_url` or `discovery`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeysTable {
+pub enum KeySourceConfig {
     /// A JWKS file.
-    File(At<PathBuf>),
-    /// A JWKS document behind a URL.
-    Url(At<String>),
-    /// A discovery document.
-    Discovery(At<String>),
+    File(ConfigValue<PathBuf>),
+    /// The URL of a JWKS document.
+    Url(ConfigValue<String>),
+    /// The URL of a discovery document.
+    Discovery(ConfigValue<String>),
 }
 
 /// A line of `[issuer.claims]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimTable {
-    /// What is read, with its line.
-    pub field: At<String>,
-    /// The claim that it is read from.
-    pub claim: At<String>,
-    /// How.
-    pub read: ReadTable,
+pub struct ClaimRuleConfig {
+    /// The field, with its line.
+    pub field: ConfigValue<String>,
+    /// The claim.
+    pub claim: ConfigValue<String>,
+    /// How the value is mapped.
+    pub mapping: ValueMappingConfig,
 }
 
-/// How a claim is read.
+/// How a claim's value is mapped to a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadTable {
-    /// As it is.
-    Take,
-    /// True if the claim is this, or a list with it.
-    Contains(Scalar),
-    /// True if the claim is this.
-    Equals(Scalar),
-    /// Its words in ours.
+pub enum ValueMappingConfig {
+    /// Unchanged.
+    AsIs,
+    /// True if the claim equals this value, or is a list that contains it.
+    Contains(TomlScalar),
+    /// True if the claim equals this value.
+    Equals(TomlScalar),
+    /// Values of the claim and the values that replace them.
     Values(Vec<(String, String)>),
 }
 
@@ -107,22 +107,22 @@ const KEYS: &[&str] = &[
 const CLAIM_KEYS: &[&str] = &["claim", "contains", "equals", "values"];
 
 pub(super) fn read<'a>(
-    file: File<'a>,
+    file: ConfigFile<'a>,
     value: &'a Spanned<DeValue<'a>>,
-) -> Result<Vec<IssuerTable>, ConfigError> {
+) -> Result<Vec<IssuerConfig>, ConfigError> {
     let tables = file.tables("issuer", value, KEYS)?;
     tables.iter().map(issuer).collect()
 }
 
-fn issuer(table: &Table<'_>) -> Result<IssuerTable, ConfigError> {
+fn issuer(table: &TomlTable<'_>) -> Result<IssuerConfig, ConfigError> {
     let issuer = table
         .text("issuer")?
         .ok_or_else(|| table.missing("issuer", "the `iss` of its tokens"))?;
-    let name = At {
+    let name = ConfigValue {
         key: table.dotted("name"),
         ..issuer.clone()
     };
-    Ok(IssuerTable {
+    Ok(IssuerConfig {
         origin: table.origin.clone(),
         name: table.text("name")?.unwrap_or(name),
         preset: table
@@ -132,7 +132,7 @@ fn issuer(table: &Table<'_>) -> Result<IssuerTable, ConfigError> {
         audiences: table.texts("audiences")?.ok_or_else(|| {
             table.missing(
                 "audiences",
-                "the `aud` values of tokens that are meant for you",
+                "the `aud` values of tokens for your applications",
             )
         })?,
         tenants: tenants(table)?,
@@ -146,147 +146,151 @@ fn issuer(table: &Table<'_>) -> Result<IssuerTable, ConfigError> {
     })
 }
 
-fn tenants(table: &Table<'_>) -> Result<TenantsTable, ConfigError> {
+fn tenants(table: &TomlTable<'_>) -> Result<TenantsConfig, ConfigError> {
     let expected = "either `tenants` (a list of tenant ids, or \"any\") or `tenant` (an issuer whose tokens \
                     have no `tid`)";
     match (table.texts("tenants")?, table.text("tenant")?) {
-        (None, None) => Err(table.together("neither `tenants` nor `tenant`", expected)),
-        (Some(_), Some(_)) => Err(table.together("both `tenants` and `tenant`", expected)),
-        (None, Some(tenant)) => Ok(TenantsTable::Fixed(tenant)),
+        (None, None) => Err(table.incompatible("neither `tenants` nor `tenant`", expected)),
+        (Some(_), Some(_)) => Err(table.incompatible("both `tenants` and `tenant`", expected)),
+        (None, Some(tenant)) => Ok(TenantsConfig::Fixed(tenant)),
         (Some(tenants), None) => match tenants.as_slice() {
-            [one] if one.value == "any" => Ok(TenantsTable::Any(one.clone())),
-            _ => Ok(TenantsTable::Listed(tenants)),
+            [one] if one.value == "any" => Ok(TenantsConfig::Any(one.clone())),
+            _ => Ok(TenantsConfig::Listed(tenants)),
         },
     }
 }
 
-fn keys(table: &Table<'_>) -> Result<KeysTable, ConfigError> {
+fn keys(table: &TomlTable<'_>) -> Result<KeySourceConfig, ConfigError> {
     let found = [
-        ("`keys`", table.path("keys")?.map(KeysTable::File)),
-        ("`keys_url`", table.text("keys_url")?.map(KeysTable::Url)),
+        ("`keys`", table.path("keys")?.map(KeySourceConfig::File)),
+        (
+            "`keys_url`",
+            table.text("keys_url")?.map(KeySourceConfig::Url),
+        ),
         (
             "`discovery`",
-            table.text("discovery")?.map(KeysTable::Discovery),
+            table.text("discovery")?.map(KeySourceConfig::Discovery),
         ),
     ];
     let mut found = found
         .into_iter()
         .filter_map(|(name, keys)| Some((name, keys?)));
-    let expected =
-        "exactly one of `keys` (a file), `keys_url` and `discovery` (addresses of its keys)";
+    let expected = "exactly one of `keys` (a file), `keys_url` and `discovery` (URLs)";
     match (found.next(), found.next()) {
         (Some((_, keys)), None) => Ok(keys),
         (Some((one, _)), Some((another, _))) => {
-            Err(table.together(&format!("{one} and {another}"), expected))
+            Err(table.incompatible(&format!("{one} and {another}"), expected))
         }
-        (None, _) => Err(table.together("none of its keys", expected)),
+        (None, _) => {
+            Err(table.incompatible("none of `keys`, `keys_url` and `discovery`", expected))
+        }
     }
 }
 
-fn emitted(table: &Table<'_>, key: &str) -> Result<At<String>, ConfigError> {
+fn emitted(table: &TomlTable<'_>, key: &str) -> Result<ConfigValue<String>, ConfigError> {
     let found = table.text(key)?;
-    Ok(found.unwrap_or_else(|| At::default(&table.dotted(key), "sometimes".to_owned())))
+    Ok(found.unwrap_or_else(|| ConfigValue::default(&table.dotted(key), "sometimes".to_owned())))
 }
 
-fn claims(table: &Table<'_>) -> Result<Vec<ClaimTable>, ConfigError> {
+fn claims(table: &TomlTable<'_>) -> Result<Vec<ClaimRuleConfig>, ConfigError> {
     let Some(claims) = table.open_table("claims")? else {
         return Ok(Vec::new());
     };
     let rules = claims.entries().map(|(field, key, value)| {
         let Some(rule) = claims.inner(&key, value, CLAIM_KEYS)? else {
             let claim = claims.inner_text(&key, value)?;
-            return Ok(ClaimTable {
+            return Ok(ClaimRuleConfig {
                 field: claim.clone().map(|_| field.to_owned()),
                 claim,
-                read: ReadTable::Take,
+                mapping: ValueMappingConfig::AsIs,
             });
         };
         let claim = rule
             .text("claim")?
             .ok_or_else(|| rule.missing("claim", "the name of a claim"))?;
-        Ok(ClaimTable {
-            field: At {
+        Ok(ClaimRuleConfig {
+            field: ConfigValue {
                 value: field.to_owned(),
                 key,
                 origin: rule.origin.clone(),
             },
             claim,
-            read: reading(&rule)?,
+            mapping: value_mapping(&rule)?,
         })
     });
     rules.collect()
 }
 
-fn reading(rule: &Table<'_>) -> Result<ReadTable, ConfigError> {
+fn value_mapping(rule: &TomlTable<'_>) -> Result<ValueMappingConfig, ConfigError> {
     let contains = rule.scalar("contains")?;
     let equals = rule.scalar("equals")?;
     let values = rule.open_table("values")?;
     match (contains, equals, values) {
-        (None, None, None) => Ok(ReadTable::Take),
-        (Some(value), None, None) => Ok(ReadTable::Contains(value.value)),
-        (None, Some(value), None) => Ok(ReadTable::Equals(value.value)),
+        (None, None, None) => Ok(ValueMappingConfig::AsIs),
+        (Some(value), None, None) => Ok(ValueMappingConfig::Contains(value.value)),
+        (None, Some(value), None) => Ok(ValueMappingConfig::Equals(value.value)),
         (None, None, Some(table)) => {
             let words = table.entries().map(|(word, key, value)| {
                 Ok((word.to_owned(), table.inner_text(&key, value)?.value))
             });
-            Ok(ReadTable::Values(words.collect::<Result<_, _>>()?))
+            Ok(ValueMappingConfig::Values(words.collect::<Result<_, _>>()?))
         }
-        _ => Err(rule.together(
-            "more than one of them",
-            "at most one of `contains`, `equals`, `values`",
+        _ => Err(rule.incompatible(
+            "more than one of `contains`, `equals`, `values`",
+            "at most one of them",
         )),
     }
 }
 
-impl IssuerTable {
-    /// Its lines of `--print-config`.
-    pub(super) fn shown(&self) -> Vec<Shown> {
+impl IssuerConfig {
+    /// The lines of `--print-config`.
+    pub(super) fn effective_values(&self) -> Vec<EffectiveValue> {
         let tenants = match &self.tenants {
-            TenantsTable::Any(one) | TenantsTable::Fixed(one) => Some(one.shown()),
-            TenantsTable::Listed(tenants) => shown_list(tenants),
+            TenantsConfig::Any(one) | TenantsConfig::Fixed(one) => Some(one.effective_value()),
+            TenantsConfig::Listed(tenants) => list_value(tenants),
         };
         let keys = match &self.keys {
-            KeysTable::File(path) => shown_path(path),
-            KeysTable::Url(url) | KeysTable::Discovery(url) => url.shown(),
+            KeySourceConfig::File(path) => path_value(path),
+            KeySourceConfig::Url(url) | KeySourceConfig::Discovery(url) => url.effective_value(),
         };
         let lines = [
-            Some(self.name.shown()),
-            Some(self.preset.shown()),
-            Some(self.issuer.shown()),
-            shown_list(&self.audiences),
+            Some(self.name.effective_value()),
+            Some(self.preset.effective_value()),
+            Some(self.issuer.effective_value()),
+            list_value(&self.audiences),
             tenants,
-            shown_list(&self.algorithms),
-            shown_list(&self.types),
+            list_value(&self.algorithms),
+            list_value(&self.types),
             Some(keys),
-            Some(self.groups.shown()),
-            Some(self.roles.shown()),
-            Some(self.access_token_mark.shown()),
+            Some(self.groups.effective_value()),
+            Some(self.roles.effective_value()),
+            Some(self.access_token_mark.effective_value()),
         ];
-        let claims = self.claims.iter().map(ClaimTable::shown);
+        let claims = self.claims.iter().map(ClaimRuleConfig::effective_value);
         lines.into_iter().flatten().chain(claims).collect()
     }
 }
 
-impl ClaimTable {
-    fn shown(&self) -> Shown {
-        let scalar = |value: &Scalar| match value {
-            Scalar::Text(text) => format!("\"{text}\""),
-            Scalar::Number(number) => number.to_string(),
-            Scalar::Flag(flag) => flag.to_string(),
+impl ClaimRuleConfig {
+    fn effective_value(&self) -> EffectiveValue {
+        let scalar = |value: &TomlScalar| match value {
+            TomlScalar::Text(text) => format!("\"{text}\""),
+            TomlScalar::Number(number) => number.to_string(),
+            TomlScalar::Flag(flag) => flag.to_string(),
         };
         let claim = &self.claim.value;
-        let value = match &self.read {
-            ReadTable::Take => claim.clone(),
-            ReadTable::Contains(value) => format!("{claim} contains {}", scalar(value)),
-            ReadTable::Equals(value) => format!("{claim} equals {}", scalar(value)),
-            ReadTable::Values(words) => {
-                let words = words.iter().map(|(word, ours)| format!("{word}: {ours}"));
+        let value = match &self.mapping {
+            ValueMappingConfig::AsIs => claim.clone(),
+            ValueMappingConfig::Contains(value) => format!("{claim} contains {}", scalar(value)),
+            ValueMappingConfig::Equals(value) => format!("{claim} equals {}", scalar(value)),
+            ValueMappingConfig::Values(words) => {
+                let words = words.iter().map(|(from, to)| format!("{from}: {to}"));
                 format!("{claim} ({})", words.collect::<Vec<_>>().join(", "))
             }
         };
-        Shown {
+        EffectiveValue {
             value,
-            ..self.field.shown()
+            ..self.field.effective_value()
         }
     }
 }

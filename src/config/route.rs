@@ -1,7 +1,7 @@
-//! `[[route]]` and `[[application]]`: what a gateway's request is for, where the gateway cannot say it.
+//! `[[route]]` and `[[application]]`: the application of a request, for gateways that do not state it.
 //!
-//! The first route that fits is taken, so one that an earlier route covers wholly is an error: whoever wrote it
-//! believes that it does something.
+//! The first matching route is used. A route that can never match, because an earlier one matches all its requests, is an
+//! error.
 
 use std::collections::HashMap;
 
@@ -9,51 +9,51 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::ConfigError;
-use super::file::{File, Table};
-use super::value::{Assumption, At, Origin, Shown, shown_list};
+use super::file::{ConfigFile, TomlTable};
+use super::value::{Assumption, ConfigValue, EffectiveValue, ValueOrigin, list_value};
 
-/// A route as the file describes it.
+/// A `[[route]]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteTable {
-    /// Where it begins.
-    pub origin: Origin,
-    /// The hosts that it fits, in lower case and without port; any where there are none.
-    pub hosts: Vec<At<String>>,
-    /// The path that it fits, with all that is below it.
-    pub path: Option<At<String>>,
-    /// Whether the path is compared without ASCII case, for back ends that fold it.
-    pub case_insensitive: At<bool>,
-    /// The destination principal that it fits.
-    pub principal: Option<At<String>>,
+pub struct RouteConfig {
+    /// The first line of the table.
+    pub origin: ValueOrigin,
+    /// The hosts to match, in lower case and without port; empty: any host.
+    pub hosts: Vec<ConfigValue<String>>,
+    /// The path to match, including all paths below it.
+    pub path: Option<ConfigValue<String>>,
+    /// Whether the path is compared ignoring ASCII case, for back ends that do so.
+    pub case_insensitive: ConfigValue<bool>,
+    /// The destination principal to match.
+    pub principal: Option<ConfigValue<String>>,
     /// The tenant of the application.
-    pub resource_tenant: At<String>,
+    pub resource_tenant: ConfigValue<String>,
     /// The application.
-    pub app: At<String>,
+    pub app: ConfigValue<String>,
     /// `direct_connect` or `collaboration`.
-    pub access_type: Option<At<String>>,
+    pub access_type: Option<ConfigValue<String>>,
     /// The shared channel.
-    pub channel: Option<At<String>>,
-    /// Whether only members of the channel come in.
-    pub require_channel: At<bool>,
-    /// The tenant whose network this is.
-    pub restricting_tenant: Option<At<String>>,
-    /// Whether callers learn the reason of a denial.
-    pub detail: At<bool>,
-    /// Facts that hold where a request is silent.
+    pub channel: Option<ConfigValue<String>>,
+    /// Whether only members of the channel are allowed.
+    pub require_channel: ConfigValue<bool>,
+    /// The tenant that restricts access from this network (tenant restrictions).
+    pub restricting_tenant: Option<ConfigValue<String>>,
+    /// Whether a denial includes its reason.
+    pub detail: ConfigValue<bool>,
+    /// Facts that are assumed if a request does not state them.
     pub assume: Vec<Assumption>,
 }
 
-/// What the operator states of an application: at least one of the three.
+/// An `[[application]]` table: at least one of the three facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApplicationTable {
+pub struct ApplicationConfig {
     /// The application.
-    pub app: At<String>,
-    /// What its tokens may have as `aud`, besides its own id.
-    pub audiences: Vec<At<String>>,
-    /// Microsoft's bundles that it is in; an empty list: in none.
-    pub bundles: Option<Vec<At<String>>>,
-    /// Whether it is a resource of agents.
-    pub agent: Option<At<bool>>,
+    pub app: ConfigValue<String>,
+    /// Accepted `aud` values of its tokens, in addition to its id.
+    pub audiences: Vec<ConfigValue<String>>,
+    /// Microsoft's application bundles that contain it; an empty list: none.
+    pub bundles: Option<Vec<ConfigValue<String>>>,
+    /// Whether it is an agent resource.
+    pub agent: Option<ConfigValue<bool>>,
 }
 
 const KEYS: &[&str] = &[
@@ -72,9 +72,9 @@ const KEYS: &[&str] = &[
 ];
 
 pub(super) fn read<'a>(
-    file: File<'a>,
+    file: ConfigFile<'a>,
     value: &'a Spanned<DeValue<'a>>,
-) -> Result<Vec<RouteTable>, ConfigError> {
+) -> Result<Vec<RouteConfig>, ConfigError> {
     let tables = file.tables("route", value, KEYS)?;
     let routes = tables.iter().map(route).collect::<Result<Vec<_>, _>>()?;
     let mut earlier = EarlierRoutes::default();
@@ -90,23 +90,23 @@ pub(super) fn read<'a>(
     Ok(routes)
 }
 
-/// The routes that were read so far, by path, host and principal: a route is compared with those only that may cover
-/// it, so that a file of thousands of routes is read in about linear time.
+/// The routes read so far, indexed by path, host and principal. A route is compared only with those that may cover it, so
+/// that reading thousands of routes takes about linear time.
 struct EarlierRoutes<'a> {
-    /// A tree of path segments in lower case; the first node is `/`.
+    /// A tree of path segments in lower case. The first node is `/`.
     nodes: Vec<PathNode<'a>>,
     count: usize,
 }
 
 #[derive(Default)]
 struct PathNode<'a> {
-    /// Positions in `nodes`, by the next segment.
-    below: HashMap<String, usize>,
-    /// The routes that end here, with their numbers. A route with several hosts is listed at each.
-    routes: HashMap<HostAndPrincipal<'a>, Vec<(usize, &'a RouteTable)>>,
+    /// Indices in `nodes`, by the next segment.
+    children: HashMap<String, usize>,
+    /// The routes whose path ends here, with their numbers. A route with several hosts is listed for each.
+    routes: HashMap<HostAndPrincipal<'a>, Vec<(usize, &'a RouteConfig)>>,
 }
 
-/// `None` fits any.
+/// `None` matches any.
 type HostAndPrincipal<'a> = (Option<&'a str>, Option<&'a str>);
 
 impl Default for EarlierRoutes<'_> {
@@ -119,14 +119,14 @@ impl Default for EarlierRoutes<'_> {
 }
 
 impl<'a> EarlierRoutes<'a> {
-    fn insert(&mut self, route: &'a RouteTable) {
+    fn insert(&mut self, route: &'a RouteConfig) {
         let mut at = 0;
         for segment in route.segments() {
             let next = self.nodes.len();
             let Some(node) = self.nodes.get_mut(at) else {
                 break;
             };
-            at = *node.below.entry(segment).or_insert(next);
+            at = *node.children.entry(segment).or_insert(next);
             if at == next {
                 self.nodes.push(PathNode::default());
             }
@@ -146,13 +146,14 @@ impl<'a> EarlierRoutes<'a> {
         }
     }
 
-    /// A route that covers another has no host or each of its hosts, so also its first, and its path or one above.
-    fn first_that_covers(&self, later: &RouteTable) -> Option<&'a RouteTable> {
+    /// The first route that covers `later`. A covering route has no host or all hosts of `later`, including its first, and
+    /// has the same path or a parent of it.
+    fn first_that_covers(&self, later: &RouteConfig) -> Option<&'a RouteConfig> {
         let hosts = [None, later.hosts.first().map(|host| host.value.as_str())];
         let principals = [None, later.principal_text()];
         let mut node = self.nodes.first();
         let mut segments = later.segments();
-        let mut found: Option<(usize, &RouteTable)> = None;
+        let mut found: Option<(usize, &RouteConfig)> = None;
         while let Some(here) = node {
             for key in hosts
                 .iter()
@@ -167,30 +168,33 @@ impl<'a> EarlierRoutes<'a> {
                 }
             }
             let next = segments.next();
-            node = next.and_then(|segment| self.nodes.get(*here.below.get(&segment)?));
+            node = next.and_then(|segment| self.nodes.get(*here.children.get(&segment)?));
         }
         found.map(|(_, route)| route)
     }
 }
 
 pub(super) fn read_applications<'a>(
-    file: File<'a>,
+    file: ConfigFile<'a>,
     value: &'a Spanned<DeValue<'a>>,
-) -> Result<Vec<ApplicationTable>, ConfigError> {
+) -> Result<Vec<ApplicationConfig>, ConfigError> {
     let keys = ["id", "app", "audiences", "bundles", "agent"];
     let tables = file.tables("application", value, &keys)?;
     tables.iter().map(application).collect()
 }
 
-fn application(table: &Table<'_>) -> Result<ApplicationTable, ConfigError> {
+fn application(table: &TomlTable<'_>) -> Result<ApplicationConfig, ConfigError> {
     let app = match (table.text("id")?, table.text("app")?) {
         (Some(_), Some(_)) => {
-            return Err(table.together("`id` and `app`", "one of them: they are the same key"));
+            return Err(table.incompatible(
+                "`id` and `app`",
+                "one of them: both mean the application's id",
+            ));
         }
         (Some(app), None) | (None, Some(app)) => app,
         (None, None) => return Err(table.missing("id", "the id of an application")),
     };
-    let application = ApplicationTable {
+    let application = ApplicationConfig {
         app,
         audiences: table.texts("audiences")?.unwrap_or_default(),
         bundles: table.texts_or_none("bundles")?,
@@ -202,14 +206,14 @@ fn application(table: &Table<'_>) -> Result<ApplicationTable, ConfigError> {
     if is_empty {
         return Err(table.missing(
             "audiences",
-            "what its tokens may have as `aud`, besides its id, or `bundles` or `agent`",
+            "additional `aud` values of its tokens, or `bundles` or `agent`",
         ));
     }
     Ok(application)
 }
 
-fn route(table: &Table<'_>) -> Result<RouteTable, ConfigError> {
-    let route = RouteTable {
+fn route(table: &TomlTable<'_>) -> Result<RouteConfig, ConfigError> {
+    let route = RouteConfig {
         origin: table.origin.clone(),
         hosts: table.texts("hosts")?.unwrap_or_default(),
         path: table.text("path")?,
@@ -229,13 +233,13 @@ fn route(table: &Table<'_>) -> Result<RouteTable, ConfigError> {
         assume: table.assume()?,
     };
     if route.require_channel.value && route.channel.is_none() {
-        return Err(table.together(
+        return Err(table.incompatible(
             "`require_channel` without `channel`",
             "the channel that is required",
         ));
     }
     if route.case_insensitive.value && route.path.is_none() {
-        return Err(table.together(
+        return Err(table.incompatible(
             "`case_insensitive` without `path`",
             "the path that is compared without case",
         ));
@@ -246,7 +250,7 @@ fn route(table: &Table<'_>) -> Result<RouteTable, ConfigError> {
     Ok(route)
 }
 
-fn check_host(host: &At<String>) -> Result<(), ConfigError> {
+fn check_host(host: &ConfigValue<String>) -> Result<(), ConfigError> {
     let text = host.value.as_str();
     let port_free = text
         .strip_prefix('[')
@@ -254,7 +258,7 @@ fn check_host(host: &At<String>) -> Result<(), ConfigError> {
         .unwrap_or(text);
     let bracketed = port_free.len() != text.len();
     let why = if text.contains('*') {
-        "wildcards are not supported: expected each host by its name, or no hosts for any"
+        "wildcards are not supported: expected complete host names, or no `hosts` for any host"
     } else if text.contains(|c: char| c.is_ascii_uppercase()) {
         "expected a host in lower case"
     } else if text.contains(':') && !bracketed {
@@ -272,18 +276,18 @@ fn check_host(host: &At<String>) -> Result<(), ConfigError> {
     Err(host.refuse(why))
 }
 
-fn check_path(path: &At<String>) -> Result<(), ConfigError> {
+fn check_path(path: &ConfigValue<String>) -> Result<(), ConfigError> {
     let text = path.value.as_str();
     let why = if !text.starts_with('/') {
         "expected a path that begins with `/`"
     } else if text.contains(['*', '{', '}']) {
-        "wildcards are not supported: expected a path such as /docs, which stands for all that is below it"
+        "wildcards are not supported: expected a path such as /docs, which includes all paths below it"
     } else if text.contains(['[', ']', '<', '>', '|', '^', '"', '`']) {
-        "expected a path: a pattern would be compared as it is written, and no URI has this character (RFC 3986)"
+        "expected a literal path, not a pattern: no URI has this character (RFC 3986)"
     } else if text.contains(['?', '#']) {
         "expected a path without a query"
     } else if text.contains('%') {
-        "expected a path without percent escapes: requests that have them fit no path"
+        "expected a path without percent escapes: requests that have them match no path"
     } else if text.contains("//") {
         "expected a path without `//`"
     } else if text
@@ -292,7 +296,7 @@ fn check_path(path: &At<String>) -> Result<(), ConfigError> {
     {
         "expected a path without `.` and `..`"
     } else if text.len() > 1 && text.ends_with('/') {
-        "expected a path without `/` at its end: it stands for all that is below it anyway"
+        "expected a path without `/` at its end: it includes all paths below it anyway"
     } else if !text.chars().all(|c| c.is_ascii_graphic() && c != '\\') {
         "expected a path of visible ASCII characters without `\\`"
     } else {
@@ -301,8 +305,8 @@ fn check_path(path: &At<String>) -> Result<(), ConfigError> {
     Err(path.refuse(why))
 }
 
-/// A pattern would be compared as it is written, fit no destination, and leave its requests to a later route.
-fn check_principal(principal: &At<String>) -> Result<(), ConfigError> {
+/// Refuses patterns: they would be compared literally and never match, so later routes would get the requests.
+fn check_principal(principal: &ConfigValue<String>) -> Result<(), ConfigError> {
     if principal.value.contains('*') {
         return Err(principal
             .refuse("wildcards are not supported: expected the exact destination principal"));
@@ -310,29 +314,29 @@ fn check_principal(principal: &At<String>) -> Result<(), ConfigError> {
     Ok(())
 }
 
-impl RouteTable {
-    /// Whether every request that fits `later` fits this route.
-    fn covers(&self, later: &RouteTable) -> bool {
+impl RouteConfig {
+    /// Whether this route matches every request that `later` matches.
+    fn covers(&self, later: &RouteConfig) -> bool {
         let hosts = self.hosts.is_empty()
             || (!later.hosts.is_empty()
                 && later.hosts.iter().all(|host| {
-                    let mut ours = self.hosts.iter();
-                    ours.any(|one| one.value == host.value)
+                    let mut hosts = self.hosts.iter();
+                    hosts.any(|one| one.value == host.value)
                 }));
         let path = match (&self.path, &later.path) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(ours), Some(theirs)) => self.takes_path(&ours.value, later, &theirs.value),
+            (Some(path), Some(other)) => self.covers_path(&path.value, later, &other.value),
         };
         let principal = match (&self.principal, &later.principal) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(ours), Some(theirs)) => ours.value == theirs.value,
+            (Some(principal), Some(other)) => principal.value == other.value,
         };
         hosts && path && principal
     }
 
-    /// The segments of its path, in lower case; none where it has no path.
+    /// The segments of its path in lower case; none without a path.
     fn segments(&self) -> impl Iterator<Item = String> {
         let path = self.path.as_ref().map_or("", |path| &path.value);
         let segments = path.split('/').filter(|segment| !segment.is_empty());
@@ -345,18 +349,18 @@ impl RouteTable {
             .map(|principal| principal.value.as_str())
     }
 
-    /// Whether every path that is below `theirs` for `later` is below `ours` for this route.
-    fn takes_path(&self, ours: &str, later: &RouteTable, theirs: &str) -> bool {
+    /// Whether this route's `path` matches every path that `other`, the path of `later`, matches.
+    fn covers_path(&self, path: &str, later: &RouteConfig, other: &str) -> bool {
         if self.case_insensitive.value {
-            return is_below(&theirs.to_ascii_lowercase(), &ours.to_ascii_lowercase());
+            return is_below(&other.to_ascii_lowercase(), &path.to_ascii_lowercase());
         }
-        // A later route that ignores case also fits paths whose letters differ from ours.
-        let differs_in_case = later.case_insensitive.value && has_letters(ours);
-        is_below(theirs, ours) && !differs_in_case
+        // A later route that ignores case also matches paths that differ from `path` in case.
+        let differs_in_case = later.case_insensitive.value && has_letters(path);
+        is_below(other, path) && !differs_in_case
     }
 
-    /// Its lines of `--print-config`.
-    pub(super) fn shown(&self) -> Vec<Shown> {
+    /// The lines of `--print-config`.
+    pub(super) fn effective_values(&self) -> Vec<EffectiveValue> {
         let texts = [
             &self.path,
             &self.principal,
@@ -366,14 +370,17 @@ impl RouteTable {
             &self.channel,
             &self.restricting_tenant,
         ];
-        let texts = texts.into_iter().flatten().map(At::shown);
+        let texts = texts
+            .into_iter()
+            .flatten()
+            .map(ConfigValue::effective_value);
         let flags = [
-            self.case_insensitive.shown(),
-            self.require_channel.shown(),
-            self.detail.shown(),
+            self.case_insensitive.effective_value(),
+            self.require_channel.effective_value(),
+            self.detail.effective_value(),
         ];
-        let facts = self.assume.iter().map(|fact| fact.value.shown());
-        let hosts = shown_list(&self.hosts).unwrap_or_else(|| Shown {
+        let facts = self.assume.iter().map(|fact| fact.value.effective_value());
+        let hosts = list_value(&self.hosts).unwrap_or_else(|| EffectiveValue {
             key: "route.hosts".to_owned(),
             value: "(any)".to_owned(),
             origin: self.origin.clone(),
@@ -386,7 +393,7 @@ impl RouteTable {
     }
 }
 
-/// Whether the first path is the second or below it, by whole segments.
+/// Whether `path` equals `above` or is below it, by complete segments.
 fn is_below(path: &str, above: &str) -> bool {
     let above = above.trim_end_matches('/');
     path.strip_prefix(above)
@@ -397,19 +404,19 @@ fn has_letters(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_alphabetic())
 }
 
-impl ApplicationTable {
-    /// Its lines of `--print-config`.
-    pub(super) fn shown(&self) -> Vec<Shown> {
-        let audiences = shown_list(&self.audiences);
+impl ApplicationConfig {
+    /// The lines of `--print-config`.
+    pub(super) fn effective_values(&self) -> Vec<EffectiveValue> {
+        let audiences = list_value(&self.audiences);
         let bundles = self.bundles.as_deref().map(|bundles| {
-            shown_list(bundles).unwrap_or_else(|| Shown {
+            list_value(bundles).unwrap_or_else(|| EffectiveValue {
                 key: "application.bundles".to_owned(),
                 value: "(none)".to_owned(),
                 origin: self.app.origin.clone(),
             })
         });
-        let agent = self.agent.as_ref().map(At::shown);
-        std::iter::once(self.app.shown())
+        let agent = self.agent.as_ref().map(ConfigValue::effective_value);
+        std::iter::once(self.app.effective_value())
             .chain(audiences)
             .chain(bundles)
             .chain(agent)

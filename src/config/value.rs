@@ -1,7 +1,7 @@
-//! A value of the configuration, and where it came from.
+//! A value of the configuration with its origin.
 //!
-//! Whoever reads a value further (into a GUID, a URL, a word) does it with [`At::read`], so that the error
-//! names the line that has to be mended.
+//! Callers that parse a value (into a GUID, a URL, a word) use [`ConfigValue::read`], so that the error states the line to
+//! fix.
 
 use std::fmt::{self, Display};
 use std::path::PathBuf;
@@ -9,59 +9,59 @@ use std::str::FromStr;
 
 use super::ConfigError;
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// A flag of the command line.
+pub enum ValueOrigin {
+    /// A command line flag.
     Flag,
-    /// A variable of the environment.
+    /// An environment variable.
     Variable,
     /// A line of the configuration file.
     File {
         /// The file.
         file: PathBuf,
-        /// Its line, from 1.
+        /// The line, from 1.
         line: usize,
     },
-    /// Nothing gave it.
+    /// The default.
     Default,
 }
 
-impl Display for Origin {
+impl Display for ValueOrigin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Flag => out.write_str("flag"),
-            Origin::Variable => out.write_str("environment"),
-            Origin::File { file, line } => write!(out, "{}:{line}", file.display()),
-            Origin::Default => out.write_str("default"),
+            ValueOrigin::Flag => out.write_str("flag"),
+            ValueOrigin::Variable => out.write_str("environment"),
+            ValueOrigin::File { file, line } => write!(out, "{}:{line}", file.display()),
+            ValueOrigin::Default => out.write_str("default"),
         }
     }
 }
 
 /// A value with its key and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct At<T> {
+pub struct ConfigValue<T> {
     /// The value.
     pub value: T,
-    /// Its key, dotted: `issuer.audiences`.
+    /// The dotted key: `issuer.audiences`.
     pub key: String,
-    /// Where it came from.
-    pub origin: Origin,
+    /// The origin.
+    pub origin: ValueOrigin,
 }
 
-impl<T> At<T> {
-    /// A value that nothing gave.
+impl<T> ConfigValue<T> {
+    /// A default value.
     pub(super) fn default(key: &str, value: T) -> Self {
-        At {
+        ConfigValue {
             value,
             key: key.to_owned(),
-            origin: Origin::Default,
+            origin: ValueOrigin::Default,
         }
     }
 
-    /// Another value from the same place.
-    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
-        At {
+    /// Converts the value; key and origin stay.
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> ConfigValue<U> {
+        ConfigValue {
             value: change(self.value),
             key: self.key,
             origin: self.origin,
@@ -69,8 +69,8 @@ impl<T> At<T> {
     }
 }
 
-impl<T: Display> At<T> {
-    /// The error that says why this value will not do: `why` begins with `expected` or says what is wrong.
+impl<T: Display> ConfigValue<T> {
+    /// The error of an invalid value. `why` begins with `expected` or states the fault.
     pub fn refuse(&self, why: impl Display) -> ConfigError {
         ConfigError::Value {
             key: self.key.clone(),
@@ -81,8 +81,8 @@ impl<T: Display> At<T> {
     }
 
     /// The line of `--print-config`.
-    pub(super) fn shown(&self) -> Shown {
-        Shown {
+    pub(super) fn effective_value(&self) -> EffectiveValue {
+        EffectiveValue {
             key: self.key.clone(),
             value: self.value.to_string(),
             origin: self.origin.clone(),
@@ -90,13 +90,13 @@ impl<T: Display> At<T> {
     }
 }
 
-impl At<String> {
-    /// Reads the text as something else; the error of that type says what was expected.
+impl ConfigValue<String> {
+    /// Parses the text. The error of the target type states what was expected.
     pub fn read<U: FromStr<Err: Display>>(&self) -> Result<U, ConfigError> {
         self.value.parse().map_err(|error| self.refuse(error))
     }
 
-    /// One of some words.
+    /// One of the given words.
     pub fn one_of<U: Copy>(&self, words: &[(&str, U)]) -> Result<U, ConfigError> {
         let found = words.iter().find(|(word, _)| *word == self.value);
         found.map(|(_, meaning)| *meaning).ok_or_else(|| {
@@ -106,37 +106,39 @@ impl At<String> {
     }
 }
 
-/// A fact that is assumed where a request is silent.
+/// A fact that is assumed if a request does not state it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assumption {
     /// The field of `Context`.
     pub fact: String,
-    /// Its value, as a text.
-    pub value: At<String>,
+    /// The value as text.
+    pub value: ConfigValue<String>,
 }
 
-/// A line of `--print-config`.
+/// An effective value: a line of `--print-config`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// The key, dotted.
+pub struct EffectiveValue {
+    /// The dotted key.
     pub key: String,
     /// The value.
     pub value: String,
-    /// Where it came from.
-    pub origin: Origin,
+    /// The origin.
+    pub origin: ValueOrigin,
 }
 
-/// The line of a list: its items in one cell, the origin of the first.
-pub(super) fn shown_list<T: Display>(items: &[At<T>]) -> Option<Shown> {
+/// The line of a list: the items separated by commas, with the origin of the first.
+pub(super) fn list_value<T: Display>(items: &[ConfigValue<T>]) -> Option<EffectiveValue> {
     let first = items.first()?;
     let texts: Vec<String> = items.iter().map(|item| item.value.to_string()).collect();
-    Some(Shown {
+    Some(EffectiveValue {
         value: texts.join(", "),
-        ..first.shown()
+        ..first.effective_value()
     })
 }
 
 /// The line of a path.
-pub(super) fn shown_path(path: &At<PathBuf>) -> Shown {
-    path.clone().map(|path| path.display().to_string()).shown()
+pub(super) fn path_value(path: &ConfigValue<PathBuf>) -> EffectiveValue {
+    path.clone()
+        .map(|path| path.display().to_string())
+        .effective_value()
 }

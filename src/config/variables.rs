@@ -1,18 +1,18 @@
-//! The `CROSSTRUST_…` variables of the environment: one that names no key is an error.
+//! Checks the `CROSSTRUST_…` environment variables: an unknown one is an error.
 //!
 //! Kubernetes injects variables for each Service of a namespace (kubernetes.io/docs/concepts/services-networking/
-//! service/#environment-variables). Those of a Service named crosstrust begin with the same prefix and are ignored.
+//! service/#environment-variables). Those of a Service named crosstrust have the same prefix and are ignored.
 
 use std::ffi::OsString;
 
-use super::{ConfigError, KEYS, Key};
+use super::{ConfigError, ConfigKey, KEYS};
 
-/// The file and the addresses; every other variable is a key's.
+/// The variables of `--config` and `--listen`; every other variable belongs to a key.
 const OTHERS: [&str; 2] = ["CROSSTRUST_CONFIG", "CROSSTRUST_LISTEN"];
 
 const PREFIX: &str = "CROSSTRUST_";
 
-/// Refuses the first of these names, in their order, that looks like a key's and is none.
+/// Returns an error for the first unknown name with the prefix, in alphabetical order.
 pub fn refuse_unknown(names: impl Iterator<Item = OsString>) -> Result<(), ConfigError> {
     let mut unknown: Vec<String> = names
         .map(|name| name.to_string_lossy().into_owned())
@@ -28,7 +28,7 @@ pub fn refuse_unknown(names: impl Iterator<Item = OsString>) -> Result<(), Confi
     }
 }
 
-/// What Kubernetes injects for a Service named crosstrust.
+/// Whether Kubernetes injects this variable for a Service named crosstrust.
 fn is_service_link(name: &str) -> bool {
     name == "CROSSTRUST_PORT"
         || name.starts_with("CROSSTRUST_PORT_")
@@ -39,20 +39,20 @@ fn is_known(name: &str) -> bool {
     OTHERS.contains(&name) || KEYS.iter().any(|key| key.variable() == name)
 }
 
-/// The variables whose names differ least, at most three.
+/// The most similar known names, by edit distance.
 fn nearest(name: &str) -> Vec<String> {
     let others = OTHERS.iter().map(|other| (*other).to_owned());
-    let known = KEYS.iter().map(Key::variable).chain(others);
+    let known = KEYS.iter().map(ConfigKey::variable).chain(others);
     let mut known: Vec<(usize, String)> = known
         .map(|other| (strsim::levenshtein(name, &other), other))
         .collect();
     known.sort_unstable();
-    let near = known.into_iter().take(MOST_NEAR);
+    let near = known.into_iter().take(MAX_NEAR);
     near.map(|(_, other)| other).collect()
 }
 
-/// Names that an error repeats.
-const MOST_NEAR: usize = 3;
+/// Number of similar names in an error.
+const MAX_NEAR: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_names_no_key_is_refused_with_the_nearest_names() {
+    fn an_unknown_variable_is_refused_with_the_most_similar_names() {
         let message = refused(&["PATH", "CROSSTRUST_LIMIT_GROUPS", "CROSSTRUST_CONFIG"]).unwrap();
         assert!(message.contains("CROSSTRUST_LIMIT_GROUPS"), "{message}");
         assert!(message.contains("CROSSTRUST_LIMITS_GROUPS"), "{message}");
@@ -80,8 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_the_links_of_a_service_are_accepted() {
-        let keys: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    fn variables_of_keys_and_of_a_service_are_accepted() {
+        let keys: Vec<String> = KEYS.iter().map(ConfigKey::variable).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         assert_eq!(refused(&keys), None);
         let others = [

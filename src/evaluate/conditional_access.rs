@@ -1,39 +1,43 @@
 //! Stage 5: Conditional Access of the resource tenant (semantics §5).
 //!
-//! Every applicable policy has to be satisfied, each for itself; one that blocks wins over all.
+//! Every applicable policy has to be satisfied separately. A block takes precedence over everything else.
 
 use smallvec::SmallVec;
 
-use super::grant::{self, Frequency, Outcome, Unsatisfied};
-use super::users::Types;
-use super::{Failure, Notes, Question, conditions, crossing, fail, users};
-use crate::decision::{AppliedPolicy, Challenge, Cure, PolicyIndex, PolicyResult, Reason};
+use super::grant::{self, Frequency, GrantOutcome, Unsatisfied};
+use super::users::PossibleTypes;
+use super::{Evaluation, Notes, StageFailure, conditions, cross_tenant, fail, users};
+use crate::decision::{AppliedPolicy, Challenge, PolicyIndex, PolicyResult, Reason, StepUp};
 use crate::request::{Context, UserClass};
 use crate::revocation::Revocations;
-use crate::snapshot::{Policy, Tenant, Trust};
+use crate::snapshot::{Policy, Tenant, TrustedClaims};
 use crate::time::Timestamp;
 use crate::vocabulary::{SignInFrequency, UserType, WordSet};
 
-/// The request as the resource tenant's policies see it.
-pub(super) struct Subject<'a> {
-    pub(super) question: &'a Question<'a>,
+/// What the resource tenant's policies are evaluated against: the request, trust and user types.
+pub(super) struct PolicyInput<'a> {
+    pub(super) evaluation: &'a Evaluation<'a>,
     pub(super) resource: &'a Tenant,
-    /// Which claims made at home count.
-    pub(super) trust: &'a Trust,
-    /// Every type of external user that this one has or may have.
+    /// Which claims of the home tenant count.
+    pub(super) trust: &'a TrustedClaims,
+    /// Every external user type that this user has or may have.
     pub(super) types: WordSet<UserType>,
-    /// The end of the agreement that one of the types depends on.
+    /// The end of the assumed agreement that one of the types depends on.
     until: Option<Timestamp>,
     pub(super) now: Timestamp,
 }
 
-impl<'a> Subject<'a> {
-    pub(super) fn new(question: &'a Question<'a>, resource: &'a Tenant, now: Timestamp) -> Self {
-        let Types { types, until } = users::possible_types(question, resource, now);
-        Subject {
-            question,
+impl<'a> PolicyInput<'a> {
+    pub(super) fn new(
+        evaluation: &'a Evaluation<'a>,
+        resource: &'a Tenant,
+        now: Timestamp,
+    ) -> Self {
+        let PossibleTypes { types, until } = users::possible_types(evaluation, resource, now);
+        PolicyInput {
+            evaluation,
             resource,
-            trust: crossing::trust(question, resource),
+            trust: cross_tenant::trust(evaluation, resource),
             types,
             until,
             now,
@@ -41,44 +45,44 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn context(&self) -> &'a Context {
-        &self.question.request.context
+        &self.evaluation.request.context
     }
 
-    /// The policies that can apply, in the order of their ids.
+    /// The policies that can apply, ordered by id.
     fn candidates(&self) -> impl Iterator<Item = (PolicyIndex, &'a Policy)> {
-        let request = self.question.request;
-        let snapshot = self.question.snapshot;
+        let request = self.evaluation.request;
+        let snapshot = self.evaluation.snapshot;
         let context = self.context();
         let with_actions =
             context.user_action.is_some() || context.authentication_context.is_some();
         self.resource
             .catalog
-            .of(self.question.class)
+            .of(self.evaluation.class)
             .for_app(request.app, with_actions, &snapshot.applications)
             .filter_map(|index| Some((index, snapshot.policy(index)?)))
     }
 }
 
 pub(super) fn check(
-    question: &Question<'_>,
+    evaluation: &Evaluation<'_>,
     _: &Revocations,
     now: Timestamp,
     notes: &mut Notes,
-) -> Result<(), Failure> {
-    let Some(resource) = question.resource else {
+) -> Result<(), StageFailure> {
+    let Some(resource) = evaluation.resource else {
         return fail(Reason::ResourceTenantUnknown);
     };
-    let subject = Subject::new(question, resource, now);
-    if let Some(end) = subject.until {
-        notes.not_after(end);
+    let input = PolicyInput::new(evaluation, resource, now);
+    if let Some(end) = input.until {
+        notes.limit_expiry(end);
     }
-    let mut verdict = Combined::default();
-    for (index, policy) in subject.candidates() {
-        if !conditions::all_match(policy, &subject) {
+    let mut combined = CombinedOutcome::default();
+    for (index, policy) in input.candidates() {
+        if !conditions::all_match(policy, &input) {
             continue;
         }
-        let frequency = grant::frequency(policy, &subject, now);
-        let outcome = grant::outcome(policy, &subject, &frequency);
+        let frequency = grant::frequency(policy, &input, now);
+        let outcome = grant::outcome(policy, &input, &frequency);
         notes.applied.push(AppliedPolicy {
             policy: index,
             result: result(policy, &outcome),
@@ -86,30 +90,30 @@ pub(super) fn check(
         if policy.report_only {
             continue;
         }
-        note_session(index, policy, &subject, frequency, notes);
-        verdict.add(outcome);
+        apply_session_controls(index, policy, &input, frequency, notes);
+        combined.add(outcome);
     }
-    verdict.into_result()
+    combined.into_result()
 }
 
-/// What an applied policy's session controls mean for the answer.
-fn note_session(
+/// Applies a policy's session controls to expiry, cacheability and obligations.
+fn apply_session_controls(
     index: PolicyIndex,
     policy: &Policy,
-    subject: &Subject<'_>,
+    input: &PolicyInput<'_>,
     frequency: Frequency,
     notes: &mut Notes,
 ) {
-    if subject.question.class == UserClass::DirectConnect {
+    if input.evaluation.class == UserClass::DirectConnect {
         return;
     }
     if frequency != Frequency::Unset {
-        let auth_time = subject.question.request.claims.auth_time;
+        let auth_time = input.evaluation.request.claims.auth_time;
         let due = policy
             .sign_in_frequency
             .and_then(|set| grant::due(set, auth_time));
         if let Some(due) = due {
-            notes.not_after(due);
+            notes.limit_expiry(due);
         }
         notes.cacheable &= policy.sign_in_frequency != Some(SignInFrequency::EveryTime);
     }
@@ -118,60 +122,67 @@ fn note_session(
     }
 }
 
-pub(super) fn result(policy: &Policy, outcome: &Outcome) -> PolicyResult {
+pub(super) fn result(policy: &Policy, outcome: &GrantOutcome) -> PolicyResult {
     match (policy.report_only, outcome) {
-        (false, Outcome::Satisfied) => PolicyResult::Success,
-        (false, Outcome::Blocked | Outcome::Unsatisfied(_)) => PolicyResult::Failure,
-        (true, Outcome::Satisfied) => PolicyResult::ReportOnlySuccess,
-        (true, Outcome::Unsatisfied(Unsatisfied { cures: Some(_), .. })) => {
-            PolicyResult::ReportOnlyInterrupted
+        (false, GrantOutcome::Satisfied) => PolicyResult::Success,
+        (false, GrantOutcome::Blocked | GrantOutcome::Unsatisfied(_)) => PolicyResult::Failure,
+        (true, GrantOutcome::Satisfied) => PolicyResult::ReportOnlySuccess,
+        (
+            true,
+            GrantOutcome::Unsatisfied(Unsatisfied {
+                step_ups: Some(_), ..
+            }),
+        ) => PolicyResult::ReportOnlyInterrupted,
+        (true, GrantOutcome::Blocked | GrantOutcome::Unsatisfied(_)) => {
+            PolicyResult::ReportOnlyFailure
         }
-        (true, Outcome::Blocked | Outcome::Unsatisfied(_)) => PolicyResult::ReportOnlyFailure,
     }
 }
 
-/// The outcomes of all enforced policies, taken together.
+/// The combined outcome of all enforced policies.
 #[derive(Default)]
-struct Combined {
+struct CombinedOutcome {
     blocked: bool,
-    /// The earliest in the documented order; of equal ones that of the lower policy id.
+    /// The first in the documented order; among equals that of the lower policy id.
     first: Option<(u8, Reason)>,
-    cures: SmallVec<[Cure; 2]>,
-    incurable: bool,
+    step_ups: SmallVec<[StepUp; 2]>,
+    cannot_step_up: bool,
 }
 
-impl Combined {
-    fn add(&mut self, outcome: Outcome) {
+impl CombinedOutcome {
+    fn add(&mut self, outcome: GrantOutcome) {
         match outcome {
-            Outcome::Satisfied => {}
-            Outcome::Blocked => self.blocked = true,
-            Outcome::Unsatisfied(one) => {
-                if self.first.is_none_or(|(place, _)| one.place < place) {
-                    self.first = Some((one.place, one.reason));
+            GrantOutcome::Satisfied => {}
+            GrantOutcome::Blocked => self.blocked = true,
+            GrantOutcome::Unsatisfied(one) => {
+                if self.first.is_none_or(|(order, _)| one.order < order) {
+                    self.first = Some((one.order, one.reason));
                 }
-                match one.cures {
-                    Some(cures) => self.cures.extend(cures),
-                    None => self.incurable = true,
+                match one.step_ups {
+                    Some(step_ups) => self.step_ups.extend(step_ups),
+                    None => self.cannot_step_up = true,
                 }
             }
         }
     }
 
-    /// Curable only if one new sign-in can satisfy every policy that fails, so that no client is sent
-    /// round in circles.
-    fn into_result(mut self) -> Result<(), Failure> {
+    /// Carries a challenge only if one new sign-in can satisfy every failing policy: otherwise the client would
+    /// loop.
+    fn into_result(mut self) -> Result<(), StageFailure> {
         if self.blocked {
             return fail(Reason::CaBlocked);
         }
         let Some((_, reason)) = self.first else {
             return Ok(());
         };
-        self.cures.sort_unstable();
-        self.cures.dedup();
-        let curable = !self.incurable && !self.cures.is_empty();
-        Err(Failure {
+        self.step_ups.sort_unstable();
+        self.step_ups.dedup();
+        let can_step_up = !self.cannot_step_up && !self.step_ups.is_empty();
+        Err(StageFailure {
             reason,
-            challenge: curable.then_some(Challenge { cures: self.cures }),
+            challenge: can_step_up.then_some(Challenge {
+                step_ups: self.step_ups,
+            }),
             subject: None,
         })
     }

@@ -1,11 +1,11 @@
-//! Does a policy apply? Every condition that it sets has to match (semantics §5).
+//! The conditions of a Conditional Access policy: it applies if every condition that it sets matches (semantics §5).
 //!
-//! A condition whose input the request does not carry is taken to match on the include side and not to
-//! match on the exclude side: a missing fact never switches a protection off.
+//! If the request lacks an input of a condition, the include side matches and the exclude side does not: a
+//! missing fact never disables a policy.
 
-use super::conditional_access::Subject;
+use super::conditional_access::PolicyInput;
 use super::matching::Match;
-use super::users::{self, Side};
+use super::users::{self, ListSide};
 use super::{applications, filter};
 use crate::request::{Context, DeviceProperty};
 use crate::snapshot::{Location, LocationTest, Policy, PolicyFilter};
@@ -13,64 +13,62 @@ use crate::vocabulary::{
     ClientAppType, Country, DeviceState, FilterMode, IncludeExclude, Platform, Word, WordSet,
 };
 
-type Condition = fn(&Policy, &Subject<'_>) -> Match;
+type Condition = fn(&Policy, &PolicyInput<'_>) -> Match;
 
 /// Every condition by its name in Graph, cheapest and most selective first. `Unknown`: the request lacks a
-/// fact, and the condition is taken to match. A condition that is not set matches.
+/// fact, and the condition counts as matching. A condition that is not set matches.
 pub(super) const CONDITIONS: [(&str, Condition); 11] = [
-    ("users", |policy, subject| {
-        let named = |clause, side| users::named(clause, side, subject.types, subject.question);
+    ("users", |policy, input| {
+        let named = |clause, side| users::list_matches(clause, side, input.types, input.evaluation);
         Match::all([
-            named(&policy.include_users, Side::Include),
-            !named(&policy.exclude_users, Side::Exclude),
+            named(&policy.include_users, ListSide::Include),
+            !named(&policy.exclude_users, ListSide::Exclude),
         ])
     }),
-    ("applications", |policy, subject| {
-        applications::apply(&policy.apps, subject)
+    ("applications", |policy, input| {
+        applications::apply(&policy.apps, input)
     }),
-    ("clientAppTypes", |policy, subject| {
+    ("clientAppTypes", |policy, input| {
         let set = policy.client_app_types;
         set.map_or(Match::Yes, |set| {
-            client_app_type(set, subject.context().client_app_type)
+            client_app_type(set, input.context().client_app_type)
         })
     }),
-    ("signInRiskLevels", |policy, subject| {
-        unset_or_one_of(policy.sign_in_risk, subject.context().sign_in_risk)
+    ("signInRiskLevels", |policy, input| {
+        unset_or_one_of(policy.sign_in_risk, input.context().sign_in_risk)
     }),
-    ("userRiskLevels", |policy, subject| {
-        unset_or_one_of(policy.user_risk, subject.context().user_risk)
+    ("userRiskLevels", |policy, input| {
+        unset_or_one_of(policy.user_risk, input.context().user_risk)
     }),
-    ("insiderRiskLevels", |policy, subject| {
-        unset_or_one_of(policy.insider_risk, subject.context().insider_risk)
+    ("insiderRiskLevels", |policy, input| {
+        unset_or_one_of(policy.insider_risk, input.context().insider_risk)
     }),
-    ("authenticationFlows", |policy, subject| {
-        let flow = subject.context().authentication_flow;
+    ("authenticationFlows", |policy, input| {
+        let flow = input.context().authentication_flow;
         unset_or_one_of(policy.authentication_flows, flow)
     }),
-    ("platforms", |policy, subject| {
-        platforms(&policy.platforms, subject.context().platform)
+    ("platforms", |policy, input| {
+        platforms(&policy.platforms, input.context().platform)
     }),
-    ("locations", |policy, subject| {
-        listed(&policy.locations, |entry| in_location(*entry, subject))
+    ("locations", |policy, input| {
+        match_entries(&policy.locations, |entry| in_location(*entry, input))
     }),
-    ("devices.deviceFilter", |policy, subject| {
+    ("devices.deviceFilter", |policy, input| {
         let filter = policy.device_filter.as_ref();
-        filter.map_or(Match::Yes, |filter| {
-            device_filter(filter, subject.context())
-        })
+        filter.map_or(Match::Yes, |filter| device_filter(filter, input.context()))
     }),
-    ("devices.deviceStates", |policy, subject| {
-        listed(&policy.device_states, |state| {
-            in_state(*state, subject.context())
+    ("devices.deviceStates", |policy, input| {
+        match_entries(&policy.device_states, |state| {
+            in_state(*state, input.context())
         })
     }),
 ];
 
 /// Whether every condition matches.
-pub(super) fn all_match(policy: &Policy, subject: &Subject<'_>) -> bool {
+pub(super) fn all_match(policy: &Policy, input: &PolicyInput<'_>) -> bool {
     CONDITIONS
         .iter()
-        .all(|(_, condition)| condition(policy, subject).includes())
+        .all(|(_, condition)| condition(policy, input).counts_as_match())
 }
 
 fn unset_or_one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> Match {
@@ -82,24 +80,26 @@ fn unset_or_one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> Match {
 }
 
 fn one_of<W: Word>(set: WordSet<W>, fact: Option<W>) -> Match {
-    fact.map_or(Match::Unknown, |fact| Match::known(set.contains(fact)))
+    fact.map_or(Match::Unknown, |fact| Match::from_bool(set.contains(fact)))
 }
 
-/// `exchangeActiveSync` is the wider word and means the clients of `easSupported` too. Of the narrower word,
-/// a request that names the wider one does not say enough (semantics §5).
-fn client_app_type(set: WordSet<ClientAppType>, own: Option<ClientAppType>) -> Match {
+/// `exchangeActiveSync` includes the clients of `easSupported`. A request with `exchangeActiveSync` leaves open
+/// whether `easSupported` matches (semantics §5).
+fn client_app_type(set: WordSet<ClientAppType>, actual: Option<ClientAppType>) -> Match {
     use ClientAppType::{EasSupported, ExchangeActiveSync};
-    match one_of(set, own) {
-        Match::No if own == Some(EasSupported) => Match::known(set.contains(ExchangeActiveSync)),
-        Match::No if own == Some(ExchangeActiveSync) && set.contains(EasSupported) => {
+    match one_of(set, actual) {
+        Match::No if actual == Some(EasSupported) => {
+            Match::from_bool(set.contains(ExchangeActiveSync))
+        }
+        Match::No if actual == Some(ExchangeActiveSync) && set.contains(EasSupported) => {
             Match::Unknown
         }
         answer => answer,
     }
 }
 
-/// `all` includes every platform, named or not. A platform that the request does not name is never excluded,
-/// not by `all` either (semantics §9).
+/// `all` includes every platform, also an unknown one. An unknown platform is never excluded, not even by `all`
+/// (semantics §9).
 fn platforms(
     lists: &Option<IncludeExclude<Option<Platform>>>,
     platform: Option<Platform>,
@@ -107,22 +107,22 @@ fn platforms(
     let is_listed = |entry: &Option<Platform>| match (entry, platform) {
         (_, None) => Match::Unknown,
         (None, Some(_)) => Match::Yes,
-        (Some(entry), Some(platform)) => Match::known(*entry == platform),
+        (Some(entry), Some(platform)) => Match::from_bool(*entry == platform),
     };
     let is_included = |entry: &Option<Platform>| match entry {
         None => Match::Yes,
         Some(_) => is_listed(entry),
     };
-    listed_apart(lists, is_included, is_listed)
+    match_lists(lists, is_included, is_listed)
 }
 
-/// An include and an exclude list, each entry three-valued.
-fn listed<T>(lists: &Option<IncludeExclude<T>>, test: impl Fn(&T) -> Match) -> Match {
-    listed_apart(lists, &test, &test)
+/// Matches an include and an exclude list with one test.
+fn match_entries<T>(lists: &Option<IncludeExclude<T>>, test: impl Fn(&T) -> Match) -> Match {
+    match_lists(lists, &test, &test)
 }
 
-/// The same, with a test for each side. Only an exclude list: everything else is included.
-fn listed_apart<T>(
+/// Matches with a separate test for each side. An empty include list includes everything.
+fn match_lists<T>(
     lists: &Option<IncludeExclude<T>>,
     is_included: impl Fn(&T) -> Match,
     is_excluded: impl Fn(&T) -> Match,
@@ -138,23 +138,23 @@ fn listed_apart<T>(
     Match::all([included, !Match::any(exclude.iter().map(is_excluded))])
 }
 
-fn in_location(entry: LocationTest, subject: &Subject<'_>) -> Match {
+fn in_location(entry: LocationTest, input: &PolicyInput<'_>) -> Match {
     match entry {
         LocationTest::All => Match::Yes,
         LocationTest::AllTrusted => {
-            let trusted = subject.resource.trusted_locations.iter();
-            Match::any(trusted.map(|position| in_named_location(*position, subject)))
+            let trusted = input.resource.trusted_locations.iter();
+            Match::any(trusted.map(|position| in_named_location(*position, input)))
         }
-        LocationTest::Named(position) => in_named_location(position, subject),
+        LocationTest::Named(position) => in_named_location(position, input),
         LocationTest::MfaTrustedIps => Match::Unknown,
     }
 }
 
-pub(super) fn in_named_location(position: u32, subject: &Subject<'_>) -> Match {
-    let context = subject.context();
-    match subject.question.snapshot.location(position) {
+pub(super) fn in_named_location(position: u32, input: &PolicyInput<'_>) -> Match {
+    let context = input.context();
+    match input.evaluation.snapshot.location(position) {
         Some(Location::Ip(ranges)) => context.ip_address.map_or(Match::Unknown, |address| {
-            Match::known(ranges.contains(address))
+            Match::from_bool(ranges.contains(address))
         }),
         Some(Location::Country {
             countries,
@@ -162,8 +162,10 @@ pub(super) fn in_named_location(position: u32, subject: &Subject<'_>) -> Match {
             lookup,
         }) => match context.country.filter(|located| located.source == *lookup) {
             None => Match::Unknown,
-            Some(located) if located.country == Country::UNKNOWN => Match::known(*include_unknown),
-            Some(located) => Match::known(countries.binary_search(&located.country).is_ok()),
+            Some(located) if located.country == Country::UNKNOWN => {
+                Match::from_bool(*include_unknown)
+            }
+            Some(located) => Match::from_bool(countries.binary_search(&located.country).is_ok()),
         },
         Some(Location::CompliantNetwork) | None => Match::Unknown,
     }
@@ -177,7 +179,7 @@ fn device_filter(filter: &PolicyFilter, context: &Context) -> Match {
     }
 }
 
-/// The deprecated device states, by the properties that took their place.
+/// The deprecated device states, by the device properties that replace them.
 fn in_state(state: DeviceState, context: &Context) -> Match {
     match state {
         DeviceState::All => Match::Yes,

@@ -1,44 +1,47 @@
-//! One grant control: is it satisfied, and if not, could a new sign-in cure it? (semantics §5)
+//! Grant controls: whether one is satisfied and, if not, whether a new sign-in can satisfy it (semantics §5).
 
-use super::conditional_access::Subject;
+use super::conditional_access::PolicyInput;
 use super::strength;
-use crate::decision::{Cure, Reason, Where};
+use crate::decision::{Reason, SignInTenant, StepUp};
 use crate::request::UserClass;
 use crate::snapshot::Control;
 
-/// What became of a control.
+/// Whether a control is satisfied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
+pub(super) enum ControlStatus {
     Satisfied,
-    Missing(Missing),
+    Missing(MissingControl),
 }
 
 /// A control that is not satisfied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Missing {
+pub(super) struct MissingControl {
     pub(super) reason: Reason,
-    /// What would cure it, if anything would.
-    pub(super) cure: Option<Cure>,
+    /// The new sign-in that step-up satisfy it, if there is one.
+    pub(super) step_up: Option<StepUp>,
 }
 
-impl Status {
-    /// Not satisfied, and no sign-in would help.
+impl ControlStatus {
+    /// Not satisfied, and no new sign-in helps.
     pub(super) fn missing(reason: Reason) -> Self {
-        Status::Missing(Missing { reason, cure: None })
+        ControlStatus::Missing(MissingControl {
+            reason,
+            step_up: None,
+        })
     }
 
-    fn satisfied_or(satisfied: bool, reason: Reason, cure: Option<Cure>) -> Self {
+    fn satisfied_or(satisfied: bool, reason: Reason, step_up: Option<StepUp>) -> Self {
         if satisfied {
-            Status::Satisfied
+            ControlStatus::Satisfied
         } else {
-            Status::Missing(Missing { reason, cure })
+            ControlStatus::Missing(MissingControl { reason, step_up })
         }
     }
 }
 
-/// Where a control stands in the documented order of asking; MFA and strength share a place, and so do
-/// password change and risk remediation. The sign-in frequency comes after all of them.
-pub(super) fn place(control: &Control) -> u8 {
+/// Position of a control in the documented order of prompts. MFA and authentication strength share a position, and so
+/// do password change and risk remediation. The sign-in frequency comes after all of them.
+pub(super) fn order(control: &Control) -> u8 {
     match control {
         Control::Mfa | Control::Strength(_) => 0,
         Control::CompliantDevice => 1,
@@ -52,112 +55,110 @@ pub(super) fn place(control: &Control) -> u8 {
 }
 
 /// Whether the control is satisfied.
-pub(super) fn status(control: &Control, subject: &Subject<'_>) -> Status {
-    let claims = &subject.question.request.claims;
-    let context = subject.context();
+pub(super) fn status(control: &Control, input: &PolicyInput<'_>) -> ControlStatus {
+    let claims = &input.evaluation.request.claims;
+    let context = input.context();
     match control {
-        Control::Mfa => mfa(subject),
-        Control::Strength(position) => match subject.question.snapshot.strength(*position) {
-            Some(strength) => strength::status(strength, subject),
-            None => Status::missing(Reason::AuthenticationStrengthRequired),
+        Control::Mfa => mfa(input),
+        Control::Strength(position) => match input.evaluation.snapshot.strength(*position) {
+            Some(strength) => strength::status(strength, input),
+            None => ControlStatus::missing(Reason::AuthenticationStrengthRequired),
         },
         Control::CompliantDevice => device(
-            subject,
-            (claims.compliant_device, subject.trust.compliant_device),
+            input,
+            (claims.compliant_device, input.trust.compliant_device),
             (
                 Reason::CompliantDeviceRequired,
                 Reason::CompliantDeviceNotTrusted,
             ),
-            Cure::CompliantDevice,
+            StepUp::CompliantDevice,
         ),
         Control::DomainJoinedDevice => device(
-            subject,
+            input,
             (
                 claims.hybrid_joined_device,
-                subject.trust.hybrid_joined_device,
+                input.trust.hybrid_joined_device,
             ),
             (
                 Reason::HybridJoinedDeviceRequired,
                 Reason::HybridJoinedDeviceNotTrusted,
             ),
-            Cure::HybridJoinedDevice,
+            StepUp::HybridJoinedDevice,
         ),
-        Control::ApprovedApplication => internal_fact(
-            subject,
+        Control::ApprovedApplication => internal_only(
+            input,
             context.approved_application,
             Reason::ApprovedAppRequired,
         ),
-        Control::CompliantApplication => internal_fact(
-            subject,
-            context.app_protection,
-            Reason::AppProtectionRequired,
-        ),
-        Control::PasswordChange => internal_fact(
-            subject,
+        Control::CompliantApplication => {
+            internal_only(input, context.app_protection, Reason::AppProtectionRequired)
+        }
+        Control::PasswordChange => internal_only(
+            input,
             context.password_changed,
             Reason::PasswordChangeRequired,
         ),
-        Control::RiskRemediation => internal_fact(
-            subject,
+        Control::RiskRemediation => internal_only(
+            input,
             context.risk_remediated,
             Reason::PasswordChangeRequired,
         ),
-        Control::TermsOfUse(terms) => match subject.question.class {
-            UserClass::DirectConnect => Status::missing(Reason::ControlNotSupported),
+        Control::TermsOfUse(terms) => match input.evaluation.class {
+            UserClass::DirectConnect => ControlStatus::missing(Reason::ControlNotSupported),
             UserClass::Internal | UserClass::Collaboration => {
                 let accepted = &claims.accepted_terms_of_use;
                 let all = terms.iter().all(|id| accepted.contains(id));
-                Status::satisfied_or(all, Reason::TermsOfUseRequired, None)
+                ControlStatus::satisfied_or(all, Reason::TermsOfUseRequired, None)
             }
         },
         Control::Custom(controls) => {
             let accepted = &claims.accepted_custom_controls;
             let all = controls.iter().all(|id| accepted.contains(id));
-            // No reason of its own: the documentation knows no code and no name for a missing custom control.
-            internal_fact(subject, Some(all), Reason::ControlNotSupported)
+            // Microsoft documents no error code for a missing custom control, so it has no separate reason.
+            internal_only(input, Some(all), Reason::ControlNotSupported)
         }
     }
 }
 
-fn mfa(subject: &Subject<'_>) -> Status {
-    let claims = &subject.question.request.claims;
-    let required = |satisfied, place| {
-        Status::satisfied_or(satisfied, Reason::MfaRequired, Some(Cure::Mfa(place)))
+fn mfa(input: &PolicyInput<'_>) -> ControlStatus {
+    let claims = &input.evaluation.request.claims;
+    let required = |satisfied, at| {
+        ControlStatus::satisfied_or(satisfied, Reason::MfaRequired, Some(StepUp::Mfa(at)))
     };
-    match (subject.question.class, subject.trust.mfa) {
-        (UserClass::Internal, _) => required(claims.mfa, Where::Home),
-        (UserClass::DirectConnect, true) => required(claims.mfa, Where::Home),
-        // It would loop: no sign-in anywhere counts.
-        (UserClass::DirectConnect, false) => Status::missing(Reason::MfaNotTrusted),
+    match (input.evaluation.class, input.trust.mfa) {
+        (UserClass::Internal, _) => required(claims.mfa, SignInTenant::Home),
+        (UserClass::DirectConnect, true) => required(claims.mfa, SignInTenant::Home),
+        // No sign-in in either tenant counts: a challenge would loop.
+        (UserClass::DirectConnect, false) => ControlStatus::missing(Reason::MfaNotTrusted),
         (UserClass::Collaboration, true) => {
-            required(claims.mfa || claims.resource_mfa, Where::Home)
+            required(claims.mfa || claims.resource_mfa, SignInTenant::Home)
         }
-        (UserClass::Collaboration, false) => required(claims.resource_mfa, Where::Resource),
+        (UserClass::Collaboration, false) => required(claims.resource_mfa, SignInTenant::Resource),
     }
 }
 
 fn device(
-    subject: &Subject<'_>,
+    input: &PolicyInput<'_>,
     (claimed, trusted): (bool, bool),
     (required, not_trusted): (Reason, Reason),
-    cure: Cure,
-) -> Status {
-    match (subject.question.class, trusted) {
+    step_up: StepUp,
+) -> ControlStatus {
+    match (input.evaluation.class, trusted) {
         (UserClass::Internal, _) | (UserClass::DirectConnect | UserClass::Collaboration, true) => {
-            Status::satisfied_or(claimed, required, Some(cure))
+            ControlStatus::satisfied_or(claimed, required, Some(step_up))
         }
         (UserClass::DirectConnect | UserClass::Collaboration, false) => {
-            Status::missing(not_trusted)
+            ControlStatus::missing(not_trusted)
         }
     }
 }
 
-/// A control that external users can never satisfy, and internal ones by a fact that is known.
-fn internal_fact(subject: &Subject<'_>, fact: Option<bool>, reason: Reason) -> Status {
-    match subject.question.class {
-        UserClass::Internal => Status::satisfied_or(fact == Some(true), reason, None),
+/// A control that external users can never satisfy; internal users satisfy it by a fact of the request.
+fn internal_only(input: &PolicyInput<'_>, fact: Option<bool>, reason: Reason) -> ControlStatus {
+    match input.evaluation.class {
+        UserClass::Internal => ControlStatus::satisfied_or(fact == Some(true), reason, None),
         UserClass::DirectConnect | UserClass::Collaboration => {
-            Status::missing(Reason::ControlNotSupported)
+            ControlStatus::missing(Reason::ControlNotSupported)
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The explanation: every stage, every policy of the resource tenant with every condition that it sets, and the
-//! missing facts that a denial depends on; with effective values and where they come from.
+//! Explains a decision: every stage, every policy of the resource tenant with every condition that it sets, and the
+//! missing facts that a denial depends on, with effective values and their origin.
 //!
-//! Runs the functions of the decision, all of them; decides nothing by itself.
+//! Runs the same functions as the decision, all of them, and decides nothing itself.
 
 mod conditions;
 mod facts;
@@ -10,67 +10,67 @@ mod stages;
 mod words;
 
 pub use conditions::{ConditionFinding, ConditionOutcome};
-pub use facts::Fact;
+pub use facts::RequestFact;
 pub use missing::MissingFact;
 
-use super::conditional_access::{self, Subject};
-use super::{Notes, Question, STAGES, grant};
+use super::conditional_access::{self, PolicyInput};
+use super::{Evaluation, Notes, STAGES, grant};
 use crate::decision::{Decision, PolicyIndex, PolicyResult, Reason, Stage};
 use crate::revocation::Revocations;
 use crate::snapshot::{Policy, Tenant};
 use crate::time::Timestamp;
 
-/// Why a request is decided as it is.
+/// A decision and its explanation.
 #[derive(Debug)]
 pub struct Explanation {
-    /// The decision itself.
+    /// The decision.
     pub decision: Decision,
-    /// All six stages, in order, also those after the first that does not pass.
+    /// All six stages in order, including those after the first that does not pass.
     pub stages: Vec<StageFinding>,
-    /// Every policy for users of the resource tenant that is not disabled, in the order of their ids.
+    /// Every policy for users of the resource tenant that is not disabled, ordered by id.
     pub policies: Vec<PolicyFinding>,
-    /// The facts that the request lacks and the denial depends on; empty for an allow.
+    /// The facts that the request lacks and that the denial depends on; empty for an allow.
     pub missing: Vec<MissingFact>,
 }
 
-/// What one stage says.
+/// The result of one stage.
 #[derive(Debug)]
 pub struct StageFinding {
-    /// Which stage.
+    /// The stage.
     pub stage: Stage,
-    /// Whether it passes, and if not, why.
+    /// Whether it passes; if not, the reason.
     pub outcome: Result<(), Reason>,
-    /// Why it passes or does not, in a sentence.
+    /// Why it passes or not, in one sentence.
     pub why: String,
-    /// What it looked at.
+    /// The values that it used.
     pub details: Vec<Detail>,
 }
 
-/// An effective value and where it comes from.
+/// An effective value and its origin.
 #[derive(Debug)]
 pub struct Detail {
-    /// What it is.
+    /// The name of the value.
     pub what: String,
-    /// What it says, and what that means for this request.
+    /// The value and what it means for this request.
     pub value: String,
-    /// File, line and JSON path; empty where the value is the request's own.
+    /// File, line and JSON path; empty if the value is from the request.
     pub origin: String,
 }
 
-/// What one policy says.
+/// The result of one policy.
 #[derive(Debug)]
 pub struct PolicyFinding {
-    /// Which policy.
+    /// The policy.
     pub policy: PolicyIndex,
-    /// What became of it.
+    /// Its result.
     pub result: PolicyResult,
-    /// The first condition that does not match, or what is missing.
+    /// The first condition that does not match, or the unsatisfied requirement.
     pub detail: String,
     /// Every condition that it sets; `users` and `applications` always.
     pub conditions: Vec<ConditionFinding>,
 }
 
-impl Question<'_> {
+impl Evaluation<'_> {
     /// Decides, and explains every stage and policy.
     pub fn explain(&self, revocations: &Revocations, now: Timestamp) -> Explanation {
         let decision = self.decide(revocations, now);
@@ -114,25 +114,25 @@ impl Question<'_> {
 }
 
 fn explain_policies(
-    question: &Question<'_>,
+    evaluation: &Evaluation<'_>,
     resource: &Tenant,
     now: Timestamp,
 ) -> Vec<PolicyFinding> {
-    let subject = Subject::new(question, resource, now);
-    question
+    let input = PolicyInput::new(evaluation, resource, now);
+    evaluation
         .snapshot
         .policies_of(resource)
-        .map(|(index, policy)| explain_policy(index, policy, &subject, now))
+        .map(|(index, policy)| explain_policy(index, policy, &input, now))
         .collect()
 }
 
 fn explain_policy(
     index: PolicyIndex,
     policy: &Policy,
-    subject: &Subject<'_>,
+    input: &PolicyInput<'_>,
     now: Timestamp,
 ) -> PolicyFinding {
-    let conditions = conditions::findings(policy, subject);
+    let conditions = conditions::findings(policy, input);
     let unmatched = conditions
         .iter()
         .find(|condition| condition.outcome == ConditionOutcome::NotMatched);
@@ -149,12 +149,12 @@ fn explain_policy(
             conditions,
         };
     }
-    let frequency = grant::frequency(policy, subject, now);
-    let outcome = grant::outcome(policy, subject, &frequency);
+    let frequency = grant::frequency(policy, input, now);
+    let outcome = grant::outcome(policy, input, &frequency);
     let detail = match &outcome {
-        grant::Outcome::Satisfied => "satisfied".to_owned(),
-        grant::Outcome::Blocked => "blocks".to_owned(),
-        grant::Outcome::Unsatisfied(one) => one.reason.message().to_owned(),
+        grant::GrantOutcome::Satisfied => "satisfied".to_owned(),
+        grant::GrantOutcome::Blocked => "blocks".to_owned(),
+        grant::GrantOutcome::Unsatisfied(one) => one.reason.message().to_owned(),
     };
     PolicyFinding {
         policy: index,

@@ -1,48 +1,54 @@
-//! Filter rules for devices and applications, three-valued (semantics §5).
+//! Filter rules for devices and applications, in three-valued logic (semantics §5).
 //!
-//! *Unknown* is not *null*: an unregistered device has null properties, on which positive operators never
-//! hold and negative ones always do; what the request does not carry is unknown, and stays so through
-//! and, or and not.
+//! *Unknown* is not *null*. An unregistered device has null properties: positive operators never hold on null,
+//! negative ones always do. A property that the request does not carry is unknown, and propagates through and, or
+//! and not.
 
 use super::matching::Match;
 use crate::request::{Context, Device, DeviceProperty, PropertyValue};
-use crate::snapshot::{Attribute, Comparison, Filter};
+use crate::snapshot::{Attribute, Comparison, FilterRule};
 
-/// What is known of an attribute.
+/// The value of an attribute, if the request carries it.
 #[derive(Clone, Copy)]
-enum Fact<'a> {
+enum AttributeValue<'a> {
     Unknown,
     Known(&'a PropertyValue),
 }
 
 /// Whether the rule holds.
-pub(super) fn holds(rule: &Filter, context: &Context) -> Match {
+pub(super) fn holds(rule: &FilterRule, context: &Context) -> Match {
     match rule {
-        Filter::Compare {
+        FilterRule::Compare {
             attribute,
             comparison,
             negated,
         } => {
-            let positive = compare(fact(attribute, context), comparison);
+            let positive = compare(attribute_value(attribute, context), comparison);
             if *negated { !positive } else { positive }
         }
-        Filter::Not(inner) => !holds(inner, context),
-        Filter::And(parts) => Match::all(parts.iter().map(|part| holds(part, context))),
-        Filter::Or(parts) => Match::any(parts.iter().map(|part| holds(part, context))),
+        FilterRule::Not(inner) => !holds(inner, context),
+        FilterRule::And(parts) => Match::all(parts.iter().map(|part| holds(part, context))),
+        FilterRule::Or(parts) => Match::any(parts.iter().map(|part| holds(part, context))),
     }
 }
 
-/// The attributes that the rule compares and that are not known, each once.
-pub(super) fn unknown<'a>(rule: &'a Filter, context: &Context) -> Vec<&'a Attribute> {
+/// The unknown attributes that the rule compares, without duplicates.
+pub(super) fn unknown_attributes<'a>(
+    rule: &'a FilterRule,
+    context: &Context,
+) -> Vec<&'a Attribute> {
     match rule {
-        Filter::Compare { attribute, .. } => match fact(attribute, context) {
-            Fact::Unknown => vec![attribute],
-            Fact::Known(_) => Vec::new(),
+        FilterRule::Compare { attribute, .. } => match attribute_value(attribute, context) {
+            AttributeValue::Unknown => vec![attribute],
+            AttributeValue::Known(_) => Vec::new(),
         },
-        Filter::Not(inner) => unknown(inner, context),
-        Filter::And(parts) | Filter::Or(parts) => {
+        FilterRule::Not(inner) => unknown_attributes(inner, context),
+        FilterRule::And(parts) | FilterRule::Or(parts) => {
             let mut found = Vec::new();
-            for attribute in parts.iter().flat_map(|part| unknown(part, context)) {
+            for attribute in parts
+                .iter()
+                .flat_map(|part| unknown_attributes(part, context))
+            {
                 if !found.contains(&attribute) {
                     found.push(attribute);
                 }
@@ -52,59 +58,61 @@ pub(super) fn unknown<'a>(rule: &'a Filter, context: &Context) -> Vec<&'a Attrib
     }
 }
 
-/// Whether a device property has this value, given in lower case.
+/// Whether a device property has this lower-case value.
 pub(super) fn device_is(context: &Context, property: DeviceProperty, value: &str) -> Match {
-    match device_fact(context, property) {
-        Fact::Unknown => Match::Unknown,
-        Fact::Known(known) => Match::known(texts(known).any(|text| text.to_lowercase() == value)),
-    }
-}
-
-fn fact<'a>(attribute: &Attribute, context: &'a Context) -> Fact<'a> {
-    match attribute {
-        Attribute::Device(property) => device_fact(context, *property),
-        Attribute::Application(name) => context
-            .app_attributes
-            .get(name)
-            .map_or(Fact::Unknown, Fact::Known),
-    }
-}
-
-fn device_fact(context: &Context, property: DeviceProperty) -> Fact<'_> {
-    match &context.device {
-        None => Fact::Unknown,
-        Some(Device::Unregistered) => Fact::Known(&PropertyValue::Null),
-        Some(Device::Registered(properties)) => {
-            properties.get(&property).map_or(Fact::Unknown, Fact::Known)
+    match device_property(context, property) {
+        AttributeValue::Unknown => Match::Unknown,
+        AttributeValue::Known(known) => {
+            Match::from_bool(texts(known).any(|text| text.to_lowercase() == value))
         }
     }
 }
 
-/// The positive form of the operator. The right side is in lower case: values compare without case.
-fn compare(fact: Fact<'_>, comparison: &Comparison) -> Match {
-    let Fact::Known(value) = fact else {
-        return Match::Unknown;
-    };
-    let any = |test: &dyn Fn(&str) -> bool| {
-        Match::known(texts(value).any(|text| test(&text.to_lowercase())))
-    };
-    match comparison {
-        Comparison::IsNull => Match::known(*value == PropertyValue::Null),
-        Comparison::Equals(wanted) => any(&|text| text == wanted),
-        Comparison::StartsWith(wanted) => any(&|text| text.starts_with(wanted.as_str())),
-        Comparison::EndsWith(wanted) => any(&|text| text.ends_with(wanted.as_str())),
-        // A part of a text, but a whole member of a collection.
-        Comparison::Contains(wanted) => match value {
-            PropertyValue::List(_) => any(&|text| text == wanted),
-            PropertyValue::Text(_) | PropertyValue::Null => {
-                any(&|text| text.contains(wanted.as_str()))
-            }
-        },
-        Comparison::In(wanted) => any(&|text| wanted.iter().any(|wanted| text == wanted)),
+fn attribute_value<'a>(attribute: &Attribute, context: &'a Context) -> AttributeValue<'a> {
+    match attribute {
+        Attribute::Device(property) => device_property(context, *property),
+        Attribute::Application(name) => context
+            .app_attributes
+            .get(name)
+            .map_or(AttributeValue::Unknown, AttributeValue::Known),
     }
 }
 
-/// The texts of a value: none of null, one of a text, each of a collection.
+fn device_property(context: &Context, property: DeviceProperty) -> AttributeValue<'_> {
+    match &context.device {
+        None => AttributeValue::Unknown,
+        Some(Device::Unregistered) => AttributeValue::Known(&PropertyValue::Null),
+        Some(Device::Registered(properties)) => properties
+            .get(&property)
+            .map_or(AttributeValue::Unknown, AttributeValue::Known),
+    }
+}
+
+/// The positive form of the operator. Values compare case-insensitively; the right side is in lower case.
+fn compare(value: AttributeValue<'_>, comparison: &Comparison) -> Match {
+    let AttributeValue::Known(value) = value else {
+        return Match::Unknown;
+    };
+    let any = |test: &dyn Fn(&str) -> bool| {
+        Match::from_bool(texts(value).any(|text| test(&text.to_lowercase())))
+    };
+    match comparison {
+        Comparison::IsNull => Match::from_bool(*value == PropertyValue::Null),
+        Comparison::Equals(expected) => any(&|text| text == expected),
+        Comparison::StartsWith(expected) => any(&|text| text.starts_with(expected.as_str())),
+        Comparison::EndsWith(expected) => any(&|text| text.ends_with(expected.as_str())),
+        // A substring of a text, but an entire member of a collection.
+        Comparison::Contains(expected) => match value {
+            PropertyValue::List(_) => any(&|text| text == expected),
+            PropertyValue::Text(_) | PropertyValue::Null => {
+                any(&|text| text.contains(expected.as_str()))
+            }
+        },
+        Comparison::In(expected) => any(&|text| expected.iter().any(|expected| text == expected)),
+    }
+}
+
+/// The texts of a value: none for null, one for a text, every member of a collection.
 fn texts(value: &PropertyValue) -> impl Iterator<Item = &str> {
     let texts = match value {
         PropertyValue::Null => &[][..],

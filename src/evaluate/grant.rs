@@ -1,125 +1,131 @@
-//! One policy's demands: grant controls and sign-in frequency (semantics §5, "Whether a grant is
-//! satisfied" and "Challenge or block").
+//! Grant controls and sign-in frequency of one policy (semantics §5, "Whether a grant is satisfied" and
+//! "Challenge or block").
 
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::conditional_access::Subject;
-use super::controls::{self, Missing, Status};
-use crate::decision::{Cure, Reason};
+use super::conditional_access::PolicyInput;
+use super::controls::{self, ControlStatus, MissingControl};
+use crate::decision::{Reason, StepUp};
 use crate::request::UserClass;
 use crate::snapshot::{Grant, Policy};
 use crate::time::Timestamp;
 use crate::vocabulary::{Operator, SignInFrequency};
 
-/// What an applying policy says.
+/// The result of an applicable policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum GrantOutcome {
     Satisfied,
     Blocked,
     Unsatisfied(Unsatisfied),
 }
 
-/// What is missing.
+/// An unsatisfied grant or sign-in frequency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unsatisfied {
-    /// Place of the reason in the documented order.
-    pub(super) place: u8,
+    /// Position of the reason in the documented order.
+    pub(super) order: u8,
     pub(super) reason: Reason,
-    /// What one new sign-in has to bring to satisfy the policy; `None` = it could not.
-    pub(super) cures: Option<SmallVec<[Cure; 2]>>,
+    /// What one new sign-in has to provide to satisfy the policy; `None` = no sign-in can.
+    pub(super) step_ups: Option<SmallVec<[StepUp; 2]>>,
 }
 
-/// Every time: what Entra tolerates
+/// Sign-in frequency "every time": the tolerance of Entra
 /// (learn.microsoft.com/entra/identity/conditional-access/concept-session-lifetime).
 const EVERY_TIME: Duration = Duration::from_secs(5 * 60);
 
-/// After custom controls, the last in the documented order.
-const FREQUENCY_PLACE: u8 = 8;
+/// The last in the documented order, after custom controls.
+const FREQUENCY_ORDER: u8 = 8;
 
-/// What the policy says of the request. `frequency` is what [`frequency`] tells.
-pub(super) fn outcome(policy: &Policy, subject: &Subject<'_>, frequency: &Frequency) -> Outcome {
+/// Evaluates the policy. `frequency` is the result of [`frequency`].
+pub(super) fn outcome(
+    policy: &Policy,
+    input: &PolicyInput<'_>,
+    frequency: &Frequency,
+) -> GrantOutcome {
     if policy.grant.blocks {
-        return Outcome::Blocked;
+        return GrantOutcome::Blocked;
     }
     let exceeded = *frequency == Frequency::Exceeded;
-    match (unsatisfied(&policy.grant, subject), exceeded) {
-        (None, false) => Outcome::Satisfied,
-        (Some(missing), false) => Outcome::Unsatisfied(missing),
-        (None, true) => Outcome::Unsatisfied(Unsatisfied {
-            place: FREQUENCY_PLACE,
+    match (unsatisfied(&policy.grant, input), exceeded) {
+        (None, false) => GrantOutcome::Satisfied,
+        (Some(missing), false) => GrantOutcome::Unsatisfied(missing),
+        (None, true) => GrantOutcome::Unsatisfied(Unsatisfied {
+            order: FREQUENCY_ORDER,
             reason: Reason::SignInFrequencyExceeded,
-            cures: Some(SmallVec::from_slice(&[Cure::Reauthenticate])),
+            step_ups: Some(SmallVec::from_slice(&[StepUp::Reauthenticate])),
         }),
         (Some(mut missing), true) => {
-            if let Some(cures) = &mut missing.cures {
-                cures.push(Cure::Reauthenticate);
+            if let Some(step_ups) = &mut missing.step_ups {
+                step_ups.push(StepUp::Reauthenticate);
             }
-            Outcome::Unsatisfied(missing)
+            GrantOutcome::Unsatisfied(missing)
         }
     }
 }
 
-pub(super) fn unsatisfied(grant: &Grant, subject: &Subject<'_>) -> Option<Unsatisfied> {
-    let mut missing: SmallVec<[(u8, Missing); 4]> = SmallVec::new();
+pub(super) fn unsatisfied(grant: &Grant, input: &PolicyInput<'_>) -> Option<Unsatisfied> {
+    let mut missing: SmallVec<[(u8, MissingControl); 4]> = SmallVec::new();
     for control in &grant.controls {
-        match (controls::status(control, subject), grant.operator) {
-            (Status::Satisfied, Operator::Or) => return None,
-            (Status::Satisfied, Operator::And) => {}
-            (Status::Missing(one), _) => missing.push((controls::place(control), one)),
+        match (controls::status(control, input), grant.operator) {
+            (ControlStatus::Satisfied, Operator::Or) => return None,
+            (ControlStatus::Satisfied, Operator::And) => {}
+            (ControlStatus::Missing(one), _) => missing.push((controls::order(control), one)),
         }
     }
     let first = missing.first()?;
-    let (place, told, cures) = match grant.operator {
+    let (order, reported, step_ups) = match grant.operator {
         Operator::And => {
-            let cures = missing.iter().map(|(_, one)| one.cure).collect();
-            (first.0, first.1, cures)
+            let step_ups = missing.iter().map(|(_, one)| one.step_up).collect();
+            (first.0, first.1, step_ups)
         }
         Operator::Or => {
-            let curable = missing.iter().find(|(_, one)| one.cure.is_some());
-            let (place, told) = *curable.unwrap_or(first);
+            let can_step_up = missing.iter().find(|(_, one)| one.step_up.is_some());
+            let (order, reported) = *can_step_up.unwrap_or(first);
             (
-                place,
-                told,
-                told.cure.map(|cure| SmallVec::from_slice(&[cure])),
+                order,
+                reported,
+                reported
+                    .step_up
+                    .map(|step_up| SmallVec::from_slice(&[step_up])),
             )
         }
     };
     Some(Unsatisfied {
-        place,
-        reason: told.reason,
-        cures,
+        order,
+        reason: reported.reason,
+        step_ups,
     })
 }
 
-/// What a policy's sign-in frequency says of the token.
+/// The state of a policy's sign-in frequency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Frequency {
-    /// None is set, or this kind of user has none.
+    /// Not set, or not supported for this kind of user.
     Unset,
-    /// It has not passed; it will at this instant.
+    /// Not exceeded until this instant.
     Until(Timestamp),
-    /// It has passed, or there is no telling.
+    /// Exceeded, or the last authentication is unknown.
     Exceeded,
 }
 
-/// The sign-in frequency counts from the last authentication; at the very instant it has passed. Direct
-/// connect supports no session controls, and a report-only policy has no frequency (semantics §4).
-pub(super) fn frequency(policy: &Policy, subject: &Subject<'_>, now: Timestamp) -> Frequency {
+/// The sign-in frequency counts from the last authentication, and is exceeded at the exact instant. Direct connect
+/// supports no session controls, and a report-only policy has no frequency (semantics §4).
+pub(super) fn frequency(policy: &Policy, input: &PolicyInput<'_>, now: Timestamp) -> Frequency {
     let Some(set) = policy.sign_in_frequency else {
         return Frequency::Unset;
     };
-    if policy.report_only || subject.question.class == UserClass::DirectConnect {
+    if policy.report_only || input.evaluation.class == UserClass::DirectConnect {
         return Frequency::Unset;
     }
-    match due(set, subject.question.request.claims.auth_time) {
+    match due(set, input.evaluation.request.claims.auth_time) {
         Some(due) if due > now => Frequency::Until(due),
         Some(_) | None => Frequency::Exceeded,
     }
 }
 
-/// When the user has to sign in anew, where it is known when the user did.
+/// When the user has to sign in again; `None` if the last authentication is unknown.
 pub(super) fn due(set: SignInFrequency, auth_time: Option<Timestamp>) -> Option<Timestamp> {
     let span = match set {
         SignInFrequency::Every(span) => span,

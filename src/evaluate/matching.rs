@@ -1,6 +1,6 @@
-//! Three-valued answers: a fact is yes, no or not known.
+//! Three-valued logic: a fact is yes, no or unknown.
 //!
-//! Each becomes a bool in exactly one place, which says which way it fails closed.
+//! Each value becomes a bool in exactly one place, which states how it fails closed.
 
 use std::ops::Not;
 
@@ -15,13 +15,13 @@ pub(super) enum Match {
 }
 
 impl Match {
-    /// A known answer.
-    pub(super) fn known(holds: bool) -> Self {
+    /// Yes or no.
+    pub(super) fn from_bool(holds: bool) -> Self {
         if holds { Match::Yes } else { Match::No }
     }
 
-    /// Whether an application is in a set of them.
-    pub(super) fn membership(membership: Membership) -> Self {
+    /// Whether an application is in a set of applications.
+    pub(super) fn from_membership(membership: Membership) -> Self {
         match membership {
             Membership::Member => Match::Yes,
             Membership::NonMember => Match::No,
@@ -29,7 +29,7 @@ impl Match {
         }
     }
 
-    /// Yes if one is, else unknown if one is.
+    /// Yes if any is yes, else unknown if any is unknown.
     pub(super) fn any(answers: impl IntoIterator<Item = Match>) -> Self {
         let mut all = Match::No;
         for answer in answers {
@@ -42,14 +42,14 @@ impl Match {
         all
     }
 
-    /// No if one is, else unknown if one is.
+    /// No if any is no, else unknown if any is unknown.
     pub(super) fn all(answers: impl IntoIterator<Item = Match>) -> Self {
         !Self::any(answers.into_iter().map(Match::not))
     }
 
-    /// A condition, whose include side is taken to match where it is not known, and whose exclude side is
+    /// Whether a condition matches. An unknown include side counts as a match and an unknown exclude side does
     /// not (semantics §5): both make the condition match.
-    pub(super) fn includes(self) -> bool {
+    pub(super) fn counts_as_match(self) -> bool {
         self != Match::No
     }
 }

@@ -1,38 +1,38 @@
-//! Stage 2: does the tenant whose network or device is used let this foreign account reach this foreign
-//! application? (semantics §6)
+//! Stage 2: the tenant restrictions of the tenant whose network or device is used, for a foreign account
+//! and a foreign application (semantics §6).
 
-use super::{Failure, Notes, Question, crossing, fail, setting};
+use super::{Evaluation, Notes, StageFailure, cross_tenant, fail, setting};
 use crate::decision::Reason;
 use crate::id::TenantId;
 use crate::revocation::Revocations;
-use crate::snapshot::{Setting, Tenant};
+use crate::snapshot::{AccessSetting, Tenant};
 use crate::time::Timestamp;
 use crate::vocabulary::Cloud;
 
 pub(super) fn check(
-    question: &Question<'_>,
+    evaluation: &Evaluation<'_>,
     _: &Revocations,
     _: Timestamp,
     _: &mut Notes,
-) -> Result<(), Failure> {
-    let request = question.request;
+) -> Result<(), StageFailure> {
+    let request = evaluation.request;
     let Some(restricting) = request.restricting_tenant else {
         return Ok(());
     };
-    // Own accounts: outbound settings govern. Own applications: inbound settings govern.
+    // Outbound settings govern its own accounts, inbound settings its own applications.
     if request.home == restricting || request.resource == restricting {
         return Ok(());
     }
-    let Some(restricting) = question.snapshot.tenant(restricting) else {
+    let Some(restricting) = evaluation.snapshot.tenant(restricting) else {
         return fail(Reason::TenantRestricted);
     };
-    // A foreign account that no tenant's restrictions can name (chosen).
+    // An account without a home tenant: restrictions cannot name it (our choice).
     let Some(home) = request.home.tenant() else {
         return fail(Reason::TenantRestricted);
     };
-    let passes = governed_tenants(question, home, restricting)
-        .map(|tenant| restrictions(question, restricting, tenant))
-        .all(|setting| setting.is_some_and(|setting| setting::apply(setting, question).is_ok()));
+    let passes = governed_tenants(evaluation, home, restricting)
+        .map(|tenant| restrictions(evaluation, restricting, tenant))
+        .all(|setting| setting.is_some_and(|setting| setting::apply(setting, evaluation).is_ok()));
     if passes {
         Ok(())
     } else {
@@ -40,19 +40,19 @@ pub(super) fn check(
     }
 }
 
-/// The tenants whose restrictions have to pass: the user's and, where it is another, the resource tenant.
-/// Restrictions are not enforced across clouds: each is left out where it is in another cloud.
+/// The tenants whose restrictions have to pass: the home tenant and, if different, the resource tenant.
+/// Restrictions are not enforced across clouds: a tenant of another cloud is left out.
 pub(super) fn governed_tenants(
-    question: &Question<'_>,
+    evaluation: &Evaluation<'_>,
     home: TenantId,
     restricting: &Tenant,
 ) -> impl Iterator<Item = TenantId> {
-    let request = question.request;
+    let request = evaluation.request;
     let is_internal = request.home == request.resource;
-    let home = (home_cloud(question, restricting) == restricting.cloud).then_some(home);
-    let resource_cloud = match question.resource {
+    let home = (home_cloud(evaluation, restricting) == restricting.cloud).then_some(home);
+    let resource_cloud = match evaluation.resource {
         Some(resource) => resource.cloud,
-        // Not known: the restriction is taken to apply.
+        // Unknown: the restriction applies.
         None => restricting.cloud,
     };
     let resource =
@@ -60,19 +60,19 @@ pub(super) fn governed_tenants(
     home.into_iter().chain(resource)
 }
 
-/// What the restricting tenant says about accounts or applications of `tenant`.
+/// The restricting tenant's setting for accounts and applications of `tenant`.
 pub(super) fn restrictions<'a>(
-    question: &Question<'a>,
+    evaluation: &Evaluation<'a>,
     restricting: &'a Tenant,
     tenant: TenantId,
-) -> Option<&'a Setting> {
-    let relation = question.snapshot.relation(restricting, tenant);
-    question.snapshot.setting(relation.tenant_restrictions)
+) -> Option<&'a AccessSetting> {
+    let relation = evaluation.snapshot.relation(restricting, tenant);
+    evaluation.snapshot.setting(relation.tenant_restrictions)
 }
 
-fn home_cloud(question: &Question<'_>, restricting: &Tenant) -> Cloud {
-    match question.resource {
-        Some(resource) => crossing::home_cloud(question, resource),
-        None => crossing::home_cloud(question, restricting),
+fn home_cloud(evaluation: &Evaluation<'_>, restricting: &Tenant) -> Cloud {
+    match evaluation.resource {
+        Some(resource) => cross_tenant::home_cloud(evaluation, resource),
+        None => cross_tenant::home_cloud(evaluation, restricting),
     }
 }

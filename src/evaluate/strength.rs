@@ -1,38 +1,39 @@
-//! Authentication strengths: is one of the combinations contained in the methods that count?
-//! (semantics §5; which methods count for whom:
-//! learn.microsoft.com/entra/identity/conditional-access/concept-authentication-strength-external-users)
+//! Authentication strengths: one of the combinations has to be contained in the methods that count (semantics §5).
+//! Which methods count for which users:
+//! learn.microsoft.com/entra/identity/conditional-access/concept-authentication-strength-external-users
 
-use super::conditional_access::Subject;
-use super::controls::{Missing, Status};
-use crate::decision::{Cure, Reason, Where};
+use super::conditional_access::PolicyInput;
+use super::controls::{ControlStatus, MissingControl};
+use crate::decision::{Reason, SignInTenant, StepUp};
 use crate::id::StrengthId;
 use crate::request::{Claims, UserClass};
 use crate::snapshot::{Combination, Demand, Strength};
 use crate::vocabulary::{AuthenticationMethod, WordSet};
 
-/// The methods that count for one kind of user.
+/// The authentication evidence that counts for one kind of user.
 pub(super) struct Evidence {
     pub(super) done: WordSet<AuthenticationMethod>,
-    /// The methods that can count at all; `None` = every method.
-    column: Option<&'static [AuthenticationMethod]>,
+    /// The methods that can count; `None` = all.
+    countable: Option<&'static [AuthenticationMethod]>,
     bare_mfa: bool,
-    pub(super) place: Where,
+    pub(super) place: SignInTenant,
 }
 
 impl Evidence {
-    /// Whether the combination is made of methods that can count.
+    /// Whether every method of the combination can count.
     pub(super) fn can_count(&self, combination: &Combination) -> bool {
         !combination.methods.is_empty()
-            && self.column.is_none_or(|column| {
+            && self.countable.is_none_or(|countable| {
                 combination
                     .methods
                     .iter()
-                    .all(|method| column.contains(&method))
+                    .all(|method| countable.contains(&method))
             })
     }
 }
 
-const HOME_COLUMN: &[AuthenticationMethod] = &[
+/// The methods of the home tenant that count, if the resource tenant trusts MFA.
+const HOME_METHODS: &[AuthenticationMethod] = &[
     AuthenticationMethod::Password,
     AuthenticationMethod::Sms,
     AuthenticationMethod::Voice,
@@ -46,7 +47,8 @@ const HOME_COLUMN: &[AuthenticationMethod] = &[
     AuthenticationMethod::X509CertificateMultiFactor,
 ];
 
-const RESOURCE_COLUMN: &[AuthenticationMethod] = &[
+/// The methods that a guest can complete in the resource tenant.
+const RESOURCE_METHODS: &[AuthenticationMethod] = &[
     AuthenticationMethod::Password,
     AuthenticationMethod::Sms,
     AuthenticationMethod::Voice,
@@ -54,13 +56,13 @@ const RESOURCE_COLUMN: &[AuthenticationMethod] = &[
     AuthenticationMethod::SoftwareOath,
 ];
 
-/// Whether the strength is reached.
-pub(super) fn status(strength: &Strength, subject: &Subject<'_>) -> Status {
-    let Some(evidence) = evidence(subject) else {
-        // Direct connect without trust: no sign-in at home would count.
-        return Status::missing(Reason::MfaNotTrusted);
+/// Whether the strength is satisfied.
+pub(super) fn status(strength: &Strength, input: &PolicyInput<'_>) -> ControlStatus {
+    let Some(evidence) = evidence(input) else {
+        // Direct connect without MFA trust: no sign-in in the home tenant counts.
+        return ControlStatus::missing(Reason::MfaNotTrusted);
     };
-    let claims = &subject.question.request.claims;
+    let claims = &input.evaluation.request.claims;
     let can_count = |combination: &&Combination| evidence.can_count(combination);
     let reached = strength
         .combinations
@@ -73,47 +75,46 @@ pub(super) fn status(strength: &Strength, subject: &Subject<'_>) -> Status {
                     .iter()
                     .all(|demand| meets(demand, claims))
         });
-    // A bare "MFA was done" tells no method: it satisfies the built-in MFA strength only.
+    // The plain MFA claim names no method: it satisfies only the built-in MFA strength.
     if reached || (strength.id == StrengthId::BUILT_IN_MFA && evidence.bare_mfa) {
-        return Status::Satisfied;
+        return ControlStatus::Satisfied;
     }
     let reachable = strength.combinations.iter().any(|one| can_count(&one));
-    Status::Missing(Missing {
+    ControlStatus::Missing(MissingControl {
         reason: Reason::AuthenticationStrengthRequired,
-        cure: reachable.then_some(Cure::Strength(strength.id, evidence.place)),
+        step_up: reachable.then_some(StepUp::Strength(strength.id, evidence.place)),
     })
 }
 
-pub(super) fn evidence(subject: &Subject<'_>) -> Option<Evidence> {
-    let claims = &subject.question.request.claims;
+pub(super) fn evidence(input: &PolicyInput<'_>) -> Option<Evidence> {
+    let claims = &input.evaluation.request.claims;
     let home = claims.authentication_methods;
     let resource = claims.resource_authentication_methods;
-    match (subject.question.class, subject.trust.mfa) {
-        // One tenant is both: wherever a method was done, it was done there.
+    match (input.evaluation.class, input.trust.mfa) {
+        // Home and resource tenant are the same, so both lists count.
         (UserClass::Internal, _) => Some(Evidence {
             done: home.union(resource),
-            column: None,
+            countable: None,
             bare_mfa: claims.mfa,
-            place: Where::Home,
+            place: SignInTenant::Home,
         }),
         (UserClass::DirectConnect | UserClass::Collaboration, true) => Some(Evidence {
             done: home,
-            column: Some(HOME_COLUMN),
+            countable: Some(HOME_METHODS),
             bare_mfa: claims.mfa,
-            place: Where::Home,
+            place: SignInTenant::Home,
         }),
         (UserClass::DirectConnect, false) => None,
         (UserClass::Collaboration, false) => Some(Evidence {
             done: resource,
-            column: Some(RESOURCE_COLUMN),
+            countable: Some(RESOURCE_METHODS),
             bare_mfa: claims.resource_mfa,
-            place: Where::Resource,
+            place: SignInTenant::Resource,
         }),
     }
 }
 
-/// Whether the passkey or certificate is one that the strength asks for; one that the request does not
-/// tell is not.
+/// Whether the passkey or certificate is one that the strength allows. One that the request does not carry is not.
 fn meets(demand: &Demand, claims: &Claims) -> bool {
     match demand {
         Demand::Fido2(models) => claims
@@ -123,8 +124,11 @@ fn meets(demand: &Demand, claims: &Claims) -> bool {
             issuer_skis,
             policy_oids,
         } => {
-            let listed = |wanted: &[String], shown: &[String]| {
-                wanted.is_empty() || shown.iter().any(|one| wanted.binary_search(one).is_ok())
+            let listed = |allowed: &[String], presented: &[String]| {
+                allowed.is_empty()
+                    || presented
+                        .iter()
+                        .any(|one| allowed.binary_search(one).is_ok())
             };
             listed(issuer_skis, &claims.certificate_issuer_skis)
                 && listed(policy_oids, &claims.certificate_policy_oids)

@@ -1,30 +1,30 @@
-//! `assumed-outbound.json`, a document of ours: what the outbound settings of partners whose policies are
-//! not loaded are taken to say (semantics §3, "A home tenant whose policies are not loaded").
+//! `assumed-outbound.json`: assumed outbound settings of partners whose policies are not loaded (semantics §3, "A home
+//! tenant whose policies are not loaded"). Specific to crosstrust.
 //!
-//! It opens access, so every member has to be understood.
+//! An entry grants access, so unknown members are errors.
 
-use super::document::AssumedOutbound;
+use super::document::AssumedOutboundEntry;
 use super::finding::Code;
 use super::node::Node;
-use super::values::{id, word};
+use super::values::{parse_id, parse_word};
 use crate::request::AccessType;
 use crate::time::Day;
 
-/// One entry.
-pub(super) fn entry(node: Node<'_>) -> Option<AssumedOutbound> {
+/// Parses an entry.
+pub(super) fn parse_entry(node: Node<'_>) -> Option<AssumedOutboundEntry> {
     let mut members = node.object()?;
     let tenant = members
         .require("tenantId")
-        .and_then(|node| id(node, "the home tenant"));
-    let basis = members.require("basis").and_then(word);
+        .and_then(|node| parse_id(node, "the home tenant"));
+    let basis = members.require("basis").and_then(parse_word);
     let access_types = match members.take("accessTypes") {
         None => Some(vec![AccessType::DirectConnect]),
-        Some(list) => list.array().map(word).collect(),
+        Some(list) => list.array().map(parse_word).collect(),
     };
     let comment = members.name("comment");
     let review_by = members.require("reviewBy").and_then(day);
     members.close();
-    Some(AssumedOutbound {
+    Some(AssumedOutboundEntry {
         place: node.place(),
         tenant: tenant?,
         basis: basis?,

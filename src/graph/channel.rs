@@ -4,12 +4,12 @@
 use super::document::{SharedChannel, SharedWithTeam};
 use super::members::Members;
 use super::node::Node;
-use super::values::{id, is_type_name, unknown_word};
+use super::values::{is_type_name, parse_id, report_unknown_word};
 use crate::id::{TenantId, UserId};
 use crate::request::ChannelId;
 
-/// One channel, with its members and the teams that it is shared with.
-pub(super) fn shared_channel(node: Node<'_>) -> Option<SharedChannel> {
+/// Parses a channel, with its members and the teams that it is shared with.
+pub(super) fn parse_shared_channel(node: Node<'_>) -> Option<SharedChannel> {
     let mut members = node.object()?;
     let channel = members.require("id").and_then(channel_id);
     let display_name = members.name("displayName");
@@ -27,7 +27,7 @@ pub(super) fn shared_channel(node: Node<'_>) -> Option<SharedChannel> {
     })
 }
 
-/// Opaque, compared with case (semantics §1).
+/// Opaque and case-sensitive (semantics §1).
 fn channel_id(node: Node<'_>) -> Option<ChannelId> {
     let text = node.text()?;
     if text.is_empty() || is_type_name(text) {
@@ -36,7 +36,7 @@ fn channel_id(node: Node<'_>) -> Option<ChannelId> {
     Some(ChannelId(text.to_owned()))
 }
 
-/// semantics §4, stage 6: plain exports hide the word `shared`.
+/// semantics §4, stage 6: exports without `Prefer: include-unknown-enum-members` hide the value `shared`.
 fn check_membership_type(members: &mut Members<'_>) {
     let Some(node) = members.require("membershipType") else {
         return;
@@ -46,7 +46,7 @@ fn check_membership_type(members: &mut Members<'_>) {
     };
     let is = |word: &str| text.eq_ignore_ascii_case(word);
     if !is("shared") && !is("unknownFutureValue") {
-        unknown_word(
+        report_unknown_word(
             node,
             text,
             "expected shared: other channels are not shared with anyone",
@@ -54,14 +54,14 @@ fn check_membership_type(members: &mut Members<'_>) {
     }
 }
 
-/// A user of a tenant.
+/// Parses a user and its tenant.
 fn member(node: Node<'_>) -> Option<(UserId, TenantId)> {
     let mut members = node.object()?;
     let user = members
         .require("userId")
-        .and_then(|node| id(node, "a user"));
+        .and_then(|node| parse_id(node, "a user"));
     let tenant = members.require("tenantId");
-    let tenant = tenant.and_then(|node| id(node, "the user's tenant"));
+    let tenant = tenant.and_then(|node| parse_id(node, "the user's tenant"));
     members.ignore(MEMBER_MEMBERS);
     members.close_outer();
     user.zip(tenant)
@@ -69,20 +69,22 @@ fn member(node: Node<'_>) -> Option<(UserId, TenantId)> {
 
 fn team(node: Node<'_>) -> Option<SharedWithTeam> {
     let mut members = node.object()?;
-    let team = members.require("id").and_then(|node| id(node, "a team"));
+    let team = members
+        .require("id")
+        .and_then(|node| parse_id(node, "a team"));
     let tenant = members.require("tenantId");
-    let tenant: Option<TenantId> = tenant.and_then(|node| id(node, "the team's tenant"));
+    let tenant: Option<TenantId> = tenant.and_then(|node| parse_id(node, "the team's tenant"));
     let allowed = members.take("allowedMembers");
     let allowed: Option<Vec<_>> = allowed.map(|list| list.array().filter_map(member).collect());
     members.ignore(TEAM_MEMBERS);
     members.close_outer();
     let tenant = tenant?;
-    // Guests of a team are never members of a channel through it.
-    let own = |(user, home): (UserId, TenantId)| (home == tenant).then_some(user);
+    // A channel that is shared with a team is not accessible to the team's guests.
+    let own_user = |(user, home): (UserId, TenantId)| (home == tenant).then_some(user);
     Some(SharedWithTeam {
         id: team?,
         tenant,
-        allowed_members: allowed.map(|users| users.into_iter().filter_map(own).collect()),
+        allowed_members: allowed.map(|users| users.into_iter().filter_map(own_user).collect()),
     })
 }
 
@@ -102,7 +104,7 @@ const CHANNEL_MEMBERS: &[&str] = &[
     "originalCreatedDateTime",
     "filesFolder",
     "filesFolderWebUrl",
-    // Direct members and those through teams together; stage 6 asks the two lists themselves.
+    // Direct members and members through teams; stage 6 uses `members` and `sharedWithTeams` instead.
     "allMembers",
     "messages",
     "tabs",

@@ -1,18 +1,17 @@
 //! Tenant-wide settings of Conditional Access
 //! (learn.microsoft.com/graph/api/resources/conditionalaccesssettings, beta, as of 2026-11).
 //!
-//! Everything that they can say takes policies off a request, so what they lack only restricts
-//! (semantics §5).
+//! All of them exclude requests from policies, so a missing setting only restricts access (semantics §5).
 
 use super::document::ConditionalAccessSettings;
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
-use super::values::word;
+use super::values::parse_word;
 use crate::vocabulary::{PolicyState, UserAction, WordSet};
 
 /// The settings of one tenant.
-pub(super) fn settings(node: Node<'_>) -> Option<ConditionalAccessSettings> {
+pub(super) fn parse_settings(node: Node<'_>) -> Option<ConditionalAccessSettings> {
     let mut members = node.object()?;
     let exclusions = inner(&mut members, "exclusions");
     members.ignore(&["id", "modifiedDateTime", "deletedDateTime"]);
@@ -38,11 +37,13 @@ fn inner<'d>(members: &mut Members<'d>, name: &'static str) -> Option<Members<'d
     members.take_set(name).and_then(Node::object)
 }
 
-/// `userActionExclusion`: the action, where the exclusion is enabled and the action is known here.
+/// `userActionExclusion`: the action, if the exclusion is enabled and the action is known.
 fn excluded_action(node: Node<'_>) -> Option<UserAction> {
     let mut members = node.object()?;
     let action = members.take_set("userAction");
-    let state = members.take_set("state").and_then(word::<PolicyState>);
+    let state = members
+        .take_set("state")
+        .and_then(parse_word::<PolicyState>);
     members.close_outer();
     let Some(action) = action else {
         let message = "found no `userAction`, expected the user action that is excluded";

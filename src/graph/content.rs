@@ -1,41 +1,41 @@
-//! What an object is, told by the members that only its kind has.
+//! Detects the kind of an object by its members.
 
 use super::deciding::SETTINGS;
-use super::kind::Kind;
+use super::kind::DocumentKind;
 use super::node::{Node, is_annotation};
 use super::policy::FLAT_MEMBERS;
 use super::synchronization;
 use super::values::quoted;
 
-/// The kind of an object; none where its members do not say.
-pub(super) fn kind_of(node: Node<'_>) -> Option<Kind> {
-    // A skeleton's members are there and hold nothing.
-    let is_there = |name: &&str| node.peek(name).is_some_and(|node| !node.is_null());
-    let any = |names: &[&str]| names.iter().any(is_there);
-    TELLING
+/// The kind of an object, or `None` if its members do not identify it.
+pub(super) fn kind_of(node: Node<'_>) -> Option<DocumentKind> {
+    // In a skeleton from the documentation, members are present but empty.
+    let is_present = |name: &&str| node.peek(name).is_some_and(|node| !node.is_null());
+    let any = |names: &[&str]| names.iter().any(is_present);
+    DISTINCTIVE_MEMBERS
         .iter()
         .find(|(_, names)| any(names))
         .map(|(kind, _)| *kind)
-        .or_else(|| policy_in_another_form(node))
+        .or_else(|| policy_in_other_form(node))
         .or_else(|| by_type(node))
-        .or_else(|| is_synchronization(node).then_some(Kind::IdentitySynchronization))
-        .or_else(|| is_partner(node).then_some(Kind::Partners))
+        .or_else(|| is_synchronization(node).then_some(DocumentKind::IdentitySynchronization))
+        .or_else(|| is_partner(node).then_some(DocumentKind::Partners))
 }
 
-/// The kind that `@odata.context` of a page names, for a page without objects.
-pub(super) fn kind_of_context(page: Node<'_>) -> Option<Kind> {
+/// The kind in `@odata.context`, for a page without objects.
+pub(super) fn kind_of_context(page: Node<'_>) -> Option<DocumentKind> {
     let context = page.peek("@odata.context")?.as_text()?;
     let context = context.to_ascii_lowercase();
-    let named = |(part, _): &&(&str, Kind)| context.contains(part);
+    let named = |(part, _): &&(&str, DocumentKind)| context.contains(part);
     CONTEXTS.iter().find(named).map(|(_, kind)| *kind)
 }
 
-/// Whether the object has settings of a default or of a partner.
+/// Whether the object has default or partner settings.
 pub(super) fn has_settings(node: Node<'_>) -> bool {
     SETTINGS.iter().any(|name| node.peek(name).is_some())
 }
 
-/// What an object looks like that is none of ours, for messages.
+/// Describes an object of unknown kind, for messages.
 pub(super) fn describe(node: Node<'_>) -> String {
     if !node.is_object() {
         return node.describe();
@@ -45,7 +45,7 @@ pub(super) fn describe(node: Node<'_>) -> String {
     }
     if has_settings(node) {
         return String::from(
-            "cross-tenant access settings that do not say whose they are (the body of a PATCH?)",
+            "cross-tenant access settings without `tenantId` (the body of a PATCH?)",
         );
     }
     let names: Vec<String> = node
@@ -59,8 +59,8 @@ pub(super) fn describe(node: Node<'_>) -> String {
     }
 }
 
-/// `details` of Graph's policy templates, and flat forms of tools: refused, but as policies.
-fn policy_in_another_form(node: Node<'_>) -> Option<Kind> {
+/// Recognises Graph's policy templates (`details`) and the flat formats of tools. Both are refused as policies later.
+fn policy_in_other_form(node: Node<'_>) -> Option<DocumentKind> {
     let details = node.peek("details");
     let is_template =
         details.is_some_and(|details| details.has("conditions") || details.has("grantControls"));
@@ -72,143 +72,178 @@ fn policy_in_another_form(node: Node<'_>) -> Option<Kind> {
     ]
     .iter()
     .any(|name| FLAT_MEMBERS.contains(name) && node.has(name));
-    (is_template || is_flat).then_some(Kind::ConditionalAccess)
+    (is_template || is_flat).then_some(DocumentKind::ConditionalAccess)
 }
 
-fn by_type(node: Node<'_>) -> Option<Kind> {
+fn by_type(node: Node<'_>) -> Option<DocumentKind> {
     let name = node.peek("@odata.type")?.as_text()?;
     let name = name.strip_prefix("#microsoft.graph.")?;
-    let same = |(known, _): &&(&str, Kind)| known.eq_ignore_ascii_case(name);
+    let same = |(known, _): &&(&str, DocumentKind)| known.eq_ignore_ascii_case(name);
     TYPES.iter().find(same).map(|(_, kind)| *kind)
 }
 
-/// A synchronisation policy with one of its members, be it null, or with its context. One that sets nothing
-/// would be a partner entry otherwise, and a partner entry decides (semantics §3, Clouds).
+/// Whether the object has a member of a synchronisation policy, even if null, or its context. Without this check, one
+/// that sets nothing would count as a partner entry, which has an effect on decisions (semantics §3, Clouds).
 fn is_synchronization(node: Node<'_>) -> bool {
     let names_member = synchronization::MEMBERS
         .iter()
         .any(|name| node.peek(name).is_some());
-    names_member || kind_of_context(node) == Some(Kind::IdentitySynchronization)
+    names_member || kind_of_context(node) == Some(DocumentKind::IdentitySynchronization)
 }
 
-/// The kind of one object of a document: what its members say, else, of a page of synchronisation policies,
-/// what the page says.
-pub(super) fn kind_in(root: Node<'_>, node: Node<'_>) -> Option<Kind> {
-    let by_page = kind_of_context(root).filter(|kind| *kind == Kind::IdentitySynchronization);
+/// The kind of an object in a document: by its members, else by the context of a page of synchronisation policies.
+pub(super) fn kind_in(root: Node<'_>, node: Node<'_>) -> Option<DocumentKind> {
+    let by_page =
+        kind_of_context(root).filter(|kind| *kind == DocumentKind::IdentitySynchronization);
     match (kind_of(node), by_page) {
-        // A partner that is only its `tenantId` says nothing that a synchronisation policy would not.
-        (None | Some(Kind::Partners), Some(page)) if !has_settings(node) => Some(page),
+        // A partner with only a `tenantId` looks like a synchronisation policy that sets nothing.
+        (None | Some(DocumentKind::Partners), Some(page)) if !has_settings(node) => Some(page),
         (kind, _) => kind,
     }
 }
 
-/// A partner may be only its `tenantId`: it inherits everything.
+/// A partner may have only a `tenantId`: it inherits everything.
 fn is_partner(node: Node<'_>) -> bool {
-    let nothing_else = || {
+    let has_only_tenant_id = || {
         node.peek_all()
-            .filter(|(name, node)| !is_annotation(name) && !node.is_nothing())
+            .filter(|(name, node)| !is_annotation(name) && !node.is_blank())
             .all(|(name, _)| name.eq_ignore_ascii_case("tenantId"))
     };
-    let as_partner = ["isServiceProvider", "isInMultiTenantOrganization"];
+    let partner_members = ["isServiceProvider", "isInMultiTenantOrganization"];
     node.has("tenantId")
-        && (has_settings(node) || as_partner.iter().any(|name| node.has(name)) || nothing_else())
+        && (has_settings(node)
+            || partner_members.iter().any(|name| node.has(name))
+            || has_only_tenant_id())
 }
 
-const TELLING: &[(Kind, &[&str])] = &[
-    (Kind::SharedChannels, &["membershipType", "sharedWithTeams"]),
+const DISTINCTIVE_MEMBERS: &[(DocumentKind, &[&str])] = &[
     (
-        Kind::ConditionalAccess,
+        DocumentKind::SharedChannels,
+        &["membershipType", "sharedWithTeams"],
+    ),
+    (
+        DocumentKind::ConditionalAccess,
         &["conditions", "grantControls", "sessionControls"],
     ),
     (
-        Kind::AuthenticationStrengths,
+        DocumentKind::AuthenticationStrengths,
         &["allowedCombinations", "requirementsSatisfied"],
     ),
     (
-        Kind::NamedLocations,
+        DocumentKind::NamedLocations,
         &["ipRanges", "countriesAndRegions", "compliantNetworkType"],
     ),
     (
-        Kind::Organization,
+        DocumentKind::Organization,
         &["verifiedDomains", "cloudEndpoint", "assignedPlans"],
     ),
-    (Kind::CrossTenantAccess, &["allowedCloudEndpoints"]),
-    (Kind::IdentityProviders, &["identityProviderType"]),
+    (DocumentKind::CrossTenantAccess, &["allowedCloudEndpoints"]),
+    (DocumentKind::IdentityProviders, &["identityProviderType"]),
     (
-        Kind::FederationConfigurations,
+        DocumentKind::FederationConfigurations,
         &["issuerUri", "passiveSignInUri"],
     ),
-    (Kind::AssumedOutbound, &["reviewBy", "basis"]),
-    (Kind::Default, &["isServiceDefault"]),
-    (Kind::ConditionalAccessSettings, &["exclusions"]),
+    (DocumentKind::AssumedOutbound, &["reviewBy", "basis"]),
+    (DocumentKind::Default, &["isServiceDefault"]),
+    (DocumentKind::ConditionalAccessSettings, &["exclusions"]),
 ];
 
-const TYPES: &[(&str, Kind)] = &[
-    ("organization", Kind::Organization),
-    ("crossTenantAccessPolicy", Kind::CrossTenantAccess),
-    ("crossTenantAccessPolicyConfigurationDefault", Kind::Default),
+const TYPES: &[(&str, DocumentKind)] = &[
+    ("organization", DocumentKind::Organization),
+    ("crossTenantAccessPolicy", DocumentKind::CrossTenantAccess),
+    (
+        "crossTenantAccessPolicyConfigurationDefault",
+        DocumentKind::Default,
+    ),
     (
         "crossTenantAccessPolicyConfigurationPartner",
-        Kind::Partners,
+        DocumentKind::Partners,
     ),
     (
         "crossTenantAccessPolicyConfigurationDomainBasedPartner",
-        Kind::Partners,
+        DocumentKind::Partners,
     ),
     (
         "crossTenantIdentitySyncPolicyPartner",
-        Kind::IdentitySynchronization,
+        DocumentKind::IdentitySynchronization,
     ),
-    ("conditionalAccessPolicy", Kind::ConditionalAccess),
-    ("conditionalAccessSettings", Kind::ConditionalAccessSettings),
-    ("ipNamedLocation", Kind::NamedLocations),
-    ("countryNamedLocation", Kind::NamedLocations),
-    ("compliantNetworkNamedLocation", Kind::NamedLocations),
+    ("conditionalAccessPolicy", DocumentKind::ConditionalAccess),
+    (
+        "conditionalAccessSettings",
+        DocumentKind::ConditionalAccessSettings,
+    ),
+    ("ipNamedLocation", DocumentKind::NamedLocations),
+    ("countryNamedLocation", DocumentKind::NamedLocations),
+    (
+        "compliantNetworkNamedLocation",
+        DocumentKind::NamedLocations,
+    ),
     (
         "authenticationStrengthPolicy",
-        Kind::AuthenticationStrengths,
+        DocumentKind::AuthenticationStrengths,
     ),
-    ("channel", Kind::SharedChannels),
-    ("builtInIdentityProvider", Kind::IdentityProviders),
-    ("socialIdentityProvider", Kind::IdentityProviders),
-    ("appleManagedIdentityProvider", Kind::IdentityProviders),
-    ("oidcIdentityProvider", Kind::IdentityProviders),
-    ("openIdConnectIdentityProvider", Kind::IdentityProviders),
+    ("channel", DocumentKind::SharedChannels),
+    ("builtInIdentityProvider", DocumentKind::IdentityProviders),
+    ("socialIdentityProvider", DocumentKind::IdentityProviders),
+    (
+        "appleManagedIdentityProvider",
+        DocumentKind::IdentityProviders,
+    ),
+    ("oidcIdentityProvider", DocumentKind::IdentityProviders),
+    (
+        "openIdConnectIdentityProvider",
+        DocumentKind::IdentityProviders,
+    ),
     (
         "samlOrWsFedExternalDomainFederation",
-        Kind::FederationConfigurations,
+        DocumentKind::FederationConfigurations,
     ),
 ];
 
-/// In lower case; the longer before the shorter that it contains.
-const CONTEXTS: &[(&str, Kind)] = &[
-    // Below one partner; `partners(identitySynchronization())` is a list of partners.
-    ("/identitysynchronization", Kind::IdentitySynchronization),
+/// Parts of `@odata.context` in lower case. A longer part precedes the shorter ones that it contains.
+const CONTEXTS: &[(&str, DocumentKind)] = &[
+    // Of a single partner; `partners(identitySynchronization())` is a list of partners.
+    (
+        "/identitysynchronization",
+        DocumentKind::IdentitySynchronization,
+    ),
     (
         "crosstenantidentitysyncpolicypartner",
-        Kind::IdentitySynchronization,
+        DocumentKind::IdentitySynchronization,
     ),
-    ("conditionalaccess/policies", Kind::ConditionalAccess),
-    ("conditionalaccesspolicies", Kind::ConditionalAccess),
+    (
+        "conditionalaccess/policies",
+        DocumentKind::ConditionalAccess,
+    ),
+    ("conditionalaccesspolicies", DocumentKind::ConditionalAccess),
     (
         "conditionalaccess/settings",
-        Kind::ConditionalAccessSettings,
+        DocumentKind::ConditionalAccessSettings,
     ),
-    ("conditionalaccess/namedlocations", Kind::NamedLocations),
-    ("authenticationstrength", Kind::AuthenticationStrengths),
-    ("crosstenantaccesspolicy/default", Kind::Default),
-    ("crosstenantaccesspolicy/partners", Kind::Partners),
-    ("crosstenantaccesspolicy", Kind::CrossTenantAccess),
-    ("$metadata#organization", Kind::Organization),
-    ("/channels", Kind::SharedChannels),
-    ("/allchannels", Kind::SharedChannels),
-    ("identity/identityproviders", Kind::IdentityProviders),
+    (
+        "conditionalaccess/namedlocations",
+        DocumentKind::NamedLocations,
+    ),
+    (
+        "authenticationstrength",
+        DocumentKind::AuthenticationStrengths,
+    ),
+    ("crosstenantaccesspolicy/default", DocumentKind::Default),
+    ("crosstenantaccesspolicy/partners", DocumentKind::Partners),
+    ("crosstenantaccesspolicy", DocumentKind::CrossTenantAccess),
+    ("$metadata#organization", DocumentKind::Organization),
+    ("/channels", DocumentKind::SharedChannels),
+    ("/allchannels", DocumentKind::SharedChannels),
+    (
+        "identity/identityproviders",
+        DocumentKind::IdentityProviders,
+    ),
     (
         "samlorwsfedexternaldomainfederation",
-        Kind::FederationConfigurations,
+        DocumentKind::FederationConfigurations,
     ),
     (
         "directory/federationconfigurations",
-        Kind::FederationConfigurations,
+        DocumentKind::FederationConfigurations,
     ),
 ];

@@ -1,21 +1,20 @@
-//! Bytes → text: UTF-8 with or without byte-order mark, UTF-16 with one (semantics §2).
+//! Bytes → text: UTF-8 with or without a byte-order mark, UTF-16 with one (semantics §2).
 //!
-//! Nothing is replaced or guessed: bytes that are no text are refused, and UTF-16 without a mark is
-//! told by its NULs.
+//! Invalid bytes are refused, not replaced. UTF-16 without a byte-order mark is detected by its NULs and refused.
 
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
-/// Why bytes are no text.
+/// Why bytes are not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotText {
-    /// A file cut off, or another encoding.
+    /// A truncated file, or another encoding.
     #[error(
         "found a byte that is not UTF-8 at offset {offset}, expected UTF-8, or UTF-16 with a byte-order mark"
     )]
     NotUtf8 {
-        /// Bytes before it.
+        /// In bytes.
         offset: usize,
     },
     /// Odd length, or a lone surrogate.
@@ -23,20 +22,20 @@ pub(super) enum NotText {
         "found a UTF-16 byte-order mark and bytes that are not UTF-16, expected UTF-8, or UTF-16 with a byte-order mark"
     )]
     NotUtf16,
-    /// Nobody writes it.
+    /// UTF-32 is not supported.
     #[error("found a UTF-32 byte-order mark, expected UTF-8, or UTF-16 with a byte-order mark")]
     Utf32,
-    /// Every second byte of plain UTF-16 is one.
+    /// UTF-16 without a byte-order mark has a NUL for each ASCII character.
     #[error(
         "found a NUL at offset {offset} (UTF-16 without a byte-order mark?), expected UTF-8, or UTF-16 with a byte-order mark"
     )]
     Nul {
-        /// Bytes before it in the decoded text.
+        /// In bytes of the decoded text.
         offset: usize,
     },
 }
 
-/// Decodes a file, without its byte-order mark.
+/// Decodes a file and removes its byte-order mark.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, NotText> {
     let text = match bytes {
         [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => return Err(NotText::Utf32),

@@ -1,17 +1,16 @@
-//! Microsoft Graph's policy documents, typed: every id is 128 bits, every word is from its list, and
-//! what a document does not say is `None`. Nothing is inherited, defaulted or checked against another
-//! document here; that is `compile`.
+//! Microsoft Graph's policy documents as Rust types. Ids are 128-bit integers, enumerations are Rust enums, and a
+//! missing member is `None`. `compile` applies inheritance and defaults, and checks references between documents.
 //!
-//! Shapes: learn.microsoft.com/graph/api/resources/… (named at each type). A [`Place`] is kept wherever
-//! a later check may have to point at the file.
+//! Each type names its Graph resource (learn.microsoft.com/graph/api/resources/…). A [`SourceLocation`] is stored
+//! for objects that later findings may refer to.
 
 use std::collections::{BTreeSet, HashSet};
 
 use ipnet::IpNet;
 use uuid::Uuid;
 
-use super::finding::Place;
-use super::kind::Kind;
+use super::finding::SourceLocation;
+use super::kind::DocumentKind;
 use crate::id::{
     Aaguid, AppId, CustomControlId, GroupId, LocationId, PolicyId, RoleId, StrengthId, TeamId,
     TenantId, TermsOfUseId, UserId,
@@ -25,28 +24,28 @@ use crate::vocabulary::{
     UserType, WordSet,
 };
 
-/// A value and where it stands.
+/// A value and its location in the file.
 #[derive(Debug, Clone)]
-pub struct At<T> {
+pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
-    pub place: Place,
+    /// Its location.
+    pub place: SourceLocation,
 }
 
-/// Everything read of one tenant.
+/// All documents of a tenant.
 #[derive(Debug, Clone)]
 pub struct TenantDocuments {
-    /// The tenant's folder (or the file it was read from), for findings.
-    pub place: Place,
-    /// `organization.json`; none where a folder is only checked.
+    /// The tenant's folder, or the file that was read.
+    pub place: SourceLocation,
+    /// `organization.json`. May be `None` for exports that are only checked.
     pub organization: Option<Organization>,
-    /// `cross-tenant-access.json`: clouds that are named besides the own one.
+    /// `cross-tenant-access.json`: the allowed clouds, in addition to the tenant's own.
     pub allowed_clouds: Vec<Cloud>,
     /// `default.json`.
     pub default: Option<Configuration>,
     /// `partners.json`.
-    pub partners: Vec<Partner>,
+    pub partners: Vec<PartnerConfiguration>,
     /// `conditional-access.json`.
     pub policies: Vec<ConditionalAccessPolicy>,
     /// `conditional-access-settings.json`.
@@ -62,37 +61,37 @@ pub struct TenantDocuments {
     /// `federation-configurations.json`.
     pub federations: Vec<Federation>,
     /// `assumed-outbound.json`.
-    pub assumed_outbound: Vec<AssumedOutbound>,
-    /// What was refused, and is in none of the lists.
-    pub refused: Refused,
+    pub assumed_outbound: Vec<AssumedOutboundEntry>,
+    /// The objects that were refused and are in none of the lists.
+    pub refused: RefusedDocuments,
 }
 
-/// What of a tenant's documents was refused. A reference to it leads nowhere for that reason alone, so it is
-/// no finding of its own; and nothing may be served without it.
+/// The refused objects of a tenant. A dangling reference to one of them is not reported separately. The tenant must
+/// not be served without them.
 #[derive(Debug, Clone, Default)]
-pub struct Refused {
-    /// Whether anything was.
+pub struct RefusedDocuments {
+    /// Whether any object was refused.
     pub any: bool,
-    /// Named locations whose id could be read.
+    /// The refused named locations whose id could be parsed.
     pub locations: HashSet<LocationId>,
-    /// Authentication strengths whose id could be read.
+    /// The refused authentication strengths whose id could be parsed.
     pub strengths: HashSet<StrengthId>,
-    /// The kinds of those objects and files whose ids could not be read.
-    pub kinds: BTreeSet<Kind>,
+    /// The kinds of refused objects and files whose ids could not be parsed.
+    pub kinds: BTreeSet<DocumentKind>,
 }
 
-impl Refused {
-    /// Whether a named location with this id may be among what was refused.
+impl RefusedDocuments {
+    /// Whether a named location with this id may have been refused.
     pub fn may_hold_location(&self, id: LocationId) -> bool {
-        self.locations.contains(&id) || self.kinds.contains(&Kind::NamedLocations)
+        self.locations.contains(&id) || self.kinds.contains(&DocumentKind::NamedLocations)
     }
 
-    /// Whether an authentication strength with this id may be among what was refused.
+    /// Whether an authentication strength with this id may have been refused.
     pub fn may_hold_strength(&self, id: StrengthId) -> bool {
-        self.strengths.contains(&id) || self.kinds.contains(&Kind::AuthenticationStrengths)
+        self.strengths.contains(&id) || self.kinds.contains(&DocumentKind::AuthenticationStrengths)
     }
 
-    pub(super) fn append(&mut self, other: Refused) {
+    pub(super) fn append(&mut self, other: RefusedDocuments) {
         self.any |= other.any;
         self.locations.extend(other.locations);
         self.strengths.extend(other.strengths);
@@ -100,62 +99,62 @@ impl Refused {
     }
 }
 
-/// `organization`, with our own member `cloudEndpoint`.
+/// `organization`, with the additional member `cloudEndpoint`, which is specific to crosstrust.
 #[derive(Debug, Clone)]
 pub struct Organization {
-    /// Where it stands.
-    pub place: Place,
-    /// The tenant.
+    /// Its location in the file.
+    pub place: SourceLocation,
+    /// The tenant's id.
     pub id: TenantId,
-    /// Its name, for people.
+    /// The display name.
     pub display_name: Option<String>,
-    /// Names of `verifiedDomains`, for people to name the tenant by; they decide nothing.
+    /// The names in `verifiedDomains`, by which users can refer to the tenant. No effect on decisions.
     pub verified_domains: Vec<String>,
-    /// The cloud it is in.
+    /// The cloud of the tenant.
     pub cloud: Option<Cloud>,
 }
 
-/// What `crossTenantAccessPolicyConfigurationDefault` and `…Partner` have in common; `None` = missing or null.
+/// The common members of `crossTenantAccessPolicyConfigurationDefault` and `…Partner`; `None` = missing or null.
 #[derive(Debug, Clone)]
 pub struct Configuration {
-    /// Where it stands.
-    pub place: Place,
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// `b2bDirectConnectInbound`.
-    pub direct_connect_inbound: Option<Setting>,
+    pub direct_connect_inbound: Option<B2bSetting>,
     /// `b2bDirectConnectOutbound`.
-    pub direct_connect_outbound: Option<Setting>,
+    pub direct_connect_outbound: Option<B2bSetting>,
     /// `b2bCollaborationInbound`.
-    pub collaboration_inbound: Option<Setting>,
+    pub collaboration_inbound: Option<B2bSetting>,
     /// `b2bCollaborationOutbound`.
-    pub collaboration_outbound: Option<Setting>,
+    pub collaboration_outbound: Option<B2bSetting>,
     /// `tenantRestrictions`.
-    pub tenant_restrictions: Option<Setting>,
+    pub tenant_restrictions: Option<B2bSetting>,
     /// `inboundTrust`.
     pub inbound_trust: Option<InboundTrust>,
-    /// `automaticUserConsentSettings`; reported, decides nothing.
+    /// `automaticUserConsentSettings`; reported, no effect on decisions.
     pub automatic_user_consent: Option<AutomaticUserConsent>,
 }
 
 /// `crossTenantAccessPolicyConfigurationPartner`.
 #[derive(Debug, Clone)]
-pub struct Partner {
-    /// The other tenant.
+pub struct PartnerConfiguration {
+    /// The partner tenant.
     pub tenant: TenantId,
-    /// Its settings.
+    /// The settings for this partner.
     pub configuration: Configuration,
-    /// `isServiceProvider`; reported, decides nothing.
+    /// `isServiceProvider`; reported, no effect on decisions.
     pub is_service_provider: bool,
-    /// `isInMultiTenantOrganization`; reported, decides nothing.
+    /// `isInMultiTenantOrganization`; reported, no effect on decisions.
     pub is_in_multi_tenant_organization: bool,
-    /// `blockServiceProviderOutboundAccess`; null and missing are false.
+    /// `blockServiceProviderOutboundAccess`; null or missing = false.
     pub blocks_service_providers: bool,
 }
 
-/// `crossTenantAccessPolicyInboundTrust`, each bool one by one.
+/// `crossTenantAccessPolicyInboundTrust`; each member inherits separately.
 #[derive(Debug, Clone)]
 pub struct InboundTrust {
-    /// Where it stands.
-    pub place: Place,
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// `isMfaAccepted`.
     pub mfa: Option<bool>,
     /// `isCompliantDeviceAccepted`.
@@ -164,7 +163,7 @@ pub struct InboundTrust {
     pub hybrid_joined_device: Option<bool>,
 }
 
-/// `inboundOutboundPolicyConfiguration`, each bool one by one.
+/// `inboundOutboundPolicyConfiguration`; each member inherits separately.
 #[derive(Debug, Clone, Copy)]
 pub struct AutomaticUserConsent {
     /// `inboundAllowed`.
@@ -173,28 +172,28 @@ pub struct AutomaticUserConsent {
     pub outbound: Option<bool>,
 }
 
-/// `crossTenantAccessPolicyB2BSetting`; a rule that is missing or null is `None`.
+/// `crossTenantAccessPolicyB2BSetting` or `crossTenantAccessPolicyTenantRestrictions`; `None` = missing or null.
 #[derive(Debug, Clone)]
-pub struct Setting {
-    /// Where it stands.
-    pub place: Place,
+pub struct B2bSetting {
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// `usersAndGroups`.
-    pub users: Option<Rule<UserTarget>>,
+    pub users: Option<AccessRule<UserTarget>>,
     /// `applications`.
-    pub applications: Option<Rule<ApplicationTarget>>,
-    /// Tenant restrictions only: `devices` is there and not null.
-    pub names_devices: Option<Place>,
+    pub applications: Option<AccessRule<ApplicationTarget>>,
+    /// The location of `devices`, if it is set. Only tenant restrictions have it.
+    pub names_devices: Option<SourceLocation>,
 }
 
 /// `crossTenantAccessPolicyTargetConfiguration`.
 #[derive(Debug, Clone)]
-pub struct Rule<T> {
-    /// Where it stands.
-    pub place: Place,
+pub struct AccessRule<T> {
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// `accessType`.
     pub access: Access,
     /// `targets`.
-    pub targets: Vec<At<T>>,
+    pub targets: Vec<Located<T>>,
 }
 
 /// A target of `usersAndGroups`.
@@ -217,16 +216,16 @@ pub enum ApplicationTarget {
     Office365,
     /// `AllMicrosoftApps`
     AllMicrosoftApps,
-    /// An application's id.
+    /// An application id.
     Application(AppId),
 }
 
 /// `conditionalAccessPolicy`.
 #[derive(Debug, Clone)]
 pub struct ConditionalAccessPolicy {
-    /// Where it stands.
-    pub place: Place,
-    /// `id`; exports often lack it.
+    /// Its location in the file.
+    pub place: SourceLocation,
+    /// `id`; missing in many exports.
     pub id: Option<PolicyId>,
     /// `displayName`.
     pub display_name: String,
@@ -236,15 +235,15 @@ pub struct ConditionalAccessPolicy {
     pub conditions: Conditions,
     /// `grantControls`; `None` = null or missing.
     pub grant: Option<GrantControls>,
-    /// `sessionControls`, those that are set.
+    /// `sessionControls`; only those that are set.
     pub session: SessionControls,
 }
 
-/// `conditionalAccessSettings`, as far as they decide.
+/// `conditionalAccessSettings`; only the members that have an effect on decisions.
 #[derive(Debug, Clone)]
 pub struct ConditionalAccessSettings {
-    /// Where they stand.
-    pub place: Place,
+    /// Their location in the file.
+    pub place: SourceLocation,
     /// The actions of `exclusions.allResourcesExclusions.userActionExclusions` that are enabled.
     pub excluded_actions: WordSet<UserAction>,
 }
@@ -252,32 +251,32 @@ pub struct ConditionalAccessSettings {
 /// `conditionalAccessConditionSet`. An empty list, set or option = not set.
 #[derive(Debug, Clone)]
 pub struct Conditions {
-    /// Where it stands.
-    pub place: Place,
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// `users`; `None` = missing or null.
     pub users: Option<UsersCondition>,
     /// `applications`; `None` = missing or null.
     pub applications: Option<ApplicationsCondition>,
-    /// `clientAppTypes`; `all` alone or beside others = [`ClientAppTypes::All`].
+    /// `clientAppTypes`; any list with `all` = [`ClientAppTypes::All`].
     pub client_app_types: ClientAppTypes,
     /// `platforms`.
     pub platforms: Option<IncludeExclude<Option<Platform>>>,
     /// `locations`.
-    pub locations: Option<IncludeExclude<At<LocationEntry>>>,
+    pub locations: Option<IncludeExclude<Located<LocationEntry>>>,
     /// `signInRiskLevels`.
     pub sign_in_risk: WordSet<RiskLevel>,
     /// `userRiskLevels`.
     pub user_risk: WordSet<RiskLevel>,
     /// `insiderRiskLevels`.
     pub insider_risk: WordSet<InsiderRiskLevel>,
-    /// `authenticationFlows.transferMethods`, `none` left out.
+    /// `authenticationFlows.transferMethods`, without `none`.
     pub authentication_flows: WordSet<AuthenticationFlow>,
     /// `devices.deviceFilter`.
     pub device_filter: Option<FilterCondition>,
-    /// `devices.include/excludeDevices`, `…DeviceStates` and `deviceStates.include/excludeStates`, taken together.
+    /// `devices.include/excludeDevices`, `…DeviceStates` and `deviceStates.include/excludeStates`, combined.
     pub device_states: Option<IncludeExclude<DeviceState>>,
-    /// `clientApplications`, `servicePrincipalRiskLevels`, agents and their kin are set to something: the
-    /// policy is for workload identities or agents and never applies to users.
+    /// Whether `clientApplications`, `servicePrincipalRiskLevels` or a condition for agents is set: the policy is for
+    /// workload identities or agents, and never applies to users.
     pub for_workloads: bool,
 }
 
@@ -286,7 +285,7 @@ pub struct Conditions {
 pub enum ClientAppTypes {
     /// Empty, missing, or `all`.
     All,
-    /// These.
+    /// The listed types.
     These(WordSet<ClientAppType>),
 }
 
@@ -297,18 +296,18 @@ pub enum LocationEntry {
     All,
     /// `AllTrusted`
     AllTrusted,
-    /// A named location's id.
+    /// The id of a named location.
     Location(LocationId),
 }
 
 /// `conditionalAccessUsers`.
 #[derive(Debug, Clone)]
 pub struct UsersCondition {
-    /// Where it stands.
-    pub place: Place,
-    /// The include lists, as one.
+    /// Its location in the file.
+    pub place: SourceLocation,
+    /// The include lists.
     pub include: UsersList,
-    /// The exclude lists, as one.
+    /// The exclude lists.
     pub exclude: UsersList,
 }
 
@@ -317,11 +316,11 @@ pub struct UsersCondition {
 pub struct UsersList {
     /// `All`
     pub all: bool,
-    /// `None` is listed (names nobody, but the list is not empty).
+    /// `None`: matches no user, but the list is not empty.
     pub none: bool,
     /// `GuestsOrExternalUsers`
     pub guests_or_external_users: bool,
-    /// `AllAgentIdUsers` is listed: the accounts of agents, which no user is.
+    /// `AllAgentIdUsers`: the accounts of agents, never a user.
     pub agent_users: bool,
     /// User ids.
     pub users: Vec<UserId>,
@@ -336,7 +335,7 @@ pub struct UsersList {
 /// `conditionalAccessGuestsOrExternalUsers`.
 #[derive(Debug, Clone)]
 pub struct GuestsOrExternalUsers {
-    /// `guestOrExternalUserTypes`, `none` left out.
+    /// `guestOrExternalUserTypes`, without `none`.
     pub types: WordSet<UserType>,
     /// `externalTenants`.
     pub tenants: ExternalTenants,
@@ -345,8 +344,8 @@ pub struct GuestsOrExternalUsers {
 /// `conditionalAccessExternalTenants`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExternalTenants {
-    /// null or missing: all on the include side, none on the exclude side.
-    Unsaid,
+    /// Null or missing: all tenants in an include list, none in an exclude list.
+    Unspecified,
     /// `all`
     All,
     /// `enumerated`
@@ -356,8 +355,8 @@ pub enum ExternalTenants {
 /// `conditionalAccessApplications`.
 #[derive(Debug, Clone)]
 pub struct ApplicationsCondition {
-    /// Where it stands.
-    pub place: Place,
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// `includeApplications`.
     pub include: ApplicationsList,
     /// `excludeApplications`.
@@ -366,7 +365,7 @@ pub struct ApplicationsCondition {
     pub user_actions: WordSet<UserAction>,
     /// `includeAuthenticationContextClassReferences`, in lower case.
     pub authentication_contexts: Vec<String>,
-    /// `applicationFilter`: one more entry of the include or of the exclude list.
+    /// `applicationFilter`: a further entry of the include or exclude list.
     pub filter: Option<FilterCondition>,
 }
 
@@ -375,7 +374,7 @@ pub struct ApplicationsCondition {
 pub struct ApplicationsList {
     /// `All`
     pub all: bool,
-    /// `None` is listed.
+    /// `None`: matches no application, but the list is not empty.
     pub none: bool,
     /// `Office365`
     pub office365: bool,
@@ -387,11 +386,11 @@ pub struct ApplicationsList {
     pub applications: Vec<AppId>,
 }
 
-/// `conditionalAccessFilter`: the rule as text, not yet read.
+/// `conditionalAccessFilter`; the rule is not parsed yet.
 #[derive(Debug, Clone)]
 pub struct FilterCondition {
-    /// Where the rule stands.
-    pub place: Place,
+    /// The location of the rule.
+    pub place: SourceLocation,
     /// `mode`
     pub mode: FilterMode,
     /// `rule`
@@ -401,9 +400,9 @@ pub struct FilterCondition {
 /// `conditionalAccessGrantControls`.
 #[derive(Debug, Clone)]
 pub struct GrantControls {
-    /// Where it stands.
-    pub place: Place,
-    /// `operator`; none or empty = AND.
+    /// Its location in the file.
+    pub place: SourceLocation,
+    /// `operator`; missing or empty = AND.
     pub operator: Operator,
     /// `builtInControls`.
     pub built_in: Vec<BuiltInControl>,
@@ -415,22 +414,22 @@ pub struct GrantControls {
     pub custom: Vec<CustomControlId>,
 }
 
-/// The strength that a policy names, with its own copy where the export carries one.
+/// A policy's reference to an authentication strength, and its copy if the export contains one.
 #[derive(Debug, Clone)]
 pub struct StrengthReference {
-    /// Where it stands.
-    pub place: Place,
-    /// Which strength.
+    /// Its location in the file.
+    pub place: SourceLocation,
+    /// The id of the strength.
     pub id: StrengthId,
-    /// The policy's own copy, if it has `allowedCombinations`.
+    /// The copy in the policy, if it has `allowedCombinations`.
     pub copy: Option<AuthenticationStrength>,
 }
 
 /// `authenticationStrengthPolicy`.
 #[derive(Debug, Clone)]
 pub struct AuthenticationStrength {
-    /// Where it stands.
-    pub place: Place,
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// `id`
     pub id: StrengthId,
     /// `displayName`
@@ -446,7 +445,7 @@ pub struct AuthenticationStrength {
 pub struct CombinationConfiguration {
     /// `appliesToCombinations`
     pub combinations: Vec<WordSet<AuthenticationMethod>>,
-    /// What the combination has to bring besides its methods.
+    /// The additional requirement on the combinations.
     pub demand: CombinationDemand,
 }
 
@@ -455,7 +454,7 @@ pub struct CombinationConfiguration {
 pub enum CombinationDemand {
     /// `fido2CombinationConfiguration.allowedAAGUIDs`, never empty.
     Fido2(Vec<Aaguid>),
-    /// `x509CertificateCombinationConfiguration`; an empty list demands nothing, both empty is an error.
+    /// `x509CertificateCombinationConfiguration`. An empty list requires nothing; both empty is an error.
     Certificate {
         /// `allowedIssuerSkis`, in lower case.
         issuer_skis: Vec<String>,
@@ -467,13 +466,13 @@ pub enum CombinationDemand {
 /// `namedLocation`.
 #[derive(Debug, Clone)]
 pub struct NamedLocation {
-    /// Where it stands.
-    pub place: Place,
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// `id`
     pub id: LocationId,
     /// `displayName`
     pub display_name: Option<String>,
-    /// Which places.
+    /// The kind, with its members.
     pub kind: LocationKind,
 }
 
@@ -496,19 +495,19 @@ pub enum LocationKind {
         /// `countryLookupMethod`; missing or null = clientIpAddress.
         lookup: CountrySource,
     },
-    /// `compliantNetworkNamedLocation`: no request can tell.
+    /// `compliantNetworkNamedLocation`; a missing input of every request (semantics §5).
     CompliantNetwork {
         /// `isTrusted`
         trusted: bool,
     },
 }
 
-/// `conditionalAccessSessionControls`, those that are enabled, as obligations of the gateway.
+/// `conditionalAccessSessionControls`: the enabled controls, as obligations of the gateway.
 #[derive(Debug, Clone, Default)]
 pub struct SessionControls {
     /// `signInFrequency`, enabled.
     pub sign_in_frequency: Option<SignInFrequency>,
-    /// Every enabled control as (name, value), `signInFrequency` among them: `("persistentBrowser", "never")`,
+    /// All enabled controls as (name, value), including `signInFrequency`: `("persistentBrowser", "never")`,
     /// `("signInFrequency", "4 hours")`, `("signInFrequency", "everyTime")`.
     pub obligations: Vec<(String, String)>,
 }
@@ -516,13 +515,13 @@ pub struct SessionControls {
 /// A `channel` with membershipType `shared`.
 #[derive(Debug, Clone)]
 pub struct SharedChannel {
-    /// Where it stands.
-    pub place: Place,
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// `id`
     pub id: ChannelId,
     /// `displayName`
     pub display_name: Option<String>,
-    /// `members`: (user, tenant).
+    /// `members`, as (user, tenant).
     pub members: Vec<(UserId, TenantId)>,
     /// `sharedWithTeams`
     pub teams: Vec<SharedWithTeam>,
@@ -531,51 +530,51 @@ pub struct SharedChannel {
 /// `sharedWithChannelTeamInfo`.
 #[derive(Debug, Clone)]
 pub struct SharedWithTeam {
-    /// `id`, also the id of the team's group.
+    /// `id`; equal to the id of the team's group.
     pub id: TeamId,
     /// `tenantId`
     pub tenant: TenantId,
-    /// `allowedMembers`: `None` = no list (ask the groups), empty = nobody. Entries of another tenant
-    /// than the team's are guests and left out.
+    /// `allowedMembers`: `None` = no list (group membership applies), empty = no user. Entries of a tenant other
+    /// than the team's are guests, and are not included.
     pub allowed_members: Option<Vec<UserId>>,
 }
 
 /// An `identityProviderBase` of the tenant.
 #[derive(Debug, Clone)]
 pub struct ListedProvider {
-    /// Where it stands.
-    pub place: Place,
-    /// Which one it is; `None`: disabled, or one that no request can name.
+    /// Its location in the file.
+    pub place: SourceLocation,
+    /// The provider; `None` = disabled, or not a provider that requests can name.
     pub name: Option<IdentityProviderName>,
-    /// `identityProviderType`, as written.
+    /// `identityProviderType`, as in the file.
     pub kind: String,
 }
 
 /// `samlOrWsFedExternalDomainFederation`.
 #[derive(Debug, Clone)]
 pub struct Federation {
-    /// `issuerUri`, compared with case.
-    pub issuer: At<String>,
+    /// `issuerUri`, case-sensitive.
+    pub issuer: Located<String>,
 }
 
-/// An entry of `assumed-outbound.json`, a document of ours.
+/// An entry of `assumed-outbound.json`, which is specific to crosstrust.
 #[derive(Debug, Clone)]
-pub struct AssumedOutbound {
-    /// Where it stands.
-    pub place: Place,
+pub struct AssumedOutboundEntry {
+    /// Its location in the file.
+    pub place: SourceLocation,
     /// The home tenant whose policies are not loaded.
     pub tenant: TenantId,
-    /// On what the assumption rests.
+    /// The basis of the assumption.
     pub basis: AssumedBasis,
-    /// Which access types it lets out.
+    /// The access types that it allows.
     pub access_types: Vec<AccessType>,
-    /// For people.
+    /// `comment`.
     pub comment: Option<String>,
-    /// The last day on which it counts.
+    /// The last day on which it applies.
     pub review_by: Day,
 }
 
-/// semantics §2: a policy without id gets the name-based UUID (v5) of its tenant and `displayName`.
+/// The id of a policy without `id`: a name-based UUID (version 5) of its tenant and `displayName` (semantics §2).
 pub fn name_based_policy_id(tenant: TenantId, display_name: &str) -> PolicyId {
     let namespace = Uuid::from_u128(tenant.0);
     PolicyId(Uuid::new_v5(&namespace, display_name.as_bytes()).as_u128())

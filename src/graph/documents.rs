@@ -1,15 +1,16 @@
-//! The typed objects of one file, and those of several as one tenant.
+//! The typed objects of a file, and their combination to a tenant.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::document::{
-    AssumedOutbound, At, AuthenticationStrength, ConditionalAccessPolicy,
-    ConditionalAccessSettings, Configuration, Federation, ListedProvider, LocationEntry,
-    NamedLocation, Organization, Partner, Refused, SharedChannel, TenantDocuments,
+    AssumedOutboundEntry, AuthenticationStrength, ConditionalAccessPolicy,
+    ConditionalAccessSettings, Configuration, Federation, ListedProvider, Located, LocationEntry,
+    NamedLocation, Organization, PartnerConfiguration, RefusedDocuments, SharedChannel,
+    TenantDocuments,
 };
-use super::finding::{Code, Finding, Place};
-use super::kind::Kind;
+use super::finding::{Code, Finding, SourceLocation};
+use super::kind::DocumentKind;
 use super::node::Node;
 use super::values::quoted;
 use super::{
@@ -19,13 +20,13 @@ use super::{
 use crate::id::{LocationId, PolicyId, StrengthId, TenantId};
 use crate::vocabulary::Cloud;
 
-/// What was read, by kind.
+/// The objects that were parsed, by kind.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Documents {
     organizations: Vec<Organization>,
-    clouds: Vec<At<Vec<Cloud>>>,
+    clouds: Vec<Located<Vec<Cloud>>>,
     defaults: Vec<Configuration>,
-    partners: Vec<Partner>,
+    partners: Vec<PartnerConfiguration>,
     policies: Vec<ConditionalAccessPolicy>,
     conditional_access_settings: Vec<ConditionalAccessSettings>,
     locations: Vec<NamedLocation>,
@@ -33,16 +34,16 @@ pub(super) struct Documents {
     channels: Vec<SharedChannel>,
     providers: Vec<ListedProvider>,
     federations: Vec<Federation>,
-    assumed_outbound: Vec<AssumedOutbound>,
-    /// Where a synchronisation policy, or a page of them, stands in a file named partners.
-    synchronization_among_partners: Option<Place>,
-    /// Whether a file named partners has an entry, or says that there are none.
+    assumed_outbound: Vec<AssumedOutboundEntry>,
+    /// The location of a synchronisation policy, or a page of them, in a file named partners.
+    synchronization_among_partners: Option<SourceLocation>,
+    /// Whether a file named partners has an entry, or states that there are none.
     states_partners: bool,
-    pub(super) refused: Refused,
+    pub(super) refused: RefusedDocuments,
 }
 
 impl Documents {
-    pub(super) fn note_synchronization_among_partners(&mut self, place: Place) {
+    pub(super) fn note_synchronization_among_partners(&mut self, place: SourceLocation) {
         self.synchronization_among_partners.get_or_insert(place);
     }
 
@@ -50,16 +51,16 @@ impl Documents {
         self.states_partners = true;
     }
 
-    /// Partners that are replaced by their synchronisation policies would vanish without a word.
+    /// Reports partner entries that were replaced by their synchronisation policies.
     fn check_partners(&self, findings: &mut Vec<Finding>) {
         let Some(place) = &self.synchronization_among_partners else {
             return;
         };
-        if self.states_partners || self.refused.kinds.contains(&Kind::Partners) {
+        if self.states_partners || self.refused.kinds.contains(&DocumentKind::Partners) {
             return;
         }
         let message = "found only synchronisation policies in files named partners, expected partner entries; [] \
-                       says that there are none, or name the file identity-synchronization.json";
+                       means that there are none, or rename the file to identity-synchronization.json";
         findings.push(Finding::error(
             place.clone(),
             Code::UnknownDocument,
@@ -67,80 +68,100 @@ impl Documents {
         ));
     }
 
-    /// Reads one object. Whether it was accepted: a refused one is not kept.
-    pub(super) fn read(&mut self, kind: Kind, node: Node<'_>) -> bool {
-        let is_accepted = self.keep(kind, node);
+    /// Parses an object and stores it. Returns whether it was accepted.
+    pub(super) fn read(&mut self, kind: DocumentKind, node: Node<'_>) -> bool {
+        let is_accepted = self.parse(kind, node);
         if !is_accepted {
             self.refuse(kind, node);
         }
         is_accepted
     }
 
-    /// Keeps in mind that an object was refused, by its id where that can be read.
-    pub(super) fn refuse(&mut self, kind: Kind, node: Node<'_>) {
+    /// Records that an object was refused, by its id if that can be parsed.
+    pub(super) fn refuse(&mut self, kind: DocumentKind, node: Node<'_>) {
         self.refused.any = true;
         let id = node.peek("id").and_then(Node::as_text).unwrap_or_default();
         let is_known = match kind {
-            Kind::NamedLocations => {
+            DocumentKind::NamedLocations => {
                 let id: Option<LocationId> = id.parse().ok();
                 self.refused.locations.extend(id);
                 id.is_some()
             }
-            Kind::AuthenticationStrengths => {
+            DocumentKind::AuthenticationStrengths => {
                 let id: Option<StrengthId> = id.parse().ok();
                 self.refused.strengths.extend(id);
                 id.is_some()
             }
-            Kind::Organization
-            | Kind::CrossTenantAccess
-            | Kind::Default
-            | Kind::Partners
-            | Kind::IdentitySynchronization
-            | Kind::ConditionalAccess
-            | Kind::ConditionalAccessSettings
-            | Kind::SharedChannels
-            | Kind::IdentityProviders
-            | Kind::FederationConfigurations
-            | Kind::AssumedOutbound => true,
+            DocumentKind::Organization
+            | DocumentKind::CrossTenantAccess
+            | DocumentKind::Default
+            | DocumentKind::Partners
+            | DocumentKind::IdentitySynchronization
+            | DocumentKind::ConditionalAccess
+            | DocumentKind::ConditionalAccessSettings
+            | DocumentKind::SharedChannels
+            | DocumentKind::IdentityProviders
+            | DocumentKind::FederationConfigurations
+            | DocumentKind::AssumedOutbound => true,
         };
         if !is_known {
             self.refused.kinds.insert(kind);
         }
     }
 
-    /// Keeps in mind that a file was refused as a whole.
-    pub(super) fn refuse_file(&mut self, kind: Option<Kind>) {
+    /// Records that a complete file was refused.
+    pub(super) fn refuse_file(&mut self, kind: Option<DocumentKind>) {
         self.refused.any = true;
         self.refused.kinds.extend(kind);
     }
 
-    fn keep(&mut self, kind: Kind, node: Node<'_>) -> bool {
+    fn parse(&mut self, kind: DocumentKind, node: Node<'_>) -> bool {
         match kind {
-            Kind::Organization => keep(&mut self.organizations, node, organization::organization),
-            Kind::CrossTenantAccess => {
-                keep(&mut self.clouds, node, organization::cross_tenant_access)
+            DocumentKind::Organization => parse_into(
+                &mut self.organizations,
+                node,
+                organization::parse_organization,
+            ),
+            DocumentKind::CrossTenantAccess => parse_into(
+                &mut self.clouds,
+                node,
+                organization::parse_cross_tenant_access,
+            ),
+            DocumentKind::Default => parse_into(&mut self.defaults, node, setting::parse_default),
+            DocumentKind::Partners => parse_into(&mut self.partners, node, setting::parse_partner),
+            DocumentKind::IdentitySynchronization => parse_into(
+                &mut Vec::new(),
+                node,
+                synchronization::check_synchronization,
+            ),
+            DocumentKind::ConditionalAccess => {
+                parse_into(&mut self.policies, node, policy::parse_policy)
             }
-            Kind::Default => keep(&mut self.defaults, node, setting::default),
-            Kind::Partners => keep(&mut self.partners, node, setting::partner),
-            Kind::IdentitySynchronization => {
-                keep(&mut Vec::new(), node, synchronization::synchronization)
-            }
-            Kind::ConditionalAccess => keep(&mut self.policies, node, policy::policy),
-            Kind::ConditionalAccessSettings => keep(
+            DocumentKind::ConditionalAccessSettings => parse_into(
                 &mut self.conditional_access_settings,
                 node,
-                conditional_access_settings::settings,
+                conditional_access_settings::parse_settings,
             ),
-            Kind::NamedLocations => keep(&mut self.locations, node, location::named_location),
-            Kind::AuthenticationStrengths => keep(&mut self.strengths, node, strength::strength),
-            Kind::SharedChannels => keep(&mut self.channels, node, channel::shared_channel),
-            Kind::IdentityProviders => keep(&mut self.providers, node, provider::identity_provider),
-            Kind::FederationConfigurations => {
-                keep(&mut self.federations, node, provider::federation)
+            DocumentKind::NamedLocations => {
+                parse_into(&mut self.locations, node, location::parse_named_location)
             }
-            Kind::AssumedOutbound => {
-                keep(&mut self.assumed_outbound, node, assumed_outbound::entry)
+            DocumentKind::AuthenticationStrengths => {
+                parse_into(&mut self.strengths, node, strength::parse_strength)
             }
+            DocumentKind::SharedChannels => {
+                parse_into(&mut self.channels, node, channel::parse_shared_channel)
+            }
+            DocumentKind::IdentityProviders => {
+                parse_into(&mut self.providers, node, provider::parse_identity_provider)
+            }
+            DocumentKind::FederationConfigurations => {
+                parse_into(&mut self.federations, node, provider::parse_federation)
+            }
+            DocumentKind::AssumedOutbound => parse_into(
+                &mut self.assumed_outbound,
+                node,
+                assumed_outbound::parse_entry,
+            ),
         }
     }
 
@@ -165,17 +186,17 @@ impl Documents {
         }
     }
 
-    /// What can stand only once in a tenant, of everything that is here.
-    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+    /// The keys of all objects that must be unique in a tenant.
+    pub(super) fn keys(&self) -> impl Iterator<Item = DocumentKey> {
         let policies = self.policies.iter().map(|policy| match policy.id {
-            Some(id) => Key::Policy(id),
-            None => Key::PolicyName(policy.display_name.clone()),
+            Some(id) => DocumentKey::Policy(id),
+            None => DocumentKey::PolicyName(policy.display_name.clone()),
         });
-        let organization = (!self.organizations.is_empty()).then_some(Key::Organization);
-        let clouds = (!self.clouds.is_empty()).then_some(Key::Clouds);
-        let default = (!self.defaults.is_empty()).then_some(Key::Default);
+        let organization = (!self.organizations.is_empty()).then_some(DocumentKey::Organization);
+        let clouds = (!self.clouds.is_empty()).then_some(DocumentKey::Clouds);
+        let default = (!self.defaults.is_empty()).then_some(DocumentKey::Default);
         let settings = &self.conditional_access_settings;
-        let settings = (!settings.is_empty()).then_some(Key::ConditionalAccessSettings);
+        let settings = (!settings.is_empty()).then_some(DocumentKey::ConditionalAccessSettings);
         let singles = organization
             .into_iter()
             .chain(clouds)
@@ -185,48 +206,48 @@ impl Documents {
             .chain(
                 self.partners
                     .iter()
-                    .map(|partner| Key::Partner(partner.tenant)),
+                    .map(|partner| DocumentKey::Partner(partner.tenant)),
             )
             .chain(policies)
             .chain(
                 self.locations
                     .iter()
-                    .map(|location| Key::Location(location.id)),
+                    .map(|location| DocumentKey::Location(location.id)),
             )
             .chain(
                 self.strengths
                     .iter()
-                    .map(|strength| Key::Strength(strength.id)),
+                    .map(|strength| DocumentKey::Strength(strength.id)),
             )
             .chain(
                 self.channels
                     .iter()
-                    .map(|channel| Key::Channel(channel.id.0.clone())),
+                    .map(|channel| DocumentKey::Channel(channel.id.0.clone())),
             )
             .chain(
                 self.providers
                     .iter()
-                    .map(|provider| Key::Provider(provider.kind.clone())),
+                    .map(|provider| DocumentKey::Provider(provider.kind.clone())),
             )
             .chain(
                 self.federations
                     .iter()
-                    .map(|federation| Key::Federation(federation.issuer.value.clone())),
+                    .map(|federation| DocumentKey::Federation(federation.issuer.value.clone())),
             )
             .chain(
                 self.assumed_outbound
                     .iter()
-                    .map(|entry| Key::AssumedOutbound(entry.tenant)),
+                    .map(|entry| DocumentKey::AssumedOutbound(entry.tenant)),
             )
     }
 
-    /// Whether nothing was read.
+    /// Whether there are no objects.
     pub(super) fn is_empty(&self) -> bool {
         self.keys().next().is_none()
     }
 
-    /// Takes from the pool those locations and strengths that a policy here names and that are not here.
-    pub(super) fn borrow(&mut self, pool: &Pool) {
+    /// Adds the locations and strengths that a policy refers to and that are missing here.
+    pub(super) fn add_referenced(&mut self, pool: &DefinitionPool) {
         let mut locations: HashSet<LocationId> = HashSet::new();
         let mut strengths: HashSet<StrengthId> = HashSet::new();
         for policy in &self.policies {
@@ -249,30 +270,34 @@ impl Documents {
         for strength in &self.strengths {
             strengths.remove(&strength.id);
         }
-        let lent = locations.iter().filter_map(|id| pool.locations.get(id));
-        self.locations.extend(lent.cloned());
-        let lent = strengths.iter().filter_map(|id| pool.strengths.get(id));
-        self.strengths.extend(lent.cloned());
+        let found = locations.iter().filter_map(|id| pool.locations.get(id));
+        self.locations.extend(found.cloned());
+        let found = strengths.iter().filter_map(|id| pool.strengths.get(id));
+        self.strengths.extend(found.cloned());
     }
 
-    /// All of it as one tenant. What can be there only once and is there again is an error.
-    pub(super) fn into_tenant(self, place: Place, findings: &mut Vec<Finding>) -> TenantDocuments {
+    /// Combines all objects to a tenant. Reports duplicates of objects that must be unique.
+    pub(super) fn into_tenant(
+        self,
+        place: SourceLocation,
+        findings: &mut Vec<Finding>,
+    ) -> TenantDocuments {
         self.check_partners(findings);
         let organizations = self.organizations;
-        let organization = only(
+        let organization = at_most_one(
             organizations,
             |organization| &organization.place,
             "organization",
             findings,
         );
-        let clouds = only(
+        let clouds = at_most_one(
             self.clouds,
             |clouds| &clouds.place,
             "cross-tenant access policy",
             findings,
         );
-        let default = only(self.defaults, |default| &default.place, "default", findings);
-        let conditional_access_settings = only(
+        let default = at_most_one(self.defaults, |default| &default.place, "default", findings);
+        let conditional_access_settings = at_most_one(
             self.conditional_access_settings,
             |settings| &settings.place,
             "object of Conditional Access settings",
@@ -297,17 +322,17 @@ impl Documents {
     }
 }
 
-/// Locations and strengths of several exports, which policies of another may name.
+/// The locations and strengths of several exports. Policies in one export may refer to those in another.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(super) struct DefinitionPool {
     locations: HashMap<LocationId, NamedLocation>,
     strengths: HashMap<StrengthId, AuthenticationStrength>,
-    pub(super) refused: Refused,
+    pub(super) refused: RefusedDocuments,
 }
 
-impl Pool {
+impl DefinitionPool {
     pub(super) fn of<'a>(all: impl Iterator<Item = &'a Documents>) -> Self {
-        let mut pool = Pool::default();
+        let mut pool = DefinitionPool::default();
         for documents in all {
             pool.refused.append(documents.refused.clone());
             let locations = documents.locations.iter().cloned();
@@ -321,9 +346,9 @@ impl Pool {
     }
 }
 
-/// What can stand only once in a tenant.
+/// The identity of an object that must be unique in a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Key {
+pub(super) enum DocumentKey {
     Organization,
     Clouds,
     Default,
@@ -339,28 +364,30 @@ pub(super) enum Key {
     AssumedOutbound(TenantId),
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for DocumentKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Key::Organization => out.write_str("an organization"),
-            Key::Clouds => out.write_str("a cross-tenant access policy"),
-            Key::Default => out.write_str("a default"),
-            Key::ConditionalAccessSettings => out.write_str("settings of Conditional Access"),
-            Key::Partner(tenant) => write!(out, "partner {tenant}"),
-            Key::Policy(id) => write!(out, "policy {id}"),
-            Key::PolicyName(name) => write!(out, "policy {} (it has no id)", quoted(name)),
-            Key::Location(id) => write!(out, "named location {id}"),
-            Key::Strength(id) => write!(out, "authentication strength {id}"),
-            Key::Channel(id) => write!(out, "shared channel {}", quoted(id)),
-            Key::Provider(name) => write!(out, "identity provider {}", quoted(name)),
-            Key::Federation(issuer) => write!(out, "federation with {}", quoted(issuer)),
-            Key::AssumedOutbound(tenant) => write!(out, "assumed outbound of {tenant}"),
+            DocumentKey::Organization => out.write_str("an organization"),
+            DocumentKey::Clouds => out.write_str("a cross-tenant access policy"),
+            DocumentKey::Default => out.write_str("a default"),
+            DocumentKey::ConditionalAccessSettings => {
+                out.write_str("settings of Conditional Access")
+            }
+            DocumentKey::Partner(tenant) => write!(out, "partner {tenant}"),
+            DocumentKey::Policy(id) => write!(out, "policy {id}"),
+            DocumentKey::PolicyName(name) => write!(out, "policy {} (it has no id)", quoted(name)),
+            DocumentKey::Location(id) => write!(out, "named location {id}"),
+            DocumentKey::Strength(id) => write!(out, "authentication strength {id}"),
+            DocumentKey::Channel(id) => write!(out, "shared channel {}", quoted(id)),
+            DocumentKey::Provider(name) => write!(out, "identity provider {}", quoted(name)),
+            DocumentKey::Federation(issuer) => write!(out, "federation with {}", quoted(issuer)),
+            DocumentKey::AssumedOutbound(tenant) => write!(out, "assumed outbound of {tenant}"),
         }
     }
 }
 
-fn keep<T>(list: &mut Vec<T>, node: Node<'_>, read: fn(Node<'_>) -> Option<T>) -> bool {
-    let object = node.whole(|node| {
+fn parse_into<T>(list: &mut Vec<T>, node: Node<'_>, read: fn(Node<'_>) -> Option<T>) -> bool {
+    let object = node.read_without_errors(|node| {
         check_deleted(node);
         read(node)
     });
@@ -369,34 +396,31 @@ fn keep<T>(list: &mut Vec<T>, node: Node<'_>, read: fn(Node<'_>) -> Option<T>) -
     is_accepted
 }
 
-/// semantics §2: a deleted object protects nothing, and should not be in an export.
+/// semantics §2: a deleted object has no effect in Entra and does not belong in an export.
 fn check_deleted(node: Node<'_>) {
-    if let Some(deleted) = node
-        .peek("deletedDateTime")
-        .filter(|node| !node.is_nothing())
-    {
+    if let Some(deleted) = node.peek("deletedDateTime").filter(|node| !node.is_blank()) {
         let message = format!(
-            "found an object that was deleted at {}, expected only what is in force; leave it out, or export \
-             again once it is restored (it keeps its id)",
+            "found an object that was deleted at {}, expected only active objects; remove it, or export again after \
+             it is restored (it keeps its id)",
             deleted.describe()
         );
         deleted.error(Code::Deleted, message);
     }
 }
 
-fn only<T>(
+fn at_most_one<T>(
     objects: Vec<T>,
-    place: fn(&T) -> &Place,
+    place: fn(&T) -> &SourceLocation,
     what: &str,
     findings: &mut Vec<Finding>,
 ) -> Option<T> {
     let mut objects = objects.into_iter();
     let first = objects.next()?;
     for further in objects {
-        let at = place(&first);
+        let first_place = place(&first);
         let message = format!(
             "found a second {what}, expected one for each tenant; the first is at {}:{}",
-            at.file, at.line
+            first_place.file, first_place.line
         );
         findings.push(Finding::error(
             place(&further).clone(),

@@ -1,4 +1,4 @@
-//! What each kind of finding means, with an example: the table that docs/findings.md is made of.
+//! The meaning of each kind of finding, with an example: the source of docs/findings.md.
 //!
 //! A test runs `check` on each example, and compares the page.
 
@@ -6,37 +6,37 @@ use std::fmt::Write;
 
 use super::finding::{Code, Severity};
 
-/// What a kind of finding means.
+/// The meaning of a kind of finding.
 #[derive(Debug, Clone, Copy)]
-pub struct Explanation {
+pub struct FindingExplanation {
     /// The severities that it may have, worst first.
     pub severities: &'static [Severity],
-    /// A few words.
+    /// A short title.
     pub title: &'static str,
     /// Why it is reported, and what to do.
     pub text: &'static str,
-    /// Where `check` reports it.
+    /// Input for which `check` reports it.
     pub example: Example,
 }
 
-/// Where `check` reports a kind of finding.
+/// Input for which `check` reports a kind of finding.
 #[derive(Debug, Clone, Copy)]
 pub enum Example {
-    /// Files of a tenant's folder, by name and content, beside its `organization.json`.
+    /// Files in a tenant's folder, as (name, content), in addition to `organization.json`.
     Tenant(&'static [(&'static str, &'static str)]),
-    /// Files of a folder without `organization.json`.
+    /// Files in a folder without `organization.json`.
     NoOrganization(&'static [(&'static str, &'static str)]),
-    /// Files that lie loose in a folder.
+    /// Files outside of a tenant's folder.
     Loose(&'static [(&'static str, &'static str)]),
-    /// What no text in a file can show.
+    /// A description, if no file content can show it.
     Words(&'static str),
 }
 
-/// The page docs/findings.md.
+/// Generates the page docs/findings.md.
 pub fn page() -> String {
     let mut page = String::from(HEAD);
     for code in Code::ALL {
-        let Explanation {
+        let FindingExplanation {
             severities, title, ..
         } = code.explanation();
         let (id, anchor) = (code.id(), code.id().to_lowercase());
@@ -47,7 +47,7 @@ pub fn page() -> String {
         );
     }
     for code in Code::ALL {
-        let Explanation {
+        let FindingExplanation {
             severities,
             title,
             text,
@@ -62,7 +62,7 @@ pub fn page() -> String {
         let (files, about) = match example {
             Example::Tenant(files) => (files, ""),
             Example::NoOrganization(files) => (files, ", in a folder without `organization.json`"),
-            Example::Loose(files) => (files, ", in a folder that is no tenant's"),
+            Example::Loose(files) => (files, ", outside of a tenant's folder"),
             Example::Words(words) => {
                 let _ = write!(page, "\nExample: {words}\n");
                 (&[][..], "")
@@ -84,11 +84,11 @@ fn words(severities: &[Severity]) -> String {
 const HEAD: &str = "\
 # Findings
 
-What `crosstrust check` and `serve` report about policies, by id. Ids are stable. An error keeps the folder from being activated, a warning changes no decision, and an
-informational finding is correct as it is. Each finding names file, line, column and JSON path, what was found and what was expected. Where an example names no other
-folder, its file lies in a tenant's folder beside `organization.json`.
+The findings of `crosstrust check` and `serve`, by id. Ids are stable. Policies with an error are not activated, a warning changes no decision, and an informational
+finding is correct as it is. Each finding contains file, line, column and JSON path, what was found and what was expected. Unless an example states another folder, its
+file is in a tenant's folder with an `organization.json`.
 
-This page is made from the table in `src/graph/explanation.rs`, and a test compares them: `UPDATE_DOCS=1 cargo test --test it findings_page` writes it.
+This page is generated from `src/graph/explanation.rs` by `UPDATE_DOCS=1 cargo test --test it findings_page`, and a test compares them.
 
 | id | severity | |
 |---|---|---|
@@ -97,30 +97,30 @@ This page is made from the table in `src/graph/explanation.rs`, and a test compa
 use Severity::{Error, Info, Warning};
 
 impl Code {
-    /// What this kind of finding means.
-    pub const fn explanation(self) -> Explanation {
+    /// The meaning of this kind of finding.
+    pub const fn explanation(self) -> FindingExplanation {
         match self {
-            Code::Encoding => Explanation {
+            Code::Encoding => FindingExplanation {
                 severities: &[Error, Warning],
-                title: "Text that is not JSON's",
-                text: "The bytes are neither UTF-8 nor UTF-16 or UTF-32 that JSON may be in, or a file begins in another encoding. Save the file as UTF-8. A warning names a file that `check` finds among exports and cannot recognise.",
+                title: "Invalid encoding",
+                text: "The file is neither UTF-8 nor UTF-16 with a byte-order mark. Save it as UTF-8. A warning is about a `.crosstrustignore` that is not UTF-8.",
                 example: Example::Words(
-                    r#"A file that a Windows editor saved as Windows-1252: `Müller` has the byte FC, which no UTF-8 text has."#,
+                    r#"A file that a Windows editor saved as Windows-1252: `Müller` contains the byte FC, which is not valid in UTF-8."#,
                 ),
             },
-            Code::Syntax => Explanation {
+            Code::Syntax => FindingExplanation {
                 severities: &[Error, Warning],
                 title: "Not JSON",
-                text: "The file cannot be read as JSON: a trailing comma, a comment, or an end that is cut off. The line and column are those of the first mistake.",
+                text: "The file is not JSON: it contains a trailing comma or a comment, or is truncated. Line and column are those of the first error. A warning is about an invalid pattern in `.crosstrustignore`.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"[{"id": "1c000000-0000-4000-8000-000000000001",}]"##,
                 )]),
             },
-            Code::DuplicateMember => Explanation {
+            Code::DuplicateMember => FindingExplanation {
                 severities: &[Error],
-                title: "A member twice",
-                text: "An object has two members of one name. Readers of JSON differ in which they take, so neither counts. Remove one.",
+                title: "Duplicate member",
+                text: "An object has two members with the same name. JSON does not define which of them is effective. Remove one.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -130,10 +130,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::UnknownMember => Explanation {
+            Code::UnknownMember => FindingExplanation {
                 severities: &[Error, Warning],
-                title: "A member that is not known",
-                text: "A member that this release does not know. It is an error where it could change a decision, a warning where it cannot. Check the spelling; a member that Microsoft has added may need a newer release, or `policies.undecisive_members`.",
+                title: "Unknown member",
+                text: "A member that this release does not support. It is an error if it could change a decision, else a warning. Check the spelling. For a member that Microsoft has added, update crosstrust, or add it to `policies.undecisive_members`.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -143,10 +143,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::WrongType => Explanation {
+            Code::WrongType => FindingExplanation {
                 severities: &[Error],
-                title: "A value of another type",
-                text: "A value has another JSON type than Graph gives it, such as a text in place of a list.",
+                title: "Wrong type",
+                text: "A value has another JSON type than in Graph, such as a string instead of an array.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -156,10 +156,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::UnknownWord => Explanation {
+            Code::UnknownWord => FindingExplanation {
                 severities: &[Error, Warning],
-                title: "A word that is not known",
-                text: "A word is not in Microsoft's list for this member. In a policy that decides it is an error; in one that does not, and where the reading is certain, a warning.",
+                title: "Unknown value",
+                text: "The value is not in Microsoft's enumeration for this member. It is a warning in a policy without effect, or if its meaning is certain, else an error.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -169,10 +169,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::NotAnId => Explanation {
+            Code::NotAnId => FindingExplanation {
                 severities: &[Error],
                 title: "Not an id",
-                text: "A name, a placeholder or an id that is cut stands where an id (GUID) belongs. Graph's exports have ids; replace the name by the object's id.",
+                text: "A name, a placeholder or a truncated id is used instead of an id (GUID). Replace it by the object's id, as in Graph's exports.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -182,10 +182,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::MissingMember => Explanation {
+            Code::MissingMember => FindingExplanation {
                 severities: &[Error],
-                title: "A member is missing",
-                text: "A member that decides is not there. Export the object again with all of its members.",
+                title: "Missing member",
+                text: "A required member is missing. Export the object again with all its members.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -194,10 +194,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::Skeleton => Explanation {
+            Code::Skeleton => FindingExplanation {
                 severities: &[Error],
-                title: "A skeleton of the documentation",
-                text: "The values are type names such as `String`: this is the object's shape as Microsoft documents it, and not an export.",
+                title: "Documentation skeleton",
+                text: "The values are type names such as `String`: this is the JSON representation in Microsoft's documentation, not an export.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -207,19 +207,19 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::GraphError => Explanation {
+            Code::GraphError => FindingExplanation {
                 severities: &[Error],
-                title: "An error of Graph",
-                text: "The file holds the error that Graph answered in place of the export. Solve that error and export again.",
+                title: "Graph error response",
+                text: "The file contains an error response of Graph instead of an export. Fix the error and export again.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges to complete the operation."}}"##,
                 )]),
             },
-            Code::Template => Explanation {
+            Code::Template => FindingExplanation {
                 severities: &[Error],
-                title: "A template",
-                text: "The file holds a policy template and no policy. Create a policy from the template, and export that.",
+                title: "Policy template",
+                text: "The file contains a policy template instead of a policy. Create a policy from the template, and export it.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -229,25 +229,25 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::UnknownDocument => Explanation {
+            Code::UnknownDocument => FindingExplanation {
                 severities: &[Error, Warning],
-                title: "A document that is not known",
-                text: "Neither the name nor the content of the file says which document it is. Name it after a document (docs/semantics.md §2), or list it in `.crosstrustignore`.",
+                title: "Unknown document",
+                text: "The kind of document cannot be determined, or the content does not match it. Name the file after a kind of document (docs/semantics.md §2), or move it out of the policies folder.",
                 example: Example::Tenant(&[("notes.json", r##"{"todo": "review the partners"}"##)]),
             },
-            Code::IncompleteExport => Explanation {
+            Code::IncompleteExport => FindingExplanation {
                 severities: &[Error],
-                title: "An incomplete export",
-                text: "A page with `@odata.nextLink`: further objects are on other pages. Follow the link until there is none, and put all objects into the file.",
+                title: "Incomplete export",
+                text: "A page with `@odata.nextLink`: further objects are on other pages. Follow the links to the last page, and put all objects into the file.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{"@odata.nextLink": "https://graph.microsoft.com/v1.0/identity/conditionalAccess/policies?$skiptoken=2", "value": []}"##,
                 )]),
             },
-            Code::Deleted => Explanation {
+            Code::Deleted => FindingExplanation {
                 severities: &[Error],
-                title: "A deleted object",
-                text: "The object has a `deletedDateTime`: it was deleted and is kept by Graph for a while. Remove it from the export.",
+                title: "Deleted object",
+                text: "The object has a `deletedDateTime`: it was deleted, but Graph retains it for some time. Remove it from the export.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -257,10 +257,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::AddressRange => Explanation {
+            Code::AddressRange => FindingExplanation {
                 severities: &[Error],
-                title: "An address range that is none",
-                text: "A named location has a range that is no CIDR range, or whose address has bits beyond the prefix.",
+                title: "Invalid address range",
+                text: "A named location has a range that is not in CIDR notation, or whose address has bits set beyond the prefix.",
                 example: Example::Tenant(&[(
                     "named-locations.json",
                     r##"[{
@@ -269,10 +269,10 @@ impl Code {
 }]"##,
                 )]),
             },
-            Code::FilterRule => Explanation {
+            Code::FilterRule => FindingExplanation {
                 severities: &[Error, Warning],
-                title: "A filter rule that cannot be read",
-                text: "The rule of a device or application filter is not in Microsoft's grammar, or compares what such a filter cannot see.",
+                title: "Invalid filter rule",
+                text: "The rule of a device or application filter does not follow Microsoft's grammar, or uses a property that the filter does not support.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -283,10 +283,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::OutOfRange => Explanation {
+            Code::OutOfRange => FindingExplanation {
                 severities: &[Error, Warning],
-                title: "A number or time out of its range",
-                text: "A number, a day or a nesting is beyond what Graph allows, or what this release can hold. A warning counts findings of one file that are not listed.",
+                title: "Value out of range",
+                text: "A number, a date or the nesting is outside the range of Graph or of this release. A warning is the number of findings in a file that are not listed.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -297,10 +297,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::ConflictingSetting => Explanation {
+            Code::ConflictingSetting => FindingExplanation {
                 severities: &[Error],
-                title: "A setting that contradicts itself",
-                text: "The rules for users and for applications of one setting contradict each other: where all users are blocked all applications have to be, and where users are allowed not all applications may be blocked.",
+                title: "Contradictory setting",
+                text: "The rules for users and applications of a setting contradict each other: if all users are blocked, all applications must be blocked; if users are allowed, not all applications may be blocked.",
                 example: Example::Tenant(&[(
                     "partners.json",
                     r##"[{"tenantId": "2000d417-3b6d-4dbf-977f-4b4cbba65319", "b2bDirectConnectInbound": {
@@ -308,10 +308,10 @@ impl Code {
   "applications": {"accessType": "allowed", "targets": [{"target": "AllApplications", "targetType": "application"}]}}}]"##,
                 )]),
             },
-            Code::TargetNotAllowed => Explanation {
+            Code::TargetNotAllowed => FindingExplanation {
                 severities: &[Error],
-                title: "A target that the setting may not have",
-                text: "The setting cannot have this target: a default cannot name single users of other organisations, a rule for users no application.",
+                title: "Target not allowed",
+                text: "The setting cannot have this target: for example, a default cannot contain users of other organisations, and a rule for users cannot contain an application.",
                 example: Example::Tenant(&[(
                     "default.json",
                     r##"{"b2bDirectConnectInbound": {
@@ -319,10 +319,10 @@ impl Code {
   "applications": {"accessType": "blocked", "targets": [{"target": "AllApplications", "targetType": "application"}]}}}"##,
                 )]),
             },
-            Code::Targets => Explanation {
+            Code::Targets => FindingExplanation {
                 severities: &[Error],
-                title: "No targets, or all beside others",
-                text: "A rule has no targets, or `AllUsers` or `AllApplications` stands beside others. Graph refuses both.",
+                title: "Invalid targets",
+                text: "A rule has no targets, or has further targets in addition to `AllUsers` or `AllApplications`. Graph refuses both.",
                 example: Example::Tenant(&[(
                     "partners.json",
                     r##"[{"tenantId": "2000d417-3b6d-4dbf-977f-4b4cbba65319", "b2bDirectConnectInbound": {
@@ -330,10 +330,10 @@ impl Code {
   "applications": {"accessType": "allowed", "targets": [{"target": "AllApplications", "targetType": "application"}]}}}]"##,
                 )]),
             },
-            Code::Duplicate => Explanation {
+            Code::Duplicate => FindingExplanation {
                 severities: &[Error],
-                title: "The same twice",
-                text: "Two objects have one id, or a document is there twice. The finding names the first place. Remove one.",
+                title: "Duplicate object",
+                text: "Two objects have the same id, or a document exists twice. The finding contains the location of the first one. Remove one.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"[{
@@ -347,19 +347,19 @@ impl Code {
 }]"##,
                 )]),
             },
-            Code::OwnPartner => Explanation {
+            Code::OwnPartner => FindingExplanation {
                 severities: &[Error],
-                title: "The tenant as its own partner",
-                text: "A partner entry, or an entry of `assumed-outbound.json`, names the tenant whose folder it is in.",
+                title: "Tenant as its own partner",
+                text: "A partner entry, or an entry in `assumed-outbound.json`, is for the tenant in whose folder it is.",
                 example: Example::Tenant(&[(
                     "partners.json",
                     r##"[{"tenantId": "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f", "inboundTrust": {"isMfaAccepted": true}}]"##,
                 )]),
             },
-            Code::UnknownLocation => Explanation {
+            Code::UnknownLocation => FindingExplanation {
                 severities: &[Error, Warning],
-                title: "A named location that does not exist",
-                text: "A policy names a location that `named-locations.json` does not define. Export the named locations too.",
+                title: "Unknown named location",
+                text: "A policy refers to a location that `named-locations.json` does not define. Export the named locations too.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -370,10 +370,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::UnknownStrength => Explanation {
+            Code::UnknownStrength => FindingExplanation {
                 severities: &[Error],
-                title: "An authentication strength that does not exist",
-                text: "A policy names an authentication strength that is neither built in nor in `authentication-strengths.json`. Export the strengths too.",
+                title: "Unknown authentication strength",
+                text: "A policy refers to an authentication strength that is neither built in nor in `authentication-strengths.json`. Export the strengths too.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -383,9 +383,9 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::DevicesNotEvaluated => Explanation {
+            Code::DevicesNotEvaluated => FindingExplanation {
                 severities: &[Error],
-                title: "A device filter in tenant restrictions",
+                title: "Device filter in tenant restrictions",
                 text: "Tenant restrictions have a device filter, which Entra does not evaluate. Set `devices` to null.",
                 example: Example::Tenant(&[(
                     "partners.json",
@@ -395,10 +395,10 @@ impl Code {
   "applications": {"accessType": "allowed", "targets": [{"target": "AllApplications", "targetType": "application"}]}}}]"##,
                 )]),
             },
-            Code::NoEffect => Explanation {
+            Code::NoEffect => FindingExplanation {
                 severities: &[Warning],
-                title: "Something without effect",
-                text: "A policy applies to no user or application, or asks for nothing, or an entry does nothing. It may be meant, or a member may be lost.",
+                title: "No effect",
+                text: "A policy applies to no user or application, or requires nothing, or an entry has no effect. Check whether this is intended or a member is missing.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -408,10 +408,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::NotUnderstood => Explanation {
+            Code::NotUnderstood => FindingExplanation {
                 severities: &[Error],
-                title: "Something that is not understood",
-                text: "A condition or a control of a policy that decides is not understood, so the policy cannot be evaluated. Nothing of the folder is activated.",
+                title: "Unsupported condition or control",
+                text: "A condition or control of a policy is not supported or contradicts itself, so the policy cannot be evaluated. The folder is not activated.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -424,10 +424,10 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::NoTenant => Explanation {
+            Code::NoTenant => FindingExplanation {
                 severities: &[Error],
                 title: "No tenant",
-                text: "A folder has no `organization.json`, so it is not known whose policies these are, or a policies folder has no tenant. Export `GET /organization` into it.",
+                text: "A folder has no `organization.json`, so the tenant of its policies is not known, or a policies folder has no tenant. Export `GET /organization` into the folder.",
                 example: Example::NoOrganization(&[(
                     "conditional-access.json",
                     r##"{
@@ -437,44 +437,44 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::Unreadable => Explanation {
+            Code::Unreadable => FindingExplanation {
                 severities: &[Error],
-                title: "A file or folder that cannot be read",
+                title: "Unreadable file or folder",
                 text: "A file cannot be opened, changes while it is read, or is larger than the limits of a policies folder.",
                 example: Example::Words(
                     r#"A file without read permission, a link to itself, or a file of 100 MB."#,
                 ),
             },
-            Code::Removed => Explanation {
+            Code::Removed => FindingExplanation {
                 severities: &[Error],
-                title: "A document is gone",
-                text: "A document that the active policies were read from is no longer there. What was active stays, because a mount that is half done looks the same. Where it is meant, call Reload with `allow_removals`, or restart.",
+                title: "Removed document",
+                text: "A document of the active policies has been removed. The active policies remain in use, because an incomplete mount looks the same. If the removal is intended, call Reload with `allow_removals`, or restart.",
                 example: Example::Words(
-                    r#"`partners.json` is deleted while `serve` runs. `check` knows no earlier state and never reports it."#,
+                    r#"`partners.json` is deleted while `serve` runs. `check` has no earlier state and never reports it."#,
                 ),
             },
-            Code::ReviewDue => Explanation {
+            Code::ReviewDue => FindingExplanation {
                 severities: &[Warning, Info],
-                title: "A review is due",
-                text: "The day `reviewBy` of an entry of `assumed-outbound.json` is past (a warning: the entry does not count any more) or near (informational). Review the agreement and move the day.",
+                title: "Review due",
+                text: "The date `reviewBy` of an entry in `assumed-outbound.json` has passed (warning: the entry no longer applies) or is near (informational). Review the agreement and set a new date.",
                 example: Example::Tenant(&[(
                     "assumed-outbound.json",
                     r##"[{"tenantId": "2000d417-3b6d-4dbf-977f-4b4cbba65319", "basis": "agreement", "reviewBy": "2020-01-01"}]"##,
                 )]),
             },
-            Code::PartnerNotLoaded => Explanation {
+            Code::PartnerNotLoaded => FindingExplanation {
                 severities: &[Info],
-                title: "A partner whose policies are not loaded",
-                text: "There is an entry for the partner, and no folder with its policies, so that its outbound settings are not known and direct connect is denied. Add the folder, or an entry in `assumed-outbound.json`.",
+                title: "Partner without loaded policies",
+                text: "There is a partner entry, but no folder with the partner's policies. Its outbound settings are not known, so direct connect is denied. Add the folder, or an entry in `assumed-outbound.json`.",
                 example: Example::Tenant(&[(
                     "partners.json",
                     r##"[{"tenantId": "2000d417-3b6d-4dbf-977f-4b4cbba65319", "inboundTrust": {"isMfaAccepted": true}}]"##,
                 )]),
             },
-            Code::IncompleteBundle => Explanation {
+            Code::IncompleteBundle => FindingExplanation {
                 severities: &[Info],
-                title: "A bundle whose members are not all known",
-                text: "A rule rests on a bundle such as `Office365`, whose members Microsoft publishes without ids. An unknown application of Microsoft's counts on the strict side; `[[application]] bundles` states membership.",
+                title: "Incomplete application bundle",
+                text: "A rule uses a bundle such as `Office365`, whose members Microsoft publishes without ids. For an unknown Microsoft application, the stricter result applies. Set its membership with `[[application]] bundles`.",
                 example: Example::Tenant(&[(
                     "conditional-access.json",
                     r##"{
@@ -484,29 +484,29 @@ impl Code {
 }"##,
                 )]),
             },
-            Code::UnreadFile => Explanation {
+            Code::UnreadFile => FindingExplanation {
                 severities: &[Error, Warning],
-                title: "A file that is not read",
-                text: "The name of the file does not end in `.json`. It is an error where it is named after a document that nothing else holds. Rename it, or list it in `.crosstrustignore`.",
+                title: "File not read",
+                text: "The name of the file does not end in `.json`. It is an error if the file is named after a document that no other file contains. Rename it, or list it in `.crosstrustignore`.",
                 example: Example::Tenant(&[(
                     "named-locations.yaml",
                     r##"- id: 16000000-0000-4000-8000-000000000001
 "##,
                 )]),
             },
-            Code::DecidesNothing => Explanation {
+            Code::DecidesNothing => FindingExplanation {
                 severities: &[Info],
-                title: "A member that decides nothing is set",
-                text: "A member that has no effect on decisions here is set to something other than its default. It is reported because a reader may expect an effect.",
+                title: "Member without effect",
+                text: "A member that has no effect on decisions is not at its default. It is reported because administrators may expect an effect.",
                 example: Example::Tenant(&[(
                     "partners.json",
                     r##"[{"tenantId": "2000d417-3b6d-4dbf-977f-4b4cbba65319", "inboundTrust": {"isMfaAccepted": true}, "isInMultiTenantOrganization": true}]"##,
                 )]),
             },
-            Code::NotServed => Explanation {
+            Code::NotServed => FindingExplanation {
                 severities: &[Warning],
-                title: "Exports that would not be served",
-                text: "`check` reads these loose exports, and `serve` would refuse them as they lie: it needs a folder for each tenant with an `organization.json`.",
+                title: "Exports that `serve` would refuse",
+                text: "`check` reads exports in any layout. `serve` would refuse these: it requires a folder for each tenant with an `organization.json`.",
                 example: Example::Loose(&[(
                     "export.json",
                     r##"{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#identity/conditionalAccess/policies", "value": [{
@@ -516,10 +516,10 @@ impl Code {
 }]}"##,
                 )]),
             },
-            Code::GroupOfTwoTenants => Explanation {
+            Code::GroupOfTwoTenants => FindingExplanation {
                 severities: &[Info],
-                title: "One group of two tenants",
-                text: "A group id stands as a group of the resource tenant in a policy, and as one of the home tenant in a setting. A group belongs to one tenant, so one of the two may be a mistake.",
+                title: "Group of two tenants",
+                text: "A group id is used for a group of the resource tenant in a policy, and for a group of the home tenant in a setting. A group belongs to one tenant, so one of them is probably a mistake.",
                 example: Example::Tenant(&[
                     (
                         "conditional-access.json",
@@ -537,19 +537,19 @@ impl Code {
                     ),
                 ]),
             },
-            Code::PartnerSetsNothing => Explanation {
+            Code::PartnerSetsNothing => FindingExplanation {
                 severities: &[Info],
-                title: "A partner entry that sets nothing",
-                text: "The entry inherits everything, or another service (GDAP onboarding, Microsoft support) is likely to have written it. It still counts as a partner entry for collaboration across clouds.",
+                title: "Partner entry without settings",
+                text: "The entry inherits everything, or another service (GDAP onboarding, Microsoft support) probably created it. It still counts as a partner entry for collaboration across clouds.",
                 example: Example::Tenant(&[(
                     "partners.json",
                     r##"[{"tenantId": "2000d417-3b6d-4dbf-977f-4b4cbba65319"}]"##,
                 )]),
             },
-            Code::DomainBasedPartner => Explanation {
+            Code::DomainBasedPartner => FindingExplanation {
                 severities: &[Error],
-                title: "A partner known by a domain",
-                text: "The entry names a domain and no tenant. What such an entry decides beside entries for tenants is not documented. Replace it by an entry for the domain's tenant.",
+                title: "Domain-based partner",
+                text: "The entry identifies a partner by a domain instead of a tenant id. The effect of such an entry is not documented. Replace it by an entry for the domain's tenant.",
                 example: Example::Tenant(&[(
                     "partners.json",
                     r##"[{"@odata.type": "#microsoft.graph.crossTenantAccessPolicyConfigurationDomainBasedPartner", "domainName": "fabrikam.com"}]"##,

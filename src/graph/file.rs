@@ -1,27 +1,27 @@
-//! One file: bytes → its objects (one, a bare array, or a Graph page), each typed as its kind.
+//! Parses a file into typed objects. A file contains one object, an array, or a Graph page.
 
 use std::sync::Arc;
 
 use super::content;
 use super::decode::decode;
 use super::documents::Documents;
-use super::finding::{Code, Finding, Place};
-use super::kind::Kind;
+use super::finding::{Code, Finding, SourceLocation};
+use super::kind::DocumentKind;
 use super::node::Node;
-use super::tree::Source;
+use super::tree::JsonSource;
 use super::{DocumentCount, SourceFile};
 use crate::policy_settings::PolicySettings;
 
-/// How the kind of a file is told.
+/// How the kind of a file is determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
-    /// By its name; contents of another kind are an error.
-    ByName(Kind),
-    /// By its contents, else by its name if that says something.
-    ByContent(Option<Kind>),
+pub(super) enum KindDetection {
+    /// By its name; objects of another kind are errors.
+    ByName(DocumentKind),
+    /// By its content, else this kind from its name.
+    ByContent(Option<DocumentKind>),
 }
 
-/// What one file gave.
+/// The objects and findings of a file.
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) documents: Documents,
@@ -29,38 +29,42 @@ pub(super) struct Contents {
     pub(super) count: DocumentCount,
 }
 
-/// Reads a file.
-pub(super) fn read(file: SourceFile, told: Told, settings: &PolicySettings) -> Contents {
+/// Parses a file.
+pub(super) fn read(
+    file: SourceFile,
+    detection: KindDetection,
+    settings: &PolicySettings,
+) -> Contents {
     let SourceFile { path, bytes } = file;
     let name: Arc<str> = Arc::from(path.as_str());
     let text = match decode(&bytes) {
         Ok(text) => text,
         Err(error) => {
-            let place = Place::of_file(name);
+            let place = SourceLocation::of_file(name);
             let finding = Finding::error(place, Code::Encoding, error.to_string());
-            return Contents::unread(path, told, finding);
+            return Contents::unread(path, detection, finding);
         }
     };
-    let source = match Source::parse(name, &text) {
+    let source = match JsonSource::parse(name, &text) {
         Ok(source) => source,
-        Err(finding) => return Contents::unread(path, told, finding),
+        Err(finding) => return Contents::unread(path, detection, finding),
     };
     let source = source.accepting(&settings.undecisive_members);
-    let mut contents = Contents::empty(path, told);
-    contents.read(Node::root(&source), told);
+    let mut contents = Contents::empty(path, detection);
+    contents.read(Node::root(&source), detection);
     contents.findings = source.into_findings();
     contents
 }
 
 impl Contents {
-    fn empty(file: String, told: Told) -> Self {
-        let (Told::ByName(kind) | Told::ByContent(Some(kind))) = told else {
+    fn empty(file: String, detection: KindDetection) -> Self {
+        let (KindDetection::ByName(kind) | KindDetection::ByContent(Some(kind))) = detection else {
             return Contents::of(file, None);
         };
         Contents::of(file, Some(kind))
     }
 
-    fn of(file: String, kind: Option<Kind>) -> Self {
+    fn of(file: String, kind: Option<DocumentKind>) -> Self {
         Contents {
             documents: Documents::default(),
             findings: Vec::new(),
@@ -74,15 +78,15 @@ impl Contents {
         }
     }
 
-    fn unread(file: String, told: Told, finding: Finding) -> Self {
-        let mut contents = Contents::empty(file, told);
+    fn unread(file: String, detection: KindDetection, finding: Finding) -> Self {
+        let mut contents = Contents::empty(file, detection);
         contents.findings.push(finding);
         contents.documents.refuse_file(contents.count.kind);
         contents.count.unread = true;
         contents
     }
 
-    fn read(&mut self, root: Node<'_>, told: Told) {
+    fn read(&mut self, root: Node<'_>, detection: KindDetection) {
         if report_error_body(root) {
             self.documents.refuse_file(self.count.kind);
             self.count.unread = true;
@@ -90,21 +94,23 @@ impl Contents {
         }
         let objects = objects_of(root);
         let by_context = content::kind_of_context(root).filter(|_| objects.is_empty());
-        self.count.kind = match told {
-            // The partners' file or folder may hold nothing but their synchronisation policies.
-            Told::ByName(Kind::Partners) => kind_of_objects(root, &objects)
+        self.count.kind = match detection {
+            // A file or folder named partners may contain only synchronisation policies.
+            KindDetection::ByName(DocumentKind::Partners) => kind_of_objects(root, &objects)
                 .or(by_context)
-                .filter(|kind| *kind == Kind::IdentitySynchronization)
-                .or(Some(Kind::Partners)),
-            Told::ByName(kind) => Some(kind),
-            Told::ByContent(named) => kind_of_objects(root, &objects).or(by_context).or(named),
+                .filter(|kind| *kind == DocumentKind::IdentitySynchronization)
+                .or(Some(DocumentKind::Partners)),
+            KindDetection::ByName(kind) => Some(kind),
+            KindDetection::ByContent(named) => {
+                kind_of_objects(root, &objects).or(by_context).or(named)
+            }
         };
         let Some(kind) = self.count.kind else {
             match objects.first() {
                 Some(first) => report_unknown(*first),
                 None => root.warning(
                     Code::UnknownDocument,
-                    "found an empty document whose name says no kind",
+                    "found an empty document, expected a name that states its kind",
                 ),
             }
             if !objects.is_empty() {
@@ -113,13 +119,13 @@ impl Contents {
             }
             return;
         };
-        if let Some(message) = why_not_empty(kind, root, &objects) {
+        if let Some(message) = empty_page_error(kind, root, &objects) {
             root.error(Code::UnknownDocument, message);
             self.documents.refuse_file(Some(kind));
             self.count.unread = true;
             return;
         }
-        self.note_partners(kind, root, told, &objects);
+        self.note_partners(kind, root, detection, &objects);
         for node in objects {
             self.count.objects += 1;
             if !self.read_object(kind, content::kind_in(root, node), node) {
@@ -128,32 +134,46 @@ impl Contents {
         }
     }
 
-    /// Keeps in mind what a file named partners holds.
-    fn note_partners(&mut self, kind: Kind, root: Node<'_>, told: Told, objects: &[Node<'_>]) {
-        let (Told::ByName(Kind::Partners) | Told::ByContent(Some(Kind::Partners))) = told else {
-            if kind == Kind::Partners {
+    /// Records whether a file named partners contains partner entries.
+    fn note_partners(
+        &mut self,
+        kind: DocumentKind,
+        root: Node<'_>,
+        detection: KindDetection,
+        objects: &[Node<'_>],
+    ) {
+        let (KindDetection::ByName(DocumentKind::Partners)
+        | KindDetection::ByContent(Some(DocumentKind::Partners))) = detection
+        else {
+            if kind == DocumentKind::Partners {
                 self.documents.note_stated_partners();
             }
             return;
         };
-        let is_synchronization =
-            |node: &Node<'_>| content::kind_in(root, *node) == Some(Kind::IdentitySynchronization);
+        let is_synchronization = |node: &Node<'_>| {
+            content::kind_in(root, *node) == Some(DocumentKind::IdentitySynchronization)
+        };
         match objects.iter().all(is_synchronization) {
-            // A page of them that is empty says nothing of partners.
-            true if kind == Kind::IdentitySynchronization => self
+            // An empty page of synchronisation policies does not mean that there are no partners.
+            true if kind == DocumentKind::IdentitySynchronization => self
                 .documents
                 .note_synchronization_among_partners(root.place()),
             true | false => self.documents.note_stated_partners(),
         }
     }
 
-    /// Reads an object of a document of this kind; `found` is what the object's members say.
-    fn read_object(&mut self, kind: Kind, found: Option<Kind>, node: Node<'_>) -> bool {
+    /// Parses an object of a document of this kind; `found` is the kind according to the object's members.
+    fn read_object(
+        &mut self,
+        kind: DocumentKind,
+        found: Option<DocumentKind>,
+        node: Node<'_>,
+    ) -> bool {
         match found {
-            // It may stand beside the partner that it belongs to, and is none (semantics §2).
-            Some(Kind::IdentitySynchronization) if kind == Kind::Partners => {
-                self.documents.read(Kind::IdentitySynchronization, node)
-            }
+            // A synchronisation policy may be in the file of its partner (semantics §2).
+            Some(DocumentKind::IdentitySynchronization) if kind == DocumentKind::Partners => self
+                .documents
+                .read(DocumentKind::IdentitySynchronization, node),
             Some(other) if other != kind => {
                 let message = format!("found {}, expected {}", other.object(), kind.object());
                 node.error(Code::UnknownDocument, message);
@@ -165,14 +185,14 @@ impl Contents {
     }
 }
 
-/// Why a document without objects does not say that nothing is set: it is a page of something else, or a
-/// page where one object is expected (semantics §2, "Recognised documents").
-fn why_not_empty(kind: Kind, root: Node<'_>, objects: &[Node<'_>]) -> Option<String> {
+/// A message if a document without objects does not mean that nothing is set: it is a page of another kind, or a page
+/// instead of a single object (semantics §2, "Recognised documents").
+fn empty_page_error(kind: DocumentKind, root: Node<'_>, objects: &[Node<'_>]) -> Option<String> {
     let is_empty = |node: &Node<'_>| node.is_object() && node.own_members().next().is_none();
-    let is_one_object = kind == Kind::Default || kind == Kind::CrossTenantAccess;
+    let is_one_object = kind == DocumentKind::Default || kind == DocumentKind::CrossTenantAccess;
     if is_one_object && root.peek("value").is_some() && objects.iter().all(is_empty) {
         return Some(format!(
-            "found a page without objects, expected {}; {{}} says that nothing is set",
+            "found a page without objects, expected {}; {{}} means that nothing is set",
             kind.object()
         ));
     }
@@ -181,44 +201,44 @@ fn why_not_empty(kind: Kind, root: Node<'_>, objects: &[Node<'_>]) -> Option<Str
     }
     let context = root
         .peek("@odata.context")
-        .filter(|context| !context.is_nothing())?;
+        .filter(|context| !context.is_blank())?;
     Some(format!(
-        "found an empty page whose @odata.context is {}, expected one of {kind}; [] says that nothing is set",
+        "found an empty page whose @odata.context is {}, expected one for {kind}; [] means that nothing is set",
         context.describe()
     ))
 }
 
-/// What the first object says; partners may have their synchronisation policies beside them.
-fn kind_of_objects(root: Node<'_>, objects: &[Node<'_>]) -> Option<Kind> {
+/// The kind of the first object that has one; partners may be mixed with their synchronisation policies.
+fn kind_of_objects(root: Node<'_>, objects: &[Node<'_>]) -> Option<DocumentKind> {
     let mut kinds = objects
         .iter()
         .filter_map(|node| content::kind_in(root, *node));
     let first = kinds.next()?;
-    let mut has_partners = || kinds.any(|kind| kind == Kind::Partners);
+    let mut has_partners = || kinds.any(|kind| kind == DocumentKind::Partners);
     Some(
-        match first == Kind::IdentitySynchronization && has_partners() {
-            true => Kind::Partners,
+        match first == DocumentKind::IdentitySynchronization && has_partners() {
+            true => DocumentKind::Partners,
             false => first,
         },
     )
 }
 
-/// `{"error": {"code", "message"}}`: what Graph answers instead of a document.
+/// Reports an error response of Graph: `{"error": {"code", "message"}}`.
 fn report_error_body(root: Node<'_>) -> bool {
     let Some(error) = root.peek("error").filter(|error| error.has("code")) else {
         return false;
     };
-    let said = |name| error.peek(name).map(Node::describe).unwrap_or_default();
+    let member = |name| error.peek(name).map(Node::describe).unwrap_or_default();
     let message = format!(
-        "found an error that Graph answered ({}, {}), expected the document",
-        said("code"),
-        said("message")
+        "found an error response of Graph ({}, {}), expected the document; fix the error and export again",
+        member("code"),
+        member("message")
     );
     error.error(Code::GraphError, message);
     true
 }
 
-/// The objects of a document: `[…]`, `{"value": […]}`, `{"value": {…}}`, or one object. `{}` is none.
+/// The objects of a document: `[…]`, `{"value": […]}`, `{"value": {…}}`, or one object. `{}` has no objects.
 pub(super) fn objects_of(root: Node<'_>) -> Vec<Node<'_>> {
     if let Some(elements) = root.as_array() {
         return elements.collect();
@@ -235,9 +255,9 @@ fn page(root: Node<'_>) -> Vec<Node<'_>> {
         return Vec::new();
     };
     let value = members.take("value");
-    // Windows PowerShell wraps a list as `value` and `Count`; a link is told when the page is opened.
+    // Windows PowerShell wraps a list as `value` and `Count`; `nextLink` is reported when the object is opened.
     members.ignore(&["count", "nextLink"]);
-    // What stands beside the list is read by nobody: a policy around a `value` must not vanish.
+    // Reports other members: a policy that happens to have a member `value` must not be ignored.
     members.close();
     let Some(value) = value else {
         return Vec::new();
@@ -252,9 +272,9 @@ fn report_unknown(node: Node<'_>) {
     let found = content::describe(node);
     let message = match content::has_settings(node) {
         true => format!(
-            "found {found}, expected `tenantId` (a partner), `isServiceDefault`, or a file named default.json"
+            "found {found}, expected `tenantId` (a partner), `isServiceDefault`, or the file name default.json"
         ),
-        false => format!("found {found}, expected one of {}", Kind::names()),
+        false => format!("found {found}, expected one of {}", DocumentKind::names()),
     };
     node.error(Code::UnknownDocument, message);
 }

@@ -1,28 +1,28 @@
-//! What is wrong with a policy file, told so that a person can act on it: file, line, JSON path, what
-//! was found and what was expected. One finding a line; a run tells all of them, not only the first.
+//! Findings: problems in policy files, with file, line, JSON path, what was found and what was expected. Each is
+//! printed on one line. All are reported, not only the first.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::printable::printable;
 
-/// A place in a policy file.
+/// A location in a policy file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// The file's path, as the caller named it.
+pub struct SourceLocation {
+    /// The path of the file, as passed by the caller.
     pub file: Arc<str>,
-    /// Line, from 1; 0 where the finding is about the file as a whole.
+    /// The line, starting at 1; 0 if the finding is about the complete file.
     pub line: u32,
-    /// Column in characters, from 1; 0 where there is no line.
+    /// The column in characters, starting at 1; 0 if there is no line.
     pub column: u32,
-    /// JSON path such as `$.value[2].b2bDirectConnectInbound.usersAndGroups`.
+    /// The JSON path, such as `$.value[2].b2bDirectConnectInbound.usersAndGroups`.
     pub path: String,
 }
 
-impl Place {
-    /// A file or folder as a whole.
+impl SourceLocation {
+    /// A complete file or folder.
     pub fn of_file(file: impl Into<Arc<str>>) -> Self {
-        Place {
+        SourceLocation {
             file: file.into(),
             line: 0,
             column: 0,
@@ -34,16 +34,16 @@ impl Place {
 /// Whether a finding stops the compilation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Could change a decision: nothing is compiled.
+    /// Could change a decision: the policies are not compiled.
     Error,
-    /// Worth a look: changes no decision.
+    /// Should be reviewed. Changes no decision.
     Warning,
-    /// Reported for completeness: correct as it is. No gate fails on it.
+    /// Informational: correct as it is. `check` never fails because of it.
     Info,
 }
 
 impl Severity {
-    /// `error`, `warning` or `info`: the word in text and in JSON.
+    /// `error`, `warning` or `info`, as in text and JSON output.
     pub const fn word(self) -> &'static str {
         match self {
             Severity::Error => "error",
@@ -53,22 +53,22 @@ impl Severity {
     }
 }
 
-/// One thing that is wrong.
+/// A problem in a policy file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// Where.
-    pub place: Place,
-    /// Whether it stops the compilation.
+    /// Where it was found.
+    pub place: SourceLocation,
+    /// The severity; errors stop the compilation.
     pub severity: Severity,
-    /// What kind of thing it is.
+    /// The kind of finding.
     pub code: Code,
-    /// What is wrong, in one sentence without the place: found, then expected.
+    /// What was found, then what was expected, in one sentence without the location.
     pub message: String,
 }
 
 impl Finding {
-    /// An error.
-    pub fn error(place: Place, code: Code, message: impl Into<String>) -> Self {
+    /// Creates an error.
+    pub fn error(place: SourceLocation, code: Code, message: impl Into<String>) -> Self {
         Finding {
             place,
             severity: Severity::Error,
@@ -77,16 +77,16 @@ impl Finding {
         }
     }
 
-    /// A warning.
-    pub fn warning(place: Place, code: Code, message: impl Into<String>) -> Self {
+    /// Creates a warning.
+    pub fn warning(place: SourceLocation, code: Code, message: impl Into<String>) -> Self {
         Finding {
             severity: Severity::Warning,
             ..Self::error(place, code, message)
         }
     }
 
-    /// An informational finding.
-    pub fn info(place: Place, code: Code, message: impl Into<String>) -> Self {
+    /// Creates an informational finding.
+    pub fn info(place: SourceLocation, code: Code, message: impl Into<String>) -> Self {
         Finding {
             severity: Severity::Info,
             ..Self::error(place, code, message)
@@ -94,10 +94,10 @@ impl Finding {
     }
 }
 
-/// `file:line:column: error[CT012] $.path: message`
+/// Writes `file:line:column: error[CT012] $.path: message`.
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place {
+        let SourceLocation {
             file,
             line,
             column,
@@ -120,12 +120,12 @@ impl fmt::Display for Finding {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident = $id:literal,)*) => {
-        /// The kinds of finding. Their ids are stable: scripts may look for them.
+        /// The kinds of findings. Their ids are stable, so that scripts can match them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code { $($(#[$doc])* $code,)* }
 
         impl Code {
-            /// Every kind.
+            /// All kinds.
             pub const ALL: &'static [Code] = &[$(Code::$code,)*];
 
             /// The stable id, such as `CT012`.
@@ -137,49 +137,49 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The bytes are no text that JSON may be in.
+    /// The file is not in a Unicode encoding that is accepted.
     Encoding = "CT001",
-    /// Not JSON (trailing commas, comments, cut off).
+    /// Not JSON (trailing commas, comments, truncated).
     Syntax = "CT002",
-    /// A member stands twice in one object.
+    /// Two members of an object have the same name.
     DuplicateMember = "CT003",
-    /// A member that is not known here.
+    /// An unknown member.
     UnknownMember = "CT004",
     /// A value of the wrong JSON type.
     WrongType = "CT005",
-    /// A word that is not in Microsoft's list.
+    /// An unknown enumeration value.
     UnknownWord = "CT006",
-    /// A name or placeholder where an id belongs.
+    /// A name or placeholder instead of an id.
     NotAnId = "CT007",
-    /// A member that has to be there is not.
+    /// A required member is missing.
     MissingMember = "CT008",
-    /// A documentation skeleton: values are type names.
+    /// A JSON representation from Microsoft's documentation: values are type names.
     Skeleton = "CT009",
-    /// A Graph error body.
+    /// An error response of Graph.
     GraphError = "CT010",
     /// A policy template, not a policy.
     Template = "CT011",
-    /// What the file holds is not known.
+    /// The kind of a document is not recognised.
     UnknownDocument = "CT012",
-    /// A page with `@odata.nextLink`: the export is not complete.
+    /// A page with `@odata.nextLink`: the export is incomplete.
     IncompleteExport = "CT013",
     /// An object with a `deletedDateTime`.
     Deleted = "CT014",
-    /// An address range that is none, or has host bits set.
+    /// An invalid address range, or one with host bits set.
     AddressRange = "CT015",
-    /// A filter rule that cannot be read.
+    /// A filter rule that cannot be parsed.
     FilterRule = "CT016",
-    /// A number or time out of its range.
+    /// A number or time outside its range.
     OutOfRange = "CT017",
     /// The two rules of a setting contradict each other.
     ConflictingSetting = "CT020",
-    /// A target that this setting may not have.
+    /// A target that is not allowed in this setting.
     TargetNotAllowed = "CT021",
-    /// A rule without targets, or with `AllUsers` / `AllApplications` beside others.
+    /// A rule without targets, or with `AllUsers` or `AllApplications` and further targets.
     Targets = "CT022",
-    /// The same thing stands twice: id, partner, tenant.
+    /// A duplicate: id, partner or tenant.
     Duplicate = "CT023",
-    /// A partner that is the tenant itself.
+    /// A partner entry for the tenant itself.
     OwnPartner = "CT024",
     /// A named location that does not exist.
     UnknownLocation = "CT025",
@@ -187,32 +187,32 @@ codes! {
     UnknownStrength = "CT026",
     /// Tenant restrictions with a device filter, which Entra does not evaluate.
     DevicesNotEvaluated = "CT027",
-    /// A policy that applies to nobody, or asks for nothing.
+    /// A policy that applies to no user or requires nothing.
     NoEffect = "CT028",
-    /// A condition or control that is not understood.
+    /// A condition or control that is not supported.
     NotUnderstood = "CT029",
     /// A folder without `organization.json`, or a policies folder without tenants.
     NoTenant = "CT030",
     /// A file or folder that cannot be read, or is too large.
     Unreadable = "CT031",
-    /// A document that the active policies were read from is no longer there.
+    /// A document of the active policies has been removed.
     Removed = "CT032",
-    /// An assumption whose `reviewBy` is past, or near.
+    /// An assumed-outbound entry whose `reviewBy` date is past or near.
     ReviewDue = "CT040",
     /// A partner whose policies are not loaded.
     PartnerNotLoaded = "CT041",
-    /// A rule that rests on a bundle of applications whose members are not all known.
+    /// A rule that uses an application bundle whose members are not all known.
     IncompleteBundle = "CT042",
-    /// A file that is not read, since its name does not end in `.json`.
+    /// A file that is not read because its name does not end in `.json`.
     UnreadFile = "CT050",
-    /// A member that decides nothing is set to something other than its default.
+    /// A member that has no effect on decisions is not at its default.
     DecidesNothing = "CT051",
-    /// Exports that `check` reads, and `serve` would refuse.
+    /// Exports that `check` accepts and `serve` would refuse.
     NotServed = "CT052",
-    /// One group id as a group of the home tenant and as one of the resource tenant.
+    /// A group id that is used for both the home tenant and the resource tenant.
     GroupOfTwoTenants = "CT053",
-    /// A partner entry that sets nothing, or that another service is likely to have written.
+    /// A partner entry that sets nothing, or that another service probably created.
     PartnerSetsNothing = "CT054",
-    /// A partner known by a domain and not by a tenant.
+    /// A partner that is identified by a domain instead of a tenant id.
     DomainBasedPartner = "CT055",
 }

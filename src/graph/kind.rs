@@ -1,19 +1,19 @@
-//! The kinds of document, and the names that a policies folder calls them by (semantics §2).
+//! The kinds of document, and their names in a policies folder (semantics §2).
 
 use std::fmt;
 
-/// What a file holds.
+/// The kind of document in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// The tenant itself.
+pub enum DocumentKind {
+    /// The tenant.
     Organization,
-    /// Cross-tenant access policy: the clouds.
+    /// The cross-tenant access policy: allowed clouds.
     CrossTenantAccess,
-    /// Default settings for all other tenants.
+    /// The default cross-tenant access settings.
     Default,
-    /// Settings for one other tenant each.
+    /// Cross-tenant access settings for a partner tenant each.
     Partners,
-    /// Cross-tenant synchronisation with one other tenant each; decides nothing.
+    /// Cross-tenant synchronisation with a partner tenant each. No effect on decisions.
     IdentitySynchronization,
     /// Conditional Access policies.
     ConditionalAccess,
@@ -25,98 +25,97 @@ pub enum Kind {
     AuthenticationStrengths,
     /// Shared channels.
     SharedChannels,
-    /// Identity providers that are no Entra tenant.
+    /// Identity providers other than Entra tenants.
     IdentityProviders,
     /// SAML and WS-Fed federations with external domains.
     FederationConfigurations,
-    /// Ours: what the outbound settings of partners without policies are taken to say.
+    /// Assumed outbound settings of partners whose policies are not loaded. Specific to crosstrust.
     AssumedOutbound,
 }
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: &'static [Kind] = &[
-        Kind::Organization,
-        Kind::CrossTenantAccess,
-        Kind::Default,
-        Kind::Partners,
-        Kind::IdentitySynchronization,
-        Kind::ConditionalAccess,
-        Kind::ConditionalAccessSettings,
-        Kind::NamedLocations,
-        Kind::AuthenticationStrengths,
-        Kind::SharedChannels,
-        Kind::IdentityProviders,
-        Kind::FederationConfigurations,
-        Kind::AssumedOutbound,
+impl DocumentKind {
+    /// All kinds.
+    pub const ALL: &'static [DocumentKind] = &[
+        DocumentKind::Organization,
+        DocumentKind::CrossTenantAccess,
+        DocumentKind::Default,
+        DocumentKind::Partners,
+        DocumentKind::IdentitySynchronization,
+        DocumentKind::ConditionalAccess,
+        DocumentKind::ConditionalAccessSettings,
+        DocumentKind::NamedLocations,
+        DocumentKind::AuthenticationStrengths,
+        DocumentKind::SharedChannels,
+        DocumentKind::IdentityProviders,
+        DocumentKind::FederationConfigurations,
+        DocumentKind::AssumedOutbound,
     ];
 
-    /// The name of its file (without `.json`) or folder.
+    /// The name of the file (without `.json`) or folder.
     pub const fn name(self) -> &'static str {
         match self {
-            Kind::Organization => "organization",
-            Kind::CrossTenantAccess => "cross-tenant-access",
-            Kind::Default => "default",
-            Kind::Partners => "partners",
-            Kind::IdentitySynchronization => "identity-synchronization",
-            Kind::ConditionalAccess => "conditional-access",
-            Kind::ConditionalAccessSettings => "conditional-access-settings",
-            Kind::NamedLocations => "named-locations",
-            Kind::AuthenticationStrengths => "authentication-strengths",
-            Kind::SharedChannels => "shared-channels",
-            Kind::IdentityProviders => "identity-providers",
-            Kind::FederationConfigurations => "federation-configurations",
-            Kind::AssumedOutbound => "assumed-outbound",
+            DocumentKind::Organization => "organization",
+            DocumentKind::CrossTenantAccess => "cross-tenant-access",
+            DocumentKind::Default => "default",
+            DocumentKind::Partners => "partners",
+            DocumentKind::IdentitySynchronization => "identity-synchronization",
+            DocumentKind::ConditionalAccess => "conditional-access",
+            DocumentKind::ConditionalAccessSettings => "conditional-access-settings",
+            DocumentKind::NamedLocations => "named-locations",
+            DocumentKind::AuthenticationStrengths => "authentication-strengths",
+            DocumentKind::SharedChannels => "shared-channels",
+            DocumentKind::IdentityProviders => "identity-providers",
+            DocumentKind::FederationConfigurations => "federation-configurations",
+            DocumentKind::AssumedOutbound => "assumed-outbound",
         }
     }
 
-    /// One object of it, for people.
+    /// One object of this kind, for messages.
     pub const fn object(self) -> &'static str {
         match self {
-            Kind::Organization => "an organization",
-            Kind::CrossTenantAccess => "a cross-tenant access policy",
-            Kind::Default => "default cross-tenant access settings",
-            Kind::Partners => "a partner's cross-tenant access settings",
-            Kind::IdentitySynchronization => "a cross-tenant synchronisation policy",
-            Kind::ConditionalAccess => "a Conditional Access policy",
-            Kind::ConditionalAccessSettings => "settings of Conditional Access",
-            Kind::NamedLocations => "a named location",
-            Kind::AuthenticationStrengths => "an authentication strength",
-            Kind::SharedChannels => "a shared channel",
-            Kind::IdentityProviders => "an identity provider",
-            Kind::FederationConfigurations => "a SAML or WS-Fed federation",
-            Kind::AssumedOutbound => "an assumed-outbound entry",
+            DocumentKind::Organization => "an organization",
+            DocumentKind::CrossTenantAccess => "a cross-tenant access policy",
+            DocumentKind::Default => "default cross-tenant access settings",
+            DocumentKind::Partners => "a partner's cross-tenant access settings",
+            DocumentKind::IdentitySynchronization => "a cross-tenant synchronisation policy",
+            DocumentKind::ConditionalAccess => "a Conditional Access policy",
+            DocumentKind::ConditionalAccessSettings => "settings of Conditional Access",
+            DocumentKind::NamedLocations => "a named location",
+            DocumentKind::AuthenticationStrengths => "an authentication strength",
+            DocumentKind::SharedChannels => "a shared channel",
+            DocumentKind::IdentityProviders => "an identity provider",
+            DocumentKind::FederationConfigurations => "a SAML or WS-Fed federation",
+            DocumentKind::AssumedOutbound => "an assumed-outbound entry",
         }
     }
 
-    /// The kind that a file's stem or a folder calls by its name; names compare without case, as some
-    /// file systems do.
-    pub fn named(name: &str) -> Option<Kind> {
-        Kind::ALL
+    /// The kind with this file name (without `.json`) or folder name. Case is ignored, as on some file systems.
+    pub fn named(name: &str) -> Option<DocumentKind> {
+        DocumentKind::ALL
             .iter()
             .copied()
             .find(|kind| kind.name().eq_ignore_ascii_case(name))
     }
 
-    /// The same of names that are written in another way: `namedLocations`, `Named Locations`, `default~`.
-    pub(super) fn nearly_named(name: &str) -> Option<Kind> {
+    /// Like [`DocumentKind::named`], also for spellings such as `namedLocations`, `Named Locations`, `default~`.
+    pub(super) fn nearly_named(name: &str) -> Option<DocumentKind> {
         let squash = |name: &str| -> String {
             let letters = name.chars().filter(|c| c.is_alphanumeric());
             letters.collect::<String>().to_ascii_lowercase()
         };
-        let wanted = squash(name);
-        let same = |kind: &Kind| squash(kind.name()) == wanted;
-        Kind::ALL.iter().copied().find(same)
+        let squashed = squash(name);
+        let same = |kind: &DocumentKind| squash(kind.name()) == squashed;
+        DocumentKind::ALL.iter().copied().find(same)
     }
 
-    /// Every name, for messages.
+    /// All names, for messages.
     pub(super) fn names() -> String {
-        let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        let names: Vec<&str> = DocumentKind::ALL.iter().map(|kind| kind.name()).collect();
         names.join(", ")
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for DocumentKind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.name())
     }

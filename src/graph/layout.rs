@@ -1,23 +1,26 @@
-//! Files → tenants: which file belongs to whom, and what its name says it holds (semantics §2).
+//! Files → tenants: assigns files to tenants, and detects the kind of a file by its name (semantics §2).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::document::TenantDocuments;
-use super::documents::{Documents, Key, Pool};
-use super::file::{self, Contents, Told};
-use super::finding::{Code, Finding, Place};
-use super::kind::Kind;
-use super::unread::{self, IGNORE_FILE, Ignored, Unread};
-use super::{DocumentCount, PolicyFiles, Reading, SourceFile};
+use super::documents::{DefinitionPool, DocumentKey, Documents};
+use super::file::{self, Contents, KindDetection};
+use super::finding::{Code, Finding, SourceLocation};
+use super::kind::DocumentKind;
+use super::unread::{self, IGNORE_FILE, IgnorePatterns, UnreadFile};
+use super::{DocumentCount, ParsedPolicies, PolicyFiles, SourceFile};
 use crate::policy_settings::PolicySettings;
 
-/// Reads a policies folder as it is served: a folder a tenant, in it a file or a folder a kind. A name that
-/// is none of these is an error: a misspelt file would take its protection away.
-pub fn read_policies_folder(found: impl Into<PolicyFiles>, settings: &PolicySettings) -> Reading {
+/// Parses a policies folder as `serve` does: one folder for each tenant, with a file or folder for each kind of document.
+/// Other names are errors, because the policies in a misspelt file would not be enforced.
+pub fn read_policies_folder(
+    found: impl Into<PolicyFiles>,
+    settings: &PolicySettings,
+) -> ParsedPolicies {
     let found = found.into();
-    let mut run = Run::of(&found, settings);
-    let mut tenants: BTreeMap<String, Vec<(SourceFile, Kind)>> = BTreeMap::new();
-    let mut folders: BTreeMap<String, BTreeSet<Kind>> = BTreeMap::new();
+    let mut reader = LayoutReader::of(&found, settings);
+    let mut tenants: BTreeMap<String, Vec<(SourceFile, DocumentKind)>> = BTreeMap::new();
+    let mut folders: BTreeMap<String, BTreeSet<DocumentKind>> = BTreeMap::new();
     for file in found.files {
         let names = names(&file.path);
         if names.iter().any(|name| is_hidden(name)) {
@@ -29,23 +32,24 @@ pub fn read_policies_folder(found: impl Into<PolicyFiles>, settings: &PolicySett
                 let folder = folders.entry((*tenant).to_owned()).or_default();
                 folder.extend(folder_of(rest));
                 match kind_of_name(rest) {
-                    Some(kind) => files.push((run.shown_file(file), kind)),
-                    None => run.unnamed(&file.path, "expected a file or folder named"),
+                    Some(kind) => files.push((reader.shown_file(file), kind)),
+                    None => reader.unknown_name(&file.path, "expected a file or folder named"),
                 }
             }
-            Some(_) | None => run.unnamed(
+            Some(_) | None => reader.unknown_name(
                 &file.path,
                 "expected a folder for each tenant, with files named",
             ),
         }
     }
     if tenants.is_empty() {
-        let message = "found no tenant, expected a folder for each, with an organization.json";
-        run.error(run.place("."), Code::NoTenant, message);
+        let message =
+            "found no tenant, expected a folder for each tenant, with an organization.json";
+        reader.error(reader.place("."), Code::NoTenant, message);
     }
-    run.unread(&found.unread, |names| match names {
+    reader.unread(&found.unread, |names| match names {
         [tenant, rest @ ..] => {
-            let present = Present {
+            let present = PresentDocuments {
                 kinds: kinds_of(tenants.get(*tenant)),
                 folders: folders.get(*tenant).cloned().unwrap_or_default(),
             };
@@ -54,18 +58,18 @@ pub fn read_policies_folder(found: impl Into<PolicyFiles>, settings: &PolicySett
         [] => None,
     });
     for (tenant, files) in tenants {
-        run.served_tenant(&tenant, files);
+        reader.served_tenant(&tenant, files);
     }
-    run.finish()
+    reader.finish()
 }
 
-fn kinds_of(files: Option<&Vec<(SourceFile, Kind)>>) -> BTreeSet<Kind> {
+fn kinds_of(files: Option<&Vec<(SourceFile, DocumentKind)>>) -> BTreeSet<DocumentKind> {
     let files = files.into_iter().flatten();
     files.map(|(_, kind)| *kind).collect()
 }
 
-/// The tenant's folder that a file of a policies folder is in, and the kind that its name says.
-pub(super) fn owner_of(path: &str) -> Option<(&str, Kind)> {
+/// The tenant's folder of a file in a policies folder, and the kind according to the file's name.
+pub(super) fn tenant_folder_and_kind(path: &str) -> Option<(&str, DocumentKind)> {
     let names = names(path);
     let (tenant, rest) = names.split_first()?;
     match names.iter().any(|name| is_hidden(name)) {
@@ -74,26 +78,25 @@ pub(super) fn owner_of(path: &str) -> Option<(&str, Kind)> {
     }
 }
 
-/// Reads whatever is there, to be checked: a policies folder, the folder of one tenant, or any export. What
-/// a file holds is recognised by its contents, else by its name; what belongs to no organization is a tenant
-/// without one.
-pub fn read_anything(found: impl Into<PolicyFiles>, settings: &PolicySettings) -> Reading {
+/// Parses any layout for `check`: a policies folder, the folder of one tenant, or any exports. The kind of a file is
+/// detected by its content, else by its name. Files without an organization become a tenant without one.
+pub fn read_anything(found: impl Into<PolicyFiles>, settings: &PolicySettings) -> ParsedPolicies {
     let found = found.into();
-    let looks = found.is_folder.then(|| Looks::of(&found.files));
-    if looks == Some(Looks::Policies) {
+    let shape = found.is_folder.then(|| FolderShape::of(&found.files));
+    if shape == Some(FolderShape::Policies) {
         return read_policies_folder(found, settings);
     }
-    let mut run = Run::of(&found, settings);
-    let roots = Roots::of(&found.files);
+    let mut reader = LayoutReader::of(&found, settings);
+    let roots = TenantRoots::of(&found.files);
     let mut named: BTreeMap<Vec<String>, Vec<Contents>> = BTreeMap::new();
     let mut nameless: BTreeMap<Vec<String>, Vec<Contents>> = BTreeMap::new();
-    let mut folders: BTreeMap<Vec<String>, BTreeSet<Kind>> = BTreeMap::new();
+    let mut folders: BTreeMap<Vec<String>, BTreeSet<DocumentKind>> = BTreeMap::new();
     for file in found.files {
         let names = owned_names(&file.path);
-        let file = run.shown_file(file);
+        let file = reader.shown_file(file);
         match roots.root_of(&names) {
             Some(root) => {
-                let contents = run.rooted_file(file, &names, root, &roots);
+                let contents = reader.rooted_file(file, &names, root, &roots);
                 let folder = folders.entry(root.to_vec()).or_default();
                 folder.extend(names.get(root.len()..).and_then(folder_of));
                 let units = match roots.of_organizations.contains(root) {
@@ -104,67 +107,67 @@ pub fn read_anything(found: impl Into<PolicyFiles>, settings: &PolicySettings) -
             }
             None => {
                 let kind = names.last().and_then(|name| kind_nearly_named(name));
-                let contents = file::read(file, Told::ByContent(kind), settings);
+                let contents = file::read(file, KindDetection::ByContent(kind), settings);
                 nameless.entry(names).or_default().push(contents);
             }
         }
     }
-    // A layout whose organization is recognised by its contents is a tenant of its own.
+    // A layout whose organization is detected by its content is a separate tenant.
     let (by_contents, nameless): (BTreeMap<_, _>, BTreeMap<_, _>) =
         nameless.into_iter().partition(|(unit, contents)| {
             roots.of_layouts.contains(unit) && contents.iter().any(holds_organization)
         });
     named.extend(by_contents);
-    run.unread(&found.unread, |names| {
+    reader.unread(&found.unread, |names| {
         let owned: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let root = roots.root_of(&owned)?;
         let unit = named.get(root).or_else(|| nameless.get(root));
         let kinds = unit.into_iter().flatten().filter_map(|c| c.count.kind);
-        let present = Present {
+        let present = PresentDocuments {
             kinds: kinds.collect(),
             folders: folders.get(root).cloned().unwrap_or_default(),
         };
         Some((names.get(root.len()..)?.to_vec(), present))
     });
-    if let Some(looks) = looks {
-        run.report_not_served(looks, &named, &nameless);
+    if let Some(shape) = shape {
+        reader.report_not_served(shape, &named, &nameless);
     }
     for (root, contents) in named {
         let mut organizations = contents.iter().filter(|file| holds_organization(file));
         if organizations.all(|file| file.count.objects == 0 && !file.count.unread) {
-            let place = run.place(&root.join("/"));
-            run.error(
+            let place = reader.place(&root.join("/"));
+            reader.error(
                 place,
                 Code::NoTenant,
                 "found no organization in organization.json, expected one",
             );
         }
-        run.tenant_of(run.place(&root.join("/")), contents);
+        reader.tenant_of(reader.place(&root.join("/")), contents);
     }
-    run.nameless_tenants(nameless);
-    run.finish()
+    reader.nameless_tenants(nameless);
+    reader.finish()
 }
 
-/// What a run over files collects.
+/// Collects the tenants and findings of all files.
 #[derive(Debug)]
-struct Run<'s> {
+struct LayoutReader<'s> {
     settings: &'s PolicySettings,
     shown_root: String,
-    ignored: Ignored,
+    ignored: IgnorePatterns,
     tenants: Vec<TenantDocuments>,
     findings: Vec<Finding>,
     documents: Vec<DocumentCount>,
     unread: usize,
 }
 
-impl<'s> Run<'s> {
+impl<'s> LayoutReader<'s> {
     fn of(found: &PolicyFiles, settings: &'s PolicySettings) -> Self {
         let mut findings = Vec::new();
         let shown = shown(&found.shown_root, IGNORE_FILE);
-        Run {
+        LayoutReader {
             settings,
             shown_root: found.shown_root.clone(),
-            ignored: Ignored::of(found.ignore.as_ref(), &shown, &mut findings),
+            ignored: IgnorePatterns::of(found.ignore.as_ref(), &shown, &mut findings),
             tenants: Vec::new(),
             findings,
             documents: Vec::new(),
@@ -172,13 +175,13 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn error(&mut self, place: Place, code: Code, message: impl Into<String>) {
+    fn error(&mut self, place: SourceLocation, code: Code, message: impl Into<String>) {
         self.findings.push(Finding::error(place, code, message));
     }
 
-    /// A place by its path relative to the root; the root itself where that is empty or `.`.
-    fn place(&self, path: &str) -> Place {
-        Place::of_file(shown(&self.shown_root, path))
+    /// The location of a path relative to the root. Empty and `.` are the root.
+    fn place(&self, path: &str) -> SourceLocation {
+        SourceLocation::of_file(shown(&self.shown_root, path))
     }
 
     fn shown_file(&self, file: SourceFile) -> SourceFile {
@@ -188,11 +191,11 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// A file whose name says nothing, where names have to.
-    fn unnamed(&mut self, path: &str, expected: &str) {
+    /// Reports a file whose name does not state a kind of document.
+    fn unknown_name(&mut self, path: &str, expected: &str) {
         let message = format!(
-            "found a name that says no kind of document, {expected} one of {}",
-            Kind::names()
+            "found a name that is not a kind of document, {expected} one of {}",
+            DocumentKind::names()
         );
         self.error(self.place(path), Code::UnknownDocument, message);
         self.documents.push(DocumentCount {
@@ -204,48 +207,48 @@ impl<'s> Run<'s> {
         });
     }
 
-    /// Reports the files that are not read. `tenant_of` gives a path within its tenant's folder, and the
-    /// documents that are there; none where it is in no tenant's folder.
+    /// Reports the files that are not read. `tenant_of` returns the path relative to the tenant's folder, and the
+    /// documents in that folder; `None` for a file outside of a tenant's folder.
     fn unread<'n>(
         &mut self,
         paths: &'n [String],
-        tenant_of: impl Fn(&[&'n str]) -> Option<(Vec<&'n str>, Present)>,
+        tenant_of: impl Fn(&[&'n str]) -> Option<(Vec<&'n str>, PresentDocuments)>,
     ) {
         for path in paths {
             let within = tenant_of(&names(path));
-            let what = within.map_or(Unread::Other, |(rest, present)| unread(&rest, &present));
+            let what = within.map_or(UnreadFile::Other, |(rest, present)| unread(&rest, &present));
             let place = self.place(path);
             let is_ignored = self.ignored.covers(path);
             self.findings.extend(what.finding(place, is_ignored));
         }
     }
 
-    /// What `serve` would refuse is not checked without a word.
+    /// Reports layouts that `serve` would refuse.
     fn report_not_served(
         &mut self,
-        looks: Looks,
+        shape: FolderShape,
         named: &BTreeMap<Vec<String>, Vec<Contents>>,
         nameless: &BTreeMap<Vec<String>, Vec<Contents>>,
     ) {
-        match looks {
-            Looks::Policies => {}
-            Looks::Tenant if nameless.is_empty() => {}
-            Looks::Tenant => self.error(self.place("."), Code::NoTenant, NO_ORGANIZATION),
-            Looks::NamelessTenants => {
+        match shape {
+            FolderShape::Policies => {}
+            FolderShape::Tenant if nameless.is_empty() => {}
+            FolderShape::Tenant => self.error(self.place("."), Code::NoTenant, NO_ORGANIZATION),
+            FolderShape::NamelessTenants => {
                 let tenants: BTreeSet<&String> =
                     nameless.keys().filter_map(|u| u.first()).collect();
                 for tenant in tenants {
                     self.error(self.place(tenant), Code::NoTenant, NO_ORGANIZATION);
                 }
             }
-            Looks::Exports => {
+            FolderShape::Exports => {
                 let mut contents = nameless.values().flatten();
                 let is_nameless = contents.any(|contents| !contents.documents.is_empty());
-                // A tenant's folder that is neither the folder itself nor directly in it.
+                // A tenant's folder below the first level.
                 let is_deep = named.keys().any(|root| root.len() > 1);
                 if is_nameless || is_deep {
-                    let message = "found exports that are no policies folder: they are checked, and refused \
-                                   where they are served; expected a folder for each tenant with an \
+                    let message = "found exports outside a policies folder: `check` reads them, but `serve` \
+                                   would refuse them; expected a folder for each tenant with an \
                                    organization.json";
                     let finding = Finding::warning(self.place("."), Code::NotServed, message);
                     self.findings.push(finding);
@@ -254,19 +257,22 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn served_tenant(&mut self, tenant: &str, files: Vec<(SourceFile, Kind)>) {
+    fn served_tenant(&mut self, tenant: &str, files: Vec<(SourceFile, DocumentKind)>) {
         let place = self.place(tenant);
-        if !files.iter().any(|(_, kind)| *kind == Kind::Organization) {
+        if !files
+            .iter()
+            .any(|(_, kind)| *kind == DocumentKind::Organization)
+        {
             self.error(place.clone(), Code::NoTenant, NO_ORGANIZATION);
         }
         let mut documents = Documents::default();
         for (file, kind) in files {
             let path = file.path.clone();
-            let contents = file::read(file, Told::ByName(kind), self.settings);
+            let contents = file::read(file, KindDetection::ByName(kind), self.settings);
             let is_empty = contents.count.objects == 0 && !contents.count.unread;
-            if kind == Kind::Organization && is_empty {
-                let message = "found no organization in it, expected one";
-                self.error(Place::of_file(path), Code::NoTenant, message);
+            if kind == DocumentKind::Organization && is_empty {
+                let message = "found no organization in the file, expected one";
+                self.error(SourceLocation::of_file(path), Code::NoTenant, message);
             }
             documents.append(self.take(contents));
         }
@@ -278,33 +284,33 @@ impl<'s> Run<'s> {
         file: SourceFile,
         names: &[String],
         root: &[String],
-        roots: &Roots,
+        roots: &TenantRoots,
     ) -> Contents {
         let rest: Vec<&str> = names.iter().skip(root.len()).map(String::as_str).collect();
         let named = kind_of_name(&rest);
         if named.is_none() && roots.of_organizations.contains(root) {
             let message = format!(
-                "found a name that a tenant's folder may not have: refused where it is served, and checked \
-                 here by its contents; expected one of {}",
-                Kind::names()
+                "found a name that is not allowed in a tenant's folder: `serve` would refuse the file, and `check` \
+                 detects its kind by its content; expected one of {}",
+                DocumentKind::names()
             );
-            let place = Place::of_file(file.path.as_str());
-            // The folder that is checked is a tenant's: as good as served.
+            let place = SourceLocation::of_file(file.path.as_str());
+            // The root itself is a tenant's folder, so the same rules as for `serve` apply.
             self.findings.push(match root.is_empty() {
                 true => Finding::error(place, Code::UnknownDocument, message),
                 false => Finding::warning(place, Code::UnknownDocument, message),
             });
         }
-        let is_tenants_own = root.is_empty() && roots.of_organizations.contains(root);
-        let told = match named {
-            // Read as it is served.
-            Some(kind) if is_tenants_own => Told::ByName(kind),
-            named => Told::ByContent(named),
+        let is_tenant_folder = root.is_empty() && roots.of_organizations.contains(root);
+        let detection = match named {
+            // As `serve` does.
+            Some(kind) if is_tenant_folder => KindDetection::ByName(kind),
+            named => KindDetection::ByContent(named),
         };
-        file::read(file, told, self.settings)
+        file::read(file, detection, self.settings)
     }
 
-    fn tenant_of(&mut self, place: Place, contents: Vec<Contents>) {
+    fn tenant_of(&mut self, place: SourceLocation, contents: Vec<Contents>) {
         let mut documents = Documents::default();
         for contents in contents {
             documents.append(self.take(contents));
@@ -312,19 +318,19 @@ impl<'s> Run<'s> {
         self.tenant(place, documents);
     }
 
-    /// Exports that no organization tells apart, each a file or a folder with a tenant's layout: one tenant
-    /// without a name, as long as nothing stands in two of them. Then they are exports of their own, which may
-    /// name each other's locations and strengths.
+    /// Adds exports without an organization, each a file or a folder with a tenant's layout. They become one tenant,
+    /// unless an object occurs in two of them. Then they become several tenants that share their named locations and
+    /// authentication strengths.
     fn nameless_tenants(&mut self, units: BTreeMap<Vec<String>, Vec<Contents>>) {
-        let mut times: HashMap<Key, usize> = HashMap::new();
-        let mut layers: Vec<(Place, Documents)> = Vec::new();
+        let mut times: HashMap<DocumentKey, usize> = HashMap::new();
+        let mut layers: Vec<(SourceLocation, Documents)> = Vec::new();
         let mut repeated = Vec::new();
         for (unit, contents) in units {
             let mut documents = Documents::default();
             for contents in contents {
                 documents.append(self.take(contents));
             }
-            let keys: BTreeSet<Key> = documents.keys().collect();
+            let keys: BTreeSet<DocumentKey> = documents.keys().collect();
             let layer = keys.iter().filter_map(|key| times.get(key)).max();
             let layer = layer.copied().unwrap_or(0);
             let place = self.place(&unit.join("/"));
@@ -337,9 +343,9 @@ impl<'s> Run<'s> {
             }
         }
         self.report_separate(&repeated);
-        let pool = Pool::of(layers.iter().map(|(_, documents)| documents));
+        let pool = DefinitionPool::of(layers.iter().map(|(_, documents)| documents));
         for (place, mut documents) in layers {
-            documents.borrow(&pool);
+            documents.add_referenced(&pool);
             documents.refused = pool.refused.clone();
             if !documents.is_empty() {
                 self.tenant(place, documents);
@@ -347,8 +353,8 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// Exports that cannot be of one tenant: checked, each by itself.
-    fn report_separate(&mut self, repeated: &[(String, Place)]) {
+    /// Reports exports that cannot belong to the same tenant and are checked separately.
+    fn report_separate(&mut self, repeated: &[(String, SourceLocation)]) {
         let Some((first, place)) = repeated.first() else {
             return;
         };
@@ -357,31 +363,31 @@ impl<'s> Run<'s> {
             count => format!(" (and {} more)", count - 1),
         };
         let message = format!(
-            "found {first} a second time{more}: checked as exports of several tenants, and an error within one \
-             tenant's folder"
+            "found {first} a second time{more}: the exports are checked as those of several tenants; in one \
+             tenant's folder this is an error"
         );
         let finding = Finding::warning(place.clone(), Code::NotServed, message);
         self.findings.push(finding);
     }
 
-    /// Keeps the findings and counts of a file, and returns what was read.
+    /// Adds the findings and counts of a file, and returns its documents.
     fn take(&mut self, contents: Contents) -> Documents {
         self.findings.extend(contents.findings);
         self.documents.push(contents.count);
         contents.documents
     }
 
-    fn tenant(&mut self, place: Place, documents: Documents) {
+    fn tenant(&mut self, place: SourceLocation, documents: Documents) {
         let tenant = documents.into_tenant(place, &mut self.findings);
         self.tenants.push(tenant);
     }
 
-    fn finish(mut self) -> Reading {
+    fn finish(mut self) -> ParsedPolicies {
         self.findings.sort();
         self.findings.dedup();
         self.documents
             .sort_by(|left, right| left.file.cmp(&right.file));
-        Reading {
+        ParsedPolicies {
             tenants: self.tenants,
             findings: self.findings,
             documents: self.documents,
@@ -391,7 +397,7 @@ impl<'s> Run<'s> {
 }
 
 fn holds_organization(contents: &Contents) -> bool {
-    contents.count.kind == Some(Kind::Organization)
+    contents.count.kind == Some(DocumentKind::Organization)
 }
 
 /// A path as findings show it.
@@ -405,62 +411,66 @@ fn shown(root: &str, path: &str) -> String {
     }
 }
 
-/// What a file is, that is not read, by its path within a tenant's folder and the documents that are there.
-fn unread(rest: &[&str], present: &Present) -> Unread {
+/// Classifies a file that is not read, by its path relative to the tenant's folder and the documents in that folder.
+fn unread(rest: &[&str], present: &PresentDocuments) -> UnreadFile {
     match rest {
         [name] => match unread::document_named(name) {
-            Some(kind) if present.kinds.contains(&kind) => Unread::Beside(kind),
-            Some(kind) => Unread::InPlaceOf(kind),
-            None => Unread::Other,
+            Some(kind) if present.kinds.contains(&kind) => UnreadFile::NextToDocument(kind),
+            Some(kind) => UnreadFile::ReplacesDocument(kind),
+            None => UnreadFile::Other,
         },
-        // A folder that holds nothing else is a document that is not read.
-        [folder, ..] => match Kind::named(folder) {
-            Some(kind) if !present.folders.contains(&kind) => Unread::AloneInFolder(kind),
-            Some(_) | None => Unread::Other,
+        // If the folder of a document has no `.json` file, the document is not read.
+        [folder, ..] => match DocumentKind::named(folder) {
+            Some(kind) if !present.folders.contains(&kind) => UnreadFile::NoJsonInFolder(kind),
+            Some(_) | None => UnreadFile::Other,
         },
-        [] => Unread::Other,
+        [] => UnreadFile::Other,
     }
 }
 
-/// What is read in a tenant's folder.
+/// The documents that are read from a tenant's folder.
 #[derive(Debug)]
-struct Present {
-    kinds: BTreeSet<Kind>,
-    /// The documents that are folders with files in them.
-    folders: BTreeSet<Kind>,
+struct PresentDocuments {
+    kinds: BTreeSet<DocumentKind>,
+    /// The documents that are folders with `.json` files.
+    folders: BTreeSet<DocumentKind>,
 }
 
-/// The document whose folder a file is in, by its path within the tenant's.
-fn folder_of(rest: &[impl AsRef<str>]) -> Option<Kind> {
+/// The document in whose folder a file is, by its path relative to the tenant's folder.
+fn folder_of(rest: &[impl AsRef<str>]) -> Option<DocumentKind> {
     let (folder, below) = rest.split_first()?;
-    Kind::named(folder.as_ref()).filter(|_| !below.is_empty())
+    DocumentKind::named(folder.as_ref()).filter(|_| !below.is_empty())
 }
 
-/// Folders that are one tenant each.
+/// The root folders of tenants.
 #[derive(Debug, Default)]
-struct Roots {
-    /// Those that hold an `organization.json`.
+struct TenantRoots {
+    /// Folders with an `organization.json`.
     of_organizations: BTreeSet<Vec<String>>,
-    /// Those that hold files or folders named as in a tenant's folder.
+    /// Folders with files or folders named as in a tenant's folder.
     of_layouts: BTreeSet<Vec<String>>,
 }
 
-impl Roots {
+impl TenantRoots {
     fn of(files: &[SourceFile]) -> Self {
-        let mut roots = Roots::default();
+        let mut roots = TenantRoots::default();
         for file in files {
             let names = owned_names(&file.path);
             let Some((last, folder)) = names.split_last() else {
                 continue;
             };
-            if kind_of_name(&[last]) == Some(Kind::Organization) {
+            if kind_of_name(&[last]) == Some(DocumentKind::Organization) {
                 let tenant = match folder.split_last() {
-                    Some((last, tenant)) if Kind::named(last) == Some(Kind::Organization) => tenant,
+                    Some((last, tenant))
+                        if DocumentKind::named(last) == Some(DocumentKind::Organization) =>
+                    {
+                        tenant
+                    }
                     Some(_) | None => folder,
                 };
                 roots.of_organizations.insert(tenant.to_vec());
             }
-            let is_kind = |name: &String| is_telling_folder(name);
+            let is_kind = |name: &String| is_distinctive_folder(name);
             let at = folder.iter().position(is_kind);
             let root = match at {
                 Some(at) => names.get(..at),
@@ -471,7 +481,7 @@ impl Roots {
         roots
     }
 
-    /// The innermost root above a file: of an organization, else of a layout.
+    /// The innermost root of a file: one with an organization, else one with a tenant's layout.
     fn root_of<'n>(&self, names: &'n [String]) -> Option<&'n [String]> {
         let within = |roots: &BTreeSet<Vec<String>>| {
             let lengths = (0..names.len()).rev();
@@ -483,25 +493,25 @@ impl Roots {
     }
 }
 
-/// Names that are nobody's folder by chance; `default`, `organization` and `partners` may be.
-fn is_telling_folder(name: &str) -> bool {
-    Kind::named(name).is_some() && name.contains('-')
+/// Whether a folder name is certainly a kind of document. `default`, `organization` and `partners` are too common.
+fn is_distinctive_folder(name: &str) -> bool {
+    DocumentKind::named(name).is_some() && name.contains('-')
 }
 
-/// What a folder looks like, by the names in it.
+/// The layout of a folder, by the names in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looks {
-    /// A folder that can be served: a folder for each tenant.
+enum FolderShape {
+    /// A policies folder: one folder for each tenant.
     Policies,
-    /// The same, but no tenant has an `organization.json`.
+    /// A policies folder in which no tenant has an `organization.json`.
     NamelessTenants,
     /// The folder of one tenant.
     Tenant,
-    /// None of these.
+    /// Another layout.
     Exports,
 }
 
-impl Looks {
+impl FolderShape {
     fn of(files: &[SourceFile]) -> Self {
         let all = |is_named: fn(&[&str]) -> bool| {
             !files.is_empty() && files.iter().all(|file| is_named(&names(&file.path)))
@@ -512,43 +522,44 @@ impl Looks {
             [] => false,
         };
         if holds_tenants(files) {
-            Looks::Policies
+            FolderShape::Policies
         } else if all(as_tenant) {
-            Looks::Tenant
+            FolderShape::Tenant
         } else if all(as_policies) {
-            Looks::NamelessTenants
+            FolderShape::NamelessTenants
         } else {
-            Looks::Exports
+            FolderShape::Exports
         }
     }
 }
 
-/// Whether one of the folders below has an `organization.json`.
+/// Whether one of the subfolders has an `organization.json`.
 fn holds_tenants(files: &[SourceFile]) -> bool {
     files.iter().any(|file| match names(&file.path).as_slice() {
         [folder, rest @ ..] => {
-            // `organization/organization.json` is in a tenant's folder.
-            Kind::named(folder).is_none() && kind_of_name(rest) == Some(Kind::Organization)
+            // `organization/organization.json` is itself in a tenant's folder.
+            DocumentKind::named(folder).is_none()
+                && kind_of_name(rest) == Some(DocumentKind::Organization)
         }
         [] => false,
     })
 }
 
 const NO_ORGANIZATION: &str =
-    "found no organization.json, expected one that says which tenant this is";
+    "found no organization.json, expected one that contains the tenant's id";
 
-/// The kind that a path within a tenant's folder says: `partners.json`, or anything in `partners/`.
-fn kind_of_name(rest: &[impl AsRef<str>]) -> Option<Kind> {
+/// The kind of a path relative to a tenant's folder: `partners.json`, or any file in `partners/`.
+fn kind_of_name(rest: &[impl AsRef<str>]) -> Option<DocumentKind> {
     let (first, below) = rest.split_first()?;
     match below.is_empty() {
-        true => stem(first.as_ref()).and_then(Kind::named),
-        false => Kind::named(first.as_ref()),
+        true => stem(first.as_ref()).and_then(DocumentKind::named),
+        false => DocumentKind::named(first.as_ref()),
     }
 }
 
-/// The same of exports in the wild, which write `namedLocations.json` or `Named Locations.json`.
-fn kind_nearly_named(name: &str) -> Option<Kind> {
-    Kind::nearly_named(stem(name)?)
+/// Like [`kind_of_name`], also for names such as `namedLocations.json` or `Named Locations.json`.
+fn kind_nearly_named(name: &str) -> Option<DocumentKind> {
+    DocumentKind::nearly_named(stem(name)?)
 }
 
 /// A file's name without `.json`.

@@ -9,20 +9,20 @@ use super::document::{LocationKind, NamedLocation};
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
-use super::values::{id, is_type_name, quoted, word};
+use super::values::{is_type_name, parse_id, parse_word, quoted};
 use crate::vocabulary::{Country, CountrySource};
 
-/// One named location.
-pub(super) fn named_location(node: Node<'_>) -> Option<NamedLocation> {
+/// Parses a named location.
+pub(super) fn parse_named_location(node: Node<'_>) -> Option<NamedLocation> {
     let mut members = node.object()?;
     let location = members
         .require("id")
-        .and_then(|node| id(node, "the named location"));
+        .and_then(|node| parse_id(node, "the named location"));
     let display_name = members.name("displayName");
-    let kind = match what(&mut members) {
-        Some(What::Ip) => ip(&mut members),
-        Some(What::Country) => country(&mut members),
-        Some(What::CompliantNetwork) => compliant_network(&mut members),
+    let kind = match location_type(&mut members) {
+        Some(LocationType::Ip) => ip(&mut members),
+        Some(LocationType::Country) => country(&mut members),
+        Some(LocationType::CompliantNetwork) => compliant_network(&mut members),
         None => {
             let message = "found neither `ipRanges`, `countriesAndRegions` nor `compliantNetworkType`, \
                            expected one of them, or an `@odata.type` of a named location";
@@ -30,7 +30,7 @@ pub(super) fn named_location(node: Node<'_>) -> Option<NamedLocation> {
             None
         }
     };
-    members.ignore(DECIDING_NOTHING);
+    members.ignore(MEMBERS_WITHOUT_EFFECT);
     members.close_outer();
     Some(NamedLocation {
         place: node.place(),
@@ -41,18 +41,18 @@ pub(super) fn named_location(node: Node<'_>) -> Option<NamedLocation> {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum What {
+enum LocationType {
     Ip,
     Country,
     CompliantNetwork,
 }
 
-/// Told by the type, else by the member that only this kind has.
-fn what(members: &mut Members<'_>) -> Option<What> {
+/// Determines the type by `@odata.type`, else by the member that only this type has.
+fn location_type(members: &mut Members<'_>) -> Option<LocationType> {
     match members.odata_type() {
-        Some("ipNamedLocation") => return Some(What::Ip),
-        Some("countryNamedLocation") => return Some(What::Country),
-        Some("compliantNetworkNamedLocation") => return Some(What::CompliantNetwork),
+        Some("ipNamedLocation") => return Some(LocationType::Ip),
+        Some("countryNamedLocation") => return Some(LocationType::Country),
+        Some("compliantNetworkNamedLocation") => return Some(LocationType::CompliantNetwork),
         Some(other) => {
             let message = format!(
                 "found the type {}, expected ipNamedLocation, countryNamedLocation or \
@@ -65,24 +65,26 @@ fn what(members: &mut Members<'_>) -> Option<What> {
         None => {}
     }
     let kinds = [
-        ("ipRanges", What::Ip),
-        ("countriesAndRegions", What::Country),
-        ("compliantNetworkType", What::CompliantNetwork),
+        ("ipRanges", LocationType::Ip),
+        ("countriesAndRegions", LocationType::Country),
+        ("compliantNetworkType", LocationType::CompliantNetwork),
     ];
-    let mut all_named = kinds.iter().filter(|(name, _)| members.has(name));
-    let named = all_named.next();
-    if all_named.next().is_some() {
-        let message = "found the members of two kinds of location, expected one kind";
+    let mut set = kinds.iter().filter(|(name, _)| members.has(name));
+    let first = set.next();
+    if set.next().is_some() {
+        let message = "found the members of two types of location, expected one type";
         members.node().error(Code::UnknownMember, message);
         return None;
     }
-    // An empty list says what it is a list of.
-    let listed = || {
+    // An empty list still determines the type.
+    let present = || {
         kinds
             .iter()
             .find(|(name, _)| members.node().peek(name).is_some())
     };
-    named.or_else(listed).map(|(_, what)| *what)
+    first
+        .or_else(present)
+        .map(|(_, location_type)| *location_type)
 }
 
 fn ip(members: &mut Members<'_>) -> Option<LocationKind> {
@@ -107,7 +109,7 @@ fn range(node: Node<'_>) -> Option<IpNet> {
         Ok(range) if range.addr() == range.network() => Some(range),
         Ok(range) => {
             let message = format!(
-                "found {}, whose address lies within the range, expected {}",
+                "found {}, whose address has bits set beyond the prefix, expected {}",
                 node.describe(),
                 range.trunc()
             );
@@ -141,7 +143,7 @@ fn country(members: &mut Members<'_>) -> Option<LocationKind> {
     let countries = countries.filter_map(read_country).collect();
     let include_unknown = members.boolean("includeUnknownCountriesAndRegions");
     let lookup = match members.take_set("countryLookupMethod") {
-        Some(method) => word(method),
+        Some(method) => parse_word(method),
         None => Some(CountrySource::ClientIpAddress),
     };
     Some(LocationKind::Country {
@@ -171,4 +173,4 @@ fn compliant_network(members: &mut Members<'_>) -> Option<LocationKind> {
     })
 }
 
-const DECIDING_NOTHING: &[&str] = &["deletedDateTime", "createdDateTime", "modifiedDateTime"];
+const MEMBERS_WITHOUT_EFFECT: &[&str] = &["deletedDateTime", "createdDateTime", "modifiedDateTime"];

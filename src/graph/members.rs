@@ -1,7 +1,7 @@
-//! The members of one object: looked up without case, each only once, none lost.
+//! The members of an object: names compare without regard to case, and duplicates are errors.
 //!
-//! A member that nobody asked for is reported when the object is closed, so that nothing in a policy
-//! vanishes (semantics §2, §7).
+//! Closing an object reports the members that were not taken, so that no part of a policy is silently ignored
+//! (semantics §2, §7).
 
 use std::collections::HashMap;
 
@@ -12,13 +12,14 @@ use super::finding::{Code, Finding, Severity};
 use super::node::{ADDITIONAL, Node, is_annotation};
 use super::values::quoted;
 
-/// The members of an object. Ends with [`Members::close`] or one of its kin.
+/// The members of an object. Must be closed with one of the `close` methods.
 #[derive(Debug)]
 pub(super) struct Members<'d> {
     node: Node<'d>,
-    /// Each with whether somebody asked for it.
+    /// Each member, and whether it was taken.
     members: Vec<(&'d ObjectProp<'d>, bool)>,
-    asked: Vec<&'static str>,
+    /// The names passed to [`Members::take`], to suggest corrections for unknown members.
+    known_names: Vec<&'static str>,
 }
 
 impl<'d> Members<'d> {
@@ -26,15 +27,15 @@ impl<'d> Members<'d> {
         let mut opened = Members {
             node,
             members: Vec::with_capacity(object.properties.len()),
-            asked: Vec::new(),
+            known_names: Vec::new(),
         };
         opened.add(object);
-        opened.check_repeats();
+        opened.check_duplicates();
         opened.check_complete();
         opened
     }
 
-    /// The members, and those that the Graph PowerShell SDK puts one level below.
+    /// Adds the members, and those that the Graph PowerShell SDK puts one level below.
     fn add(&mut self, object: &'d Object<'d>) {
         for member in &object.properties {
             match member.value.as_object() {
@@ -44,8 +45,8 @@ impl<'d> Members<'d> {
         }
     }
 
-    /// semantics §7: which of two would win is not told by JSON.
-    fn check_repeats(&self) {
+    /// semantics §7: JSON does not define which of two duplicates is effective.
+    fn check_duplicates(&self) {
         let mut first_by_name: HashMap<String, &ObjectProp<'_>> = HashMap::new();
         let source = self.node.source;
         for (member, _) in &self.members {
@@ -69,13 +70,13 @@ impl<'d> Members<'d> {
         }
     }
 
-    /// semantics §2: `@odata.nextLink`, also of a list within an object, says that there is more.
+    /// semantics §2: `@odata.nextLink`, also of a list in an object, means that the export is incomplete.
     fn check_complete(&self) {
         for (member, _) in &self.members {
             let name = member.name.as_str();
             let is_next =
                 ends_with(name, "@odata.nextLink") || name.eq_ignore_ascii_case("nextLink");
-            if is_next && !self.node.with(&member.value).is_nothing() {
+            if is_next && !self.node.with(&member.value).is_blank() {
                 let message = format!(
                     "found {}, expected a complete export: follow the link and put all pages into the file",
                     quoted(name)
@@ -87,44 +88,44 @@ impl<'d> Members<'d> {
         }
     }
 
-    /// How bad it is from here on if something is not understood.
-    pub(super) fn not_understood_is(&mut self, severity: Severity) {
-        self.node = self.node.not_understood_is(severity);
+    /// Sets the severity of unknown content for all further members.
+    pub(super) fn set_unknown_severity(&mut self, severity: Severity) {
+        self.node = self.node.with_unknown_severity(severity);
     }
 
-    /// The object itself.
+    /// The object.
     pub(super) fn node(&self) -> Node<'d> {
         self.node
     }
 
-    /// Whether the object has a member of this name that is set to something.
+    /// Whether the object has this member and it is not blank.
     pub(super) fn has(&self, name: &str) -> bool {
         self.node.has(name)
     }
 
-    /// A member; null is as good as missing.
+    /// Takes a member. Null counts as missing.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Node<'d>> {
-        self.asked.push(name);
+        self.known_names.push(name);
         let mut found = None;
-        for (member, is_asked) in &mut self.members {
+        for (member, is_taken) in &mut self.members {
             if is(member, name) {
-                *is_asked = true;
+                *is_taken = true;
                 found.get_or_insert(self.node.with(&member.value));
             }
         }
         found.filter(|node| !node.is_null())
     }
 
-    /// A member; one that is empty through and through is as good as missing.
+    /// Takes a member. A blank value counts as missing.
     pub(super) fn take_set(&mut self, name: &'static str) -> Option<Node<'d>> {
-        self.take(name).filter(|node| !node.is_nothing())
+        self.take(name).filter(|node| !node.is_blank())
     }
 
-    /// A member that has to be there.
+    /// Takes a required member.
     pub(super) fn require(&mut self, name: &'static str) -> Option<Node<'d>> {
         let found = self.take(name);
         if found.is_none() {
-            let message = format!("found no `{name}`, expected it");
+            let message = format!("found no `{name}`, which is required");
             self.node.error(Code::MissingMember, message);
         }
         found
@@ -138,65 +139,64 @@ impl<'d> Members<'d> {
         self.take(name)?.text()
     }
 
-    /// A text to be kept; an empty one is none.
+    /// Takes a string. An empty string counts as missing.
     pub(super) fn name(&mut self, name: &'static str) -> Option<String> {
         let text = self.text(name)?;
         (!text.is_empty()).then(|| text.to_owned())
     }
 
-    /// The elements of a list; a missing one has none.
+    /// Takes the elements of a list. A missing list counts as empty.
     pub(super) fn list(&mut self, name: &'static str) -> impl Iterator<Item = Node<'d>> + use<'d> {
         let node = self.take(name);
         node.into_iter().flat_map(Node::array)
     }
 
-    /// What `@odata.type` says, without `#microsoft.graph.`.
+    /// Takes `@odata.type`, and removes `#microsoft.graph.`.
     pub(super) fn odata_type(&mut self) -> Option<&'d str> {
         let text = self.take("@odata.type")?.text()?;
         let name = text.trim_start_matches('#');
         Some(name.strip_prefix("microsoft.graph.").unwrap_or(name))
     }
 
-    /// Members that decide nothing.
+    /// Takes members that have no effect on decisions.
     pub(super) fn ignore(&mut self, names: &[&str]) {
-        for (member, is_asked) in &mut self.members {
-            *is_asked |= names.iter().any(|name| is(member, name));
+        for (member, is_taken) in &mut self.members {
+            *is_taken |= names.iter().any(|name| is(member, name));
         }
     }
 
-    /// Reports what nobody asked for, where anything could change a decision (semantics §2).
+    /// Closes an object in which every member could change a decision: reports unknown members with the severity
+    /// for unknown content (semantics §2).
     pub(super) fn close(self) {
         let node = self.node;
         for (member, name) in self.unknown() {
-            let message = match self.meant(name) {
-                Some(meant) => {
-                    format!(
-                        "found {}, which is not known here: `{meant}` was meant?",
-                        quoted(name)
-                    )
-                }
-                None => format!("found {}, which is not known here", quoted(name)),
+            let message = match self.similar_name(name) {
+                Some(similar) => format!(
+                    "found the unknown member {}; did you mean `{similar}`?",
+                    quoted(name)
+                ),
+                None => format!("found the unknown member {}", quoted(name)),
             };
-            self.add_finding(member, node.severity(), message);
+            self.add_finding(member, node.unknown_severity(), message);
         }
     }
 
-    /// Reports what nobody asked for, where unknown members change nothing: as a warning, unless it looks
-    /// like a misspelt member that does.
+    /// Closes an object in which unknown members change no decision: reports them as warnings, unless the name is
+    /// similar to a known one.
     pub(super) fn close_outer(self) {
         let node = self.node;
         for (member, name) in self.unknown() {
-            match self.meant(name) {
-                Some(meant) => {
+            match self.similar_name(name) {
+                Some(similar) => {
                     let message = format!(
-                        "found {}, which is not known here, expected `{meant}`: it looks misspelt",
+                        "found the unknown member {}; did you mean `{similar}`?",
                         quoted(name)
                     );
-                    self.add_finding(member, node.severity(), message);
+                    self.add_finding(member, node.unknown_severity(), message);
                 }
                 None => {
                     let message = format!(
-                        "found {}, which is not known here and is not read",
+                        "found the unknown member {}, which is not read",
                         quoted(name)
                     );
                     self.add_finding(member, Severity::Warning, message);
@@ -205,62 +205,62 @@ impl<'d> Members<'d> {
         }
     }
 
-    /// As [`Members::close`], where the operator may name a member as one that decides nothing.
-    pub(super) fn close_but_undecisive(self) {
+    /// Like [`Members::close`], but members in `policies.undecisive_members` are warnings.
+    pub(super) fn close_allowing_undecisive(self) {
         for (member, name) in self.unknown() {
             let shown = quoted(name);
             if self.node.source.is_undecisive(name) {
                 let message = format!(
-                    "found {shown}, which is not known here: it is not read, as policies.undecisive_members says"
+                    "found the unknown member {shown}, which is in policies.undecisive_members and not read"
                 );
                 self.add_finding(member, Severity::Warning, message);
                 continue;
             }
-            let expected = self.meant(name).map_or_else(
+            let expected = self.similar_name(name).map_or_else(
                 || String::from("a known member"),
-                |meant| format!("`{meant}`"),
+                |similar| format!("`{similar}`"),
             );
             let message = format!(
-                "found {shown}, which is not known here; expected {expected}, or {shown} in \
-                 policies.undecisive_members if it decides nothing about external users"
+                "found the unknown member {shown}, expected {expected}; add {shown} to \
+                 policies.undecisive_members if it has no effect on external users"
             );
-            self.add_finding(member, self.node.severity(), message);
+            self.add_finding(member, self.node.unknown_severity(), message);
         }
     }
 
-    /// As [`Members::close_outer`], for default, partner, cross-tenant access and organization: an unknown
-    /// member that decides by its name, or holds a member that decides, is an error, unless the operator
-    /// names it as one that decides nothing (semantics §2, "Members that decide").
+    /// Like [`Members::close_outer`], for default, partner, cross-tenant access and organization: an unknown member
+    /// whose name decides, or that contains a member that decides, is an error unless it is in
+    /// `policies.undecisive_members` (semantics §2, "Members that decide").
     pub(super) fn close_configuration(mut self) {
         let mut findings = Vec::new();
         for (member, name) in self.unknown() {
-            let held = member_within(self.node.with(&member.value), &is_deciding_member);
+            let nested = member_within(self.node.with(&member.value), &is_deciding_member);
             let decides = is_deciding_member(name);
             let is_accepted = self.node.source.is_undecisive(name);
-            let meant = self.meant(name);
+            let similar = self.similar_name(name);
             let name = quoted(name);
-            let holds = held.map(|held| format!("holds {}, which decides", quoted(&held)));
-            let why = match decides {
-                true => Some(String::from("decides elsewhere")),
-                false => holds,
+            let contains = nested.map(|nested| format!("contains {}", quoted(&nested)));
+            let reason = match decides {
+                true => Some(String::from("has the name of a member that decides")),
+                false => contains.map(|contains| format!("{contains}, a member that decides")),
             };
-            let (severity, message) = match (why, is_accepted) {
-                (why, true) => {
-                    let holds = why.map_or(String::new(), |why| format!(" and {why}"));
+            let (severity, message) = match (reason, is_accepted) {
+                (reason, true) => {
+                    let reason = reason.map_or(String::new(), |reason| format!("; it {reason}"));
                     let message = format!(
-                        "found {name}, which is not known here{holds}: it is not read, as \
-                         policies.undecisive_members says"
+                        "found the unknown member {name}, which is in policies.undecisive_members and not \
+                         read{reason}"
                     );
                     (Severity::Warning, message)
                 }
-                (Some(why), false) => {
-                    let expected = meant.map_or_else(
+                (Some(reason), false) => {
+                    let expected = similar.map_or_else(
                         || String::from("a known member"),
-                        |meant| format!("`{meant}` (it looks misspelt)"),
+                        |similar| format!("`{similar}`"),
                     );
                     let message = format!(
-                        "found {name}, which is not known here and {why}; expected {expected}, or {name} in \
-                         policies.undecisive_members if it decides nothing about external users"
+                        "found the unknown member {name}, which {reason}; expected {expected}; add {name} to \
+                         policies.undecisive_members if it has no effect on external users"
                     );
                     (Severity::Error, message)
                 }
@@ -278,10 +278,10 @@ impl<'d> Members<'d> {
     fn unknown(&self) -> impl Iterator<Item = (&'d ObjectProp<'d>, &'d str)> {
         self.members
             .iter()
-            .filter(|(member, is_asked)| {
-                !is_asked
+            .filter(|(member, is_taken)| {
+                !is_taken
                     && !is_annotation(member.name.as_str())
-                    && !self.node.with(&member.value).is_nothing()
+                    && !self.node.with(&member.value).is_blank()
             })
             .map(|(member, _)| (*member, member.name.as_str()))
     }
@@ -295,11 +295,11 @@ impl<'d> Members<'d> {
         self.node.source.add(finding);
     }
 
-    /// The member that this name is a misspelling of.
-    fn meant(&self, name: &str) -> Option<&'static str> {
+    /// The known name that this name is probably a misspelling of.
+    fn similar_name(&self, name: &str) -> Option<&'static str> {
         let name = name.to_ascii_lowercase();
-        let near = |asked: &&&str| is_near(&name, &asked.to_ascii_lowercase());
-        self.asked.iter().find(near).copied()
+        let is_similar = |known: &&&str| is_similar(&name, &known.to_ascii_lowercase());
+        self.known_names.iter().find(is_similar).copied()
     }
 }
 
@@ -314,31 +314,32 @@ fn ends_with(name: &str, end: &str) -> bool {
         .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
-/// Whether two words are at most two letters apart (one in short words): left out, put in or changed.
-fn is_near(left: &str, right: &str) -> bool {
-    let most = match left.len().min(right.len()) {
+/// Whether the Levenshtein distance of two words is at most two (one for short words).
+fn is_similar(left: &str, right: &str) -> bool {
+    let max_distance = match left.len().min(right.len()) {
         0..5 => return false,
         5..9 => 1,
         _ => 2,
     };
-    left.len().abs_diff(right.len()) <= most && strsim::levenshtein(left, right) <= most
+    left.len().abs_diff(right.len()) <= max_distance
+        && strsim::levenshtein(left, right) <= max_distance
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_near;
+    use super::is_similar;
 
     #[test]
-    fn a_misspelt_word_is_near_and_another_word_is_not() {
-        assert!(is_near("grantcontrol", "grantcontrols"));
-        assert!(is_near("condtions", "conditions"));
-        assert!(is_near("inboundturst", "inboundtrust"));
-        assert!(!is_near("displayname", "description"));
-        assert!(!is_near(
+    fn misspelt_words_are_similar_and_other_words_are_not() {
+        assert!(is_similar("grantcontrol", "grantcontrols"));
+        assert!(is_similar("condtions", "conditions"));
+        assert!(is_similar("inboundturst", "inboundtrust"));
+        assert!(!is_similar("displayname", "description"));
+        assert!(!is_similar(
             "m365collaborationinbound",
             "b2bcollaborationinbound"
         ));
-        assert!(!is_near("id", "if"));
-        assert!(!is_near("état", "state"));
+        assert!(!is_similar("id", "if"));
+        assert!(!is_similar("état", "state"));
     }
 }

@@ -1,61 +1,61 @@
-//! A cursor on one value: reads it as what is expected there, and reports it where it is something else.
+//! A cursor on a JSON value that parses it as an expected type, and reports a finding if it has another type.
 //!
-//! Reading goes on after a finding, so that a run tells all of them; whoever reads an object asks
-//! [`Node::whole`] whether anything in it was refused.
+//! Parsing continues after a finding, so that all are reported. [`Node::read_without_errors`] discards an object in
+//! which something was refused.
 
 use std::ops::Range;
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged as _;
 
-use super::finding::{Code, Finding, Place, Severity};
+use super::finding::{Code, Finding, Severity, SourceLocation};
 use super::members::Members;
-use super::tree::Source;
-use super::values::{is_cut_off, is_type_name, quoted};
+use super::tree::JsonSource;
+use super::values::{is_truncated, is_type_name, quoted};
 
-/// A value of a file.
+/// A value in a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node<'d> {
-    pub(super) source: &'d Source<'d>,
+    pub(super) source: &'d JsonSource<'d>,
     value: &'d Value<'d>,
-    /// How bad it is if something in here is not understood: a warning in a policy that decides nothing.
-    not_understood: Severity,
+    /// The severity of something unknown in this value: a warning in a policy that has no effect.
+    unknown_severity: Severity,
 }
 
 impl<'d> Node<'d> {
-    pub(super) fn root(source: &'d Source<'d>) -> Self {
+    pub(super) fn root(source: &'d JsonSource<'d>) -> Self {
         Node {
             source,
             value: source.root(),
-            not_understood: Severity::Error,
+            unknown_severity: Severity::Error,
         }
     }
 
-    /// Another value of the same object or array.
+    /// A cursor on another value of the same object or array.
     pub(super) fn with(self, value: &'d Value<'d>) -> Self {
         Node { value, ..self }
     }
 
-    /// The same value, where not being understood is as bad as this.
-    pub(super) fn not_understood_is(self, severity: Severity) -> Self {
+    /// The same value, with another severity for unknown content.
+    pub(super) fn with_unknown_severity(self, severity: Severity) -> Self {
         Node {
-            not_understood: severity,
+            unknown_severity: severity,
             ..self
         }
     }
 
-    /// How bad it is if something in here is not understood.
-    pub(super) fn severity(self) -> Severity {
-        self.not_understood
+    /// The severity of unknown content.
+    pub(super) fn unknown_severity(self) -> Severity {
+        self.unknown_severity
     }
 
-    /// The offsets that it stands at in its file's text.
+    /// The byte range of the value in the text of its file.
     pub(super) fn range(self) -> Range<usize> {
         let range = self.value.range();
         range.start..range.end
     }
 
-    pub(super) fn place(self) -> Place {
+    pub(super) fn place(self) -> SourceLocation {
         self.source.place_of(self.value)
     }
 
@@ -72,34 +72,34 @@ impl<'d> Node<'d> {
         self.source.add(Finding::info(self.place(), code, message));
     }
 
-    /// Something that would change a decision if it were understood.
-    pub(super) fn not_understood(self, code: Code, message: impl Into<String>) {
-        match self.not_understood {
+    /// Reports unknown content that could change a decision.
+    pub(super) fn report_unknown(self, code: Code, message: impl Into<String>) {
+        match self.unknown_severity {
             Severity::Error => self.error(code, message),
             Severity::Warning => self.warning(code, message),
             Severity::Info => self.info(code, message),
         }
     }
 
-    /// Reads the value with `read`, and gives the result only if nothing in it was refused.
-    pub(super) fn whole<T>(self, read: impl FnOnce(Self) -> Option<T>) -> Option<T> {
+    /// Parses the value with `read`, and returns the result only if that reported no error.
+    pub(super) fn read_without_errors<T>(self, read: impl FnOnce(Self) -> Option<T>) -> Option<T> {
         let errors = self.source.errors();
         read(self).filter(|_| self.source.errors() == errors)
     }
 
-    /// Null, or empty through and through: what PowerShell writes for null.
-    pub(super) fn is_nothing(self) -> bool {
-        is_nothing(self.value)
+    /// Null, an empty string, or an object or array with only such values: what PowerShell writes for null.
+    pub(super) fn is_blank(self) -> bool {
+        is_blank(self.value)
     }
 
-    /// An object that has members, all of them nothing.
-    pub(super) fn is_hollow(self) -> bool {
+    /// An object with at least one member, whose members are all blank.
+    pub(super) fn has_only_blank_members(self) -> bool {
         let members = self.value.as_object().map(|object| &object.properties);
         members.is_some_and(|members| {
             members
                 .iter()
                 .any(|member| !is_annotation(member.name.as_str()))
-        }) && self.is_nothing()
+        }) && self.is_blank()
     }
 
     pub(super) fn is_null(self) -> bool {
@@ -110,7 +110,7 @@ impl<'d> Node<'d> {
         self.value.as_boolean_lit().is_some_and(|value| value.value)
     }
 
-    pub(super) fn is_empty_text(self) -> bool {
+    pub(super) fn is_empty_string(self) -> bool {
         matches!(self.value, Value::StringLit(text) if text.value.is_empty())
     }
 
@@ -122,7 +122,7 @@ impl<'d> Node<'d> {
         self.value.as_array().is_some()
     }
 
-    /// The members as they stand, unchecked: to look at before it is known what the object is.
+    /// All members, including those in [`ADDITIONAL`], without checks: to detect the kind of the object.
     pub(super) fn peek_all(self) -> impl Iterator<Item = (&'d str, Node<'d>)> {
         let object = self.value.as_object().into_iter();
         let outer = object.flat_map(|object| &object.properties);
@@ -135,7 +135,7 @@ impl<'d> Node<'d> {
             .map(move |member| (member.name.as_str(), self.with(&member.value)))
     }
 
-    /// The members as they stand, those of [`ADDITIONAL`] not taken out of it.
+    /// The direct members, without those in [`ADDITIONAL`].
     pub(super) fn own_members(self) -> impl Iterator<Item = (&'d str, Node<'d>)> {
         let object = self.value.as_object().into_iter();
         object
@@ -143,30 +143,30 @@ impl<'d> Node<'d> {
             .map(move |member| (member.name.as_str(), self.with(&member.value)))
     }
 
-    /// A member as it stands, unchecked.
+    /// A member, without checks.
     pub(super) fn peek(self, name: &str) -> Option<Node<'d>> {
         self.peek_all()
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
             .map(|(_, node)| node)
     }
 
-    /// Whether there is such a member and it is set to something.
+    /// Whether the member is present and not blank.
     pub(super) fn has(self, name: &str) -> bool {
-        self.peek(name).is_some_and(|node| !node.is_nothing())
+        self.peek(name).is_some_and(|node| !node.is_blank())
     }
 
-    /// The text, if it is one.
+    /// The string, if the value is one.
     pub(super) fn as_text(self) -> Option<&'d str> {
         self.value.as_string_lit().map(|text| text.value.as_ref())
     }
 
-    /// The elements, if it is an array.
+    /// The elements, if the value is an array.
     pub(super) fn as_array(self) -> Option<impl Iterator<Item = Node<'d>>> {
         let array = self.value.as_array()?;
         Some(array.elements.iter().map(move |element| self.with(element)))
     }
 
-    /// The members of an object.
+    /// The members of an object. Reports another type.
     pub(super) fn object(self) -> Option<Members<'d>> {
         match self.value.as_object() {
             Some(object) => Some(Members::open(self, object)),
@@ -174,7 +174,7 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// The elements of an array; none of anything else.
+    /// The elements of an array. Reports another type.
     pub(super) fn array(self) -> impl Iterator<Item = Node<'d>> {
         let elements = self.as_array();
         if elements.is_none() {
@@ -186,7 +186,7 @@ impl<'d> Node<'d> {
     pub(super) fn text(self) -> Option<&'d str> {
         match self.as_text() {
             Some(text) => Some(text),
-            None => self.wrong_type("a text"),
+            None => self.wrong_type("a string"),
         }
     }
 
@@ -197,32 +197,35 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// A whole number from 0.
+    /// A non-negative integer.
     pub(super) fn count(self) -> Option<u32> {
         let Some(number) = self.value.as_number_lit() else {
             return self.wrong_type("a number");
         };
         let count = number.value.parse().ok();
         if count.is_none() {
-            let message = format!("found {}, expected a whole number", self.describe());
+            let message = format!(
+                "found {}, expected an integer from 0 to 4294967295",
+                self.describe()
+            );
             self.error(Code::OutOfRange, message);
         }
         count
     }
 
-    /// Reports the value as none of what is expected.
+    /// Reports a value of the wrong type.
     pub(super) fn wrong_type<T>(self, expected: &str) -> Option<T> {
         let found = self.describe();
         match self.as_text() {
             Some(text) if is_type_name(text) => {
                 let message = format!(
-                    "found the type name {found}, expected {expected}: this is a skeleton from the documentation"
+                    "found the type name {found}, expected {expected}: this is a JSON representation from the documentation"
                 );
                 self.error(Code::Skeleton, message);
             }
-            Some(text) if is_cut_off(text) => {
+            Some(text) if is_truncated(text) => {
                 let message = format!(
-                    "found {found}, expected {expected}: PowerShell's ConvertTo-Json cut it off, export with a larger -Depth"
+                    "found {found}, expected {expected}: PowerShell's ConvertTo-Json truncated it; export with a larger -Depth"
                 );
                 self.error(Code::WrongType, message);
             }
@@ -234,7 +237,7 @@ impl<'d> Node<'d> {
         None
     }
 
-    /// The value, short enough for a message.
+    /// The value for a message, shortened.
     pub(super) fn describe(self) -> String {
         match self.value {
             Value::StringLit(text) => quoted(&text.value),
@@ -251,12 +254,12 @@ impl<'d> Node<'d> {
     }
 }
 
-/// Where the Graph PowerShell SDK puts the members that its classes lack.
+/// The member in which the Graph PowerShell SDK puts members that its classes lack.
 pub(super) const ADDITIONAL: &str = "AdditionalProperties";
 
-/// Whether a member's name is an annotation that tells about the document and nothing of the policy:
-/// `@odata.type`, `members@odata.context`, `#microsoft.graph.restore`. A closed list: `x@odata.bind` says
-/// what `x` is, and whatever else has an `@` in it is a member that is not known here.
+/// Whether a member is an annotation that describes the document and not the policy: `@odata.type`,
+/// `members@odata.context`, `#microsoft.graph.restore`. A closed list: `x@odata.bind` sets `x`, and all other names
+/// with an `@` are unknown members.
 pub(super) fn is_annotation(name: &str) -> bool {
     const ANNOTATIONS: [&str; 13] = [
         "odata.associationLink",
@@ -283,15 +286,15 @@ pub(super) fn is_annotation(name: &str) -> bool {
         })
 }
 
-fn is_nothing(value: &Value<'_>) -> bool {
+fn is_blank(value: &Value<'_>) -> bool {
     match value {
         Value::NullKeyword(_) => true,
         Value::StringLit(text) => text.value.is_empty(),
-        Value::Array(array) => array.elements.iter().all(is_nothing),
+        Value::Array(array) => array.elements.iter().all(is_blank),
         Value::Object(object) => object
             .properties
             .iter()
-            .all(|member| is_annotation(member.name.as_str()) || is_nothing(&member.value)),
+            .all(|member| is_annotation(member.name.as_str()) || is_blank(&member.value)),
         Value::BooleanLit(_) | Value::NumberLit(_) => false,
     }
 }

@@ -1,7 +1,7 @@
 //! Conditional Access policies (learn.microsoft.com/graph/api/resources/conditionalaccesspolicy).
 //!
-//! In a policy that decides nothing (disabled, or for workload identities) what is not understood is a
-//! warning; ids, placeholders and repeats are errors everywhere (semantics §7).
+//! In a policy without effect on users (disabled, or for workload identities), unknown content is a warning. Invalid
+//! ids, placeholders and duplicates are always errors (semantics §7).
 
 mod applications;
 mod conditions;
@@ -13,37 +13,36 @@ use super::document::{ConditionalAccessPolicy, FilterCondition};
 use super::finding::{Code, Severity};
 use super::members::Members;
 use super::node::Node;
-use super::values::{id, word};
+use super::values::{parse_id, parse_word};
 use crate::vocabulary::PolicyState;
 
 pub(super) use conditions::FLAT_MEMBERS;
 
-/// One policy.
-pub(super) fn policy(node: Node<'_>) -> Option<ConditionalAccessPolicy> {
+/// Parses a policy.
+pub(super) fn parse_policy(node: Node<'_>) -> Option<ConditionalAccessPolicy> {
     let mut members = node.object()?;
     if let Some(details) = members.take_set("details") {
-        let message =
-            "found a policy template (the policy stands under `details`), expected a policy";
+        let message = "found a policy template (its policy is in `details`), expected a policy";
         details.error(Code::Template, message);
         return None;
     }
     let policy_id = members
         .take_set("id")
-        .and_then(|node| id(node, "the policy"));
+        .and_then(|node| parse_id(node, "the policy"));
     let display_name = members.name("displayName");
     check_name(&members, display_name.is_some());
     let state = read_state(&mut members);
     if state == Some(PolicyState::Disabled) || conditions::is_for_workloads(node) {
-        members.not_understood_is(Severity::Warning);
+        members.set_unknown_severity(Severity::Warning);
     }
-    let conditions = read_conditions(&mut members).and_then(conditions::conditions);
+    let conditions = read_conditions(&mut members).and_then(conditions::parse_conditions);
     let grant = members.take_set("grantControls");
-    let grant = grant.and_then(grant::grant_controls);
+    let grant = grant.and_then(grant::parse_grant_controls);
     let session = members.take_set("sessionControls");
-    let session = session.and_then(session::session_controls);
+    let session = session.and_then(session::parse_session_controls);
     check_flat(&members);
     members.ignore(FLAT_MEMBERS);
-    members.ignore(DECIDING_NOTHING);
+    members.ignore(MEMBERS_WITHOUT_EFFECT);
     members.close_outer();
     Some(ConditionalAccessPolicy {
         place: node.place(),
@@ -56,7 +55,7 @@ pub(super) fn policy(node: Node<'_>) -> Option<ConditionalAccessPolicy> {
     })
 }
 
-/// semantics §2: without an id, the name gives one, so there has to be one of them.
+/// semantics §2: the id of a policy without `id` is derived from its name, so one of them is required.
 fn check_name(members: &Members<'_>, is_named: bool) {
     if !is_named && !members.has("id") {
         let message = "found neither `id` nor `displayName`, expected at least one of them";
@@ -66,10 +65,10 @@ fn check_name(members: &Members<'_>, is_named: bool) {
 
 fn read_state(members: &mut Members<'_>) -> Option<PolicyState> {
     match members.take_set("state") {
-        Some(state) => word(state),
+        Some(state) => parse_word(state),
         None => {
             let message = "found no `state`, expected enabled, disabled or \
-                           enabledForReportingButNotEnforced: this is a template or the body of a PATCH, \
+                           enabledForReportingButNotEnforced; this is a template or the body of a PATCH, \
                            not a policy";
             members.node().error(Code::Template, message);
             None
@@ -83,34 +82,34 @@ fn read_conditions<'d>(members: &mut Members<'d>) -> Option<Node<'d>> {
         let is_flat = FLAT_MEMBERS.iter().any(|name| members.has(name));
         let message = match is_flat {
             true => {
-                "found the conditions at the top of the policy (a tool's own form), expected Graph's form \
-                 with `conditions`"
+                "found the conditions at the top level of the policy (a tool's own format), expected Graph's \
+                 format with `conditions`"
             }
-            false => "found no `conditions`, expected them",
+            false => "found no `conditions`, which is required",
         };
         members.node().error(Code::MissingMember, message);
     }
     conditions
 }
 
-/// A condition outside `conditions` would be lost.
+/// Reports conditions outside `conditions`, which would not be evaluated.
 fn check_flat(members: &Members<'_>) {
     if !members.has("conditions") {
         return;
     }
     for name in FLAT_MEMBERS.iter().filter(|name| members.has(name)) {
         let message =
-            format!("found `{name}` at the top of the policy, expected it in `conditions`");
+            format!("found `{name}` at the top level of the policy, expected it in `conditions`");
         if let Some(node) = members.node().peek(name) {
-            node.not_understood(Code::UnknownMember, message);
+            node.report_unknown(Code::UnknownMember, message);
         }
     }
 }
 
-/// `conditionalAccessFilter`: both members, or nothing.
-fn filter(node: Node<'_>) -> Option<FilterCondition> {
+/// Parses `conditionalAccessFilter`. Both members are required.
+fn parse_filter(node: Node<'_>) -> Option<FilterCondition> {
     let mut members = node.object()?;
-    let mode = members.require("mode").and_then(word);
+    let mode = members.require("mode").and_then(parse_word);
     let rule = members.require("rule");
     members.close();
     let rule = rule?;
@@ -125,33 +124,33 @@ fn filter(node: Node<'_>) -> Option<FilterCondition> {
     })
 }
 
-/// Entries of a list that may hold a reserved word or an id.
-enum Entry<T> {
+/// An entry of a list: a reserved word or an id.
+enum WordOrId<T> {
     Word(&'static str),
     Id(T),
 }
 
-/// Reads an entry: one of the words (without case), or an id.
-fn word_or_id<T: std::str::FromStr>(
+/// Parses an entry: one of the words in any case, or an id.
+fn parse_word_or_id<T: std::str::FromStr>(
     node: Node<'_>,
     words: &[&'static str],
     what: &str,
-) -> Option<Entry<T>> {
+) -> Option<WordOrId<T>> {
     let text = node.text()?;
     if let Some(word) = words.iter().find(|word| word.eq_ignore_ascii_case(text)) {
-        return Some(Entry::Word(word));
+        return Some(WordOrId::Word(word));
     }
     match text.parse() {
-        Ok(id) => Some(Entry::Id(id)),
+        Ok(id) => Some(WordOrId::Id(id)),
         Err(_) => {
             let expected = format!("{what} (a GUID) or one of {}", words.join(", "));
-            super::values::not_an_id(node, &expected);
+            super::values::report_not_an_id(node, &expected);
             None
         }
     }
 }
 
-const DECIDING_NOTHING: &[&str] = &[
+const MEMBERS_WITHOUT_EFFECT: &[&str] = &[
     "deletedDateTime",
     "templateId",
     "createdDateTime",

@@ -1,19 +1,19 @@
-//! Who may sign guests in without an Entra tenant: identity providers, and SAML and WS-Fed federations
+//! Identity providers for guests without an Entra tenant, including SAML and WS-Fed federations
 //! (learn.microsoft.com/graph/api/resources/identityproviderbase,
 //! …/samlorwsfedexternaldomainfederation; semantics §3, "Users without a home tenant").
 
-use super::document::{At, Federation, ListedProvider};
+use super::document::{Federation, ListedProvider, Located};
 use super::finding::Code;
 use super::node::Node;
 use super::values::quoted;
 use crate::vocabulary::IdentityProviderName;
 
-/// One identity provider. One that no request can name lists none.
-pub(super) fn identity_provider(node: Node<'_>) -> Option<ListedProvider> {
+/// Parses an identity provider. If no request can name it, `name` is `None`.
+pub(super) fn parse_identity_provider(node: Node<'_>) -> Option<ListedProvider> {
     let mut members = node.object()?;
     let by_type = members.odata_type();
     let by_type = by_type.and_then(|by_type| {
-        let mut types = TYPES_WITHOUT_A_WORD.iter();
+        let mut types = PROVIDER_TYPES.iter();
         types.find(|(known, _)| known.eq_ignore_ascii_case(by_type))
     });
     let kind = match by_type {
@@ -26,7 +26,7 @@ pub(super) fn identity_provider(node: Node<'_>) -> Option<ListedProvider> {
         let is_enabled = text.eq_ignore_ascii_case("enabled");
         if !is_enabled {
             let message = format!(
-                "found the state {}, expected enabled: the provider is taken for disabled",
+                "found the state {}, expected enabled: the provider counts as disabled",
                 state.describe()
             );
             state.warning(Code::UnknownWord, message);
@@ -41,7 +41,7 @@ pub(super) fn identity_provider(node: Node<'_>) -> Option<ListedProvider> {
         .find(|(word, _)| word.eq_ignore_ascii_case(kind));
     if known.is_none() {
         let message = format!(
-            "found the identity provider type {}, which no request can name: it lets no guest in",
+            "found the unknown identity provider type {}: its accounts have no access",
             quoted(kind)
         );
         node.warning(Code::UnknownWord, message);
@@ -54,8 +54,8 @@ pub(super) fn identity_provider(node: Node<'_>) -> Option<ListedProvider> {
     })
 }
 
-/// One SAML or WS-Fed federation with an external domain.
-pub(super) fn federation(node: Node<'_>) -> Option<Federation> {
+/// Parses a SAML or WS-Fed federation with an external domain.
+pub(super) fn parse_federation(node: Node<'_>) -> Option<Federation> {
     let mut members = node.object()?;
     match members.odata_type() {
         None | Some("samlOrWsFedExternalDomainFederation") => {}
@@ -73,26 +73,26 @@ pub(super) fn federation(node: Node<'_>) -> Option<Federation> {
     Some(Federation { issuer: issuer? })
 }
 
-fn issuer(node: Node<'_>) -> Option<At<String>> {
+fn issuer(node: Node<'_>) -> Option<Located<String>> {
     let text = node.text()?;
     if text.trim().is_empty() {
         return node.wrong_type("the issuer of a SAML or WS-Fed identity provider");
     }
-    Some(At {
+    Some(Located {
         value: text.to_owned(),
         place: node.place(),
     })
 }
 
-/// Types of provider that have no `identityProviderType`, and the word that stands for them.
-const TYPES_WITHOUT_A_WORD: &[(&str, &str)] = &[
+/// `@odata.type`s that have no `identityProviderType`, and the type to use for them.
+const PROVIDER_TYPES: &[(&str, &str)] = &[
     ("appleManagedIdentityProvider", "Apple"),
     ("oidcIdentityProvider", "OpenIDConnect"),
     ("openIdConnectIdentityProvider", "OpenIDConnect"),
 ];
 
-/// `identityProviderType` of built-in and social providers; `None` = no provider of B2B collaboration
-/// requests (self-service sign-up with Entra accounts, and the providers of Azure AD B2C).
+/// The `identityProviderType`s of built-in and social providers. `None` = not used by B2B collaboration (self-service
+/// sign-up with Entra accounts, and the providers of Azure AD B2C).
 const KNOWN_TYPES: &[(&str, Option<IdentityProviderName>)] = &[
     ("Google", Some(IdentityProviderName::Google)),
     ("Facebook", Some(IdentityProviderName::Facebook)),

@@ -1,6 +1,6 @@
-//! The objects of a file as they are written: for whoever compares what administrators wrote.
+//! The unparsed text of the objects in a file, for comparing two versions of the policies.
 //!
-//! Only for files that were read without errors; nothing is typed or checked here, and nothing is found.
+//! Only for files that were parsed without errors. Checks nothing and reports no findings.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,32 +10,32 @@ use super::SourceFile;
 use super::content;
 use super::decode::decode;
 use super::file::objects_of;
-use super::kind::Kind;
+use super::kind::DocumentKind;
 use super::layout;
 use super::node::Node;
-use super::tree::Source;
+use super::tree::JsonSource;
 
-/// A file and where its objects stand.
+/// A file and the byte ranges of its objects.
 #[derive(Debug)]
 pub struct RawFile<'f> {
-    /// Its tenant's folder.
+    /// The tenant's folder.
     pub folder: &'f str,
-    /// What its name says it holds.
-    pub kind: Kind,
+    /// The kind according to the file name.
+    pub kind: DocumentKind,
     text: Cow<'f, str>,
-    objects: Vec<(Kind, Range<usize>)>,
+    objects: Vec<(DocumentKind, Range<usize>)>,
 }
 
 impl<'f> RawFile<'f> {
-    /// A file of a policies folder; none where it is not one that is served.
+    /// Parses a file of a policies folder; `None` if it is not a policy document.
     pub fn of(file: &'f SourceFile) -> Option<Self> {
-        let (folder, kind) = owner_of(file)?;
+        let (folder, kind) = tenant_folder_and_kind(file)?;
         let text = decode(&file.bytes).ok()?;
-        let source = Source::parse(Arc::from(file.path.as_str()), &text).ok()?;
+        let source = JsonSource::parse(Arc::from(file.path.as_str()), &text).ok()?;
         let root = Node::root(&source);
         let nodes = objects_of(root).into_iter();
         let kind_in = |node| match content::kind_in(root, node) {
-            Some(Kind::IdentitySynchronization) => Kind::IdentitySynchronization,
+            Some(DocumentKind::IdentitySynchronization) => DocumentKind::IdentitySynchronization,
             Some(_) | None => kind,
         };
         let objects = nodes.map(|node| (kind_in(node), node.range())).collect();
@@ -48,14 +48,14 @@ impl<'f> RawFile<'f> {
         })
     }
 
-    /// The text of each object, and what it is.
-    pub fn objects(&self) -> impl Iterator<Item = (Kind, &str)> {
+    /// The kind and text of each object.
+    pub fn objects(&self) -> impl Iterator<Item = (DocumentKind, &str)> {
         let objects = self.objects.iter().cloned();
         objects.filter_map(|(kind, range)| Some((kind, self.text.get(range)?)))
     }
 }
 
-/// The tenant's folder that a file is in, and what its name says it holds.
-pub fn owner_of(file: &SourceFile) -> Option<(&str, Kind)> {
-    layout::owner_of(&file.path)
+/// The tenant's folder of a file, and the kind according to its name.
+pub fn tenant_folder_and_kind(file: &SourceFile) -> Option<(&str, DocumentKind)> {
+    layout::tenant_folder_and_kind(&file.path)
 }

@@ -1,18 +1,18 @@
-//! The findings about one file, as many as a person can read.
+//! Collects the findings of one file, up to a limit.
 
-use super::finding::{Code, Finding, Place, Severity};
+use super::finding::{Code, Finding, Severity, SourceLocation};
 
-/// Findings collected while a file is read.
+/// The findings of a file.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(super) struct FindingCollector {
     findings: Vec<Finding>,
     errors: usize,
     warnings: usize,
     infos: usize,
 }
 
-impl Report {
-    /// Adds a finding. Beyond [`MOST`] it is only counted.
+impl FindingCollector {
+    /// Adds a finding. Findings beyond [`MAX_FINDINGS`] are only counted.
     pub(super) fn add(&mut self, finding: Finding) {
         let count = match finding.severity {
             Severity::Error => &mut self.errors,
@@ -20,23 +20,26 @@ impl Report {
             Severity::Info => &mut self.infos,
         };
         *count += 1;
-        if *count <= MOST {
+        if *count <= MAX_FINDINGS {
             self.findings.push(finding);
         }
     }
 
-    /// How many errors were found so far.
+    /// The number of errors so far.
     pub(super) fn errors(&self) -> usize {
         self.errors
     }
 
-    /// All findings; where some were only counted, one more says so.
+    /// All findings. If some were only counted, the last one reports their number.
     pub(super) fn into_findings(mut self, file: &str) -> Vec<Finding> {
         let counts = [self.errors, self.warnings, self.infos];
-        let untold: usize = counts.iter().map(|count| count.saturating_sub(MOST)).sum();
-        if untold > 0 {
-            let message = format!("{untold} more findings in this file are not told");
-            let place = Place::of_file(file);
+        let omitted: usize = counts
+            .iter()
+            .map(|count| count.saturating_sub(MAX_FINDINGS))
+            .sum();
+        if omitted > 0 {
+            let message = format!("{omitted} more findings in this file are not listed");
+            let place = SourceLocation::of_file(file);
             self.findings
                 .push(Finding::warning(place, Code::OutOfRange, message));
         }
@@ -44,6 +47,5 @@ impl Report {
     }
 }
 
-/// Findings of each severity that are reported of one file: more are of no use, and a file of a few MB could have as many
-/// findings as it has values.
-const MOST: usize = 1000;
+/// The maximum number of findings of each severity for one file: a file of a few MB could have a finding for each value.
+const MAX_FINDINGS: usize = 1000;

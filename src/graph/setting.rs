@@ -1,23 +1,23 @@
-//! Cross-tenant access settings: the default, and one partner each
+//! Cross-tenant access settings: the default, and partner entries
 //! (learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationdefault, …partner,
 //! …b2bsetting, …targetconfiguration, …target, …inboundtrust, …tenantrestrictions).
 //!
-//! Which combinations are allowed is `compile`'s to say (semantics §2, "Invalid combinations").
+//! `compile` checks for invalid combinations (semantics §2, "Invalid combinations").
 
 use super::deciding::{SETTINGS, check_recognised};
 use super::document::{
-    ApplicationTarget, At, AutomaticUserConsent, Configuration, InboundTrust, Partner, Rule,
-    Setting, UserTarget,
+    AccessRule, ApplicationTarget, AutomaticUserConsent, B2bSetting, Configuration, InboundTrust,
+    Located, PartnerConfiguration, UserTarget,
 };
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
 use super::undecisive;
-use super::values::{id, not_an_id, word};
+use super::values::{parse_id, parse_word, report_not_an_id};
 use crate::vocabulary::Access;
 
-/// `crossTenantAccessPolicyConfigurationDefault`.
-pub(super) fn default(node: Node<'_>) -> Option<Configuration> {
+/// Parses `crossTenantAccessPolicyConfigurationDefault`.
+pub(super) fn parse_default(node: Node<'_>) -> Option<Configuration> {
     let mut members = node.object()?;
     if let Some(tenant) = members.take_set("tenantId") {
         let message = format!(
@@ -42,12 +42,12 @@ pub(super) fn default(node: Node<'_>) -> Option<Configuration> {
     Some(configuration)
 }
 
-/// `crossTenantAccessPolicyConfigurationPartner`.
-pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
+/// Parses `crossTenantAccessPolicyConfigurationPartner`.
+pub(super) fn parse_partner(node: Node<'_>) -> Option<PartnerConfiguration> {
     if is_domain_based(node) {
-        let message = "found a partner that is known by a domain, expected a partner with a `tenantId`: what such \
-                       an entry decides beside entries for tenants is not documented; take it out of the export, \
-                       or replace it by an entry for the domain's tenant";
+        let message = "found a partner that is identified by a domain, expected a partner with a `tenantId`; the effect \
+                       of such an entry is not documented: remove it from the export, or replace it by an entry \
+                       for the domain's tenant";
         node.error(Code::DomainBasedPartner, message);
         return None;
     }
@@ -55,16 +55,16 @@ pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
     let mut members = node.object()?;
     let tenant = members
         .require("tenantId")
-        .and_then(|node| id(node, "the partner's tenant"));
+        .and_then(|node| parse_id(node, "the partner's tenant"));
     let is_service_provider = members.boolean("isServiceProvider");
     let is_in_multi_tenant_organization = members.boolean("isInMultiTenantOrganization");
     let blocks_service_providers = members.boolean(BLOCKS_SERVICE_PROVIDERS);
     let configuration = configuration(&mut members);
     members.close_configuration();
     if node.source.errors() == errors {
-        report_written_by_others(node);
+        report_external_origin(node);
     }
-    Some(Partner {
+    Some(PartnerConfiguration {
         tenant: tenant?,
         configuration,
         is_service_provider: is_service_provider == Some(true),
@@ -73,36 +73,35 @@ pub(super) fn partner(node: Node<'_>) -> Option<Partner> {
     })
 }
 
-/// `crossTenantAccessPolicyConfigurationDomainBasedPartner` (beta), whose members are not documented.
+/// Whether this is a `crossTenantAccessPolicyConfigurationDomainBasedPartner` (beta; its members are not documented).
 fn is_domain_based(node: Node<'_>) -> bool {
     let is_type = || {
         let name = node.peek("@odata.type").and_then(Node::as_text);
         name.is_some_and(|name| name.to_ascii_lowercase().ends_with("domainbasedpartner"))
     };
-    let names_domain = || {
+    let has_domain = || {
         node.peek_all().any(|(name, value)| {
-            name.to_ascii_lowercase().starts_with("domain") && !value.is_nothing()
+            name.to_ascii_lowercase().starts_with("domain") && !value.is_blank()
         })
     };
-    is_type() || (!node.has("tenantId") && names_domain())
+    is_type() || (!node.has("tenantId") && has_domain())
 }
 
-/// semantics §9: GDAP onboarding, Microsoft support and the Teams admin center write entries that nobody in
-/// the tenant wrote.
-fn report_written_by_others(node: Node<'_>) {
+/// Reports entries that the tenant's administrators probably did not write: GDAP onboarding, Microsoft support and the
+/// Teams admin center also write entries (semantics §9).
+fn report_external_origin(node: Node<'_>) {
     let is_set = |name: &&str| node.peek(name).is_some_and(|value| !value.is_null());
     if let Some(provider) = node.peek("isServiceProvider").filter(|node| node.is_true()) {
-        let message = "found a partner that is a service provider: GDAP onboarding is likely to have written this \
-                       entry; what it sets counts, and what it does not set is inherited";
+        let message = "found a partner that is a service provider: GDAP onboarding probably created this entry; what \
+                       it sets is effective, and everything else is inherited";
         provider.info(Code::PartnerSetsNothing, message);
     } else if !SETTINGS
         .iter()
         .chain(&[BLOCKS_SERVICE_PROVIDERS])
         .any(is_set)
     {
-        let message = "found an entry that sets nothing: everything is inherited, and it counts as a partner \
-                       entry for collaboration across clouds; another service may have written it (GDAP, \
-                       Microsoft support)";
+        let message = "found an entry that sets nothing: everything is inherited, but it counts as a partner entry for \
+                       collaboration across clouds; another service may have created it (GDAP, Microsoft support)";
         node.info(Code::PartnerSetsNothing, message);
     }
     let organization = "isInMultiTenantOrganization";
@@ -139,22 +138,23 @@ fn configuration(members: &mut Members<'_>) -> Configuration {
     }
 }
 
-/// A B2B setting, or tenant restrictions (which may name `devices` too).
-fn setting(node: Node<'_>) -> Option<Setting> {
+/// Parses a B2B setting, or tenant restrictions (which may have `devices` too).
+fn setting(node: Node<'_>) -> Option<B2bSetting> {
     let mut members = node.object()?;
     let users = members.take("usersAndGroups");
     let applications = members.take("applications");
-    // semantics §2: Entra does not evaluate it; only tenant restrictions have it.
+    // semantics §2: only tenant restrictions have `devices`, and Entra does not evaluate it.
     let devices = members.take_set("devices");
     members.close();
     // The Graph PowerShell SDK writes a setting that is null as two rules whose members are null.
-    let is_null = users.is_some_and(Node::is_hollow) && applications.is_some_and(Node::is_hollow);
+    let is_null = users.is_some_and(Node::has_only_blank_members)
+        && applications.is_some_and(Node::has_only_blank_members);
     if is_null && devices.is_none() {
         return None;
     }
     let users = users.and_then(|rule| read_rule(rule, user_target));
     let applications = applications.and_then(|rule| read_rule(rule, application_target));
-    Some(Setting {
+    Some(B2bSetting {
         place: node.place(),
         users,
         applications,
@@ -162,23 +162,23 @@ fn setting(node: Node<'_>) -> Option<Setting> {
     })
 }
 
-fn read_rule<T>(node: Node<'_>, target: fn(Node<'_>) -> Option<T>) -> Option<Rule<T>> {
+fn read_rule<T>(node: Node<'_>, target: fn(Node<'_>) -> Option<T>) -> Option<AccessRule<T>> {
     let mut members = node.object()?;
-    let access: Option<Access> = members.require("accessType").and_then(word);
+    let access: Option<Access> = members.require("accessType").and_then(parse_word);
     let targets = members.list("targets").filter_map(|node| {
         let place = node.place();
-        target(node).map(|value| At { value, place })
+        target(node).map(|value| Located { value, place })
     });
     let targets = targets.collect();
     members.close();
-    Some(Rule {
+    Some(AccessRule {
         place: node.place(),
         access: access?,
         targets,
     })
 }
 
-/// A target's two members: what, and of which type.
+/// Parses the members `target` and `targetType`.
 fn target(node: Node<'_>) -> Option<(Node<'_>, Node<'_>)> {
     let mut members = node.object()?;
     let target = members.require("target");
@@ -216,7 +216,7 @@ fn application_target(node: Node<'_>) -> Option<ApplicationTarget> {
         return Some(*target);
     }
     if text.eq_ignore_ascii_case("MicrosoftAdminPortals") {
-        let message = "found MicrosoftAdminPortals, which only Conditional Access knows, expected \
+        let message = "found MicrosoftAdminPortals, which is valid only in Conditional Access, expected \
                        AllApplications, Office365, AllMicrosoftApps or an application's id";
         target.error(Code::TargetNotAllowed, message);
         return None;
@@ -228,7 +228,7 @@ fn application_target(node: Node<'_>) -> Option<ApplicationTarget> {
 fn id_or<T: std::str::FromStr>(node: Node<'_>, expected: &str) -> Option<T> {
     let id = node.text()?.parse().ok();
     if id.is_none() {
-        not_an_id(node, expected);
+        report_not_an_id(node, expected);
     }
     id
 }
@@ -250,9 +250,9 @@ fn inbound_trust(node: Node<'_>) -> Option<InboundTrust> {
         compliant_device: members.boolean("isCompliantDeviceAccepted"),
         hybrid_joined_device: members.boolean("isHybridAzureADJoinedDeviceAccepted"),
     };
-    // A compliant network is a missing input here, trusted or not (semantics §5).
+    // Whether the network is compliant is a missing input in any case (semantics §5).
     undecisive::take_switches(&mut members, &["isCompliantNetworkAccepted"]);
-    members.close_but_undecisive();
+    members.close_allowing_undecisive();
     Some(trust)
 }
 

@@ -1,6 +1,6 @@
 //! Authentication strengths (learn.microsoft.com/graph/api/resources/authenticationstrengthpolicy,
-//! …/fido2combinationconfiguration, …/x509certificatecombinationconfiguration): a tenant's export, and what
-//! a policy's grant controls say about one.
+//! …/fido2combinationconfiguration, …/x509certificatecombinationconfiguration): in a tenant's export, and in the grant
+//! controls of a policy.
 
 use super::document::{
     AuthenticationStrength, CombinationConfiguration, CombinationDemand, StrengthReference,
@@ -8,12 +8,12 @@ use super::document::{
 use super::finding::Code;
 use super::members::Members;
 use super::node::Node;
-use super::values::{id, ids, word_set};
+use super::values::{parse_id, parse_ids, parse_word_set};
 use crate::id::StrengthId;
 use crate::vocabulary::{AuthenticationMethod, WordSet};
 
-/// One strength of a tenant's export.
-pub(super) fn strength(node: Node<'_>) -> Option<AuthenticationStrength> {
+/// Parses a strength of a tenant's export.
+pub(super) fn parse_strength(node: Node<'_>) -> Option<AuthenticationStrength> {
     let mut members = node.object()?;
     let id = read_id(&mut members);
     let combinations = members.require("allowedCombinations");
@@ -22,8 +22,8 @@ pub(super) fn strength(node: Node<'_>) -> Option<AuthenticationStrength> {
     strength
 }
 
-/// The strength that a policy names: by id only, or with its contents.
-pub(super) fn reference(node: Node<'_>) -> Option<StrengthReference> {
+/// Parses the reference in a policy: only an id, or a complete copy.
+pub(super) fn parse_reference(node: Node<'_>) -> Option<StrengthReference> {
     let mut members = node.object()?;
     let id = read_id(&mut members);
     let combinations = members.take("allowedCombinations");
@@ -39,7 +39,7 @@ pub(super) fn reference(node: Node<'_>) -> Option<StrengthReference> {
 
 fn read_id(members: &mut Members<'_>) -> Option<StrengthId> {
     let node = members.require("id")?;
-    id(node, "the authentication strength")
+    parse_id(node, "the authentication strength")
 }
 
 fn contents(
@@ -52,7 +52,7 @@ fn contents(
     let combinations = combinations.filter_map(combination).collect();
     let configurations = members.list("combinationConfigurations");
     let configurations = configurations.filter_map(configuration).collect();
-    members.ignore(DECIDING_NOTHING);
+    members.ignore(MEMBERS_WITHOUT_EFFECT);
     Some(AuthenticationStrength {
         place: members.node().place(),
         id: id?,
@@ -62,10 +62,10 @@ fn contents(
     })
 }
 
-/// Methods that are needed together, comma-separated in any order.
+/// Parses methods that are required together: comma-separated, in any order.
 fn combination(node: Node<'_>) -> Option<WordSet<AuthenticationMethod>> {
     let text = node.text()?;
-    // A part that is lost would make the combination easier to reach.
+    // Ignoring an empty part would make the combination easier to satisfy.
     if text.split(',').any(|part| part.trim().is_empty()) {
         let message = format!(
             "found {}, expected methods such as \"password,sms\"",
@@ -74,7 +74,7 @@ fn combination(node: Node<'_>) -> Option<WordSet<AuthenticationMethod>> {
         node.error(Code::UnknownWord, message);
         return None;
     }
-    Some(word_set(node, None))
+    Some(parse_word_set(node, None))
 }
 
 fn configuration(node: Node<'_>) -> Option<CombinationConfiguration> {
@@ -91,8 +91,8 @@ fn configuration(node: Node<'_>) -> Option<CombinationConfiguration> {
         }
         Some(_) | None => {
             let message = "found a combination configuration that is neither for FIDO2 nor for \
-                           certificates, expected one of them";
-            node.not_understood(Code::NotUnderstood, message);
+                           certificates, expected one of these types";
+            node.report_unknown(Code::NotUnderstood, message);
             None
         }
     };
@@ -109,15 +109,15 @@ fn fido2(members: &mut Members<'_>) -> Option<CombinationDemand> {
         let message = "found no `allowedAAGUIDs`, expected at least one";
         members.node().error(Code::MissingMember, message);
     }
-    let models = ids(members, "allowedAAGUIDs", "a passkey's model");
+    let models = parse_ids(members, "allowedAAGUIDs", "a passkey model");
     (!models.is_empty()).then_some(CombinationDemand::Fido2(models))
 }
 
 fn certificate(members: &mut Members<'_>) -> Option<CombinationDemand> {
-    let mut texts = |name| members.list(name).filter_map(demanded_text).collect();
+    let mut texts = |name| members.list(name).filter_map(required_value).collect();
     let issuer_skis: Vec<&str> = texts("allowedIssuerSkis");
     let policy_oids: Vec<&str> = texts("allowedPolicyOIDs");
-    // `allowedIssuers` is the same list as `allowedIssuerSkis` in another form.
+    // `allowedIssuers` is the same list as `allowedIssuerSkis` in another format.
     if !issuer_skis.is_empty() {
         members.ignore(&["allowedIssuers"]);
     }
@@ -126,22 +126,22 @@ fn certificate(members: &mut Members<'_>) -> Option<CombinationDemand> {
             "found neither `allowedIssuerSkis` nor `allowedPolicyOIDs`, expected at least one";
         members.node().error(Code::MissingMember, message);
     }
-    let is_demanding = !issuer_skis.is_empty() || !policy_oids.is_empty();
-    is_demanding.then(|| CombinationDemand::Certificate {
+    let has_values = !issuer_skis.is_empty() || !policy_oids.is_empty();
+    has_values.then(|| CombinationDemand::Certificate {
         issuer_skis: issuer_skis.iter().map(|ski| ski.to_lowercase()).collect(),
         policy_oids: policy_oids.into_iter().map(str::to_owned).collect(),
     })
 }
 
-fn demanded_text(node: Node<'_>) -> Option<&str> {
+fn required_value(node: Node<'_>) -> Option<&str> {
     let text = node.text()?;
     if text.trim().is_empty() || super::values::is_type_name(text) {
-        return node.wrong_type("an issuer's key identifier or a policy's object identifier");
+        return node.wrong_type("the subject key identifier of an issuer, or a policy OID");
     }
     Some(text)
 }
 
-const DECIDING_NOTHING: &[&str] = &[
+const MEMBERS_WITHOUT_EFFECT: &[&str] = &[
     "deletedDateTime",
     "description",
     "policyType",

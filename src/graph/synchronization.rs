@@ -1,17 +1,17 @@
 //! Cross-tenant synchronisation (learn.microsoft.com/graph/api/resources/crosstenantidentitysyncpolicypartner):
-//! who may be copied into the tenant. It decides nothing, and is no partner entry.
+//! which users may be synchronised into the tenant. No effect on decisions, and not a partner entry.
 
 use super::node::Node;
 use super::undecisive;
-use super::values::id;
+use super::values::parse_id;
 use crate::id::TenantId;
 
-/// One policy, checked and not kept.
-pub(super) fn synchronization(node: Node<'_>) -> Option<()> {
+/// Checks a policy. Its content is not used.
+pub(super) fn check_synchronization(node: Node<'_>) -> Option<()> {
     let mut members = node.object()?;
     let tenant = members.take_set("tenantId");
     if let Some(tenant) = tenant {
-        id::<TenantId>(tenant, "the partner's tenant");
+        parse_id::<TenantId>(tenant, "the partner's tenant");
     }
     members.name("displayName");
     for name in MEMBERS {
@@ -27,7 +27,7 @@ pub(super) fn synchronization(node: Node<'_>) -> Option<()> {
     Some(())
 }
 
-/// The members that only such a policy has.
+/// The members that only synchronisation policies have.
 pub(super) const MEMBERS: &[&str] = &[
     "userSyncInbound",
     "userSyncOutbound",

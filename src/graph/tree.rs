@@ -1,7 +1,7 @@
-//! Text → strict JSON, where every value knows its line, column and path.
+//! Text → strict JSON, with line, column and path of every value.
 //!
-//! serde_json judges what is JSON (RFC 8259, at most 128 levels deep); jsonc-parser, with every leniency
-//! off, gives the tree: it keeps places, and members that stand twice.
+//! serde_json checks that the text is JSON (RFC 8259, at most 128 levels deep). jsonc-parser, with all extensions
+//! disabled, builds the tree: it keeps the offsets and duplicate members.
 
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -11,44 +11,48 @@ use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::common::{Range, Ranged};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use super::finding::{Code, Finding, Place};
-use super::report::Report;
+use super::finding::{Code, Finding, SourceLocation};
+use super::report::FindingCollector;
 
-/// One file as a tree, and what is found while it is read.
+/// A file as a syntax tree, with the findings about it.
 #[derive(Debug)]
-pub(super) struct Source<'t> {
+pub(super) struct JsonSource<'t> {
     file: Arc<str>,
     text: &'t str,
-    marks: Marks,
+    lines: LineIndex,
     root: Value<'t>,
     /// [`PolicySettings::undecisive_members`](crate::policy_settings::PolicySettings::undecisive_members)
     undecisive: &'t [String],
-    report: RefCell<Report>,
+    report: RefCell<FindingCollector>,
 }
 
-impl<'t> Source<'t> {
-    /// Reads the text of a file.
+impl<'t> JsonSource<'t> {
+    /// Parses the text of a file.
     ///
     /// # Errors
-    /// The finding that says where the text stops being JSON.
+    /// A finding with the location of the first syntax error.
     pub(super) fn parse(file: Arc<str>, text: &'t str) -> Result<Self, Finding> {
         if text.trim().is_empty() {
             let message = "found an empty file, expected JSON; an empty document is [] or {}";
-            return Err(Finding::error(Place::of_file(file), Code::Syntax, message));
+            return Err(Finding::error(
+                SourceLocation::of_file(file),
+                Code::Syntax,
+                message,
+            ));
         }
-        let marks = Marks::of(text);
+        let lines = LineIndex::of(text);
         let refuse = |offset, reason: &str| {
-            let (line, column) = marks.position(text, offset);
-            let place = Place {
+            let (line, column) = lines.position(text, offset);
+            let place = SourceLocation {
                 line,
                 column,
-                ..Place::of_file(Arc::clone(&file))
+                ..SourceLocation::of_file(Arc::clone(&file))
             };
             let message = format!("not strict JSON: {reason}");
             Err(Finding::error(place, Code::Syntax, message))
         };
         if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
-            let offset = marks.offset(error.line(), error.column());
+            let offset = lines.offset(error.line(), error.column());
             return refuse(offset, &reason_of(&error));
         }
         let root = match parse_to_ast(text, &CollectOptions::default(), &strict()) {
@@ -56,21 +60,21 @@ impl<'t> Source<'t> {
             Err(error) => return refuse(error.range().start, &error.kind().to_string()),
         };
         let Some(root) = root else {
-            return refuse(0, "no value");
+            return refuse(0, "found no value");
         };
-        Ok(Source {
+        Ok(JsonSource {
             file,
             text,
-            marks,
+            lines,
             root,
             undecisive: &[],
             report: RefCell::default(),
         })
     }
 
-    /// The same, where unknown members with these names are accepted.
+    /// Accepts unknown members with these names.
     pub(super) fn accepting(self, undecisive: &'t [String]) -> Self {
-        Source { undecisive, ..self }
+        JsonSource { undecisive, ..self }
     }
 
     pub(super) fn is_undecisive(&self, member: &str) -> bool {
@@ -82,19 +86,19 @@ impl<'t> Source<'t> {
         &self.root
     }
 
-    /// Where a value stands.
-    pub(super) fn place_of(&self, value: &Value<'_>) -> Place {
+    /// The location of a value.
+    pub(super) fn place_of(&self, value: &Value<'_>) -> SourceLocation {
         self.place(value.start(), value.range())
     }
 
-    /// Where a member stands: at its name.
-    pub(super) fn place_of_member(&self, member: &ObjectProp<'_>) -> Place {
+    /// The location of a member's name.
+    pub(super) fn place_of_member(&self, member: &ObjectProp<'_>) -> SourceLocation {
         self.place(member.start(), member.value.range())
     }
 
-    /// The line of a member's name.
+    /// The line of a member's name, starting at 1.
     pub(super) fn line_of_member(&self, member: &ObjectProp<'_>) -> u32 {
-        self.marks.position(self.text, member.start()).0
+        self.lines.position(self.text, member.start()).0
     }
 
     pub(super) fn add(&self, finding: Finding) {
@@ -109,9 +113,9 @@ impl<'t> Source<'t> {
         self.report.into_inner().into_findings(&self.file)
     }
 
-    fn place(&self, offset: usize, value: Range) -> Place {
-        let (line, column) = self.marks.position(self.text, offset);
-        Place {
+    fn place(&self, offset: usize, value: Range) -> SourceLocation {
+        let (line, column) = self.lines.position(self.text, offset);
+        SourceLocation {
             file: Arc::clone(&self.file),
             line,
             column,
@@ -120,16 +124,16 @@ impl<'t> Source<'t> {
     }
 }
 
-/// The path from the root to the value with this range: down the tree, by bisection.
-fn path(root: &Value<'_>, wanted: Range) -> String {
+/// The path from the root to the value with this range, found by binary search on each level.
+fn path(root: &Value<'_>, target: Range) -> String {
     let mut path = String::from("$");
     let mut value = root;
-    while value.range() != wanted {
+    while value.range() != target {
         let next = match value {
             Value::Object(object) => {
                 let after = object
                     .properties
-                    .partition_point(|member| member.start() <= wanted.start);
+                    .partition_point(|member| member.start() <= target.start);
                 let member = after
                     .checked_sub(1)
                     .and_then(|at| object.properties.get(at));
@@ -141,7 +145,7 @@ fn path(root: &Value<'_>, wanted: Range) -> String {
             Value::Array(array) => {
                 let after = array
                     .elements
-                    .partition_point(|element| element.start() <= wanted.start);
+                    .partition_point(|element| element.start() <= target.start);
                 let at = after.checked_sub(1);
                 at.and_then(|at| {
                     let _ = write!(path, "[{at}]");
@@ -192,25 +196,25 @@ fn strict() -> ParseOptions {
     }
 }
 
-/// Where lines begin, and further marks within long lines: a file of one line must not be counted anew
-/// for each of its values.
+/// The offsets of line starts, and of positions within long lines: looking up the column of a value must not count
+/// the characters of a long line from its start each time.
 #[derive(Debug)]
-struct Marks(Vec<Mark>);
+struct LineIndex(Vec<LineMark>);
 
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+struct LineMark {
     offset: usize,
     line: u32,
-    /// In characters, from 1.
+    /// In characters, starting at 1.
     column: u32,
 }
 
-/// Bytes between two marks of one line.
+/// The distance between two marks in a line, in bytes.
 const STRIDE: usize = 512;
 
-impl Marks {
+impl LineIndex {
     fn of(text: &str) -> Self {
-        let mut last = Mark {
+        let mut last = LineMark {
             offset: 0,
             line: 1,
             column: 1,
@@ -221,14 +225,14 @@ impl Marks {
         for (offset, character) in text.char_indices() {
             if ends_line {
                 column = 1;
-                last = Mark {
+                last = LineMark {
                     offset,
                     line: last.line.saturating_add(1),
                     column,
                 };
                 marks.push(last);
             } else if offset - last.offset >= STRIDE {
-                last = Mark {
+                last = LineMark {
                     offset,
                     column,
                     ..last
@@ -238,10 +242,10 @@ impl Marks {
             column = column.saturating_add(1);
             ends_line = character == '\n';
         }
-        Marks(marks)
+        LineIndex(marks)
     }
 
-    /// Line and column of an offset.
+    /// The line and column of an offset.
     fn position(&self, text: &str, offset: usize) -> (u32, u32) {
         let after = self.0.partition_point(|mark| mark.offset <= offset);
         let Some(mark) = after.checked_sub(1).and_then(|at| self.0.get(at)) else {
@@ -253,7 +257,7 @@ impl Marks {
         (mark.line, mark.column.saturating_add(characters))
     }
 
-    /// The offset of a line and a column in bytes, both from 1, as serde_json counts them.
+    /// The offset of a line and column as serde_json counts them: in bytes, starting at 1.
     fn offset(&self, line: usize, column: usize) -> usize {
         let at = self.0.partition_point(|mark| {
             usize::try_from(mark.line).is_ok_and(|mark_line| mark_line < line)

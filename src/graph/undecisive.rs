@@ -1,5 +1,5 @@
-//! Members of default and partner settings that decide nothing about external users (semantics §2, "Members
-//! that decide nothing", with a reason each). One that is set to something other than its default is reported.
+//! Members of default and partner settings without effect on external users (semantics §2, "Members that decide
+//! nothing", with reasons). One that is not at its default is reported.
 
 use super::deciding::{USERS_AND_GROUPS, is_setting_member, member_within};
 use super::finding::Code;
@@ -9,74 +9,74 @@ use super::values::quoted;
 
 /// The default of a member.
 #[derive(Debug, Clone, Copy)]
-enum Unchanged {
-    /// It describes the object; never reported.
+enum DefaultValue {
+    /// Describes the object; never reported.
     Description,
-    /// No switch in it is true.
+    /// No boolean in it is true.
     Off,
-    /// Its rules block everybody and everything.
+    /// Its rules block all users and applications.
     Blocked,
     /// Null or empty.
     Nothing,
-    /// The order in which invitations are redeemed, as Entra sets it.
+    /// Entra's default order of identity providers for redeeming invitations.
     RedemptionOrder,
 }
 
-const MEMBERS: &[(&str, Unchanged)] = &[
-    ("deletedDateTime", Unchanged::Description),
-    ("id", Unchanged::Description),
-    ("displayName", Unchanged::Description),
-    ("description", Unchanged::Description),
-    ("createdDateTime", Unchanged::Description),
-    ("modifiedDateTime", Unchanged::Description),
-    ("lastModifiedDateTime", Unchanged::Description),
-    ("identitySynchronization", Unchanged::Off),
+const MEMBERS: &[(&str, DefaultValue)] = &[
+    ("deletedDateTime", DefaultValue::Description),
+    ("id", DefaultValue::Description),
+    ("displayName", DefaultValue::Description),
+    ("description", DefaultValue::Description),
+    ("createdDateTime", DefaultValue::Description),
+    ("modifiedDateTime", DefaultValue::Description),
+    ("lastModifiedDateTime", DefaultValue::Description),
+    ("identitySynchronization", DefaultValue::Off),
     (
         "invitationRedemptionIdentityProviderConfiguration",
-        Unchanged::RedemptionOrder,
+        DefaultValue::RedemptionOrder,
     ),
-    ("crossCloudMeetingConfiguration", Unchanged::Off),
-    ("protectedContentSharing", Unchanged::Off),
-    ("m365CollaborationInbound", Unchanged::Blocked),
-    ("m365CollaborationOutbound", Unchanged::Blocked),
-    ("m365Capabilities", Unchanged::Off),
-    ("appServiceConnectInbound", Unchanged::Blocked),
-    ("serviceProviderConstraints", Unchanged::Nothing),
+    ("crossCloudMeetingConfiguration", DefaultValue::Off),
+    ("protectedContentSharing", DefaultValue::Off),
+    ("m365CollaborationInbound", DefaultValue::Blocked),
+    ("m365CollaborationOutbound", DefaultValue::Blocked),
+    ("m365Capabilities", DefaultValue::Off),
+    ("appServiceConnectInbound", DefaultValue::Blocked),
+    ("serviceProviderConstraints", DefaultValue::Nothing),
 ];
 
-/// Takes the members that decide nothing, and reports those that are not as Entra sets them.
+/// Takes the members without effect, and reports those that are not at their defaults.
 pub(super) fn take(members: &mut Members<'_>) {
-    for (name, unchanged) in MEMBERS {
+    for (name, default) in MEMBERS {
         take_one(members, name);
-        let found = members.node().peek(name).filter(|node| !node.is_nothing());
-        if let Some(node) = found.filter(|node| !unchanged.holds(*node)) {
+        let found = members.node().peek(name).filter(|node| !node.is_blank());
+        if let Some(node) = found.filter(|node| !default.matches(*node)) {
             report(node, name);
         }
     }
 }
 
-/// Takes one member that decides nothing. Settings in it are an error: they stand where nothing reads them.
+/// Takes a member without effect. Settings in it are errors, because they would not be read.
 pub(super) fn take_one(members: &mut Members<'_>, name: &str) {
     members.ignore(&[name]);
     let Some(node) = members.node().peek(name) else {
         return;
     };
-    // The one such member that has users and groups of its own.
+    // The only such member that has its own `usersAndGroups`.
     let has_users = name == "m365CollaborationOutbound";
     let is_setting = |inner: &str| {
         is_setting_member(inner) && !(has_users && inner.eq_ignore_ascii_case(USERS_AND_GROUPS))
     };
-    let Some(held) = member_within(node, &is_setting) else {
+    let Some(nested) = member_within(node, &is_setting) else {
         return;
     };
     let message = format!(
-        "found {} within `{name}`, which is not read; expected it in the entry itself",
-        quoted(&held)
+        "found {} in `{name}`, where it is not read; expected it at the top level of the entry",
+        quoted(&nested)
     );
     node.error(Code::UnknownMember, message);
 }
 
-/// The same for switches, whose default is false.
+/// Takes booleans without effect, whose default is false.
 pub(super) fn take_switches(members: &mut Members<'_>, names: &[&str]) {
     members.ignore(names);
     for name in names {
@@ -86,24 +86,24 @@ pub(super) fn take_switches(members: &mut Members<'_>, names: &[&str]) {
     }
 }
 
-/// Reports a member that decides nothing and is set.
+/// Reports a member without effect that is not at its default.
 pub(super) fn report(node: Node<'_>, name: &str) {
     let message = format!(
-        "found `{name}` set to something other than its default: it decides nothing here (docs/semantics.md, \
-         \"Members that decide nothing\")"
+        "found `{name}`, which is not at its default and has no effect on decisions (docs/semantics.md, \"Members \
+         that decide nothing\")"
     );
     node.info(Code::DecidesNothing, message);
 }
 
-impl Unchanged {
-    fn holds(self, node: Node<'_>) -> bool {
+impl DefaultValue {
+    fn matches(self, node: Node<'_>) -> bool {
         match self {
-            Unchanged::Description => true,
-            Unchanged::Off => !any_value(node, &|_, value| value.is_true()),
-            Unchanged::Blocked => !any_value(node, &|name, value| {
-                let is = |wanted: &[&str]| {
+            DefaultValue::Description => true,
+            DefaultValue::Off => !any_value(node, &|_, value| value.is_true()),
+            DefaultValue::Blocked => !any_value(node, &|name, value| {
+                let is = |words: &[&str]| {
                     let text = value.as_text().unwrap_or_default();
-                    wanted.iter().any(|word| word.eq_ignore_ascii_case(text))
+                    words.iter().any(|word| word.eq_ignore_ascii_case(text))
                 };
                 match name {
                     name if name.eq_ignore_ascii_case("accessType") => !is(&["blocked"]),
@@ -113,24 +113,24 @@ impl Unchanged {
                     _ => false,
                 }
             }),
-            Unchanged::Nothing => false,
-            Unchanged::RedemptionOrder => is_redeemed_as_usual(node),
+            DefaultValue::Nothing => false,
+            DefaultValue::RedemptionOrder => is_default_redemption_order(node),
         }
     }
 }
 
-/// Whether a member within, at any depth, is such a value.
-fn any_value(node: Node<'_>, is_wanted: &dyn Fn(&str, Node<'_>) -> bool) -> bool {
+/// Whether any member at any depth matches.
+fn any_value(node: Node<'_>, matches: &dyn Fn(&str, Node<'_>) -> bool) -> bool {
     if let Some(mut elements) = node.as_array() {
-        return elements.any(|element| any_value(element, is_wanted));
+        return elements.any(|element| any_value(element, matches));
     }
     node.own_members().any(|(name, value)| {
-        (!value.is_null() && is_wanted(name, value)) || any_value(value, is_wanted)
+        (!value.is_null() && matches(name, value)) || any_value(value, matches)
     })
 }
 
 /// learn.microsoft.com/graph/api/resources/defaultinvitationredemptionidentityproviderconfiguration
-fn is_redeemed_as_usual(node: Node<'_>) -> bool {
+fn is_default_redemption_order(node: Node<'_>) -> bool {
     const ORDER: [&str; 3] = [
         "externalFederation",
         "azureActiveDirectory",

@@ -1,29 +1,29 @@
-//! Files of a policies folder that are not read, since their names do not end in `.json`: which are reported,
-//! and which the ignore file says are meant to be there (semantics §2, "Files that are not read").
+//! Reports the files of a policies folder that are not read because their names do not end in `.json`, except those in
+//! the ignore file (semantics §2, "Files that are not read").
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::SourceFile;
-use super::finding::{Code, Finding, Place};
-use super::kind::Kind;
+use super::finding::{Code, Finding, SourceLocation};
+use super::kind::DocumentKind;
 
 /// The name of the ignore file, at the root of the policies folder.
 pub const IGNORE_FILE: &str = ".crosstrustignore";
 
-/// The paths that the ignore file lists.
+/// The patterns in the ignore file.
 #[derive(Debug)]
-pub(super) struct Ignored(GlobSet);
+pub(super) struct IgnorePatterns(GlobSet);
 
-impl Ignored {
-    /// Reads the ignore file: a pattern a line, `#` begins a comment. `*` is anything within a name, `**` any
-    /// folders, `/` at the end everything in a folder; a pattern without another `/` fits in any folder. A
-    /// pattern that cannot be read ignores nothing, which is reported.
+impl IgnorePatterns {
+    /// Parses the ignore file: one pattern per line, `#` begins a comment. `*` matches within a name, `**` any
+    /// folders, and `/` at the end everything in a folder; a pattern without another `/` matches in any folder.
+    /// An invalid pattern is reported and ignores no file.
     pub(super) fn of(file: Option<&SourceFile>, shown: &str, findings: &mut Vec<Finding>) -> Self {
         let mut set = GlobSetBuilder::new();
         let text = file.map(|file| str::from_utf8(&file.bytes));
         if let Some(Err(_)) = text {
-            let message = "found an ignore file that is not UTF-8, expected a pattern a line; it ignores nothing";
-            let place = Place::of_file(shown);
+            let message = "found an ignore file that is not UTF-8, expected one pattern per line; it has no effect";
+            let place = SourceLocation::of_file(shown);
             findings.push(Finding::warning(place, Code::Encoding, message));
         }
         let text = text.and_then(Result::ok).unwrap_or("");
@@ -40,20 +40,20 @@ impl Ignored {
                     set.add(glob);
                 }
                 Err(error) => {
-                    let place = Place {
+                    let place = SourceLocation {
                         line: number,
                         column: 1,
-                        ..Place::of_file(shown)
+                        ..SourceLocation::of_file(shown)
                     };
                     let message = format!(
-                        "found a pattern that cannot be read ({}); it ignores nothing",
+                        "found an invalid pattern ({}); it has no effect",
                         error.kind()
                     );
                     findings.push(Finding::warning(place, Code::Syntax, message));
                 }
             }
         }
-        Ignored(set.build().unwrap_or_else(|_| GlobSet::empty()))
+        IgnorePatterns(set.build().unwrap_or_else(|_| GlobSet::empty()))
     }
 
     pub(super) fn covers(&self, path: &str) -> bool {
@@ -61,7 +61,7 @@ impl Ignored {
     }
 }
 
-/// The glob over whole paths that a pattern stands for.
+/// Converts a pattern to a glob over complete paths.
 fn glob_of(pattern: &str) -> String {
     let below = match pattern.strip_suffix('/') {
         Some(folder) => format!("{folder}/**"),
@@ -75,53 +75,52 @@ fn glob_of(pattern: &str) -> String {
     }
 }
 
-/// The document that a file's stem names: its name up to the first dot, or all of it; letters
-/// and digits count.
-pub(super) fn document_named(name: &str) -> Option<Kind> {
+/// The document with the name of a file up to its first dot. Only letters and digits are compared.
+pub(super) fn document_named(name: &str) -> Option<DocumentKind> {
     let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
-    Kind::nearly_named(stem)
+    DocumentKind::nearly_named(stem)
 }
 
-/// What a file is, that is not read.
+/// A file that is not read, and its relation to the tenant's documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unread {
-    /// Its stem names a document of a tenant that is not there: it may have been meant.
-    InPlaceOf(Kind),
-    /// It is in a document's folder, where no file is read.
-    AloneInFolder(Kind),
-    /// Its stem names a document that is there.
-    Beside(Kind),
-    /// Something else.
+pub(super) enum UnreadFile {
+    /// It is named after a document that the tenant does not have: probably meant as that document.
+    ReplacesDocument(DocumentKind),
+    /// It is in a document's folder that contains no `.json` file.
+    NoJsonInFolder(DocumentKind),
+    /// It is named after a document that the tenant has.
+    NextToDocument(DocumentKind),
+    /// Another file.
     Other,
 }
 
-impl Unread {
-    /// The finding; the ignore file silences warnings only.
-    pub(super) fn finding(self, place: Place, is_ignored: bool) -> Option<Finding> {
+impl UnreadFile {
+    /// The finding; the ignore file suppresses only warnings.
+    pub(super) fn finding(self, place: SourceLocation, is_ignored: bool) -> Option<Finding> {
         match self {
-            Unread::InPlaceOf(kind) => {
+            UnreadFile::ReplacesDocument(kind) => {
                 let message = format!(
-                    "found a name that does not end in .json, so the file is not read, and nothing else holds \
-                     the document {kind}; expected {kind}.json"
+                    "found a name that does not end in .json, so the file is not read, and no other file \
+                     contains the document {kind}; expected {kind}.json"
                 );
                 Some(Finding::error(place, Code::UnreadFile, message))
             }
-            Unread::AloneInFolder(kind) => {
+            UnreadFile::NoJsonInFolder(kind) => {
                 let message = format!(
-                    "found a name that does not end in .json, so the file is not read, and no file of its folder \
-                     {kind} is; expected a name that ends in .json"
+                    "found a name that does not end in .json, so the file is not read, and neither is any other \
+                     file in the folder {kind}; expected a name that ends in .json"
                 );
                 Some(Finding::error(place, Code::UnreadFile, message))
             }
-            Unread::Beside(_) | Unread::Other if is_ignored => None,
-            Unread::Beside(kind) => {
+            UnreadFile::NextToDocument(_) | UnreadFile::Other if is_ignored => None,
+            UnreadFile::NextToDocument(kind) => {
                 let message = format!(
-                    "found a name that does not end in .json: the file is not read, and {kind} is what other \
-                     files hold; remove it, or list it in {IGNORE_FILE}"
+                    "found a name that does not end in .json: the file is not read, and {kind} is read from other \
+                     files; remove it, or list it in {IGNORE_FILE}"
                 );
                 Some(Finding::warning(place, Code::UnreadFile, message))
             }
-            Unread::Other => {
+            UnreadFile::Other => {
                 let message = format!(
                     "found a name that does not end in .json: the file is not read; remove it, or list it in \
                      {IGNORE_FILE}"

@@ -1,5 +1,5 @@
-//! Ids, words and sets of words, and the texts that stand in their place: names, placeholders, type names
-//! of the documentation.
+//! Parses ids, enumeration values and sets of them, and detects common mistakes: names, placeholders, and type names
+//! from the documentation.
 
 use std::fmt::Write;
 use std::str::FromStr;
@@ -11,32 +11,32 @@ use crate::id::{NotAGuid, parse_guid};
 use crate::printable::is_hidden;
 use crate::vocabulary::{UnknownWord, Word, WordSet};
 
-/// Reads a GUID. `what` says whose: "a group".
-pub(super) fn id<T: FromStr<Err = NotAGuid>>(node: Node<'_>, what: &str) -> Option<T> {
+/// Parses a GUID. `what` names the object for messages, such as "a group".
+pub(super) fn parse_id<T: FromStr<Err = NotAGuid>>(node: Node<'_>, what: &str) -> Option<T> {
     let id = node.text()?.parse().ok();
     if id.is_none() {
-        not_an_id(node, &format!("the id of {what} (a GUID)"));
+        report_not_an_id(node, &format!("the id of {what} (a GUID)"));
     }
     id
 }
 
-/// The ids of a list.
-pub(super) fn ids<T: FromStr<Err = NotAGuid>>(
+/// Parses a list of GUIDs.
+pub(super) fn parse_ids<T: FromStr<Err = NotAGuid>>(
     members: &mut Members<'_>,
     name: &'static str,
     what: &str,
 ) -> Vec<T> {
     members
         .list(name)
-        .filter_map(|node| id(node, what))
+        .filter_map(|node| parse_id(node, what))
         .collect()
 }
 
-/// Reports a text that is no id.
-pub(super) fn not_an_id(node: Node<'_>, expected: &str) {
+/// Reports a string that is not an id.
+pub(super) fn report_not_an_id(node: Node<'_>, expected: &str) {
     let text = node.as_text().unwrap_or_default();
     let found = node.describe();
-    if is_type_name(text) || is_cut_off(text) {
+    if is_type_name(text) || is_truncated(text) {
         node.wrong_type::<()>(expected);
     } else if is_placeholder(text) {
         let message = format!("found the placeholder {found}, expected {expected}");
@@ -49,31 +49,34 @@ pub(super) fn not_an_id(node: Node<'_>, expected: &str) {
     }
 }
 
-/// Reads a word of one of Microsoft's lists.
-pub(super) fn word<W: FromStr<Err = UnknownWord>>(node: Node<'_>) -> Option<W> {
+/// Parses an enumeration value.
+pub(super) fn parse_word<W: FromStr<Err = UnknownWord>>(node: Node<'_>) -> Option<W> {
     match node.text()?.parse() {
         Ok(word) => Some(word),
         Err(error) => {
-            unknown_word(node, node.as_text().unwrap_or_default(), &error.to_string());
+            report_unknown_word(node, node.as_text().unwrap_or_default(), &error.to_string());
             None
         }
     }
 }
 
-/// The same, where another word than those of the list is accepted too.
-pub(super) fn word_beside<W: FromStr<Err = UnknownWord>>(node: Node<'_>, other: &str) -> Option<W> {
+/// Like [`parse_word`], for a member that also accepts the value `other`.
+pub(super) fn parse_word_or<W: FromStr<Err = UnknownWord>>(
+    node: Node<'_>,
+    other: &str,
+) -> Option<W> {
     match node.text()?.parse() {
         Ok(word) => Some(word),
         Err(error) => {
-            let expected = expected_beside(Some(other), error);
-            unknown_word(node, node.as_text().unwrap_or_default(), &expected);
+            let expected = expected_values(Some(other), error);
+            report_unknown_word(node, node.as_text().unwrap_or_default(), &expected);
             None
         }
     }
 }
 
-/// Every word that is accepted, those of the list after the other one.
-fn expected_beside(other: Option<&str>, error: UnknownWord) -> String {
+/// Lists the accepted values: `other`, then those of the enumeration.
+fn expected_values(other: Option<&str>, error: UnknownWord) -> String {
     let other = other.filter(|other| !error.expected.contains(other));
     let words: Vec<&str> = other
         .into_iter()
@@ -82,10 +85,10 @@ fn expected_beside(other: Option<&str>, error: UnknownWord) -> String {
     format!("expected one of {}", words.join(", "))
 }
 
-/// Reports a word that is in no list. `expected` begins with "expected".
-pub(super) fn unknown_word(node: Node<'_>, found: &str, expected: &str) {
+/// Reports an unknown enumeration value. `expected` begins with "expected".
+pub(super) fn report_unknown_word(node: Node<'_>, found: &str, expected: &str) {
     let quoted = quoted(found);
-    if is_type_name(found) || is_cut_off(found) {
+    if is_type_name(found) || is_truncated(found) {
         let expected = expected.strip_prefix("expected ").unwrap_or(expected);
         node.wrong_type::<()>(expected);
     } else if is_placeholder(found) {
@@ -93,57 +96,57 @@ pub(super) fn unknown_word(node: Node<'_>, found: &str, expected: &str) {
         node.error(Code::UnknownWord, message);
     } else if found.eq_ignore_ascii_case("unknownFutureValue") {
         let message = format!(
-            "found {quoted}, {expected}: Graph hides the word, export with the header \
+            "found {quoted}, {expected}: Graph hides the value; export with the header \
              `Prefer: include-unknown-enum-members`"
         );
-        node.not_understood(Code::UnknownWord, message);
+        node.report_unknown(Code::UnknownWord, message);
     } else {
         let message = format!("found {quoted}, {expected}");
-        node.not_understood(Code::UnknownWord, message);
+        node.report_unknown(Code::UnknownWord, message);
     }
 }
 
-/// The words of a list, as a set. Empty texts are no words, which is told.
-pub(super) fn word_list<W: Word + FromStr<Err = UnknownWord>>(
+/// Parses a list of enumeration values as a set. Reports empty strings as warnings.
+pub(super) fn parse_word_list<W: Word + FromStr<Err = UnknownWord>>(
     members: &mut Members<'_>,
     name: &'static str,
 ) -> WordSet<W> {
     members
         .list(name)
-        .filter(|node| !is_blank(*node))
-        .filter_map(word)
+        .filter(|node| !warn_if_empty(*node))
+        .filter_map(parse_word)
         .collect()
 }
 
-/// Whether an entry is an empty text, which names nothing; told as a warning.
-pub(super) fn is_blank(node: Node<'_>) -> bool {
-    let is_blank = node.is_empty_text();
-    if is_blank {
+/// Whether an entry is an empty string. Reports it as a warning.
+pub(super) fn warn_if_empty(node: Node<'_>) -> bool {
+    let is_empty = node.is_empty_string();
+    if is_empty {
         node.warning(
             Code::UnknownWord,
-            "found \"\", which names nothing and is not read",
+            "found \"\", expected a value; the entry is not read",
         );
     }
-    is_blank
+    is_empty
 }
 
-/// A set of words as Graph writes flags: one text, comma-separated; an array of words is the same.
-/// `nobody` is the word of the list that names nothing.
-pub(super) fn word_set<W: Word + FromStr<Err = UnknownWord>>(
+/// Parses a set as Graph writes flags: one comma-separated string, or an array of strings. `empty_word` is the value
+/// that stands for the empty set.
+pub(super) fn parse_word_set<W: Word + FromStr<Err = UnknownWord>>(
     node: Node<'_>,
-    nobody: Option<&str>,
+    empty_word: Option<&str>,
 ) -> WordSet<W> {
     let mut set = WordSet::EMPTY;
     let mut read = |node: Node<'_>| {
         for part in node.text().unwrap_or_default().split(',').map(str::trim) {
-            let names_nothing =
-                part.is_empty() || nobody.is_some_and(|nobody| part.eq_ignore_ascii_case(nobody));
-            if names_nothing {
+            let is_empty = part.is_empty()
+                || empty_word.is_some_and(|empty_word| part.eq_ignore_ascii_case(empty_word));
+            if is_empty {
                 continue;
             }
             match part.parse() {
                 Ok(word) => set = set.with(word),
-                Err(error) => unknown_word(node, part, &expected_beside(nobody, error)),
+                Err(error) => report_unknown_word(node, part, &expected_values(empty_word, error)),
             }
         }
     };
@@ -154,11 +157,11 @@ pub(super) fn word_set<W: Word + FromStr<Err = UnknownWord>>(
     set
 }
 
-/// A text in quotes, short and on one line.
+/// A string in quotes, shortened and on one line.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for (count, character) in text.chars().enumerate() {
-        if count == MOST_SHOWN {
+        if count == MAX_SHOWN {
             out.push('…');
             break;
         }
@@ -177,10 +180,10 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-/// Characters shown of a value that was found.
-const MOST_SHOWN: usize = 60;
+/// The maximum number of characters of a value in a message.
+const MAX_SHOWN: usize = 60;
 
-/// A type name of Microsoft's "JSON representation" skeletons.
+/// Whether a string is a type name from the "JSON representation" sections of Microsoft's documentation.
 pub(super) fn is_type_name(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let names = [
@@ -198,12 +201,12 @@ pub(super) fn is_type_name(text: &str) -> bool {
         || lower.starts_with("collection(")
 }
 
-/// What PowerShell writes for values deeper than `-Depth`.
-pub(super) fn is_cut_off(text: &str) -> bool {
+/// Whether a string is what PowerShell writes for values deeper than `-Depth`.
+pub(super) fn is_truncated(text: &str) -> bool {
     text.starts_with("@{") || text.starts_with("System.")
 }
 
-/// `<group>`, `{{tenant}}`, `%ID%`, `[parameters('x')]`, `$(id)`: somebody was to fill it in.
+/// Whether a string is a placeholder: `<group>`, `{{tenant}}`, `%ID%`, `[parameters('x')]`, `$(id)`.
 fn is_placeholder(text: &str) -> bool {
     let between = |open: &str, close: &str| text.starts_with(open) && text.ends_with(close);
     text.len() > 1
@@ -216,15 +219,15 @@ fn is_placeholder(text: &str) -> bool {
             || between("__", "__"))
 }
 
-/// What an administrator is likely to write for an id, and the id.
+/// A display name that administrators use instead of an id, and the id.
 fn known_name(text: &str) -> Option<(&'static str, &'static str)> {
     let same = |(name, _): &&(&str, &str)| name.eq_ignore_ascii_case(text);
     KNOWN_NAMES.iter().find(same).copied()
 }
 
-/// Directory roles (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference) and
+/// The directory roles (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference) and
 /// applications (learn.microsoft.com/entra/identity/conditional-access/reference-office-365-application-contents)
-/// that policies name most.
+/// that policies use most often.
 const KNOWN_NAMES: &[(&str, &str)] = &[
     (
         "Global Administrator",
@@ -276,14 +279,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_found_text_is_shown_short_and_on_one_line() {
+    fn quoted_text_is_short_and_on_one_line() {
         assert_eq!(quoted("a\n\"b\""), "\"a\\u{000a}\\\"b\\\"\"");
         assert_eq!(quoted(&"x".repeat(61)), format!("\"{}…\"", "x".repeat(60)));
         assert_eq!(quoted("\u{202e}abc"), "\"\\u{202e}abc\"");
     }
 
     #[test]
-    fn placeholders_are_told_from_ids_in_braces() {
+    fn placeholders_differ_from_ids_in_braces() {
         for text in [
             "<RING>",
             "{tenantId}",

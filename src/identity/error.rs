@@ -1,4 +1,4 @@
-//! Why a token is not believed: one variant a cause. Names what was found only where it is short and no secret.
+//! Why a token is refused: one variant per cause. Messages quote only values that are short and not secret.
 
 use std::fmt;
 
@@ -7,154 +7,154 @@ use super::{Algorithm, IssuerIndex};
 use crate::id::TenantId;
 use crate::time::Timestamp;
 
-/// Why a token is not believed.
+/// Why a token is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Longer than a token may be.
+    /// The token is too long.
     #[error("found {bytes} bytes, expected at most {most}")]
     TooLong {
-        /// How long it is.
+        /// Its length.
         bytes: usize,
-        /// How long it may be.
+        /// The limit.
         most: usize,
     },
-    /// Not header, payload and signature.
-    #[error("expected three parts with two dots between them")]
+    /// The token is not header, payload and signature.
+    #[error("expected a compact JWS: three parts separated by dots")]
     NotThreeParts,
-    /// A part is empty, or anything but base64url without padding.
+    /// A part is empty or is not base64url without padding.
     #[error("{0}: expected base64url without padding")]
-    NotBase64(Part),
-    /// The header is longer than a header may be.
+    NotBase64(TokenPart),
+    /// The header is too long.
     #[error("header: found {bytes} bytes, expected at most {most}")]
     HeaderTooLong {
-        /// How long it is.
+        /// Its length.
         bytes: usize,
-        /// How long it may be.
+        /// The limit.
         most: usize,
     },
-    /// A part is not one JSON object, or could be read in two ways.
+    /// A part is not exactly one JSON object, or is ambiguous.
     #[error("{part}: {fault}")]
     NotJson {
-        /// Which.
-        part: Part,
-        /// What is wrong.
+        /// The part.
+        part: TokenPart,
+        /// The fault.
         fault: JsonError,
     },
-    /// The header has a member that would change what the token means, or bring its own key.
+    /// The header has a member that changes the meaning of the token or carries a key.
     #[error("header: found `{0}`, which is never accepted")]
-    Forbidden(&'static str),
-    /// A header member is no text.
-    #[error("header: `{0}` is no text")]
+    ForbiddenHeader(&'static str),
+    /// A header member is not a string.
+    #[error("header: `{0}`: expected a string")]
     HeaderNotText(&'static str),
-    /// `alg` is missing or none that can be accepted.
-    #[error("header: `alg` is none of RS256, PS256, ES256, EdDSA")]
+    /// `alg` is missing or is never accepted.
+    #[error("header: `alg`: expected one of RS256, PS256, ES256, EdDSA")]
     UnknownAlgorithm,
-    /// `kid` is missing, or in no form that is accepted.
+    /// `kid` is missing or has a wrong length.
     #[error("header: expected a `kid` of 1 to 1,024 bytes")]
     NoKeyId,
-    /// `iss` is missing or no text.
-    #[error("`iss` is missing or no text")]
+    /// `iss` is missing or not a string.
+    #[error("`iss`: expected a string")]
     NoIssuer,
-    /// `iss` is nobody whom we believe.
-    #[error("`iss` is {0}, which is not trusted")]
-    UnknownIssuer(Told),
-    /// `typ` is none that the issuer's tokens may have.
-    #[error("header: `typ` is {0}, which is not accepted from this issuer")]
-    Type(Told),
-    /// The claim is one of an ID token or a refresh token, or binds the token to a key that nobody here asks for.
-    #[error("`{0}` says that this is no bearer access token")]
+    /// `iss` is not a configured issuer.
+    #[error("`iss`: found {0}, expected a configured issuer")]
+    UnknownIssuer(Excerpt),
+    /// `typ` is not accepted from this issuer.
+    #[error("header: `typ`: found {0}, which is not accepted from this issuer")]
+    Type(Excerpt),
+    /// The claim occurs in ID tokens or refresh tokens, or binds the token to a key whose possession is not checked here.
+    #[error("found the claim `{0}`, expected a bearer access token")]
     NotAnAccessToken(&'static str),
-    /// The token has no mark of its preset's access tokens: it may be an ID token.
-    #[error("found no {0}, which every access token of this issuer has and an ID token has not")]
+    /// The token lacks the mark of its preset's access tokens, so it may be an ID token.
+    #[error("found no {0}, which distinguishes this issuer's access tokens from its ID tokens")]
     NoAccessTokenMark(String),
-    /// The issuer does not sign like that.
-    #[error("header: `alg` is {}, which is not accepted from this issuer", .0.name())]
+    /// The algorithm is not accepted from this issuer.
+    #[error("header: `alg`: found {}, which is not accepted from this issuer", .0.name())]
     AlgorithmNotAllowed(Algorithm),
-    /// The issuer has no key of this id, or none at all at the moment.
-    #[error("header: `kid` is {kid}, which is no key of this issuer at the moment")]
+    /// The issuer's key set has no key of this id, or the issuer has no key set in force.
+    #[error("header: `kid`: found {kid}, which is not in the current key set of this issuer")]
     UnknownKey {
-        /// Whose keys were looked at.
+        /// The issuer whose keys were tried.
         issuer: IssuerIndex,
-        /// The id.
-        kid: Told,
+        /// The key id.
+        kid: Excerpt,
     },
-    /// No key of this id is for such signatures.
-    #[error("the key is not for {} signatures", algorithm.name())]
+    /// No key of this id is for this algorithm.
+    #[error("the key of this `kid` is not for {} signatures", algorithm.name())]
     KeyDoesNotFit {
-        /// Whose keys were looked at.
+        /// The issuer whose keys were tried.
         issuer: IssuerIndex,
         /// The token's algorithm.
         algorithm: Algorithm,
     },
-    /// The signature is of no key of this id that fits.
-    #[error("the signature is wrong")]
+    /// No suitable key of this id verifies the signature.
+    #[error("invalid signature")]
     BadSignature {
-        /// Whose keys were looked at.
+        /// The issuer whose keys were tried.
         issuer: IssuerIndex,
     },
     /// The key set binds the key to another issuer.
-    #[error("the key belongs to another issuer")]
+    #[error("the key set binds the key to another issuer")]
     KeyOfOtherIssuer,
-    /// A claim that has to be there is not.
+    /// A required claim is missing.
     #[error("`{0}` is missing")]
     Missing(&'static str),
     /// A time is not a number of seconds.
-    #[error("`{0}` is not a number of seconds")]
+    #[error("`{0}`: expected a number of seconds")]
     NotATime(&'static str),
-    /// A time lies outside the years 1970 to 9999.
-    #[error("`{0}` lies outside the years 1970 to 9999")]
+    /// A time is outside the years 1970 to 9999.
+    #[error("`{0}`: expected a time in the years 1970 to 9999")]
     TimeOutOfRange(&'static str),
-    /// It has ended.
-    #[error("it expired at {0}")]
+    /// The token has expired.
+    #[error("the token expired at {0}")]
     Expired(Timestamp),
-    /// It has ended on the boot clock, and the wall clock shows an earlier time: it was set back.
+    /// The token has expired on the boot clock, but the wall clock shows an earlier time: it was set back.
     #[error(
-        "it expires at {0}, and more time than it had left has passed since it was first verified: the wall clock was set back"
+        "the token expires at {0}, but has expired on the boot clock: the wall clock was set back"
     )]
     ExpiredOnBootClock(Timestamp),
-    /// It is not good yet (`nbf`).
-    #[error("it is not valid before {0}")]
+    /// The token is not valid yet (`nbf`, or a fraction of `iat`).
+    #[error("the token is not valid before {0}")]
     NotYetValid(Timestamp),
-    /// It is good for longer than any token may be.
-    #[error("it is good for {seconds} seconds, expected at most {most}")]
+    /// The token's lifetime is too long.
+    #[error("found a lifetime of {seconds} seconds from `iat` to `exp`, expected at most {most}")]
     LivesTooLong {
         /// From `iat` to `exp`.
         seconds: i64,
-        /// How long a token may be good.
+        /// The limit in seconds.
         most: u64,
     },
-    /// `aud` is neither a text nor a short list of texts.
-    #[error("`aud` is neither a text nor a list of 1 to 8 texts")]
+    /// `aud` is neither a string nor a short list of strings.
+    #[error("`aud`: expected a string or a list of 1 to 8 strings")]
     BadAudience,
-    /// No `aud` is ours.
-    #[error("`aud` names nothing of ours")]
+    /// No `aud` value is configured for the issuer.
+    #[error("`aud`: expected an audience that is configured for this issuer")]
     OtherAudience,
     /// `iss` and `tid` do not name the same tenant.
     #[error("`iss` and the tenant claim do not name the same tenant")]
     TenantNotOfIssuer,
-    /// The issuer may not speak for this tenant.
-    #[error("the issuer may not speak for tenant {0}")]
+    /// The tenant is not configured for the issuer.
+    #[error("found the tenant {0}, expected one that is configured for this issuer")]
     OtherTenant(TenantId),
-    /// The tenant claim of an issuer without tenants is there and is not the configured tenant.
+    /// The issuer has one fixed tenant, and the tenant claim is another value.
     #[error("the tenant claim is not the tenant that is configured for this issuer")]
     NotTheFixedTenant,
-    /// A list has more members than a request may have.
-    #[error("`{claim}` has {found} members, expected at most {most}")]
+    /// A list is longer than in a request.
+    #[error("`{claim}`: found {found} items, expected at most {most}")]
     TooMany {
         /// The claim.
-        claim: Told,
-        /// How many it has.
+        claim: Excerpt,
+        /// Its number of items.
         found: usize,
-        /// How many it may have.
+        /// The limit.
         most: usize,
     },
-    /// A text is too long or holds control characters.
-    #[error("`{0}` holds a text of more than 1,024 bytes or with control characters")]
-    BadText(Told),
+    /// A text is too long or contains control characters.
+    #[error("`{0}`: found a text of more than 1,024 bytes or with control characters")]
+    BadText(Excerpt),
 }
 
 impl TokenError {
-    /// Whether the token was good, and only its time is over: a new one may be asked for.
+    /// Whether the token was valid and has expired, so that the client can request a new one.
     pub fn is_expired(&self) -> bool {
         matches!(
             self,
@@ -162,15 +162,15 @@ impl TokenError {
         )
     }
 
-    /// What is to blame.
-    pub fn blame(&self) -> Blame {
+    /// The class of this error.
+    pub fn class(&self) -> TokenErrorClass {
         match self {
             TokenError::TooLong { .. }
             | TokenError::NotThreeParts
             | TokenError::NotBase64(_)
             | TokenError::HeaderTooLong { .. }
             | TokenError::NotJson { .. }
-            | TokenError::Forbidden(_)
+            | TokenError::ForbiddenHeader(_)
             | TokenError::HeaderNotText(_)
             | TokenError::UnknownAlgorithm
             | TokenError::NoKeyId
@@ -180,30 +180,30 @@ impl TokenError {
             | TokenError::TimeOutOfRange(_)
             | TokenError::BadAudience
             | TokenError::TooMany { .. }
-            | TokenError::BadText(_) => Blame::Form,
-            TokenError::UnknownIssuer(_) => Blame::Issuer,
-            TokenError::UnknownKey { .. } => Blame::Key,
+            | TokenError::BadText(_) => TokenErrorClass::Form,
+            TokenError::UnknownIssuer(_) => TokenErrorClass::Issuer,
+            TokenError::UnknownKey { .. } => TokenErrorClass::Key,
             TokenError::AlgorithmNotAllowed(_)
             | TokenError::KeyDoesNotFit { .. }
             | TokenError::BadSignature { .. }
-            | TokenError::KeyOfOtherIssuer => Blame::Signature,
+            | TokenError::KeyOfOtherIssuer => TokenErrorClass::Signature,
             TokenError::Expired(_)
             | TokenError::ExpiredOnBootClock(_)
             | TokenError::NotYetValid(_)
-            | TokenError::LivesTooLong { .. } => Blame::Time,
+            | TokenError::LivesTooLong { .. } => TokenErrorClass::Time,
             TokenError::Type(_)
             | TokenError::NotAnAccessToken(_)
             | TokenError::NoAccessTokenMark(_)
-            | TokenError::OtherAudience => Blame::Purpose,
+            | TokenError::OtherAudience => TokenErrorClass::Purpose,
             TokenError::TenantNotOfIssuer
             | TokenError::OtherTenant(_)
-            | TokenError::NotTheFixedTenant => Blame::Tenant,
+            | TokenError::NotTheFixedTenant => TokenErrorClass::Tenant,
         }
     }
 
-    /// The issuer whose keys may have changed: it may have a key of the token's id that is not known yet, or another
-    /// one than the known.
-    pub fn wants_keys_of(&self) -> Option<IssuerIndex> {
+    /// The issuer whose key set should be refreshed: it may have a new key of the token's `kid`, or may have replaced the
+    /// cached one.
+    pub fn issuer_to_refresh(&self) -> Option<IssuerIndex> {
         if let TokenError::UnknownKey { issuer, .. }
         | TokenError::KeyDoesNotFit { issuer, .. }
         | TokenError::BadSignature { issuer } = self
@@ -214,47 +214,47 @@ impl TokenError {
     }
 }
 
-/// What is to blame for a token that is not believed: few enough to count each.
+/// The class of a [`TokenError`]: few enough for a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Blame {
-    /// It is no token in a form that counts.
+pub enum TokenErrorClass {
+    /// Malformed.
     Form,
-    /// Its issuer is not believed.
+    /// The issuer is not configured.
     Issuer,
-    /// Its key is not known, or not at the moment.
+    /// The key is not in the issuer's key set, or no key set is in force.
     Key,
-    /// The signature is not what it should be.
+    /// The signature, or the algorithm or issuer of its key, is wrong.
     Signature,
-    /// It is expired, or not good yet.
+    /// Expired, not valid yet, or valid for too long.
     Time,
-    /// It is no access token, or for somebody else.
+    /// Not an access token, or for another audience.
     Purpose,
-    /// Its tenant is not the issuer's.
+    /// The tenant is not the issuer's.
     Tenant,
 }
 
-impl Blame {
-    /// Every one.
-    pub const ALL: [Blame; 7] = [
-        Blame::Form,
-        Blame::Issuer,
-        Blame::Key,
-        Blame::Signature,
-        Blame::Time,
-        Blame::Purpose,
-        Blame::Tenant,
+impl TokenErrorClass {
+    /// All classes.
+    pub const ALL: [TokenErrorClass; 7] = [
+        TokenErrorClass::Form,
+        TokenErrorClass::Issuer,
+        TokenErrorClass::Key,
+        TokenErrorClass::Signature,
+        TokenErrorClass::Time,
+        TokenErrorClass::Purpose,
+        TokenErrorClass::Tenant,
     ];
 
-    /// A word for it.
+    /// The value of the metric label.
     pub const fn name(self) -> &'static str {
         match self {
-            Blame::Form => "form",
-            Blame::Issuer => "issuer",
-            Blame::Key => "key",
-            Blame::Signature => "signature",
-            Blame::Time => "time",
-            Blame::Purpose => "purpose",
-            Blame::Tenant => "tenant",
+            TokenErrorClass::Form => "form",
+            TokenErrorClass::Issuer => "issuer",
+            TokenErrorClass::Key => "key",
+            TokenErrorClass::Signature => "signature",
+            TokenErrorClass::Time => "time",
+            TokenErrorClass::Purpose => "purpose",
+            TokenErrorClass::Tenant => "tenant",
         }
     }
 }
@@ -262,44 +262,44 @@ impl Blame {
 /// A part of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are RFC 7515's")]
-pub enum Part {
+pub enum TokenPart {
     Header,
     Payload,
     Signature,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for TokenPart {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Part::Header => "header",
-            Part::Payload => "payload",
-            Part::Signature => "signature",
+            TokenPart::Header => "header",
+            TokenPart::Payload => "payload",
+            TokenPart::Signature => "signature",
         })
     }
 }
 
-/// A value of a token that may be told: its first 128 characters, and no control characters.
+/// A value of a token or key set that is safe to log: its first 128 characters, control characters replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told(String);
+pub struct Excerpt(String);
 
-impl Told {
-    /// As much of this as may be told.
+impl Excerpt {
+    /// The excerpt of this text.
     pub fn of(text: &str) -> Self {
         let mut chars = text.chars();
-        let told: String = (&mut chars)
-            .take(MOST_TOLD)
+        let excerpt: String = (&mut chars)
+            .take(MAX_EXCERPT_CHARS)
             .map(|c| if c.is_control() { '\u{fffd}' } else { c })
             .collect();
         let more = if chars.next().is_some() { "…" } else { "" };
-        Told(told + more)
+        Excerpt(excerpt + more)
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for Excerpt {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "`{}`", self.0)
     }
 }
 
-/// Characters: Entra's issuers have some 70.
-const MOST_TOLD: usize = 128;
+/// Entra's issuers have about 70 characters.
+const MAX_EXCERPT_CHARS: usize = 128;

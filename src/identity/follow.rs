@@ -1,14 +1,14 @@
-//! Follows the issuers' key sets: fetches, refreshes, watches; what is known survives an outage.
+//! Follows the issuers' key sets (JWKS): fetches and refreshes them, and watches key set files.
 //!
-//! All of it runs on one thread of its own. A request never fetches: one that meets an unknown key id, or a wrong
-//! signature, leaves a wish ([`Wanted`](crate::identity::Wanted)), and for all such wishes together an issuer is asked
-//! at most once a pause. Fetched keys end when they were not confirmed for too long, and then its tokens are refused; keys from a
-//! file have no end. A failure is told once, and never takes known keys away.
+//! Everything runs on one separate thread. A request never fetches: a token with an unknown `kid` or a wrong signature makes
+//! a refresh request ([`RefreshRequests`](crate::identity::RefreshRequests)), and all refresh requests together cause at most
+//! one fetch per issuer and pause. Fetched keys expire if they are not confirmed for too long; then the issuer's tokens are
+//! refused. Keys from a file do not expire. A failed refresh is logged once per cause and never removes cached keys.
 
-mod desk;
 mod error;
 mod fetch;
 mod file;
+mod publisher;
 mod remote;
 
 use std::convert::Infallible;
@@ -25,32 +25,32 @@ use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 
-use crate::identity::{Identity, IssuerIndex, Skipped, Trust};
+use crate::identity::{IssuerIndex, SkippedKey, TokenVerifier, TrustedIssuers};
 use crate::log::Log;
 use crate::time::Timestamp;
-use desk::Desk;
-use fetch::{Fetcher, Source, read_origin};
-use file::Files;
-use remote::Remote;
+use fetch::{Fetcher, RemoteKeySource, read_origin};
+use file::KeySetFiles;
+use publisher::KeySetPublisher;
+use remote::RemoteKeySet;
 
-/// How key sets are followed.
+/// Options of [`KeySetFollower`].
 #[derive(Debug, Clone)]
 pub struct FollowOptions {
-    /// How often a key set is fetched; a tenth more or less, by chance.
+    /// Interval between fetches of a key set, with a random jitter of a tenth.
     pub refresh: Duration,
-    /// How long fetched keys are used without being confirmed.
+    /// How long fetched keys stay valid without a successful refresh.
     pub max_stale: Duration,
-    /// How long an unknown key id, or a signature that no known key verifies, is no reason to fetch, after one was.
+    /// Minimum time between two fetches that are caused by an unknown `kid` or a wrong signature.
     pub unknown_key_pause: Duration,
-    /// What one look may take, discovery included.
+    /// Timeout of one refresh, including discovery.
     pub timeout: Duration,
-    /// How often files are looked at, whatever the watcher tells.
+    /// Interval between reads of key set files, in addition to file system events.
     pub rescan: Duration,
-    /// Further origins that may be fetched from: `https://host`, `http://host:port`.
+    /// Additional origins that may be fetched from: `https://host`, `http://host:port`.
     pub origins: Vec<String>,
-    /// Certificates in PEM that are believed beside the system's.
+    /// PEM file with CA certificates that are trusted in addition to the system's.
     pub ca: Option<PathBuf>,
-    /// Where changes of keys are recorded.
+    /// The audit log for changes of keys.
     pub log: Log,
 }
 
@@ -69,35 +69,35 @@ impl Default for FollowOptions {
     }
 }
 
-/// How one issuer's keys stand.
+/// The state of one issuer's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerStatus {
-    /// Which issuer.
+    /// The issuer.
     pub issuer: IssuerIndex,
-    /// What the configuration calls it.
+    /// The configured name.
     pub name: String,
-    /// The file or the address of its keys.
+    /// The file or URL of its keys.
     pub source: String,
-    /// How many keys are in force.
+    /// Number of keys in force.
     pub keys: usize,
-    /// When they were last found or confirmed.
+    /// Time of the last successful refresh.
     pub last_success: Option<Timestamp>,
-    /// Why they could not be had, if the last look failed.
+    /// The error of the last refresh, if it failed.
     pub last_error: Option<String>,
-    /// When they end, on the boot clock; `None` = not at all, or there are none.
+    /// Expiry of the keys on the boot clock; `None`: no expiry, or no keys.
     pub good_until: Option<Duration>,
-    /// Counts the looks that have ended, whatever came of them.
-    pub looks: u64,
-    /// Tells whether they are the same as before.
+    /// Number of finished refreshes, successful or not.
+    pub attempts: u64,
+    /// Digest of the keys in force.
     digest: Option<[u8; 32]>,
-    /// Which they are.
+    /// The keys in force.
     ids: Vec<KeyIdentity>,
-    /// The keys of the same document that cannot be used.
-    pub skipped: Vec<Skipped>,
+    /// The unusable keys of the same document.
+    pub skipped: Vec<SkippedKey>,
 }
 
 impl IssuerStatus {
-    /// Whether the keys in force are the same.
+    /// Whether both have the same keys in force.
     pub fn has_same_keys(&self, other: &IssuerStatus) -> bool {
         self.digest == other.digest
     }
@@ -106,52 +106,54 @@ impl IssuerStatus {
 /// A key's id, and a digest of the key.
 type KeyIdentity = (String, [u8; 32]);
 
-/// Starts to follow key sets.
+/// Loads, refreshes and watches key sets.
 #[derive(Debug)]
-pub struct Follower;
+pub struct KeySetFollower;
 
-/// A follower that runs. It ends when the last of its handles is dropped.
+/// A running follower. It stops when its last handle is dropped.
 #[derive(Debug, Clone)]
-pub struct FollowHandle(Arc<Running>);
+pub struct FollowHandle(Arc<FollowerThread>);
 
 #[derive(Debug)]
-struct Running {
+struct FollowerThread {
     hints: watch::Sender<()>,
     statuses: watch::Receiver<Vec<IssuerStatus>>,
     stop: Arc<Notify>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// All that the thread owns.
-struct Worker {
-    identity: Arc<Identity>,
-    remotes: Vec<Remote>,
-    files: Files,
+/// The state of the follower thread.
+struct FollowerWorker {
+    identity: Arc<TokenVerifier>,
+    remotes: Vec<RemoteKeySet>,
+    files: KeySetFiles,
     hints: watch::Receiver<()>,
     stop: Arc<Notify>,
 }
 
-/// Nothing is ever sent: whoever has had its first look drops it.
-type First = mpsc::Sender<Infallible>;
+/// Dropped after the first refresh of a key set; nothing is ever sent.
+type StartupGuard = mpsc::Sender<Infallible>;
 
-impl Follower {
-    /// Finds what no trying again can mend: an origin that is none, an HTTP address that is not listed, certificates
-    /// that cannot be read. Nothing is fetched.
-    pub fn check(trust: &Trust, options: &FollowOptions) -> io::Result<()> {
+impl KeySetFollower {
+    /// Returns the errors that a retry cannot fix: an invalid origin, an HTTP URL whose origin is not listed, unreadable
+    /// certificates. Fetches nothing.
+    pub fn check(trust: &TrustedIssuers, options: &FollowOptions) -> io::Result<()> {
         sources(trust, options).map(drop)
     }
 
-    /// Looks at every key set once, waiting for that no longer than the timeout, and goes on following them on a
-    /// thread of its own. A look that fails is told and tried again; an error is something that no trying again
-    /// can mend: an origin that is none, an HTTP address that is not listed, certificates that cannot be read.
-    pub fn start(identity: Arc<Identity>, options: FollowOptions) -> io::Result<FollowHandle> {
-        let desk = Arc::new(Desk::new(Arc::clone(&identity), options.log.clone()));
-        let remotes = remotes(&identity, &desk, &options)?;
-        let mut files = Files::new(identity.trust(), Arc::clone(&desk), options.rescan);
-        files.look();
+    /// Loads every key set once, waiting at most for the timeout, and continues on a separate thread. A failed refresh is
+    /// logged and retried. Returns the errors of [`check`](Self::check), which a retry cannot fix.
+    pub fn start(identity: Arc<TokenVerifier>, options: FollowOptions) -> io::Result<FollowHandle> {
+        let publisher = Arc::new(KeySetPublisher::new(
+            Arc::clone(&identity),
+            options.log.clone(),
+        ));
+        let remotes = remotes(&identity, &publisher, &options)?;
+        let mut files = KeySetFiles::new(identity.trust(), Arc::clone(&publisher), options.rescan);
+        files.refresh();
         let (hints, hinted) = watch::channel(());
         let stop = Arc::new(Notify::new());
-        let worker = Worker {
+        let worker = FollowerWorker {
             identity,
             remotes,
             files,
@@ -161,15 +163,15 @@ impl Follower {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (first, all_looked) = mpsc::channel();
+        let (first, all_refreshed) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name(String::from("keys"))
             .spawn(move || worker.run(runtime, first))?;
-        // It ends early, with an error, when every first look is over.
-        let _ = all_looked.recv_timeout(options.timeout);
-        Ok(FollowHandle(Arc::new(Running {
+        // Returns early, with an error, when every first refresh is over.
+        let _ = all_refreshed.recv_timeout(options.timeout);
+        Ok(FollowHandle(Arc::new(FollowerThread {
             hints,
-            statuses: desk.statuses(),
+            statuses: publisher.statuses(),
             stop,
             thread: Mutex::new(Some(thread)),
         })))
@@ -177,22 +179,22 @@ impl Follower {
 }
 
 impl FollowHandle {
-    /// Says that something may have changed (SIGHUP): every key set is looked at now.
+    /// Refreshes every key set now (SIGHUP).
     pub fn hint(&self) {
         self.0.hints.send_replace(());
     }
 
-    /// How the issuers' keys stand, in the order of the configuration.
+    /// The state of each issuer's keys, in the order of the configuration.
     pub fn status(&self) -> Vec<IssuerStatus> {
         self.0.statuses.borrow().clone()
     }
 
-    /// The same, and every change of it.
+    /// The same, with notification of changes.
     pub fn statuses(&self) -> watch::Receiver<Vec<IssuerStatus>> {
         self.0.statuses.clone()
     }
 
-    /// Ends the follower and waits for its thread. Keys in force stay until their end.
+    /// Stops the follower and waits for its thread. Keys in force stay valid until their expiry.
     pub fn stop(&self) {
         self.0.stop.notify_one();
         let thread = self
@@ -202,48 +204,48 @@ impl FollowHandle {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(thread) = thread {
-            // It catches panics itself; one that escaped has been printed.
+            // The thread catches panics; one that escaped has been printed.
             let _ = thread.join();
         }
     }
 }
 
-impl Drop for Running {
+impl Drop for FollowerThread {
     fn drop(&mut self) {
         self.stop.notify_one();
     }
 }
 
-impl Worker {
-    fn run(self, runtime: Runtime, first: First) {
+impl FollowerWorker {
+    fn run(self, runtime: Runtime, first: StartupGuard) {
         let identity = Arc::clone(&self.identity);
-        identity.wanted().follow();
+        identity.refresh_requests().attach_follower();
         let stop = Arc::clone(&self.stop);
         let work = AssertUnwindSafe(self.work(first)).catch_unwind();
         runtime.block_on(async {
             let mut work = pin!(work);
             tokio::select! {
                 () = stop.notified() => {}
-                _ = &mut work => tracing::error!("following the key sets has ended inside: this is a bug"),
+                _ = &mut work => tracing::error!("the key set follower stopped: this is a bug"),
             }
-            // Before the work is dropped, and the statuses end with it: who sees that end leaves no wish.
-            identity.wanted().unfollow();
+            // Before the work and its statuses are dropped, so that no request is made after that.
+            identity.refresh_requests().detach_follower();
         });
-        // A name that is still being resolved, or a disk, is not waited for.
+        // Does not wait for DNS or disk operations in progress.
         runtime.shutdown_background();
     }
 
-    async fn work(self, first: First) {
-        let Worker {
+    async fn work(self, first: StartupGuard) {
+        let FollowerWorker {
             identity,
             remotes,
             files,
             hints,
             ..
         } = self;
-        let bells: Vec<(IssuerIndex, Arc<Notify>)> = remotes
+        let notifiers: Vec<(IssuerIndex, Arc<Notify>)> = remotes
             .iter()
-            .map(|remote| (remote.issuer(), remote.wanted()))
+            .map(|remote| (remote.issuer(), remote.refresh_notifier()))
             .collect();
         let remotes = remotes
             .into_iter()
@@ -254,35 +256,39 @@ impl Worker {
         tokio::join!(
             join_all(remotes),
             follow_files(files, files_hints),
-            pass_wishes_on(&identity, &bells),
-            forget_tokens(&identity),
+            dispatch_refresh_requests(&identity, &notifiers),
+            sweep_token_cache(&identity),
         );
     }
 }
 
-async fn follow_files(files: Files, hints: watch::Receiver<()>) {
+async fn follow_files(files: KeySetFiles, hints: watch::Receiver<()>) {
     if !files.is_empty() {
         files.follow(hints).await;
     }
 }
 
-async fn follow_remote(mut remote: Remote, mut hints: watch::Receiver<()>, first: First) {
+async fn follow_remote(
+    mut remote: RemoteKeySet,
+    mut hints: watch::Receiver<()>,
+    first: StartupGuard,
+) {
     let mut first = Some(first);
     keep_following(async || remote.follow(&mut hints, &mut first).await).await;
 }
 
-/// Starts again after each panic and after each end, with a pause: a panic that repeats neither uses a core nor keeps
-/// the thread from its stop.
+/// Restarts after each panic or return, with a pause: a repeated panic neither uses a core nor delays the stop of the
+/// thread.
 async fn keep_following(mut follow: impl AsyncFnMut()) {
     loop {
         let _ = AssertUnwindSafe(follow()).catch_unwind().await;
-        tracing::error!("fetching a key set failed inside: this is a bug");
+        tracing::error!("refreshing a key set panicked: this is a bug");
         tokio::time::sleep(PAUSE_AFTER_PANIC).await;
     }
 }
 
-/// A token that has ended is nobody's any more. Asked more often than it is done: the store keeps the time.
-async fn forget_tokens(identity: &Identity) {
+/// Removes expired tokens from the cache. Called more often than needed: the store limits how often it sweeps.
+async fn sweep_token_cache(identity: &TokenVerifier) {
     let mut ticks = tokio::time::interval(Duration::from_secs(10));
     loop {
         ticks.tick().await;
@@ -290,38 +296,41 @@ async fn forget_tokens(identity: &Identity) {
     }
 }
 
-/// Tells each issuer that its keys are wanted. Files are followed closely enough: nobody waits for them.
-async fn pass_wishes_on(identity: &Identity, bells: &[(IssuerIndex, Arc<Notify>)]) {
+/// Passes refresh requests to each issuer. Requests for key set files are completed at once, because files are watched.
+async fn dispatch_refresh_requests(
+    identity: &TokenVerifier,
+    notifiers: &[(IssuerIndex, Arc<Notify>)],
+) {
     loop {
-        for issuer in identity.wanted().next().await {
-            match bells.iter().find(|(of, _)| *of == issuer) {
-                Some((_, bell)) => bell.notify_one(),
-                None => identity.wanted().looked(issuer),
+        for issuer in identity.refresh_requests().take_next().await {
+            match notifiers.iter().find(|(of, _)| *of == issuer) {
+                Some((_, notifier)) => notifier.notify_one(),
+                None => identity.refresh_requests().complete(issuer),
             }
         }
     }
 }
 
-/// The issuers whose keys are fetched.
+/// The issuers whose key sets are fetched.
 fn remotes(
-    identity: &Arc<Identity>,
-    desk: &Arc<Desk>,
+    identity: &Arc<TokenVerifier>,
+    publisher: &Arc<KeySetPublisher>,
     options: &FollowOptions,
-) -> io::Result<Vec<Remote>> {
+) -> io::Result<Vec<RemoteKeySet>> {
     let (fetcher, sources) = sources(identity.trust(), options)?;
     let fetcher = Arc::new(fetcher);
     let remotes = sources.into_iter().map(|(issuer, source)| {
-        let (fetcher, desk) = (Arc::clone(&fetcher), Arc::clone(desk));
-        Remote::new(issuer, source, fetcher, desk, options)
+        let (fetcher, publisher) = (Arc::clone(&fetcher), Arc::clone(publisher));
+        RemoteKeySet::new(issuer, source, fetcher, publisher, options)
     });
     Ok(remotes.collect())
 }
 
-/// Where keys are fetched, each checked for what can never succeed.
+/// The sources of key sets that are fetched, checked for errors that a retry cannot fix.
 fn sources(
-    trust: &Trust,
+    trust: &TrustedIssuers,
     options: &FollowOptions,
-) -> io::Result<(Fetcher, Vec<(IssuerIndex, Source)>)> {
+) -> io::Result<(Fetcher, Vec<(IssuerIndex, RemoteKeySource)>)> {
     let mut origins = Vec::with_capacity(options.origins.len());
     for text in &options.origins {
         origins.push(read_origin(text).ok_or_else(|| {
@@ -333,7 +342,7 @@ fn sources(
     let fetcher = Fetcher::new(origins, options.ca.clone(), options.timeout);
     let mut sources = Vec::new();
     for (index, issuer) in trust.issuers.iter().enumerate() {
-        let Some(source) = Source::of(issuer) else {
+        let Some(source) = RemoteKeySource::of(issuer) else {
             continue;
         };
         fetcher
@@ -348,7 +357,7 @@ fn invalid(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
-/// A panic that repeats is logged once in this time.
+/// A repeated panic is logged once in this time.
 const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -356,7 +365,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_that_always_panics_pauses_and_lets_the_thread_stop() {
+    fn a_refresh_that_always_panics_pauses_and_lets_the_thread_stop() {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().build().unwrap();
         let (sender, receiver) = mpsc::channel();
@@ -368,7 +377,7 @@ mod tests {
                     () = stopped.notified() => {}
                     () = keep_following(async || {
                         sender.send(()).unwrap();
-                        panic!("a look panics in this test")
+                        panic!("a refresh panics in this test")
                     }) => {}
                 }
             });
@@ -376,7 +385,7 @@ mod tests {
         receiver.recv().unwrap();
         stop.notify_one();
         thread.join().unwrap();
-        // At most one more look came before the stop was seen.
+        // At most one more refresh began before the stop was observed.
         assert!(receiver.try_iter().count() <= 1);
     }
 }

@@ -1,18 +1,21 @@
-//! JSON from outside, read strictly: what two readers could take for two things is refused.
+//! Parses untrusted JSON strictly: text that two parsers could read differently is refused.
 //!
-//! serde_json keeps the last of two members of one name, and other readers keep the first (RFC 8259 §4): a
-//! token with two `tid` would be two tokens. So a name that comes twice is refused at any depth, as are a
-//! byte order mark, anything after the value, and deep nesting.
+//! Of two members with one name, serde_json uses the last and other parsers use the first (RFC 8259 §4), so a token with
+//! two `tid` members would be ambiguous. A duplicate name is refused at any depth, as are a byte order mark, anything after
+//! the value, and deep nesting.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Reads one JSON object and nothing else.
+/// Parses exactly one JSON object.
 pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth_left: DEPTH }.deserialize(&mut source)?;
+    let value = Strict {
+        depth_left: MAX_DEPTH,
+    }
+    .deserialize(&mut source)?;
     source.end()?;
     match value {
         Value::Object(members) => Ok(members),
@@ -22,32 +25,32 @@ pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
     }
 }
 
-/// Why bytes are not one JSON object. Says where, and repeats nothing of the text but the name that came twice.
+/// Why bytes are not exactly one JSON object. States the position and quotes nothing of the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// The text as a whole is a number, a list, ….
+    /// The value is a number, a list or another type.
     #[error("expected a JSON object")]
     NotAnObject,
-    /// It is no JSON, or none that is accepted.
-    #[error("line {line}, column {column}: {what}")]
+    /// The text is not JSON, or is refused.
+    #[error("line {line}, column {column}: {fault}")]
     At {
         /// From 1.
         line: usize,
         /// From 1.
         column: usize,
-        /// What is wrong there.
-        what: Wrong,
+        /// The fault.
+        fault: JsonFault,
     },
 }
 
-/// What is wrong with a JSON text.
+/// A fault of a JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Wrong {
-    /// A member's name comes twice in one object.
-    #[error("a name comes twice in one object")]
-    Twice,
-    /// Objects and lists lie in each other too deep.
-    #[error("nested too deep, expected at most {DEPTH} levels")]
+pub enum JsonFault {
+    /// Two members of one object have the same name.
+    #[error("found a duplicate member name in an object")]
+    DuplicateName,
+    /// Objects and arrays are nested too deeply.
+    #[error("nested too deeply, expected at most {MAX_DEPTH} levels")]
     TooDeep,
     /// Anything else.
     #[error("expected JSON in UTF-8 and nothing after it")]
@@ -56,24 +59,24 @@ pub enum Wrong {
 
 impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> Self {
-        // serde_json carries an error of ours as its text.
+        // serde_json returns custom errors as text.
         let text = error.to_string();
-        let what = if text.starts_with(TWICE) {
-            Wrong::Twice
+        let fault = if text.starts_with(DUPLICATE_NAME) {
+            JsonFault::DuplicateName
         } else if text.starts_with(TOO_DEEP) {
-            Wrong::TooDeep
+            JsonFault::TooDeep
         } else {
-            Wrong::Syntax
+            JsonFault::Syntax
         };
         JsonError::At {
             line: error.line(),
             column: error.column(),
-            what,
+            fault,
         }
     }
 }
 
-/// A value of any kind, at most this many levels deep.
+/// Parses a value of any type, at most this many levels deep.
 #[derive(Clone, Copy)]
 struct Strict {
     depth_left: usize,
@@ -121,7 +124,7 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
         Number::from_f64(value)
             .map(Value::Number)
-            .ok_or_else(|| E::custom("not a number"))
+            .ok_or_else(|| E::custom("expected a finite number"))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
@@ -146,7 +149,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut members = Map::new();
         while let Some(name) = object.next_key::<String>()? {
             if members.contains_key(&name) {
-                return Err(A::Error::custom(TWICE));
+                return Err(A::Error::custom(DUPLICATE_NAME));
             }
             let value = object.next_value_seed(inner)?;
             members.insert(name, value);
@@ -155,19 +158,19 @@ impl<'de> Visitor<'de> for Strict {
     }
 }
 
-/// Levels of a JSON text: claims and key sets have three or four.
-const DEPTH: usize = 16;
+/// Claims and key sets have three or four levels.
+const MAX_DEPTH: usize = 16;
 
-const TWICE: &str = "a name comes twice in one object";
-const TOO_DEEP: &str = "nested too deep";
+const DUPLICATE_NAME: &str = "duplicate member name";
+const TOO_DEEP: &str = "nested too deeply";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wrong(text: &str) -> Option<Wrong> {
+    fn fault_of(text: &str) -> Option<JsonFault> {
         match read_object(text.as_bytes()) {
-            Err(JsonError::At { what, .. }) => Some(what),
+            Err(JsonError::At { fault, .. }) => Some(fault),
             Ok(_) | Err(JsonError::NotAnObject) => None,
         }
     }
@@ -180,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_comes_twice_is_refused_at_any_depth() {
+    fn a_duplicate_member_name_is_refused_at_any_depth() {
         for text in [
             r#"{"tid":1,"tid":1}"#,
             r#"{"a":{"b":1,"b":2}}"#,
             r#"{"a":[{"b":1,"\u0062":2}]}"#,
         ] {
-            assert_eq!(wrong(text), Some(Wrong::Twice), "{text}");
+            assert_eq!(fault_of(text), Some(JsonFault::DuplicateName), "{text}");
         }
         assert!(read_object(br#"{"a":{"b":1},"b":{"b":1},"B":2}"#).is_ok());
     }
@@ -198,12 +201,12 @@ mod tests {
             format!("{{\"a\":{}{}}}", "[".repeat(inner), "]".repeat(inner))
         };
         assert!(read_object(nested(16).as_bytes()).is_ok());
-        assert_eq!(wrong(&nested(17)), Some(Wrong::TooDeep));
-        assert_eq!(wrong(&nested(100_000)), Some(Wrong::TooDeep));
+        assert_eq!(fault_of(&nested(17)), Some(JsonFault::TooDeep));
+        assert_eq!(fault_of(&nested(100_000)), Some(JsonFault::TooDeep));
     }
 
     #[test]
-    fn what_is_not_one_json_object_is_refused() {
+    fn text_that_is_not_exactly_one_json_object_is_refused() {
         for text in [
             "",
             "{",
@@ -217,7 +220,7 @@ mod tests {
             r#"{"a":NaN}"#,
             r#"{"a":1e999}"#,
         ] {
-            assert_eq!(wrong(text), Some(Wrong::Syntax), "{text:?}");
+            assert_eq!(fault_of(text), Some(JsonFault::Syntax), "{text:?}");
         }
         assert!(read_object(b"{\"a\":\"\xff\"}").is_err());
         for text in ["1", "[]", "null", "\"x\""] {

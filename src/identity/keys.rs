@@ -1,8 +1,8 @@
-//! The public keys that tokens are verified with, by issuer and key id.
+//! The public keys that verify tokens, by issuer and key id (`kid`).
 //!
-//! A key set is what one document says ([`KeySet::parse`]); [`KeySets`] is what all issuers' keys are at one
-//! moment, and a request loads it once. A key is found by the issuer and the id that a token names, in a map:
-//! no key, no address and no algorithm is ever taken from a token.
+//! A [`KeySet`] contains the keys of one JWKS document; [`KeySets`] contains the key sets of all issuers at one moment, and
+//! a request loads it once. A token's `iss` and `kid` only select a configured key: no key, address or algorithm is ever
+//! taken from a token.
 
 mod jwk;
 
@@ -14,77 +14,77 @@ use std::time::Duration;
 use jsonwebtoken::DecodingKey;
 use sha2::{Digest, Sha256};
 
-pub use jwk::{KeyFault, KeySetError, Skipped, WhySkipped};
+pub use jwk::{KeyFault, KeySetError, SkipReason, SkippedKey};
 
 use super::{Algorithm, IssuerIndex};
 use crate::cache::protocol::{Epoch, Published};
 
 /// One public key.
-pub struct Key {
+pub struct VerificationKey {
     kid: String,
-    /// The signatures that it may verify: what its `alg` says, or else what its kind can.
+    /// The algorithms that it may be used with: its `alg`, or else those of its key type.
     algorithms: Vec<Algorithm>,
-    /// The issuer that the key set itself binds the key to; Entra writes one with `{tenantid}` in it.
+    /// The issuer that the key set binds the key to; Entra's contains `{tenantid}`.
     issuer: Option<String>,
     decoding: DecodingKey,
-    /// The key itself, for the digest.
+    /// The public key, for the digest.
     material: Vec<u8>,
 }
 
-/// An issuer's keys, by id.
+/// An issuer's keys, by key id.
 #[derive(Debug, Clone)]
 pub struct KeySet {
-    /// Several keys may have one id (RFC 7517 §4.5). Their order is the same for the same keys.
-    keys: BTreeMap<String, Vec<Arc<Key>>>,
+    /// Several keys may have one id (RFC 7517 §4.5). Their order depends only on the keys.
+    keys: BTreeMap<String, Vec<Arc<VerificationKey>>>,
     digest: [u8; 32],
-    skipped: Vec<Skipped>,
+    skipped: Vec<SkippedKey>,
 }
 
 /// All issuers' keys at one moment, published as one value.
 #[derive(Debug, Clone)]
 pub struct KeySets {
     epoch: Epoch,
-    /// Counts publications, also those of the same keys.
+    /// Counts publications, including those without a change.
     publication: u64,
-    /// In the order of the issuers.
-    held: Vec<Held>,
+    /// In the order of the configured issuers.
+    issuers: Vec<IssuerKeys>,
 }
 
-/// One issuer's keys, and how long they may be used.
+/// One issuer's keys and their expiry.
 #[derive(Debug, Clone, Default)]
-struct Held {
+struct IssuerKeys {
     keys: Option<Arc<KeySet>>,
-    /// On the boot clock; `None` = no end.
+    /// On the boot clock; `None`: no expiry.
     good_until: Option<Duration>,
 }
 
-impl Key {
-    /// The id that tokens name it by.
+impl VerificationKey {
+    /// The key id.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// Whether both have one id and verify the same.
-    fn is_same_as(&self, other: &Key) -> bool {
-        (&self.kid, self.meaning()) == (&other.kid, other.meaning())
+    /// Whether both have the same id and verify the same signatures.
+    fn is_same_as(&self, other: &VerificationKey) -> bool {
+        (&self.kid, self.verification_inputs()) == (&other.kid, other.verification_inputs())
     }
 
-    /// All that verifying depends on besides the id.
-    fn meaning(&self) -> (&[Algorithm], Option<&str>, &[u8]) {
+    /// Everything that verification depends on, except the id.
+    fn verification_inputs(&self) -> (&[Algorithm], Option<&str>, &[u8]) {
         (&self.algorithms, self.issuer(), &self.material)
     }
 
-    /// Whether it may verify such signatures.
-    pub fn fits(&self, algorithm: Algorithm) -> bool {
+    /// Whether the key may be used with this algorithm.
+    pub fn supports(&self, algorithm: Algorithm) -> bool {
         self.algorithms.contains(&algorithm)
     }
 
-    /// The issuer that the key set binds it to, with `{tenantid}` for any tenant.
+    /// The issuer that the key set binds the key to; `{tenantid}` stands for any tenant.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// Whether this is its signature of these bytes; `signature` as it stands in a token.
+    /// Whether the signature is valid for these bytes. `signature` is base64url, as in a token.
     pub(super) fn verifies(&self, algorithm: Algorithm, signed: &[u8], signature: &str) -> bool {
         let algorithm = match algorithm {
             Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
@@ -92,7 +92,7 @@ impl Key {
             Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
             Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
         };
-        // An error is a key of another family or a signature that is no base64: no signature of ours.
+        // An error means a key of another type or a signature that is not base64url: not a valid signature.
         matches!(
             jsonwebtoken::crypto::verify(signature, signed, &self.decoding, algorithm),
             Ok(true)
@@ -100,7 +100,7 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for VerificationKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Key")
             .field("kid", &self.kid)
@@ -111,20 +111,21 @@ impl fmt::Debug for Key {
 }
 
 impl KeySet {
-    /// Reads a JWKS document (RFC 7517 §5).
+    /// Parses a JWKS document (RFC 7517 §5).
     ///
-    /// A key that must be secret (a shared secret, a private member) refuses the whole document: other parties may
-    /// have it and sign with it. A key that is of no use here (for encryption, malformed, too short) is skipped, and
-    /// no token can be verified with it. Several keys may have one id: of them, one that fits a token's algorithm
-    /// verifies it.
+    /// A document with a shared secret or a private key is refused, because others may have it and sign with it. A key
+    /// that cannot be used (for encryption, malformed, too short) is skipped and verifies no token. Several keys may have
+    /// one id; each one that supports the token's algorithm is tried.
     pub fn parse(bytes: &[u8]) -> Result<KeySet, KeySetError> {
         let (read, skipped) = jwk::read(bytes)?;
-        let mut keys: BTreeMap<String, Vec<Arc<Key>>> = BTreeMap::new();
+        let mut keys: BTreeMap<String, Vec<Arc<VerificationKey>>> = BTreeMap::new();
         for key in read {
             keys.entry(key.kid.clone()).or_default().push(Arc::new(key));
         }
         for of_one_id in keys.values_mut() {
-            of_one_id.sort_unstable_by(|one, other| one.meaning().cmp(&other.meaning()));
+            of_one_id.sort_unstable_by(|one, other| {
+                one.verification_inputs().cmp(&other.verification_inputs())
+            });
         }
         let digest = digest_of(keys.values().flatten().map(Arc::as_ref));
         Ok(KeySet {
@@ -134,54 +135,54 @@ impl KeySet {
         })
     }
 
-    /// The keys of this id.
-    pub fn of_id(&self, kid: &str) -> &[Arc<Key>] {
+    /// The keys of this `kid`.
+    pub fn of_id(&self, kid: &str) -> &[Arc<VerificationKey>] {
         self.keys.get(kid).map_or(&[], Vec::as_slice)
     }
 
-    /// Equal for two sets that verify the same tokens, however their documents are written.
+    /// Equal for two sets that verify the same tokens, independent of the form of their documents.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
 
-    /// How many keys can be used.
+    /// The number of usable keys.
     pub fn len(&self) -> usize {
         self.keys.values().map(Vec::len).sum()
     }
 
-    /// Whether no key can be used.
+    /// Whether there is no usable key.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The id of each key with a digest of the key, sorted by id.
+    /// The id and digest of each key, sorted by id.
     pub fn identities(&self) -> impl Iterator<Item = (&str, [u8; 32])> {
         let keys = self.keys.values().flatten();
         keys.map(|key| (key.kid(), digest_of(std::iter::once(key.as_ref()))))
     }
 
-    /// The ids of the keys, each once, sorted.
+    /// The distinct key ids, sorted.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.keys().map(String::as_str)
     }
 
-    /// The keys of the document that are of no use here.
-    pub fn skipped(&self) -> &[Skipped] {
+    /// The keys of the document that cannot be used.
+    pub fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
     }
 }
 
 impl KeySets {
-    /// No keys yet, for this many issuers.
+    /// No keys, for this number of issuers.
     pub(super) fn none(issuers: usize) -> Self {
         KeySets {
             epoch: Epoch::FIRST,
             publication: 0,
-            held: vec![Held::default(); issuers],
+            issuers: vec![IssuerKeys::default(); issuers],
         }
     }
 
-    /// The same with this issuer's keys. The epoch moves on only if the keys differ.
+    /// A copy with this issuer's keys replaced. The epoch advances only if the keys differ.
     pub(super) fn with(
         &self,
         issuer: IssuerIndex,
@@ -190,32 +191,32 @@ impl KeySets {
     ) -> Self {
         let mut next = self.clone();
         next.publication = self.publication.wrapping_add(1);
-        let Some(held) = next.held.get_mut(issuer.0) else {
+        let Some(of_issuer) = next.issuers.get_mut(issuer.0) else {
             return next;
         };
         let digest = |keys: Option<&KeySet>| keys.map(KeySet::digest);
-        if digest(held.keys.as_deref()) != digest(keys.as_ref()) {
+        if digest(of_issuer.keys.as_deref()) != digest(keys.as_ref()) {
             next.epoch = self.epoch.next();
         }
-        *held = Held {
+        *of_issuer = IssuerKeys {
             keys: keys.map(Arc::new),
             good_until,
         };
         next
     }
 
-    /// Differs from that of every value before.
+    /// The number of this publication, different from all earlier ones.
     pub(super) fn publication(&self) -> u64 {
         self.publication
     }
 
-    /// The issuer's keys, if it has any that may still be used at this instant of the boot clock.
+    /// The issuer's keys, unless it has none or they have expired at this instant of the boot clock.
     pub(super) fn of(&self, issuer: IssuerIndex, boot: Duration) -> Option<&KeySet> {
-        let held = self.held.get(issuer.0)?;
-        if held.good_until.is_some_and(|end| end <= boot) {
+        let of_issuer = self.issuers.get(issuer.0)?;
+        if of_issuer.good_until.is_some_and(|end| end <= boot) {
             return None;
         }
-        held.keys.as_deref()
+        of_issuer.keys.as_deref()
     }
 }
 
@@ -225,8 +226,8 @@ impl Published for KeySets {
     }
 }
 
-/// Over all that verifying depends on, each part behind its length.
-fn digest_of<'a>(keys: impl Iterator<Item = &'a Key>) -> [u8; 32] {
+/// A digest of everything that verification depends on, each part prefixed with its length.
+fn digest_of<'a>(keys: impl Iterator<Item = &'a VerificationKey>) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_be_bytes());

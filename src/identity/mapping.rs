@@ -1,7 +1,7 @@
-//! Which claim says what: a rule for each field of a request, from a preset and from the configuration.
+//! Maps claims to fields of a request: a rule per field, from a preset and the configuration.
 //!
-//! A claim that no rule names is not read. A field without a rule is as unsaid as one whose claim is missing, and
-//! what is unsaid grants nothing.
+//! Claims without a rule are ignored. A field without a rule is treated like one whose claim is missing, and a missing claim
+//! grants nothing.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -14,57 +14,57 @@ use crate::vocabulary::{AuthenticationMethod, UserType};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimMap {
     preset: Preset,
-    rules: BTreeMap<Field, Rule>,
+    rules: BTreeMap<Field, ClaimRule>,
 }
 
-/// Where a field's value is, and how it is read.
+/// The claim of a field, and how its value is mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// The claim, a member of the payload itself.
+pub struct ClaimRule {
+    /// The name of the claim, a top-level member of the payload.
     pub claim: String,
-    /// How its value is read.
-    pub read: Read,
+    /// How the value is mapped.
+    pub mapping: ValueMapping,
 }
 
-/// How a claim's value is read.
+/// How a claim's value is mapped to a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Read {
-    /// As it is: a GUID, a text, `true`, or a list of such, whatever the field is.
-    Take,
-    /// A yes-or-no field: the claim is this, or a list with this in it.
-    Contains(Scalar),
-    /// A yes-or-no field: the claim is exactly this.
-    Equals(Scalar),
-    /// The claim's texts are translated by this table. An id that is not in it is read as it is; a word that is
-    /// not in it says nothing.
+pub enum ValueMapping {
+    /// Unchanged: a GUID, a text, `true`, or a list, depending on the field.
+    AsIs,
+    /// For a flag: the claim equals this value, or is a list that contains it.
+    Contains(ClaimValue),
+    /// For a flag: the claim equals this value.
+    Equals(ClaimValue),
+    /// The claim's texts are replaced by this table. An id that is not in the table stays as it is; a word that is not in
+    /// the table is ignored.
     Values(BTreeMap<String, String>),
 }
 
-/// A value that a claim is compared with. Compared with its type: `"1"` is not `1`.
+/// A value that a claim is compared with. The types must be equal: `"1"` is not `1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scalar {
-    /// A text, compared with case.
+pub enum ClaimValue {
+    /// A text, case-sensitive.
     Text(String),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
     /// `true` or `false`.
     Bool(bool),
 }
 
-/// What kind of thing a field is.
+/// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A GUID, or a word that a table turns into one.
+pub enum FieldKind {
+    /// A GUID, or a text that a table maps to one.
     Id,
-    /// A list of those.
+    /// A list of GUIDs.
     Ids,
-    /// A tenant, in the forms of `idp`.
+    /// A tenant, in one of the forms of `idp`.
     Tenant,
-    /// Yes or no.
+    /// True or false.
     Flag,
-    /// Words of one of Microsoft's lists.
+    /// Values of an enumeration of Microsoft Graph.
     Words,
-    /// An instant, in seconds since 1970.
+    /// A time in seconds since 1970.
     Time,
     /// A text.
     Text,
@@ -79,40 +79,40 @@ macro_rules! fields {
         pub enum Field { $($(#[$doc])* $name,)* }
 
         impl Field {
-            /// Every field.
+            /// All fields.
             pub const ALL: &'static [Field] = &[$(Field::$name,)*];
-            /// The names, as the configuration writes them.
+            /// The names in the configuration.
             pub const NAMES: &'static [&'static str] = &[$($text,)*];
 
-            /// The name that the configuration knows it by.
+            /// The name in the configuration.
             pub const fn name(self) -> &'static str {
                 match self { $(Field::$name => $text,)* }
             }
 
-            /// What kind of thing it is.
-            pub const fn kind(self) -> Kind {
-                match self { $(Field::$name => Kind::$kind,)* }
+            /// The type of the field.
+            pub const fn kind(self) -> FieldKind {
+                match self { $(Field::$name => FieldKind::$kind,)* }
             }
         }
     };
 }
 
 fields! {
-    /// The tenant that was signed in to.
+    /// The tenant that the user signed in to.
     Tenant = "tenant", Id;
     /// The user's id there.
     User = "user", Id;
-    /// The tenant where a guest's account lives.
+    /// The home tenant of a guest.
     HomeTenant = "home_tenant", Tenant;
-    /// A guest's id there.
+    /// The guest's id in the home tenant.
     HomeUser = "home_user", Id;
     /// The user is a guest.
     Guest = "guest", Flag;
-    /// Groups of the directory that was signed in to.
+    /// Groups of the directory that the user signed in to.
     Groups = "groups", Ids;
     /// Directory roles there.
     Roles = "roles", Ids;
-    /// The application that the user holds in hand.
+    /// The client application.
     ClientApp = "client_app", Id;
     /// When the user last authenticated.
     AuthTime = "auth_time", Time;
@@ -120,29 +120,29 @@ fields! {
     SessionId = "session_id", Text;
     /// The device's id.
     DeviceId = "device_id", Text;
-    /// MFA was done at home.
+    /// MFA was done in the home tenant.
     Mfa = "mfa", Flag;
     /// MFA was done in the resource tenant.
     ResourceMfa = "resource_mfa", Flag;
-    /// The device is compliant at home.
+    /// The device is compliant in the home tenant.
     CompliantDevice = "compliant_device", Flag;
-    /// The device is hybrid joined at home.
+    /// The device is hybrid joined in the home tenant.
     HybridJoinedDevice = "hybrid_joined_device", Flag;
-    /// Methods done at home.
+    /// Authentication methods done in the home tenant.
     AuthenticationMethods = "authentication_methods", Words;
-    /// Methods done in the resource tenant.
+    /// Authentication methods done in the resource tenant.
     ResourceAuthenticationMethods = "resource_authentication_methods", Words;
     /// Authentication contexts.
     AuthenticationContexts = "authentication_contexts", Texts;
-    /// What the client can do.
+    /// Client capabilities.
     ClientCapabilities = "client_capabilities", Texts;
-    /// What kind of external user this is.
+    /// The type of external user.
     ExternalUserType = "external_user_type", Words;
     /// Terms of use that the user accepted.
     AcceptedTermsOfUse = "accepted_terms_of_use", Ids;
     /// Custom controls that the user satisfied.
     AcceptedCustomControls = "accepted_custom_controls", Ids;
-    /// The model of the passkey.
+    /// The model (AAGUID) of the passkey.
     AuthenticatorAaguid = "authenticator_aaguid", Id;
     /// Key identifiers of the certificate's issuers.
     CertificateIssuerSkis = "certificate_issuer_skis", Texts;
@@ -150,7 +150,7 @@ fields! {
     CertificatePolicyOids = "certificate_policy_oids", Texts;
 }
 
-/// A text that names no field.
+/// A text that is not the name of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected one of {}", Field::NAMES.join(", "))]
 pub struct NotAField;
@@ -163,48 +163,58 @@ impl FromStr for Field {
     }
 }
 
-/// A field that cannot be read like that.
+/// A rule that does not match its field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Misfit {
-    /// `contains` and `equals` are for yes-or-no fields.
-    #[error("{}: `contains` and `equals` are for fields that are yes or no", .0.name())]
+pub enum ClaimRuleError {
+    /// `contains` or `equals` for a field that is not a flag.
+    #[error("{}: found `contains` or `equals`, expected them for flags only", .0.name())]
     NotAFlag(Field),
-    /// A table of values has no meaning for this field.
-    #[error("{}: `values` is for ids, words and texts", .0.name())]
+    /// A table of values for a flag or a time.
+    #[error("{}: found `values`, expected it for ids, words and texts only", .0.name())]
     NoTable(Field),
-    /// A table turns a value into something that this field cannot be.
-    #[error("{}: `values` turns `{from}` into `{to}`, expected {expected}", .field.name())]
+    /// A table maps a value to one that is invalid for the field.
+    #[error("{}: `values` maps `{from}` to `{to}`, expected {expected}", .field.name())]
     BadTarget {
         /// The field.
         field: Field,
-        /// The value of a claim.
+        /// The claim's value.
         from: String,
-        /// What the table makes of it.
+        /// The value in the table.
         to: String,
-        /// What it could be.
+        /// The valid values.
         expected: &'static str,
     },
 }
 
 impl ClaimMap {
-    /// What an issuer of this kind says by itself.
-    pub fn preset(preset: Preset) -> Self {
+    /// The rules of a preset.
+    pub fn from_preset(preset: Preset) -> Self {
         let rules = presets::rules(preset).collect();
         ClaimMap { preset, rules }
     }
 
-    /// Reads this field like that, in place of what the preset says.
-    pub fn set(&mut self, field: Field, rule: Rule) -> Result<(), Misfit> {
-        match (&rule.read, field.kind()) {
-            (Read::Contains(_) | Read::Equals(_), Kind::Flag) | (Read::Take, _) => {}
-            (Read::Contains(_) | Read::Equals(_), _) => return Err(Misfit::NotAFlag(field)),
-            (Read::Values(_), Kind::Flag | Kind::Time) => return Err(Misfit::NoTable(field)),
+    /// Replaces the rule of this field.
+    pub fn set(&mut self, field: Field, rule: ClaimRule) -> Result<(), ClaimRuleError> {
+        match (&rule.mapping, field.kind()) {
+            (ValueMapping::Contains(_) | ValueMapping::Equals(_), FieldKind::Flag)
+            | (ValueMapping::AsIs, _) => {}
+            (ValueMapping::Contains(_) | ValueMapping::Equals(_), _) => {
+                return Err(ClaimRuleError::NotAFlag(field));
+            }
+            (ValueMapping::Values(_), FieldKind::Flag | FieldKind::Time) => {
+                return Err(ClaimRuleError::NoTable(field));
+            }
             (
-                Read::Values(_),
-                Kind::Id | Kind::Ids | Kind::Tenant | Kind::Words | Kind::Text | Kind::Texts,
+                ValueMapping::Values(_),
+                FieldKind::Id
+                | FieldKind::Ids
+                | FieldKind::Tenant
+                | FieldKind::Words
+                | FieldKind::Text
+                | FieldKind::Texts,
             ) => {}
         }
-        if let Read::Values(table) = &rule.read {
+        if let ValueMapping::Values(table) = &rule.mapping {
             check_targets(field, table)?;
         }
         self.rules.insert(field, rule);
@@ -212,38 +222,40 @@ impl ClaimMap {
     }
 
     /// The field's rule, if it has one.
-    pub fn rule(&self, field: Field) -> Option<&Rule> {
+    pub fn rule(&self, field: Field) -> Option<&ClaimRule> {
         self.rules.get(&field)
     }
 
-    /// The preset that it began with.
-    pub fn began_as(&self) -> Preset {
+    /// The preset that these rules are based on.
+    pub fn preset(&self) -> Preset {
         self.preset
     }
 }
 
-/// Refuses a table with a target that no value of the field can be: such a value would be dropped from each token.
-fn check_targets(field: Field, table: &BTreeMap<String, String>) -> Result<(), Misfit> {
+/// Refuses a table with a target that is invalid for the field: it would be dropped from every token.
+fn check_targets(field: Field, table: &BTreeMap<String, String>) -> Result<(), ClaimRuleError> {
     let is_guid = |text: &str| parse_guid(text).is_ok();
-    let (fits, expected): (&dyn Fn(&str) -> bool, _) = match (field, field.kind()) {
-        (_, Kind::Id | Kind::Ids) => (&is_guid, "a GUID"),
+    let (is_valid, expected): (&dyn Fn(&str) -> bool, _) = match (field, field.kind()) {
+        (_, FieldKind::Id | FieldKind::Ids) => (&is_guid, "a GUID"),
         (Field::ExternalUserType, _) => (
             &|text| text.parse::<UserType>().is_ok(),
             "a type of external user such as b2bCollaborationGuest",
         ),
-        (_, Kind::Words) => (
+        (_, FieldKind::Words) => (
             &|text| text.parse::<AuthenticationMethod>().is_ok(),
             "an authentication method such as fido2",
         ),
-        (_, Kind::Tenant) => (
-            &super::home::is_home,
+        (_, FieldKind::Tenant) => (
+            &super::home::is_valid_home,
             "a tenant's id, live.com, mail, google.com, facebook.com, or the URI of a SAML or WS-Fed issuer",
         ),
-        (_, Kind::Flag | Kind::Time | Kind::Text | Kind::Texts) => return Ok(()),
+        (_, FieldKind::Flag | FieldKind::Time | FieldKind::Text | FieldKind::Texts) => {
+            return Ok(());
+        }
     };
-    match table.iter().find(|(_, to)| !fits(to)) {
+    match table.iter().find(|(_, to)| !is_valid(to)) {
         None => Ok(()),
-        Some((from, to)) => Err(Misfit::BadTarget {
+        Some((from, to)) => Err(ClaimRuleError::BadTarget {
             field,
             from: from.clone(),
             to: to.clone(),
@@ -252,18 +264,18 @@ fn check_targets(field: Field, table: &BTreeMap<String, String>) -> Result<(), M
     }
 }
 
-impl Rule {
-    /// The claim as it is.
-    pub fn take(claim: &str) -> Self {
-        Rule {
+impl ClaimRule {
+    /// Uses the claim unchanged.
+    pub fn as_is(claim: &str) -> Self {
+        ClaimRule {
             claim: claim.to_owned(),
-            read: Read::Take,
+            mapping: ValueMapping::AsIs,
         }
     }
 }
 
-impl From<&str> for Scalar {
+impl From<&str> for ClaimValue {
     fn from(text: &str) -> Self {
-        Scalar::Text(text.to_owned())
+        ClaimValue::Text(text.to_owned())
     }
 }

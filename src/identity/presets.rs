@@ -1,34 +1,34 @@
-//! What issuers of four kinds say by themselves.
+//! Presets: the claim rules of four kinds of issuers.
 //!
-//! `resource_mfa` is in no preset: no issuer tells in which of two tenants MFA was done, and taking one for the
-//! other would let a guest in whose home tenant is not trusted. Nor is any device claim: Entra's access tokens
-//! have none that says compliant. An operator who knows better maps a claim of the own tenant.
+//! No preset sets `resource_mfa`: no issuer states in which of two tenants MFA was done, and a wrong guess would admit
+//! guests whose home tenant's MFA is not trusted. No preset sets device claims: Entra's access tokens have none that states
+//! compliance. An operator who has such a claim maps it in the configuration.
 
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use super::mapping::{Field, Read, Rule, Scalar};
+use super::mapping::{ClaimRule, ClaimValue, Field, ValueMapping};
 
 /// A kind of issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Preset {
-    /// Entra, tokens of version 1.0: `appid`; `amr` tells of MFA, and only there
+    /// Entra access tokens of version 1.0: the client is `appid`, and `amr` states MFA, which only this version has
     /// (learn.microsoft.com/entra/identity-platform/access-token-claims-reference).
     EntraV1,
-    /// Entra, tokens of version 2.0: `azp`. They do not tell of MFA; where a policy asks for it through an
+    /// Entra access tokens of version 2.0: the client is `azp`. They do not state MFA; if a policy requires it through an
     /// authentication context, map `mfa` to that context in `acrs`.
     EntraV2,
-    /// Okta: the user's GUID comes in a custom claim `oid`, groups in a custom claim `groups` (with a table where
-    /// they are names). MFA is `mfa` in `amr`.
+    /// Okta: the user's GUID is in a custom claim `oid`, groups are in a custom claim `groups` (map names to GUIDs with a
+    /// table). MFA is `mfa` in `amr`.
     Okta,
-    /// Keycloak: `sub` is a GUID and is the user; groups come from a group mapper into `groups` (with a table, for
-    /// they are names). MFA is `mfa` in `amr`, which needs Keycloak's AMR mapper.
+    /// Keycloak: `sub` is the user's GUID; a group mapper writes names to `groups` (map them to GUIDs with a table). MFA is
+    /// `mfa` in `amr`, which needs Keycloak's AMR mapper.
     Keycloak,
 }
 
 impl Preset {
-    /// Every preset.
+    /// All presets.
     pub const ALL: [Preset; 4] = [
         Preset::EntraV1,
         Preset::EntraV2,
@@ -36,7 +36,7 @@ impl Preset {
         Preset::Keycloak,
     ];
 
-    /// The name that the configuration knows it by.
+    /// The name in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Preset::EntraV1 => "entra-v1",
@@ -46,9 +46,9 @@ impl Preset {
         }
     }
 
-    /// Whether a token whose subject is its object is an application's: Entra's user tokens have a `sub` of their
-    /// own for each application. Keycloak's `sub` is the user.
-    pub(super) const fn tells_applications_by_subject(self) -> bool {
+    /// Whether a token with `sub` equal to the object id belongs to an application. In Entra's user tokens `sub` is specific
+    /// to the client application; Keycloak's `sub` is the user's id.
+    pub(super) const fn identifies_applications_by_subject(self) -> bool {
         match self {
             Preset::EntraV1 | Preset::EntraV2 => true,
             Preset::Okta | Preset::Keycloak => false,
@@ -56,14 +56,14 @@ impl Preset {
     }
 }
 
-/// What an issuer's access tokens have and its ID tokens have not. Both may have one audience: an ID token's is the
-/// client's id, and Entra's access tokens for a client's own API have the same
+/// What distinguishes an issuer's access tokens from its ID tokens. Both may have the same audience: that of an ID token is
+/// the client's id, as in Entra's access tokens for a client's own API
 /// (learn.microsoft.com/entra/identity-platform/access-tokens and id-token-claims-reference, read 2026-11-30).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AccessTokenMark {
-    /// One of these claims is there, as a text that is not empty.
+    /// One of these claims is a text that is not empty.
     OneOf(&'static [&'static str]),
-    /// This claim is this text.
+    /// The claim is this text.
     Equals(&'static str, &'static str),
 }
 
@@ -71,18 +71,18 @@ impl Preset {
     /// The mark of this issuer's access tokens.
     pub(super) const fn access_token_mark(self) -> AccessTokenMark {
         match self {
-            // The client that the token was issued to: `appid` in version 1.0, `azp` in version 2.0.
+            // The client: `appid` in version 1.0, `azp` in version 2.0.
             Preset::EntraV1 | Preset::EntraV2 => AccessTokenMark::OneOf(&["azp", "appid"]),
             // The client's id (developer.okta.com/docs/api/openapi/okta-oauth/guides/overview, access token).
             Preset::Okta => AccessTokenMark::OneOf(&["cid"]),
-            // `ID`, `Refresh`, `Logout` in its other tokens.
+            // Other tokens have `ID`, `Refresh` or `Logout`.
             Preset::Keycloak => AccessTokenMark::Equals("typ", "Bearer"),
         }
     }
 }
 
 impl AccessTokenMark {
-    /// Whether a token with these claims has it.
+    /// Whether a token with these claims has the mark.
     pub(super) fn is_in(self, claims: &Map<String, Value>) -> bool {
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         match self {
@@ -94,8 +94,8 @@ impl AccessTokenMark {
         }
     }
 
-    /// For messages.
-    pub(super) fn shown(self) -> String {
+    /// The mark as text, for messages.
+    pub(super) fn describe(self) -> String {
         match self {
             AccessTokenMark::OneOf(names) => format!("`{}`", names.join("` or `")),
             AccessTokenMark::Equals(name, text) => format!("`{name}` = `{text}`"),
@@ -103,7 +103,7 @@ impl AccessTokenMark {
     }
 }
 
-/// A text that names no preset.
+/// A text that is not the name of a preset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected entra-v1, entra-v2, okta or keycloak")]
 pub struct NotAPreset;
@@ -116,36 +116,36 @@ impl FromStr for Preset {
     }
 }
 
-/// The rules that a preset begins with.
-pub(super) fn rules(preset: Preset) -> impl Iterator<Item = (Field, Rule)> {
-    let (taken, tells_mfa): (&[&[(Field, &str)]], bool) = match preset {
-        Preset::EntraV1 => (&[EVERYWHERE, ENTRA, &[(Field::ClientApp, "appid")]], true),
-        Preset::EntraV2 => (&[EVERYWHERE, ENTRA, &[(Field::ClientApp, "azp")]], false),
-        Preset::Okta => (&[EVERYWHERE, &[(Field::User, "oid")]], true),
+/// The claim rules of a preset.
+pub(super) fn rules(preset: Preset) -> impl Iterator<Item = (Field, ClaimRule)> {
+    let (claims, has_mfa): (&[&[(Field, &str)]], bool) = match preset {
+        Preset::EntraV1 => (&[COMMON, ENTRA, &[(Field::ClientApp, "appid")]], true),
+        Preset::EntraV2 => (&[COMMON, ENTRA, &[(Field::ClientApp, "azp")]], false),
+        Preset::Okta => (&[COMMON, &[(Field::User, "oid")]], true),
         Preset::Keycloak => {
             const OWN: &[(Field, &str)] = &[(Field::User, "sub"), (Field::ClientApp, "azp")];
-            (&[EVERYWHERE, OWN], true)
+            (&[COMMON, OWN], true)
         }
     };
-    let guests = preset.tells_applications_by_subject().then(|| {
-        let read = Read::Equals(Scalar::Integer(1));
+    let guests = preset.identifies_applications_by_subject().then(|| {
+        let mapping = ValueMapping::Equals(ClaimValue::Integer(1));
         let claim = "acct".to_owned();
-        (Field::Guest, Rule { claim, read })
+        (Field::Guest, ClaimRule { claim, mapping })
     });
-    let mfa = tells_mfa.then(|| {
-        let read = Read::Contains(Scalar::from("mfa"));
+    let mfa = has_mfa.then(|| {
+        let mapping = ValueMapping::Contains(ClaimValue::from("mfa"));
         let claim = "amr".to_owned();
-        (Field::Mfa, Rule { claim, read })
+        (Field::Mfa, ClaimRule { claim, mapping })
     });
-    taken
+    claims
         .iter()
         .flat_map(|list| list.iter())
-        .map(|(field, claim)| (*field, Rule::take(claim)))
+        .map(|(field, claim)| (*field, ClaimRule::as_is(claim)))
         .chain(guests)
         .chain(mfa)
 }
 
-const EVERYWHERE: &[(Field, &str)] = &[
+const COMMON: &[(Field, &str)] = &[
     (Field::Tenant, "tid"),
     (Field::Groups, "groups"),
     (Field::AuthTime, "auth_time"),

@@ -1,7 +1,6 @@
-//! Whom we believe: the issuers of the configuration, each with its keys, audiences and tenants.
+//! The trusted issuers of the configuration, each with its keys, audiences and tenants.
 //!
-//! Key, issuer, audience and tenant are bound together: a token has to fit one issuer in all of them, never one
-//! issuer in this and another in that.
+//! A token must match one issuer in key, `iss`, audience and tenant; values of several issuers are never combined.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,46 +11,46 @@ use url::Url;
 use super::mapping::ClaimMap;
 use crate::id::TenantId;
 
-/// Every issuer that is believed. Empty: nobody is.
+/// All trusted issuers. If empty, every token is refused.
 #[derive(Debug, Clone, Default)]
-pub struct Trust {
+pub struct TrustedIssuers {
     /// In the order of the configuration.
     pub issuers: Vec<Issuer>,
 }
 
-/// An issuer's place in [`Trust`].
+/// The index of an issuer in [`TrustedIssuers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IssuerIndex(pub usize);
 
-/// One issuer, and what is believed of it.
+/// One issuer, and which of its tokens are accepted.
 #[derive(Debug, Clone)]
 pub struct Issuer {
-    /// What the configuration calls it; for logs, not compared with anything.
+    /// The configured name, for logs only.
     pub name: String,
     /// The `iss` of its tokens.
     pub iss: IssuerName,
-    /// The `aud` values that are meant for us.
+    /// The accepted `aud` values.
     pub audiences: Vec<String>,
-    /// The tenants whose tokens it may issue.
+    /// The tenants that it may issue tokens for.
     pub tenants: Tenants,
-    /// The signatures that are accepted.
+    /// The accepted signature algorithms.
     pub algorithms: Vec<Algorithm>,
-    /// The `typ` that its tokens may have, where they have one.
+    /// The accepted `typ` values, for tokens with a `typ`.
     pub types: Vec<String>,
-    /// Where its keys are.
+    /// The source of its keys.
     pub keys: KeySource,
-    /// Whether a token without `groups` has none (`Always`) or does not tell (`Sometimes`).
+    /// Whether a token without `groups` has no groups (`Always`) or unknown groups (`Sometimes`).
     pub groups: Emitted,
     /// The same for directory roles (`wids`).
     pub roles: Emitted,
-    /// Which claim says what.
+    /// The rules that map claims to fields.
     pub claims: ClaimMap,
-    /// Whether a token must have the mark of its preset's access tokens.
-    pub access_token_mark: MarkNeeded,
+    /// Whether a token needs the mark of its preset's access tokens.
+    pub access_token_mark: MarkRequirement,
 }
 
 impl Issuer {
-    /// Whether each of its tokens is issued by the token's own tenant, and not by an issuer of several.
+    /// Whether each token is issued for the issuer's own tenant, so that `iss` identifies the tenant.
     pub fn is_of_one_tenant(&self) -> bool {
         match (&self.iss, &self.tenants) {
             (IssuerName::PerTenant { .. }, _) | (_, Tenants::Fixed(_)) => true,
@@ -60,8 +59,8 @@ impl Issuer {
         }
     }
 
-    /// The `typ` of access tokens: RFC 9068 §2.1, and what Entra, Okta and Keycloak write.
-    pub fn usual_types() -> Vec<String> {
+    /// The `typ` values of access tokens: RFC 9068 §2.1, and those of Entra, Okta and Keycloak.
+    pub fn default_types() -> Vec<String> {
         ["JWT", "at+jwt"].map(str::to_owned).to_vec()
     }
 }
@@ -69,30 +68,30 @@ impl Issuer {
 /// The `iss` of an issuer's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IssuerName {
-    /// Exactly this.
+    /// Exactly this text.
     Exact(String),
-    /// Entra's multi-tenant form `https://login.microsoftonline.com/{tenantid}/v2.0`: the token's own `tid`, in
-    /// lower case, stands between the two parts.
+    /// Entra's multi-tenant form `https://login.microsoftonline.com/{tenantid}/v2.0`, with the token's `tid` in lower case
+    /// in place of `{tenantid}`.
     PerTenant {
-        /// What stands before the tenant.
+        /// The text before the tenant.
         before: String,
-        /// What stands after it.
+        /// The text after the tenant.
         after: String,
     },
 }
 
-/// The tenants that an issuer may speak for.
+/// The tenants that an issuer may issue tokens for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tenants {
-    /// The token's `tid` has to be one of these.
+    /// The token's `tid` must be one of these.
     Listed(Vec<TenantId>),
-    /// The token's `tid` may be any: the policies alone decide who comes in.
+    /// Any `tid` is accepted; only the policies restrict access.
     Any,
-    /// The issuer knows no tenants (Okta, Keycloak, …): all its accounts live in this one.
+    /// The issuer has no tenants (Okta, Keycloak, …): all its accounts belong to this one.
     Fixed(TenantId),
 }
 
-/// The signatures that can be accepted: never a shared secret, never none (RFC 8725 §3.1).
+/// The supported signature algorithms: never HMAC with a shared secret, never `none` (RFC 8725 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names are RFC 7518's and RFC 8037's")]
 pub enum Algorithm {
@@ -102,37 +101,37 @@ pub enum Algorithm {
     EdDsa,
 }
 
-/// Where an issuer's keys are.
+/// The source of an issuer's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
-    /// A JWKS file, followed like the policies.
+    /// A JWKS file, watched like the policies.
     File(PathBuf),
-    /// A JWKS document behind a URL.
+    /// The URL of a JWKS document.
     Url(Url),
-    /// An OpenID Connect discovery document, whose `jwks_uri` is followed and whose `issuer` has to be this one.
+    /// The URL of an OpenID Connect discovery document. Its `issuer` must be this issuer; its `jwks_uri` is fetched.
     Discovery(Url),
 }
 
-/// Whether an issuer always says a thing where there is something to say.
+/// Whether an issuer always emits a claim when it has a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Emitted {
-    /// Unsaid means that there is nothing.
+    /// A missing claim means an empty list.
     Always,
-    /// Unsaid means unknown. Entra emits groups only where the application opted in.
+    /// A missing claim means unknown. Entra emits groups only if the application opted in.
     Sometimes,
 }
 
-/// Whether a token must have what its preset's access tokens have and its ID tokens have not.
+/// Whether a token needs the mark that distinguishes its preset's access tokens from ID tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MarkNeeded {
+pub enum MarkRequirement {
     /// A token without the mark is refused.
     Required,
-    /// It is not looked at: for issuers whose access tokens have none. Their ID tokens then count, too.
+    /// The mark is not checked, for issuers whose access tokens have none. Their ID tokens are then accepted too.
     Ignored,
 }
 
 impl Algorithm {
-    /// All of them.
+    /// All algorithms.
     pub const ALL: [Algorithm; 4] = [
         Algorithm::Rs256,
         Algorithm::Ps256,
@@ -140,7 +139,7 @@ impl Algorithm {
         Algorithm::EdDsa,
     ];
 
-    /// The name in a token's header.
+    /// The `alg` value in a token's header.
     pub const fn name(self) -> &'static str {
         match self {
             Algorithm::Rs256 => "RS256",
@@ -151,7 +150,7 @@ impl Algorithm {
     }
 }
 
-/// Compared with case, as RFC 7515 has it.
+/// Case-sensitive (RFC 7515 §4.1.1).
 impl FromStr for Algorithm {
     type Err = NotAnAlgorithm;
     fn from_str(text: &str) -> Result<Self, NotAnAlgorithm> {
@@ -160,14 +159,14 @@ impl FromStr for Algorithm {
     }
 }
 
-/// A text that names no algorithm that can be accepted.
+/// A text that is not a supported algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected RS256, PS256, ES256 or EdDSA")]
 pub struct NotAnAlgorithm;
 
-/// A text that cannot be an issuer.
+/// A text that is not a valid issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected the exact `iss`, at most once with {{tenantid}} in it")]
+#[error("expected the exact `iss`, with {{tenantid}} at most once")]
 pub struct NotAnIssuer;
 
 impl FromStr for IssuerName {

@@ -1,4 +1,4 @@
-//! What a verified token proves, and the request that becomes of it.
+//! A verified token, and what a request adds to it.
 
 use std::collections::BTreeSet;
 
@@ -8,54 +8,54 @@ use crate::identity::IssuerIndex;
 use crate::request::{AccessType, ChannelId, Claims, Context, IdentityProvider};
 use crate::vocabulary::{Cloud, UserType};
 
-/// What a token proves, whatever it is then used for.
+/// The facts that a token proves, independent of the request it is sent with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
-    /// Who issued it.
+pub struct VerifiedToken {
+    /// The issuer.
     pub issuer: IssuerIndex,
-    /// Those of its `aud` values that are configured for the issuer; at least one.
+    /// The `aud` values that are configured for the issuer; at least one.
     pub audiences: Vec<String>,
-    /// Whose it is, or why that cannot be told.
-    pub who: Result<Who, Unidentified>,
-    /// The tenant whose own issuer issued it: one with `{tenantid}`, or one that speaks for one tenant only. None
-    /// where no signature was verified here.
+    /// The user, or why the token identifies none.
+    pub subject: Result<TokenSubject, SubjectError>,
+    /// The tenant of an issuer that issues for one tenant only, or whose `iss` contains `{tenantid}`. `None` if the
+    /// signature was not verified here.
     pub issuing_tenant: Option<TenantId>,
-    /// Groups of the directory that the token is from.
+    /// Groups of the directory that issued the token.
     pub groups: Vec<GroupId>,
     /// Directory roles of that directory.
     pub roles: Vec<RoleId>,
-    /// The application that the user holds in hand (`azp`, `appid`).
+    /// The client application (`azp`, `appid`).
     pub client_app: Option<AppId>,
-    /// What the token says about the sign-in.
+    /// Claims about the sign-in.
     pub claims: Claims,
-    /// What the client can do (`xms_cc`).
+    /// Client capabilities (`xms_cc`).
     pub client_capabilities: Vec<String>,
-    /// What kind of external user the directory takes this one for, where a claim says so.
+    /// The type of external user, if a claim states it.
     pub external_user_type: Option<UserType>,
-    /// The epoch of the key sets that it was verified under.
-    pub under: Epoch,
+    /// The epoch of the key sets that verified the token.
+    pub key_epoch: Epoch,
 }
 
-impl Verified {
-    /// Whether both say the same of everything that a decision may read: issuer, audiences, user, memberships and
+impl VerifiedToken {
+    /// Whether both state the same in everything that a decision may read: issuer, audiences, user, memberships and
     /// claims. Lists are compared as sets.
-    pub fn agrees_with(&self, other: &Verified) -> bool {
-        let Verified {
+    pub fn agrees_with(&self, other: &VerifiedToken) -> bool {
+        let VerifiedToken {
             issuer,
             audiences,
-            who,
+            subject,
             groups,
             roles,
             client_app,
             claims,
             client_capabilities,
             external_user_type,
-            // How they were verified, and not what they say.
+            // How they were verified, not what they state.
             issuing_tenant: _,
-            under: _,
+            key_epoch: _,
         } = self;
         *issuer == other.issuer
-            && *who == other.who
+            && *subject == other.subject
             && *client_app == other.client_app
             && *external_user_type == other.external_user_type
             && are_one_set(audiences, &other.audiences)
@@ -113,65 +113,65 @@ fn are_one_set<T: Ord>(one: &[T], other: &[T]) -> bool {
     one == other || one.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
 }
 
-/// Whose a token is.
+/// The user that a token identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
-    /// The tenant that the user signed in to: the directory that `user`, groups and roles are of.
+pub struct TokenSubject {
+    /// The tenant that the user signed in to. `user`, groups and roles belong to its directory.
     pub tenant: TenantId,
     /// The user's id in that directory (`oid`).
     pub user: UserId,
-    /// Where the account lives.
-    pub home: Home,
+    /// The home of the account.
+    pub home: AccountHome,
 }
 
-/// Where an account lives (learn.microsoft.com/entra/identity-platform/access-token-claims-reference: `idp`, `acct`).
+/// The home of an account (learn.microsoft.com/entra/identity-platform/access-token-claims-reference: `idp`, `acct`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Home {
-    /// In the tenant that was signed in to.
-    Here,
-    /// In another: `user` is a guest object.
-    Elsewhere {
+pub enum AccountHome {
+    /// The tenant that the user signed in to.
+    SignInTenant,
+    /// Another tenant: `user` is a guest object.
+    OtherTenant {
         /// The home tenant.
         tenant: TenantId,
-        /// The user's id there, if a claim gives it.
+        /// The user's id there, if a claim states it.
         user: Option<UserId>,
     },
-    /// At an identity provider that is no Entra tenant: `user` is a guest object.
+    /// An identity provider other than an Entra tenant: `user` is a guest object.
     Provider(IdentityProvider),
-    /// The issuer knows no tenants and no guests; the route says how the user crosses.
+    /// The issuer has neither tenants nor guests; the route states the access type.
     Fixed,
 }
 
-/// Why it cannot be told whose a token is. The token itself is good.
+/// Why a valid token does not identify a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Unidentified {
-    /// It names no tenant.
+pub enum SubjectError {
+    /// It states no tenant.
     NoTenant,
-    /// It names no user, or an application and not a user.
+    /// It states no user, or identifies an application.
     NoUser,
-    /// It is a guest's, and does not name the home tenant in a form that is known.
+    /// It identifies a guest, but does not state the home tenant in a recognised form.
     UnknownHome,
-    /// What the token says of the user's way in and what the route says do not go together.
-    OtherAccess,
+    /// The access type that follows from the token is not the one that the route states.
+    AccessTypeMismatch,
 }
 
-/// What is asked for with a token, besides what the token itself says.
+/// What a request states beside its token: the application, and the context of the sign-in.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    /// Where the application lives.
+pub struct RequestedAccess {
+    /// The tenant of the application.
     pub resource: TenantId,
     /// The application.
     pub app: AppId,
-    /// How the user has to cross, where that is said.
+    /// The required access type, if the request states one.
     pub access: Option<AccessType>,
-    /// The shared channel that is reached.
+    /// The shared channel.
     pub channel: Option<ChannelId>,
-    /// The tenant whose network or device the request comes from.
+    /// The tenant that restricts access from its network or device (tenant restrictions).
     pub restricting_tenant: Option<TenantId>,
-    /// The home tenant's cloud; read only where the home tenant is not in the snapshot.
+    /// The home tenant's cloud; used only if the snapshot does not contain the home tenant.
     pub home_cloud: Option<Cloud>,
-    /// What the gateway knows about the sign-in.
+    /// The gateway's facts about the sign-in.
     pub context: Context,
-    /// The caller's own name for this question.
+    /// The caller's id of this request.
     pub request_id: String,
 }

@@ -1,4 +1,4 @@
-//! Verifies tokens under the key sets in force, each token under one of them.
+//! Verifies tokens under the key sets in force. One verification uses one version of them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -6,27 +6,28 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
 
-use super::checks::{self, Vouched};
-use super::claims::Numbers;
-use super::error::Told;
-use super::tokens::TokenCache;
+use super::checks::{self, TokenSigner};
+use super::claims::AcceptedNumbers;
+use super::error::Excerpt;
+use super::token_cache::TokenCache;
 use super::{
-    IssuerIndex, KeySet, KeySets, TokenCounters, TokenError, Trust, Verified, Wanted, token,
+    IssuerIndex, KeySet, KeySets, RefreshRequests, TokenCounters, TokenError, TrustedIssuers,
+    VerifiedToken, token,
 };
 use crate::cache::protocol::{self, Published};
 use crate::clock::Instants;
 use crate::engine::Engine;
 
-/// How much a token may say, and for how long.
+/// Limits for tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenLimits {
-    /// Bytes of a token.
+    /// Longest token in bytes.
     pub bytes: usize,
-    /// From `iat` to `exp`.
+    /// Longest time from `iat` to `exp`.
     pub lifetime: Duration,
 }
 
-/// 16 KiB, as much as gateways take in a header; 28 hours, the longest that Entra issues
+/// 16 KiB, which is the header limit of gateways; 28 hours, the longest lifetime that Entra issues
 /// (learn.microsoft.com/entra/identity-platform/app-resilience-continuous-access-evaluation).
 impl Default for TokenLimits {
     fn default() -> Self {
@@ -39,132 +40,138 @@ impl Default for TokenLimits {
 
 /// Verifies tokens.
 #[derive(Debug)]
-pub struct Identity {
-    trust: Trust,
+pub struct TokenVerifier {
+    trust: TrustedIssuers,
     engine: Arc<Engine>,
     limits: TokenLimits,
     keys: ArcSwap<KeySets>,
-    /// Held by whoever publishes, so that epochs follow each other. Requests never take it.
+    /// Serialises publications, so that epochs increase one by one. Requests never take it.
     publishing: Mutex<()>,
-    seen: TokenCache,
-    wanted: Wanted,
+    cache: TokenCache,
+    refresh_requests: RefreshRequests,
 }
 
-impl Identity {
-    /// Nobody has keys yet, and every token is refused. The engine is told whenever keys change, and its clock is
-    /// the one that tokens go by.
-    pub fn new(trust: Trust, engine: Arc<Engine>, limits: TokenLimits) -> Self {
+impl TokenVerifier {
+    /// Starts without keys, so every token is refused. Changes of keys are passed to the engine, and tokens are checked
+    /// against the engine's clock.
+    pub fn new(trust: TrustedIssuers, engine: Arc<Engine>, limits: TokenLimits) -> Self {
         let issuers = trust.issuers.len();
-        Identity {
+        TokenVerifier {
             trust,
             engine,
             limits,
             keys: ArcSwap::from_pointee(KeySets::none(issuers)),
             publishing: Mutex::new(()),
-            seen: TokenCache::new(),
-            wanted: Wanted::new(issuers),
+            cache: TokenCache::new(),
+            refresh_requests: RefreshRequests::new(issuers),
         }
     }
 
-    /// Whom it believes.
-    pub fn trust(&self) -> &Trust {
+    /// The configured issuers.
+    pub fn trust(&self) -> &TrustedIssuers {
         &self.trust
     }
 
-    /// The clock that tokens go by.
+    /// The clock that tokens are checked against.
     pub fn clock(&self) -> &crate::clock::Clock {
         self.engine.clock()
     }
 
-    /// Wishes for keys, for whoever follows them.
-    pub fn wanted(&self) -> &Wanted {
-        &self.wanted
+    /// Requests to refresh key sets, for the thread that refreshes them.
+    pub fn refresh_requests(&self) -> &RefreshRequests {
+        &self.refresh_requests
     }
 
-    /// Forgets verified tokens that have ended, once a minute. For a thread that serves nobody.
+    /// Removes expired tokens from the cache, at most once a minute. Must not run on a request thread.
     pub fn sweep(&self) {
-        self.seen.sweep(self.engine.clock().now());
+        self.cache.sweep(self.engine.clock().now());
     }
 
-    /// What became of the tokens so far.
+    /// Token verifications since the start.
     pub fn counters(&self) -> TokenCounters {
-        self.seen.counters()
+        self.cache.counters()
     }
 
-    /// Verifies a compact JWS (RFC 7515 §3.1), or finds that it was verified before. Never waits.
-    pub fn verify_now(&self, token: &str) -> Result<Arc<Verified>, TokenError> {
+    /// Verifies a compact JWS (RFC 7515 §3.1) or returns the cached result. Never waits.
+    pub fn verify_now(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError> {
         let (bytes, most) = (token.len(), self.limits.bytes);
         if bytes > most {
             let error = TokenError::TooLong { bytes, most };
-            self.seen.count(false, Some(&error));
+            self.cache.count(false, Some(&error));
             return Err(error);
         }
         let now = self.engine.clock().now();
-        // INVARIANT(epoch): loaded once, and all that this token is verified by.
+        // INVARIANT(epoch): loaded once; this verification uses no other key sets.
         let keys = self.keys.load();
-        let has_keys = |verified: &Verified| keys.of(verified.issuer, now.boot).is_some();
-        let place = self.seen.place(token, now, has_keys);
-        let answered = protocol::answer(keys.as_ref(), &place, |keys| {
-            place.check_boot_end()?;
-            self.look_at(token, keys, now).map(Arc::new)
+        let has_keys = |verified: &VerifiedToken| keys.of(verified.issuer, now.boot).is_some();
+        let slot = self.cache.slot(token, now, has_keys);
+        let answered = protocol::get_or_decide(keys.as_ref(), &slot, |keys| {
+            slot.check_boot_expiry()?;
+            self.verify_uncached(token, keys, now).map(Arc::new)
         });
-        self.seen
-            .count(answered.recalled, answered.answer.as_ref().err());
+        self.cache
+            .count(answered.cached, answered.answer.as_ref().err());
         answered.answer
     }
 
-    /// The same; but where the issuer has no key of the token's id, or none that verifies the signature, asks once for
-    /// its keys and waits until they have been looked at, at most `patience`. Waits for nobody where nobody follows the
-    /// keys.
+    /// Like [`verify_now`](Self::verify_now), but if the issuer has no key of the token's `kid`, or none that verifies the
+    /// signature, requests one refresh of its key set, waits for it at most `timeout`, and verifies again. Does not wait if
+    /// no thread refreshes key sets.
     pub async fn verify(
         &self,
         token: &str,
-        patience: Duration,
-    ) -> Result<Arc<Verified>, TokenError> {
+        timeout: Duration,
+    ) -> Result<Arc<VerifiedToken>, TokenError> {
         let before = self.publication();
         let first = self.verify_now(token);
-        let Some(issuer) = first.as_ref().err().and_then(TokenError::wants_keys_of) else {
+        let Some(issuer) = first.as_ref().err().and_then(TokenError::issuer_to_refresh) else {
             return first;
         };
-        // Where nothing was published, a forged signature is not worth another verification.
-        if self.await_keys(issuer, before, patience).await {
+        // If nothing was published, verifying a forged signature again is a waste.
+        if self.await_keys(issuer, before, timeout).await {
             self.verify_now(token)
         } else {
             first
         }
     }
 
-    /// Asks once for the issuer's keys and waits until they have been looked at, at most `patience`. Returns whether
-    /// keys were published after the publication `before`.
-    pub async fn await_keys(&self, issuer: IssuerIndex, before: u64, patience: Duration) -> bool {
-        self.wanted.wait(issuer, patience).await;
+    /// Requests one refresh of the issuer's key set and waits for it at most `timeout`. Returns whether keys were published
+    /// after the publication `before`.
+    pub async fn await_keys(&self, issuer: IssuerIndex, before: u64, timeout: Duration) -> bool {
+        self.refresh_requests.wait(issuer, timeout).await;
         self.publication() != before
     }
 
-    /// The number of the last publication of keys.
+    /// The number of the last publication of key sets.
     pub fn publication(&self) -> u64 {
         self.keys.load().publication()
     }
 
-    /// Believes claims that a gateway has verified: all is checked as in a token but the signature. Its numbers may be
-    /// doubles, for protobuf has no others.
-    pub fn believe(&self, payload: Map<String, Value>) -> Result<Verified, TokenError> {
-        let (index, issuer) = checks::issuer_named(&self.trust, &payload)?;
-        let vouched = Vouched {
+    /// Checks claims whose signature a gateway has verified: everything is checked as in a token except the signature.
+    /// Numbers may be doubles, because protobuf's `Struct` has no other numbers.
+    pub fn check_claims(&self, payload: Map<String, Value>) -> Result<VerifiedToken, TokenError> {
+        let (index, issuer) = checks::find_issuer(&self.trust, &payload)?;
+        let signer = TokenSigner {
             index,
             issuer,
             key: None,
-            under: self.keys.load().epoch(),
+            key_epoch: self.keys.load().epoch(),
         };
         let now = self.engine.clock().now().wall;
-        checks::check(&payload, vouched, Numbers::WholeDoubles, self.limits, now)
+        checks::check(
+            &payload,
+            signer,
+            AcceptedNumbers::WholeDoubles,
+            self.limits,
+            now,
+        )
     }
 
-    /// Puts an issuer's keys in force until `good_until` (boot clock; `None` = no end); `None` = it has no keys any
-    /// more. No token that is verified after this has returned is verified by the keys before. The epoch moves on,
-    /// and the engine's with it, only if the keys differ.
+    /// Replaces an issuer's key set; it is valid until `good_until` (boot clock; `None`: no expiry). Without `keys` the
+    /// issuer has no keys any more. After this returns, no token is verified by the previous keys. The epoch, and the
+    /// engine's with it, advances only if the keys differ.
     pub fn publish(&self, issuer: IssuerIndex, keys: Option<KeySet>, good_until: Option<Duration>) {
-        // A panic while publishing leaves nothing half done: the value is swapped as one.
+        // A poisoned lock is usable: the key sets are swapped as one value.
         let _publishing = self
             .publishing
             .lock()
@@ -178,15 +185,20 @@ impl Identity {
         }
     }
 
-    /// The checks in their order: cheap ones first, and nothing of the claims is believed before the signature is
-    /// checked. Until then `iss` only says whose keys are to be looked at.
-    fn look_at(&self, token: &str, keys: &KeySets, now: Instants) -> Result<Verified, TokenError> {
-        let token = token::read(token, self.limits.bytes)?;
+    /// Runs the checks in order, cheap ones first. No claim is trusted before the signature is verified; until then `iss`
+    /// only selects the issuer whose keys are tried.
+    fn verify_uncached(
+        &self,
+        token: &str,
+        keys: &KeySets,
+        now: Instants,
+    ) -> Result<VerifiedToken, TokenError> {
+        let token = token::parse(token, self.limits.bytes)?;
         let header = &token.header;
-        let (index, issuer) = checks::issuer_named(&self.trust, &token.claims)?;
-        if !token::is_of_type(header.typ.as_deref(), &issuer.types) {
+        let (index, issuer) = checks::find_issuer(&self.trust, &token.claims)?;
+        if !token::is_accepted_type(header.typ.as_deref(), &issuer.types) {
             let typ = header.typ.as_deref().unwrap_or_default();
-            return Err(TokenError::Type(Told::of(typ)));
+            return Err(TokenError::Type(Excerpt::of(typ)));
         }
         if !issuer.algorithms.contains(&header.algorithm) {
             return Err(TokenError::AlgorithmNotAllowed(header.algorithm));
@@ -196,27 +208,27 @@ impl Identity {
         if of_id.is_empty() {
             return Err(TokenError::UnknownKey {
                 issuer: index,
-                kid: Told::of(&header.kid),
+                kid: Excerpt::of(&header.kid),
             });
         }
         let mut refused = TokenError::KeyDoesNotFit {
             issuer: index,
             algorithm: header.algorithm,
         };
-        for key in of_id.iter().filter(|key| key.fits(header.algorithm)) {
+        for key in of_id.iter().filter(|key| key.supports(header.algorithm)) {
             if !key.verifies(header.algorithm, token.signed.as_bytes(), token.signature) {
                 refused = TokenError::BadSignature { issuer: index };
                 continue;
             }
-            let vouched = Vouched {
+            let signer = TokenSigner {
                 index,
                 issuer,
                 key: Some(key),
-                under: keys.epoch(),
+                key_epoch: keys.epoch(),
             };
-            let numbers = Numbers::Integers;
-            match checks::check(&token.claims, vouched, numbers, self.limits, now.wall) {
-                // The same key may stand there once more, bound to the token's issuer.
+            let numbers = AcceptedNumbers::Integers;
+            match checks::check(&token.claims, signer, numbers, self.limits, now.wall) {
+                // The key set may contain the same key again, bound to the token's issuer.
                 Err(TokenError::KeyOfOtherIssuer) => refused = TokenError::KeyOfOtherIssuer,
                 checked => return checked,
             }

@@ -1,14 +1,14 @@
 //! Audit records in the shape of Graph's `directoryAudit` (learn.microsoft.com/graph/api/resources/directoryaudit).
 //!
-//! Activity names are those of learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities where
-//! that page has one, and of ours in the same manner where it has none. What was changed is told with old and new
-//! values, as JSON text. Never a token, never a key.
+//! Activity names are those of learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities; an
+//! activity that is not on that page has a name in the same style. Changes carry old and new values as JSON text.
+//! Records contain no token and no key.
 
 mod activity;
 mod targets;
 mod users;
 
-use super::json::{self, Object};
+use super::json::{self, JsonObject};
 use super::pseudonym::Pseudonyms;
 use crate::changes::Change;
 use crate::graph::Finding;
@@ -16,54 +16,54 @@ use crate::id::{AppId, DecisionId, TenantId, UserId};
 use crate::snapshot::SnapshotId;
 use crate::time::Timestamp;
 
-/// What happened.
+/// An audited activity.
 #[derive(Debug, Clone, Copy)]
-pub enum Audit<'a> {
-    /// The process began to serve.
+pub enum AuditEvent<'a> {
+    /// The process started to serve.
     Started {
-        /// Of crosstrust.
+        /// The version of crosstrust.
         version: &'a str,
         /// The policies folder.
         policies: &'a str,
-        /// Where it listens.
+        /// The listeners' addresses.
         addresses: &'a [String],
         /// The snapshot in force at the start.
         snapshot: Option<SnapshotId>,
     },
-    /// The process ended in order.
+    /// The process shut down in order.
     Stopped {
-        /// Why.
+        /// The cause, such as `signal`.
         cause: &'a str,
     },
-    /// A snapshot was put in force.
+    /// A snapshot was activated.
     SnapshotActivated {
         /// The snapshot.
         id: SnapshotId,
-        /// The how-manieth activation it is.
+        /// Activation count, starting at 1.
         version: u64,
         /// Where it was read from.
         source: &'a str,
-        /// The one before.
+        /// The snapshot that was active before.
         previous: Option<SnapshotId>,
-        /// How many objects differ; each has a record of its own …
+        /// The number of objects that differ. Each has a separate record, except the omitted ones.
         changes: usize,
-        /// … but this many.
-        untold: usize,
+        /// The number of objects that differ and have no record.
+        omitted: usize,
     },
     /// The folder's content was refused.
     SnapshotRejected {
-        /// Why, in a sentence.
+        /// The reason, in a sentence.
         message: &'a str,
-        /// All that was found.
+        /// All findings.
         findings: &'a [Finding],
-        /// The snapshot that stays in force.
+        /// The snapshot that stays active.
         in_force: Option<SnapshotId>,
     },
-    /// An object of the policies is new, different or gone.
+    /// An object of the policies was added, changed or removed.
     Changed {
-        /// How.
+        /// The difference.
         change: &'a Change,
-        /// The snapshot that it came with.
+        /// The snapshot that contains the change.
         snapshot: Option<SnapshotId>,
     },
     /// An operator asked for an explanation.
@@ -76,70 +76,70 @@ pub enum Audit<'a> {
         user: Option<UserId>,
         /// The application.
         app: Option<AppId>,
-        /// What was answered: `ALLOWED`, or the reason's name.
+        /// The answer: `ALLOWED`, or the name of the reason.
         outcome: &'a str,
     },
-    /// An operator had the policies folder read.
+    /// An operator called Reload.
     Reloaded {
-        /// Documents were allowed to be gone.
+        /// Whether removed documents were accepted.
         allow_removals: bool,
-        /// What became of it: `activated`, `unchanged` or `rejected`.
+        /// The result: `activated`, `unchanged` or `rejected`.
         outcome: &'a str,
     },
-    /// An issuer's keys are others.
+    /// An issuer's keys changed.
     KeysChanged {
         /// The issuer.
         issuer: &'a str,
-        /// Where they are from: a file's path or a URL.
+        /// Where they were read from: a file's path or a URL.
         source: &'a str,
-        /// Ids of keys that are new.
+        /// Ids of added keys.
         added: &'a [String],
-        /// Ids of keys that are gone.
+        /// Ids of removed keys.
         removed: &'a [String],
     },
-    /// An issuer's keys no longer count: it has been out of reach for too long.
+    /// An issuer's keys are no longer accepted: the issuer has been unreachable for too long.
     KeysWithdrawn {
         /// The issuer.
         issuer: &'a str,
-        /// Where they were from.
+        /// Where they were read from.
         source: &'a str,
-        /// Why.
+        /// The last error.
         cause: &'a str,
     },
 }
 
-/// Who did it.
+/// The initiator of an activity.
 #[derive(Debug, Clone, Copy)]
 pub enum Actor<'a> {
-    /// crosstrust itself.
-    Itself,
-    /// Whoever writes the policies folder: it does not say who that is.
+    /// crosstrust.
+    Crosstrust,
+    /// A change in the policies folder. The folder does not identify the writer.
     PoliciesFolder,
-    /// A caller of the API: at which listener.
+    /// A caller of the API, identified by its listener.
     Caller(&'a str),
 }
 
-/// A record's own part.
+/// The members that every audit record has.
 #[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
-    /// Its id.
+pub struct AuditHeader<'a> {
+    /// The record's id.
     pub id: DecisionId,
-    /// When.
+    /// The time of the activity.
     pub time: Timestamp,
-    /// Who.
+    /// The initiator.
     pub actor: Actor<'a>,
 }
 
-impl Audit<'_> {
-    /// It as the body of a record.
-    pub fn body(&self, record: &Record<'_>, pseudonyms: &Pseudonyms) -> Vec<u8> {
+impl AuditEvent<'_> {
+    /// The body of the journal record.
+    pub fn body(&self, header: &AuditHeader<'_>, pseudonyms: &Pseudonyms) -> Vec<u8> {
         json::body(|object| {
             let activity = activity::of(self);
-            object.shown("id", record.id);
-            object.shown("activityDateTime", record.time);
+            object.shown("id", header.id);
+            object.shown("activityDateTime", header.time);
             object.text("activityDisplayName", activity.name);
             object.text("category", activity.category);
-            object.shown("correlationId", record.id);
+            object.shown("correlationId", header.id);
             object.text("operationType", activity.operation);
             object.text("loggedByService", "crosstrust");
             object.text(
@@ -151,8 +151,8 @@ impl Audit<'_> {
                 },
             );
             object.maybe_text("resultReason", self.result_reason());
-            object.object("initiatedBy", |object| record.actor.write(object));
-            object.object("crosstrust", |object| self.ours(object));
+            object.object("initiatedBy", |object| header.actor.write(object));
+            object.object("crosstrust", |object| self.crosstrust_members(object));
             object.objects(
                 "additionalDetails",
                 self.details(),
@@ -165,62 +165,64 @@ impl Audit<'_> {
         })
     }
 
-    /// Whose record it is: an organisation sees its own. None = the operator's.
+    /// The organisation that may see the record; `None` if only the operator may.
     pub fn tenant(&self) -> Option<TenantId> {
         match self {
-            Audit::Changed { change, .. } => Some(change.tenant),
-            Audit::Started { .. }
-            | Audit::Stopped { .. }
-            | Audit::SnapshotActivated { .. }
-            | Audit::SnapshotRejected { .. }
-            | Audit::Explained { .. }
-            | Audit::Reloaded { .. }
-            | Audit::KeysChanged { .. }
-            | Audit::KeysWithdrawn { .. } => None,
+            AuditEvent::Changed { change, .. } => Some(change.tenant),
+            AuditEvent::Started { .. }
+            | AuditEvent::Stopped { .. }
+            | AuditEvent::SnapshotActivated { .. }
+            | AuditEvent::SnapshotRejected { .. }
+            | AuditEvent::Explained { .. }
+            | AuditEvent::Reloaded { .. }
+            | AuditEvent::KeysChanged { .. }
+            | AuditEvent::KeysWithdrawn { .. } => None,
         }
     }
 
     fn has_failed(&self) -> bool {
         match self {
-            Audit::SnapshotRejected { .. } | Audit::KeysWithdrawn { .. } => true,
-            Audit::Reloaded { outcome, .. } => *outcome == "rejected",
-            Audit::Started { .. }
-            | Audit::Stopped { .. }
-            | Audit::SnapshotActivated { .. }
-            | Audit::Changed { .. }
-            | Audit::Explained { .. }
-            | Audit::KeysChanged { .. } => false,
+            AuditEvent::SnapshotRejected { .. } | AuditEvent::KeysWithdrawn { .. } => true,
+            AuditEvent::Reloaded { outcome, .. } => *outcome == "rejected",
+            AuditEvent::Started { .. }
+            | AuditEvent::Stopped { .. }
+            | AuditEvent::SnapshotActivated { .. }
+            | AuditEvent::Changed { .. }
+            | AuditEvent::Explained { .. }
+            | AuditEvent::KeysChanged { .. } => false,
         }
     }
 
     fn result_reason(&self) -> Option<&str> {
         match self {
-            Audit::SnapshotRejected { message, .. } => Some(message),
-            Audit::Stopped { cause } | Audit::KeysWithdrawn { cause, .. } => Some(cause),
-            Audit::Explained { outcome, .. } | Audit::Reloaded { outcome, .. } => Some(outcome),
-            Audit::Started { .. }
-            | Audit::SnapshotActivated { .. }
-            | Audit::Changed { .. }
-            | Audit::KeysChanged { .. } => None,
+            AuditEvent::SnapshotRejected { message, .. } => Some(message),
+            AuditEvent::Stopped { cause } | AuditEvent::KeysWithdrawn { cause, .. } => Some(cause),
+            AuditEvent::Explained { outcome, .. } | AuditEvent::Reloaded { outcome, .. } => {
+                Some(outcome)
+            }
+            AuditEvent::Started { .. }
+            | AuditEvent::SnapshotActivated { .. }
+            | AuditEvent::Changed { .. }
+            | AuditEvent::KeysChanged { .. } => None,
         }
     }
 
-    fn ours(&self, object: &mut Object<'_>) {
+    fn crosstrust_members(&self, object: &mut JsonObject<'_>) {
         object.maybe_shown("tenantId", self.tenant());
-        if let Audit::SnapshotRejected { findings, .. } = self {
-            let told = findings.iter().take(FINDINGS_TOLD);
-            object.texts("findings", told.map(ToString::to_string));
-            if findings.len() > FINDINGS_TOLD {
+        if let AuditEvent::SnapshotRejected { findings, .. } = self {
+            let shown = findings.iter().take(MAX_FINDINGS);
+            object.texts("findings", shown.map(ToString::to_string));
+            if findings.len() > MAX_FINDINGS {
                 object.is_cut();
             }
         }
     }
 
-    /// Graph's `additionalDetails`: text by name.
+    /// Graph's `additionalDetails`: pairs of name and text.
     fn details(&self) -> Vec<(&'static str, String)> {
         let snapshot = |name, id: &Option<SnapshotId>| id.map(|id| (name, id.to_string()));
         match self {
-            Audit::Started {
+            AuditEvent::Started {
                 version,
                 policies,
                 addresses,
@@ -234,31 +236,31 @@ impl Audit<'_> {
                 details.extend(snapshot("snapshotId", id));
                 details
             }
-            Audit::SnapshotActivated {
+            AuditEvent::SnapshotActivated {
                 version,
                 source,
                 previous,
                 changes,
-                untold,
+                omitted,
                 ..
             } => {
                 let mut details = vec![
                     ("version", version.to_string()),
                     ("source", String::from(*source)),
                     ("changes", changes.to_string()),
-                    ("untoldChanges", untold.to_string()),
+                    ("untoldChanges", omitted.to_string()),
                 ];
                 details.extend(snapshot("previousSnapshotId", previous));
                 details
             }
-            Audit::SnapshotRejected {
+            AuditEvent::SnapshotRejected {
                 findings, in_force, ..
             } => {
                 let mut details = vec![("findings", findings.len().to_string())];
                 details.extend(snapshot("snapshotIdInForce", in_force));
                 details
             }
-            Audit::Changed {
+            AuditEvent::Changed {
                 change,
                 snapshot: id,
             } => {
@@ -266,25 +268,25 @@ impl Audit<'_> {
                 details.extend(snapshot("snapshotId", id));
                 details
             }
-            Audit::Explained { home, resource, .. } => {
+            AuditEvent::Explained { home, resource, .. } => {
                 let tenants = [("homeTenantId", home), ("resourceTenantId", resource)];
                 let tenants = tenants.into_iter();
                 tenants
                     .filter_map(|(name, id)| Some((name, id.as_ref()?.to_string())))
                     .collect()
             }
-            Audit::Reloaded { allow_removals, .. } => {
+            AuditEvent::Reloaded { allow_removals, .. } => {
                 vec![("allowRemovals", allow_removals.to_string())]
             }
-            Audit::KeysChanged { source, .. } | Audit::KeysWithdrawn { source, .. } => {
+            AuditEvent::KeysChanged { source, .. } | AuditEvent::KeysWithdrawn { source, .. } => {
                 vec![("source", String::from(*source))]
             }
-            Audit::Stopped { .. } => Vec::new(),
+            AuditEvent::Stopped { .. } => Vec::new(),
         }
     }
 }
 
-/// Where a member or team of a channel is from.
+/// The home tenant of a member or team of a channel.
 fn membership(change: &Change) -> Vec<(&'static str, String)> {
     let Some((_, home)) = change.object.within() else {
         return Vec::new();
@@ -301,9 +303,9 @@ fn membership(change: &Change) -> Vec<(&'static str, String)> {
 
 impl Actor<'_> {
     /// Graph's `auditActivityInitiator`: a user or an application.
-    fn write(self, object: &mut Object<'_>) {
+    fn write(self, object: &mut JsonObject<'_>) {
         match self {
-            Actor::Itself => app(object, "crosstrust"),
+            Actor::Crosstrust => app(object, "crosstrust"),
             Actor::PoliciesFolder => app(object, "policies folder"),
             Actor::Caller(name) => app(object, name),
         }
@@ -311,12 +313,12 @@ impl Actor<'_> {
     }
 }
 
-fn app(object: &mut Object<'_>, name: &str) {
+fn app(object: &mut JsonObject<'_>, name: &str) {
     object.object("app", |object| {
         object.null("appId");
         object.text("displayName", name);
     });
 }
 
-/// The rest is in the server's status, and `crosstrust check` tells all of them.
-const FINDINGS_TOLD: usize = 50;
+/// All findings are in the server's status and in the output of `crosstrust check`.
+const MAX_FINDINGS: usize = 50;

@@ -1,9 +1,9 @@
-//! Written records → an OpenTelemetry collector, as OTLP logs, at least once.
+//! Exports records to an OpenTelemetry collector as OTLP logs, at least once.
 //!
-//! One thread follows the journal: it reads what is on disk from where it was, sends it in batches and moves the cursor
-//! when the collector has said that it took them. A collector that is away, slow or restarted is asked again, later
-//! and later; after a restart of this process the cursor's file says where to go on. Nothing waits for it and nothing
-//! is lost by it: at worst records come twice, under the same `log.record.uid`.
+//! One thread follows the journal. It reads records on disk from the cursor on, sends them in batches and moves the
+//! cursor when the collector has accepted them. If the collector is unavailable, slow or restarting, the thread retries
+//! with exponential backoff. The cursor file is the starting point after a restart of this process. No call waits for
+//! the export, and no record is lost: at worst records arrive twice, with the same `log.record.uid`.
 
 mod cursor;
 mod record;
@@ -17,33 +17,33 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::journal::{Journal, Position, Record, RecordKind, Records};
+use super::journal::{Journal, JournalRecord, Position, RecordKind, Records};
 use crate::clock::{Clock, jittered};
 use crate::otlp::Collector;
 use crate::time::Timestamp;
 use cursor::CursorFile;
 use record::Batch;
-use send::{Answer, Sender};
+use send::{CollectorClient, ExportOutcome};
 
 /// How records are exported.
 #[derive(Debug, Clone)]
 pub struct ExportOptions {
-    /// Where to.
+    /// The target.
     pub collector: Collector,
-    /// What the collector is told of this process.
+    /// Resource attributes of this process.
     pub resource: Vec<(String, String)>,
-    /// Most records in one call.
+    /// The maximum number of records in one call.
     pub batch: usize,
-    /// How long a batch is gathered.
+    /// How long new records are collected into a batch.
     pub linger: Duration,
-    /// How long after a failure it is tried again; doubled with every further one …
+    /// The first retry delay. It doubles with each further failure.
     pub first_retry: Duration,
-    /// … up to this.
-    pub longest_retry: Duration,
+    /// The maximum retry delay.
+    pub max_retry: Duration,
 }
 
 impl ExportOptions {
-    /// The usual ones.
+    /// The defaults.
     pub fn to(collector: Collector, resource: Vec<(String, String)>) -> Self {
         ExportOptions {
             collector,
@@ -51,79 +51,79 @@ impl ExportOptions {
             batch: 512,
             linger: Duration::from_millis(100),
             first_retry: Duration::from_millis(250),
-            longest_retry: Duration::from_secs(30),
+            max_retry: Duration::from_secs(30),
         }
     }
 }
 
-/// How the export goes.
+/// The state of the export.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExportStatus {
-    /// The last record that the collector has.
+    /// The sequence number of the last exported record.
     pub exported_seq: u64,
-    /// Records on disk that it has not, those of the log itself included.
+    /// Records on disk that are not exported, including the log's internal records.
     pub lag: u64,
-    /// Records that it took since the start.
+    /// Records accepted by the collector since the start.
     pub sent: u64,
-    /// Records that it would not take and that were passed over; they are on this disk.
+    /// Records rejected by the collector and skipped. They stay on this disk.
     pub refused: u64,
-    /// Records that were gone before they could be sent.
+    /// Records that were removed before they could be sent.
     pub missing: u64,
-    /// Calls that failed since the start.
+    /// Failed calls since the start.
     pub failures: u64,
-    /// Since when none succeeds.
+    /// The first failure after the last successful call.
     pub failing_since: Option<Timestamp>,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<String>,
 }
 
-/// An export under way. It ends with [`Exporter::stop`], or when it is dropped, then without waiting.
+/// A running export. It ends with [`Exporter::stop`], or at once when it is dropped.
 #[derive(Debug)]
 pub struct Exporter {
-    shared: Arc<Shared>,
+    shared: Arc<SharedExportStatus>,
     durable: watch::Receiver<Position>,
-    /// Until when what is left may be sent, once that is limited.
+    /// The deadline for the remaining records, once the export is stopping.
     end: watch::Sender<Option<Instant>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared(Mutex<ExportStatus>);
+struct SharedExportStatus(Mutex<ExportStatus>);
 
-impl Shared {
+impl SharedExportStatus {
     fn status(&self) -> MutexGuard<'_, ExportStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Exporter {
-    /// Goes on where the cursor's file says, or at the first record.
+    /// Starts at the position in the cursor file, or at the first record.
     pub fn start(journal: &Arc<Journal>, options: ExportOptions, clock: Clock) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SharedExportStatus::default());
         let (end, ending) = watch::channel(None);
-        let mut course = Course {
+        let mut worker = ExportWorker {
             at: Position::default(),
-            most: options.batch,
+            max_records: options.batch,
             durable: journal.durable(),
             cursor: CursorFile::new(journal.disk()),
-            sender: Sender::new(options.collector.clone()),
+            client: CollectorClient::new(options.collector.clone()),
             journal: Arc::clone(journal),
             shared: Arc::clone(&shared),
             log: None,
             failures: 0,
-            unfit: 0,
+            malformed: 0,
             options,
             clock,
             ending,
         };
-        course.begin()?;
+        worker.resume()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let thread = std::thread::Builder::new()
             .name("export".to_owned())
             .spawn(move || {
-                runtime.block_on(course.run());
+                runtime.block_on(worker.run());
                 runtime.shutdown_background();
             })?;
         Ok(Exporter {
@@ -134,7 +134,7 @@ impl Exporter {
         })
     }
 
-    /// How it goes.
+    /// The current state.
     pub fn status(&self) -> ExportStatus {
         let written = self.durable.borrow().seq;
         let status = self.shared.status().clone();
@@ -144,49 +144,49 @@ impl Exporter {
         }
     }
 
-    /// Sends what is on disk, waits for that no longer than this, and ends. To be called when the journal is closed.
+    /// Sends the remaining records for at most `bound`, and ends. Call it after the journal is closed.
     pub fn stop(&self, bound: Duration) {
         self.end.send_replace(Some(Instant::now() + bound));
         let thread = self.thread.lock();
         let thread = thread.unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // It does not panic; one that escaped has been printed.
+            // The thread does not panic; the panic hook has printed any panic.
             let _ = thread.join();
         }
     }
 }
 
-/// The export, on its thread.
+/// The state of the export thread.
 #[derive(Debug)]
-struct Course {
-    /// What the collector has.
+struct ExportWorker {
+    /// The end of the exported records.
     at: Position,
-    /// Which log it is, once a record has said so.
+    /// The log's id, once a segment header was read.
     log: Option<uuid::Uuid>,
-    /// Most records in the next call: half after each that fails, for it may have been too large; twice as many
-    /// after one that does not.
-    most: usize,
-    /// In a row.
+    /// The maximum number of records in the next call. It is halved after each failure, because the call may have been
+    /// too large, and doubled after each success.
+    max_records: usize,
+    /// Consecutive failures.
     failures: u32,
-    /// How often the record that is next was alone in a call and could not be read.
-    unfit: u32,
+    /// How often the next record was sent alone and called malformed.
+    malformed: u32,
     durable: watch::Receiver<Position>,
     journal: Arc<Journal>,
     cursor: CursorFile,
-    sender: Sender,
+    client: CollectorClient,
     options: ExportOptions,
-    shared: Arc<Shared>,
+    shared: Arc<SharedExportStatus>,
     clock: Clock,
     ending: watch::Receiver<Option<Instant>>,
 }
 
-impl Course {
-    /// Finds where to go on.
-    fn begin(&mut self) -> io::Result<()> {
+impl ExportWorker {
+    /// Finds the starting position.
+    fn resume(&mut self) -> io::Result<()> {
         let written = *self.durable.borrow();
         self.log = self.log_of(written.segment)?;
-        let kept = self.cursor.read()?;
-        self.at = match kept {
+        let saved = self.cursor.read()?;
+        self.at = match saved {
             Some(cursor) if Some(cursor.log) == self.log && cursor.position() <= written => {
                 cursor.position()
             }
@@ -195,18 +195,18 @@ impl Course {
                 tracing::warn!(
                     seq,
                     written,
-                    "the export's cursor is not of this log: all of it is exported again"
+                    "the export cursor belongs to another log: exporting all records again"
                 );
                 Position::default()
             }
             None => Position::default(),
         };
-        self.journal.exported_to(self.at);
+        self.journal.set_exported(self.at);
         self.shared.status().exported_seq = self.at.seq;
         Ok(())
     }
 
-    /// The log that a file belongs to: its first record says so.
+    /// The log that a segment belongs to, from the segment's first record.
     fn log_of(&self, segment: u64) -> io::Result<Option<uuid::Uuid>> {
         let from = Position {
             segment,
@@ -214,13 +214,13 @@ impl Course {
         };
         let mut records = Records::between(self.journal.disk(), Some(from), None)?;
         let first = records.next().transpose()?;
-        Ok(first.as_ref().and_then(record::log))
+        Ok(first.as_ref().and_then(record::log_id))
     }
 
     async fn run(mut self) {
         let mut ending = self.ending.clone();
         let bound = async move {
-            // An exporter that was dropped waits for nothing.
+            // A dropped exporter stops at once.
             let end = ending.wait_for(Option::is_some).await;
             let end = end.ok().and_then(|end| *end);
             sleep_until(end.unwrap_or_else(Instant::now)).await;
@@ -229,18 +229,18 @@ impl Course {
             () = self.follow() => {}
             () = bound => {}
         }
-        self.keep();
+        self.save_cursor();
         let (at, written) = (self.at.seq, self.durable.borrow().seq);
         if at < written {
             tracing::warn!(
                 exported = at,
                 written,
-                "records are left to be exported at the next start"
+                "stopping with unexported records: the next start exports them"
             );
         }
     }
 
-    /// Exports until it is to end and nothing is left, or what is left cannot be sent.
+    /// Exports until the export is stopping and no record remains, or the remaining records cannot be sent.
     async fn follow(&mut self) {
         loop {
             let until = *self.durable.borrow_and_update();
@@ -248,29 +248,29 @@ impl Course {
                 return;
             }
             if self.at >= *self.durable.borrow() {
-                self.keep();
-                if !self.more().await {
+                self.save_cursor();
+                if !self.wait_for_more().await {
                     return;
                 }
             }
         }
     }
 
-    /// Waits for records; false when no more will come.
-    async fn more(&mut self) -> bool {
+    /// Waits for new records; false if the journal is closed or the export is stopping.
+    async fn wait_for_more(&mut self) -> bool {
         let is_ending = self.ending.borrow().is_some();
-        let come = tokio::select! {
-            come = self.durable.changed() => come.is_ok(),
+        let has_more = tokio::select! {
+            changed = self.durable.changed() => changed.is_ok(),
             _ = self.ending.changed(), if !is_ending => true,
             () = std::future::ready(()), if is_ending => false,
         };
-        if come && !is_ending {
+        if has_more && !is_ending {
             self.pause(self.options.linger).await;
         }
-        come
+        has_more
     }
 
-    /// Exports up to a place; false when the end has come before.
+    /// Exports up to a position; false if the export stopped before.
     async fn export(&mut self, until: Position) -> bool {
         let disk = self.journal.disk();
         let mut records = match Records::between(disk, Some(self.at), Some(until)) {
@@ -281,75 +281,78 @@ impl Course {
             let batch = match self.gather(&mut records) {
                 Ok(Some(batch)) => batch,
                 Ok(None) => {
-                    // What is left of the last file is no record.
-                    self.moved_to(until);
+                    // The rest of the last segment is not a record.
+                    self.move_to(until);
                     return true;
                 }
                 Err(error) => return self.failed(error.to_string(), None).await,
             };
-            match self.sender.send(&batch, &self.options.resource).await {
-                Answer::Taken { refused, message } => self.taken(&batch, refused, &message),
-                Answer::Later { message, pause } => {
-                    self.most = batch.len().div_ceil(2);
+            match self.client.send(&batch, &self.options.resource).await {
+                ExportOutcome::Accepted { refused, message } => {
+                    self.accepted(&batch, refused, &message)
+                }
+                ExportOutcome::Retry { message, pause } => {
+                    self.max_records = batch.len().div_ceil(2);
                     return self.failed(message, pause).await;
                 }
-                Answer::Unfit { message } => {
-                    if self.is_passed_over(&batch) {
-                        self.taken(&batch, 1, &message);
+                ExportOutcome::Malformed { message } => {
+                    if self.should_skip(&batch) {
+                        self.accepted(&batch, 1, &message);
                         continue;
                     }
-                    self.most = batch.len().div_ceil(2);
+                    self.max_records = batch.len().div_ceil(2);
                     return self.failed(message, None).await;
                 }
             }
         }
     }
 
-    /// Whether a call that the collector cannot read is given up. One with several records is halved until the one
-    /// is found, without losing time; that one is tried again for minutes, for it may be the collector that is wrong.
-    fn is_passed_over(&mut self, batch: &Batch) -> bool {
+    /// Whether to skip the record of a call that the collector calls malformed. A batch of several records is halved
+    /// without delay until the record is found. That record is retried for minutes, because the fault may be the
+    /// collector's.
+    fn should_skip(&mut self, batch: &Batch) -> bool {
         if batch.len() > 1 {
             self.failures = 0;
             return false;
         }
-        self.unfit = self.unfit.saturating_add(1);
-        self.unfit > PATIENCE
+        self.malformed = self.malformed.saturating_add(1);
+        self.malformed > MAX_MALFORMED
     }
 
-    /// The next batch; none where there is nothing left.
+    /// The next batch; `None` if no record remains.
     fn gather(&mut self, records: &mut Records) -> io::Result<Option<Batch>> {
         let mut batch = Batch::new(self.at);
-        while batch.len() < self.most && batch.bytes() < BATCH_BYTES {
+        while batch.len() < self.max_records && batch.bytes() < BATCH_BYTES {
             let Some(record) = records.next().transpose()? else {
                 break;
             };
-            self.miss(batch.end().seq, &record);
+            self.report_missing(batch.end().seq, &record);
             if record.kind == RecordKind::Segment {
-                self.log = record::log(&record).or(self.log);
+                self.log = record::log_id(&record).or(self.log);
             }
             batch.add(self.log, &record);
         }
         Ok((batch.end() != self.at).then_some(batch))
     }
 
-    /// Tells of records that were removed before they could be sent. What a gap record tells is on its way.
-    fn miss(&self, before: u64, record: &Record) {
+    /// Logs and counts records that were removed before they could be sent. Gap records are exported like all others.
+    fn report_missing(&self, before: u64, record: &JournalRecord) {
         let expected = before + 1;
         if record.seq > expected {
-            let gone = record.seq - expected;
+            let missing = record.seq - expected;
             tracing::error!(
                 from = expected,
                 to = record.seq - 1,
-                "records are not there to be exported"
+                "records were removed before they could be exported"
             );
-            self.shared.status().missing += gone;
+            self.shared.status().missing += missing;
         }
     }
 
-    fn taken(&mut self, batch: &Batch, refused: u64, message: &str) {
+    fn accepted(&mut self, batch: &Batch, refused: u64, message: &str) {
         if batch.len() == 0 {
-            // Nobody was asked, so nothing is known of the collector.
-            return self.moved_to(batch.end());
+            // No call was made, so this is not a success of the collector.
+            return self.move_to(batch.end());
         }
         let records = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         if refused > 0 {
@@ -359,7 +362,7 @@ impl Course {
                 first,
                 last,
                 message,
-                "the collector does not take records; they are in the log on this disk and nowhere else"
+                "the collector rejected records: they are skipped and remain only in the log on this disk"
             );
         }
         let was_failing = {
@@ -371,19 +374,19 @@ impl Course {
         if was_failing {
             tracing::info!("records are exported again");
         }
-        (self.failures, self.unfit) = (0, 0);
-        self.most = self.most.saturating_mul(2).min(self.options.batch);
-        self.moved_to(batch.end());
-        self.cursor.keep_now_and_then(self.log, self.at);
+        (self.failures, self.malformed) = (0, 0);
+        self.max_records = self.max_records.saturating_mul(2).min(self.options.batch);
+        self.move_to(batch.end());
+        self.cursor.save_if_due(self.log, self.at);
     }
 
-    fn moved_to(&mut self, position: Position) {
+    fn move_to(&mut self, position: Position) {
         self.at = position;
         self.shared.status().exported_seq = position.seq;
-        self.journal.exported_to(position);
+        self.journal.set_exported(position);
     }
 
-    /// Waits until it is to be tried again; false when the end comes first.
+    /// Records a failure and waits for the retry delay; false if the export is stopping.
     async fn failed(&mut self, message: String, pause: Option<Duration>) -> bool {
         let now = self.clock.now().wall;
         let is_new = {
@@ -395,23 +398,20 @@ impl Course {
             is_new
         };
         if is_new {
-            tracing::warn!(
-                error = message,
-                "records are not exported; it is tried again"
-            );
+            tracing::warn!(error = message, "records are not exported: retrying");
         }
         let doubled = self
             .options
             .first_retry
-            .saturating_mul(1 << self.failures.min(MOST_DOUBLINGS));
-        let usual = jittered(doubled.min(self.options.longest_retry), JITTER);
+            .saturating_mul(1 << self.failures.min(MAX_DOUBLINGS));
+        let usual = jittered(doubled.min(self.options.max_retry), JITTER);
         self.failures = self.failures.saturating_add(1);
-        self.keep();
-        let asked = pause.unwrap_or_default().min(LONGEST_PAUSE);
-        self.pause(usual.max(asked)).await
+        self.save_cursor();
+        let requested = pause.unwrap_or_default().min(MAX_REQUESTED_DELAY);
+        self.pause(usual.max(requested)).await
     }
 
-    /// Waits, but not once it is to end; true when it is not.
+    /// Waits for `span`, or until the export is stopping; true if it is not stopping.
     async fn pause(&mut self, span: Duration) -> bool {
         if self.ending.borrow().is_some() {
             return false;
@@ -420,18 +420,18 @@ impl Course {
         waited.is_err()
     }
 
-    fn keep(&mut self) {
-        self.cursor.keep(self.log, self.at);
+    fn save_cursor(&mut self) {
+        self.cursor.save(self.log, self.at);
     }
 }
 
-/// A collector takes calls of 4 MiB; a record is at most some 70 KiB.
+/// Collectors accept calls of 4 MiB by default; a record has at most about 70 KiB.
 const BATCH_BYTES: usize = 1 << 20;
-/// How often one record alone may be found malformed before it is passed over: two minutes and more.
-const PATIENCE: u32 = 9;
-/// The longest that a collector may ask us to stay away.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// A quarter more or less.
+/// How often a record alone may be called malformed before it is skipped: more than two minutes of retries.
+const MAX_MALFORMED: u32 = 9;
+/// The maximum retry delay that a collector may request.
+const MAX_REQUESTED_DELAY: Duration = Duration::from_secs(300);
+/// Per mille: a quarter more or less.
 const JITTER: u32 = 250;
-/// Of the first pause.
-const MOST_DOUBLINGS: u32 = 16;
+/// Bounds the shift of the first retry delay.
+const MAX_DOUBLINGS: u32 = 16;

@@ -1,24 +1,25 @@
-//! Records on disk: written in groups, synced, chained by hash, signed at checkpoints.
+//! The journal: records on disk, written with group commit, in a hash chain with signed checkpoints.
 //!
-//! One thread writes. Whatever came while it synced is the next group: one write, one `fdatasync`. A ticket tells
-//! when its record is on disk. After a failed write or sync the file is never touched again (the kernel may have
-//! dropped what it could not write, and says so only once): the group is written to a new file, which says how much of
-//! the old one counts, or its tickets fail. What is not on record is on record as a gap. Looks into no body.
+//! One thread writes. The records that arrive during a sync form the next group: one write, one `fdatasync`. A ticket
+//! resolves when its record is on disk. After a failed write or sync the segment is never written to again, because the
+//! kernel may have dropped dirty pages and reports that only once. The group is then written to a new segment, whose
+//! header states how many bytes of the old one are valid; if that fails too, the group's tickets fail. Lost records are
+//! reported by gap records. The journal does not parse bodies.
 
 pub mod checkpoint;
+mod commit_timer;
 pub mod disk;
+mod fair_queue;
 mod files;
 mod follow;
 mod gap;
-mod lane;
+mod group_buffer;
 mod line;
-mod pace;
 mod queue;
 mod read;
+mod recovery;
 mod retention;
-mod start;
 mod tail;
-mod text;
 pub mod verify;
 mod writer;
 
@@ -33,165 +34,165 @@ use tokio::sync::{oneshot, watch};
 use crate::clock::Clock;
 use crate::time::Timestamp;
 use checkpoint::Signer;
+use commit_timer::CommitTimer;
+pub use commit_timer::{CommitStats, WaitBounds};
 use disk::Disk;
-pub use follow::Follower;
+pub use follow::JournalFollower;
 use gap::Losses;
-pub use gap::{CountsByReason, Gap, Lost};
-pub use line::{Hash, Head, RecordKind};
-use pace::Pace;
-pub use pace::{PaceFigures, WaitBounds};
+pub use gap::{CountsByReason, Gap, GapReason};
+pub use line::{Head, RecordHash, RecordKind};
 use queue::{Queue, Queued};
-pub use read::{Position, Record, Records};
-pub use start::Recovery;
-use writer::Writer;
+pub use read::{JournalRecord, Position, Records};
+pub use recovery::Recovery;
+use writer::JournalWriter;
 
-/// What others have recorded.
+/// The kinds of records that callers append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum EventKind {
     /// A sign-in event.
     SignIn,
     /// An audit record.
     Audit,
 }
 
-/// What has caused a record: a connection, or this process. Sources take turns in the queue, so that none crowds out
+/// The origin of a record: a connection, or this process. The queue serves sources round robin, so no source crowds out
 /// another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Source(pub u64);
+pub struct RecordSource(pub u64);
 
-impl Source {
-    /// This process. Connections have numbers from 1.
-    pub const PROCESS: Source = Source(0);
+impl RecordSource {
+    /// This process. Connection numbers start at 1.
+    pub const PROCESS: RecordSource = RecordSource(0);
 }
 
-/// A record to be.
-pub struct Entry {
-    /// What it is.
-    pub kind: Kind,
-    /// When it happened.
+/// A record to append.
+pub struct JournalEntry {
+    /// The record's kind.
+    pub kind: EventKind,
+    /// The time of the event.
     pub time: Timestamp,
     /// A JSON object on one line, its control characters escaped.
     pub body: Vec<u8>,
-    /// Somebody waits for it and does nothing before it is on disk: where it fails, nothing is missing.
+    /// A caller waits for the record and does nothing before it is on disk. If it fails, it does not count as lost.
     pub is_awaited: bool,
-    /// Where it comes from.
-    pub source: Source,
-    /// Done by the writer when it is on disk, before anybody is told.
+    /// The record's origin.
+    pub source: RecordSource,
+    /// Called by the writer when the record is on disk, before the ticket resolves.
     pub when_durable: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// How a journal is written.
+/// The settings of a journal.
 #[derive(Debug)]
 pub struct JournalOptions {
-    /// The key that signs.
+    /// Signs checkpoints.
     pub signer: Signer,
-    /// Most records that wait.
+    /// The maximum number of queued records.
     pub queue: usize,
     /// How long a caller waits for its record.
     pub wait: WaitBounds,
-    /// How long a group is gathered; nothing: as long as the one before takes.
+    /// How long records are collected into a group. Zero: only while the previous group is written.
     pub linger: Duration,
-    /// A file that is larger is followed by a new one.
+    /// The size at which a segment is closed.
     pub segment_bytes: u64,
-    /// Old files are removed while all together are larger …
+    /// Old segments are removed while all segments together are larger than this.
     pub retention_bytes: u64,
-    /// … and when all of their records are older.
+    /// A segment is removed when all of its records are older than this.
     pub retention: Duration,
-    /// Space to tell that the disk is full.
+    /// Disk space reserved for the record that the disk is full.
     pub reserve_bytes: u64,
-    /// A file that was not exported yet is not removed.
+    /// Whether segments are kept until they are exported.
     pub is_exported: bool,
 }
 
-/// A journal that is written. It ends with [`Journal::close`], or when it is dropped.
+/// An open journal. It is closed by [`Journal::close`], or when it is dropped.
 pub struct Journal {
-    shared: Arc<Shared>,
+    shared: Arc<SharedJournal>,
     disk: Arc<dyn Disk>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Tells when a record is on disk.
+/// Resolves when a record is on disk.
 #[derive(Debug)]
 pub struct Ticket(oneshot::Receiver<Result<(), NotDurable>>);
 
-/// A record did not get to the disk.
+/// A record was not written to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the record did not get to the disk")]
+#[error("the record was not written to disk")]
 pub struct NotDurable;
 
-/// Why a record was not taken.
+/// Why a record was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// Too many are waiting.
-    #[error("too many records wait for the disk")]
+pub enum AppendError {
+    /// The queue is full.
+    #[error("the queue of records is full")]
     Full,
-    /// The disk does not take any.
-    #[error("the disk does not take records")]
+    /// Writes to the disk fail.
+    #[error("records cannot be written to disk")]
     Failing,
-    /// The journal has ended.
+    /// The journal is closed.
     #[error("the log is closed")]
     Closed,
 }
 
-/// Why a journal cannot be written.
+/// Why a journal cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The disk failed.
     #[error("cannot {what}: {error}")]
     Disk {
-        /// What was tried.
+        /// The operation, after "cannot".
         what: &'static str,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
-    /// The records that are there were signed with another key.
+    /// The existing records were signed with another key.
     #[error(
-        "the records that are there were signed with the key {expected}, and this one is {found}: bring that key back, or move the folder away to begin a new log"
+        "the existing records are signed with the key {expected}, but the signing key is {found}: restore that key, or move the folder away to start a new log"
     )]
     Key {
-        /// The public key of the last file.
+        /// The public key of the last segment.
         expected: String,
-        /// The public key that was given.
+        /// The public key of the configured signing key.
         found: String,
     },
 }
 
-/// How the writing goes.
+/// The state of a journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalStatus {
-    /// Records that wait.
+    /// Queued records.
     pub queued: usize,
-    /// Records written since the start, of whatever kind.
+    /// Records of all kinds written since the start.
     pub records: u64,
     /// Bytes written since the start.
     pub bytes: u64,
     /// Groups written since the start.
     pub commits: u64,
-    /// Groups that could not be written at first.
+    /// Failed writes since the start.
     pub failures: u64,
     /// Gap records written since the start.
     pub gaps: CountsByReason,
-    /// Records that gap records have named since the start, or are about to.
+    /// Records lost since the start: reported by gap records, or by the next one.
     pub lost: CountsByReason,
-    /// The wall clock is doubted, so that no file is removed by age.
+    /// The wall clock is not trusted, so no segment is removed by age.
     pub is_age_postponed: bool,
-    /// Since when the disk takes nothing.
+    /// The start of the current disk failure.
     pub failing_since: Option<Timestamp>,
-    /// What the system said last.
+    /// The system's last error.
     pub last_error: Option<String>,
-    /// Files that there are.
+    /// Segments on disk.
     pub segments: usize,
-    /// The last record on disk.
+    /// The sequence number of the last record on disk.
     pub last_seq: u64,
-    /// The last signed record.
+    /// The sequence number of the last signed record.
     pub last_checkpoint: u64,
 }
 
-/// What the writer and everybody else have in common.
+/// The state shared by the writer thread and the [`Journal`].
 #[derive(Debug)]
-struct Shared {
+struct SharedJournal {
     queue: Queue,
-    pace: Pace,
+    timer: CommitTimer,
     losses: Losses,
     status: Mutex<JournalStatus>,
     durable: watch::Sender<Position>,
@@ -199,23 +200,23 @@ struct Shared {
 }
 
 impl Journal {
-    /// Looks at what is there, begins a new file behind it, and starts to write.
+    /// Recovers the existing log, starts a new segment after it, and starts the writer thread.
     pub fn open(
         options: JournalOptions,
         disk: Arc<dyn Disk>,
         clock: Clock,
     ) -> Result<(Journal, Recovery), JournalError> {
-        let found = start::look(&disk, &options.signer.public_key())?;
+        let found = recovery::recover(&disk, &options.signer.public_key())?;
         let recovery = found.recovery();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedJournal {
             queue: Queue::new(options.queue),
-            pace: Pace::new(options.wait),
+            timer: CommitTimer::new(options.wait),
             losses: Losses::default(),
             status: Mutex::default(),
             durable: watch::channel(Position::default()).0,
             exported: Mutex::default(),
         });
-        let mut writer = Writer::new(
+        let mut writer = JournalWriter::new(
             options,
             Arc::clone(&disk),
             clock,
@@ -242,79 +243,78 @@ impl Journal {
         Ok((journal, recovery))
     }
 
-    /// Takes a record, or refuses it; never waits.
-    pub fn append(&self, entry: Entry) -> Result<Ticket, Refused> {
-        let (told, ticket) = oneshot::channel();
-        let queued = Queued::new(entry, told, false);
+    /// Queues a record, or refuses it; never blocks.
+    pub fn append(&self, entry: JournalEntry) -> Result<Ticket, AppendError> {
+        let (result, ticket) = oneshot::channel();
+        let queued = Queued::new(entry, result, false);
         self.shared.queue.push(queued).map(|()| Ticket(ticket))
     }
 
-    /// Takes a record that has to be written though the queue is full or the disk fails for a while. For records
-    /// that are rare, by threads that serve nobody.
-    pub fn append_surely(&self, entry: Entry) -> Ticket {
-        let (told, ticket) = oneshot::channel();
-        let queued = Queued::new(entry, told, true);
-        // Once it is closed, the ticket says so.
+    /// Queues a record even if the queue is full or the disk fails. For rare records of threads that serve no calls.
+    pub fn append_unbounded(&self, entry: JournalEntry) -> Ticket {
+        let (result, ticket) = oneshot::channel();
+        let queued = Queued::new(entry, result, true);
+        // If the journal is closed, the ticket fails.
         let _ = self.shared.queue.push(queued);
         Ticket(ticket)
     }
 
-    /// Has the next gap record tell of one more that is missing.
-    pub fn lost(&self, kind: Kind, why: Lost) {
-        self.shared.losses.add(kind, why);
+    /// Counts a lost record. The next gap record reports it.
+    pub fn count_lost(&self, kind: EventKind, reason: GapReason) {
+        self.shared.losses.add(kind, reason);
     }
 
-    /// How the writing goes.
+    /// The current state.
     pub fn status(&self) -> JournalStatus {
         let mut status = self.shared.status().clone();
         status.queued = self.shared.queue.len();
-        status.lost.add_all(&self.shared.losses.ever());
+        status.lost.add_all(&self.shared.losses.total());
         status
     }
 
-    /// How long groups take to get to the disk, and how long a caller waits for its record.
-    pub fn pace(&self) -> PaceFigures {
-        self.shared.pace.figures()
+    /// The measured group commit, and the wait that follows from it.
+    pub fn commit_stats(&self) -> CommitStats {
+        self.shared.timer.stats()
     }
 
-    /// How long a caller waits for its record now.
+    /// How long a caller waits for its record at present.
     pub fn wait(&self) -> Duration {
-        self.shared.pace.wait()
+        self.shared.timer.wait()
     }
 
-    /// A caller has waited for half of its time: the disk may be slow, and the writer hangs in a sync.
-    pub fn waits_long(&self) {
-        self.shared.pace.report();
+    /// Logs a slow disk, for a caller that has waited for half of its time: the writer may hang in a sync.
+    pub fn report_long_wait(&self) {
+        self.shared.timer.report();
     }
 
-    /// Counts a caller that has waited in vain.
-    pub fn timed_out(&self) {
-        self.shared.pace.timed_out();
+    /// Counts a caller whose wait has timed out.
+    pub fn count_timeout(&self) {
+        self.shared.timer.count_timeout();
     }
 
-    /// Up to where records are on disk.
+    /// The position up to which records are on disk.
     pub fn durable(&self) -> watch::Receiver<Position> {
         self.shared.durable.subscribe()
     }
 
-    /// The files, to be read.
+    /// The journal's files, for reading.
     pub fn disk(&self) -> Arc<dyn Disk> {
         Arc::clone(&self.disk)
     }
 
-    /// Up to where records have been exported: files before it may be removed.
-    pub fn exported_to(&self, position: Position) {
+    /// Sets the position up to which records are exported. Segments before it may be removed.
+    pub fn set_exported(&self, position: Position) {
         let exported = self.shared.exported.lock();
         *exported.unwrap_or_else(PoisonError::into_inner) = position;
     }
 
-    /// Writes what waits, signs it, and ends. Records are refused from here on.
+    /// Writes and signs the queued records, and stops. From here on, records are refused.
     pub fn close(&self) {
         self.shared.queue.close();
         let thread = self.thread.lock();
         let thread = thread.unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // It does not panic; one that escaped has been printed.
+            // The thread does not panic; the panic hook has printed any panic.
             let _ = thread.join();
         }
     }
@@ -326,27 +326,27 @@ impl Drop for Journal {
     }
 }
 
-impl Shared {
+impl SharedJournal {
     fn status(&self) -> MutexGuard<'_, JournalStatus> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ticket {
-    /// Ends when the record is on disk, or will never be.
+    /// Waits until the record is on disk, or has failed.
     pub async fn durable(self) -> Result<(), NotDurable> {
         self.0.await.unwrap_or(Err(NotDurable))
     }
 
-    /// The same, for a thread that is no runtime's.
+    /// The same, for threads outside of a runtime.
     pub fn wait(self) -> Result<(), NotDurable> {
         self.0.blocking_recv().unwrap_or(Err(NotDurable))
     }
 }
 
-impl fmt::Debug for Entry {
+impl fmt::Debug for JournalEntry {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Entry")
+        out.debug_struct("JournalEntry")
             .field("kind", &self.kind)
             .field("body", &String::from_utf8_lossy(&self.body))
             .finish_non_exhaustive()

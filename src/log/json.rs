@@ -1,8 +1,8 @@
-//! JSON as records have it: one line, bounded, and nothing in it that acts on whoever looks at it.
+//! Writes the JSON of records: one line, bounded in size, without characters that act on a terminal.
 //!
-//! No control character, no line separator and no bidirectional control leaves here but as `\uXXXX`; strings
-//! are cut, lists end where the record is full, and a record that was cut says `"truncated": true`. What looks like
-//! a signed or encrypted token is replaced, wherever it stands.
+//! Control characters, line separators and bidirectional controls are written as `\uXXXX`. Strings are cut, lists end
+//! when the record is full, and a record that was cut has `"truncated": true`. Text that looks like a signed or
+//! encrypted token is replaced.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -11,15 +11,15 @@ use serde_json::Value;
 
 use crate::printable::{escaped, is_hidden};
 
-/// Makes a record's body: a JSON object on one line, of at most [`BODY_BYTES`].
-pub fn body(fill: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
-    let mut writer = Writer {
+/// Writes a record's body: a JSON object on one line, of at most [`BODY_BYTES`].
+pub fn body(fill: impl FnOnce(&mut JsonObject<'_>)) -> Vec<u8> {
+    let mut writer = JsonWriter {
         out: Vec::with_capacity(1024),
         is_cut: false,
         lists: 0,
     };
     writer.out.push(b'{');
-    let mut object = Object {
+    let mut object = JsonObject {
         writer: &mut writer,
         is_first: true,
     };
@@ -31,9 +31,9 @@ pub fn body(fill: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     writer.out
 }
 
-/// A value on one line, escaped like a record and not cut: for values that were read from one.
+/// Writes a value on one line, escaped like a record and not cut. For values that were read from a record.
 pub fn line(value: &Value) -> String {
-    let mut writer = Writer {
+    let mut writer = JsonWriter {
         out: Vec::new(),
         is_cut: false,
         lists: 0,
@@ -42,9 +42,9 @@ pub fn line(value: &Value) -> String {
     writer.into_text()
 }
 
-/// A value as the text of JSON, cut to some [`VALUE_BYTES`]; and whether it was cut.
+/// The JSON text of a value, cut to about [`VALUE_BYTES`], and whether it was cut.
 pub fn text_of(value: &Value) -> (String, bool) {
-    let mut writer = Writer {
+    let mut writer = JsonWriter {
         out: Vec::new(),
         is_cut: false,
         lists: 0,
@@ -54,7 +54,7 @@ pub fn text_of(value: &Value) -> (String, bool) {
     (writer.into_text(), is_cut)
 }
 
-/// Text for a terminal: what would act on it is shown as an escape.
+/// Text for a terminal: characters that act on it are escaped.
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |shown, hidden| {
         let _ = write!(shown, "\\u{:04x}", u32::from(hidden));
@@ -63,12 +63,12 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 
 /// A JSON object that is being written.
 #[derive(Debug)]
-pub struct Object<'w> {
-    writer: &'w mut Writer,
+pub struct JsonObject<'w> {
+    writer: &'w mut JsonWriter,
     is_first: bool,
 }
 
-impl Object<'_> {
+impl JsonObject<'_> {
     /// A string.
     pub fn text(&mut self, name: &str, text: &str) {
         self.name(name);
@@ -83,12 +83,12 @@ impl Object<'_> {
         }
     }
 
-    /// What a value of ours looks like.
+    /// The `Display` text of a value.
     pub fn shown(&mut self, name: &str, value: impl fmt::Display) {
         self.text(name, &value.to_string());
     }
 
-    /// What a value of ours looks like, or null.
+    /// The `Display` text of a value, or null.
     pub fn maybe_shown(&mut self, name: &str, value: Option<impl fmt::Display>) {
         match value {
             Some(value) => self.shown(name, value),
@@ -108,49 +108,49 @@ impl Object<'_> {
         self.writer.boolean(value);
     }
 
-    /// Null: Graph's way to say that it is not known.
+    /// Null: Graph's form of an unknown value.
     pub fn null(&mut self, name: &str) {
         self.name(name);
         self.writer.out.extend(b"null");
     }
 
     /// An object.
-    pub fn object(&mut self, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
+    pub fn object(&mut self, name: &str, fill: impl FnOnce(&mut JsonObject<'_>)) {
         self.name(name);
         self.writer.object(fill);
     }
 
-    /// Objects, as many as the record has room for.
+    /// Objects, as many as fit into the record.
     pub fn objects<T>(
         &mut self,
         name: &str,
         items: impl IntoIterator<Item = T>,
-        mut fill: impl FnMut(&mut Object<'_>, T),
+        mut fill: impl FnMut(&mut JsonObject<'_>, T),
     ) {
         self.name(name);
-        let write = |writer: &mut Writer, item| writer.object(|object| fill(object, item));
+        let write = |writer: &mut JsonWriter, item| writer.object(|object| fill(object, item));
         self.writer.bounded_list(items, write);
     }
 
-    /// Strings, as many as the record has room for.
+    /// Strings, as many as fit into the record.
     pub fn texts<T: AsRef<str>>(&mut self, name: &str, items: impl IntoIterator<Item = T>) {
         self.name(name);
-        let write = |writer: &mut Writer, item: T| writer.text(item.as_ref());
+        let write = |writer: &mut JsonWriter, item: T| writer.text(item.as_ref());
         self.writer.bounded_list(items, write);
     }
 
-    /// A value as the text of JSON (Graph's `oldValue`, `newValue`), or null.
+    /// The JSON text of a value (Graph's `oldValue`, `newValue`), or null.
     pub fn json_text(&mut self, name: &str, value: Option<&Value>) {
         let Some(value) = value else {
             return self.null(name);
         };
         let (text, is_cut) = text_of(value);
         self.name(name);
-        self.writer.whole_text(&text);
+        self.writer.bounded_text(&text);
         self.writer.is_cut |= is_cut;
     }
 
-    /// The record lacks something for its size.
+    /// Marks the record as truncated.
     pub fn is_cut(&mut self) {
         self.writer.is_cut = true;
     }
@@ -164,20 +164,20 @@ impl Object<'_> {
     }
 }
 
-/// Bytes that are being written.
+/// The output of a record or value.
 #[derive(Debug)]
-struct Writer {
+struct JsonWriter {
     out: Vec<u8>,
     is_cut: bool,
-    /// How many lists are around what is written.
+    /// The nesting depth of lists.
     lists: usize,
 }
 
-/// How much of a value is written.
+/// The size limits of a value.
 #[derive(Debug)]
 struct Bounds {
     characters: usize,
-    /// Where lists and objects end.
+    /// The output length at which lists and objects end.
     bytes: usize,
 }
 
@@ -192,17 +192,17 @@ impl Bounds {
     };
 }
 
-impl Writer {
-    fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
+impl JsonWriter {
+    fn object(&mut self, fill: impl FnOnce(&mut JsonObject<'_>)) {
         self.out.push(b'{');
-        fill(&mut Object {
+        fill(&mut JsonObject {
             writer: self,
             is_first: true,
         });
         self.out.push(b'}');
     }
 
-    /// Ends where the record is full. One within another ends before it, so that the item around it still fits.
+    /// A list that ends when the record is full. Nested lists end earlier, so that the item around them still fits.
     fn bounded_list<T>(
         &mut self,
         items: impl IntoIterator<Item = T>,
@@ -214,7 +214,7 @@ impl Writer {
         self.lists -= 1;
     }
 
-    /// Ends before the first item that reaches beyond `end`.
+    /// A list that ends before the first item that exceeds `end`.
     fn list<T>(
         &mut self,
         items: impl IntoIterator<Item = T>,
@@ -278,8 +278,8 @@ impl Writer {
         self.quoted(&without_tokens(text), CHARACTERS, STRING_BYTES);
     }
 
-    /// Text that was bounded before.
-    fn whole_text(&mut self, text: &str) {
+    /// Text that is already bounded.
+    fn bounded_text(&mut self, text: &str) {
         self.quoted(text, usize::MAX, usize::MAX);
     }
 
@@ -314,36 +314,36 @@ impl Writer {
     }
 
     fn into_text(self) -> String {
-        // Only whole characters are written.
+        // The output is valid UTF-8: only complete characters are written.
         String::from_utf8_lossy(&self.out).into_owned()
     }
 }
 
-/// A JWS or JWE in its compact form (RFC 7515 §7.1, RFC 7516 §7.1) begins with `eyJ`, which is `{"`, and has
-/// parts divided by dots. Nobody should hand one over as a name of something, and if somebody does it is not kept.
+/// Replaces tokens. A JWS or JWE in compact form (RFC 7515 §7.1, RFC 7516 §7.1) starts with `eyJ`, which is `{"`, and
+/// has parts separated by dots. A caller that sends one as a name or id must not get it into a record.
 fn without_tokens(text: &str) -> Cow<'_, str> {
     if !text.contains("eyJ") {
         return Cow::Borrowed(text);
     }
-    let is_inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let mut kept = String::with_capacity(text.len());
+    let is_token_character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
-        let end = rest.find(|c| !is_inside(c)).unwrap_or(rest.len());
+        let end = rest.find(|c| !is_token_character(c)).unwrap_or(rest.len());
         let (run, after) = rest.split_at(end);
         match run.find("eyJ").map(|at| run.split_at(at)) {
             Some((before, token)) if is_token(token) => {
-                kept.push_str(before);
-                kept.push_str("[token]");
+                clean.push_str(before);
+                clean.push_str("[token]");
             }
-            Some(_) | None => kept.push_str(run),
+            Some(_) | None => clean.push_str(run),
         }
-        let outside = after.find(is_inside).unwrap_or(after.len());
+        let outside = after.find(is_token_character).unwrap_or(after.len());
         let (between, next) = after.split_at(outside);
-        kept.push_str(between);
+        clean.push_str(between);
         rest = next;
     }
-    Cow::Owned(kept)
+    Cow::Owned(clean)
 }
 
 fn is_token(text: &str) -> bool {
@@ -352,20 +352,20 @@ fn is_token(text: &str) -> bool {
     is_long() && is_long()
 }
 
-/// The largest body. Whatever is written, none is larger.
+/// The maximum size of a body, for any content.
 pub const BODY_BYTES: usize = 64 * 1024;
 
-/// Lists end here, so that there is room for what follows them.
+/// Lists end here, which leaves space for the members after them.
 const LIST_END: usize = 48 * 1024;
 
-/// The longest string, in characters: more than Entra allows for any name …
+/// The maximum length of a string in characters: more than Entra allows for any name.
 const CHARACTERS: usize = 1024;
 
-/// … and in bytes, escapes among them.
+/// The maximum length of a string in bytes, including escapes.
 const STRING_BYTES: usize = 2048;
 
-/// Where the lists of one old or new value end. Escaped once more as text, two of them fit into a record.
+/// The size at which the lists of an old or new value end. Escaped again as text, two values fit into a record.
 const VALUE_BYTES: usize = 8 * 1024;
 
-/// A member that is no list may go a string further.
+/// A member that is not a list may exceed the limit by one string.
 const SLACK_BYTES: usize = 1024;

@@ -1,7 +1,7 @@
-//! User, session and device ids as keyed hashes, where a deployment wants that.
+//! Pseudonyms: user, session and device ids as keyed hashes in records, if configured.
 //!
-//! HMAC-SHA-256 over the kind of id and the id, so that one user has one pseudonym in every record, a session of
-//! the same text has another, and nobody without the key can try ids out. A lost key cannot be got back from records.
+//! HMAC-SHA-256 over the kind of id and the id. A user has the same pseudonym in every record, a session with the same
+//! text has another, and ids cannot be guessed without the key. A lost key cannot be recovered from records.
 
 use std::fmt;
 use std::fs;
@@ -12,14 +12,14 @@ use aws_lc_rs::hmac;
 
 use crate::id::UserId;
 
-/// Writes ids into records: as they are, or as keyed hashes.
+/// Converts ids for records: plain, or as keyed hashes.
 #[derive(Clone, Default)]
 pub struct Pseudonyms(Option<hmac::Key>);
 
-/// What an id is of.
+/// The kind of an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdKind {
-    /// A user object, of the home or of the resource tenant.
+    /// A user object in the home or the resource tenant.
     User,
     /// A session.
     Session,
@@ -27,23 +27,21 @@ pub enum IdKind {
     Device,
 }
 
-/// Why there is no key.
+/// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each says itself in its message")]
+#[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum PseudonymError {
     #[error("cannot be read: {0}")]
     Unreadable(#[from] io::Error),
-    #[error(
-        "has {found} bytes, expected {SHORTEST_KEY} to {LONGEST_KEY} bytes that nobody can guess"
-    )]
+    #[error("has {found} bytes, expected {SHORTEST_KEY} to {LONGEST_KEY} random bytes")]
     Length { found: usize },
 }
 
 impl Pseudonyms {
-    /// Ids as they are.
+    /// Plain ids.
     pub const OFF: Pseudonyms = Pseudonyms(None);
 
-    /// Keyed hashes under this secret.
+    /// Keyed hashes with this secret.
     pub fn keyed(secret: &[u8]) -> Result<Self, PseudonymError> {
         if (SHORTEST_KEY..=LONGEST_KEY).contains(&secret.len()) {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
@@ -55,7 +53,7 @@ impl Pseudonyms {
         }
     }
 
-    /// Keyed hashes under the bytes of this file, all of them.
+    /// Keyed hashes with the content of this file as the secret.
     pub fn from_file(path: &Path) -> Result<Self, PseudonymError> {
         Self::keyed(&fs::read(path)?)
     }
@@ -65,19 +63,19 @@ impl Pseudonyms {
         self.0.is_some()
     }
 
-    /// A user's id as records show it.
+    /// A user id for a record.
     pub fn user(&self, id: UserId) -> String {
         self.text(IdKind::User, &id.to_string())
     }
 
-    /// An id as records show it. A GUID has to be in its one form (lower case, no braces).
+    /// An id for a record. GUIDs must be in canonical form (lower case, no braces).
     pub fn text(&self, kind: IdKind, id: &str) -> String {
         let Some(key) = &self.0 else {
             return id.to_owned();
         };
         let mut context = hmac::Context::with_key(key);
         context.update(kind.word().as_bytes());
-        // No word of a kind has it, so no kind and id run into each other.
+        // The word of a kind has no zero byte, so the input is unambiguous.
         context.update(b"\0");
         context.update(id.as_bytes());
         let tag = context.sign();
@@ -99,7 +97,7 @@ impl IdKind {
     }
 }
 
-/// Never the key.
+/// Does not print the key.
 impl fmt::Debug for Pseudonyms {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(if self.is_on() {
@@ -110,11 +108,11 @@ impl fmt::Debug for Pseudonyms {
     }
 }
 
-/// As strong as the hash that is shown; a shorter one is a password, which can be guessed.
+/// A shorter secret is likely a password, which can be guessed.
 const SHORTEST_KEY: usize = 32;
 
-/// Longer is some other file.
+/// A longer file is likely not a key.
 const LONGEST_KEY: usize = 4096;
 
-/// 128 bits: two users of one deployment never share a pseudonym.
+/// 128 bits: collisions between ids of a deployment are practically impossible.
 const SHOWN_BYTES: usize = 16;

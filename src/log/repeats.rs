@@ -1,32 +1,32 @@
-//! Which questions have a recent event of their denial, so that a caller that repeats one adds no record.
+//! Deduplicates the events of denials that are not cached: a question that is repeated within a minute adds no record.
 //!
-//! For denials that the cache of decisions does not keep. Allows are not here: each that leaves has a record of its own,
-//! or is answered from the cache and has the record of the first.
+//! Allows are never deduplicated: each allow that is sent has a separate record, or is cached and has the record of the
+//! first one.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hashlink::LinkedHashMap;
 
-use crate::engine::QuestionDigest;
+use crate::engine::DenialDigest;
 use crate::id::DecisionId;
 
-/// The events of the last interval, in the order in which they end.
+/// The events of the last [`INTERVAL`], in the order of their expiry.
 #[derive(Debug, Default)]
-pub(super) struct Repeats(Mutex<LinkedHashMap<QuestionDigest, Recent>>);
+pub(super) struct RepeatedDenials(Mutex<LinkedHashMap<DenialDigest, RecentEvent>>);
 
 #[derive(Debug, Clone, Copy)]
-struct Recent {
+struct RecentEvent {
     event: DecisionId,
-    /// On the boot clock.
+    /// The expiry, on the boot clock.
     until: Duration,
 }
 
-impl Repeats {
-    /// Notes that the denial of this question gets this event; an error where it has one, with that event.
-    pub(super) fn first(
+impl RepeatedDenials {
+    /// Registers this event for the denial of this question. Fails with the event that is already registered.
+    pub(super) fn register(
         &self,
-        question: QuestionDigest,
+        question: DenialDigest,
         event: DecisionId,
         now: Duration,
     ) -> Result<(), DecisionId> {
@@ -37,28 +37,30 @@ impl Repeats {
             return Err(recent.event);
         }
         let until = now.saturating_add(INTERVAL);
-        events.insert(question, Recent { event, until });
-        while events.len() > MOST || events.front().is_some_and(|(_, first)| first.until <= now) {
+        events.insert(question, RecentEvent { event, until });
+        while events.len() > MAX_QUESTIONS
+            || events.front().is_some_and(|(_, first)| first.until <= now)
+        {
             events.pop_front();
         }
         Ok(())
     }
 
-    /// The event was not taken by the journal.
-    pub(super) fn forget(&self, question: QuestionDigest) {
+    /// Removes an event that the journal refused.
+    pub(super) fn remove(&self, question: DenialDigest) {
         self.events().remove(&question);
     }
 
-    fn events(&self) -> MutexGuard<'_, LinkedHashMap<QuestionDigest, Recent>> {
-        // Nothing in here panics halfway.
+    fn events(&self) -> MutexGuard<'_, LinkedHashMap<DenialDigest, RecentEvent>> {
+        // No panic can leave the map inconsistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A question that is repeated at any rate writes 2 MB a day.
+/// A question that is repeated all day writes 2 MB.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// About 1.5 MiB. The oldest goes first, and is then recorded once more when it is asked again.
-const MOST: usize = 16_384;
+/// About 1.5 MiB. The oldest question is dropped first, and its next repetition is recorded again.
+const MAX_QUESTIONS: usize = 16_384;
 
 #[cfg(test)]
 mod tests {
@@ -66,14 +68,19 @@ mod tests {
 
     const NOW: Duration = Duration::from_secs(1000);
 
-    fn first(repeats: &Repeats, question: u128, event: u128, now: Duration) -> Result<(), u128> {
-        let first = repeats.first(QuestionDigest(question), DecisionId(event), now);
+    fn first(
+        repeats: &RepeatedDenials,
+        question: u128,
+        event: u128,
+        now: Duration,
+    ) -> Result<(), u128> {
+        let first = repeats.register(DenialDigest(question), DecisionId(event), now);
         first.map_err(|DecisionId(event)| event)
     }
 
     #[test]
     fn a_question_has_one_event_in_an_interval() {
-        let repeats = Repeats::default();
+        let repeats = RepeatedDenials::default();
         assert_eq!(first(&repeats, 1, 10, NOW), Ok(()));
         assert_eq!(first(&repeats, 2, 11, NOW), Ok(()));
         let last = NOW + INTERVAL - Duration::from_nanos(1);
@@ -83,20 +90,20 @@ mod tests {
     }
 
     #[test]
-    fn one_whose_event_was_not_taken_has_none() {
-        let repeats = Repeats::default();
+    fn a_question_whose_event_was_refused_has_none() {
+        let repeats = RepeatedDenials::default();
         assert_eq!(first(&repeats, 1, 10, NOW), Ok(()));
-        repeats.forget(QuestionDigest(1));
+        repeats.remove(DenialDigest(1));
         assert_eq!(first(&repeats, 1, 11, NOW), Ok(()));
     }
 
     #[test]
-    fn what_is_held_is_bounded_and_what_has_ended_goes() {
-        let repeats = Repeats::default();
-        for question in 0..=MOST as u128 {
+    fn the_map_is_bounded_and_expired_entries_are_removed() {
+        let repeats = RepeatedDenials::default();
+        for question in 0..=MAX_QUESTIONS as u128 {
             assert_eq!(first(&repeats, question, question, NOW), Ok(()));
         }
-        assert_eq!(repeats.events().len(), MOST);
+        assert_eq!(repeats.events().len(), MAX_QUESTIONS);
         assert_eq!(first(&repeats, 1, 0, NOW), Err(1));
         assert_eq!(first(&repeats, 0, 0, NOW + INTERVAL), Ok(()));
         assert_eq!(repeats.events().len(), 1);

@@ -1,68 +1,68 @@
 //! Sign-in events in the shape of Graph's `signIn` (learn.microsoft.com/graph/api/resources/signin).
 //!
-//! Graph's names for what Graph has, and the member `crosstrust` for what is ours. What is not known is null.
-//! Never a token, and of the claims only what `signIn` tells.
+//! Members have Graph's names; members that Graph does not have are in the object `crosstrust`. Unknown values are null.
+//! Events contain no token, and only the claims that `signIn` has members for.
 
 mod device;
 mod policies;
 
 use std::net::IpAddr;
 
-use super::json::{self, Object};
+use super::json::{self, JsonObject};
 use super::pseudonym::{IdKind, Pseudonyms};
-use crate::decision::{Cure, Denial, Stage, Verdict, Where};
+use crate::decision::{Denial, SignInTenant, Stage, StepUp, Verdict};
 use crate::engine::Answer;
 use crate::id::{AppId, DecisionId, TenantId, parse_guid};
 use crate::request::{Api, ChannelId, Request, UserClass};
 use crate::time::Timestamp;
 use crate::vocabulary::{AssumedBasis, ClientAppType, UserType};
 
-/// A sign-in event: what was asked, what was answered, when and where.
+/// A sign-in event: a request and its answer.
 #[derive(Debug, Clone, Copy)]
 pub struct SignIn<'a> {
-    /// What was asked.
-    pub asked: Asked<'a>,
-    /// What was answered.
+    /// The request.
+    pub request: SignInRequest<'a>,
+    /// The answer.
     pub answer: &'a Answer,
-    /// When.
+    /// The time of the decision.
     pub time: Timestamp,
-    /// By which call.
+    /// The method that was called.
     pub api: Api,
 }
 
-/// What is known of a question.
+/// The request of a sign-in event.
 #[derive(Debug, Clone, Copy)]
-pub enum Asked<'a> {
-    /// The question that was decided.
-    Whole(&'a Request),
-    /// What was refused before it could be asked (`IDENTITY_*`, `ROUTE_UNKNOWN`).
-    Part(PartlyAsked<'a>),
+pub enum SignInRequest<'a> {
+    /// A request that was evaluated.
+    Complete(&'a Request),
+    /// A request that was refused before the evaluation (`IDENTITY_*`, `ROUTE_UNKNOWN`).
+    Partial(PartialSignInRequest<'a>),
 }
 
-/// What is known of a question that could not be asked.
+/// The known values of a request that was refused before the evaluation.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct PartlyAsked<'a> {
-    /// Where the application lives.
+pub struct PartialSignInRequest<'a> {
+    /// The application's tenant.
     pub resource: Option<TenantId>,
     /// The resource application.
     pub app: Option<AppId>,
-    /// The shared channel that is reached.
+    /// The shared channel.
     pub channel: Option<&'a ChannelId>,
     /// The client's address.
     pub ip_address: Option<IpAddr>,
-    /// The caller's own name for the question; empty where it gave none.
+    /// The caller's id of the request; empty if it sent none.
     pub request_id: &'a str,
-    /// What was wrong with the token, where one was given.
+    /// The token's error, if a token was sent.
     pub problem: Option<&'a str>,
 }
 
-/// The event as the body of a record.
+/// The body of the journal record.
 pub fn body(event: &SignIn<'_>, pseudonyms: &Pseudonyms) -> Vec<u8> {
     json::body(|object| {
-        what_happened(object, event);
-        match event.asked {
-            Asked::Whole(request) => who_asked(object, request, pseudonyms),
-            Asked::Part(part) => {
+        identification(object, event);
+        match event.request {
+            SignInRequest::Complete(request) => request_members(object, request, pseudonyms),
+            SignInRequest::Partial(part) => {
                 object.null("userId");
                 object.null("homeTenantId");
                 object.maybe_shown("resourceTenantId", part.resource);
@@ -72,18 +72,23 @@ pub fn body(event: &SignIn<'_>, pseudonyms: &Pseudonyms) -> Vec<u8> {
         }
         object.object("status", |object| status(object, event));
         policies::conditional_access(object, event.answer);
-        object.object("crosstrust", |object| ours(object, event, pseudonyms));
+        object.object("crosstrust", |object| {
+            crosstrust_members(object, event, pseudonyms)
+        });
     })
 }
 
-fn what_happened(object: &mut Object<'_>, event: &SignIn<'_>) {
+fn identification(object: &mut JsonObject<'_>, event: &SignIn<'_>) {
     let id = event.answer.decision_id;
     object.shown("id", id);
     object.shown("createdDateTime", event.time);
-    object.text("correlationId", &correlation(event.asked.request_id(), id));
+    object.text(
+        "correlationId",
+        &correlation(event.request.request_id(), id),
+    );
 }
 
-/// The caller's own id of the request, where it has the form that Graph's has.
+/// The caller's id of the request if it is a GUID, like Graph's `correlationId`.
 fn correlation(request_id: &str, id: DecisionId) -> String {
     match parse_guid(request_id) {
         Ok(guid) => DecisionId(guid).to_string(),
@@ -91,7 +96,7 @@ fn correlation(request_id: &str, id: DecisionId) -> String {
     }
 }
 
-fn who_asked(object: &mut Object<'_>, request: &Request, pseudonyms: &Pseudonyms) {
+fn request_members(object: &mut JsonObject<'_>, request: &Request, pseudonyms: &Pseudonyms) {
     object.maybe_text(
         "userId",
         request.user.map(|id| pseudonyms.user(id)).as_deref(),
@@ -113,7 +118,7 @@ fn who_asked(object: &mut Object<'_>, request: &Request, pseudonyms: &Pseudonyms
         device::detail(object, request, pseudonyms);
     });
     object.maybe_shown("riskLevelDuringSignIn", context.sign_in_risk);
-    // A gateway sees tokens, not whether somebody typed something.
+    // Unknown: a gateway receives tokens, not the interaction that led to them.
     object.null("isInteractive");
     object.boolean("isTenantRestricted", request.restricting_tenant.is_some());
     let session = request.claims.session_id.as_deref();
@@ -121,7 +126,7 @@ fn who_asked(object: &mut Object<'_>, request: &Request, pseudonyms: &Pseudonyms
     object.maybe_text("sessionId", session.as_deref());
 }
 
-/// What the user is to the resource tenant.
+/// The user's type in the resource tenant.
 fn user_type(request: &Request) -> &'static str {
     match (request.user_class(), request.external_user_type) {
         (UserClass::Internal, Some(UserType::InternalGuest)) => "guest",
@@ -140,7 +145,8 @@ fn access_type(request: &Request) -> &'static str {
     }
 }
 
-/// As sign-in logs write it (learn.microsoft.com/entra/identity/monitoring-health/concept-sign-in-log-activity-details).
+/// The names in Entra's sign-in logs
+/// (learn.microsoft.com/entra/identity/monitoring-health/concept-sign-in-log-activity-details).
 fn client_app(kind: ClientAppType) -> &'static str {
     match kind {
         ClientAppType::Browser => "Browser",
@@ -150,7 +156,7 @@ fn client_app(kind: ClientAppType) -> &'static str {
     }
 }
 
-fn status(object: &mut Object<'_>, event: &SignIn<'_>) {
+fn status(object: &mut JsonObject<'_>, event: &SignIn<'_>) {
     match &event.answer.decision.verdict {
         Verdict::Allow => {
             object.number("errorCode", 0);
@@ -158,41 +164,38 @@ fn status(object: &mut Object<'_>, event: &SignIn<'_>) {
             object.null("additionalDetails");
         }
         Verdict::Deny(denial) => {
-            // Zero is Graph's word for success; what Microsoft has no number for has none.
+            // Graph uses 0 for success. Denials without a Microsoft error code have null.
             match denial.code() {
                 Some(code) => object.number("errorCode", u64::from(code)),
                 None => object.null("errorCode"),
             }
             object.text("failureReason", &denial.message());
-            let cures = cures(denial);
-            let details = event.asked.problem().or(cures.as_deref());
+            let step_ups = step_ups(denial);
+            let details = event.request.problem().or(step_ups.as_deref());
             object.maybe_text("additionalDetails", details);
         }
     }
 }
 
-/// What a new sign-in would have to bring. Names no policy and no strength: the home tenant reads it too.
-fn cures(denial: &Denial) -> Option<String> {
+/// What a new sign-in has to prove. Names no policy and no strength, because the home tenant can read it.
+fn step_ups(denial: &Denial) -> Option<String> {
     let challenge = denial.challenge.as_ref()?;
     let place = |place| match place {
-        Where::Home => "at home",
-        Where::Resource => "in the resource tenant",
+        SignInTenant::Home => "in the home tenant",
+        SignInTenant::Resource => "in the resource tenant",
     };
-    let cures = challenge.cures.iter().map(|cure| match cure {
-        Cure::Mfa(at) => format!("multifactor authentication {}", place(*at)),
-        Cure::Strength(_, at) => format!("stronger authentication methods {}", place(*at)),
-        Cure::CompliantDevice => String::from("a compliant device"),
-        Cure::HybridJoinedDevice => String::from("a hybrid joined device"),
-        Cure::Reauthenticate => String::from("a fresh authentication"),
+    let step_ups = challenge.step_ups.iter().map(|step_up| match step_up {
+        StepUp::Mfa(at) => format!("multifactor authentication {}", place(*at)),
+        StepUp::Strength(_, at) => format!("stronger authentication methods {}", place(*at)),
+        StepUp::CompliantDevice => String::from("a compliant device"),
+        StepUp::HybridJoinedDevice => String::from("a hybrid joined device"),
+        StepUp::Reauthenticate => String::from("a fresh authentication"),
     });
-    let cures: Vec<String> = cures.collect();
-    Some(format!(
-        "A new sign-in would help that brings {}.",
-        cures.join(", ")
-    ))
+    let step_ups: Vec<String> = step_ups.collect();
+    Some(format!("Sign in again with {}.", step_ups.join(", ")))
 }
 
-fn ours(object: &mut Object<'_>, event: &SignIn<'_>, pseudonyms: &Pseudonyms) {
+fn crosstrust_members(object: &mut JsonObject<'_>, event: &SignIn<'_>, pseudonyms: &Pseudonyms) {
     let answer = event.answer;
     let denial = answer.decision.denial();
     object.text("decision", if denial.is_none() { "ALLOW" } else { "DENY" });
@@ -203,7 +206,7 @@ fn ours(object: &mut Object<'_>, event: &SignIn<'_>, pseudonyms: &Pseudonyms) {
     let stage = denial.and_then(|denial| denial.stage);
     object.maybe_text("stage", stage.map(Stage::name));
     object.boolean(
-        "isCurable",
+        "stepUp",
         denial.is_some_and(|denial| denial.challenge.is_some()),
     );
     let active = answer.active.as_deref();
@@ -214,18 +217,18 @@ fn ours(object: &mut Object<'_>, event: &SignIn<'_>, pseudonyms: &Pseudonyms) {
     }
     object.shown("expiresAt", answer.decision.expires_at);
     object.text("api", event.api.name());
-    let asked = event.asked;
+    let request = event.request;
     object.maybe_text(
         "requestId",
-        Some(asked.request_id()).filter(|id| !id.is_empty()),
+        Some(request.request_id()).filter(|id| !id.is_empty()),
     );
     object.maybe_text(
         "channelId",
-        asked.channel().map(|channel| channel.0.as_str()),
+        request.channel().map(|channel| channel.0.as_str()),
     );
     let basis = answer.decision.assumed_outbound;
     object.maybe_text("assumedOutbound", basis.map(AssumedBasis::as_str));
-    if let Asked::Whole(request) = asked {
+    if let SignInRequest::Complete(request) = request {
         let guest = request.resource_user.map(|id| pseudonyms.user(id));
         object.maybe_text("resourceUserId", guest.as_deref());
         object.maybe_shown("identityProvider", request.home.provider());
@@ -233,25 +236,25 @@ fn ours(object: &mut Object<'_>, event: &SignIn<'_>, pseudonyms: &Pseudonyms) {
     }
 }
 
-impl<'a> Asked<'a> {
+impl<'a> SignInRequest<'a> {
     fn request_id(self) -> &'a str {
         match self {
-            Asked::Whole(request) => &request.request_id,
-            Asked::Part(part) => part.request_id,
+            SignInRequest::Complete(request) => &request.request_id,
+            SignInRequest::Partial(part) => part.request_id,
         }
     }
 
     fn problem(self) -> Option<&'a str> {
         match self {
-            Asked::Whole(_) => None,
-            Asked::Part(part) => part.problem,
+            SignInRequest::Complete(_) => None,
+            SignInRequest::Partial(part) => part.problem,
         }
     }
 
     fn channel(self) -> Option<&'a ChannelId> {
         match self {
-            Asked::Whole(request) => request.channel.as_ref(),
-            Asked::Part(part) => part.channel,
+            SignInRequest::Complete(request) => request.channel.as_ref(),
+            SignInRequest::Partial(part) => part.channel,
         }
     }
 }

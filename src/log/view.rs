@@ -1,9 +1,9 @@
-//! Records as the administrators of one organisation see them.
+//! The view of one organisation's administrators on the records.
 //!
-//! A sign-in concerns two organisations. The home tenant's administrators see who of theirs went where, with which
-//! client, and nothing of the resource tenant's Conditional Access; those of the resource tenant see who came in and
-//! what their own policies did, and nothing of the client application. Where both are one, they see all of it. What
-//! is hidden is gone before anything is searched for in it. Looks at bodies, wherever they are kept.
+//! A sign-in belongs to two organisations. The home tenant's administrators see their users' sign-ins and the client
+//! application, but not the resource tenant's Conditional Access. The resource tenant's administrators see the incoming
+//! sign-ins and the results of their policies, but not the client application. If both tenants are the same, all members
+//! are visible. Hidden members are removed before filters apply. The module works on bodies from any source.
 
 mod counts;
 mod filter;
@@ -11,114 +11,115 @@ mod print;
 
 use serde_json::{Map, Value};
 
-pub use counts::Counts;
-pub use filter::{Filter, Outcome, Partner, Person, reasons};
-pub use print::{Format, Layout, Printer};
+pub use counts::RecordCounts;
+pub use filter::{PartnerFilter, RecordFilter, RecordOutcome, UserFilter, reasons};
+pub use print::{Printer, RecordFormat, TableLayout};
 
-pub use super::journal::Kind;
+pub use super::journal::EventKind;
 use crate::id::TenantId;
 use crate::time::Timestamp;
 
-/// A record, wherever it was read.
+/// A record from any source.
 #[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
-    /// Its place in the log.
+pub struct RecordRef<'a> {
+    /// The sequence number.
     pub seq: u64,
-    /// When it was made.
+    /// The time of the event.
     pub time: Timestamp,
-    /// What it tells.
-    pub kind: Kind,
-    /// The JSON object.
+    /// The record's kind.
+    pub kind: EventKind,
+    /// The body: a JSON object.
     pub body: &'a [u8],
 }
 
-/// Who looks.
+/// The viewer of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Viewer {
     /// An organisation's administrators.
     Tenant {
-        /// Theirs.
+        /// The organisation's tenant.
         id: TenantId,
-        /// The sign-ins that they look for; audit records have one side.
-        side: Side,
+        /// The organisation's side in sign-ins. Ignored for audit records.
+        side: SignInSide,
     },
-    /// Whoever runs crosstrust: everything, as it was written.
+    /// The operator of crosstrust, who sees all members of all records.
     Operator,
 }
 
 /// The two ends of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum SignInSide {
     /// The user's organisation.
     Home,
     /// The application's organisation.
     Resource,
 }
 
-/// A record as somebody sees it.
+/// The visible part of a record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
-    /// Its place in the log.
+pub struct VisibleRecord {
+    /// The sequence number.
     pub seq: u64,
-    /// When it was made.
+    /// The time of the event.
     pub time: Timestamp,
-    /// What it tells.
-    pub kind: Kind,
-    /// What may be seen of its body.
+    /// The record's kind.
+    pub kind: EventKind,
+    /// The visible members of its body.
     pub body: Map<String, Value>,
-    /// It does not follow from the record before it: one of the two was changed.
+    /// The record does not match the hash of the previous one: one of the two was changed.
     pub is_tampered: bool,
 }
 
-/// A body that is not the JSON object that it should be.
+/// A record whose body is not a JSON object.
 #[derive(Debug, thiserror::Error)]
 #[error("record {seq} cannot be read: {cause}")]
-pub struct Unreadable {
-    /// Its place in the log.
+pub struct UnreadableRecord {
+    /// The sequence number.
     pub seq: u64,
-    /// Why.
+    /// The parser's error.
     pub cause: serde_json::Error,
 }
 
-/// What this viewer sees of the record; none where it is not theirs, or not looked for.
-pub fn seen(
-    record: &Record<'_>,
+/// The part of a record that the viewer may see; `None` if the record belongs to another viewer or does not match the
+/// filter.
+pub fn visible_record(
+    record: &RecordRef<'_>,
     viewer: Viewer,
-    filter: &Filter,
-) -> Result<Option<Seen>, Unreadable> {
+    filter: &RecordFilter,
+) -> Result<Option<VisibleRecord>, UnreadableRecord> {
     if !filter.covers(record.kind, record.time) {
         return Ok(None);
     }
     let seq = record.seq;
     let body: Map<String, Value> =
-        serde_json::from_slice(record.body).map_err(|cause| Unreadable { seq, cause })?;
+        serde_json::from_slice(record.body).map_err(|cause| UnreadableRecord { seq, cause })?;
     let visible = match (viewer, record.kind) {
-        (Viewer::Operator, Kind::SignIn | Kind::Audit) => Some(body),
-        (Viewer::Tenant { id, side }, Kind::SignIn) => sign_in(body, id, side),
-        (Viewer::Tenant { id, .. }, Kind::Audit) => audit(body, id),
+        (Viewer::Operator, EventKind::SignIn | EventKind::Audit) => Some(body),
+        (Viewer::Tenant { id, side }, EventKind::SignIn) => sign_in(body, id, side),
+        (Viewer::Tenant { id, .. }, EventKind::Audit) => audit(body, id),
     };
-    let seen = visible
-        .filter(|body| filter.finds(record.kind, body))
-        .map(|body| Seen {
+    let matching = visible
+        .filter(|body| filter.matches(record.kind, body))
+        .map(|body| VisibleRecord {
             seq,
             time: record.time,
             kind: record.kind,
             body,
             is_tampered: false,
         });
-    Ok(seen)
+    Ok(matching)
 }
 
 fn sign_in(
     mut body: Map<String, Value>,
     viewer: TenantId,
-    side: Side,
+    side: SignInSide,
 ) -> Option<Map<String, Value>> {
     let tenant = |name| tenant_in(body.get(name));
     let (home, resource) = (tenant("homeTenantId"), tenant("resourceTenantId"));
     let theirs = match side {
-        Side::Home => home,
-        Side::Resource => resource,
+        SignInSide::Home => home,
+        SignInSide::Resource => resource,
     };
     if theirs != Some(viewer) {
         return None;
@@ -126,31 +127,31 @@ fn sign_in(
     if home == resource {
         return Some(body);
     }
-    let (hidden, hidden_of_ours) = match side {
-        Side::Home => (HIDDEN_FROM_HOME, OURS_HIDDEN_FROM_HOME),
-        Side::Resource => (HIDDEN_FROM_RESOURCE, OURS_HIDDEN_FROM_RESOURCE),
+    let (hidden, hidden_of_crosstrust) = match side {
+        SignInSide::Home => (HIDDEN_FROM_HOME, CROSSTRUST_HIDDEN_FROM_HOME),
+        SignInSide::Resource => (HIDDEN_FROM_RESOURCE, CROSSTRUST_HIDDEN_FROM_RESOURCE),
     };
     for name in hidden {
         body.remove(*name);
     }
-    if let Some(Value::Object(ours)) = body.get_mut("crosstrust") {
-        for name in hidden_of_ours {
-            ours.remove(*name);
+    if let Some(Value::Object(crosstrust)) = body.get_mut("crosstrust") {
+        for name in hidden_of_crosstrust {
+            crosstrust.remove(*name);
         }
     }
     Some(body)
 }
 
 fn audit(body: Map<String, Value>, viewer: TenantId) -> Option<Map<String, Value>> {
-    let ours = body.get("crosstrust")?;
-    (tenant_in(ours.get("tenantId")) == Some(viewer)).then_some(body)
+    let crosstrust = body.get("crosstrust")?;
+    (tenant_in(crosstrust.get("tenantId")) == Some(viewer)).then_some(body)
 }
 
 fn tenant_in(value: Option<&Value>) -> Option<TenantId> {
     value?.as_str()?.parse().ok()
 }
 
-/// The resource tenant's Conditional Access, and how it rates the sign-in.
+/// The resource tenant's Conditional Access and its risk level.
 const HIDDEN_FROM_HOME: &[&str] = &[
     "appliedConditionalAccessPolicies",
     "conditionalAccessStatus",
@@ -158,10 +159,10 @@ const HIDDEN_FROM_HOME: &[&str] = &[
     "riskLevelDuringSignIn",
 ];
 
-/// The guest object is the resource tenant's; the restricting tenant is a third.
-const OURS_HIDDEN_FROM_HOME: &[&str] = &["resourceUserId", "restrictingTenantId"];
+/// The guest object belongs to the resource tenant; the restricting tenant is a third organisation.
+const CROSSTRUST_HIDDEN_FROM_HOME: &[&str] = &["resourceUserId", "restrictingTenantId"];
 
 /// The client application.
 const HIDDEN_FROM_RESOURCE: &[&str] = &["appId", "clientAppUsed"];
 
-const OURS_HIDDEN_FROM_RESOURCE: &[&str] = &["restrictingTenantId"];
+const CROSSTRUST_HIDDEN_FROM_RESOURCE: &[&str] = &["restrictingTenantId"];

@@ -1,123 +1,119 @@
-//! Counters that threads add to without disturbing each other.
+//! Sharded counters, which threads increment without contention.
 //!
-//! There are several copies of every counter. A thread takes a copy for good when it first counts, so two threads
-//! share one only where there are more threads than copies, which is slower and no less right. A counter is a plain
-//! atomic; whoever reads adds its copies up.
+//! Each shard has a copy of every counter. A thread gets its shard when it first counts. If there are more threads than
+//! shards, threads share shards, which is slower but correct. A counter is an atomic; readers sum the shards.
 
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::histogram::{self, SPAN};
+use super::histogram::{self, CELLS_PER_HISTOGRAM};
 
-/// Copies of a row of counters.
+/// The shards of a row of counters.
 pub(super) struct Cells {
-    /// Copy after copy, `stride` lines each.
-    lines: Box<[Line]>,
+    /// The shards one after the other, `stride` lines each.
+    lines: Box<[CacheLine]>,
     stride: usize,
 }
 
-/// A line of the processor's cache.
 #[repr(align(64))]
 #[derive(Default)]
-struct Line([AtomicU64; PER_LINE]);
+struct CacheLine([AtomicU64; PER_LINE]);
 
-/// The copy of one thread.
+/// The counters of one thread.
 #[derive(Clone, Copy)]
-pub(super) struct Shard<'a>(&'a [Line]);
+pub(super) struct CounterShard<'a>(&'a [CacheLine]);
 
-/// The place of a histogram: of its first bucket.
+/// The index of a histogram's first bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct HistogramAt(pub(super) usize);
+pub(super) struct HistogramIndex(pub(super) usize);
 
 impl Cells {
-    /// So many counters, at zero.
+    /// `count` counters at zero.
     pub(super) fn new(count: usize) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let copies = threads
-            .next_power_of_two()
-            .clamp(FEWEST_COPIES, MOST_COPIES);
-        // One line is left between copies: processors fetch them in pairs.
+        let shards = threads.next_power_of_two().clamp(MIN_SHARDS, MAX_SHARDS);
+        // One line is unused between shards, because processors prefetch lines in pairs.
         let stride = count.div_ceil(PER_LINE) + 1;
-        let lines = (0..copies * stride).map(|_| Line::default());
+        let lines = (0..shards * stride).map(|_| CacheLine::default());
         Cells {
             lines: lines.collect(),
             stride,
         }
     }
 
-    /// The copy of this thread.
-    pub(super) fn mine(&self) -> Shard<'_> {
+    /// The shard of the current thread.
+    pub(super) fn thread_shard(&self) -> CounterShard<'_> {
         let mut number = NUMBER.get();
         if number == NONE {
             number = NEXT.fetch_add(1, Ordering::Relaxed) & !NONE;
             NUMBER.set(number);
         }
-        let copies = self.lines.len() / self.stride;
-        let start = number % copies * self.stride;
-        Shard(self.lines.get(start..start + self.stride).unwrap_or(&[]))
+        let shards = self.lines.len() / self.stride;
+        let start = number % shards * self.stride;
+        CounterShard(self.lines.get(start..start + self.stride).unwrap_or(&[]))
     }
 
-    /// The counter, over all copies.
-    pub(super) fn sum(&self, at: usize) -> u64 {
-        let copies = self.lines.chunks_exact(self.stride);
-        let counts = copies.map(|copy| {
-            Shard(copy)
-                .cell(at)
+    /// The sum of a counter over all shards.
+    pub(super) fn sum(&self, index: usize) -> u64 {
+        let shards = self.lines.chunks_exact(self.stride);
+        let counts = shards.map(|shard| {
+            CounterShard(shard)
+                .cell(index)
                 .map_or(0, |c| c.load(Ordering::Relaxed))
         });
         counts.fold(0, u64::wrapping_add)
     }
 }
 
-impl Shard<'_> {
+impl CounterShard<'_> {
     /// Adds to a counter.
-    pub(super) fn add(self, at: usize, more: u64) {
-        if let Some(cell) = self.cell(at) {
-            cell.fetch_add(more, Ordering::Relaxed);
+    pub(super) fn add(self, index: usize, amount: u64) {
+        if let Some(cell) = self.cell(index) {
+            cell.fetch_add(amount, Ordering::Relaxed);
         }
     }
 
-    /// Adds to a histogram: one to its bucket, and the time to its sum.
-    pub(super) fn observe(self, HistogramAt(at): HistogramAt, took: Duration) {
+    /// Adds to a histogram: 1 to the bucket, and the time to the sum.
+    pub(super) fn observe(self, HistogramIndex(index): HistogramIndex, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.add(at + histogram::bucket(nanos), 1);
-        self.add(at + SPAN - 1, nanos);
+        self.add(index + histogram::bucket(nanos), 1);
+        self.add(index + CELLS_PER_HISTOGRAM - 1, nanos);
     }
 
-    fn cell(&self, at: usize) -> Option<&AtomicU64> {
-        self.0.get(at / PER_LINE)?.0.get(at % PER_LINE)
+    fn cell(&self, index: usize) -> Option<&AtomicU64> {
+        self.0.get(index / PER_LINE)?.0.get(index % PER_LINE)
     }
 }
 
 impl fmt::Debug for Cells {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let copies = self.lines.len().checked_div(self.stride);
+        let shards = self.lines.len().checked_div(self.stride);
         out.debug_struct("Cells")
-            .field("copies", &copies)
+            .field("shards", &shards)
             .finish_non_exhaustive()
     }
 }
 
 thread_local! {
-    /// Without an initializer that runs and without a destructor: reading it costs nothing.
+    /// Const-initialized and without a destructor, so access is cheap.
     static NUMBER: Cell<usize> = const { Cell::new(NONE) };
 }
 
 /// The number of the next thread that counts.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
-/// A thread that has not counted yet: the highest bit, which no number has.
+/// The number of a thread that has not counted yet: the highest bit, which no other number has.
 const NONE: usize = 1 << (usize::BITS - 1);
 
 const PER_LINE: usize = 8;
 
-/// Where a machine has few cores, more request threads than cores may still be configured.
-const FEWEST_COPIES: usize = 8;
+/// More request threads than cores may be configured.
+const MIN_SHARDS: usize = 8;
 
-/// At some ten kilobytes each.
-const MOST_COPIES: usize = 64;
+/// A shard takes about ten kilobytes.
+const MAX_SHARDS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -126,45 +122,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_that_count_at_once_lose_nothing() {
+    fn concurrent_threads_lose_no_count() {
         let cells = Cells::new(100);
         thread::scope(|scope| {
-            for _ in 0..2 * MOST_COPIES {
+            for _ in 0..2 * MAX_SHARDS {
                 scope.spawn(|| {
                     for at in 0..100 {
-                        cells.mine().add(at, 1);
+                        cells.thread_shard().add(at, 1);
                     }
                 });
             }
         });
-        let all = u64::try_from(2 * MOST_COPIES).unwrap();
+        let all = u64::try_from(2 * MAX_SHARDS).unwrap();
         assert!((0..100).all(|at| cells.sum(at) == all));
     }
 
     #[test]
-    fn two_threads_write_no_line_in_common() {
+    fn two_threads_share_no_cache_line() {
         let cells = Cells::new(100);
-        // Numbers of their own: other tests' threads count at the same time, and copies are taken in turn.
-        let place = |number| {
+        // Fixed numbers, because threads of other tests take numbers at the same time.
+        let lines = |number| {
             NUMBER.set(number);
-            let shard = cells.mine();
+            let shard = cells.thread_shard();
             let first: *const _ = shard.cell(0).unwrap();
             let last: *const _ = shard.cell(99).unwrap();
             (first.addr() / 64, last.addr() / 64)
         };
-        let place_of =
-            |number| thread::scope(|scope| scope.spawn(|| place(number)).join().unwrap());
-        let (here, there) = (place_of(0), place_of(1));
+        let lines_of =
+            |number| thread::scope(|scope| scope.spawn(|| lines(number)).join().unwrap());
+        let (first, second) = (lines_of(0), lines_of(1));
         assert!(
-            here.1 + 1 < there.0 || there.1 + 1 < here.0,
-            "{here:?} {there:?}"
+            first.1 + 1 < second.0 || second.1 + 1 < first.0,
+            "{first:?} {second:?}"
         );
     }
 
     #[test]
-    fn a_counter_that_is_not_there_is_not_counted_and_reads_zero() {
+    fn an_unknown_counter_is_ignored_and_reads_zero() {
         let cells = Cells::new(8);
-        cells.mine().add(1000, 1);
+        cells.thread_shard().add(1000, 1);
         assert_eq!(cells.sum(1000), 0);
     }
 }

@@ -1,6 +1,6 @@
-//! Times, in fixed buckets from a microsecond to a second.
+//! Histograms of times, with fixed buckets from a microsecond to a second.
 
-/// The upper bounds, in nanoseconds and in seconds: 1, 2 and 5 times each power of ten.
+/// The upper bounds in nanoseconds and in seconds: 1, 2 and 5 times each power of ten.
 pub const BOUNDS: [(u64, f64); 19] = [
     (1_000, 1e-6),
     (2_000, 2e-6),
@@ -23,20 +23,20 @@ pub const BOUNDS: [(u64, f64); 19] = [
     (1_000_000_000, 1.0),
 ];
 
-/// Counters of a histogram: a bucket a bound, one for all that is longer, and the sum.
-pub(super) const SPAN: usize = BOUNDS.len() + 2;
+/// The counters of a histogram: one per bound, one for longer times, and the sum.
+pub(super) const CELLS_PER_HISTOGRAM: usize = BOUNDS.len() + 2;
 
-/// What a histogram has counted.
+/// The values of a histogram.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
-    /// How many fell into each bucket, from the shortest; the last has no bound.
+    /// The number of times in each bucket, not cumulative; the last bucket has no upper bound.
     pub buckets: [u64; BOUNDS.len() + 1],
-    /// All of them together.
+    /// The sum of the times, in seconds.
     pub seconds: f64,
 }
 
 impl Histogram {
-    /// How many there are.
+    /// The number of times.
     pub fn count(&self) -> u64 {
         self.buckets
             .iter()
@@ -44,7 +44,7 @@ impl Histogram {
     }
 }
 
-/// The bucket of a time: bounds belong to the bucket below them, as `le` says.
+/// The index of a time's bucket. Bounds are inclusive (`le`).
 pub(super) fn bucket(nanos: u64) -> usize {
     BOUNDS.partition_point(|(bound, _)| *bound < nanos)
 }
@@ -54,13 +54,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_belongs_to_the_bucket_below_it() {
+    fn upper_bounds_are_inclusive() {
         assert_eq!(bucket(0), 0);
         for (at, (bound, seconds)) in BOUNDS.iter().enumerate() {
             assert_eq!(bucket(*bound), at);
             assert_eq!(bucket(bound + 1), at + 1);
-            let told = std::time::Duration::from_secs_f64(*seconds);
-            assert_eq!(told.as_nanos(), u128::from(*bound));
+            let in_seconds = std::time::Duration::from_secs_f64(*seconds);
+            assert_eq!(in_seconds.as_nanos(), u128::from(*bound));
         }
         assert_eq!(bucket(u64::MAX), BOUNDS.len());
     }

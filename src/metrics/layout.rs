@@ -1,90 +1,89 @@
-//! Which counter is where in the row: everything that is counted has its place from the start.
+//! The index of each counter in a row, which has every counter from the start.
 //!
-//! A place is a calculation with words of ours, so counting looks nothing up, and no number of callers makes the
-//! row longer.
+//! Indexes are calculated from enums, so counting needs no lookup, and callers cannot add counters.
 
 use tonic::Code;
 
 use super::Method;
-use super::cells::HistogramAt;
-use super::histogram::SPAN;
+use super::cells::HistogramIndex;
+use super::histogram::CELLS_PER_HISTOGRAM;
 use crate::decision::{Reason, Stage, Verdict};
 use crate::request::Api;
 
-/// The row for a number of listed tenants.
+/// The layout of a row for a number of listed tenants.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
+pub(super) struct CounterLayout {
     tenants: usize,
 }
 
-impl Layout {
+impl CounterLayout {
     pub(super) fn for_tenants(listed: usize) -> Self {
-        Layout { tenants: listed }
+        CounterLayout { tenants: listed }
     }
 
-    /// How many counters there are.
+    /// The number of counters.
     pub(super) fn cells(&self) -> usize {
-        // The last place is for the tenants that are not listed.
-        TENANTS + (self.tenants + 1) * ENDS
+        // The last block is for all tenants that are not listed.
+        TENANTS + (self.tenants + 1) * TENANT_OUTCOMES
     }
 
     pub(super) fn decision(&self, api: Api, verdict: &Verdict) -> usize {
         DECISIONS + api as usize * OUTCOMES + outcome(verdict)
     }
 
-    /// The places of every outcome that an API can have, with what it means.
-    pub(super) fn decisions(&self, api: Api) -> impl Iterator<Item = (usize, Outcome)> {
+    /// The index of each outcome of an API.
+    pub(super) fn decisions(&self, api: Api) -> impl Iterator<Item = (usize, DecisionOutcome)> {
         let start = DECISIONS + api as usize * OUTCOMES;
         let denied = stages().flat_map(|stage| {
             let reasons = Reason::ALL.iter();
-            reasons.map(move |reason| Outcome::Deny(stage, *reason))
+            reasons.map(move |reason| DecisionOutcome::Deny(stage, *reason))
         });
-        let outcomes = std::iter::once(Outcome::Allow).chain(denied);
+        let outcomes = std::iter::once(DecisionOutcome::Allow).chain(denied);
         outcomes
             .enumerate()
-            .map(move |(at, outcome)| (start + at, outcome))
+            .map(move |(index, outcome)| (start + index, outcome))
     }
 
-    pub(super) fn decision_time(&self, cached: bool) -> HistogramAt {
-        HistogramAt(DECISION_TIMES + usize::from(cached) * SPAN)
+    pub(super) fn decision_time(&self, cached: bool) -> HistogramIndex {
+        HistogramIndex(DECISION_TIMES + usize::from(cached) * CELLS_PER_HISTOGRAM)
     }
 
     pub(super) fn code(&self, method: Method, code: Code) -> usize {
         CODES + method.index() * ALL_CODES + code_index(code)
     }
 
-    pub(super) fn call_time(&self, method: Method) -> HistogramAt {
-        HistogramAt(CALL_TIMES + method.index() * SPAN)
+    pub(super) fn call_time(&self, method: Method) -> HistogramIndex {
+        HistogramIndex(CALL_TIMES + method.index() * CELLS_PER_HISTOGRAM)
     }
 
-    /// `listed` is the tenant's place in the list; `None` where it is not listed.
+    /// `listed` is the tenant's index in the list; `None` if it is not listed.
     pub(super) fn tenant(&self, listed: Option<usize>, verdict: &Verdict) -> usize {
-        let end = match verdict {
+        let outcome = match verdict {
             Verdict::Allow => 0,
             Verdict::Deny(denial) => 1 + stage_index(denial.stage),
         };
-        self.tenant_end(listed, end)
+        self.tenant_outcome(listed, outcome)
     }
 
-    /// The places of the ways that a tenant's decisions can end: allowed, or denied at a stage.
-    pub(super) fn tenant_ends(
+    /// The index of each outcome of a tenant's decisions: `None` = allowed, `Some` = denied at the stage.
+    pub(super) fn tenant_outcomes(
         &self,
         listed: Option<usize>,
     ) -> impl Iterator<Item = (usize, Option<Option<Stage>>)> {
         let layout = *self;
-        let ends = std::iter::once(None).chain(stages().map(Some));
-        ends.enumerate()
-            .map(move |(end, told)| (layout.tenant_end(listed, end), told))
+        let outcomes = std::iter::once(None).chain(stages().map(Some));
+        outcomes
+            .enumerate()
+            .map(move |(index, outcome)| (layout.tenant_outcome(listed, index), outcome))
     }
 
-    fn tenant_end(&self, listed: Option<usize>, end: usize) -> usize {
-        TENANTS + listed.unwrap_or(self.tenants) * ENDS + end
+    fn tenant_outcome(&self, listed: Option<usize>, outcome: usize) -> usize {
+        TENANTS + listed.unwrap_or(self.tenants) * TENANT_OUTCOMES + outcome
     }
 }
 
-/// How a decision can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum DecisionOutcome {
     Allow,
     Deny(Option<Stage>, Reason),
 }
@@ -106,7 +105,7 @@ fn outcome(verdict: &Verdict) -> usize {
     }
 }
 
-/// Codes of a later version of tonic count as unknown.
+/// Codes that a later version of tonic adds count as unknown.
 fn code_index(code: Code) -> usize {
     let index = usize::try_from(code as i32).unwrap_or(Code::Unknown as usize);
     if index < ALL_CODES {
@@ -119,15 +118,15 @@ fn code_index(code: Code) -> usize {
 const STAGES: usize = Stage::ALL.len() + 1;
 const OUTCOMES: usize = 1 + STAGES * Reason::ALL.len();
 /// Allowed, or denied at a stage.
-const ENDS: usize = 1 + STAGES;
+const TENANT_OUTCOMES: usize = 1 + STAGES;
 /// gRPC has the codes 0 to 16.
 pub(super) const ALL_CODES: usize = 17;
 
 const DECISIONS: usize = 0;
 const DECISION_TIMES: usize = DECISIONS + Api::ALL.len() * OUTCOMES;
-const CODES: usize = DECISION_TIMES + 2 * SPAN;
+const CODES: usize = DECISION_TIMES + 2 * CELLS_PER_HISTOGRAM;
 const CALL_TIMES: usize = CODES + Method::COUNT * ALL_CODES;
-const TENANTS: usize = CALL_TIMES + Method::COUNT * SPAN;
+const TENANTS: usize = CALL_TIMES + Method::COUNT * CELLS_PER_HISTOGRAM;
 
 #[cfg(test)]
 mod tests {
@@ -137,32 +136,34 @@ mod tests {
     use crate::decision::Denial;
 
     #[test]
-    fn every_outcome_has_a_place_of_its_own_and_is_read_where_it_is_counted() {
-        let layout = Layout::for_tenants(2);
-        let mut places = HashSet::new();
+    fn every_outcome_has_a_unique_index_for_writing_and_reading() {
+        let layout = CounterLayout::for_tenants(2);
+        let mut indexes = HashSet::new();
         for api in Api::ALL {
-            for (at, outcome) in layout.decisions(api) {
+            for (index, outcome) in layout.decisions(api) {
                 let verdict = match outcome {
-                    Outcome::Allow => Verdict::Allow,
-                    Outcome::Deny(stage, reason) => Verdict::Deny(Denial::of(stage, reason)),
+                    DecisionOutcome::Allow => Verdict::Allow,
+                    DecisionOutcome::Deny(stage, reason) => {
+                        Verdict::Deny(Denial::of(stage, reason))
+                    }
                 };
-                assert_eq!(layout.decision(api, &verdict), at);
-                assert!(places.insert(at));
+                assert_eq!(layout.decision(api, &verdict), index);
+                assert!(indexes.insert(index));
             }
         }
         for listed in [Some(0), Some(1), None] {
-            for (at, end) in layout.tenant_ends(listed) {
-                let verdict = match end {
+            for (index, outcome) in layout.tenant_outcomes(listed) {
+                let verdict = match outcome {
                     None => Verdict::Allow,
                     Some(stage) => Verdict::Deny(Denial::of(stage, Reason::CaBlocked)),
                 };
-                assert_eq!(layout.tenant(listed, &verdict), at);
-                assert!(places.insert(at) && at < layout.cells());
+                assert_eq!(layout.tenant(listed, &verdict), index);
+                assert!(indexes.insert(index) && index < layout.cells());
             }
         }
         for method in Method::all() {
             for code in 0..17 {
-                assert!(places.insert(layout.code(method, Code::from(code))));
+                assert!(indexes.insert(layout.code(method, Code::from(code))));
             }
         }
     }

@@ -1,48 +1,48 @@
-//! What the log of sign-ins and audits says of itself, for whoever shows it.
+//! The metrics of the sign-in and audit log.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// Figures of the log, as it gives them at one moment; counts are since the start.
+/// A snapshot of the log's metrics. Counts are since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LogFigures {
-    /// Records that wait for the disk.
+pub struct LogMetrics {
+    /// Records waiting to be written.
     pub queue: u64,
-    /// How many may wait.
+    /// The limit on waiting records.
     pub queue_limit: u64,
-    /// Records that are on disk, of every kind.
+    /// Records written, of all kinds.
     pub records: u64,
-    /// Groups of records that were made durable.
+    /// Synced groups of records.
     pub commits: u64,
-    /// Groups that could not be written at first.
+    /// Groups whose first write failed.
     pub failures: u64,
-    /// Bytes that were written.
+    /// Bytes written.
     pub bytes: u64,
-    /// Gap records by reason: each names records that are missing.
+    /// Gap records by reason; each describes missing records.
     pub gaps: Vec<(&'static str, u64)>,
-    /// Records that are missing, by reason.
+    /// Missing records by reason.
     pub lost: Vec<(&'static str, u64)>,
-    /// No file is removed by age, because the wall clock is doubted.
+    /// Whether removal by age is postponed because the wall clock is implausible.
     pub is_age_postponed: bool,
     /// Files of records.
     pub segments: u64,
     /// The number of the last record on disk.
     pub last_seq: u64,
-    /// The number of the last record that is signed.
+    /// The number of the last signed record.
     pub last_checkpoint: u64,
-    /// How long a group of records takes to become durable: a moving average, or the group that is being written.
+    /// The time to sync a group of records: a moving average, or the current group's time if that is longer.
     pub commit: Duration,
-    /// How long a caller waits for its record.
+    /// The limit on a caller's wait for its record.
     pub wait: Duration,
-    /// Callers that waited in vain.
+    /// Waits that exceeded the limit.
     pub wait_timeouts: u64,
-    /// A group takes more than a quarter of the wait.
+    /// Whether a group takes more than a quarter of the wait.
     pub is_slow: bool,
-    /// Records that the exporter has not handed over yet; `None` where nothing is exported.
+    /// Records that are not exported yet; `None` if export is off.
     pub export_lag: Option<u64>,
-    /// Since when nothing can be written; `None` while all is well.
+    /// The time since which writes fail; `None` while they succeed.
     pub failing_since: Option<Timestamp>,
-    /// What the system said last.
+    /// The last error of the operating system.
     pub last_error: Option<String>,
 }

@@ -1,16 +1,16 @@
-//! The methods that calls are counted by: those that are served, and one for all other paths.
+//! The methods in metrics: the served ones, and one for all other paths.
 
 use tonic::Code;
 
-/// A method of a service.
+/// A method of a gRPC service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Method(usize);
 
 impl Method {
-    /// How many there are.
+    /// The number of methods, including [`Method::OTHER`].
     pub(super) const COUNT: usize = SERVED.len() + 1;
 
-    /// Whatever is not served here: one label, however many paths callers think of.
+    /// All paths that are not served. They share one label, so that callers cannot add series.
     pub const OTHER: Method = Method(SERVED.len());
 
     /// The method at this path.
@@ -20,22 +20,22 @@ impl Method {
         served.map_or(Method::OTHER, Method)
     }
 
-    /// Every one.
+    /// All methods, including [`Method::OTHER`].
     pub fn all() -> impl Iterator<Item = Method> {
         (0..Self::COUNT).map(Method)
     }
 
-    /// The service's name.
+    /// The full name of the service.
     pub fn service(self) -> &'static str {
         SERVED.get(self.0).map_or("other", |(service, _)| service)
     }
 
-    /// Its own name.
+    /// The name of the method.
     pub fn name(self) -> &'static str {
         SERVED.get(self.0).map_or("other", |(_, method)| method)
     }
 
-    /// Whether it answers with a stream, which ends when one side wishes.
+    /// Whether it is a server stream, which stays open until one side ends it.
     pub fn is_stream(self) -> bool {
         matches!(
             self.name(),
@@ -48,7 +48,7 @@ impl Method {
     }
 }
 
-/// The name of a code as gRPC libraries write it in metrics (google.golang.org/grpc/codes).
+/// The name of a status code in metrics, as in other gRPC libraries (google.golang.org/grpc/codes).
 pub const fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
@@ -71,7 +71,7 @@ pub const fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// Service and method. The most asked ones first.
+/// Service and method, the most frequent first.
 const SERVED: [(&str, &str); 11] = [
     ("envoy.service.auth.v3.Authorization", "Check"),
     ("crosstrust.v1.AuthorizationService", "Authorize"),

@@ -1,97 +1,97 @@
-//! What the counters say, added up over all threads.
+//! Reads the counters, summed over all threads.
 
 use tonic::Code;
 
-use super::cells::HistogramAt;
-use super::histogram::{BOUNDS, Histogram, SPAN};
-use super::layout::{ALL_CODES, Outcome};
+use super::cells::HistogramIndex;
+use super::histogram::{BOUNDS, CELLS_PER_HISTOGRAM, Histogram};
+use super::layout::{ALL_CODES, DecisionOutcome};
 use super::{Method, Metrics};
 use crate::decision::{Reason, Stage};
 use crate::id::TenantId;
 use crate::request::Api;
 
-/// Decisions that ended alike.
+/// The number of decisions with one outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decisions {
-    /// How they were asked for.
+pub struct DecisionCount {
+    /// The API that was called.
     pub api: Api,
-    /// `None` for those that were allowed; else why they were denied, and where.
+    /// `None` = allowed; else the stage, if one was reached, and the reason of the denial.
     pub denied: Option<(Option<Stage>, Reason)>,
-    /// How many.
+    /// The number of decisions.
     pub count: u64,
 }
 
-/// Decisions for one tenant that ended alike.
+/// The number of decisions for one tenant with one outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TenantDecisions {
+pub struct TenantDecisionCount {
     /// The resource tenant; `None` for all that are not listed.
     pub tenant: Option<TenantId>,
-    /// `None` for those that were allowed; else the stage, where one was reached.
+    /// `None` = allowed; else the stage of the denial, if one was reached.
     pub denied: Option<Option<Stage>>,
-    /// How many.
+    /// The number of decisions.
     pub count: u64,
 }
 
-/// Calls of one method.
+/// The number of calls of one method with one status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Handled {
-    /// Which.
+pub struct CallCount {
+    /// The method.
     pub method: Method,
-    /// How they ended.
+    /// The status code.
     pub code: Code,
-    /// How many.
+    /// The number of calls.
     pub count: u64,
 }
 
 impl Metrics {
-    /// Every outcome that has been counted, and the allows in any case.
-    pub fn decisions(&self) -> Vec<Decisions> {
+    /// Every outcome with a count above zero, and always the allows.
+    pub fn decisions(&self) -> Vec<DecisionCount> {
         let all = Api::ALL.into_iter().flat_map(|api| {
             self.layout
                 .decisions(api)
-                .map(move |(at, outcome)| Decisions {
+                .map(move |(index, outcome)| DecisionCount {
                     api,
                     denied: match outcome {
-                        Outcome::Allow => None,
-                        Outcome::Deny(stage, reason) => Some((stage, reason)),
+                        DecisionOutcome::Allow => None,
+                        DecisionOutcome::Deny(stage, reason) => Some((stage, reason)),
                     },
-                    count: self.cells.sum(at),
+                    count: self.cells.sum(index),
                 })
         });
         all.filter(|one| one.count > 0 || one.denied.is_none())
             .collect()
     }
 
-    /// The same by resource tenant, where any are listed.
-    pub fn tenant_decisions(&self) -> Vec<TenantDecisions> {
+    /// As [`Metrics::decisions`], by resource tenant; empty if no tenant is listed.
+    pub fn tenant_decisions(&self) -> Vec<TenantDecisionCount> {
         if self.tenants.is_empty() {
             return Vec::new();
         }
         let listed = self.tenants.iter().enumerate();
-        let listed = listed.map(|(at, tenant)| (Some(at), Some(*tenant)));
-        let all = listed.chain([(None, None)]).flat_map(|(at, tenant)| {
+        let listed = listed.map(|(index, tenant)| (Some(index), Some(*tenant)));
+        let all = listed.chain([(None, None)]).flat_map(|(listed, tenant)| {
             self.layout
-                .tenant_ends(at)
-                .map(move |(at, denied)| TenantDecisions {
+                .tenant_outcomes(listed)
+                .map(move |(index, denied)| TenantDecisionCount {
                     tenant,
                     denied,
-                    count: self.cells.sum(at),
+                    count: self.cells.sum(index),
                 })
         });
         all.filter(|one| one.count > 0 || one.denied.is_none())
             .collect()
     }
 
-    /// The time that decisions took, evaluated or from the cache.
+    /// The times of decisions, from the cache or evaluated.
     pub fn decision_times(&self, cached: bool) -> Histogram {
         self.histogram(self.layout.decision_time(cached))
     }
 
-    /// Every way in which calls have ended, and the good ends in any case.
-    pub fn handled_calls(&self) -> Vec<Handled> {
+    /// Every method and status code with a count above zero, and always OK.
+    pub fn handled_calls(&self) -> Vec<CallCount> {
         let codes = i32::try_from(ALL_CODES).unwrap_or_default();
         let all = Method::all().flat_map(|method| {
-            (0..codes).map(Code::from).map(move |code| Handled {
+            (0..codes).map(Code::from).map(move |code| CallCount {
                 method,
                 code,
                 count: self.cells.sum(self.layout.code(method, code)),
@@ -101,17 +101,17 @@ impl Metrics {
             .collect()
     }
 
-    /// The time that whole calls of a method took.
+    /// The times of a method's calls.
     pub fn call_times(&self, method: Method) -> Histogram {
         self.histogram(self.layout.call_time(method))
     }
 
-    fn histogram(&self, HistogramAt(at): HistogramAt) -> Histogram {
+    fn histogram(&self, HistogramIndex(first): HistogramIndex) -> Histogram {
         let mut buckets = [0; BOUNDS.len() + 1];
-        for (bucket, at) in buckets.iter_mut().zip(at..) {
-            *bucket = self.cells.sum(at);
+        for (bucket, index) in buckets.iter_mut().zip(first..) {
+            *bucket = self.cells.sum(index);
         }
-        let nanos = self.cells.sum(at + SPAN - 1);
+        let nanos = self.cells.sum(first + CELLS_PER_HISTOGRAM - 1);
         Histogram {
             buckets,
             seconds: std::time::Duration::from_nanos(nanos).as_secs_f64(),

@@ -1,7 +1,7 @@
-//! The policies folder and the engine it feeds: read, check, compile, activate; last known good.
+//! Scans the policies folder: read, check, compile, activate; last known good.
 //!
-//! One look at a time, all of it on the reloader's thread. A look that fails in any way leaves the active
-//! snapshot where it is (semantics §7).
+//! One scan at a time, on the reloader's thread. After any failed scan the active snapshot stays in force
+//! (semantics §7).
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,90 +9,91 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::inbox::Debounce;
-use super::{Activation, Outcome, Rejection};
+use super::{Activation, Rejection, ReloadOutcome};
 use crate::changes::{self, Changes};
-use crate::compile::{self, Checked};
+use crate::compile::{self, CompileOutcome};
 use crate::engine::Engine;
-use crate::files::{self, Directory, FilesError, Limits, Listing, TreeDigest};
-use crate::graph::{self, Code, Finding, Place, PolicyFiles, Severity, SourceFile};
+use crate::files::{self, Directory, FilesError, Listing, TreeDigest, TreeLimits};
+use crate::graph::{self, Code, Finding, PolicyFiles, Severity, SourceFile, SourceLocation};
 use crate::policy_settings::PolicySettings;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
-/// Why the folder is looked at.
+/// Why the folder is scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// It is time: a folder whose listing is the same is not read, most of the time.
+pub(super) enum ScanTrigger {
+    /// The periodic rescan. A folder with an unchanged listing is usually not read.
     Tick,
     /// Something may have changed.
     Hint,
-    /// Somebody waits for the outcome: nothing is taken from an earlier look.
-    Asked {
-        /// Documents may be gone.
+    /// A caller waits for the outcome: nothing is reused from an earlier scan.
+    Request {
+        /// Documents may be missing.
         allow_removals: bool,
     },
 }
 
-/// What a look found.
+/// The result of a scan.
 #[derive(Debug)]
-pub(super) enum Look {
-    /// The same as the last one.
-    Nothing,
-    /// Something else, or somebody asked.
-    News(Outcome, Warnings, Changes),
+pub(super) enum ScanResult {
+    /// Same as the last scan, nothing to report.
+    NothingNew,
+    /// A new outcome, or a caller waits for it.
+    Report(ReloadOutcome, Warnings, Changes),
 }
 
-/// The warnings of what is in force.
+/// The warnings of the policies in force.
 type Warnings = Arc<[Finding]>;
 
-/// One policies folder.
+/// A policies folder.
 #[derive(Debug)]
 pub(super) struct Folder {
     pub(super) root: PathBuf,
-    pub(super) limits: Limits,
+    pub(super) limits: TreeLimits,
     settings: PolicySettings,
     pub(super) allow_removals: bool,
     pub(super) debounce: Debounce,
-    /// What the active snapshot was read from.
-    active: Option<Source>,
-    /// The last rejection: told once for the same content.
-    rejected: Option<Refused>,
-    /// The listing that was read last; none where that failed.
-    read: Option<Listing>,
-    /// The directories that were seen last, also by a look that failed otherwise.
+    /// The source of the active snapshot.
+    active: Option<ActiveSource>,
+    /// The last rejection; reported once for the same content.
+    rejected: Option<RejectedContent>,
+    /// The listing of the last read; `None` if it failed.
+    last_read: Option<Listing>,
+    /// The directories of the last listing, also if the scan failed otherwise.
     directories: Vec<Directory>,
-    /// It was the same listing when it was read at a later tick, so no change hides in one clock tick.
+    /// The listing was the same at a later read, so no change hides within one tick of the file system's clock.
     is_confirmed: bool,
-    ticks_unread: u32,
+    ticks_without_read: u32,
     loads: u64,
 }
 
 #[derive(Debug)]
-struct Source {
+struct ActiveSource {
     digest: TreeDigest,
     documents: BTreeSet<String>,
     warnings: Warnings,
-    /// To be compared with what comes next.
+    /// For the comparison with the next content.
     files: Vec<SourceFile>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Refused {
-    Content(TreeDigest),
-    Unread(String),
+enum RejectedContent {
+    Digest(TreeDigest),
+    /// The error of a folder that could not be read.
+    Unreadable(String),
 }
 
-/// Why nothing was activated.
+/// A scan that activates nothing.
 #[derive(Debug)]
-struct Refusal {
-    refused: Refused,
+struct ScanFailure {
+    rejected: RejectedContent,
     findings: Vec<Finding>,
 }
 
 impl Folder {
     pub(super) fn new(
         root: PathBuf,
-        limits: Limits,
+        limits: TreeLimits,
         settings: PolicySettings,
         allow_removals: bool,
         debounce: Debounce,
@@ -105,64 +106,68 @@ impl Folder {
             debounce,
             active: None,
             rejected: None,
-            read: None,
+            last_read: None,
             directories: Vec::new(),
             is_confirmed: false,
-            ticks_unread: 0,
+            ticks_without_read: 0,
             loads: 0,
         }
     }
 
-    /// Looks at the folder, and activates what is there if it is new and good.
-    pub(super) fn look(&mut self, engine: &Engine, reason: Reason) -> Look {
-        if reason == Reason::Tick && !self.is_worth_reading() {
-            return Look::Nothing;
+    /// Scans the folder and activates new valid content.
+    pub(super) fn scan(&mut self, engine: &Engine, trigger: ScanTrigger) -> ScanResult {
+        if trigger == ScanTrigger::Tick && !self.needs_reading() {
+            return ScanResult::NothingNew;
         }
-        self.ticks_unread = 0;
-        let (allow_removals, is_asked) = match reason {
-            Reason::Tick | Reason::Hint => (self.allow_removals, false),
-            Reason::Asked { allow_removals } => (allow_removals || self.allow_removals, true),
+        self.ticks_without_read = 0;
+        let (allow_removals, is_requested) = match trigger {
+            ScanTrigger::Tick | ScanTrigger::Hint => (self.allow_removals, false),
+            ScanTrigger::Request { allow_removals } => {
+                (allow_removals || self.allow_removals, true)
+            }
         };
-        match self.attempt(engine, allow_removals, is_asked) {
-            Ok(look) => look,
-            Err(refusal) => self.refuse(engine, refusal, is_asked),
+        match self.attempt(engine, allow_removals, is_requested) {
+            Ok(result) => result,
+            Err(failure) => self.reject(engine, failure, is_requested),
         }
     }
 
-    /// The directories that the folder was last seen to have.
+    /// The directories of the last listing.
     pub(super) fn directories(&self) -> &[Directory] {
         &self.directories
     }
 
-    /// How often it was read.
+    /// Number of reads.
     pub(super) fn loads(&self) -> u64 {
         self.loads
     }
 
-    /// Whether the folder's listing is still the one that was read.
-    pub(super) fn is_as_read(&self) -> bool {
-        files::list(&self.root, &self.limits).ok() == self.read
+    /// Whether the listing is unchanged since the last read.
+    pub(super) fn is_unchanged(&self) -> bool {
+        files::list(&self.root, &self.limits).ok() == self.last_read
     }
 
-    /// Remembers what a look has seen. A folder that cannot be read, because it keeps changing or is gone
-    /// for a moment, is watched where it was: its next change has to be heard.
-    fn remember(&mut self, listing: Option<&Listing>, is_asked: bool) {
-        self.is_confirmed = !is_asked && listing.is_some() && listing == self.read.as_ref();
-        self.read = listing.cloned();
-        let seen = match listing {
+    /// Stores the listing of a scan. If the folder could not be read, because it keeps changing or is briefly missing,
+    /// its last known directories stay watched, so that the next change is noticed.
+    fn store_listing(&mut self, listing: Option<&Listing>, is_requested: bool) {
+        self.is_confirmed =
+            !is_requested && listing.is_some() && listing == self.last_read.as_ref();
+        self.last_read = listing.cloned();
+        let latest = match listing {
             Some(listing) => Some(listing.clone()),
             None => files::list(&self.root, &self.limits).ok(),
         };
-        if let Some(seen) = seen {
-            self.directories = seen.directories;
+        if let Some(latest) = latest {
+            self.directories = latest.directories;
         }
     }
 
-    /// At a tick, most of the time, a listing is enough. Where it has changed, this waits for quiet.
-    fn is_worth_reading(&mut self) -> bool {
-        self.ticks_unread += 1;
-        if self.is_as_read() && self.read.is_some() {
-            return !self.is_confirmed || self.ticks_unread >= TICKS_TO_READ_ANYWAY;
+    /// Whether a periodic rescan has to read the files: usually the listing is enough. If it has changed, this waits
+    /// until it is stable.
+    fn needs_reading(&mut self) -> bool {
+        self.ticks_without_read += 1;
+        if self.is_unchanged() && self.last_read.is_some() {
+            return !self.is_confirmed || self.ticks_without_read >= FORCED_READ_TICKS;
         }
         let start = Instant::now();
         let mut last = files::list(&self.root, &self.limits).ok();
@@ -181,48 +186,48 @@ impl Folder {
         &mut self,
         engine: &Engine,
         allow_removals: bool,
-        is_asked: bool,
-    ) -> Result<Look, Refusal> {
+        is_requested: bool,
+    ) -> Result<ScanResult, ScanFailure> {
         self.loads += 1;
         let tree = files::read(&self.root, &self.limits);
-        self.remember(tree.as_ref().ok().map(|tree| &tree.listing), is_asked);
-        let tree = tree.map_err(|error| Refusal::unread(&error))?;
+        self.store_listing(tree.as_ref().ok().map(|tree| &tree.listing), is_requested);
+        let tree = tree.map_err(|error| ScanFailure::unreadable(&error))?;
         let digest = tree.digest;
         if self
             .active
             .as_ref()
             .is_some_and(|active| active.digest == digest)
         {
-            return Ok(self.unchanged(engine, is_asked));
+            return Ok(self.unchanged(engine, is_requested));
         }
-        let content = Refused::Content(digest);
-        if !is_asked && self.rejected.as_ref() == Some(&content) {
-            return Ok(Look::Nothing);
+        let content = RejectedContent::Digest(digest);
+        if !is_requested && self.rejected.as_ref() == Some(&content) {
+            return Ok(ScanResult::NothingNew);
         }
         let documents: BTreeSet<String> = tree.files.iter().map(|file| file.path.clone()).collect();
         if !allow_removals {
             self.check_for_removals(&documents)
-                .map_err(|findings| Refusal {
-                    refused: Refused::Content(digest),
+                .map_err(|findings| ScanFailure {
+                    rejected: RejectedContent::Digest(digest),
                     findings,
                 })?;
         }
         let now = engine.clock().now().wall;
         let compiled = compile_files(tree.policy_files(), &self.settings, now);
-        let (snapshot, warnings) = compiled.map_err(|findings| Refusal {
-            refused: content,
+        let (snapshot, warnings) = compiled.map_err(|findings| ScanFailure {
+            rejected: content,
             findings,
         })?;
-        let source = Source {
+        let source = ActiveSource {
             digest,
             documents,
-            warnings: worst_first(warnings),
+            warnings: by_severity(warnings),
             files: tree.files,
         };
-        Ok(self.put_in_force(engine, snapshot, source))
+        Ok(self.activate(engine, snapshot, source))
     }
 
-    /// semantics §2: emptiness is said, not guessed.
+    /// A missing document is an error: empty content has to be explicit (semantics §2).
     fn check_for_removals(&self, documents: &BTreeSet<String>) -> Result<(), Vec<Finding>> {
         let Some(active) = &self.active else {
             return Ok(());
@@ -231,9 +236,13 @@ impl Folder {
             .documents
             .difference(documents)
             .map(|path| {
-                let message = "the active policies were read from this document, and it is gone; \
-                               write [] or {} into it, or allow removals in a reload";
-                Finding::error(Place::of_file(path.as_str()), Code::Removed, message)
+                let message = "the active policies were read from this file, and it is missing; \
+                               restore it, write [] or {} into it, or reload with allow_removals";
+                Finding::error(
+                    SourceLocation::of_file(path.as_str()),
+                    Code::Removed,
+                    message,
+                )
             })
             .collect();
         if missing.is_empty() {
@@ -243,7 +252,12 @@ impl Folder {
         }
     }
 
-    fn put_in_force(&mut self, engine: &Engine, snapshot: Snapshot, source: Source) -> Look {
+    fn activate(
+        &mut self,
+        engine: &Engine,
+        snapshot: Snapshot,
+        source: ActiveSource,
+    ) -> ScanResult {
         let warnings = Arc::clone(&source.warnings);
         let replaced = self.active.replace(source);
         self.rejected = None;
@@ -252,28 +266,28 @@ impl Folder {
             .active()
             .is_some_and(|active| active.snapshot.id() == id);
         let outcome = if is_in_force {
-            // Lines and file names may have moved: Explain tells where a value comes from.
+            // Lines and file names may differ, and Explain returns the origin of a value.
             engine.refresh(snapshot);
-            Outcome::Unchanged { id: Some(id) }
+            ReloadOutcome::Unchanged { id: Some(id) }
         } else {
             let active = engine.activate(snapshot, self.root.display().to_string());
-            Outcome::Activated(Activation {
+            ReloadOutcome::Activated(Activation {
                 id,
                 version: active.version,
                 at: active.activated_at,
             })
         };
-        // Not before: nobody waits for a comparison to be let in or kept out. A start has nothing to compare.
+        // Compare after the activation, so that requests do not wait for it. The first load has nothing to compare.
         let changes = match (replaced, &self.active) {
             (Some(old), Some(new)) => changes::compare(&old.files, &new.files),
             (None | Some(_), _) => Changes::default(),
         };
-        Look::News(outcome, warnings, changes)
+        ScanResult::Report(outcome, warnings, changes)
     }
 
-    fn unchanged(&mut self, engine: &Engine, is_asked: bool) -> Look {
-        if self.rejected.take().is_none() && !is_asked {
-            return Look::Nothing;
+    fn unchanged(&mut self, engine: &Engine, is_requested: bool) -> ScanResult {
+        if self.rejected.take().is_none() && !is_requested {
+            return ScanResult::NothingNew;
         }
         let id = engine.active().map(|active| active.snapshot.id());
         let warnings = self
@@ -281,47 +295,51 @@ impl Folder {
             .as_ref()
             .map(|active| Arc::clone(&active.warnings));
         let warnings = warnings.unwrap_or_default();
-        Look::News(Outcome::Unchanged { id }, warnings, Changes::default())
+        ScanResult::Report(
+            ReloadOutcome::Unchanged { id },
+            warnings,
+            Changes::default(),
+        )
     }
 
-    fn refuse(&mut self, engine: &Engine, refusal: Refusal, is_asked: bool) -> Look {
-        let Refusal { refused, findings } = refusal;
-        if !is_asked && self.rejected.as_ref() == Some(&refused) {
-            return Look::Nothing;
+    fn reject(&mut self, engine: &Engine, failure: ScanFailure, is_requested: bool) -> ScanResult {
+        let ScanFailure { rejected, findings } = failure;
+        if !is_requested && self.rejected.as_ref() == Some(&rejected) {
+            return ScanResult::NothingNew;
         }
-        self.rejected = Some(refused);
+        self.rejected = Some(rejected);
         let rejection = Rejection {
             message: message_of(&findings),
-            findings: worst_first(findings),
+            findings: by_severity(findings),
             at: engine.clock().now().wall,
         };
-        let outcome = Outcome::Rejected(rejection);
-        Look::News(outcome, Arc::default(), Changes::default())
+        let outcome = ReloadOutcome::Rejected(rejection);
+        ScanResult::Report(outcome, Arc::default(), Changes::default())
     }
 }
 
-impl Refusal {
-    fn unread(error: &FilesError) -> Self {
+impl ScanFailure {
+    fn unreadable(error: &FilesError) -> Self {
         let finding = error.finding();
-        Refusal {
-            refused: Refused::Unread(finding.to_string()),
+        ScanFailure {
+            rejected: RejectedContent::Unreadable(finding.to_string()),
             findings: vec![finding],
         }
     }
 }
 
-/// Reads and compiles: a snapshot and warnings, or all that was found.
+/// Reads and compiles: a snapshot and its warnings, or all findings.
 fn compile_files(
     files: PolicyFiles,
     settings: &PolicySettings,
     now: Timestamp,
 ) -> Result<(Snapshot, Vec<Finding>), Vec<Finding>> {
     let reading = graph::read_policies_folder(files, settings);
-    let Checked {
+    let CompileOutcome {
         findings,
         snapshots,
     } = compile::check(reading, settings, now);
-    // Several would be tenants without a name, which is an error already.
+    // Several snapshots come only from tenants without a name, which is an error already.
     match <[Snapshot; 1]>::try_from(snapshots) {
         Ok([snapshot]) => Ok((snapshot, findings)),
         Err(_) => Err(findings),
@@ -332,13 +350,13 @@ fn is_error(finding: &Finding) -> bool {
     finding.severity == Severity::Error
 }
 
-/// Errors before warnings before informational findings, so that a list that is cut keeps the errors.
-fn worst_first(mut findings: Vec<Finding>) -> Arc<[Finding]> {
+/// Sorts errors before warnings before informational findings, so that a truncated list keeps the errors.
+fn by_severity(mut findings: Vec<Finding>) -> Arc<[Finding]> {
     findings.sort_by_key(|finding| finding.severity);
     findings.into()
 }
 
-/// The first error, and how many more there are.
+/// The first error and the number of further errors.
 fn message_of(findings: &[Finding]) -> String {
     let mut errors = findings.iter().filter(|finding| is_error(finding));
     let first = errors.next().map_or_else(String::new, Finding::to_string);
@@ -348,6 +366,5 @@ fn message_of(findings: &[Finding]) -> String {
     }
 }
 
-/// A folder whose listing says that nothing has changed is read all the same after this many ticks: there
-/// are file systems whose listings lie.
-const TICKS_TO_READ_ANYWAY: u32 = 12;
+/// Rescans after which the folder is read although its listing is unchanged: some file systems report stale metadata.
+const FORCED_READ_TICKS: u32 = 12;

@@ -1,54 +1,54 @@
-//! What the reloader is woken by, gathered: hints wait for quiet, calls do not.
+//! Collects what wakes the reloader. Hints are debounced, calls are not.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::Outcome;
+use super::ReloadOutcome;
 
-/// A call that waits for its outcome.
+/// A reload call that waits for its outcome.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct PendingReload {
     pub(super) allow_removals: bool,
-    pub(super) answer: oneshot::Sender<Outcome>,
+    pub(super) reply: oneshot::Sender<ReloadOutcome>,
 }
 
-/// Why the reloader was woken.
+/// Why the reloader wakes.
 #[derive(Debug)]
-pub(super) enum Wake {
-    /// Nobody needs it any more.
+pub(super) enum InboxWake {
+    /// The reloader is stopped.
     Stop,
-    /// Somebody waits for the outcome.
-    Asked(Vec<Asked>),
-    /// Something may have changed, and has been quiet since.
+    /// Callers wait for the outcome.
+    Requests(Vec<PendingReload>),
+    /// Something may have changed, and the quiet time is over.
     Hint,
-    /// It is time to look again.
+    /// The periodic rescan is due.
     Tick,
 }
 
-/// How long hints are gathered.
+/// How long hints are collected.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Debounce {
     pub(super) quiet: Duration,
     pub(super) at_most: Duration,
 }
 
-/// Where hints and calls arrive. Its lock is held for a few instructions only.
+/// Receives hints and calls. Its lock is held for a few instructions only.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    post: Mutex<Post>,
+    state: Mutex<InboxState>,
     arrived: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Post {
+struct InboxState {
     stop: bool,
-    asked: Vec<Asked>,
+    requests: Vec<PendingReload>,
     hints: Option<Hints>,
 }
 
-/// When the first and the last of the hints came.
+/// Times of the first and the last hint.
 #[derive(Debug, Clone, Copy)]
 struct Hints {
     first: Instant,
@@ -56,67 +56,67 @@ struct Hints {
 }
 
 impl Inbox {
-    /// Something may have changed.
+    /// Reports a possible change.
     pub(super) fn hint(&self) {
         let now = Instant::now();
-        let mut post = self.post();
-        let first = post.hints.map_or(now, |hints| hints.first);
-        post.hints = Some(Hints { first, last: now });
-        drop(post);
+        let mut state = self.state();
+        let first = state.hints.map_or(now, |hints| hints.first);
+        state.hints = Some(Hints { first, last: now });
+        drop(state);
         self.arrived.notify_one();
     }
 
-    /// Somebody wants a look now; dropped at once where nobody will look any more.
-    pub(super) fn ask(&self, asked: Asked) {
-        let mut post = self.post();
-        if !post.stop {
-            post.asked.push(asked);
+    /// Requests a scan now. After `stop` the request is dropped immediately.
+    pub(super) fn request(&self, request: PendingReload) {
+        let mut state = self.state();
+        if !state.stop {
+            state.requests.push(request);
         }
-        drop(post);
+        drop(state);
         self.arrived.notify_one();
     }
 
-    /// There will be no more looks, and whoever waits for one hears so.
+    /// Stops the reloader. Waiting callers get an error.
     pub(super) fn stop(&self) {
-        let mut post = self.post();
-        post.stop = true;
-        post.asked.clear();
-        drop(post);
+        let mut state = self.state();
+        state.stop = true;
+        state.requests.clear();
+        drop(state);
         self.arrived.notify_one();
     }
 
-    /// Waits for something to do, until `tick` at the latest. While hints wait for quiet, no tick: it
-    /// would read what somebody is still writing.
-    pub(super) fn wait(&self, tick: Instant, debounce: Debounce) -> Wake {
-        let mut post = self.post();
+    /// Waits for something to do, until `tick` at the latest. While hints wait for the quiet time, no tick is returned:
+    /// the files may still be being written.
+    pub(super) fn wait(&self, tick: Instant, debounce: Debounce) -> InboxWake {
+        let mut state = self.state();
         loop {
-            if post.stop {
-                return Wake::Stop;
+            if state.stop {
+                return InboxWake::Stop;
             }
-            if !post.asked.is_empty() {
-                post.hints = None;
-                return Wake::Asked(std::mem::take(&mut post.asked));
+            if !state.requests.is_empty() {
+                state.hints = None;
+                return InboxWake::Requests(std::mem::take(&mut state.requests));
             }
-            let due = post.hints.map_or(tick, |hints| {
+            let due = state.hints.map_or(tick, |hints| {
                 (hints.last + debounce.quiet).min(hints.first + debounce.at_most)
             });
             let left = due.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return match post.hints.take() {
-                    Some(_) => Wake::Hint,
-                    None => Wake::Tick,
+                return match state.hints.take() {
+                    Some(_) => InboxWake::Hint,
+                    None => InboxWake::Tick,
                 };
             }
-            post = self
+            state = self
                 .arrived
-                .wait_timeout(post, left)
+                .wait_timeout(state, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
     }
 
-    fn post(&self) -> MutexGuard<'_, Post> {
-        self.post.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, InboxState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,24 +135,29 @@ mod tests {
         let start = Instant::now();
         inbox.hint();
         let far = start + Duration::from_secs(60);
-        assert!(matches!(inbox.wait(far, DEBOUNCE), Wake::Hint));
+        assert!(matches!(inbox.wait(far, DEBOUNCE), InboxWake::Hint));
         assert!(start.elapsed() >= DEBOUNCE.quiet);
 
         inbox.hint();
-        let (answer, _) = oneshot::channel();
-        inbox.ask(Asked {
+        let (reply, _) = oneshot::channel();
+        inbox.request(PendingReload {
             allow_removals: false,
-            answer,
+            reply,
         });
         let before = Instant::now();
-        assert!(matches!(inbox.wait(far, DEBOUNCE), Wake::Asked(asked) if asked.len() == 1));
+        assert!(
+            matches!(inbox.wait(far, DEBOUNCE), InboxWake::Requests(requests) if requests.len() == 1)
+        );
         assert!(before.elapsed() < DEBOUNCE.quiet);
-        // The call's look has covered the hint.
-        assert!(matches!(inbox.wait(Instant::now(), DEBOUNCE), Wake::Tick));
+        // The scan for the call covers the hint.
+        assert!(matches!(
+            inbox.wait(Instant::now(), DEBOUNCE),
+            InboxWake::Tick
+        ));
     }
 
     #[test]
-    fn hints_that_never_cease_are_answered_all_the_same() {
+    fn continuous_hints_do_not_delay_a_scan_forever() {
         let inbox = std::sync::Arc::new(Inbox::default());
         let hinting = std::sync::Arc::clone(&inbox);
         let start = Instant::now();
@@ -165,20 +170,26 @@ mod tests {
         std::thread::sleep(Duration::from_millis(5));
         assert!(matches!(
             inbox.wait(start + Duration::from_secs(60), DEBOUNCE),
-            Wake::Hint
+            InboxWake::Hint
         ));
         assert!(
             start.elapsed() < Duration::from_millis(390),
-            "not only when they ceased"
+            "the scan has to start before the hints end"
         );
         hints.join().unwrap();
     }
 
     #[test]
-    fn no_tick_comes_between_a_hint_and_its_quiet() {
+    fn no_tick_is_returned_while_a_hint_waits_for_its_quiet_time() {
         let inbox = Inbox::default();
         inbox.hint();
-        assert!(matches!(inbox.wait(Instant::now(), DEBOUNCE), Wake::Hint));
-        assert!(matches!(inbox.wait(Instant::now(), DEBOUNCE), Wake::Tick));
+        assert!(matches!(
+            inbox.wait(Instant::now(), DEBOUNCE),
+            InboxWake::Hint
+        ));
+        assert!(matches!(
+            inbox.wait(Instant::now(), DEBOUNCE),
+            InboxWake::Tick
+        ));
     }
 }

@@ -1,32 +1,36 @@
-//! The reloader's thread: waits, looks, tells.
+//! The reloader's thread: waits for a trigger, scans the folder, reports the outcome.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::folder::{Folder, Look, Reason};
-use super::inbox::{Asked, Debounce, Wake};
-use super::{Event, Outcome, Rejection, ReloadOptions, Shared, Witness};
+use super::folder::{Folder, ScanResult, ScanTrigger};
+use super::inbox::{Debounce, InboxWake, PendingReload};
+use super::{Rejection, ReloadEvent, ReloadObserver, ReloadOptions, ReloadOutcome, ReloaderState};
 use crate::changes::Changes;
 use crate::clock::{Instants, jittered};
 use crate::engine::Engine;
 use crate::graph::{Finding, Severity};
-use crate::watch::Watch;
+use crate::watch::PathWatch;
 
-/// All that the thread owns.
-pub(super) struct Worker {
+/// The state of the reloader's thread.
+pub(super) struct ReloadWorker {
     engine: Arc<Engine>,
-    shared: Arc<Shared>,
+    shared: Arc<ReloaderState>,
     folder: Folder,
-    watch: Watch,
+    watch: PathWatch,
     debounce: Debounce,
     rescan: Duration,
-    witness: Witness,
+    observer: ReloadObserver,
     deny_after: Option<Duration>,
 }
 
-impl Worker {
-    pub(super) fn new(engine: Arc<Engine>, options: ReloadOptions, shared: Arc<Shared>) -> Self {
+impl ReloadWorker {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        options: ReloadOptions,
+        shared: Arc<ReloaderState>,
+    ) -> Self {
         let ReloadOptions {
             folder,
             quiet,
@@ -35,8 +39,8 @@ impl Worker {
             allow_removals,
             limits,
             settings,
-            watching,
-            witness,
+            watcher,
+            observer,
             deny_after,
         } = options;
         let debounce = Debounce {
@@ -44,118 +48,120 @@ impl Worker {
             at_most: longest_wait,
         };
         let inbox = Arc::clone(&shared.inbox);
-        Worker {
+        ReloadWorker {
             engine,
-            watch: Watch::new(&folder, watching, move || inbox.hint()),
+            watch: PathWatch::new(&folder, watcher, move || inbox.hint()),
             folder: Folder::new(folder, limits, settings, allow_removals, debounce),
             shared,
             debounce,
             rescan: rescan.min(LONGEST_RESCAN),
-            witness,
+            observer,
             deny_after,
         }
     }
 
-    /// The look that a start waits for.
-    pub(super) fn first_look(&mut self) -> Outcome {
-        self.look_for_somebody(false)
+    /// The scan at startup.
+    pub(super) fn first_scan(&mut self) -> ReloadOutcome {
+        self.scan_for_caller(false)
     }
 
-    /// Goes on until nobody needs it.
+    /// Runs until the reloader is stopped.
     pub(super) fn run(mut self) {
         let mut rescan_at = Instant::now() + jittered(self.rescan, JITTER);
         loop {
             let is_clean = self.engine.reap() == 0;
-            let reap_at = Instant::now() + REAP_AGAIN;
+            let reap_at = Instant::now() + REAP_RETRY;
             let wake_at = if is_clean {
                 rescan_at
             } else {
                 rescan_at.min(reap_at)
             };
             match self.shared.inbox.wait(wake_at, self.debounce) {
-                Wake::Stop => return,
-                Wake::Asked(asked) => self.answer(asked),
-                Wake::Hint => {
-                    self.look(Reason::Hint);
+                InboxWake::Stop => return,
+                InboxWake::Requests(requests) => self.answer(requests),
+                InboxWake::Hint => {
+                    self.scan(ScanTrigger::Hint);
                 }
-                Wake::Tick if Instant::now() < rescan_at => continue,
-                Wake::Tick => {
-                    self.look(Reason::Tick);
+                InboxWake::Tick if Instant::now() < rescan_at => continue,
+                InboxWake::Tick => {
+                    self.scan(ScanTrigger::Tick);
                 }
             }
             rescan_at = Instant::now() + jittered(self.rescan, JITTER);
         }
     }
 
-    /// One look for all who do not allow removals, then one for all who do: nobody allows them for others.
-    fn answer(&mut self, asked: Vec<Asked>) {
-        let (allowing, strict): (Vec<_>, Vec<_>) =
-            asked.into_iter().partition(|asked| asked.allow_removals);
+    /// One scan for all callers that do not allow removals, then one for those that do, so that no caller allows
+    /// removals for another.
+    fn answer(&mut self, requests: Vec<PendingReload>) {
+        let (allowing, strict): (Vec<_>, Vec<_>) = requests
+            .into_iter()
+            .partition(|request| request.allow_removals);
         for (group, allow_removals) in [(strict, false), (allowing, true)] {
             if group.is_empty() {
                 continue;
             }
-            let outcome = self.look_for_somebody(allow_removals);
-            for asked in group {
-                // Whoever asked may have gone.
-                let _ = asked.answer.send(outcome.clone());
+            let outcome = self.scan_for_caller(allow_removals);
+            for request in group {
+                // The caller may have stopped waiting.
+                let _ = request.reply.send(outcome.clone());
             }
         }
     }
 
-    fn look_for_somebody(&mut self, allow_removals: bool) -> Outcome {
-        let told = self.look(Reason::Asked { allow_removals });
-        told.unwrap_or_else(|| Outcome::Unchanged {
+    fn scan_for_caller(&mut self, allow_removals: bool) -> ReloadOutcome {
+        let outcome = self.scan(ScanTrigger::Request { allow_removals });
+        outcome.unwrap_or_else(|| ReloadOutcome::Unchanged {
             id: self.engine.active().map(|active| active.snapshot.id()),
         })
     }
 
-    /// Looks, tells what is new, and lets the policies count on where they are what the folder holds.
-    fn look(&mut self, reason: Reason) -> Option<Outcome> {
-        let told = match self.guarded_look(reason) {
-            Look::News(outcome, warnings, changes) => {
-                self.tell(&outcome, warnings, &changes);
+    /// Scans, reports a new outcome, and confirms the policies in force if the folder still has them.
+    fn scan(&mut self, trigger: ScanTrigger) -> Option<ReloadOutcome> {
+        let outcome = match self.scan_catching_panics(trigger) {
+            ScanResult::Report(outcome, warnings, changes) => {
+                self.report(&outcome, warnings, &changes);
                 Some(outcome)
             }
-            Look::Nothing => None,
+            ScanResult::NothingNew => None,
         };
-        // A look that hangs confirms nothing either: the engine needs nobody to notice that.
+        // A scan that hangs confirms nothing either, so the policies expire without further detection.
         if let Some(span) = self.deny_after
             && self.shared.status().stale_since.is_none()
         {
             self.engine.confirm(span);
         }
-        told
+        outcome
     }
 
-    /// A look, and the watches after it. A panic in it is a rejection: the thread goes on.
-    fn guarded_look(&mut self, reason: Reason) -> Look {
+    /// Scans and updates the watches. A panic in the scan is a rejection, and the thread continues.
+    fn scan_catching_panics(&mut self, trigger: ScanTrigger) -> ScanResult {
         let (folder, engine) = (&mut self.folder, &self.engine);
-        let look = catch_unwind(AssertUnwindSafe(|| folder.look(engine, reason)));
-        let look = look.unwrap_or_else(|_| {
+        let result = catch_unwind(AssertUnwindSafe(|| folder.scan(engine, trigger)));
+        let result = result.unwrap_or_else(|_| {
             let rejection = Rejection {
-                message: String::from("reading the policies failed inside: this is a bug"),
+                message: String::from("internal error while reading the policies: this is a bug"),
                 findings: Arc::default(),
                 at: engine.clock().now().wall,
             };
-            let outcome = Outcome::Rejected(rejection);
-            Look::News(outcome, Arc::default(), Changes::default())
+            let outcome = ReloadOutcome::Rejected(rejection);
+            ScanResult::Report(outcome, Arc::default(), Changes::default())
         });
-        if self.watch.follow(self.folder.directories()) && !self.folder.is_as_read() {
+        if self.watch.follow(self.folder.directories()) && !self.folder.is_unchanged() {
             self.shared.inbox.hint();
         }
         let mut status = self.shared.status();
         status.loads = self.folder.loads();
-        status.last_look = Some(self.engine.clock().now().wall);
+        status.last_scan = Some(self.engine.clock().now().wall);
         status.is_watched = self.watch.is_running();
-        look
+        result
     }
 
-    fn tell(&self, outcome: &Outcome, warnings: Arc<[Finding]>, changes: &Changes) {
-        self.witness.tell(outcome, changes);
+    fn report(&self, outcome: &ReloadOutcome, warnings: Arc<[Finding]>, changes: &Changes) {
+        self.observer.notify(outcome, changes);
         let mut status = self.shared.status();
         match outcome {
-            Outcome::Activated(activation) => {
+            ReloadOutcome::Activated(activation) => {
                 status.activations += 1;
                 status.last_error = None;
                 status.stale_since = None;
@@ -166,21 +172,21 @@ impl Worker {
                     status.errors_and_warnings(),
                 );
                 tracing::info!(%id, version, warnings, "policies activated");
-                // Nobody may be listening.
+                // There may be no subscriber.
                 let _ = self
                     .shared
                     .events
-                    .send(Event::Activated(activation.clone()));
+                    .send(ReloadEvent::Activated(activation.clone()));
             }
-            Outcome::Unchanged { .. } => {
-                // The same policies, and perhaps another file beside them.
+            ReloadOutcome::Unchanged { .. } => {
+                // The policies are the same; other files may have changed.
                 status.findings = warnings;
                 if status.last_error.take().is_some() {
-                    tracing::info!("the policies folder holds what is active again");
+                    tracing::info!("the policies folder matches the active snapshot again");
                 }
                 status.stale_since = None;
             }
-            Outcome::Rejected(rejection) => {
+            ReloadOutcome::Rejected(rejection) => {
                 status.rejections += 1;
                 status.rejected.count(&rejection.findings);
                 status.last_error = Some(rejection.message.clone());
@@ -194,42 +200,45 @@ impl Worker {
                 let (error, findings) = (&rejection.message, rejection.findings.len());
                 match self.engine.active() {
                     Some(_) => {
-                        tracing::error!(%error, findings, "policies rejected; what was active stays");
+                        tracing::error!(%error, findings, "policies rejected: the active snapshot stays in force");
                     }
                     None => {
                         tracing::error!(
                             %error,
                             findings,
-                            "policies rejected; nothing is active yet, so everything is denied"
+                            "policies rejected: no snapshot is active, all requests are denied until the policies are fixed"
                         );
                     }
                 }
-                for finding in rejection.findings.iter().take(FINDINGS_LOGGED) {
+                for finding in rejection.findings.iter().take(MAX_LOGGED_FINDINGS) {
                     match finding.severity {
                         Severity::Error => tracing::error!("{finding}"),
                         Severity::Warning => tracing::warn!("{finding}"),
                         Severity::Info => tracing::info!("{finding}"),
                     }
                 }
-                let _ = self.shared.events.send(Event::Rejected(rejection.clone()));
+                let _ = self
+                    .shared
+                    .events
+                    .send(ReloadEvent::Rejected(rejection.clone()));
             }
         }
     }
 }
 
-/// Whoever waits for an outcome hears that there will be none.
-impl Drop for Worker {
+/// Callers that wait for an outcome get an error.
+impl Drop for ReloadWorker {
     fn drop(&mut self) {
         self.shared.inbox.stop();
     }
 }
 
-/// Waits end after this at the latest, so that no sum of instants overflows.
+/// The maximum wait, so that no sum of instants overflows.
 const LONGEST_RESCAN: Duration = Duration::from_secs(24 * 60 * 60);
-/// A fifth more or less.
+/// In thousandths: a fifth more or less.
 const JITTER: u32 = 200;
-/// How soon a replaced snapshot that some request still held is looked after again.
-const REAP_AGAIN: Duration = Duration::from_millis(100);
+/// Delay until a replaced snapshot that a request still held is reaped again.
+const REAP_RETRY: Duration = Duration::from_millis(100);
 
-/// The rest is in the status.
-const FINDINGS_LOGGED: usize = 20;
+/// Maximum number of findings to log; the status has all of them.
+const MAX_LOGGED_FINDINGS: usize = 20;

@@ -1,26 +1,26 @@
-//! Where an account lives: in an Entra tenant, or at an identity provider that is none (semantics §3).
+//! The home of an account: an Entra tenant, or another identity provider (semantics §3).
 
 use std::fmt;
 
 use crate::id::TenantId;
 use crate::vocabulary::IdentityProviderName;
 
-/// Where an account lives.
+/// The home of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Home {
     /// An Entra tenant.
     Tenant(TenantId),
-    /// An identity provider that is no Entra tenant (semantics §3, "Users without a home tenant").
+    /// An identity provider other than an Entra tenant (semantics §3, "Users without a home tenant").
     Provider(IdentityProvider),
 }
 
-/// An identity provider of B2B collaboration that is no Entra tenant
+/// An identity provider for B2B collaboration, other than an Entra tenant
 /// (learn.microsoft.com/entra/external-id/identity-providers).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdentityProvider {
-    /// One of the tenant's social or built-in providers.
+    /// A social or built-in provider.
     Named(IdentityProviderName),
-    /// A SAML or WS-Fed provider, by its issuer URI; compared with case.
+    /// A SAML or WS-Fed provider, by its case-sensitive issuer URI.
     SamlWsFed {
         /// `issuerUri` of the federation.
         issuer: String,
@@ -28,7 +28,7 @@ pub enum IdentityProvider {
 }
 
 impl Home {
-    /// The home tenant; `None` for an account that lives in none.
+    /// The home tenant, if the account has one.
     pub fn tenant(&self) -> Option<TenantId> {
         match self {
             Home::Tenant(tenant) => Some(*tenant),
@@ -36,7 +36,7 @@ impl Home {
         }
     }
 
-    /// The identity provider of an account without a home tenant.
+    /// The identity provider, if the account has no home tenant.
     pub fn provider(&self) -> Option<&IdentityProvider> {
         match self {
             Home::Tenant(_) => None,
@@ -51,18 +51,18 @@ impl From<TenantId> for Home {
     }
 }
 
-/// An account of an identity provider is in no tenant.
+/// An account of an identity provider is not equal to any tenant.
 impl PartialEq<TenantId> for Home {
     fn eq(&self, tenant: &TenantId) -> bool {
         self.tenant() == Some(*tenant)
     }
 }
 
-/// The tenant in which all Microsoft accounts are: to policies they are an identity provider and no home tenant
+/// The tenant of all Microsoft accounts. Policies treat it as an identity provider, not as a home tenant
 /// (learn.microsoft.com/entra/identity-platform/access-token-claims-reference, `tid`).
 pub const MICROSOFT_ACCOUNTS: TenantId = TenantId(0x9188040d_6c67_4c5b_b112_36a304b66dad);
 
-/// The tenant's id, or the provider's name.
+/// Writes the tenant's id, or the provider's name.
 impl fmt::Display for Home {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -72,7 +72,7 @@ impl fmt::Display for Home {
     }
 }
 
-/// The name for messages and logs: `google`, or `samlWsFed <issuer>`.
+/// Writes the name for messages and logs: `google`, or `samlWsFed <issuer>`.
 impl fmt::Display for IdentityProvider {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,5 +82,5 @@ impl fmt::Display for IdentityProvider {
     }
 }
 
-/// The word for a SAML or WS-Fed provider, beside those of [`IdentityProviderName`].
+/// The name of SAML and WS-Fed providers, in addition to those of [`IdentityProviderName`].
 pub const SAML_WS_FED: &str = "samlWsFed";

@@ -1,66 +1,67 @@
-//! Facts that the operator vouches for where a request is silent (semantics §5, `assume`).
+//! Facts that the operator's configuration assumes if a request does not contain them (semantics §5, `assume`).
 //!
-//! Facts of the context only, never a claim, and never over what a request says. Nothing is assumed by default.
+//! Only facts of the context, never claims. They never replace a fact in the request. Nothing is assumed by default.
 
 use super::convert::{self, Violation};
 use super::proto;
-use super::{Limits, proto::Device};
+use super::{RequestLimits, proto::Device};
 use crate::request::Context;
 
-/// What is assumed at a listener or on a route.
+/// The facts that are assumed for a listener or a route.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Assumed {
+pub struct AssumedFacts {
     context: Context,
     facts: Vec<AssumedFact>,
 }
 
-/// Where nothing is assumed.
-pub(super) static NOTHING: Assumed = Assumed::NOTHING;
+/// No assumed facts.
+pub(super) static NOTHING: AssumedFacts = AssumedFacts::NOTHING;
 
-/// One such fact.
+/// An assumed fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssumedFact {
-    /// The field of the context.
+    /// The name of the field in the context.
     pub name: String,
-    /// What is assumed.
+    /// The assumed value.
     pub value: String,
 }
 
-impl Assumed {
-    /// Nothing.
-    pub const NOTHING: Assumed = Assumed {
-        context: Context::UNSAID,
+impl AssumedFacts {
+    /// No assumed facts.
+    pub const NOTHING: AssumedFacts = AssumedFacts {
+        context: Context::EMPTY,
         facts: Vec::new(),
     };
 
-    /// Reads facts by the names of the contract's `Context`, with the words that it takes. A device can only be
-    /// assumed `unregistered`: its properties are facts of each device.
-    pub fn read(pairs: &[(String, String)]) -> Result<Assumed, String> {
+    /// Parses facts by the field names and values of the proto message `Context`. The only accepted value of `device` is
+    /// `unregistered`, because properties differ for each device.
+    pub fn read(pairs: &[(String, String)]) -> Result<AssumedFacts, String> {
         let mut message = proto::Context::default();
         for (name, value) in pairs {
             set(&mut message, name, value)?;
         }
         if message.country.is_empty() && !message.country_source.is_empty() {
             return Err(format!(
-                "{COUNTRY_SOURCE}: found it without `country`, expected the country that was found in this way"
+                "{COUNTRY_SOURCE}: found it without `country`, expected the country that was determined in this way"
             ));
         }
-        let context =
-            convert::context(&mut (&message).into(), &Limits::default()).map_err(|violations| {
-                let told: Vec<String> = violations.iter().map(Violation::to_string).collect();
-                told.join("; ")
-            })?;
+        let context = convert::context(&mut (&message).into(), &RequestLimits::default()).map_err(
+            |violations| {
+                let messages: Vec<String> = violations.iter().map(Violation::to_string).collect();
+                messages.join("; ")
+            },
+        )?;
         let facts = pairs.iter().map(|(name, value)| AssumedFact {
             name: name.clone(),
             value: value.clone(),
         });
-        Ok(Assumed {
+        Ok(AssumedFacts {
             context,
             facts: facts.collect(),
         })
     }
 
-    /// Fills in what a request leaves unsaid, and names the facts that were used.
+    /// Sets the facts that the context does not contain, and returns the facts that it set.
     pub fn fill(&self, context: &mut Context) -> Vec<AssumedFact> {
         if self.facts.is_empty() {
             return Vec::new();
@@ -75,8 +76,8 @@ impl Assumed {
 }
 
 impl AssumedFact {
-    /// For an explanation.
-    pub(super) fn told(&self) -> proto::AssumedFact {
+    /// Converts the fact for an explanation.
+    pub(super) fn to_proto(&self) -> proto::AssumedFact {
         proto::AssumedFact {
             name: self.name.clone(),
             value: self.value.clone(),
@@ -84,7 +85,7 @@ impl AssumedFact {
     }
 }
 
-/// The field of [`Context`] that the fact is part of.
+/// The field of [`Context`] that contains the fact.
 fn field(name: &str) -> &str {
     match name {
         COUNTRY_SOURCE => "country",
@@ -105,10 +106,10 @@ fn set(message: &mut proto::Context, name: &str, value: &str) -> Result<(), Stri
         "user_action" => &mut message.user_action,
         "authentication_context" => &mut message.authentication_context,
         "authentication_flow" => &mut message.authentication_flow,
-        "approved_application" => return switch(&mut message.approved_application, name, value),
-        "app_protection" => return switch(&mut message.app_protection, name, value),
-        "password_changed" => return switch(&mut message.password_changed, name, value),
-        "risk_remediated" => return switch(&mut message.risk_remediated, name, value),
+        "approved_application" => return set_flag(&mut message.approved_application, name, value),
+        "app_protection" => return set_flag(&mut message.app_protection, name, value),
+        "password_changed" => return set_flag(&mut message.password_changed, name, value),
+        "risk_remediated" => return set_flag(&mut message.risk_remediated, name, value),
         "device" if value == "unregistered" => {
             message.device = Some(Device {
                 registered: Some(false),
@@ -125,19 +126,19 @@ fn set(message: &mut proto::Context, name: &str, value: &str) -> Result<(), Stri
         }
     };
     if value.is_empty() {
-        return Err(format!("{name}: found an empty text"));
+        return Err(format!("{name}: found an empty string"));
     }
     value.clone_into(text);
     Ok(())
 }
 
-fn switch(fact: &mut Option<bool>, name: &str, value: &str) -> Result<(), String> {
-    let told = value.parse::<bool>();
-    *fact = Some(told.map_err(|_| format!("{name}: found `{value}`, expected true or false"))?);
+fn set_flag(fact: &mut Option<bool>, name: &str, value: &str) -> Result<(), String> {
+    let flag = value.parse::<bool>();
+    *fact = Some(flag.map_err(|_| format!("{name}: found `{value}`, expected true or false"))?);
     Ok(())
 }
 
-/// How an assumed country was found; part of it, never of a country that a request states.
+/// How the assumed country was determined. Applies only to the assumed country, never to a country in the request.
 const COUNTRY_SOURCE: &str = "country_source";
 
 /// The facts that can be assumed.
@@ -166,13 +167,13 @@ mod tests {
     use crate::request::LocatedCountry;
     use crate::vocabulary::{CountrySource, Platform, RiskLevel};
 
-    fn assumed(pairs: &[(&str, &str)]) -> Result<Assumed, String> {
+    fn assumed(pairs: &[(&str, &str)]) -> Result<AssumedFacts, String> {
         let pairs = pairs.iter().map(|(n, v)| ((*n).into(), (*v).into()));
-        Assumed::read(&pairs.collect::<Vec<_>>())
+        AssumedFacts::read(&pairs.collect::<Vec<_>>())
     }
 
     #[test]
-    fn what_a_request_says_is_never_replaced() {
+    fn facts_in_the_request_are_never_replaced() {
         let assumed = assumed(&[("platform", "windows"), ("sign_in_risk", "none")]).unwrap();
         let mut context = Context {
             platform: Some(Platform::Ios),
@@ -186,12 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn an_assumed_source_belongs_to_the_assumed_country_only() {
+    fn an_assumed_country_source_applies_only_to_the_assumed_country() {
         let facts = [("country", "CH"), ("country_source", "authenticatorAppGps")];
         let assumed = assumed(&facts).unwrap();
-        let mut silent = Context::default();
+        let mut empty = Context::default();
         let names: Vec<_> = assumed
-            .fill(&mut silent)
+            .fill(&mut empty)
             .into_iter()
             .map(|fact| fact.name)
             .collect();
@@ -200,22 +201,22 @@ mod tests {
             country: "CH".parse().unwrap(),
             source: CountrySource::AuthenticatorAppGps,
         };
-        assert_eq!(silent.country, Some(by_gps));
+        assert_eq!(empty.country, Some(by_gps));
 
         let by_address = LocatedCountry {
             country: "DE".parse().unwrap(),
             source: CountrySource::ClientIpAddress,
         };
-        let mut said = Context {
+        let mut stated = Context {
             country: Some(by_address),
             ..Context::default()
         };
-        assert_eq!(assumed.fill(&mut said), []);
-        assert_eq!(said.country, Some(by_address));
+        assert_eq!(assumed.fill(&mut stated), []);
+        assert_eq!(stated.country, Some(by_address));
     }
 
     #[test]
-    fn every_name_can_be_assumed_and_nothing_else() {
+    fn only_the_listed_names_can_be_assumed() {
         for name in NAMES.iter().filter(|name| **name != COUNTRY_SOURCE) {
             let value = match *name {
                 "ip_address" => "192.0.2.1",
@@ -239,7 +240,7 @@ mod tests {
             ("platform", "amiga"),
             ("device", "x"),
             ("country", ""),
-            // Alone it says nothing.
+            // Has no effect without `country`.
             ("country_source", "authenticatorAppGps"),
         ] {
             assert!(assumed(&[(name, value)]).is_err(), "{name}");

@@ -1,8 +1,8 @@
-//! `AuthorizationService`, from bytes to bytes: read the question, prove who asks, ask the engine, write the answer.
+//! `AuthorizationService`: decodes a request, verifies its token, calls the engine and encodes the response.
 //!
-//! For keys that are being fetched is waited before the engine is asked; for the record of a new allow, after. The
-//! same [`Desk`] serves a caller over the wire and one in this process (`client`), so both get the same answers and
-//! the same violations.
+//! Waits for in-flight key fetches before it calls the engine, and for the record of a new allow afterwards. The same
+//! [`Authorizer`] serves gRPC clients and callers in this process (`client`), so both get the same answers and
+//! violations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,230 +15,245 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::assumed::AssumedFact;
 use super::convert::{self, Violation};
 use super::gateway::Gateway;
-use super::limits::Limits;
-use super::message::{self, AuthorizeBatchRequest, AuthorizeRequest, Borrowed, ExplainRequest};
-use super::proof::{self, Question, Settled, Unproven, Unsettled};
+use super::limits::RequestLimits;
+use super::message::{
+    self, AuthorizeBatchRequest, AuthorizeRequest, BorrowedMessage, ExplainRequest,
+};
 use super::proto::{self, AuthorizeResponse, ExplainResponse};
-use super::recorder::{self, Pending, Recorder, Unrecorded};
+use super::query::{self, AuthorizationQuery, InvalidCredential, QueryError, ResolvedQuery};
+use super::recorder::{self, PendingAnswer, RecordError, Recorder};
 use super::router::Rights;
 use super::{codec, encode, router, trace};
 use crate::decision::{Denial, Reason};
 use crate::engine::{Engine, View};
-use crate::log::audit::{Actor, Audit};
+use crate::log::audit::{Actor, AuditEvent};
 use crate::request::{Api, Request};
 
-/// What answers questions.
+/// Answers queries.
 #[derive(Debug, Clone, Copy)]
-pub struct Desk<'a> {
+pub struct Authorizer<'a> {
     pub engine: &'a Engine,
     pub gateway: &'a Gateway,
     pub recorder: &'a Recorder,
 }
 
-impl<'a> Desk<'a> {
-    /// Decides one question.
-    pub fn authorize(&self, question: &Question) -> Result<Pending, Unsettled> {
+impl<'a> Authorizer<'a> {
+    /// Decides one query.
+    pub fn authorize(&self, query: &AuthorizationQuery) -> Result<PendingAnswer, QueryError> {
         let api = Api::Authorize;
-        if let Some(request) = question.stated() {
+        if let Some(request) = query.stated() {
             return Ok(self.recorder.decide(&self.engine.view(), request, api));
         }
-        let questions = std::slice::from_ref(question);
-        let pending = self.settle(questions, |view, settled| {
-            let first = settled.first().zip(questions.first());
-            first.map(|(settled, question)| self.recorder.answer(view, settled, question, api))
+        let queries = std::slice::from_ref(query);
+        let pending = self.resolve(queries, |view, resolved| {
+            let first = resolved.first().zip(queries.first());
+            first.map(|(resolved, query)| self.recorder.answer(view, resolved, query, api))
         })?;
-        // One question was put, so one is settled.
-        pending.ok_or(Unsettled::KeysChanging)
+        // One query resolves to one result.
+        pending.ok_or(QueryError::KeysChanging)
     }
 
-    /// Decides several questions under one snapshot.
-    pub fn authorize_batch(&self, questions: &[Question]) -> Result<Vec<Pending>, Unsettled> {
+    /// Decides several queries under one snapshot.
+    pub fn authorize_batch(
+        &self,
+        queries: &[AuthorizationQuery],
+    ) -> Result<Vec<PendingAnswer>, QueryError> {
         let api = Api::AuthorizeBatch;
-        let stated: Option<Vec<&Request>> = questions.iter().map(Question::stated).collect();
+        let stated: Option<Vec<&Request>> =
+            queries.iter().map(AuthorizationQuery::stated).collect();
         if let Some(requests) = stated {
             let view = self.engine.view();
             let decide = |request| self.recorder.decide(&view, request, api);
             return Ok(requests.into_iter().map(decide).collect());
         }
-        self.settle(questions, |view, settled| {
-            let settled = settled.iter().zip(questions);
-            let answer = |(one, question)| self.recorder.answer(view, one, question, api);
-            settled.map(answer).collect()
+        self.resolve(queries, |view, resolved| {
+            let resolved = resolved.iter().zip(queries);
+            let answer = |(one, query)| self.recorder.answer(view, one, query, api);
+            resolved.map(answer).collect()
         })
     }
 
-    /// Decides one question and tells why.
-    pub fn explain(&self, question: &Question) -> Result<ExplainResponse, Unsettled> {
-        let words = self.words();
-        let questions = std::slice::from_ref(question);
-        self.settle(questions, |view, settled| match settled.first() {
+    /// Decides one query and explains the decision.
+    pub fn explain(&self, query: &AuthorizationQuery) -> Result<ExplainResponse, QueryError> {
+        let encoder = self.encoder();
+        let queries = std::slice::from_ref(query);
+        self.resolve(queries, |view, resolved| match resolved.first() {
             Some(Ok(request)) => match view.explain(request) {
-                Some((active, explanation)) => words.explanation(&active, &explanation, request),
-                None => words.unexplained(&view.decide(request).0.decision),
+                Some((active, explanation)) => encoder.explanation(&active, &explanation, request),
+                None => encoder.unexplained(&view.decide(request).0.decision),
             },
             Some(Err(reason)) => {
                 let refused = view.refuse(Denial::of(None, *reason));
-                words.unexplained(&refused.decision)
+                encoder.unexplained(&refused.decision)
             }
             None => ExplainResponse::default(),
         })
     }
 
-    fn settle<T>(
+    fn resolve<T>(
         &self,
-        questions: &[Question],
-        answer: impl Fn(&View<'_>, &[Settled<'_>]) -> T,
-    ) -> Result<T, Unsettled> {
-        proof::settle(self.gateway, self.engine, questions, answer)
+        queries: &[AuthorizationQuery],
+        answer: impl Fn(&View<'_>, &[ResolvedQuery<'_>]) -> T,
+    ) -> Result<T, QueryError> {
+        query::resolve(self.gateway, self.engine, queries, answer)
     }
 
-    /// What answers are written with.
-    pub fn words(&self) -> encode::Words<'a> {
-        encode::Words {
+    /// The encoder of the responses.
+    pub fn encoder(&self) -> encode::AnswerEncoder<'a> {
+        encode::AnswerEncoder {
             challenge: &self.gateway.challenge,
             engine: self.engine,
         }
     }
 }
 
-/// The service, for callers with these rights.
+/// Handles the methods of the service for callers with these rights.
 #[derive(Debug)]
-pub struct Authorization {
+pub struct AuthorizationHandler {
     pub engine: Arc<Engine>,
     pub gateway: Arc<Gateway>,
     pub recorder: Recorder,
-    pub limits: Limits,
+    pub limits: RequestLimits,
     pub rights: Arc<Rights>,
 }
 
-impl Authorization {
-    fn desk(&self) -> Desk<'_> {
-        Desk {
+impl AuthorizationHandler {
+    fn authorizer(&self) -> Authorizer<'_> {
+        Authorizer {
             engine: &self.engine,
             gateway: &self.gateway,
             recorder: &self.recorder,
         }
     }
 
-    /// The error for what was not answered: a proof that does not count is recorded.
-    fn unsettled(
+    /// Converts the error to a status. Records an invalid credential.
+    fn reject(
         &self,
-        unsettled: Unsettled,
-        questions: &[Question],
+        error: QueryError,
+        queries: &[AuthorizationQuery],
         api: Api,
         field: impl Fn(usize) -> String,
     ) -> Status {
-        if let Unsettled::Unproven(unproven) = &unsettled {
-            let question = questions.get(unproven.index);
+        if let QueryError::InvalidCredential(invalid) = &error {
+            let query = queries.get(invalid.index);
             let view = self.engine.view();
             self.recorder
-                .unproven(&view, question, &unproven.problem, api);
+                .record_invalid_credential(&view, query, &invalid.problem, api);
         }
-        status(unsettled, field)
+        status(error, field)
     }
 
-    /// A caller without the right to state claims has to bring a token that states them.
-    fn may_state_claims(&self, gives_token: bool) -> Result<(), Status> {
-        if self.rights.own_claims || gives_token {
+    /// Refuses a request without a token from a caller without the right to state claims.
+    fn check_may_state_claims(&self, has_token: bool) -> Result<(), Status> {
+        if self.rights.own_claims || has_token {
             return Ok(());
         }
         Err(Status::permission_denied(
-            "this caller may not state claims of its own: give a token",
+            "this caller may not state claims: set token",
         ))
     }
 
-    fn assume(&self, question: &mut Question) -> Vec<AssumedFact> {
-        question.assume(&self.rights.assumed)
+    fn assume(&self, query: &mut AuthorizationQuery) -> Vec<AssumedFact> {
+        query.assume(&self.rights.assumed)
     }
 }
 
-impl Authorization {
-    /// `Authorize`
+impl AuthorizationHandler {
+    /// Handles `Authorize`.
     pub async fn authorize(&self, message: Bytes) -> Result<Vec<u8>, Status> {
-        let mut question = {
+        let mut query = {
             let mut message: AuthorizeRequest<'_> = read::<_, proto::AuthorizeRequest>(&message)?;
-            self.may_state_claims(!message.token.is_empty())?;
-            convert::question(&mut message, &self.limits).map_err(malformed)?
+            self.check_may_state_claims(!message.token.is_empty())?;
+            convert::authorize_request(&mut message, &self.limits).map_err(malformed)?
         };
-        // Waiting for a record holds no more than the question.
+        // Free the message before waiting for the record.
         drop(message);
-        self.assume(&mut question);
-        let questions = std::slice::from_ref(&question);
-        let ask = || self.desk().authorize(&question);
-        let pending = proof::patiently(&self.gateway, questions, ask)
+        self.assume(&mut query);
+        let queries = std::slice::from_ref(&query);
+        let decide = || self.authorizer().authorize(&query);
+        let pending = query::retry_after_key_fetch(&self.gateway, queries, decide)
             .await
-            .map_err(|unsettled| {
-                self.unsettled(unsettled, questions, Api::Authorize, |_| "token".to_owned())
-            })?;
-        let answer = self.recorder.recorded(pending).await.map_err(unrecorded)?;
-        trace::decided(&answer);
-        Ok(self.desk().words().answer(&answer))
+            .map_err(|error| self.reject(error, queries, Api::Authorize, |_| "token".to_owned()))?;
+        let answer = self
+            .recorder
+            .wait_recorded(pending)
+            .await
+            .map_err(record_error)?;
+        trace::record_decision(&answer);
+        Ok(self.authorizer().encoder().answer(&answer))
     }
 
-    /// `AuthorizeBatch`
+    /// Handles `AuthorizeBatch`.
     pub async fn authorize_batch(&self, message: Bytes) -> Result<Vec<u8>, Status> {
-        let mut questions = {
-            // Before anything is made of them, by us or by prost: each takes hundreds of times its bytes.
-            let count = message::questions(&message);
-            let count = count.map_err(|error| codec::no_such_message(&error))?;
-            convert::few_enough(count, &self.limits).map_err(malformed)?;
+        let mut queries = {
+            // Before anything is decoded, here or by prost: a decoded request takes hundreds of times its bytes.
+            let count = message::count_requests(&message);
+            let count = count
+                .map_err(|error| codec::decode_failed::<proto::AuthorizeBatchRequest>(&error))?;
+            convert::check_batch_size(count, &self.limits).map_err(malformed)?;
             let mut message: AuthorizeBatchRequest<'_> =
                 read::<_, proto::AuthorizeBatchRequest>(&message)?;
-            let give_tokens = message.requests.iter().all(|one| !one.token.is_empty());
-            self.may_state_claims(give_tokens)?;
+            let have_tokens = message.requests.iter().all(|one| !one.token.is_empty());
+            self.check_may_state_claims(have_tokens)?;
             convert::batch(&mut message, &self.limits).map_err(malformed)?
         };
         drop(message);
-        for question in &mut questions {
-            self.assume(question);
+        for query in &mut queries {
+            self.assume(query);
         }
-        let ask = || self.desk().authorize_batch(&questions);
-        let pending = proof::patiently(&self.gateway, &questions, ask)
+        let decide = || self.authorizer().authorize_batch(&queries);
+        let pending = query::retry_after_key_fetch(&self.gateway, &queries, decide)
             .await
-            .map_err(|unsettled| {
+            .map_err(|error| {
                 let field = |index| format!("requests[{index}].token");
-                self.unsettled(unsettled, &questions, Api::AuthorizeBatch, field)
+                self.reject(error, &queries, Api::AuthorizeBatch, field)
             })?;
-        let answers = self.recorder.all_recorded(pending).await;
-        let answers = answers.map_err(unrecorded)?;
-        trace::decided_batch(&answers);
-        Ok(self.desk().words().batch(&answers))
+        let answers = self.recorder.wait_all_recorded(pending).await;
+        let answers = answers.map_err(record_error)?;
+        trace::record_batch(&answers);
+        Ok(self.authorizer().encoder().batch(&answers))
     }
 
-    /// `Explain`
+    /// Handles `Explain`.
     pub async fn explain(&self, message: Bytes) -> Result<Vec<u8>, Status> {
-        router::operators_only(&self.rights, "Explain")?;
-        let mut question = {
+        router::check_operator(&self.rights, "Explain")?;
+        let mut query = {
             let mut message: ExplainRequest<'_> = read::<_, proto::ExplainRequest>(&message)?;
-            let asked = message.request.as_ref();
-            self.may_state_claims(asked.is_some_and(|one| !one.token.is_empty()))?;
+            let inner = message.request.as_ref();
+            self.check_may_state_claims(inner.is_some_and(|one| !one.token.is_empty()))?;
             convert::explain(&mut message, &self.limits).map_err(malformed)?
         };
-        let assumed = self.assume(&mut question);
-        let questions = std::slice::from_ref(&question);
-        let ask = || {
+        let assumed = self.assume(&mut query);
+        let queries = std::slice::from_ref(&query);
+        let decide = || {
             Ok(ExplainResponse {
-                assumed: assumed.iter().map(AssumedFact::told).collect(),
-                ..self.desk().explain(&question)?
+                assumed_facts: assumed.iter().map(AssumedFact::to_proto).collect(),
+                ..self.authorizer().explain(&query)?
             })
         };
-        let explained = proof::patiently(&self.gateway, questions, ask).await;
-        let explained =
-            explained.map_err(|unsettled| status(unsettled, |_| "request.token".to_owned()))?;
+        let explained = query::retry_after_key_fetch(&self.gateway, queries, decide).await;
+        let explained = explained.map_err(|error| status(error, |_| "request.token".to_owned()))?;
         let by = Actor::Caller(&self.rights.callers);
-        let audit = audit(&question, &explained);
-        let wait = self.recorder.log.audited(&audit, by, recorder::source());
-        let recorded = wait.over().await;
-        recorded.map_err(|_| unrecorded(Unrecorded))?;
+        let audit = audit(&query, &explained);
+        let wait = self
+            .recorder
+            .log
+            .record_awaited(&audit, by, recorder::record_source());
+        let recorded = wait.completed().await;
+        recorded.map_err(|_| record_error(RecordError))?;
         Ok(explained.encode_to_vec())
     }
 }
 
-/// Reads a message. Of one that cannot be read prost, as which we read, tells what is wrong with it.
-fn read<'a, M: Borrowed<'a>, Same: Message + Default>(bytes: &'a [u8]) -> Result<M, Status> {
-    message::decode(bytes).map_err(|message::Malformed| match Same::decode(bytes) {
-        Err(error) => codec::no_such_message(&error),
-        Ok(_) => Status::invalid_argument("the bytes are no such message"),
+/// Decodes a message. If that fails, prost decodes it again for its error message; both accept the same bytes.
+fn read<'a, M: BorrowedMessage<'a>, Generated: Message + Default>(
+    bytes: &'a [u8],
+) -> Result<M, Status> {
+    message::decode(bytes).map_err(|message::MalformedMessage| match Generated::decode(bytes) {
+        Err(error) => codec::decode_failed::<Generated>(&error),
+        Ok(_) => {
+            Status::invalid_argument(format!("failed to decode {}", codec::name::<Generated>()))
+        }
     })
 }
 
@@ -246,33 +261,36 @@ fn malformed(violations: Vec<Violation>) -> Status {
     convert::status(&violations)
 }
 
-/// Tells the caller's faults apart from ours. `field` names the token of a question by its place.
-fn status(unsettled: Unsettled, field: impl Fn(usize) -> String) -> Status {
-    match unsettled {
-        Unsettled::Unproven(Unproven { index, problem, .. }) => {
+/// UNAUTHENTICATED for an invalid credential, UNAVAILABLE otherwise. `field` returns the path of the token of a query by
+/// its index.
+fn status(error: QueryError, field: impl Fn(usize) -> String) -> Status {
+    match error {
+        QueryError::InvalidCredential(InvalidCredential { index, problem, .. }) => {
             let facts = HashMap::from([("field".to_owned(), field(index))]);
             let details = ErrorDetails::with_error_info("TOKEN_REFUSED", "crosstrust", facts);
             let message = format!("{}: {problem}", field(index));
             Status::with_error_details(Code::Unauthenticated, message, details)
         }
-        Unsettled::KeysChanging => Status::unavailable("key sets are changing"),
+        QueryError::KeysChanging => {
+            Status::unavailable("the key sets changed during verification: retry")
+        }
     }
 }
 
-/// Who was told what about whom.
-fn audit<'a>(question: &Question, explained: &ExplainResponse) -> Audit<'a> {
+/// The audit record of an explanation.
+fn audit<'a>(query: &AuthorizationQuery, explained: &ExplainResponse) -> AuditEvent<'a> {
     let outcome = explained.response.as_ref().map(AuthorizeResponse::reason);
     let outcome = outcome.unwrap_or_default().as_str_name();
     let outcome = outcome.trim_start_matches("REASON_");
-    match question {
-        Question::Stated(request) => Audit::Explained {
+    match query {
+        AuthorizationQuery::Stated(request) => AuditEvent::Explained {
             home: request.home.tenant(),
             resource: Some(request.resource),
             user: request.user,
             app: Some(request.app),
             outcome,
         },
-        Question::Proven { asked, .. } => Audit::Explained {
+        AuthorizationQuery::Credentials { asked, .. } => AuditEvent::Explained {
             home: None,
             resource: Some(asked.resource),
             user: None,
@@ -282,8 +300,8 @@ fn audit<'a>(question: &Question, explained: &ExplainResponse) -> Audit<'a> {
     }
 }
 
-/// No allow leaves that is not on record.
-fn unrecorded(_: Unrecorded) -> Status {
+/// The status for an allow that could not be recorded.
+fn record_error(_: RecordError) -> Status {
     let reason = Reason::AuditUnavailable;
     let details = ErrorDetails::with_error_info(reason.name(), "crosstrust", HashMap::new());
     Status::with_error_details(Code::Unavailable, reason.message(), details)

@@ -1,21 +1,21 @@
-//! What a client is told to ask for so that a new sign-in helps: authentication context values, by cure.
+//! Challenges for a new sign-in: claims parameters and `WWW-Authenticate` headers.
 //!
-//! The forms are Entra's claims challenge (learn.microsoft.com/entra/identity-platform/claims-challenge) and RFC
-//! 9470. The operator says which `acrs` value demands what; where none is configured, none is made up.
+//! The formats are Entra's claims challenge (learn.microsoft.com/entra/identity-platform/claims-challenge) and RFC
+//! 9470. The operator configures which `acrs` value requires what; if none is configured, none is sent.
 
 use serde_json::json;
 
-use crate::decision::{Challenge, Cure};
+use crate::decision::{Challenge, StepUp};
 use crate::time::Timestamp;
 
 /// The `[challenge]` section of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChallengeValues {
-    /// The `acrs` value whose policy demands multifactor authentication, such as `c1`.
+    /// The `acrs` value whose policy requires multifactor authentication, such as `c1`.
     pub mfa: Option<String>,
-    /// The `acrs` value whose policy demands a compliant device.
+    /// The `acrs` value whose policy requires a compliant device.
     pub compliant_device: Option<String>,
-    /// The `acrs` value whose policy demands a hybrid joined device.
+    /// The `acrs` value whose policy requires a hybrid joined device.
     pub hybrid_joined_device: Option<String>,
     /// The realm of `WWW-Authenticate`.
     pub realm: String,
@@ -24,57 +24,57 @@ pub struct ChallengeValues {
 }
 
 impl ChallengeValues {
-    /// The `acrs` value that asks for this, if one is configured. A strength is reached by methods that no
-    /// single value stands for.
-    fn acrs(&self, cure: Cure) -> Option<&str> {
-        match cure {
-            Cure::Mfa(_) => self.mfa.as_deref(),
-            Cure::CompliantDevice => self.compliant_device.as_deref(),
-            Cure::HybridJoinedDevice => self.hybrid_joined_device.as_deref(),
-            Cure::Strength(..) | Cure::Reauthenticate => None,
+    /// The configured `acrs` value that requests the step-up. A strength has none, because no single value stands for its
+    /// methods.
+    fn acrs(&self, step_up: StepUp) -> Option<&str> {
+        match step_up {
+            StepUp::Mfa(_) => self.mfa.as_deref(),
+            StepUp::CompliantDevice => self.compliant_device.as_deref(),
+            StepUp::HybridJoinedDevice => self.hybrid_joined_device.as_deref(),
+            StepUp::Strength(..) | StepUp::Reauthenticate => None,
         }
     }
 
-    /// A claims parameter that asks for this one cure, if there is one.
-    pub fn claims_of(&self, cure: Cure, now: Timestamp) -> Option<String> {
-        let cures = std::slice::from_ref(&cure);
-        self.claims(cures, now)
+    /// The claims parameter that requests this step-up, if one is configured.
+    pub fn claims_of(&self, step_up: StepUp, now: Timestamp) -> Option<String> {
+        let step_ups = std::slice::from_ref(&step_up);
+        self.claims(step_ups, now)
     }
 
-    /// A claims parameter (OpenID Connect Core 1.0 §5.5) that asks for all of them together; `None` where one
-    /// of them has no value.
-    fn claims(&self, cures: &[Cure], now: Timestamp) -> Option<String> {
-        let mut asked = serde_json::Map::new();
+    /// A claims parameter (OpenID Connect Core 1.0 §5.5) that requests all of them together. `None` if one of them has no
+    /// configured value.
+    fn claims(&self, step_ups: &[StepUp], now: Timestamp) -> Option<String> {
+        let mut claims = serde_json::Map::new();
         let mut values = Vec::new();
-        for cure in cures {
-            match cure {
-                // A token that was issued before now does not do.
-                Cure::Reauthenticate => {
+        for step_up in step_ups {
+            match step_up {
+                // Requires a token that is issued from now on.
+                StepUp::Reauthenticate => {
                     let (seconds, _) = now.as_parts();
                     let value = json!({"essential": true, "value": seconds.to_string()});
-                    asked.insert("nbf".to_owned(), value);
+                    claims.insert("nbf".to_owned(), value);
                 }
-                _ => values.push(self.acrs(*cure)?),
+                _ => values.push(self.acrs(*step_up)?),
             }
         }
         values.dedup();
         match values.as_slice() {
             [] => {}
             [one] => {
-                asked.insert("acrs".to_owned(), json!({"essential": true, "value": one}));
+                claims.insert("acrs".to_owned(), json!({"essential": true, "value": one}));
             }
             several => {
                 let value = json!({"essential": true, "values": several});
-                asked.insert("acrs".to_owned(), value);
+                claims.insert("acrs".to_owned(), value);
             }
         }
-        Some(json!({"access_token": asked}).to_string())
+        Some(json!({"access_token": claims}).to_string())
     }
 
-    /// `WWW-Authenticate` for a request without a token that counts (RFC 6750 §3): `error` is left out where
-    /// there was none at all.
+    /// `WWW-Authenticate` for a request without an accepted token (RFC 6750 §3). Without `problem`, there was no token, and
+    /// `error` is omitted.
     pub fn unauthenticated(&self, problem: Option<&str>) -> String {
-        let mut value = self.beginning();
+        let mut value = self.prefix();
         if let Some(problem) = problem {
             parameter(&mut value, "error", "invalid_token");
             parameter(&mut value, "error_description", problem);
@@ -82,18 +82,18 @@ impl ChallengeValues {
         value
     }
 
-    /// `WWW-Authenticate` for a denial that a new sign-in would cure.
+    /// `WWW-Authenticate` for a denial that a new sign-in can resolve.
     pub fn insufficient(
         &self,
         challenge: &Challenge,
         understands_claims: bool,
         now: Timestamp,
     ) -> String {
-        let mut value = self.beginning();
-        let claims = understands_claims.then(|| self.claims(&challenge.cures, now));
+        let mut value = self.prefix();
+        let claims = understands_claims.then(|| self.claims(&challenge.step_ups, now));
         if let Some(claims) = claims.flatten() {
             use base64::Engine as _;
-            // Plain base64, not its form for URLs: that is what Microsoft's libraries read.
+            // Standard base64, not base64url: Microsoft's libraries decode only the former.
             let encoded = base64::engine::general_purpose::STANDARD.encode(claims);
             parameter(&mut value, "error", "insufficient_claims");
             parameter(&mut value, "claims", &encoded);
@@ -103,11 +103,11 @@ impl ChallengeValues {
         let description = "A new sign-in is needed";
         parameter(&mut value, "error_description", description);
         let mut acr_values: Vec<&str> = Vec::new();
-        for cure in &challenge.cures {
-            match cure {
-                Cure::Reauthenticate => parameter(&mut value, "max_age", "0"),
-                Cure::Mfa(_) => acr_values.push(self.acrs(*cure).unwrap_or(MULTI_FACTOR)),
-                _ => acr_values.extend(self.acrs(*cure)),
+        for step_up in &challenge.step_ups {
+            match step_up {
+                StepUp::Reauthenticate => parameter(&mut value, "max_age", "0"),
+                StepUp::Mfa(_) => acr_values.push(self.acrs(*step_up).unwrap_or(MULTI_FACTOR)),
+                _ => acr_values.extend(self.acrs(*step_up)),
             }
         }
         if !acr_values.is_empty() {
@@ -116,7 +116,7 @@ impl ChallengeValues {
         value
     }
 
-    fn beginning(&self) -> String {
+    fn prefix(&self) -> String {
         let mut value = format!("Bearer realm=\"{}\"", quoted(&self.realm));
         if !self.authorization_uri.is_empty() {
             parameter(&mut value, "authorization_uri", &self.authorization_uri);
@@ -130,7 +130,7 @@ fn parameter(value: &mut String, name: &str, text: &str) {
     value.push_str(&format!(", {name}=\"{text}\""));
 }
 
-/// RFC 9110 §5.6.4, and nothing that could end the header.
+/// Quotes the text for a quoted-string (RFC 9110 §5.6.4). Replaces characters that could end the header.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
     for character in text.chars() {
@@ -143,13 +143,13 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// The name that OpenID gave to multifactor authentication (PAPE 1.0), for clients that are told no other.
+/// OpenID's name for multifactor authentication (PAPE 1.0), used if no `acrs` value is configured.
 const MULTI_FACTOR: &str = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Where;
+    use crate::decision::SignInTenant;
 
     fn values() -> ChallengeValues {
         ChallengeValues {
@@ -159,9 +159,9 @@ mod tests {
         }
     }
 
-    fn challenge(cures: &[Cure]) -> Challenge {
+    fn challenge(step_ups: &[StepUp]) -> Challenge {
         Challenge {
-            cures: cures.iter().copied().collect(),
+            step_ups: step_ups.iter().copied().collect(),
         }
     }
 
@@ -169,9 +169,10 @@ mod tests {
 
     #[test]
     fn a_client_that_understands_claims_gets_the_documented_form() {
-        let told = values().insufficient(&challenge(&[Cure::Mfa(Where::Home)]), true, NOW);
+        let header =
+            values().insufficient(&challenge(&[StepUp::Mfa(SignInTenant::Home)]), true, NOW);
         assert_eq!(
-            told,
+            header,
             "Bearer realm=\"\", authorization_uri=\"https://login.example/authorize\", \
              error=\"insufficient_claims\", \
              claims=\"eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19\""
@@ -179,33 +180,36 @@ mod tests {
     }
 
     #[test]
-    fn others_get_rfc_9470() {
-        let cures = challenge(&[Cure::Mfa(Where::Home), Cure::Reauthenticate]);
-        let told = values().insufficient(&cures, false, NOW);
+    fn other_clients_get_rfc_9470() {
+        let step_ups = challenge(&[StepUp::Mfa(SignInTenant::Home), StepUp::Reauthenticate]);
+        let header = values().insufficient(&step_ups, false, NOW);
         let end = "error=\"insufficient_user_authentication\", error_description=\"A new sign-in is needed\", \
                    max_age=\"0\", acr_values=\"c1\"";
-        assert!(told.ends_with(end), "{told}");
+        assert!(header.ends_with(end), "{header}");
     }
 
     #[test]
-    fn a_cure_without_a_value_is_never_half_asked_for() {
-        let cures = challenge(&[Cure::Mfa(Where::Home), Cure::CompliantDevice]);
-        let told = values().insufficient(&cures, true, NOW);
-        assert!(told.contains("insufficient_user_authentication"), "{told}");
-        assert_eq!(values().claims_of(Cure::CompliantDevice, NOW), None);
-        let asked = values().claims_of(Cure::Reauthenticate, NOW).unwrap();
+    fn without_a_value_for_each_step_up_no_claims_parameter_is_sent() {
+        let step_ups = challenge(&[StepUp::Mfa(SignInTenant::Home), StepUp::CompliantDevice]);
+        let header = values().insufficient(&step_ups, true, NOW);
+        assert!(
+            header.contains("insufficient_user_authentication"),
+            "{header}"
+        );
+        assert_eq!(values().claims_of(StepUp::CompliantDevice, NOW), None);
+        let claims = values().claims_of(StepUp::Reauthenticate, NOW).unwrap();
         assert_eq!(
-            asked,
+            claims,
             r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#
         );
     }
 
     #[test]
-    fn nothing_breaks_out_of_a_quoted_text() {
-        let told = values().unauthenticated(Some("a \"b\" \\ c\r\nd é"));
+    fn quoted_text_cannot_end_the_header() {
+        let header = values().unauthenticated(Some("a \"b\" \\ c\r\nd é"));
         assert!(
-            told.ends_with(r#"error_description="a \"b\" \\ c??d ?""#),
-            "{told}"
+            header.ends_with(r#"error_description="a \"b\" \\ c??d ?""#),
+            "{header}"
         );
     }
 }

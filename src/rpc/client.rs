@@ -1,7 +1,7 @@
-//! For the command line: questions and answers as JSON, asked of a running server or of an engine in process.
+//! The client of the command line: requests and responses as JSON, sent to a running server or an engine in process.
 //!
-//! JSON is protobuf's own mapping, which grpcurl speaks: field names in camelCase or as the contract has them,
-//! times in RFC 3339. Who uses this needs no protobuf. Never used to serve.
+//! JSON is the ProtoJSON mapping that grpcurl uses: field names in camelCase or as in the proto files, timestamps in
+//! RFC 3339. Callers of this module do not need protobuf. Never used by the server.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,63 +15,63 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
 
-use super::authorization::Desk;
+use super::authorization::Authorizer;
 use super::gateway::Gateway;
-use super::proof::Question;
 use super::proto::authorization_service_client::AuthorizationServiceClient;
+use super::query::AuthorizationQuery;
 use super::recorder::Recorder;
-use super::{FILE_DESCRIPTOR_SET, Limits, Violation, convert, message, policy, proto};
+use super::{FILE_DESCRIPTOR_SET, RequestLimits, Violation, convert, message, policy, proto};
 use crate::engine::Engine;
 use crate::reload::ReloadHandle;
 use crate::request::Request;
 
 pub use super::proto::{AuthorizeRequest, AuthorizeResponse, ExplainResponse};
 
-/// Which server to ask.
+/// The address of a server and its TLS settings.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct ServerTarget {
     /// `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`.
     pub name: String,
-    /// Over `https`: whom to believe, and who is asking.
-    pub tls: Option<Tls>,
+    /// The TLS settings, for `https`.
+    pub tls: Option<ClientTls>,
 }
 
-/// How to speak TLS with a server.
+/// The TLS settings of a client.
 #[derive(Clone)]
-pub struct Tls {
-    /// The certificates of those who sign the server's, PEM. Nobody else is believed.
+pub struct ClientTls {
+    /// The CA certificates for the server's certificate, PEM. No other CA is trusted.
     pub ca: Vec<u8>,
-    /// The certificate to show and its key, PEM.
+    /// The client certificate and its key, PEM.
     pub identity: Option<(Vec<u8>, Vec<u8>)>,
-    /// The name in the server's certificate, where it is not the host.
+    /// The name in the server's certificate, if it differs from the host.
     pub name: Option<String>,
 }
 
-impl std::fmt::Debug for Tls {
+impl std::fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Never the key.
-        f.debug_struct("Tls")
+        f.debug_struct("ClientTls")
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
 }
 
-impl<T: AsRef<str> + ?Sized> From<&T> for Server {
+impl<T: AsRef<str> + ?Sized> From<&T> for ServerTarget {
     fn from(name: &T) -> Self {
-        Server {
+        ServerTarget {
             name: name.as_ref().to_owned(),
             tls: None,
         }
     }
 }
 
-/// Why there is no answer.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The server's name is none.
+    /// The address of the server is malformed.
     #[error("{server}: expected http://HOST:PORT, https://HOST:PORT or unix:PATH")]
     Address {
-        /// What was given.
+        /// The address.
         server: String,
     },
     /// The server cannot be reached.
@@ -79,25 +79,25 @@ pub enum ClientError {
     Unreachable {
         /// The server.
         server: String,
-        /// What the network said.
+        /// The network error.
         cause: String,
     },
     /// The request is malformed.
     #[error("the request is malformed: {}", .0.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
     Malformed(Vec<Violation>),
-    /// The server refused to answer.
+    /// The server returned an error status.
     #[error("{server}: {code}: {message}")]
     Refused {
         /// The server.
         server: String,
-        /// The status code, in words.
+        /// The description of the status code.
         code: String,
         /// The status message.
         message: String,
     },
 }
 
-/// Reads a request from JSON. Unknown members are errors.
+/// Parses a request from JSON. Unknown members are errors.
 pub fn parse_request(json: &str) -> Result<AuthorizeRequest, String> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let message = DynamicMessage::deserialize(descriptor(REQUEST)?, &mut reader)
@@ -106,7 +106,7 @@ pub fn parse_request(json: &str) -> Result<AuthorizeRequest, String> {
     message.transcode_to().map_err(|error| error.to_string())
 }
 
-/// The answer as JSON. Members that say nothing are left out.
+/// The response as JSON, without members that are not set.
 pub fn to_json(response: &AuthorizeResponse) -> serde_json::Value {
     json_of(response, RESPONSE)
 }
@@ -116,14 +116,14 @@ pub fn explanation_to_json(response: &ExplainResponse) -> serde_json::Value {
     json_of(response, EXPLANATION)
 }
 
-/// What is in force, as `GetSnapshot` tells it, as JSON.
+/// The response of `GetSnapshot` as JSON.
 pub fn snapshot_to_json(engine: &Engine, reload: Option<&ReloadHandle>) -> serde_json::Value {
     json_of(&policy::in_force(engine, reload), SNAPSHOT)
 }
 
-/// Asks a running server.
+/// Calls Authorize on a running server.
 pub async fn authorize(
-    server: impl Into<Server>,
+    server: impl Into<ServerTarget>,
     request: AuthorizeRequest,
 ) -> Result<AuthorizeResponse, ClientError> {
     let server = server.into();
@@ -134,14 +134,14 @@ pub async fn authorize(
         .map_err(|status| refused(&server.name, &status))
 }
 
-/// Asks a running server for an explanation.
+/// Calls Explain on a running server.
 pub async fn explain(
-    server: impl Into<Server>,
+    server: impl Into<ServerTarget>,
     request: AuthorizeRequest,
 ) -> Result<ExplainResponse, ClientError> {
     let server = server.into();
     let mut client = AuthorizationServiceClient::new(connect(&server).await?)
-        .max_decoding_message_size(MOST_EXPLANATION_BYTES);
+        .max_decoding_message_size(MAX_EXPLANATION_BYTES);
     let request = proto::ExplainRequest {
         request: Some(request),
     };
@@ -151,8 +151,8 @@ pub async fn explain(
         .map_err(|status| refused(&server.name, &status))
 }
 
-/// Whether a running server, or one of its services, is SERVING. A service that it does not know is not.
-pub async fn health(server: impl Into<Server>, service: &str) -> Result<bool, ClientError> {
+/// Whether a running server or one of its services is SERVING. A service that the server does not have is an error.
+pub async fn health(server: impl Into<ServerTarget>, service: &str) -> Result<bool, ClientError> {
     let server = server.into();
     let mut client = HealthClient::new(connect(&server).await?);
     let request = HealthCheckRequest {
@@ -164,15 +164,18 @@ pub async fn health(server: impl Into<Server>, service: &str) -> Result<bool, Cl
     }
 }
 
-/// The question as the evaluator takes it. One with a token cannot be read without its issuer's keys.
-pub fn to_request(request: AuthorizeRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
+/// Converts the request for the evaluator. A request with a token is an error: its issuer's keys are not available here.
+pub fn to_request(
+    request: AuthorizeRequest,
+    limits: &RequestLimits,
+) -> Result<Request, Vec<Violation>> {
     stated(&mut (&request).into(), limits)
 }
 
-/// The question in the bytes of an `AuthorizeRequest`, read as a server reads them.
-pub fn decode_request(bytes: &[u8], limits: &Limits) -> Result<Request, Vec<Violation>> {
-    let mut message = message::decode(bytes).map_err(|message::Malformed| {
-        let message = "the bytes are no such message".to_owned();
+/// Decodes an `AuthorizeRequest` as a server does.
+pub fn decode_request(bytes: &[u8], limits: &RequestLimits) -> Result<Request, Vec<Violation>> {
+    let mut message = message::decode(bytes).map_err(|message::MalformedMessage| {
+        let message = "failed to decode AuthorizeRequest".to_owned();
         vec![Violation {
             field: String::new(),
             message,
@@ -183,58 +186,60 @@ pub fn decode_request(bytes: &[u8], limits: &Limits) -> Result<Request, Vec<Viol
 
 fn stated(
     message: &mut message::AuthorizeRequest<'_>,
-    limits: &Limits,
+    limits: &RequestLimits,
 ) -> Result<Request, Vec<Violation>> {
-    match convert::question(message, limits)? {
-        Question::Stated(request) => Ok(*request),
-        Question::Proven { .. } => Err(vec![no_token_here()]),
+    match convert::authorize_request(message, limits)? {
+        AuthorizationQuery::Stated(request) => Ok(*request),
+        AuthorizationQuery::Credentials { .. } => Err(vec![token_needs_server()]),
     }
 }
 
-/// Asks an engine in this process.
-pub fn authorize_here(
+/// Decides a request with an engine in this process.
+pub fn authorize_in_process(
     engine: &Engine,
-    limits: &Limits,
+    limits: &RequestLimits,
     request: AuthorizeRequest,
 ) -> Result<AuthorizeResponse, Vec<Violation>> {
-    let question = Question::Stated(Box::new(to_request(request, limits)?));
+    let query = AuthorizationQuery::Stated(Box::new(to_request(request, limits)?));
     let (gateway, recorder) = (Gateway::default(), Recorder::default());
-    let desk = Desk {
+    let authorizer = Authorizer {
         engine,
         gateway: &gateway,
         recorder: &recorder,
     };
-    let pending = desk.authorize(&question);
-    let pending = pending.map_err(|_| vec![no_token_here()])?;
-    Ok(desk.words().told(pending.unrecorded()))
+    let pending = authorizer.authorize(&query);
+    let pending = pending.map_err(|_| vec![token_needs_server()])?;
+    Ok(authorizer.encoder().authorize_response(pending.answer()))
 }
 
-/// Asks an engine in this process for an explanation.
-pub fn explain_here(
+/// Explains a request with an engine in this process.
+pub fn explain_in_process(
     engine: &Engine,
-    limits: &Limits,
+    limits: &RequestLimits,
     request: AuthorizeRequest,
 ) -> Result<ExplainResponse, Vec<Violation>> {
-    let question = Question::Stated(Box::new(to_request(request, limits)?));
+    let query = AuthorizationQuery::Stated(Box::new(to_request(request, limits)?));
     let (gateway, recorder) = (Gateway::default(), Recorder::default());
-    let desk = Desk {
+    let authorizer = Authorizer {
         engine,
         gateway: &gateway,
         recorder: &recorder,
     };
-    desk.explain(&question).map_err(|_| vec![no_token_here()])
+    authorizer
+        .explain(&query)
+        .map_err(|_| vec![token_needs_server()])
 }
 
-fn no_token_here() -> Violation {
+fn token_needs_server() -> Violation {
     Violation {
         field: "token".to_owned(),
-        message: "is verified by a running server only: name one".to_owned(),
+        message: "is verified only by a running server: set --server".to_owned(),
     }
 }
 
-async fn connect(server: &Server) -> Result<Channel, ClientError> {
+async fn connect(server: &ServerTarget) -> Result<Channel, ClientError> {
     let name = &server.name;
-    // The form that `--listen` takes and the log shows is good enough.
+    // Accept HOST:PORT, as `--listen` does and as the log shows it.
     let url = match name.contains(':') && !name.contains("//") && !name.starts_with("unix:") {
         true => format!("http://{name}"),
         false => name.clone(),
@@ -251,17 +256,17 @@ async fn connect(server: &Server) -> Result<Channel, ClientError> {
         endpoint = endpoint.tls_config(tls_config(tls)).map_err(unreachable)?;
     }
     endpoint
-        .connect_timeout(CONNECT_WITHIN)
-        .timeout(ANSWER_WITHIN)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT)
         .connect()
         .await
         .map_err(unreachable)
 }
 
-fn tls_config(tls: &Tls) -> ClientTlsConfig {
+fn tls_config(tls: &ClientTls) -> ClientTlsConfig {
     let config = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(&tls.ca))
-        .timeout(CONNECT_WITHIN);
+        .timeout(CONNECT_TIMEOUT);
     let config = match &tls.identity {
         Some((certificate, key)) => config.identity(Identity::from_pem(certificate, key)),
         None => config,
@@ -281,9 +286,9 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 fn refused(server: &str, status: &Status) -> ClientError {
-    let told = status.get_details_bad_request();
-    if let Some(told) = told.filter(|_| status.code() == Code::InvalidArgument) {
-        let violations = told.field_violations.into_iter();
+    let details = status.get_details_bad_request();
+    if let Some(details) = details.filter(|_| status.code() == Code::InvalidArgument) {
+        let violations = details.field_violations.into_iter();
         return ClientError::Malformed(
             violations
                 .map(|one| Violation {
@@ -301,15 +306,15 @@ fn refused(server: &str, status: &Status) -> ClientError {
 }
 
 fn json_of(message: &impl Message, name: &str) -> serde_json::Value {
-    let written = || {
+    let convert = || {
         let mut dynamic = DynamicMessage::new(descriptor(name)?);
         dynamic
             .transcode_from(message)
             .map_err(|error| error.to_string())?;
         serde_json::to_value(&dynamic).map_err(|error| error.to_string())
     };
-    // Fails only where the descriptors are of another build than the code, which a test finds.
-    written().unwrap_or_else(serde_json::Value::String)
+    // Fails only if the descriptors and the code come from different builds, which a test detects.
+    convert().unwrap_or_else(serde_json::Value::String)
 }
 
 fn descriptor(name: &str) -> Result<MessageDescriptor, String> {
@@ -318,14 +323,14 @@ fn descriptor(name: &str) -> Result<MessageDescriptor, String> {
     });
     let pool = POOL.as_ref().map_err(String::clone)?;
     pool.get_message_by_name(name)
-        .ok_or_else(|| format!("{name} is not in the contract"))
+        .ok_or_else(|| format!("{name} is not in the descriptor set"))
 }
 
 const REQUEST: &str = "crosstrust.v1.AuthorizeRequest";
 const RESPONSE: &str = "crosstrust.v1.AuthorizeResponse";
 const SNAPSHOT: &str = "crosstrust.v1.GetSnapshotResponse";
 const EXPLANATION: &str = "crosstrust.v1.ExplainResponse";
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// A tenant has some hundred policies; a kibibyte each and room to spare.
-const MOST_EXPLANATION_BYTES: usize = 64 * 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Enough for some hundred policies of about 1 KiB each.
+const MAX_EXPLANATION_BYTES: usize = 64 * 1024 * 1024;

@@ -1,7 +1,7 @@
-//! How messages cross the wire: prost, with bytes that are no such message told as the caller's fault.
+//! Codecs for gRPC messages. The prost codec returns INVALID_ARGUMENT for bytes that cannot be decoded.
 //!
-//! tonic's own codec answers them with INTERNAL, which would count as a fault of ours. Text that is not UTF-8 is
-//! such bytes too. Clients of this crate use the same codec and would blame themselves for a garbled answer.
+//! tonic's own codec returns INTERNAL, which counts as a server error. A string that is not UTF-8 cannot be decoded
+//! either. Clients of this crate use the same codec, so they get INVALID_ARGUMENT for a garbled response, too.
 
 mod bytes;
 mod writer;
@@ -13,10 +13,10 @@ use prost::{DecodeError, Message};
 use tonic::Status;
 use tonic::codec::{Codec as TonicCodec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-pub use self::bytes::Verbatim;
-pub use self::writer::Writer;
+pub use self::bytes::BytesCodec;
+pub use self::writer::MessageWriter;
 
-/// The codec of our own services, in both directions.
+/// The prost codec of the services in `proto`.
 #[derive(Debug)]
 pub struct Codec<T, U>(PhantomData<fn() -> (T, U)>);
 
@@ -33,23 +33,23 @@ where
 {
     type Encode = T;
     type Decode = U;
-    type Encoder = Half<T>;
-    type Decoder = Half<U>;
+    type Encoder = CodecHalf<T>;
+    type Decoder = CodecHalf<U>;
 
-    fn encoder(&mut self) -> Half<T> {
-        Half(PhantomData)
+    fn encoder(&mut self) -> CodecHalf<T> {
+        CodecHalf(PhantomData)
     }
 
-    fn decoder(&mut self) -> Half<U> {
-        Half(PhantomData)
+    fn decoder(&mut self) -> CodecHalf<U> {
+        CodecHalf(PhantomData)
     }
 }
 
 /// One direction of the codec.
 #[derive(Debug)]
-pub struct Half<T>(PhantomData<fn() -> T>);
+pub struct CodecHalf<T>(PhantomData<fn() -> T>);
 
-impl<T: Message> Encoder for Half<T> {
+impl<T: Message> Encoder for CodecHalf<T> {
     type Item = T;
     type Error = Status;
 
@@ -60,7 +60,7 @@ impl<T: Message> Encoder for Half<T> {
     }
 }
 
-impl<T: Message + Default> Decoder for Half<T> {
+impl<T: Message + Default> Decoder for CodecHalf<T> {
     type Item = T;
     type Error = Status;
 
@@ -69,13 +69,19 @@ impl<T: Message + Default> Decoder for Half<T> {
             Ok(message) => Ok(Some(message)),
             Err(error) => {
                 bytes.advance(bytes.remaining());
-                Err(no_such_message(&error))
+                Err(decode_failed::<T>(&error))
             }
         }
     }
 }
 
-/// The error for bytes that cannot be read.
-pub fn no_such_message(error: &DecodeError) -> Status {
-    Status::invalid_argument(format!("the bytes are no such message: {error}"))
+/// The error for bytes that cannot be decoded as `T`.
+pub fn decode_failed<T>(error: &DecodeError) -> Status {
+    Status::invalid_argument(format!("failed to decode {}: {error}", name::<T>()))
+}
+
+/// The name of a message type, without its module.
+pub fn name<T>() -> &'static str {
+    let path = std::any::type_name::<T>();
+    path.rsplit("::").next().unwrap_or(path)
 }

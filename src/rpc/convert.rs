@@ -1,7 +1,7 @@
-//! A message of the wire → a [`Request`], or everything that is wrong with it.
+//! Converts a decoded message to a [`Request`], or returns all of its violations.
 //!
-//! Parsed once, here: inside there is no GUID text, no proto enum number and no empty string that means
-//! "unsaid". Nothing malformed is dropped or guessed; a request with a violation is not answered.
+//! All parsing happens here: domain types contain no GUID strings, no proto enum numbers and no empty strings that mean
+//! "not set". Malformed values are never dropped or guessed; a request with a violation is not decided.
 
 mod claims;
 mod context;
@@ -11,33 +11,33 @@ mod violations;
 pub use violations::Violation;
 pub(super) use violations::status;
 
-use super::limits::Limits;
+use super::limits::RequestLimits;
 use super::message;
-use super::proof::{Proof, Question};
 use super::proto;
-use crate::identity::Asked;
+use super::query::{AuthorizationQuery, Credential};
+use crate::identity::RequestedAccess;
 use crate::request::{AccessType, ChannelId, Context, Contradiction, Request, UserClass};
-use violations::{At, REQUIRED, Reader, found, too_many};
+use violations::{FieldPath, REQUIRED, RequestReader, found, too_many};
 
-/// Reads one question.
-pub fn question(
+/// Converts an `AuthorizeRequest`.
+pub fn authorize_request(
     message: &mut message::AuthorizeRequest<'_>,
-    limits: &Limits,
-) -> Result<Question, Vec<Violation>> {
-    let mut reader = Reader::new(limits);
-    match read(message, &At::ROOT, &mut reader) {
-        Some(question) if reader.violations.is_empty() => Ok(question),
+    limits: &RequestLimits,
+) -> Result<AuthorizationQuery, Vec<Violation>> {
+    let mut reader = RequestReader::new(limits);
+    match read(message, &FieldPath::ROOT, &mut reader) {
+        Some(query) if reader.violations.is_empty() => Ok(query),
         _ => Err(reader.violations),
     }
 }
 
-/// Reads what is known about a sign-in.
+/// Converts a `Context`.
 pub fn context(
-    message: &mut message::Context<'_>,
-    limits: &Limits,
+    message: &mut message::ContextMessage<'_>,
+    limits: &RequestLimits,
 ) -> Result<Context, Vec<Violation>> {
-    let mut reader = Reader::new(limits);
-    let context = context::read(Some(message), &At::ROOT, &mut reader);
+    let mut reader = RequestReader::new(limits);
+    let context = context::read(Some(message), &FieldPath::ROOT, &mut reader);
     if reader.violations.is_empty() {
         Ok(context)
     } else {
@@ -45,75 +45,75 @@ pub fn context(
     }
 }
 
-/// Reads the request that is to be explained.
+/// Converts an `ExplainRequest`.
 pub fn explain(
     message: &mut message::ExplainRequest<'_>,
-    limits: &Limits,
-) -> Result<Question, Vec<Violation>> {
-    let mut reader = Reader::new(limits);
-    let root = At::ROOT;
+    limits: &RequestLimits,
+) -> Result<AuthorizationQuery, Vec<Violation>> {
+    let mut reader = RequestReader::new(limits);
+    let root = FieldPath::ROOT;
     let at = root.name("request");
     let Some(message) = &mut message.request else {
         reader.refuse(&at, REQUIRED);
         return Err(reader.violations);
     };
     match read(message, &at, &mut reader) {
-        Some(question) if reader.violations.is_empty() => Ok(question),
+        Some(query) if reader.violations.is_empty() => Ok(query),
         _ => Err(reader.violations),
     }
 }
 
-/// Refuses a batch of more questions than one may hold; to be asked before they are read.
-pub fn few_enough(questions: usize, limits: &Limits) -> Result<(), Vec<Violation>> {
-    let most = limits.batch_items;
-    if questions <= most {
+/// Refuses a batch with too many requests. Call it before the batch is decoded.
+pub fn check_batch_size(count: usize, limits: &RequestLimits) -> Result<(), Vec<Violation>> {
+    let max = limits.batch_items;
+    if count <= max {
         return Ok(());
     }
-    let mut reader = Reader::new(limits);
-    reader.refuse(&At::ROOT.name("requests"), too_many(questions, most));
+    let mut reader = RequestReader::new(limits);
+    reader.refuse(&FieldPath::ROOT.name("requests"), too_many(count, max));
     Err(reader.violations)
 }
 
-/// Reads a batch: all of it or nothing.
+/// Converts a batch. One violation refuses all of it.
 pub fn batch(
     message: &mut message::AuthorizeBatchRequest<'_>,
-    limits: &Limits,
-) -> Result<Vec<Question>, Vec<Violation>> {
-    let mut reader = Reader::new(limits);
-    let root = At::ROOT;
+    limits: &RequestLimits,
+) -> Result<Vec<AuthorizationQuery>, Vec<Violation>> {
+    let mut reader = RequestReader::new(limits);
+    let root = FieldPath::ROOT;
     let at = root.name("requests");
-    let asked = message.requests.len();
-    let mut questions = Vec::with_capacity(asked);
+    let count = message.requests.len();
+    let mut queries = Vec::with_capacity(count);
     for (index, message) in message.requests.iter_mut().enumerate() {
-        questions.extend(read(message, &at.item(index), &mut reader));
+        queries.extend(read(message, &at.item(index), &mut reader));
     }
-    if reader.violations.is_empty() && questions.len() == asked {
-        Ok(questions)
+    if reader.violations.is_empty() && queries.len() == count {
+        Ok(queries)
     } else {
         Err(reader.violations)
     }
 }
 
-/// `None` only where a violation has been noted. A question that is given back may have some all the same.
+/// `None` only if a violation has been recorded. A query that is returned may have violations, too.
 fn read(
     message: &mut message::AuthorizeRequest<'_>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
-) -> Option<Question> {
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
+) -> Option<AuthorizationQuery> {
     if message.token.is_empty() {
-        stated(message, at, reader).map(Question::Stated)
+        read_stated(message, at, reader).map(AuthorizationQuery::Stated)
     } else {
-        proven(message, at, reader)
+        read_with_token(message, at, reader)
     }
 }
 
-/// A question with a token, which says all that is to be known of the user.
-fn proven(
+/// Converts a request with a token, which must not contain other facts about the user.
+fn read_with_token(
     message: &mut message::AuthorizeRequest<'_>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
-) -> Option<Question> {
-    let given = [
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
+) -> Option<AuthorizationQuery> {
+    let fields = [
         ("home_tenant", !message.home_tenant.is_empty()),
         ("user", !message.user.is_empty()),
         ("groups", !message.groups.is_empty()),
@@ -129,9 +129,12 @@ fn proven(
             !message.identity_provider_issuer.is_empty(),
         ),
     ];
-    for (name, is_given) in given {
-        if is_given {
-            reader.refuse(&at.name(name), "found beside a token, which alone says so");
+    for (name, is_set) in fields {
+        if is_set {
+            reader.refuse(
+                &at.name(name),
+                "found it beside token, expected it to be empty",
+            );
         }
     }
     let access = match message.access_type {
@@ -140,7 +143,7 @@ fn proven(
     };
     let resource = reader.required(&at.name("resource_tenant"), message.resource_tenant);
     let app = reader.required(&at.name("app"), message.app);
-    let asked = Asked {
+    let asked = RequestedAccess {
         access,
         channel: reader
             .text(&at.name("channel"), message.channel)
@@ -155,20 +158,20 @@ fn proven(
         resource: resource?,
         app: app?,
     };
-    Some(Question::Proven {
-        proofs: vec![Proof::Token(message.token.to_owned())],
+    Some(AuthorizationQuery::Credentials {
+        credentials: vec![Credential::Token(message.token.to_owned())],
         asked: Box::new(asked),
     })
 }
 
-/// A question whose caller states who asks.
-fn stated(
+/// Converts a request in which the caller states the identity of the user.
+fn read_stated(
     message: &mut message::AuthorizeRequest<'_>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
 ) -> Option<Box<Request>> {
-    let most_roles = reader.limits.roles;
-    let noted = reader.violations.len();
+    let max_roles = reader.limits.roles;
+    let violations = reader.violations.len();
     let access = access_type(message.access_type, &at.name("access_type"), reader);
     let home = home::read(message, at, reader);
     let resource = reader.required(&at.name("resource_tenant"), message.resource_tenant);
@@ -180,7 +183,7 @@ fn stated(
         channel: reader
             .text(&at.name("channel"), message.channel)
             .map(ChannelId),
-        roles: reader.each(&at.name("roles"), &message.roles, most_roles),
+        roles: reader.each(&at.name("roles"), &message.roles, max_roles),
         client_app: reader.optional(&at.name("client_app"), message.client_app),
         external_user_type: reader
             .optional(&at.name("external_user_type"), message.external_user_type),
@@ -200,15 +203,19 @@ fn stated(
         access: access?,
         claims: claims?,
     });
-    // What is malformed looks unsaid from here, so contradictions are looked for in what is well-formed.
-    if reader.violations.len() == noted {
+    // A malformed field looks like a missing one here, so check for contradictions only in a well-formed request.
+    if reader.violations.len() == violations {
         refuse_contradiction(&request, at, reader);
     }
     Some(request)
 }
 
-/// Unspecified is direct connect; a number that the contract does not have is an error.
-fn access_type(number: i32, at: &At<'_>, reader: &mut Reader<'_>) -> Option<AccessType> {
+/// Unspecified means direct connect. An unknown enum number is a violation.
+fn access_type(
+    number: i32,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
+) -> Option<AccessType> {
     match proto::AccessType::try_from(number) {
         Ok(proto::AccessType::Unspecified | proto::AccessType::DirectConnect) => {
             Some(AccessType::DirectConnect)
@@ -226,23 +233,23 @@ fn access_type(number: i32, at: &At<'_>, reader: &mut Reader<'_>) -> Option<Acce
 
 const UNSPECIFIED: i32 = proto::AccessType::Unspecified as i32;
 
-fn refuse_contradiction(request: &Request, at: &At<'_>, reader: &mut Reader<'_>) {
+fn refuse_contradiction(request: &Request, at: &FieldPath<'_>, reader: &mut RequestReader<'_>) {
     match request.contradiction() {
         None => {}
         Some(Contradiction::UserMissing) => reader.refuse(&at.name("user"), REQUIRED),
-        Some(Contradiction::NotOfAProvider { field }) => {
+        Some(Contradiction::InvalidForProvider { field }) => {
             reader.refuse(&at.name(field), home::NOT_OF_A_PROVIDER);
         }
-        Some(Contradiction::UserTypeCannotBe { named, class }) => {
+        Some(Contradiction::UserTypeMismatch { named, class }) => {
             let kind = match class {
-                UserClass::Internal => "a user of the resource tenant itself",
+                UserClass::Internal => "an internal user of the resource tenant",
                 UserClass::DirectConnect if request.resource_user.is_none() => {
                     "a direct connect user without resource_user"
                 }
                 UserClass::DirectConnect => "a direct connect user",
                 UserClass::Collaboration => "a collaboration user",
             };
-            let expected = format!("which {kind} cannot be");
+            let expected = format!("expected a user type of {kind}");
             reader.refuse(
                 &at.name("external_user_type"),
                 found(named.as_str(), expected),

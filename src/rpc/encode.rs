@@ -1,17 +1,18 @@
-//! An answer → the message of the wire. The only place that does it.
+//! Converts answers to proto messages. The only module that does.
 //!
-//! No match here has a catch-all arm: a new reason, stage or cure has to be given its number in the contract
-//! before the crate builds. Nothing here decides; what cannot be told is never told as an allow.
+//! No match here has a catch-all arm: the crate does not build until a new reason, stage or step-up has a value in the
+//! proto. Nothing here decides; an answer that cannot be encoded is never an allow.
 
 use prost::Message as _;
 
 use super::challenge::ChallengeValues;
-use super::codec::Writer;
+use super::codec::MessageWriter;
 use super::proto;
 use crate::decision::{
-    AppliedPolicy, Cure, Decision, PolicyIndex, PolicyResult, Reason, Stage, Verdict, Where,
+    AppliedPolicy, Decision, PolicyIndex, PolicyResult, Reason, SignInTenant, Stage, StepUp,
+    Verdict,
 };
-use crate::engine::{Active, Answer, Engine};
+use crate::engine::{ActiveSnapshot, Answer, Engine};
 use crate::evaluate::{
     ConditionFinding, ConditionOutcome, Explanation, MissingFact, PolicyFinding, StageFinding,
 };
@@ -20,52 +21,62 @@ use crate::request::Request;
 use crate::snapshot::{Snapshot, app_names};
 use crate::time::Timestamp;
 
-/// What answers are written with.
+/// Encodes answers.
 #[derive(Debug, Clone, Copy)]
-pub struct Words<'a> {
-    /// What a client can ask for.
+pub struct AnswerEncoder<'a> {
+    /// The challenges for clients.
     pub challenge: &'a ChallengeValues,
-    /// Knows the time, for those that are asked for a newer token.
+    /// Provides the clock, for challenges that require a newer token.
     pub engine: &'a Engine,
 }
 
-impl Words<'_> {
-    /// The answer to a request: an `AuthorizeResponse`, encoded.
+impl AnswerEncoder<'_> {
+    /// Encodes an answer as an `AuthorizeResponse`.
     pub fn answer(&self, answer: &Answer) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = MessageWriter::new();
         self.write_answer(&mut out, answer);
         out.into_bytes()
     }
 
-    /// The answers to a batch, in their order: an `AuthorizeBatchResponse`, encoded.
+    /// Encodes the answers to a batch, in the order of its requests, as an `AuthorizeBatchResponse`.
     pub fn batch(&self, answers: &[Answer]) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = MessageWriter::new();
         for answer in answers {
             out.nested(1, |out| self.write_answer(out, answer));
         }
         out.into_bytes()
     }
 
-    /// The same, for callers in this process.
-    pub fn told(&self, answer: &Answer) -> proto::AuthorizeResponse {
+    /// Converts an answer to an `AuthorizeResponse`, for callers in this process.
+    pub fn authorize_response(&self, answer: &Answer) -> proto::AuthorizeResponse {
         read(&self.answer(answer))
     }
 
-    fn write_answer(&self, out: &mut Writer, answer: &Answer) {
+    fn write_answer(&self, out: &mut MessageWriter, answer: &Answer) {
         let active = answer.active.as_deref();
         self.write(out, active, &answer.decision, answer.cached);
-        out.shown(12, answer.decision_id);
+        out.display(12, answer.decision_id);
     }
 
-    /// A decision that names no event: it was made to be explained.
-    fn response(&self, active: Option<&Active>, decision: &Decision) -> proto::AuthorizeResponse {
-        let mut out = Writer::new();
+    /// The response of an explained decision. It has no event, so no `decision_id`.
+    fn response(
+        &self,
+        active: Option<&ActiveSnapshot>,
+        decision: &Decision,
+    ) -> proto::AuthorizeResponse {
+        let mut out = MessageWriter::new();
         self.write(&mut out, active, decision, false);
         read(&out.into_bytes())
     }
 
-    /// The fields of an `AuthorizeResponse` that tell of the decision, in the order of their numbers.
-    fn write(&self, out: &mut Writer, active: Option<&Active>, decision: &Decision, cached: bool) {
+    /// Writes all fields of an `AuthorizeResponse` but `decision_id`.
+    fn write(
+        &self,
+        out: &mut MessageWriter,
+        active: Option<&ActiveSnapshot>,
+        decision: &Decision,
+        cached: bool,
+    ) {
         match &decision.verdict {
             Verdict::Allow => {
                 out.number(1, proto::Decision::Allow as u64);
@@ -84,12 +95,12 @@ impl Words<'_> {
         out.number(7, cached.into());
         if let Some(active) = active {
             out.nested(8, |out| {
-                out.shown(1, active.snapshot.id());
+                out.display(1, active.snapshot.id());
                 out.number(2, active.version);
                 out.message(3, &timestamp(active.activated_at));
             });
         }
-        // The fields that most answers have not.
+        // Fields that most answers do not have.
         let policies = Policies::of(active);
         out.append(&proto::AuthorizeResponse {
             applied_policies: policies.applied(&decision.applied),
@@ -99,23 +110,27 @@ impl Words<'_> {
         });
     }
 
-    fn challenge(&self, active: Option<&Active>, decision: &Decision) -> Option<proto::Challenge> {
+    fn challenge(
+        &self,
+        active: Option<&ActiveSnapshot>,
+        decision: &Decision,
+    ) -> Option<proto::Challenge> {
         let challenge = decision.denial()?.challenge.as_ref()?;
         let policies = Policies::of(active);
         let now = self.engine.clock().now().wall;
-        let cure = |one: &Cure| proto::Cure {
+        let convert = |one: &StepUp| proto::StepUp {
             claims: self.challenge.claims_of(*one, now).unwrap_or_default(),
-            ..cure(*one, &policies, &decision.applied)
+            ..step_up(*one, &policies, &decision.applied)
         };
         Some(proto::Challenge {
-            cures: challenge.cures.iter().map(cure).collect(),
+            step_ups: challenge.step_ups.iter().map(convert).collect(),
         })
     }
 
-    /// An answer and how it comes about.
+    /// Converts an explanation to an `ExplainResponse`.
     pub fn explanation(
         &self,
-        active: &Active,
+        active: &ActiveSnapshot,
         explanation: &Explanation,
         request: &Request,
     ) -> proto::ExplainResponse {
@@ -128,7 +143,7 @@ impl Words<'_> {
                 .iter()
                 .filter_map(|finding| policies.explained(finding))
                 .collect(),
-            assumed: Vec::new(),
+            assumed_facts: Vec::new(),
             missing_facts: explanation
                 .missing
                 .iter()
@@ -138,7 +153,7 @@ impl Words<'_> {
         }
     }
 
-    /// The explanation where nothing was evaluated: the denial alone.
+    /// The response if nothing was evaluated: only the denial.
     pub fn unexplained(&self, decision: &Decision) -> proto::ExplainResponse {
         proto::ExplainResponse {
             response: Some(self.response(None, decision)),
@@ -147,12 +162,12 @@ impl Words<'_> {
     }
 }
 
-/// What was written here. If it could not be read, it would be no allow.
-fn read(written: &[u8]) -> proto::AuthorizeResponse {
-    proto::AuthorizeResponse::decode(written).unwrap_or_default()
+/// Decodes a message that was encoded here. The default, if that fails, is not an allow.
+fn read(encoded: &[u8]) -> proto::AuthorizeResponse {
+    proto::AuthorizeResponse::decode(encoded).unwrap_or_default()
 }
 
-/// The names that are known of the tenants and applications that the request names.
+/// The known display names of the tenants and applications in the request.
 fn names(snapshot: &Snapshot, request: &Request) -> Vec<proto::ExplainedName> {
     let tenants = [
         request.home.tenant(),
@@ -178,8 +193,8 @@ fn names(snapshot: &Snapshot, request: &Request) -> Vec<proto::ExplainedName> {
     names
 }
 
-/// Which policies are in force.
-pub fn snapshot(active: &Active) -> proto::Snapshot {
+/// Converts the active snapshot.
+pub fn snapshot(active: &ActiveSnapshot) -> proto::Snapshot {
     proto::Snapshot {
         id: active.snapshot.id().to_string(),
         version: active.version,
@@ -187,7 +202,7 @@ pub fn snapshot(active: &Active) -> proto::Snapshot {
     }
 }
 
-/// An instant. Ours reach from 1677 to 2262, all of which protobuf can tell.
+/// Converts a timestamp. The range 1677 to 2262 is within protobuf's.
 pub fn timestamp(instant: Timestamp) -> prost_types::Timestamp {
     let (seconds, nanos) = instant.as_parts();
     prost_types::Timestamp {
@@ -199,11 +214,11 @@ pub fn timestamp(instant: Timestamp) -> prost_types::Timestamp {
 
 fn explained_stage(finding: &StageFinding) -> proto::ExplainedStage {
     let details = finding.details.iter().map(|detail| proto::ExplainedDetail {
-        what: detail.what.clone(),
+        name: detail.what.clone(),
         value: detail.value.clone(),
         origin: detail.origin.clone(),
     });
-    let told = match finding.outcome {
+    let result = match finding.outcome {
         Ok(()) => proto::ExplainedStage {
             passed: true,
             message: finding.why.clone(),
@@ -220,18 +235,18 @@ fn explained_stage(finding: &StageFinding) -> proto::ExplainedStage {
     proto::ExplainedStage {
         stage: stage(finding.stage).into(),
         details: details.collect(),
-        ..told
+        ..result
     }
 }
 
-/// The policies that a decision names by their place.
+/// Looks up the policies that a decision refers to by index.
 ///
-/// INVARIANT(places): a decision comes with the snapshot that it was made under, so every place is one of
-/// that snapshot's; the engine and its cache hold that (`cache::protocol`).
+/// INVARIANT(index): a decision comes with the snapshot that it was made under, so every index is valid in that snapshot.
+/// The engine and its cache guarantee this (`cache::protocol`).
 struct Policies<'a>(Option<&'a Snapshot>);
 
 impl<'a> Policies<'a> {
-    fn of(active: Option<&'a Active>) -> Self {
+    fn of(active: Option<&'a ActiveSnapshot>) -> Self {
         Policies(active.map(|active| &active.snapshot))
     }
 
@@ -240,7 +255,7 @@ impl<'a> Policies<'a> {
     }
 
     fn applied(&self, applied: &[AppliedPolicy]) -> Vec<proto::AppliedPolicy> {
-        let told = applied.iter().filter_map(|one| {
+        let applied = applied.iter().filter_map(|one| {
             let policy = self.get(one.policy)?;
             Some(proto::AppliedPolicy {
                 id: policy.id().to_string(),
@@ -248,12 +263,12 @@ impl<'a> Policies<'a> {
                 result: result(one.result).into(),
             })
         });
-        told.collect()
+        applied.collect()
     }
 
     fn obligations(&self, obliging: &[PolicyIndex]) -> Vec<proto::Obligation> {
         let policies = obliging.iter().filter_map(|index| self.get(*index));
-        let told = policies.flat_map(|policy| {
+        let obligations = policies.flat_map(|policy| {
             let controls = policy.obligations().iter();
             controls.map(|(name, value)| proto::Obligation {
                 policy_id: policy.id().to_string(),
@@ -261,7 +276,7 @@ impl<'a> Policies<'a> {
                 value: value.clone(),
             })
         });
-        told.collect()
+        obligations.collect()
     }
 
     fn explained(&self, finding: &PolicyFinding) -> Option<proto::ExplainedPolicy> {
@@ -280,16 +295,16 @@ impl<'a> Policies<'a> {
         let policies = missing.policies.iter().filter_map(|index| self.get(*index));
         proto::MissingFact {
             field: missing.fact.field().into_owned(),
-            sentence: missing.fact.sentence(),
+            message: missing.fact.sentence(),
             assumable: missing.fact.is_assumable(),
             policy_ids: policies.map(|policy| policy.id().to_string()).collect(),
         }
     }
 
-    /// The strength's name as the tenant has it whose policy asks for it.
+    /// The display name of the strength in the tenant whose policy requires it.
     fn strength_name(&self, id: StrengthId, applied: &[AppliedPolicy]) -> String {
-        let mut asking = applied.iter().filter_map(|one| self.get(one.policy));
-        let named = asking.find_map(|policy| self.0?.strength_named_by(policy, id));
+        let mut policies = applied.iter().filter_map(|one| self.get(one.policy));
+        let named = policies.find_map(|policy| self.0?.strength_named_by(policy, id));
         named.unwrap_or_default().to_owned()
     }
 }
@@ -304,25 +319,25 @@ fn condition(finding: &ConditionFinding) -> proto::ExplainedCondition {
     proto::ExplainedCondition {
         name: finding.name.to_owned(),
         outcome: outcome.into(),
-        policy: finding.policy.clone(),
-        request: finding.request.clone(),
+        policy_value: finding.policy.clone(),
+        request_value: finding.request.clone(),
         missing_fields: fields.filter(|field| !field.is_empty()).collect(),
     }
 }
 
-/// A cure, without the claims parameter that asks for it.
-fn cure(cure: Cure, policies: &Policies<'_>, applied: &[AppliedPolicy]) -> proto::Cure {
-    use proto::CureKind as Kind;
-    let (kind, place, strength) = match cure {
-        Cure::Mfa(place) => (Kind::Mfa, place, None),
-        Cure::Strength(id, place) => (Kind::Strength, place, Some(id)),
-        Cure::CompliantDevice => (Kind::CompliantDevice, Where::Home, None),
-        Cure::HybridJoinedDevice => (Kind::HybridJoinedDevice, Where::Home, None),
-        Cure::Reauthenticate => (Kind::Reauthenticate, Where::Home, None),
+/// Converts a step-up, without its claims parameter.
+fn step_up(step_up: StepUp, policies: &Policies<'_>, applied: &[AppliedPolicy]) -> proto::StepUp {
+    use proto::StepUpKind as Kind;
+    let (kind, tenant, strength) = match step_up {
+        StepUp::Mfa(tenant) => (Kind::Mfa, tenant, None),
+        StepUp::Strength(id, tenant) => (Kind::Strength, tenant, Some(id)),
+        StepUp::CompliantDevice => (Kind::CompliantDevice, SignInTenant::Home, None),
+        StepUp::HybridJoinedDevice => (Kind::HybridJoinedDevice, SignInTenant::Home, None),
+        StepUp::Reauthenticate => (Kind::Reauthenticate, SignInTenant::Home, None),
     };
-    proto::Cure {
+    proto::StepUp {
         kind: kind.into(),
-        r#where: place_of(place).into(),
+        sign_in_tenant: sign_in_tenant(tenant).into(),
         strength_id: strength.map_or_else(String::new, |id| id.to_string()),
         strength_name: strength.map_or_else(String::new, |id| policies.strength_name(id, applied)),
         claims: String::new(),
@@ -333,23 +348,23 @@ fn error_code(code: Option<u32>) -> String {
     code.map_or_else(String::new, |code| format!("AADSTS{code}"))
 }
 
-const fn place_of(place: Where) -> proto::Where {
-    match place {
-        Where::Home => proto::Where::Home,
-        Where::Resource => proto::Where::Resource,
+const fn sign_in_tenant(tenant: SignInTenant) -> proto::SignInTenant {
+    match tenant {
+        SignInTenant::Home => proto::SignInTenant::Home,
+        SignInTenant::Resource => proto::SignInTenant::Resource,
     }
 }
 
 const fn result(result: PolicyResult) -> proto::PolicyResult {
-    use proto::PolicyResult as Told;
+    use proto::PolicyResult as Proto;
     match result {
-        PolicyResult::Success => Told::Success,
-        PolicyResult::Failure => Told::Failure,
-        PolicyResult::NotApplied => Told::NotApplied,
-        PolicyResult::ReportOnlySuccess => Told::ReportOnlySuccess,
-        PolicyResult::ReportOnlyFailure => Told::ReportOnlyFailure,
-        PolicyResult::ReportOnlyInterrupted => Told::ReportOnlyInterrupted,
-        PolicyResult::ReportOnlyNotApplied => Told::ReportOnlyNotApplied,
+        PolicyResult::Success => Proto::Success,
+        PolicyResult::Failure => Proto::Failure,
+        PolicyResult::NotApplied => Proto::NotApplied,
+        PolicyResult::ReportOnlySuccess => Proto::ReportOnlySuccess,
+        PolicyResult::ReportOnlyFailure => Proto::ReportOnlyFailure,
+        PolicyResult::ReportOnlyInterrupted => Proto::ReportOnlyInterrupted,
+        PolicyResult::ReportOnlyNotApplied => Proto::ReportOnlyNotApplied,
     }
 }
 
@@ -365,39 +380,39 @@ const fn stage(stage: Stage) -> proto::Stage {
 }
 
 const fn reason(reason: Reason) -> proto::Reason {
-    use proto::Reason as Told;
+    use proto::Reason as Proto;
     match reason {
-        Reason::TokenExpired => Told::TokenExpired,
-        Reason::TokenNotYetValid => Told::TokenNotYetValid,
-        Reason::SessionRevoked => Told::SessionRevoked,
-        Reason::TenantRestricted => Told::TenantRestricted,
-        Reason::OutboundUser => Told::OutboundUser,
-        Reason::OutboundApplication => Told::OutboundApplication,
-        Reason::InboundUser => Told::InboundUser,
-        Reason::InboundApplication => Told::InboundApplication,
-        Reason::GroupsUnknown => Told::GroupsUnknown,
-        Reason::CloudNotAllowed => Told::CloudNotAllowed,
-        Reason::ResourceTenantUnknown => Told::ResourceTenantUnknown,
-        Reason::CaBlocked => Told::CaBlocked,
-        Reason::MfaRequired => Told::MfaRequired,
-        Reason::MfaNotTrusted => Told::MfaNotTrusted,
-        Reason::CompliantDeviceRequired => Told::CompliantDeviceRequired,
-        Reason::CompliantDeviceNotTrusted => Told::CompliantDeviceNotTrusted,
-        Reason::HybridJoinedDeviceRequired => Told::HybridJoinedDeviceRequired,
-        Reason::HybridJoinedDeviceNotTrusted => Told::HybridJoinedDeviceNotTrusted,
-        Reason::AuthenticationStrengthRequired => Told::AuthenticationStrengthRequired,
-        Reason::ApprovedAppRequired | Reason::AppProtectionRequired => Told::AppRequired,
-        Reason::PasswordChangeRequired => Told::PasswordChangeRequired,
-        Reason::TermsOfUseRequired => Told::TermsOfUseRequired,
-        Reason::SignInFrequencyExceeded => Told::SignInFrequencyExceeded,
-        Reason::ControlNotSupported => Told::ControlNotSupported,
-        Reason::ChannelUnknown => Told::ChannelUnknown,
-        Reason::ChannelNotMember => Told::ChannelNotMember,
-        Reason::NoSnapshot => Told::NoSnapshot,
-        Reason::RouteUnknown => Told::RouteUnknown,
-        Reason::IdentityMissing => Told::IdentityMissing,
-        Reason::IdentityAmbiguous => Told::IdentityAmbiguous,
-        Reason::AuditUnavailable => Told::AuditUnavailable,
+        Reason::TokenExpired => Proto::TokenExpired,
+        Reason::TokenNotYetValid => Proto::TokenNotYetValid,
+        Reason::SessionRevoked => Proto::SessionRevoked,
+        Reason::TenantRestricted => Proto::TenantRestricted,
+        Reason::OutboundUser => Proto::OutboundUser,
+        Reason::OutboundApplication => Proto::OutboundApplication,
+        Reason::InboundUser => Proto::InboundUser,
+        Reason::InboundApplication => Proto::InboundApplication,
+        Reason::GroupsUnknown => Proto::GroupsUnknown,
+        Reason::CloudNotAllowed => Proto::CloudNotAllowed,
+        Reason::ResourceTenantUnknown => Proto::ResourceTenantUnknown,
+        Reason::CaBlocked => Proto::CaBlocked,
+        Reason::MfaRequired => Proto::MfaRequired,
+        Reason::MfaNotTrusted => Proto::MfaNotTrusted,
+        Reason::CompliantDeviceRequired => Proto::CompliantDeviceRequired,
+        Reason::CompliantDeviceNotTrusted => Proto::CompliantDeviceNotTrusted,
+        Reason::HybridJoinedDeviceRequired => Proto::HybridJoinedDeviceRequired,
+        Reason::HybridJoinedDeviceNotTrusted => Proto::HybridJoinedDeviceNotTrusted,
+        Reason::AuthenticationStrengthRequired => Proto::AuthenticationStrengthRequired,
+        Reason::ApprovedAppRequired | Reason::AppProtectionRequired => Proto::AppRequired,
+        Reason::PasswordChangeRequired => Proto::PasswordChangeRequired,
+        Reason::TermsOfUseRequired => Proto::TermsOfUseRequired,
+        Reason::SignInFrequencyExceeded => Proto::SignInFrequencyExceeded,
+        Reason::ControlNotSupported => Proto::ControlNotSupported,
+        Reason::ChannelUnknown => Proto::ChannelUnknown,
+        Reason::ChannelNotMember => Proto::ChannelNotMember,
+        Reason::NoSnapshot => Proto::NoSnapshot,
+        Reason::RouteUnknown => Proto::RouteUnknown,
+        Reason::IdentityMissing => Proto::IdentityMissing,
+        Reason::IdentityAmbiguous => Proto::IdentityAmbiguous,
+        Reason::AuditUnavailable => Proto::AuditUnavailable,
     }
 }
 
@@ -406,20 +421,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_and_stages_have_one_name_inside_and_on_the_wire() {
+    fn reasons_and_stages_have_the_same_name_in_the_domain_and_in_the_proto() {
         for one in Reason::ALL {
-            let told = reason(*one).as_str_name();
-            assert_eq!(told, format!("REASON_{}", one.name()));
+            let name = reason(*one).as_str_name();
+            assert_eq!(name, format!("REASON_{}", one.name()));
         }
         for one in Stage::ALL {
-            let told = stage(one).as_str_name();
-            assert_eq!(told, format!("STAGE_{}", one.name()));
+            let name = stage(one).as_str_name();
+            assert_eq!(name, format!("STAGE_{}", one.name()));
         }
     }
 
     #[test]
-    fn an_instant_before_1970_counts_its_nanoseconds_forward() {
-        let told = timestamp(Timestamp::from_nanos(-1));
-        assert_eq!((told.seconds, told.nanos), (-1, 999_999_999));
+    fn nanoseconds_of_a_time_before_1970_count_forward() {
+        let converted = timestamp(Timestamp::from_nanos(-1));
+        assert_eq!((converted.seconds, converted.nanos), (-1, 999_999_999));
     }
 }

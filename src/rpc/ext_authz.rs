@@ -1,8 +1,8 @@
-//! Envoy asks: `envoy.service.auth.v3.Authorization/Check`.
+//! Envoy's `envoy.service.auth.v3.Authorization/Check`.
 //!
-//! Attributes become facts of the route and an identity that counts, these become a request, the engine answers
-//! and [`encode`] writes. What goes wrong on the way is a denial with a reason, and a fault of our own an explicit
-//! 503: to Envoy a gRPC error is no denial, and an unset status is an allow.
+//! The attributes determine the route and the identity. Both form a request, the engine decides it, and [`encode`]
+//! writes the response. A request that cannot be decided is a denial with a reason. A server error is an explicit 503,
+//! because Envoy does not treat a gRPC error as a denial, and treats an unset status as an allow.
 
 mod attributes;
 mod encode;
@@ -11,9 +11,9 @@ mod route;
 mod service;
 
 pub use attributes::header;
-pub use encode::{Fault, fault_response};
-pub use route::{Route, RouteFacts, RouteTable};
-pub use service::{Check, call};
+pub use encode::{CheckError, error_response};
+pub use route::{EnvoyRouteTable, Route, RouteFacts};
+pub use service::{CheckHandler, call};
 
-/// The path of the one method.
+/// The path of the method.
 pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";

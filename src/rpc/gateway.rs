@@ -1,42 +1,42 @@
-//! What gateways are told apart by: whom we believe, where their requests go, what their users are told.
+//! Configuration of requests from gateways: trusted issuers, routes, audiences and challenges.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::challenge::ChallengeValues;
-use super::ext_authz::RouteTable;
+use super::ext_authz::EnvoyRouteTable;
 use crate::id::AppId;
-use crate::identity::Identity;
+use crate::identity::TokenVerifier;
 
-/// The parts of the configuration that requests with a token need.
+/// The configuration for requests with a token.
 #[derive(Debug, Default)]
 pub struct Gateway {
-    /// Verifies tokens; none where no issuer is configured.
-    pub identity: Option<Arc<Identity>>,
-    /// The routes of gateways that cannot say where a request goes.
-    pub routes: RouteTable,
-    /// Which audiences belong to which application.
-    pub applications: Applications,
-    /// What clients are told to ask for.
+    /// Verifies tokens. `None` if no issuer is configured.
+    pub identity: Option<Arc<TokenVerifier>>,
+    /// The routes for gateways that do not send `context_extensions`.
+    pub routes: EnvoyRouteTable,
+    /// The audiences of each application.
+    pub applications: ApplicationAudiences,
+    /// The challenges for clients.
     pub challenge: ChallengeValues,
 }
 
-/// Which audiences belong to which application, besides its own id.
+/// The audiences of each application, in addition to its ID.
 #[derive(Debug, Clone, Default)]
-pub struct Applications(HashMap<AppId, Vec<String>>);
+pub struct ApplicationAudiences(HashMap<AppId, Vec<String>>);
 
-impl Applications {
-    /// These. What is said of an application more than once is added up.
+impl ApplicationAudiences {
+    /// Collects the audiences. The lists of an application that occurs more than once are joined.
     pub fn new(listed: impl IntoIterator<Item = (AppId, Vec<String>)>) -> Self {
-        let mut all = Applications::default();
+        let mut all = ApplicationAudiences::default();
         for (app, audiences) in listed {
             all.0.entry(app).or_default().extend(audiences);
         }
         all
     }
 
-    /// Whether a token for these audiences is meant for this application.
-    pub fn is_meant_for(&self, audiences: &[String], app: AppId) -> bool {
+    /// Whether a token with these audiences is valid for the application.
+    pub fn accepts(&self, audiences: &[String], app: AppId) -> bool {
         let listed = self.0.get(&app);
         audiences.iter().any(|audience| {
             audience.parse() == Ok(app) || listed.is_some_and(|listed| listed.contains(audience))
@@ -44,26 +44,26 @@ impl Applications {
     }
 }
 
-/// Where the identity of a Check may come from.
+/// The accepted sources of the identity in a Check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentitySources {
-    /// `authorization: Bearer`, verified here.
+    /// The header `authorization: Bearer`, verified by crosstrust.
     pub bearer: bool,
-    /// Claims that Envoy's jwt_authn verified.
+    /// Claims that Envoy's jwt_authn filter verified.
     pub jwt_authn: Option<JwtAuthn>,
 }
 
-/// Where Envoy puts the claims that it verified.
+/// Where Envoy's jwt_authn filter stores the claims that it verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtAuthn {
-    /// The namespace in `metadata_context`, which no client can write to.
+    /// The namespace in `metadata_context`. Clients cannot write to it.
     pub namespace: String,
-    /// The key in it: `payload_in_metadata` of the provider.
+    /// The key in the namespace: `payload_in_metadata` of the provider.
     pub payload: String,
 }
 
 impl IdentitySources {
-    /// A token that is verified here, and nothing else.
+    /// Only the `authorization` header.
     pub const BEARER: IdentitySources = IdentitySources {
         bearer: true,
         jwt_authn: None,

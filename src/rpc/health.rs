@@ -1,7 +1,7 @@
-//! `grpc.health.v1.Health`: SERVING only while there is a snapshot that counts and the process is not on its way out.
+//! `grpc.health.v1.Health`: SERVING only if the engine has a valid snapshot and the process is not draining.
 //!
-//! Looked up at each call, so it cannot disagree with the engine. `/readyz` asks the same function. It tells nothing
-//! about how good or how old the policies are (that is `GetSnapshot`), unless they no longer count for their age.
+//! Computed for each call, so it always agrees with the engine. `/readyz` uses the same function. It does not report the
+//! findings or the age of the policies (see `GetSnapshot`), unless they are too old to be used.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,51 +15,51 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_server};
 
 use crate::engine::Engine;
 
-/// Whether the process is on its way out. Its clones are one state.
+/// Whether the process is draining. Clones share one state.
 #[derive(Debug, Clone)]
-pub struct HealthState(Arc<watch::Sender<Phase>>);
+pub struct HealthState(Arc<watch::Sender<ShutdownPhase>>);
 
-/// Why requests are not welcome.
+/// Why the process is not ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotReady {
-    /// The process is on its way out.
+    /// The process is draining.
     Draining,
-    /// There are no policies.
+    /// No policies are loaded.
     NoSnapshot,
-    /// There are, but they could not be confirmed for longer than the operator allows.
+    /// The policies could not be confirmed for longer than configured.
     Stale,
 }
 
-/// Only ever goes forward.
+/// The progress of the shutdown. Never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
+enum ShutdownPhase {
     Open,
     Draining,
     Closed,
 }
 
 impl HealthState {
-    /// The state of a process that stays.
+    /// The state of a process that is not draining.
     pub fn new() -> Self {
-        HealthState(Arc::new(watch::Sender::new(Phase::Open)))
+        HealthState(Arc::new(watch::Sender::new(ShutdownPhase::Open)))
     }
 
-    /// From now on every service is NOT_SERVING; requests are answered as before.
+    /// Sets every service to NOT_SERVING. Requests are still answered.
     pub fn drain(&self) {
-        self.advance(Phase::Draining);
+        self.advance(ShutdownPhase::Draining);
     }
 
-    /// Ends the streams that would otherwise never end, so that their connections can be closed.
+    /// Ends the open streams, so that their connections can be closed.
     pub fn close(&self) {
-        self.advance(Phase::Closed);
+        self.advance(ShutdownPhase::Closed);
     }
 
     /// Whether [`HealthState::drain`] or [`HealthState::close`] has been called.
     pub fn is_draining(&self) -> bool {
-        *self.0.borrow() > Phase::Open
+        *self.0.borrow() > ShutdownPhase::Open
     }
 
-    /// Whether requests are welcome: there is a snapshot to answer them from, and time to do it.
+    /// Whether the process is ready: it is not draining and has a valid snapshot.
     pub fn readiness(&self, engine: &Engine) -> Result<(), NotReady> {
         if self.is_draining() {
             return Err(NotReady::Draining);
@@ -73,7 +73,7 @@ impl HealthState {
         })
     }
 
-    /// The same in a word.
+    /// Whether the process is ready, as a bool.
     pub fn is_serving(&self, engine: &Engine) -> bool {
         self.readiness(engine).is_ok()
     }
@@ -82,12 +82,14 @@ impl HealthState {
     pub(super) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut phase = self.0.subscribe();
         async move {
-            // An error means that the state is gone, and the process with it.
-            let _ = phase.wait_for(|phase| *phase == Phase::Closed).await;
+            // An error means that the state was dropped, so the process is ending.
+            let _ = phase
+                .wait_for(|phase| *phase == ShutdownPhase::Closed)
+                .await;
         }
     }
 
-    fn advance(&self, to: Phase) {
+    fn advance(&self, to: ShutdownPhase) {
         self.0.send_if_modified(|phase| {
             let later = *phase < to;
             *phase = (*phase).max(to);
@@ -102,28 +104,30 @@ impl Default for HealthState {
     }
 }
 
-/// The service. It knows the services of its listener by name, and the server as a whole by "".
+/// Handles the methods of the service. "" is the server; other names are the services of the listener.
 #[derive(Debug)]
-pub struct Health {
+pub struct HealthHandler {
     pub engine: Arc<Engine>,
     pub state: HealthState,
     pub services: Vec<&'static str>,
 }
 
-impl Health {
-    fn knows(&self, service: &str) -> bool {
+impl HealthHandler {
+    fn has_service(&self, service: &str) -> bool {
         service.is_empty() || self.services.contains(&service)
     }
 }
 
 #[tonic::async_trait]
-impl health_server::Health for Health {
+impl health_server::Health for HealthHandler {
     async fn check(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
-        if !self.knows(&request.get_ref().service) {
-            return Err(Status::not_found("this listener has no such service"));
+        if !self.has_service(&request.get_ref().service) {
+            return Err(Status::not_found(
+                "this listener does not offer the service",
+            ));
         }
         let serving = self.state.is_serving(&self.engine);
         Ok(Response::new(response(status(serving))))
@@ -131,18 +135,18 @@ impl health_server::Health for Health {
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
-    /// One message at once and one at each change. A service that is not known is told as such and not
-    /// hung up on (the comment on Watch in grpc/health/v1/health.proto).
+    /// Sends one message immediately and one at each change. For an unknown service it sends SERVICE_UNKNOWN and keeps the
+    /// stream open (comment on Watch in grpc/health/v1/health.proto).
     async fn watch(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let watcher = Watcher {
-            is_known: self.knows(&request.get_ref().service),
+        let watcher = HealthWatcher {
+            is_known: self.has_service(&request.get_ref().service),
             engine: Arc::clone(&self.engine),
             state: self.state.clone(),
             phase: self.state.0.subscribe(),
-            told: None,
+            last_sent: None,
         };
         let changes = stream::unfold(watcher, |mut watcher| async move {
             let status = watcher.next().await?;
@@ -152,25 +156,25 @@ impl health_server::Health for Health {
     }
 }
 
-struct Watcher {
+struct HealthWatcher {
     is_known: bool,
     engine: Arc<Engine>,
     state: HealthState,
-    phase: watch::Receiver<Phase>,
-    told: Option<ServingStatus>,
+    phase: watch::Receiver<ShutdownPhase>,
+    last_sent: Option<ServingStatus>,
 }
 
-impl Watcher {
-    /// The next status that differs from what was told last; none when the process closes.
+impl HealthWatcher {
+    /// Returns the next status that differs from the last one sent. `None` when the process closes its streams.
     async fn next(&mut self) -> Option<ServingStatus> {
         loop {
             let phase = *self.phase.borrow_and_update();
             let status = self.status();
-            if self.told != Some(status) {
-                self.told = Some(status);
+            if self.last_sent != Some(status) {
+                self.last_sent = Some(status);
                 return Some(status);
             }
-            if phase == Phase::Closed {
+            if phase == ShutdownPhase::Closed {
                 return None;
             }
             self.change().await?;
@@ -185,13 +189,13 @@ impl Watcher {
         }
     }
 
-    /// Waits until something may have changed. The engine tells nobody of its first snapshot, nor when one has
-    /// counted for too long, so it is looked at now and then; where neither can come, only the phase counts.
+    /// Waits until the status may have changed. The engine does not notify of its first snapshot or of an expired one, so it
+    /// is polled. If neither can occur, only a change of the phase is awaited.
     async fn change(&mut self) -> Option<()> {
         if self.engine.active().is_some() && !self.engine.may_expire() {
             return self.phase.changed().await.ok();
         }
-        match tokio::time::timeout(LOOK_AGAIN, self.phase.changed()).await {
+        match tokio::time::timeout(POLL_INTERVAL, self.phase.changed()).await {
             Ok(changed) => changed.ok(),
             Err(_) => Some(()),
         }
@@ -218,5 +222,5 @@ fn response(status: ServingStatus) -> HealthCheckResponse {
     }
 }
 
-/// How often a watcher looks at the engine.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How often a watcher polls the engine.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);

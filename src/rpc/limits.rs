@@ -1,34 +1,34 @@
-//! How much a caller may ask for at once. One past a limit is refused, never cut off.
+//! Limits on requests. A request beyond a limit is rejected, never truncated.
 //!
-//! The sizes fit any request that a gateway has reason to make; the counts keep the work of one request small whatever its bytes are.
+//! The sizes are sufficient for any realistic request of a gateway. The counts bound the work for one request.
 
-/// What a request may hold at most.
+/// The maximum size of a request and its lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of an Authorize or Explain message. 1,024 groups and all other facts take less than 64 KiB.
+pub struct RequestLimits {
+    /// Bytes of an Authorize or Explain message. 1,024 groups and all other fields take less than 64 KiB.
     pub authorize_bytes: usize,
     /// Bytes of an AuthorizeBatch message.
     pub batch_bytes: usize,
-    /// Bytes of a Check message: a request's headers, a token among them.
+    /// Bytes of a Check message, which contains the headers of an HTTP request with a token.
     pub check_bytes: usize,
-    /// Requests of a batch.
+    /// Requests in a batch.
     pub batch_items: usize,
-    /// Groups of a user, in each of the two tenants. A token has 200 (learn.microsoft.com/entra/identity-platform/
-    /// configurable-optional-claims, group overage), Graph gives more.
+    /// Groups of a user, in each of the two tenants. A token has at most 200 (learn.microsoft.com/entra/identity-platform/
+    /// configurable-optional-claims, group overage); Graph returns more.
     pub groups: usize,
     /// Directory roles of a user.
     pub roles: usize,
-    /// Members of every other list.
+    /// Items of any other list.
     pub list_items: usize,
     /// Properties of a device, and custom security attributes of an application.
     pub properties: usize,
-    /// Bytes of a text that is no id and no word: a channel, a session, a property's value, …
+    /// Bytes of a free text, such as a channel, a session or the value of a property.
     pub text_bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for RequestLimits {
     fn default() -> Self {
-        Limits {
+        RequestLimits {
             authorize_bytes: 128 * 1024,
             batch_bytes: 1024 * 1024,
             check_bytes: 256 * 1024,

@@ -1,14 +1,14 @@
-//! Messages that callers send, as they lie in the bytes that came: texts are borrowed, nothing is parsed but GUIDs.
+//! Request messages whose strings are borrowed from the received bytes. Only GUIDs are parsed here.
 //!
-//! [`decode`] reads them as prost reads the generated types (`proto`): unknown fields are skipped, the last value of a
-//! field wins, what is repeated is appended, a message that comes twice is merged. An owned message of the generated
-//! types is borrowed as the same (`owned`). What any of it means is `convert`'s. [`check`] is Envoy's question.
+//! [`decode`] accepts what prost accepts for the generated types (`proto`): unknown fields are skipped, the last value of
+//! a field wins, repeated fields are appended, a message that occurs twice is merged. `owned` borrows from a message of
+//! the generated types. `convert` interprets the fields. [`check`] has the messages of Envoy.
 
 pub mod check;
 mod decode;
 mod owned;
 
-pub use decode::{Borrowed, Malformed, decode, questions};
+pub use decode::{BorrowedMessage, MalformedMessage, count_requests, decode};
 
 use prost_types::{Struct, Timestamp};
 
@@ -20,17 +20,17 @@ pub struct AuthorizeRequest<'a> {
     pub home_tenant: &'a str,
     pub resource_tenant: &'a str,
     pub user: &'a str,
-    pub groups: Groups<'a>,
+    pub groups: GroupList<'a>,
     pub app: &'a str,
-    pub claims: Option<Claims<'a>>,
+    pub claims: Option<ClaimsMessage<'a>>,
     pub access_type: i32,
     pub channel: &'a str,
-    pub context: Option<Context<'a>>,
+    pub context: Option<ContextMessage<'a>>,
     pub roles: Vec<&'a str>,
     pub client_app: &'a str,
     pub external_user_type: &'a str,
     pub resource_user: &'a str,
-    pub resource_groups: Groups<'a>,
+    pub resource_groups: GroupList<'a>,
     pub home_cloud: &'a str,
     pub restricting_tenant: &'a str,
     pub request_id: &'a str,
@@ -53,7 +53,7 @@ pub struct ExplainRequest<'a> {
 
 /// `crosstrust.v1.Claims`
 #[derive(Debug, Default, PartialEq)]
-pub struct Claims<'a> {
+pub struct ClaimsMessage<'a> {
     pub expires_at: Option<Timestamp>,
     pub issued_at: Option<Timestamp>,
     pub auth_time: Option<Timestamp>,
@@ -75,9 +75,9 @@ pub struct Claims<'a> {
     pub certificate_policy_oids: Vec<&'a str>,
 }
 
-/// `crosstrust.v1.Context`. What is rare and nested is read by prost.
+/// `crosstrust.v1.Context`. Rare nested messages are decoded by prost.
 #[derive(Debug, Default, PartialEq)]
-pub struct Context<'a> {
+pub struct ContextMessage<'a> {
     pub ip_address: &'a str,
     pub country: &'a str,
     pub platform: &'a str,
@@ -100,29 +100,29 @@ pub struct Context<'a> {
 
 pub use super::proto::Device;
 
-/// A list of groups, most of a message's bytes: read in one go where each has the form that Graph writes.
+/// A list of groups: most of the bytes of a message. Decoded in one pass if each has the form that Graph writes.
 #[derive(Debug, Default, PartialEq)]
-pub struct Groups<'a> {
-    /// Those that could be read, in their order.
-    pub read: Vec<GroupId>,
-    /// Those that could not, with their places among all.
-    pub unread: Vec<(usize, &'a str)>,
+pub struct GroupList<'a> {
+    /// The IDs that could be parsed, in order.
+    pub valid: Vec<GroupId>,
+    /// The strings that could not be parsed, with their index in the whole list.
+    pub invalid: Vec<(usize, &'a str)>,
 }
 
-impl<'a> Groups<'a> {
-    /// How many there are.
+impl<'a> GroupList<'a> {
+    /// The number of groups, valid and invalid.
     pub fn len(&self) -> usize {
-        self.read.len().saturating_add(self.unread.len())
+        self.valid.len().saturating_add(self.invalid.len())
     }
 
     pub fn is_empty(&self) -> bool {
-        self.read.is_empty() && self.unread.is_empty()
+        self.valid.is_empty() && self.invalid.is_empty()
     }
 
     fn push(&mut self, text: &'a str) {
         match parse_guid(text) {
-            Ok(id) => self.read.push(GroupId(id)),
-            Err(_) => self.unread.push((self.len(), text)),
+            Ok(id) => self.valid.push(GroupId(id)),
+            Err(_) => self.invalid.push((self.len(), text)),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! `PolicyService`: which policies are in force, look again now, and tell me when that changes.
+//! `PolicyService`: returns the snapshot in force, reloads the policies, and streams changes.
 //!
-//! It asks the reloader and never loads anything itself. An engine without one (policies given in process)
-//! tells its snapshot and has nothing to reload or to watch.
+//! It calls the reloader and never loads policies itself. An engine without a reloader (with policies set in process)
+//! returns its snapshot and cannot reload or watch.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use tonic::{Request, Response, Status};
 
 use super::health::HealthState;
 use super::proto::{
-    CacheCounters, GetSnapshotRequest, GetSnapshotResponse, Rejection, ReloadOutcome,
-    ReloadRequest, ReloadResponse, Snapshot, SnapshotCounts, WatchSnapshotsRequest,
-    WatchSnapshotsResponse, policy_service_server as generated, watch_snapshots_response,
+    self, CacheCounters, GetSnapshotRequest, GetSnapshotResponse, Rejection, ReloadRequest,
+    ReloadResponse, Snapshot, SnapshotCounts, WatchSnapshotsRequest, WatchSnapshotsResponse,
+    policy_service_server as generated, watch_snapshots_response,
 };
 use super::router::Rights;
 use super::{encode, router};
 use crate::engine::Engine;
 use crate::graph::Finding;
 use crate::log::Log;
-use crate::log::audit::{Actor, Audit};
-use crate::reload::{self, Activation, Event, Outcome, ReloadHandle};
+use crate::log::audit::{Actor, AuditEvent};
+use crate::reload::{self, Activation, ReloadEvent, ReloadHandle};
 
-/// The service, for callers with these rights.
+/// Handles the methods of the service for callers with these rights.
 #[derive(Debug)]
-pub struct Policy {
+pub struct PolicyHandler {
     pub engine: Arc<Engine>,
     pub reload: Option<ReloadHandle>,
     pub log: Log,
@@ -35,7 +35,7 @@ pub struct Policy {
     pub health: HealthState,
 }
 
-impl Policy {
+impl PolicyHandler {
     fn reloader(&self) -> Result<&ReloadHandle, Status> {
         let missing = || Status::failed_precondition("the policies are not read from a folder");
         self.reload.as_ref().ok_or_else(missing)
@@ -43,67 +43,70 @@ impl Policy {
 }
 
 #[tonic::async_trait]
-impl generated::PolicyService for Policy {
+impl generated::PolicyService for PolicyHandler {
     async fn get_snapshot(
         &self,
         _: Request<GetSnapshotRequest>,
     ) -> Result<Response<GetSnapshotResponse>, Status> {
-        let told = in_force(&self.engine, self.reload.as_ref());
-        Ok(Response::new(told))
+        let response = in_force(&self.engine, self.reload.as_ref());
+        Ok(Response::new(response))
     }
 
     async fn reload(
         &self,
         request: Request<ReloadRequest>,
     ) -> Result<Response<ReloadResponse>, Status> {
-        router::operators_only(&self.rights, "Reload")?;
+        router::check_operator(&self.rights, "Reload")?;
         let reloader = self.reloader()?;
         let allow_removals = request.into_inner().allow_removals;
         let outcome = reloader.reload(allow_removals).await;
         let word = match &outcome {
-            Outcome::Activated(_) => "activated",
-            Outcome::Unchanged { .. } => "unchanged",
-            Outcome::Rejected(_) => "rejected",
+            reload::ReloadOutcome::Activated(_) => "activated",
+            reload::ReloadOutcome::Unchanged { .. } => "unchanged",
+            reload::ReloadOutcome::Rejected(_) => "rejected",
         };
-        let (told, message, findings) = match outcome {
-            Outcome::Activated(_) => (ReloadOutcome::Activated, String::new(), Vec::new()),
-            Outcome::Unchanged { id: _ } => (ReloadOutcome::Unchanged, String::new(), Vec::new()),
-            Outcome::Rejected(rejection) => {
+        let (result, message, findings) = match outcome {
+            reload::ReloadOutcome::Activated(_) => {
+                (proto::ReloadOutcome::Activated, String::new(), Vec::new())
+            }
+            reload::ReloadOutcome::Unchanged { id: _ } => {
+                (proto::ReloadOutcome::Unchanged, String::new(), Vec::new())
+            }
+            reload::ReloadOutcome::Rejected(rejection) => {
                 let findings = lines(&rejection.findings);
-                (ReloadOutcome::Rejected, rejection.message, findings)
+                (proto::ReloadOutcome::Rejected, rejection.message, findings)
             }
         };
-        let audit = Audit::Reloaded {
+        let audit = AuditEvent::Reloaded {
             allow_removals,
             outcome: word,
         };
-        // It has happened, so it is answered whatever becomes of its record.
-        self.log
-            .happened(&audit, Actor::Caller(&self.rights.callers));
+        // The reload is done, so the response does not depend on its record.
+        self.log.record(&audit, Actor::Caller(&self.rights.callers));
         Ok(Response::new(ReloadResponse {
-            outcome: told.into(),
+            outcome: result.into(),
             snapshot: self.engine.active().as_deref().map(encode::snapshot),
             message,
             findings,
         }))
     }
 
-    type WatchSnapshotsStream = Pin<Box<dyn Stream<Item = Told> + Send>>;
+    type WatchSnapshotsStream = Pin<Box<dyn Stream<Item = WatchItem> + Send>>;
 
     async fn watch_snapshots(
         &self,
         _: Request<WatchSnapshotsRequest>,
     ) -> Result<Response<Self::WatchSnapshotsStream>, Status> {
-        let events = BroadcastStream::new(self.reloader()?.events()).map(told);
-        let goodbye = Status::unavailable("the server is going down");
+        let events = BroadcastStream::new(self.reloader()?.events()).map(watch_item);
+        let closing = Status::unavailable("the server is shutting down");
         let events = events
             .take_until(self.health.closed())
-            .chain(stream::iter([Err(goodbye)]));
+            .chain(stream::iter([Err(closing)]));
         Ok(Response::new(Box::pin(events)))
     }
 }
 
-/// What is in force, how it came to be and how it fares.
+/// The snapshot in force, the state of its source and the counters of the cache.
 pub fn in_force(engine: &Engine, reload: Option<&ReloadHandle>) -> GetSnapshotResponse {
     let status = reload.map(ReloadHandle::status).unwrap_or_default();
     let active = engine.active();
@@ -129,23 +132,23 @@ pub fn in_force(engine: &Engine, reload: Option<&ReloadHandle>) -> GetSnapshotRe
         cache: Some(CacheCounters {
             hits: counters.hits,
             misses: counters.misses,
-            entries: counters.held.entries,
-            weight_bytes: counters.held.weight_bytes,
+            entries: counters.usage.entries,
+            weight_bytes: counters.usage.weight_bytes,
         }),
     }
 }
 
-/// One message of the stream, or how it ends.
-type Told = Result<WatchSnapshotsResponse, Status>;
+/// A message of the stream, or the status that ends it.
+type WatchItem = Result<WatchSnapshotsResponse, Status>;
 
-fn told(event: Result<Event, BroadcastStreamRecvError>) -> Told {
-    use watch_snapshots_response::Event as Wire;
+fn watch_item(event: Result<ReloadEvent, BroadcastStreamRecvError>) -> WatchItem {
+    use watch_snapshots_response::Event as Proto;
     let event = match event {
-        Ok(Event::Activated(activation)) => Wire::Activated(activated(&activation)),
-        Ok(Event::Rejected(rejection)) => Wire::Rejected(rejected(&rejection)),
+        Ok(ReloadEvent::Activated(activation)) => Proto::Activated(activated(&activation)),
+        Ok(ReloadEvent::Rejected(rejection)) => Proto::Rejected(rejected(&rejection)),
         Err(BroadcastStreamRecvError::Lagged(missed)) => {
             return Err(Status::data_loss(format!(
-                "{missed} messages were missed: ask GetSnapshot and watch again"
+                "{missed} messages were missed: call GetSnapshot and watch again"
             )));
         }
     };
@@ -169,7 +172,7 @@ fn rejected(rejection: &reload::Rejection) -> Rejection {
 }
 
 fn lines(findings: &[Finding]) -> Vec<String> {
-    let first = findings.iter().take(MOST_FINDINGS_TOLD);
+    let first = findings.iter().take(MAX_FINDINGS);
     first.map(Finding::to_string).collect()
 }
 
@@ -177,5 +180,5 @@ fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Some 200 bytes each, and clients take messages of 4 MiB. `crosstrust check` tells all of them.
-const MOST_FINDINGS_TOLD: usize = 1000;
+/// About 200 bytes each, and clients accept messages of 4 MiB. `crosstrust check` prints all of them.
+const MAX_FINDINGS: usize = 1000;

@@ -1,73 +1,76 @@
-//! Every answer on its way out: recorded and counted.
+//! Records and counts every answer before it is sent.
 //!
-//! A decision that was made now becomes a sign-in event, and where the log is strict an allow waits for its event
-//! to be on disk. What was remembered adds nothing but counts. Holds no view over a wait, never decides.
+//! A new decision becomes a sign-in event. If the log is strict, an allow waits until its event is on disk. A cached
+//! decision is only counted. Holds no engine view during a wait, and never decides.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::proof::{Question, Settled};
+use super::query::{AuthorizationQuery, ResolvedQuery};
 use crate::decision::{Decision, Denial, Reason};
-use crate::engine::{Answer, Unkept, View};
+use crate::engine::{Answer, PendingInsert, View};
 use crate::id::TenantId;
-use crate::log::sign_in::{Asked, PartlyAsked, SignIn};
-use crate::log::{Log, Signed, Source, Wait};
+use crate::log::sign_in::{PartialSignInRequest, SignIn, SignInRequest};
+use crate::log::{Log, RecordSource, SignInOutcome, Wait};
 use crate::metrics::Metrics;
 use crate::request::{Api, Request};
 use crate::serve::{self, ConnectionId};
 
-/// Records and counts what is answered. Its clones are one.
+/// Records and counts answers. Clones share one log and one set of metrics.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder {
-    /// Where events go.
+    /// The log of events.
     pub log: Log,
-    /// What is counted.
+    /// The counters.
     pub metrics: Arc<Metrics>,
 }
 
-/// An answer whose event may still be on its way to the disk.
+/// An answer whose event may not be on disk yet.
 #[derive(Debug)]
-pub struct Pending {
+pub struct PendingAnswer {
     answer: Answer,
     wait: Wait,
     api: Api,
     resource: Option<TenantId>,
-    /// What deciding took, without the wait.
+    /// The time to decide, without the wait.
     took: Duration,
 }
 
-/// The event of an allow did not get to the disk in time: the allow does not count.
+/// The event of an allow was not written in time, so the allow is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unrecorded;
+pub struct RecordError;
 
-impl Pending {
-    /// The answer as it is: for callers in this process, where nothing is recorded.
-    pub fn unrecorded(&self) -> &Answer {
+impl PendingAnswer {
+    /// The answer, without waiting. For callers in this process, for which nothing is recorded.
+    pub fn answer(&self) -> &Answer {
         &self.answer
     }
 }
 
 impl Recorder {
-    /// The answers, once all of them may leave. Each is counted.
-    pub async fn all_recorded(&self, pending: Vec<Pending>) -> Result<Vec<Answer>, Unrecorded> {
-        let recorded = pending.iter().all(|one| matches!(one.wait, Wait::Nothing));
-        let waiting = pending.into_iter().map(|one| self.recorded(one));
-        if recorded {
+    /// Waits until all answers may be sent, and counts each.
+    pub async fn wait_all_recorded(
+        &self,
+        pending: Vec<PendingAnswer>,
+    ) -> Result<Vec<Answer>, RecordError> {
+        let is_ready = pending.iter().all(|one| matches!(one.wait, Wait::Nothing));
+        let waiting = pending.into_iter().map(|one| self.wait_recorded(one));
+        if is_ready {
             let mut answers = Vec::with_capacity(waiting.len());
             for ready in waiting {
                 answers.push(ready.await?);
             }
             return Ok(answers);
         }
-        // All at once: one that waits in vain does not make the next wait as long.
+        // Concurrently, so that the waits do not add up.
         join_all(waiting).await.into_iter().collect()
     }
 
-    /// The answer, once it may leave; counted as what leaves.
-    pub async fn recorded(&self, pending: Pending) -> Result<Answer, Unrecorded> {
-        let Pending {
+    /// Waits until the answer may be sent, and counts it. A failed record is counted as a denial.
+    pub async fn wait_recorded(&self, pending: PendingAnswer) -> Result<Answer, RecordError> {
+        let PendingAnswer {
             answer,
             wait,
             api,
@@ -75,9 +78,10 @@ impl Recorder {
             took,
         } = pending;
         let count = |decision: &Decision, cached| {
-            self.metrics.decided(api, resource, decision, cached, took);
+            self.metrics
+                .count_decision(api, resource, decision, cached, took);
         };
-        match wait.over().await {
+        match wait.completed().await {
             Ok(()) => {
                 count(&answer.decision, answer.cached);
                 Ok(answer)
@@ -88,28 +92,28 @@ impl Recorder {
                     &Decision::refused(denial, answer.decision.expires_at),
                     false,
                 );
-                Err(Unrecorded)
+                Err(RecordError)
             }
         }
     }
 
-    /// Decides what was asked, or refuses what nothing can be asked for.
+    /// Decides a resolved query, or refuses one whose identity is not accepted.
     pub fn answer(
         &self,
         view: &View<'_>,
-        settled: &Settled<'_>,
-        question: &Question,
+        resolved: &ResolvedQuery<'_>,
+        query: &AuthorizationQuery,
         api: Api,
-    ) -> Pending {
-        match settled {
+    ) -> PendingAnswer {
+        match resolved {
             Ok(request) => self.decide(view, request, api),
             Err(reason) => {
                 let denial = Denial::of(None, *reason);
                 let began = Instant::now();
-                let asked = question.partly();
+                let asked = query.partly();
                 let answer = view.refuse(denial);
                 self.record_refusal(view, asked, &answer, api);
-                Pending {
+                PendingAnswer {
                     answer,
                     wait: Wait::Nothing,
                     api,
@@ -120,17 +124,17 @@ impl Recorder {
         }
     }
 
-    /// Decides, and begins to record what was decided now.
-    pub fn decide(&self, view: &View<'_>, request: &Request, api: Api) -> Pending {
+    /// Decides a request. Starts to record the decision, unless it is cached.
+    pub fn decide(&self, view: &View<'_>, request: &Request, api: Api) -> PendingAnswer {
         let began = Instant::now();
-        let (mut answer, unkept) = view.decide(request);
+        let (mut answer, pending) = view.decide(request);
         let took = began.elapsed();
         let wait = if answer.cached {
             Wait::Nothing
         } else {
-            self.record(view, request, &mut answer, unkept, api)
+            self.record(view, request, &mut answer, pending, api)
         };
-        Pending {
+        PendingAnswer {
             answer,
             wait,
             api,
@@ -139,35 +143,38 @@ impl Recorder {
         }
     }
 
-    /// Begins to record a decision. One that repeats a denial that is not kept carries the id of the event that there is.
+    /// Starts to record a decision. A repeated denial that is not cached gets the ID of its existing event.
     fn record(
         &self,
         view: &View<'_>,
         request: &Request,
         answer: &mut Answer,
-        unkept: Option<Unkept>,
+        pending: Option<PendingInsert>,
         api: Api,
     ) -> Wait {
-        let repeatable = match (&unkept, self.log.journal()) {
-            (None, Some(_)) => view.digest(request, &answer.decision),
+        let repeatable = match (&pending, self.log.journal()) {
+            (None, Some(_)) => view.denial_digest(request, &answer.decision),
             (Some(_), _) | (None, None) => None,
         };
-        let event = event(Asked::Whole(request), answer, view, api);
-        match self.log.signed_in(&event, unkept, repeatable, source()) {
-            Signed::Recorded(wait) => wait,
-            Signed::Repeated(earlier) => {
+        let event = event(SignInRequest::Complete(request), answer, view, api);
+        match self
+            .log
+            .record_sign_in(&event, pending, repeatable, record_source())
+        {
+            SignInOutcome::Recorded(wait) => wait,
+            SignInOutcome::Repeated(earlier) => {
                 answer.decision_id = earlier;
                 Wait::Nothing
             }
         }
     }
 
-    /// Refuses without an evaluation. Nobody waits for such a record, and of a flood only some are written.
+    /// Refuses a request without an evaluation. No caller waits for its record, and their rate is limited.
     pub fn refuse(
         &self,
         view: &View<'_>,
         denial: Denial,
-        asked: PartlyAsked<'_>,
+        asked: PartialSignInRequest<'_>,
         api: Api,
     ) -> Answer {
         let began = Instant::now();
@@ -175,34 +182,55 @@ impl Recorder {
         self.record_refusal(view, asked, &answer, api);
         let took = began.elapsed();
         self.metrics
-            .decided(api, asked.resource, &answer.decision, false, took);
+            .count_decision(api, asked.resource, &answer.decision, false, took);
         answer
     }
 
-    fn record_refusal(&self, view: &View<'_>, asked: PartlyAsked<'_>, answer: &Answer, api: Api) {
-        self.log
-            .refused(&event(Asked::Part(asked), answer, view, api), source());
+    fn record_refusal(
+        &self,
+        view: &View<'_>,
+        asked: PartialSignInRequest<'_>,
+        answer: &Answer,
+        api: Api,
+    ) {
+        self.log.record_refusal(
+            &event(SignInRequest::Partial(asked), answer, view, api),
+            record_source(),
+        );
     }
 
-    /// Records that a proof did not count, where the caller gets an error for it.
-    pub fn unproven(&self, view: &View<'_>, question: Option<&Question>, problem: &str, api: Api) {
+    /// Records an invalid credential that the caller receives an error for.
+    pub fn record_invalid_credential(
+        &self,
+        view: &View<'_>,
+        query: Option<&AuthorizationQuery>,
+        problem: &str,
+        api: Api,
+    ) {
         let denial = Denial::of(None, Reason::IdentityMissing);
-        let asked = PartlyAsked {
+        let asked = PartialSignInRequest {
             problem: Some(problem),
-            ..question.map(Question::partly).unwrap_or_default()
+            ..query.map(AuthorizationQuery::partly).unwrap_or_default()
         };
         self.refuse(view, denial, asked, api);
     }
 }
 
-/// The connection of the call that is answered.
-pub(super) fn source() -> Source {
-    serve::connection().map_or(Source::PROCESS, |ConnectionId(number)| Source(number))
+/// The connection of the current call.
+pub(super) fn record_source() -> RecordSource {
+    serve::connection().map_or(RecordSource::PROCESS, |ConnectionId(number)| {
+        RecordSource(number)
+    })
 }
 
-fn event<'a>(asked: Asked<'a>, answer: &'a Answer, view: &View<'_>, api: Api) -> SignIn<'a> {
+fn event<'a>(
+    asked: SignInRequest<'a>,
+    answer: &'a Answer,
+    view: &View<'_>,
+    api: Api,
+) -> SignIn<'a> {
     SignIn {
-        asked,
+        request: asked,
         answer,
         time: view.now(),
         api,

@@ -1,6 +1,6 @@
-//! Server reflection, v1 and v1alpha: lists the services that a listener offers, and their descriptors.
+//! Server reflection, v1 and v1alpha: the services that a listener offers, and their descriptors.
 //!
-//! The descriptors are ours and those of health and reflection itself; they tell nothing about policies.
+//! The descriptors are those of crosstrust, health and reflection. They contain nothing about policies.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,29 +13,30 @@ use tower_service::Service;
 
 use super::FILE_DESCRIPTOR_SET;
 
-/// A service that can be called from many connections.
-pub type Shared = Arc<dyn Fn(http::Request<Body>) -> Answering + Send + Sync>;
+/// A reflection service that connections share.
+pub type ReflectionService = Arc<dyn Fn(http::Request<Body>) -> ResponseFuture + Send + Sync>;
 
-/// An answer in the making.
-pub type Answering = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+/// The future of an HTTP response.
+pub type ResponseFuture =
+    Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
 
-/// The two versions of the service.
-pub struct Reflection {
-    pub v1: Shared,
-    pub v1alpha: Shared,
+/// Both versions of the service.
+pub struct ReflectionServices {
+    pub v1: ReflectionService,
+    pub v1alpha: ReflectionService,
 }
 
-/// The names that the two versions are called by.
+/// The service names of both versions.
 pub const V1: &str = "grpc.reflection.v1.ServerReflection";
 pub const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
-/// Reflection over these services. `None` where a descriptor cannot be read: a defect of the build, which a
-/// test finds.
-pub fn reflection(services: &[&'static str]) -> Option<Reflection> {
+/// Creates reflection for these services. `None` if a descriptor cannot be decoded, which is a build error that a test
+/// detects.
+pub fn reflection(services: &[&'static str]) -> Option<ReflectionServices> {
     let builder = || {
         let builder = Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            // The details of an error, so that grpcurl can show them.
+            // So that grpcurl can show error details.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
@@ -47,13 +48,13 @@ pub fn reflection(services: &[&'static str]) -> Option<Reflection> {
             .iter()
             .fold(builder, |builder, name| builder.with_service_name(*name))
     };
-    Some(Reflection {
+    Some(ReflectionServices {
         v1: shared(builder().build_v1().ok()?),
         v1alpha: shared(builder().build_v1alpha().ok()?),
     })
 }
 
-fn shared<S>(service: S) -> Shared
+fn shared<S>(service: S) -> ReflectionService
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
         + Clone

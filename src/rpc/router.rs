@@ -1,8 +1,8 @@
-//! From a path to the service that answers it, for callers with the same rights.
+//! Routes calls to services by path, for callers with the same rights.
 //!
-//! A router is made once for a listener and a set of rights; its clones are one router and cost nothing. What
-//! a listener does not offer is UNIMPLEMENTED, as if it did not exist; what a caller may not do is
-//! PERMISSION_DENIED. Never answers a message that is compressed or too large.
+//! A router is created once for a listener and a set of rights; clones are cheap and share it. A service that the
+//! listener does not offer is UNIMPLEMENTED; a method that the caller may not call is PERMISSION_DENIED. Compressed
+//! messages and messages above the size limit are rejected.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -21,59 +21,59 @@ use tonic::{Code, Status};
 use tonic_health::pb::health_server::HealthServer;
 use tower_service::Service;
 
-use super::assumed::Assumed;
-use super::authorization::Authorization;
-use super::ext_authz::{self, Check};
+use super::assumed::AssumedFacts;
+use super::authorization::AuthorizationHandler;
+use super::ext_authz::{self, CheckHandler};
 use super::gateway::{Gateway, IdentitySources};
-use super::health::{Health, HealthState};
-use super::limits::Limits;
-use super::policy::Policy;
+use super::health::{HealthHandler, HealthState};
+use super::limits::RequestLimits;
+use super::policy::PolicyHandler;
 use super::proto::policy_service_server::PolicyServiceServer;
 use super::recorder::Recorder;
-use super::reflection::{self, Answering, Reflection};
-use super::service::{self, Method};
+use super::reflection::{self, ReflectionServices, ResponseFuture};
+use super::service::{self, AuthorizationMethod};
 use super::trace;
 use crate::engine::Engine;
 use crate::reload::ReloadHandle;
 
-/// What answers calls.
+/// The parts that the services share.
 #[derive(Debug, Clone)]
 pub struct Backend {
-    /// Decides.
+    /// Decides requests.
     pub engine: Arc<Engine>,
-    /// Follows the policies folder, where there is one.
+    /// Reloads the policies. `None` if they are not read from a folder.
     pub reload: Option<ReloadHandle>,
-    /// What a request may hold at most.
-    pub limits: Limits,
-    /// Whether reflection is offered at all.
+    /// The limits on requests.
+    pub limits: RequestLimits,
+    /// Whether reflection is enabled.
     pub reflection: bool,
-    /// What requests with a token need.
+    /// The configuration for requests with a token.
     pub gateway: Arc<Gateway>,
-    /// Records and counts what is answered.
+    /// Records and counts answers.
     pub recorder: Recorder,
 }
 
-/// What callers of a listener may do, and what is taken for granted of them.
+/// The rights of the callers of a listener, and the facts that are assumed for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rights {
-    /// What records call them.
+    /// The name of these callers in audit records.
     pub callers: Cow<'static, str>,
-    /// The services that are there for them.
+    /// The services that they may call.
     pub services: ServiceSet,
-    /// They may Explain and Reload.
+    /// Whether they may call Explain and Reload.
     pub operator: bool,
-    /// They may state claims without a token that proves them.
+    /// Whether they may state claims without a token.
     pub own_claims: bool,
-    /// Where the identity of a Check may come from.
+    /// The accepted sources of the identity in a Check.
     pub identity: IdentitySources,
-    /// They stamp the header of tenant restrictions on the requests that they ask about.
+    /// Whether they set the tenant restrictions header on the requests that they check.
     pub restriction_header: bool,
-    /// What the operator vouches for where a request is silent.
-    pub assumed: Assumed,
+    /// The facts that are assumed if a request does not contain them.
+    pub assumed: AssumedFacts,
 }
 
 impl Rights {
-    /// Everything: for callers of the same machine, unless configured otherwise.
+    /// All rights: for callers on the same machine, unless configured otherwise.
     pub const ALL: Rights = Rights {
         callers: Cow::Borrowed("a caller"),
         services: ServiceSet::ALL,
@@ -81,7 +81,7 @@ impl Rights {
         own_claims: true,
         identity: IdentitySources::BEARER,
         restriction_header: false,
-        assumed: Assumed::NOTHING,
+        assumed: AssumedFacts::NOTHING,
     };
 }
 
@@ -110,7 +110,7 @@ impl ServiceSet {
         reflection: true,
     };
 
-    /// The services with these names, as a configuration calls them.
+    /// The services with these names of the configuration.
     pub fn named(names: &[String]) -> Result<Self, String> {
         let mut set = ServiceSet {
             authorization: false,
@@ -141,22 +141,22 @@ impl ServiceSet {
 #[derive(Clone)]
 pub struct Router(Arc<Services>);
 
-/// Each service that is offered.
+/// The services that are offered.
 struct Services {
-    authorization: Option<Arc<Authorization>>,
-    policy: Option<PolicyServiceServer<Policy>>,
-    check: Option<Arc<Check>>,
-    health: Option<HealthServer<Health>>,
-    reflection: Option<Reflection>,
+    authorization: Option<Arc<AuthorizationHandler>>,
+    policy: Option<PolicyServiceServer<PolicyHandler>>,
+    check: Option<Arc<CheckHandler>>,
+    health: Option<HealthServer<HealthHandler>>,
+    reflection: Option<ReflectionServices>,
 }
 
-/// A router over the services that these callers are offered.
+/// Creates a router for the services that these callers may call.
 pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Router {
     let offered = rights.services;
     let limits = backend.limits;
     let rights = Arc::new(rights.clone());
     let authorization = || {
-        Arc::new(Authorization {
+        Arc::new(AuthorizationHandler {
             engine: Arc::clone(&backend.engine),
             gateway: Arc::clone(&backend.gateway),
             recorder: backend.recorder.clone(),
@@ -165,7 +165,7 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
         })
     };
     let check = || {
-        Arc::new(Check {
+        Arc::new(CheckHandler {
             engine: Arc::clone(&backend.engine),
             gateway: Arc::clone(&backend.gateway),
             recorder: backend.recorder.clone(),
@@ -174,23 +174,23 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
         })
     };
     let policy = || {
-        PolicyServiceServer::new(Policy {
+        PolicyServiceServer::new(PolicyHandler {
             engine: Arc::clone(&backend.engine),
             reload: backend.reload.clone(),
             log: backend.recorder.log.clone(),
             rights: Arc::clone(&rights),
             health: health.clone(),
         })
-        .max_decoding_message_size(MOST_BYTES_ELSEWHERE)
+        .max_decoding_message_size(MAX_OTHER_REQUEST_BYTES)
     };
-    let names = names(offered, backend.reflection);
+    let names = service_names(offered, backend.reflection);
     let health = || {
-        HealthServer::new(Health {
+        HealthServer::new(HealthHandler {
             engine: Arc::clone(&backend.engine),
             state: health.clone(),
             services: names.clone(),
         })
-        .max_decoding_message_size(MOST_BYTES_ELSEWHERE)
+        .max_decoding_message_size(MAX_OTHER_REQUEST_BYTES)
     };
     Router(Arc::new(Services {
         authorization: offered.authorization.then(authorization),
@@ -203,23 +203,23 @@ pub fn router(backend: &Backend, rights: &Rights, health: &HealthState) -> Route
     }))
 }
 
-/// What only operators may do is nobody else's.
-pub fn operators_only(rights: &Rights, what: &str) -> Result<(), Status> {
+/// Returns PERMISSION_DENIED to callers without operator rights.
+pub fn check_operator(rights: &Rights, method: &str) -> Result<(), Status> {
     if rights.operator {
         return Ok(());
     }
     Err(Status::permission_denied(format!(
-        "{what} is for operators, and this caller is none"
+        "{method} requires operator rights"
     )))
 }
 
-/// Envoy's contract comes to us without descriptors, and a listed service has to have one.
+/// The services with descriptors. `envoy-types` has none, and reflection lists only services with one.
 fn described(names: &[&'static str]) -> Vec<&'static str> {
     let described = |name: &&'static str| *name != ENVOY;
     names.iter().copied().filter(described).collect()
 }
 
-fn names(offered: ServiceSet, reflection: bool) -> Vec<&'static str> {
+fn service_names(offered: ServiceSet, reflection: bool) -> Vec<&'static str> {
     let reflection = offered.reflection && reflection;
     [
         (offered.authorization, service::NAME),
@@ -247,40 +247,40 @@ where
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Map<Answering, Told>;
+    type Future = Map<ResponseFuture, MapResult>;
 
-    /// Always: a call that is too many is refused before it gets here (`serve`).
+    /// Always ready: `serve` refuses excess calls before.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let tell: Told = with_usual_code;
-        trace::call(request, |request| self.route(request)).map(tell)
+        let map: MapResult = map_out_of_range;
+        trace::call(request, |request| self.route(request)).map(map)
     }
 }
 
 impl Router {
-    /// Whatever keeps a Check from its service is told Envoy as a denial.
-    fn check<B>(&self, request: http::Request<B>) -> Answering
+    /// Handles a Check. If the call fails before its service, Envoy receives a denial.
+    fn check<B>(&self, request: http::Request<B>) -> ResponseFuture
     where
         B: HttpBody<Data = bytes::Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError> + Send + 'static,
     {
-        let answer = match &self.0.check {
+        let response = match &self.0.check {
             Some(check) => ext_authz::call(check, request),
             None => unimplemented(),
         };
-        Box::pin(answer.map(|answer| {
-            answer.map(|response| match response.headers().get(GRPC_STATUS) {
-                // Only a response without a message has its status among the headers.
-                Some(_) => ext_authz::fault_response(ext_authz::Fault::Unreadable),
+        Box::pin(response.map(|result| {
+            result.map(|response| match response.headers().get(GRPC_STATUS) {
+                // Only a trailers-only response has the status in its headers.
+                Some(_) => ext_authz::error_response(ext_authz::CheckError::Unreadable),
                 None => response,
             })
         }))
     }
 
-    fn route<B>(&self, request: http::Request<B>) -> Answering
+    fn route<B>(&self, request: http::Request<B>) -> ResponseFuture
     where
         B: HttpBody<Data = bytes::Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError> + Send + 'static,
@@ -295,14 +295,17 @@ impl Router {
             .and_then(|path| path.split_once('/'))
             .unwrap_or_default();
         match (name, method) {
-            (service::NAME, name) => match services.authorization.as_ref().zip(Method::named(name))
+            (service::NAME, name) => match services
+                .authorization
+                .as_ref()
+                .zip(AuthorizationMethod::named(name))
             {
                 Some((authorization, method)) => service::call(authorization, method, request),
                 None => unimplemented(),
             },
-            (POLICY, _) => hand_over(services.policy.as_ref(), request),
+            (POLICY, _) => call_service(services.policy.as_ref(), request),
             (ENVOY, "Check") => self.check(request),
-            (HEALTH, _) => hand_over(services.health.as_ref(), request),
+            (HEALTH, _) => call_service(services.health.as_ref(), request),
             (reflection::V1, _) => match &services.reflection {
                 Some(versions) => (versions.v1)(request.map(Body::new)),
                 None => unimplemented(),
@@ -316,13 +319,13 @@ impl Router {
     }
 }
 
-type Answer = Result<http::Response<Body>, Infallible>;
-type Told = fn(Answer) -> Answer;
+type HttpResult = Result<http::Response<Body>, Infallible>;
+type MapResult = fn(HttpResult) -> HttpResult;
 
-/// tonic answers a message above the limit with OUT_OF_RANGE, which nothing else here gives. Every other gRPC
-/// server says RESOURCE_EXHAUSTED, and callers look for that.
-fn with_usual_code(answer: Answer) -> Answer {
-    answer.map(|mut response| {
+/// Replaces OUT_OF_RANGE, which tonic returns for a message above the limit, by RESOURCE_EXHAUSTED, which other gRPC servers
+/// return and clients expect. Nothing else here returns OUT_OF_RANGE.
+fn map_out_of_range(result: HttpResult) -> HttpResult {
+    result.map(|mut response| {
         if let Some(status) = response.headers_mut().get_mut(GRPC_STATUS)
             && status.as_bytes() == OUT_OF_RANGE
         {
@@ -335,14 +338,14 @@ fn with_usual_code(answer: Answer) -> Answer {
 const GRPC_STATUS: &str = "grpc-status";
 const OUT_OF_RANGE: &[u8] = b"11";
 
-fn hand_over<S, B>(server: Option<&S>, request: http::Request<B>) -> Answering
+fn call_service<S, B>(server: Option<&S>, request: http::Request<B>) -> ResponseFuture
 where
     B: HttpBody<Data = bytes::Bytes> + Send + 'static,
     S: Service<
             http::Request<B>,
             Response = http::Response<Body>,
             Error = Infallible,
-            Future = Answering,
+            Future = ResponseFuture,
         > + Clone,
 {
     match server {
@@ -351,28 +354,28 @@ where
     }
 }
 
-fn unimplemented() -> Answering {
-    let status = Status::unimplemented("this listener has no such method");
-    answer(status.into_http())
+fn unimplemented() -> ResponseFuture {
+    let status = Status::unimplemented("this listener does not offer the method");
+    ready(status.into_http())
 }
 
-fn answer(response: http::Response<Body>) -> Answering {
+fn ready(response: http::Response<Body>) -> ResponseFuture {
     Box::pin(std::future::ready(Ok(response)))
 }
 
-/// gRPC over HTTP2: a content type that does not begin with `application/grpc` is answered 415.
+/// gRPC over HTTP2: a content type that does not begin with `application/grpc` gets 415.
 fn is_grpc<B>(request: &http::Request<B>) -> bool {
-    let named = request.headers().get(http::header::CONTENT_TYPE);
-    named.is_some_and(|named| named.as_bytes().starts_with(b"application/grpc"))
+    let value = request.headers().get(http::header::CONTENT_TYPE);
+    value.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-fn not_grpc() -> Answering {
+fn not_grpc() -> ResponseFuture {
     let mut response = http::Response::new(Body::empty());
     *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    answer(response)
+    ready(response)
 }
 
-const POLICY: &str = PolicyServiceServer::<Policy>::NAME;
-const HEALTH: &str = HealthServer::<Health>::NAME;
-/// Requests of the other services hold a flag or a name.
-const MOST_BYTES_ELSEWHERE: usize = 4096;
+const POLICY: &str = PolicyServiceServer::<PolicyHandler>::NAME;
+const HEALTH: &str = HealthServer::<HealthHandler>::NAME;
+/// Requests of the other services contain a flag or a name.
+const MAX_OTHER_REQUEST_BYTES: usize = 4096;

@@ -1,16 +1,16 @@
-//! The methods of `AuthorizationService`, each with its codec and its limit on messages.
+//! Dispatches the methods of `AuthorizationService`, each with its limit on the message size.
 //!
-//! Written by hand where the generated server would decode with prost: requests are most of what a call costs.
+//! Replaces the generated server, which decodes with prost: decoding is most of the cost of a call.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tonic::codegen::{Body as HttpBody, StdError};
 
-use super::authorization::Authorization;
-use super::limits::Limits;
+use super::authorization::AuthorizationHandler;
+use super::limits::RequestLimits;
 use super::proto::authorization_service_server::SERVICE_NAME;
-use super::reflection::Answering;
+use super::reflection::ResponseFuture;
 use super::unary;
 
 /// `crosstrust.v1.AuthorizationService`
@@ -18,49 +18,51 @@ pub const NAME: &str = SERVICE_NAME;
 
 /// A method of the service.
 #[derive(Debug, Clone, Copy)]
-pub enum Method {
+pub enum AuthorizationMethod {
     Authorize,
     AuthorizeBatch,
     Explain,
 }
 
-impl Method {
-    /// The method with this name in the contract.
-    pub fn named(name: &str) -> Option<Method> {
+impl AuthorizationMethod {
+    /// The method with this name in the proto.
+    pub fn named(name: &str) -> Option<AuthorizationMethod> {
         match name {
-            "Authorize" => Some(Method::Authorize),
-            "AuthorizeBatch" => Some(Method::AuthorizeBatch),
-            "Explain" => Some(Method::Explain),
+            "Authorize" => Some(AuthorizationMethod::Authorize),
+            "AuthorizeBatch" => Some(AuthorizationMethod::AuthorizeBatch),
+            "Explain" => Some(AuthorizationMethod::Explain),
             _ => None,
         }
     }
 
-    fn most_bytes(self, limits: &Limits) -> usize {
+    fn max_bytes(self, limits: &RequestLimits) -> usize {
         match self {
-            Method::Authorize | Method::Explain => limits.authorize_bytes,
-            Method::AuthorizeBatch => limits.batch_bytes,
+            AuthorizationMethod::Authorize | AuthorizationMethod::Explain => limits.authorize_bytes,
+            AuthorizationMethod::AuthorizeBatch => limits.batch_bytes,
         }
     }
 }
 
 /// Answers a call of this method.
 pub fn call<B>(
-    authorization: &Arc<Authorization>,
-    method: Method,
+    authorization: &Arc<AuthorizationHandler>,
+    method: AuthorizationMethod,
     request: http::Request<B>,
-) -> Answering
+) -> ResponseFuture
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<StdError> + Send,
 {
     let authorization = Arc::clone(authorization);
-    let most_bytes = method.most_bytes(&authorization.limits);
-    unary::call(request, most_bytes, move |message| async move {
+    let max_bytes = method.max_bytes(&authorization.limits);
+    unary::call(request, max_bytes, move |message| async move {
         match method {
-            Method::Authorize => authorization.authorize(message).await,
-            // In boxes of their own, so that the call that nearly all make stays small.
-            Method::AuthorizeBatch => Box::pin(authorization.authorize_batch(message)).await,
-            Method::Explain => Box::pin(authorization.explain(message)).await,
+            AuthorizationMethod::Authorize => authorization.authorize(message).await,
+            // Boxed: rare methods, which would make the future of Authorize larger.
+            AuthorizationMethod::AuthorizeBatch => {
+                Box::pin(authorization.authorize_batch(message)).await
+            }
+            AuthorizationMethod::Explain => Box::pin(authorization.explain(message)).await,
         }
     })
 }

@@ -1,9 +1,9 @@
-//! A span for each call that is about a decision, where traces are exported; otherwise one comparison.
+//! A span for each call that concerns decisions, if traces are exported. Otherwise a call costs one comparison.
 //!
-//! Named by a table of methods and never by what a caller sent. It continues the trace of the gRPC call; an Envoy's
-//! Check that came without one continues that of the request it asks about. Attributes are those of OpenTelemetry's
-//! conventions for RPC, and what was decided: never a user, a tenant or a token. Calls that are shed by `serve` have
-//! no span; one that was not answered in time has `crosstrust.unfinished`.
+//! Span names come from a table of methods, never from the caller. A span continues the trace of the gRPC call. A Check
+//! without a trace continues the trace of the checked request. Attributes follow OpenTelemetry's conventions for RPC and
+//! describe the decision, but never contain a user, a tenant or a token. Calls that `serve` sheds have no span; a call
+//! that did not complete has `crosstrust.unfinished`.
 
 use std::convert::Infallible;
 
@@ -20,10 +20,10 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::ext_authz;
 use super::message::check::HttpRequest;
-use super::reflection::Answering;
+use super::reflection::ResponseFuture;
 use crate::engine::Answer;
 
-/// The methods that have spans. Health checks and reflection would drown them.
+/// The methods with spans. Health checks and reflection would be too many.
 const METHODS: [&str; 7] = [
     ext_authz::CHECK,
     "/crosstrust.v1.AuthorizationService/Authorize",
@@ -34,46 +34,46 @@ const METHODS: [&str; 7] = [
     "/crosstrust.v1.PolicyService/WatchSnapshots",
 ];
 
-/// Answers a call, within a span where there are spans.
+/// Handles a call, within a span if its method has one.
 pub fn call<B>(
     request: http::Request<B>,
-    answer: impl FnOnce(http::Request<B>) -> Answering,
-) -> Answering {
-    if !is_on() {
-        return answer(request);
+    handle: impl FnOnce(http::Request<B>) -> ResponseFuture,
+) -> ResponseFuture {
+    if !is_enabled() {
+        return handle(request);
     }
-    match begin(&request) {
+    match start_span(&request) {
         Some(span) => {
-            let answering = span.in_scope(|| answer(request));
-            Box::pin(finish(span, answering))
+            let response = span.in_scope(|| handle(request));
+            Box::pin(finish(span, response))
         }
-        None => answer(request),
+        None => handle(request),
     }
 }
 
-/// Whether a call comes with a trace of its own.
+/// Whether a call has trace context.
 pub fn is_traced(headers: &HeaderMap) -> bool {
     headers.contains_key(TRACEPARENT)
 }
 
-/// Lets the call's span continue the trace of the request that Envoy asks about. For a call without a trace of its
-/// own, and before anything else is recorded.
-pub fn asked_about(http: &HttpRequest<'_>) {
-    if is_on() {
-        join(&Span::current(), &Asked(http));
+/// Makes the call's span continue the trace of the checked request. Only for a call without trace context, and before
+/// anything else is recorded.
+pub fn join_checked_request(http: &HttpRequest<'_>) {
+    if is_enabled() {
+        set_parent(&Span::current(), &CheckedRequestHeaders(http));
     }
 }
 
-/// Records what was decided.
-pub fn decided(answer: &Answer) {
-    if is_on() {
+/// Records the decision.
+pub fn record_decision(answer: &Answer) {
+    if is_enabled() {
         record(&Span::current(), answer);
     }
 }
 
-/// Records how many answers of a batch are denials, out of how many: a span has room for one decision.
-pub fn decided_batch(answers: &[Answer]) {
-    if !is_on() {
+/// Records the number of answers and of denials in a batch, because a span describes one decision.
+pub fn record_batch(answers: &[Answer]) {
+    if !is_enabled() {
         return;
     }
     let denied = answers.iter().filter(|answer| !answer.decision.is_allow());
@@ -82,12 +82,12 @@ pub fn decided_batch(answers: &[Answer]) {
     span.record("crosstrust.batch.denied", denied.count());
 }
 
-/// Nothing else in this process is enabled at this level, so that traces are on where it is. One atomic load.
-fn is_on() -> bool {
+/// Whether traces are enabled: nothing else in this process enables this level. One atomic load.
+fn is_enabled() -> bool {
     LevelFilter::current() >= LevelFilter::DEBUG
 }
 
-fn begin<B>(request: &http::Request<B>) -> Option<Span> {
+fn start_span<B>(request: &http::Request<B>) -> Option<Span> {
     let path = request.uri().path();
     let method = METHODS.iter().find(|method| **method == path)?;
     let method = method.strip_prefix('/')?;
@@ -113,28 +113,28 @@ fn begin<B>(request: &http::Request<B>) -> Option<Span> {
     if span.is_disabled() {
         return None;
     }
-    join(&span, &Sent(request.headers()));
+    set_parent(&span, &CallHeaders(request.headers()));
     Some(span)
 }
 
-async fn finish(span: Span, answering: Answering) -> Result<http::Response<Body>, Infallible> {
-    let mut unfinished = Unfinished(Some(&span));
-    let answer = answering.instrument(span.clone()).await;
+async fn finish(span: Span, response: ResponseFuture) -> Result<http::Response<Body>, Infallible> {
+    let mut unfinished = UnfinishedGuard(Some(&span));
+    let result = response.instrument(span.clone()).await;
     unfinished.0 = None;
-    let Ok(response) = answer;
-    let code = code(&response);
-    span.record("rpc.response.status_code", name(code));
-    if is_ours(code) {
+    let Ok(response) = result;
+    let code = status_code(&response);
+    span.record("rpc.response.status_code", code_name(code));
+    if is_server_error(code) {
         span.record("otel.status_code", "ERROR");
     }
     drop(unfinished);
     Ok(response)
 }
 
-/// Marks the span of a call that was given up: too late, its caller gone, or a panic.
-struct Unfinished<'a>(Option<&'a Span>);
+/// Marks the span of a call that did not complete: it timed out, was cancelled or panicked.
+struct UnfinishedGuard<'a>(Option<&'a Span>);
 
-impl Drop for Unfinished<'_> {
+impl Drop for UnfinishedGuard<'_> {
     fn drop(&mut self) {
         if let Some(span) = self.0 {
             span.record("crosstrust.unfinished", true);
@@ -161,8 +161,8 @@ fn record(span: &Span, answer: &Answer) {
     }
 }
 
-/// Makes the span a child of the one that these headers name, if they name one.
-fn join(span: &Span, headers: &dyn Extractor) {
+/// Makes the span a child of the span in these headers, if there is one.
+fn set_parent(span: &Span, headers: &dyn Extractor) {
     if headers.get(TRACEPARENT).is_none() {
         return;
     }
@@ -170,15 +170,15 @@ fn join(span: &Span, headers: &dyn Extractor) {
         propagator.extract_with_context(&Context::new(), headers)
     });
     if parent.span().span_context().is_valid() {
-        // It has not begun: nothing is exported in its place.
+        // Cannot fail: the span has not started.
         let _joined = span.set_parent(parent);
     }
 }
 
-/// The headers of the gRPC call. One that comes twice is none: W3C Trace Context §3.2.
-struct Sent<'a>(&'a HeaderMap);
+/// The headers of the gRPC call. A duplicate header is ignored: W3C Trace Context §3.2.
+struct CallHeaders<'a>(&'a HeaderMap);
 
-impl Extractor for Sent<'_> {
+impl Extractor for CallHeaders<'_> {
     fn get(&self, name: &str) -> Option<&str> {
         let mut values = self.0.get_all(name).iter();
         let value = values.next()?;
@@ -193,10 +193,10 @@ impl Extractor for Sent<'_> {
     }
 }
 
-/// The headers of the request that Envoy asks about, likewise.
-struct Asked<'a>(&'a HttpRequest<'a>);
+/// The headers of the checked request. A duplicate header is ignored.
+struct CheckedRequestHeaders<'a>(&'a HttpRequest<'a>);
 
-impl Extractor for Asked<'_> {
+impl Extractor for CheckedRequestHeaders<'_> {
     fn get(&self, name: &str) -> Option<&str> {
         match ext_authz::header(self.0, name).as_slice() {
             [value] => Some(*value).filter(|value| is_short(value)),
@@ -210,17 +210,17 @@ impl Extractor for Asked<'_> {
 }
 
 fn is_short(value: &str) -> bool {
-    value.len() <= LONGEST
+    value.len() <= MAX_HEADER_BYTES
 }
 
-/// Only a response without a message has its status among the headers, and that one is an error.
-fn code(response: &http::Response<Body>) -> Code {
-    let told = response.headers().get("grpc-status");
-    told.map_or(Code::Ok, |told| Code::from_bytes(told.as_bytes()))
+/// Only a trailers-only response has the status in its headers, and it is an error.
+fn status_code(response: &http::Response<Body>) -> Code {
+    let value = response.headers().get("grpc-status");
+    value.map_or(Code::Ok, |value| Code::from_bytes(value.as_bytes()))
 }
 
-/// The codes that are a server's fault, by OpenTelemetry's conventions for gRPC.
-fn is_ours(code: Code) -> bool {
+/// Whether OpenTelemetry's conventions for gRPC treat the code as a server error.
+fn is_server_error(code: Code) -> bool {
     matches!(
         code,
         Code::Unknown
@@ -232,7 +232,7 @@ fn is_ours(code: Code) -> bool {
     )
 }
 
-fn name(code: Code) -> &'static str {
+fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",
@@ -255,16 +255,16 @@ fn name(code: Code) -> &'static str {
 }
 
 const TRACEPARENT: &str = "traceparent";
-/// W3C Trace Context §3.3.1.5: at least this much of a tracestate should be taken along.
-const LONGEST: usize = 512;
+/// W3C Trace Context §3.3.1.5: at least this much of a tracestate should be propagated.
+const MAX_HEADER_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What every call pays where no traces are exported.
+    /// The cost of each call if no traces are exported.
     #[test]
-    fn without_traces_a_call_allocates_nothing_for_them() {
+    fn without_traces_a_call_does_not_allocate_for_them() {
         let uri = "/crosstrust.v1.AuthorizationService/Authorize";
         let request = http::Request::builder()
             .uri(uri)
@@ -274,11 +274,11 @@ mod tests {
             )
             .body(())
             .unwrap();
-        let answering: Answering =
+        let response: ResponseFuture =
             Box::pin(std::future::ready(Ok(http::Response::new(Body::empty()))));
-        let mut answered = None;
+        let mut handled = None;
         let counted = allocation_counter::measure(|| {
-            answered = Some(call(request, |_| answering));
+            handled = Some(call(request, |_| response));
         });
         assert_eq!(counted.count_total, 0);
     }

@@ -1,8 +1,8 @@
-//! A call of one message and one answer in the form that nearly all have, from HTTP body to HTTP body.
+//! A fast path for unary calls, from the HTTP request body to the HTTP response body.
 //!
-//! One DATA frame with one whole message, not compressed and not too large (gRPC over HTTP/2,
-//! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, read 2026-11-27). Whatever else comes is put
-//! together again and left to tonic, which knows all forms and all errors.
+//! It handles one DATA frame with one complete message that is not compressed and within the size limit (gRPC over
+//! HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, read 2026-11-27). Any other body is replayed
+//! to tonic, which handles all forms and errors.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,11 +19,11 @@ use tonic::server::Grpc;
 use tonic::{Request, Response, Status};
 use tower_service::Service;
 
-use super::codec::Verbatim;
-use super::reflection::Answering;
+use super::codec::BytesCodec;
+use super::reflection::ResponseFuture;
 
-/// Answers a call with what `answer` makes of its message, which may have this many bytes at most.
-pub fn call<B, F, A>(request: http::Request<B>, most_bytes: usize, answer: F) -> Answering
+/// Handles a call: passes its message of at most `max_bytes` to `answer` and responds with the result.
+pub fn call<B, F, A>(request: http::Request<B>, max_bytes: usize, answer: F) -> ResponseFuture
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<StdError> + Send,
@@ -32,28 +32,28 @@ where
 {
     Box::pin(async move {
         let (head, body) = request.into_parts();
-        let came = match head.headers.get("grpc-encoding") {
-            None => read(body, most_bytes).await,
-            Some(_) => unread(body),
+        let received = match head.headers.get("grpc-encoding") {
+            None => read(body, max_bytes).await,
+            Some(_) => skip_fast_path(body),
         };
-        let body = match came {
-            Came::Message(message) => {
+        let body = match received {
+            ReceivedBody::Message(message) => {
                 return Ok(match answer(message).await {
                     Ok(answer) => response(&answer),
                     Err(status) => status.into_http(),
                 });
             }
-            Came::Other(body) => body,
+            ReceivedBody::Other(body) => body,
         };
         let request = http::Request::from_parts(head, body);
-        // In a box of its own: rare, and large.
-        Ok(Box::pin(by_tonic(request, most_bytes, answer)).await)
+        // Boxed: rare, and would make the common future larger.
+        Ok(Box::pin(call_tonic(request, max_bytes, answer)).await)
     })
 }
 
-async fn by_tonic<B, F, A>(
-    request: http::Request<Again<B>>,
-    most_bytes: usize,
+async fn call_tonic<B, F, A>(
+    request: http::Request<ReplayBody<B>>,
+    max_bytes: usize,
     answer: F,
 ) -> http::Response<Body>
 where
@@ -62,15 +62,15 @@ where
     F: FnOnce(Bytes) -> A + Send + 'static,
     A: Future<Output = Result<Vec<u8>, Status>> + Send + 'static,
 {
-    let grpc = Grpc::new(Verbatim);
-    let mut grpc = grpc.apply_max_message_size_config(Some(most_bytes), None);
-    grpc.unary(Once(Some(answer)), request).await
+    let grpc = Grpc::new(BytesCodec);
+    let mut grpc = grpc.apply_max_message_size_config(Some(max_bytes), None);
+    grpc.unary(OnceService(Some(answer)), request).await
 }
 
-/// One call, as tonic takes it.
-struct Once<F>(Option<F>);
+/// A tonic service for one call.
+struct OnceService<F>(Option<F>);
 
-impl<F, A> Service<Request<Bytes>> for Once<F>
+impl<F, A> Service<Request<Bytes>> for OnceService<F>
 where
     F: FnOnce(Bytes) -> A,
     A: Future<Output = Result<Vec<u8>, Status>> + Send + 'static,
@@ -88,23 +88,23 @@ where
         Box::pin(async move {
             match answer {
                 Some(answer) => answer.await.map(Response::new),
-                // tonic asks once for each call.
-                None => Err(Status::internal("asked twice")),
+                // tonic calls the service once for each call.
+                None => Err(Status::internal("the service was called twice")),
             }
         })
     }
 }
 
-/// What came.
-enum Came<B: HttpBody> {
-    /// The message.
+/// The body of a call.
+enum ReceivedBody<B: HttpBody> {
+    /// One complete message.
     Message(Bytes),
-    /// Something else: the body as it was.
-    Other(Again<B>),
+    /// Anything else: the unchanged body.
+    Other(ReplayBody<B>),
 }
 
 /// Reads the body of a call.
-async fn read<B>(mut body: B, most_bytes: usize) -> Came<B>
+async fn read<B>(mut body: B, max_bytes: usize) -> ReceivedBody<B>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
@@ -117,9 +117,9 @@ where
         (Some(Ok(first)), None) => first.data_ref(),
         _ => None,
     };
-    match data.and_then(|data| whole(data, most_bytes)) {
-        Some(message) => Came::Message(message),
-        None => Came::Other(Again {
+    match data.and_then(|data| single_message(data, max_bytes)) {
+        Some(message) => ReceivedBody::Message(message),
+        None => ReceivedBody::Other(ReplayBody {
             first,
             second,
             body,
@@ -127,34 +127,35 @@ where
     }
 }
 
-/// Leaves a body to tonic.
-fn unread<B: HttpBody>(body: B) -> Came<B> {
-    Came::Other(Again {
+/// Leaves the body to tonic.
+fn skip_fast_path<B: HttpBody>(body: B) -> ReceivedBody<B> {
+    ReceivedBody::Other(ReplayBody {
         first: None,
         second: None,
         body,
     })
 }
 
-fn whole(data: &Bytes, most_bytes: usize) -> Option<Bytes> {
+fn single_message(data: &Bytes, max_bytes: usize) -> Option<Bytes> {
     let (prefix, message) = data.split_first_chunk::<PREFIX_BYTES>()?;
     let [0, length @ ..] = *prefix else {
         return None;
     };
     let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
-    (length == message.len() && length <= most_bytes).then(|| data.slice(PREFIX_BYTES..))
+    (length == message.len() && length <= max_bytes).then(|| data.slice(PREFIX_BYTES..))
 }
 
-/// The response with this message.
+/// A response with this message and status OK.
 pub fn response(message: &[u8]) -> http::Response<Body> {
     let Ok(length) = u32::try_from(message.len()) else {
-        return Status::internal("the answer is too large").into_http();
+        return Status::internal("the response is too large").into_http();
     };
     let mut data = Vec::with_capacity(PREFIX_BYTES + message.len());
     data.push(0);
     data.extend_from_slice(&length.to_be_bytes());
     data.extend_from_slice(message);
-    let mut response = http::Response::new(Body::new(Answer(Part::Message(data.into()))));
+    let mut response =
+        http::Response::new(Body::new(ResponseBody(ResponseState::Message(data.into()))));
     let kind = HeaderValue::from_static("application/grpc");
     response
         .headers_mut()
@@ -162,16 +163,16 @@ pub fn response(message: &[u8]) -> http::Response<Body> {
     response
 }
 
-/// A body that is read once more from its beginning.
-struct Again<B: HttpBody> {
+/// A body that returns the frames that were already read first.
+struct ReplayBody<B: HttpBody> {
     first: Option<Result<Frame<Bytes>, B::Error>>,
     second: Option<Result<Frame<Bytes>, B::Error>>,
     body: B,
 }
 
-impl<B: HttpBody + Unpin> Unpin for Again<B> {}
+impl<B: HttpBody + Unpin> Unpin for ReplayBody<B> {}
 
-impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Again<B> {
+impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for ReplayBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -190,16 +191,16 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Again<B> {
     }
 }
 
-/// The body of an answer: its message, then the status OK.
-struct Answer(Part);
+/// The body of a response: the message, then the status OK in the trailers.
+struct ResponseBody(ResponseState);
 
-enum Part {
+enum ResponseState {
     Message(Bytes),
-    Status,
-    Nothing,
+    Trailers,
+    End,
 }
 
-impl HttpBody for Answer {
+impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -207,27 +208,27 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let (frame, next) = match std::mem::replace(&mut self.0, Part::Nothing) {
-            Part::Message(data) => (Frame::data(data), Part::Status),
-            Part::Status => {
+        let (frame, next) = match std::mem::replace(&mut self.0, ResponseState::End) {
+            ResponseState::Message(data) => (Frame::data(data), ResponseState::Trailers),
+            ResponseState::Trailers => {
                 let mut trailers = HeaderMap::with_capacity(1);
                 trailers.insert("grpc-status", HeaderValue::from_static("0"));
-                (Frame::trailers(trailers), Part::Nothing)
+                (Frame::trailers(trailers), ResponseState::End)
             }
-            Part::Nothing => return Poll::Ready(None),
+            ResponseState::End => return Poll::Ready(None),
         };
         self.0 = next;
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Part::Nothing)
+        matches!(self.0, ResponseState::End)
     }
 
-    /// The least, not the exact length: from that hyper would make a `content-length`, which gRPC has no use for.
+    /// The lower bound, not the exact length: hyper would send an exact length as `content-length`, which gRPC does not use.
     fn size_hint(&self) -> SizeHint {
         let mut hint = SizeHint::new();
-        if let Part::Message(data) = &self.0 {
+        if let ResponseState::Message(data) = &self.0 {
             hint.set_lower(data.len() as u64);
         }
         hint

@@ -1,22 +1,22 @@
-//! Where to listen: an IP address and port, or the path of a Unix socket.
+//! The address of a listener: an IP address and port, or the path of a Unix socket.
 //!
-//! Names are never resolved: a name that resolves differently tomorrow would move a listener.
+//! Host names are not resolved: a change in DNS would move the listener.
 
 use std::fmt;
 use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// A place to listen on.
+/// The address of a listener.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Address {
-    /// TCP; port 0 lets the kernel choose.
+pub enum ListenAddress {
+    /// TCP. The kernel assigns a port for 0.
     Tcp(SocketAddr),
     /// A Unix socket at this path.
     Unix(PathBuf),
 }
 
-/// Why a text is not an address.
+/// Why a text is not a listener address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Neither an IP address with a port nor `unix:PATH`.
@@ -26,37 +26,37 @@ pub enum AddressError {
     Malformed {
         /// The text.
         found: String,
-        /// What the standard library says of it.
+        /// The error of the standard library.
         source: AddrParseError,
     },
-    /// `unix:` with nothing behind it.
+    /// `unix:` without a path.
     #[error("found `unix:`, expected a path after it")]
     NoPath,
 }
 
-impl Address {
-    /// Whether only this machine can reach it.
+impl ListenAddress {
+    /// Whether it is reachable from this machine only.
     pub fn is_local(&self) -> bool {
         match self {
             // ::ffff:127.0.0.1 is the loopback of IPv4.
-            Address::Tcp(address) => address.ip().to_canonical().is_loopback(),
-            Address::Unix(_) => true,
+            ListenAddress::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            ListenAddress::Unix(_) => true,
         }
     }
 }
 
-impl FromStr for Address {
+impl FromStr for ListenAddress {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
                 "" => Err(AddressError::NoPath),
-                path => Ok(Address::Unix(PathBuf::from(path))),
+                path => Ok(ListenAddress::Unix(PathBuf::from(path))),
             };
         }
         match text.parse() {
-            Ok(address) => Ok(Address::Tcp(address)),
+            Ok(address) => Ok(ListenAddress::Tcp(address)),
             Err(source) => Err(AddressError::Malformed {
                 found: text.to_owned(),
                 source,
@@ -65,11 +65,11 @@ impl FromStr for Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Address::Tcp(address) => address.fmt(f),
-            Address::Unix(path) => write!(f, "unix:{}", path.display()),
+            ListenAddress::Tcp(address) => address.fmt(f),
+            ListenAddress::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_reads_back_as_it_was_written() {
+    fn an_address_is_displayed_as_it_was_written() {
         for text in [
             "127.0.0.1:50051",
             "[::1]:0",
@@ -87,12 +87,12 @@ mod tests {
             "unix:/run/x.sock",
             "unix:x",
         ] {
-            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn a_malformed_address_is_refused() {
         for text in [
             "",
             "unix:",
@@ -102,7 +102,7 @@ mod tests {
             "127.0.0.1:65536",
             ":1",
         ] {
-            assert!(text.parse::<Address>().is_err(), "{text}");
+            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
         }
     }
 
@@ -115,10 +115,10 @@ mod tests {
             "[::ffff:127.0.0.1]:1",
             "unix:x",
         ] {
-            assert!(text.parse::<Address>().unwrap().is_local(), "{text}");
+            assert!(text.parse::<ListenAddress>().unwrap().is_local(), "{text}");
         }
         for text in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "[::ffff:10.0.0.1]:1"] {
-            assert!(!text.parse::<Address>().unwrap().is_local(), "{text}");
+            assert!(!text.parse::<ListenAddress>().unwrap().is_local(), "{text}");
         }
     }
 }

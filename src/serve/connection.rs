@@ -1,8 +1,8 @@
-//! One connection, from its first byte to its end.
+//! The life of one connection on its request thread.
 //!
-//! It opens, waits for a place if there is none, serves, leaves (GOAWAY: running calls end, no new ones) and is gone.
-//! Opening, serving and leaving each have a deadline; one that waits makes way for newer ones. So no client can stay in
-//! any of them for ever.
+//! A connection opens (TLS handshake, HTTP/2 preface, first frame), waits for a connection slot if none is free, is
+//! served, and closes gracefully (GOAWAY: running calls finish, new ones are refused). Opening, serving and closing have
+//! deadlines. A connection that waits for a slot is closed when newer ones need its place. So no state lasts forever.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -14,80 +14,80 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::activity::Activity;
-use super::connection_places::ConnectionPlace;
+use super::activity::ConnectionActivity;
+use super::connection_slots::ConnectionSlot;
 use super::fair_read::FairRead;
-use super::guard::{ConnectionCalls, Gate, Guard};
+use super::guard::{AdmissionControl, CallGuard, ConnectionCalls};
 use super::listener_state::ListenerState;
-use super::socket::{Loose, PeerAddress, Socket};
+use super::socket::{PeerAddress, PendingSocket, Socket};
 use super::thread_load::ThreadLoad;
-use super::threads::Burden;
-use super::tls::Refusal;
-use super::unopened::UnopenedPlace;
-use super::unread::Unread;
-use super::{Call, CloseCause, Counters, ServeOptions};
+use super::threads::ConnectionGuard;
+use super::tls::ConnectionRefusal;
+use super::unopened::UnopenedSlot;
+use super::unread::UnreadResponses;
+use super::{CloseCause, Counters, HttpService, ServeOptions};
 use crate::clock::jittered;
 
-/// What all connections are told.
+/// State that the server publishes to all connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Orders {
-    pub(super) stage: Stage,
-    /// How often connections without a call were asked to leave because another waits for a place …
-    pub(super) crowded: u64,
-    /// … and when that was last.
-    pub(super) asked: Option<Instant>,
+pub(super) struct ServerState {
+    pub(super) stage: ServerStage,
+    /// How often idle connections were asked to close because another connection waits for a slot.
+    pub(super) idle_close_requests: u64,
+    /// When that was last.
+    pub(super) last_idle_close_request: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum ServerStage {
     Serving,
-    /// Let running calls end.
+    /// Running calls may finish until the drain timeout.
     Draining,
-    /// The time for that is over.
-    Cutting,
+    /// The drain timeout has passed: connections are aborted.
+    Aborting,
 }
 
-/// A connection that was accepted.
+/// A connection that was accepted and is not assigned to a request thread.
 #[derive(Debug)]
-pub(super) struct NewConnection<S> {
-    pub(super) socket: Loose,
+pub(super) struct AcceptedConnection<S> {
+    pub(super) socket: PendingSocket,
     pub(super) peer: PeerAddress,
     pub(super) service: S,
     pub(super) listener: Arc<ListenerState>,
-    /// Its place until it is served.
-    pub(super) unopened: UnopenedPlace,
+    /// Its slot in the pool of unopened connections.
+    pub(super) unopened: UnopenedSlot,
 }
 
-/// An accepted connection on its way to a request thread.
+/// An accepted connection that is assigned to a request thread.
 #[derive(Debug)]
-pub(super) struct Arrival<S> {
-    pub(super) connection: NewConnection<S>,
-    /// Its part of the thread's burden, given back at its end.
-    pub(super) burden: Burden,
+pub(super) struct AssignedConnection<S> {
+    pub(super) connection: AcceptedConnection<S>,
+    /// Counts the connection on its thread.
+    pub(super) guard: ConnectionGuard,
 }
 
-/// What the connections of a server share.
+/// Shared by all connections of a server.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ServerShared {
     pub(super) options: ServeOptions,
-    pub(super) gate: Arc<Gate>,
+    pub(super) admission: Arc<AdmissionControl>,
     pub(super) counters: Arc<Counters>,
-    pub(super) orders: watch::Sender<Orders>,
+    pub(super) state: watch::Sender<ServerState>,
 }
 
-/// Serves it to its end.
-pub(super) async fn serve<S: Call>(
-    arrival: Arrival<S>,
-    shared: Arc<Shared>,
+/// Serves a connection until it is closed.
+pub(super) async fn serve<S: HttpService>(
+    assigned: AssignedConnection<S>,
+    shared: Arc<ServerShared>,
     thread: Arc<ThreadLoad>,
 ) where
     S::Future: Send,
 {
-    let Arrival {
+    let AssignedConnection {
         connection,
-        burden: _burden,
-    } = arrival;
-    let NewConnection {
+        guard: _guard,
+    } = assigned;
+    let AcceptedConnection {
         socket,
         peer,
         service,
@@ -95,129 +95,133 @@ pub(super) async fn serve<S: Call>(
         unopened,
     } = connection;
     unopened.started();
-    let mut entry = Entry {
+    let mut opening = OpeningConnection {
         begun: Instant::now(),
         peer,
         listener: &listener,
         shared: &shared,
         unopened,
     };
-    let Some((socket, mut admission)) = entry.in_time(socket.open()).await else {
+    let Some((socket, mut preface)) = opening.before_deadline(socket.open()).await else {
         return;
     };
-    let activity = Activity::new();
-    let unread = Unread::new(shared.options.unread_bytes);
+    let activity = ConnectionActivity::new();
+    let unread = UnreadResponses::new(shared.options.unread_bytes);
     let calls = ConnectionCalls::new(
-        Arc::clone(&shared.gate),
+        Arc::clone(&shared.admission),
         Arc::clone(&listener.calls),
         thread,
         Arc::clone(&activity),
         Arc::clone(&unread),
     );
-    let guard = Guard::new(service, calls);
+    let guard = CallGuard::new(service, calls);
     let socket = TokioIo::new(FairRead::new(socket, Arc::clone(&activity)));
     let mut connection = pin!(builder(&shared.options).serve_connection(socket, guard));
-    let opened = entry.in_time(admission.opened(connection.as_mut())).await;
+    let opened = opening
+        .before_deadline(preface.opened(connection.as_mut()))
+        .await;
     if opened.is_none() {
         return;
     }
-    let Some(place) = entry.place(connection.as_mut()).await else {
+    let Some(slot) = opening.acquire_slot(connection.as_mut()).await else {
         return;
     };
-    let _counted = Counted::one_of(&shared.counters);
+    let _gauge = ConnectionGauge::increment(&shared.counters);
     activity.admitted();
-    admission.admit();
-    let course = Course {
-        phase: Phase::Open,
-        place,
+    preface.admit();
+    let served = ServedConnection {
+        phase: ConnectionPhase::Open,
+        slot,
         activity: &activity,
         unread: &unread,
         listener: &listener,
         shared: &shared,
     };
-    course.run(connection).await;
+    served.run(connection).await;
 }
 
-/// One of the connections that are served, until this is dropped.
-struct Counted<'a>(&'a AtomicU64);
+/// Counts a served connection in [`Counters::connections`] until dropped.
+struct ConnectionGauge<'a>(&'a AtomicU64);
 
-impl<'a> Counted<'a> {
-    fn one_of(counters: &'a Counters) -> Self {
+impl<'a> ConnectionGauge<'a> {
+    fn increment(counters: &'a Counters) -> Self {
         counters.connections.fetch_add(1, Ordering::Relaxed);
-        Counted(&counters.connections)
+        ConnectionGauge(&counters.connections)
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for ConnectionGauge<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A connection that is not served yet. Where it does not come to that, the client sees a closed connection, and before
-/// it an alert where TLS has one.
-struct Entry<'a> {
+/// A connection that is not served yet. If it is refused, the client sees it closed, after a TLS alert if there is one.
+struct OpeningConnection<'a> {
     begun: Instant,
     peer: PeerAddress,
     listener: &'a ListenerState,
-    shared: &'a Shared,
-    unopened: UnopenedPlace,
+    shared: &'a ServerShared,
+    unopened: UnopenedSlot,
 }
 
-impl Entry<'_> {
-    /// A step of opening it, unless its time is over before.
-    async fn in_time<T>(&mut self, step: impl Future<Output = Result<T, Refusal>>) -> Option<T> {
-        let late = self.begun + self.shared.options.first_byte;
+impl OpeningConnection<'_> {
+    /// Runs one step of opening. `None` if the step fails, times out, or the connection is closed for another reason.
+    async fn before_deadline<T>(
+        &mut self,
+        step: impl Future<Output = Result<T, ConnectionRefusal>>,
+    ) -> Option<T> {
+        let deadline = self.begun + self.shared.options.first_byte;
         let opened = tokio::select! {
             biased;
             opened = step => opened,
             () = self.unopened.closed() => {
-                self.listener.made_way(self.peer);
+                self.listener.evicted(self.peer);
                 return None;
             }
-            () = sleep_until(late) => Err(Refusal::Late),
-            () = ending(self.shared.orders.subscribe()) => return None,
+            () = sleep_until(deadline) => Err(ConnectionRefusal::TimedOut),
+            () = shutdown_started(self.shared.state.subscribe()) => return None,
         };
         opened
             .map_err(|refusal| self.listener.refused(self.peer, refusal))
             .ok()
     }
 
-    /// Takes a place, or waits for one.
-    async fn place(mut self, http2: impl Future) -> Option<ConnectionPlace> {
-        let Entry {
+    /// Acquires a connection slot, or waits for one.
+    async fn acquire_slot(mut self, http2: impl Future) -> Option<ConnectionSlot> {
+        let OpeningConnection {
             listener, shared, ..
         } = self;
-        if let Some(place) = listener.places.try_take() {
-            return Some(place);
+        if let Some(slot) = listener.slots.try_acquire() {
+            return Some(slot);
         }
         self.unopened.opened();
-        listener.counters.waited.fetch_add(1, Ordering::Relaxed);
-        listener.warn_of_waiting(self.peer);
-        let pause = ASK_AGAIN.min(shared.options.idle_when_full);
-        let ask = || {
-            // Each order wakes every connection: one serves all that wait.
+        listener.counters.delayed.fetch_add(1, Ordering::Relaxed);
+        listener.warn_of_connection_limit(self.peer);
+        let interval = IDLE_CLOSE_INTERVAL.min(shared.options.idle_when_full);
+        let request_idle_close = || {
+            // Each change wakes every connection, so one request serves all that wait.
             let now = Instant::now();
-            shared.orders.send_if_modified(|orders| {
-                let is_due = orders
-                    .asked
-                    .is_none_or(|asked| now.duration_since(asked) >= pause / 10);
+            shared.state.send_if_modified(|state| {
+                let is_due = state
+                    .last_idle_close_request
+                    .is_none_or(|last| now.duration_since(last) >= interval / 10);
                 if is_due {
-                    orders.crowded += 1;
-                    orders.asked = Some(now);
+                    state.idle_close_requests += 1;
+                    state.last_idle_close_request = Some(now);
                 }
                 is_due
             });
         };
         tokio::select! {
             biased;
-            place = listener.places.wait(pause, ask) => place,
+            slot = listener.slots.wait(interval, request_idle_close) => slot,
             () = self.unopened.closed() => {
-                listener.made_way(self.peer);
+                listener.evicted(self.peer);
                 None
             }
-            () = ending(shared.orders.subscribe()) => None,
-            // It still writes its SETTINGS.
+            () = shutdown_started(shared.state.subscribe()) => None,
+            // Polled so that the server's SETTINGS are written.
             _ended = http2 => None,
         }
     }
@@ -234,107 +238,107 @@ fn builder(options: &ServeOptions) -> http2::Builder<TokioExecutor> {
         .max_frame_size(options.frame_bytes)
         .initial_stream_window_size(options.stream_window_bytes)
         .initial_connection_window_size(options.connection_window_bytes)
-        .max_send_buf_size(usize::try_from(options.send_buffer_bytes).unwrap_or(MOST_SEND_BUFFER))
+        .max_send_buf_size(usize::try_from(options.send_buffer_bytes).unwrap_or(MAX_SEND_BUFFER))
         .keep_alive_interval(options.keepalive_interval)
         .keep_alive_timeout(options.keepalive_timeout)
-        // gRPC has no use for a date in every answer.
+        // gRPC does not use the date header.
         .auto_date_header(false);
     builder
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum ConnectionPhase {
     Open,
-    Leaving,
+    Closing,
 }
 
-/// Where a connection stands.
-struct Course<'a> {
-    phase: Phase,
-    place: ConnectionPlace,
-    activity: &'a Activity,
-    unread: &'a Unread,
+/// A connection that is open and holds a slot.
+struct ServedConnection<'a> {
+    phase: ConnectionPhase,
+    slot: ConnectionSlot,
+    activity: &'a ConnectionActivity,
+    unread: &'a UnreadResponses,
     listener: &'a ListenerState,
-    shared: &'a Shared,
+    shared: &'a ServerShared,
 }
 
-/// What is to be done with a connection.
-enum Step {
-    Go,
-    Leave { deadline: Instant },
-    Drop,
+/// What to do with a connection after an event.
+enum ConnectionAction {
+    Continue,
+    GoAway { deadline: Instant },
+    Close,
 }
 
-type Http2<S> = http2::Connection<TokioIo<FairRead<Socket>>, Guard<S>, TokioExecutor>;
+type Http2<S> = http2::Connection<TokioIo<FairRead<Socket>>, CallGuard<S>, TokioExecutor>;
 
-impl Course<'_> {
-    async fn run<S: Call>(mut self, mut connection: Pin<&mut Http2<S>>)
+impl ServedConnection<'_> {
+    async fn run<S: HttpService>(mut self, mut connection: Pin<&mut Http2<S>>)
     where
         S::Future: Send,
     {
         let age = jittered(self.shared.options.connection_age, JITTER);
         let mut deadline = pin!(sleep_until(Instant::now() + age));
-        let mut orders = pin!(next(self.shared.orders.subscribe(), INITIAL));
-        let mut stuck = pin!(self.unread.stuck(self.shared.options.unread_wait));
+        let mut change = pin!(next_state(self.shared.state.subscribe(), INITIAL_STATE));
+        let mut stalled = pin!(self.unread.stalled(self.shared.options.unread_wait));
         loop {
-            let step = tokio::select! {
+            let action = tokio::select! {
                 biased;
-                // An error is the client's: it went away or broke the protocol.
+                // An error is caused by the client: it disconnected or violated the protocol.
                 _ended = connection.as_mut() => return,
                 () = deadline.as_mut() => self.on_deadline(),
-                () = stuck.as_mut() => {
+                () = stalled.as_mut() => {
                     self.listener.counters.count(CloseCause::Unread);
-                    Step::Drop
+                    ConnectionAction::Close
                 }
-                (receiver, order) = orders.as_mut() => {
-                    orders.set(next(receiver, order));
-                    self.on_order(order)
+                (receiver, state) = change.as_mut() => {
+                    change.set(next_state(receiver, state));
+                    self.on_state(state)
                 }
             };
-            match step {
-                Step::Go => {}
-                Step::Leave { deadline: due } => {
-                    self.phase = Phase::Leaving;
+            match action {
+                ConnectionAction::Continue => {}
+                ConnectionAction::GoAway { deadline: due } => {
+                    self.phase = ConnectionPhase::Closing;
                     connection.as_mut().graceful_shutdown();
                     deadline.as_mut().reset(due);
                 }
-                Step::Drop => return,
+                ConnectionAction::Close => return,
             }
         }
     }
 
-    fn on_deadline(&mut self) -> Step {
+    fn on_deadline(&mut self) -> ConnectionAction {
         match self.phase {
-            Phase::Open => Step::Leave {
+            ConnectionPhase::Open => ConnectionAction::GoAway {
                 deadline: Instant::now() + self.shared.options.goaway_grace,
             },
-            Phase::Leaving => Step::Drop,
+            ConnectionPhase::Closing => ConnectionAction::Close,
         }
     }
 
-    fn on_order(&mut self, order: Orders) -> Step {
+    fn on_state(&mut self, state: ServerState) -> ConnectionAction {
         let options = &self.shared.options;
-        match order.stage {
-            // The order to cut is the deadline; this one is only never reached.
-            Stage::Draining => Step::Leave {
+        match state.stage {
+            // `Aborting` comes before this deadline.
+            ServerStage::Draining => ConnectionAction::GoAway {
                 deadline: Instant::now() + options.drain + options.goaway_grace,
             },
-            Stage::Cutting => {
+            ServerStage::Aborting => {
                 self.listener.counters.count(CloseCause::Drain);
-                Step::Drop
+                ConnectionAction::Close
             }
-            Stage::Serving => {
-                // Its place would be of no use to a connection of another listener.
-                let is_wanted = self.place.is_shared || self.listener.places.has_waiting();
-                let spare = is_wanted
-                    && self.phase != Phase::Leaving
+            ServerStage::Serving => {
+                // A reserved slot is of no use to another listener.
+                let is_slot_needed = self.slot.is_shared || self.listener.slots.has_waiters();
+                let is_closable = is_slot_needed
+                    && self.phase != ConnectionPhase::Closing
                     && self.activity.is_idle_for(options.idle_when_full);
-                if !spare {
-                    return Step::Go;
+                if !is_closable {
+                    return ConnectionAction::Continue;
                 }
                 self.listener.counters.count(CloseCause::Crowded);
-                // Nothing runs, so whoever reads a GOAWAY answers it at once.
-                Step::Leave {
+                // No call runs, so a client that reads closes the connection as soon as it receives GOAWAY.
+                ConnectionAction::GoAway {
                     deadline: Instant::now() + options.first_byte,
                 }
             }
@@ -342,40 +346,40 @@ impl Course<'_> {
     }
 }
 
-/// Until the server is told to end.
-async fn ending(mut orders: watch::Receiver<Orders>) {
-    let told = orders.wait_for(|order| order.stage != Stage::Serving);
-    if told.await.is_err() {
+/// Resolves when the server starts to drain.
+async fn shutdown_started(mut receiver: watch::Receiver<ServerState>) {
+    let started = receiver.wait_for(|state| state.stage != ServerStage::Serving);
+    if started.await.is_err() {
         std::future::pending().await
     }
 }
 
-/// The first order that differs from `last`; never, when nobody is left to give one.
-async fn next(
-    mut orders: watch::Receiver<Orders>,
-    last: Orders,
-) -> (watch::Receiver<Orders>, Orders) {
-    // Copied out at once: the value's lock may not be held over an await.
-    let order = orders
-        .wait_for(|order| *order != last)
+/// The first state that differs from `last`. Never resolves once the sender is dropped.
+async fn next_state(
+    mut receiver: watch::Receiver<ServerState>,
+    last: ServerState,
+) -> (watch::Receiver<ServerState>, ServerState) {
+    // Copied immediately: the lock of the value must not be held over an await.
+    let state = receiver
+        .wait_for(|state| *state != last)
         .await
-        .map(|order| *order);
-    match order {
-        Ok(order) => (orders, order),
+        .map(|state| *state);
+    match state {
+        Ok(state) => (receiver, state),
         Err(_closed) => std::future::pending().await,
     }
 }
 
-/// A tenth more or less.
+/// ±10 %, in thousandths.
 const JITTER: u32 = 100;
-pub(super) const INITIAL: Orders = Orders {
-    stage: Stage::Serving,
-    crowded: 0,
-    asked: None,
+pub(super) const INITIAL_STATE: ServerState = ServerState {
+    stage: ServerStage::Serving,
+    idle_close_requests: 0,
+    last_idle_close_request: None,
 };
 
-/// How often connections without a call are asked to leave while another waits.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often idle connections are asked to close while another connection waits for a slot.
+const IDLE_CLOSE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where `usize` cannot hold what the options say, which is on no machine of today.
-const MOST_SEND_BUFFER: usize = 64 * 1024;
+/// Used if `usize` is too small for the configured value, which is not the case on 32-bit and larger machines.
+const MAX_SEND_BUFFER: usize = 64 * 1024;

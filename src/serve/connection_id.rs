@@ -1,11 +1,10 @@
-//! Which connection a call came by, for code that treats connections alike.
+//! The connection id of the current call.
 //!
-//! The guard sets it around each call, as a value of the call's task: that allocates nothing, where an extension of the
-//! request would.
+//! `guard` sets it around each call as a task-local value, which, unlike a request extension, allocates nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Names a connection of this process. Numbers begin at 1 and are not used again.
+/// Identifies a connection within this process. Numbers start at 1 and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub u64);
 
@@ -20,7 +19,7 @@ impl ConnectionId {
     }
 }
 
-/// The connection of the call that is being answered; `None` outside of a call.
+/// The connection of the current call; `None` outside of a call.
 pub fn connection() -> Option<ConnectionId> {
     CONNECTION.try_with(|id| *id).ok()
 }

@@ -1,82 +1,82 @@
-//! The end: nobody new, running calls finish, and what does not finish in time is cut.
+//! Graceful shutdown: no new connections, running calls finish, and the rest is aborted at the drain timeout.
 //!
-//! It takes as long as the last connection needs, nothing when there is none, and never much longer than
-//! the options say: a thread that computes without end is left behind, since it cannot be stopped.
+//! Draining ends with the last connection, and at most one second after `ServeOptions::drain`. A thread that computes
+//! without end is left running, because a thread cannot be stopped.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::Call;
-use super::accept::{Acceptor, Door};
-use super::connection::Stage;
-use super::threads::Ending;
+use super::HttpService;
+use super::accept::{AcceptLoop, Acceptor};
+use super::connection::ServerStage;
+use super::threads::ClosingThread;
 
-/// How the server ended.
+/// The result of draining.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drained {
-    /// Connections that were cut because they did not end in time.
+pub struct DrainSummary {
+    /// Connections that were aborted because they did not close before the drain timeout.
     pub aborted: usize,
 }
 
-pub(super) async fn drain<S: Call>(acceptor: Acceptor<S>) -> Drained
+pub(super) async fn drain<S: HttpService>(acceptor: Acceptor<S>) -> DrainSummary
 where
     S::Future: Send,
 {
     let Acceptor {
-        doors,
+        accept_loops,
         threads,
         shared,
         ..
     } = acceptor;
-    let counters = doors.iter().map(Door::counters);
+    let counters = accept_loops.iter().map(AcceptLoop::counters);
     let counters: Vec<_> = counters.collect();
-    // Also removes the socket files: a successor may listen while this one drains.
-    drop(doors);
-    let mut endings = threads.close();
+    // Also removes the socket files, so that a new process can listen while this one drains.
+    drop(accept_loops);
+    let mut closing = threads.close();
     shared
-        .orders
-        .send_modify(|orders| orders.stage = Stage::Draining);
-    wait_for(&mut endings, shared.options.drain).await;
-    if !endings.is_empty() {
+        .state
+        .send_modify(|state| state.stage = ServerStage::Draining);
+    wait_for(&mut closing, shared.options.drain).await;
+    if !closing.is_empty() {
         shared
-            .orders
-            .send_modify(|orders| orders.stage = Stage::Cutting);
-        wait_for(&mut endings, CUT).await;
+            .state
+            .send_modify(|state| state.stage = ServerStage::Aborting);
+        wait_for(&mut closing, ABORT_TIMEOUT).await;
     }
-    for stuck in &endings {
-        tracing::error!(thread = ?stuck.handle.thread().name(), "a request thread does not end");
+    for thread in &closing {
+        tracing::error!(thread = ?thread.handle.thread().name(), "a request thread did not end within the drain timeout");
     }
-    let left = endings
+    let remaining = closing
         .iter()
         .map(|one| one.connections.load(Ordering::Relaxed));
-    let cut = counters
+    let aborted = counters
         .iter()
         .map(|one| one.closed_by("drain"))
         .sum::<u64>();
-    Drained {
-        aborted: left.sum::<usize>() + usize::try_from(cut).unwrap_or(usize::MAX),
+    DrainSummary {
+        aborted: remaining.sum::<usize>() + usize::try_from(aborted).unwrap_or(usize::MAX),
     }
 }
 
-/// Joins the threads that end within `span`; the others stay in the list.
-async fn wait_for(endings: &mut Vec<Ending>, span: Duration) {
-    let until = Instant::now() + span;
-    let mut left = Vec::new();
-    for mut ending in endings.drain(..) {
-        // A thread that panicked has dropped its sender: it has ended as well.
-        match timeout_at(until, &mut ending.ended).await {
+/// Joins the threads that end within `timeout`. The others stay in the list.
+async fn wait_for(closing: &mut Vec<ClosingThread>, timeout: Duration) {
+    let deadline = Instant::now() + timeout;
+    let mut remaining = Vec::new();
+    for mut thread in closing.drain(..) {
+        // An error means that the thread panicked and dropped its sender: it has ended, too.
+        match timeout_at(deadline, &mut thread.ended).await {
             Ok(_ended) => {
-                if ending.handle.join().is_err() {
+                if thread.handle.join().is_err() {
                     tracing::error!("a request thread panicked");
                 }
             }
-            Err(_elapsed) => left.push(ending),
+            Err(_elapsed) => remaining.push(thread),
         }
     }
-    *endings = left;
+    *closing = remaining;
 }
 
-/// The time that cut connections have to be gone: they only have to be polled once more.
-const CUT: Duration = Duration::from_secs(1);
+/// The time for aborted connections to be dropped, which takes one more poll.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(1);

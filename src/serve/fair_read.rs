@@ -1,9 +1,8 @@
-//! Turns among the connections of a request thread, and the pace of one that sends much and asks little.
+//! Fair scheduling of reads among the connections of a request thread, and a rate limit for bytes outside of calls.
 //!
-//! h2 reads and handles frames as long as there are bytes, and frames that begin no call give it no reason to stop.
-//! Without turns a flood of small frames holds the thread until tokio's budget of 128 reads is used up, some 2 MiB or
-//! 150,000 frames at a time. Without a pace it takes whole cores from the calls of others, and from the thread that
-//! writes their records.
+//! h2 reads and handles frames as long as bytes are available, and frames that start no call give it no reason to yield.
+//! Without yielding, a flood of small frames occupies the thread until tokio's budget of 128 reads is used up, about 2 MiB
+//! or 150,000 frames at a time. Without the rate limit it takes full cores from other calls and from the log writer.
 
 use std::io;
 use std::pin::Pin;
@@ -14,39 +13,39 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 
-/// Reads of a stream in turns and at a pace; writes are passed on.
+/// Limits the reads of a stream. Writes are passed through.
 #[derive(Debug)]
 pub(super) struct FairRead<S> {
     stream: S,
-    /// Bytes read in this turn.
+    /// Bytes read since the last yield.
     read: usize,
-    allowance: Allowance,
+    rate_limit: ReadRateLimit,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// The bytes that a connection may still send without a pause: those of its calls, and so many a second beside them.
+/// A token bucket of bytes. It is filled by the bytes of calls and at [`BYTES_PER_MICROSECOND`].
 #[derive(Debug)]
-struct Allowance {
-    activity: Arc<Activity>,
-    /// Negative where more was read than that.
+struct ReadRateLimit {
+    activity: Arc<ConnectionActivity>,
+    /// Negative after more was read than allowed.
     bytes: i64,
-    /// When it was last added to …
-    at: Instant,
-    /// … and how many bytes calls had by then.
+    /// When the bucket was last filled.
+    filled_at: Instant,
+    /// The bytes of calls at that time.
     call_bytes: u64,
 }
 
 impl<S> FairRead<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(stream: S, activity: Arc<ConnectionActivity>) -> Self {
         FairRead {
             stream,
             read: 0,
-            allowance: Allowance {
+            rate_limit: ReadRateLimit {
                 activity,
-                bytes: MOST_ALLOWED,
-                at: Instant::now(),
+                bytes: MAX_BURST_BYTES,
+                filled_at: Instant::now(),
                 call_bytes: 0,
             },
             pause: None,
@@ -54,8 +53,8 @@ impl<S> FairRead<S> {
     }
 }
 
-impl Allowance {
-    /// Takes these bytes; how long to wait where they are more than is allowed.
+impl ReadRateLimit {
+    /// Takes bytes from the bucket. Returns how long to pause if it is empty.
     fn take(&mut self, bytes: usize, now: impl FnOnce() -> Instant) -> Option<Duration> {
         self.bytes = self
             .bytes
@@ -67,14 +66,14 @@ impl Allowance {
         let call_bytes = self.activity.call_bytes();
         let of_calls = call_bytes.saturating_sub(self.call_bytes);
         let of_calls = i64::try_from(of_calls).unwrap_or(i64::MAX);
-        let micros = now.duration_since(self.at).as_micros();
+        let micros = now.duration_since(self.filled_at).as_micros();
         let micros = i64::try_from(micros).unwrap_or(i64::MAX);
-        (self.at, self.call_bytes) = (now, call_bytes);
+        (self.filled_at, self.call_bytes) = (now, call_bytes);
         let bytes = self
             .bytes
-            .saturating_add(micros.saturating_mul(ALLOWED_A_MICROSECOND))
+            .saturating_add(micros.saturating_mul(BYTES_PER_MICROSECOND))
             .saturating_add(of_calls);
-        self.bytes = bytes.min(MOST_ALLOWED);
+        self.bytes = bytes.min(MAX_BURST_BYTES);
         (bytes <= 0).then_some(PAUSE)
     }
 }
@@ -90,9 +89,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for FairRead<S> {
             ready!(pause.as_mut().poll(cx));
             me.pause = None;
         }
-        if me.read >= TURN {
+        if me.read >= TURN_BYTES {
             me.read = 0;
-            // Behind the tasks that are ready now.
+            // Yields to the tasks that are ready now.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -103,7 +102,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FairRead<S> {
             Poll::Ready(_) => me.read + read,
             Poll::Pending => 0,
         };
-        if let Some(pause) = me.allowance.take(read, Instant::now) {
+        if let Some(pause) = me.rate_limit.take(read, Instant::now) {
             me.pause = Some(Box::pin(sleep(pause)));
         }
         polled
@@ -140,15 +139,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FairRead<S> {
     }
 }
 
-/// Bytes in a turn: as many as a client may send ahead on a call, so that a call of usual size is read in one turn, and
-/// no more than 5,000 frames of the smallest useful kind, which take less than a millisecond.
-const TURN: usize = 64 << 10;
+/// Bytes read before yielding: the stream window, so that a call of usual size is read in one turn, and at most 5,000
+/// frames of the smallest useful kind, which take less than a millisecond.
+const TURN_BYTES: usize = 64 << 10;
 
-/// What a connection may send at once beyond that: the largest message that gRPC takes by default.
-const MOST_ALLOWED: i64 = 4 << 20;
+/// The size of the bucket: the largest message that gRPC accepts by default.
+const MAX_BURST_BYTES: i64 = 4 << 20;
 
-/// 10 MB a second: 600,000 PING frames, some hundredths of a core.
-const ALLOWED_A_MICROSECOND: i64 = 10;
+/// 10 MB a second: 600,000 PING frames, a few percent of a core.
+const BYTES_PER_MICROSECOND: i64 = 10;
 
 const PAUSE: Duration = Duration::from_millis(6);
 
@@ -170,14 +169,14 @@ mod tests {
 
     type Endless = FairRead<tokio::io::Repeat>;
 
-    fn endless() -> (Endless, Arc<Activity>) {
-        let activity = Activity::new();
+    fn endless() -> (Endless, Arc<ConnectionActivity>) {
+        let activity = ConnectionActivity::new();
         let fair = FairRead::new(tokio::io::repeat(7), Arc::clone(&activity));
         (fair, activity)
     }
 
-    /// Reads to the end of a turn.
-    fn turn(fair: &mut Endless, cx: &mut Context<'_>) -> usize {
+    /// Reads until the reader yields.
+    fn read_turn(fair: &mut Endless, cx: &mut Context<'_>) -> usize {
         let mut bytes = vec![0; 10_000];
         let mut read = 0;
         loop {
@@ -191,37 +190,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endless_stream_is_read_in_turns_and_each_end_of_a_turn_wakes() {
+    async fn an_endless_stream_yields_after_each_turn_and_is_woken_again() {
         let wakes = Arc::new(Wakes::default());
         let waker = Waker::from(Arc::clone(&wakes));
         let mut cx = Context::from_waker(&waker);
         let (mut fair, _) = endless();
         for number in 1..=3 {
-            let read = turn(&mut fair, &mut cx);
-            assert!((TURN..TURN + 10_000).contains(&read), "{read}");
+            let read = read_turn(&mut fair, &mut cx);
+            assert!((TURN_BYTES..TURN_BYTES + 10_000).contains(&read), "{read}");
             assert_eq!(wakes.0.load(Ordering::Relaxed), number);
         }
     }
 
     #[test]
-    fn a_connection_without_calls_is_read_at_a_pace_and_one_with_calls_is_not() {
+    fn only_bytes_outside_of_calls_are_rate_limited() {
         for has_calls in [false, true] {
             let read: u32 = 16 << 10;
             let (mut fair, activity) = endless();
-            let begun = fair.allowance.at;
-            let (mut now, mut taken, mut paused) = (begun, 0, Duration::ZERO);
-            while taken < 64 << 20 {
+            let begun = fair.rate_limit.filled_at;
+            let (mut now, mut acquired, mut paused) = (begun, 0, Duration::ZERO);
+            while acquired < 64 << 20 {
                 if has_calls {
                     activity.add_call_bytes(read.into());
                 }
-                taken += read;
-                if let Some(pause) = fair.allowance.take(usize::try_from(read).unwrap(), || now) {
+                acquired += read;
+                if let Some(pause) = fair.rate_limit.take(usize::try_from(read).unwrap(), || now) {
                     now += pause;
                     paused += pause;
                 }
             }
             let expected = match has_calls {
-                // 60 MiB, 10 MB a second.
+                // 60 MiB at 10 MB a second.
                 false => 6.291,
                 true => 0.0,
             };

@@ -1,12 +1,12 @@
-//! Around every call: a place among those in flight, a budget of time, and a net under panics.
+//! Admission control, a time budget and panic isolation for every call.
 //!
-//! A call is admitted when its headers arrive, before it waits for its thread, so that what waits is bounded by the
-//! places. It is shed unread when it has waited longer than its budget, or longer than `ServeOptions::queue_delay`
-//! on a thread that is overloaded (`thread_load`). A refusal is sent after [`REFUSED_AFTER`]: a client that asks again at
-//! once would otherwise cost more than the calls that are answered.
-//! A call that finds no place, takes too long or panics is answered as a gRPC error, unless the rules for
-//! calls know a better answer: for Envoy's Check an error is no denial. Only the time until response
-//! headers counts; a stream goes on without a budget. Nothing is logged for a call but a panic.
+//! A call is admitted when its headers arrive, before it waits for its thread, so that the queue is bounded by the slots.
+//! It is shed without being read if it has waited longer than its budget, or longer than `ServeOptions::queue_delay` on
+//! an overloaded thread (`thread_load`). A refusal is sent after [`REFUSAL_DELAY`]: otherwise clients that retry
+//! immediately would cost more than the calls that are answered.
+//! A call that finds no slot, exceeds its budget or panics is answered with a gRPC error, unless [`CallRules`] has another
+//! response: Envoy does not treat an error of Check as a denial. The budget ends with the response headers; a stream has
+//! none. Only panics are logged.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -25,23 +25,23 @@ use hyper::body::Incoming;
 use tokio::time::error::Elapsed;
 use tonic::body::Body;
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
+use super::completion::CallCompletion;
 use super::connection_id::{CONNECTION, ConnectionId};
 use super::message::{CallBody, MessageState};
-use super::places::{Places, TakenFrom};
-use super::receipt::Receipt;
-use super::thread_load::{MEASURED_FROM, ThreadLoad};
-use super::unread::{AnswerBody, Unread};
-use super::{Call, Counters};
+use super::slots::{SlotSource, Slots};
+use super::thread_load::{MEASURE_MIN_WAIT, ThreadLoad};
+use super::unread::{TrackedBody, UnreadResponses};
+use super::{Counters, HttpService};
 
-/// Why a call got no answer of its own.
+/// Why the server answered a call instead of its handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// Too many calls are in flight, or ahead of it on its thread: RESOURCE_EXHAUSTED.
+pub enum CallFault {
+    /// The limit of calls in flight is reached, or the call waited too long for its thread: RESOURCE_EXHAUSTED.
     Overloaded,
-    /// Too many streams are open, on this connection or in all: RESOURCE_EXHAUSTED.
+    /// The limit of open streams is reached, for the connection or in total: RESOURCE_EXHAUSTED.
     TooManyStreams,
-    /// The message has not arrived in time: UNAVAILABLE.
+    /// The request message did not arrive in time: UNAVAILABLE.
     Incomplete,
     /// No response headers within the budget: UNAVAILABLE.
     OverBudget,
@@ -49,38 +49,38 @@ pub enum Fault {
     Panicked,
 }
 
-/// What this room cannot know of a call, since it knows calls by their path only.
+/// Rules for single calls, which the server identifies by their path.
 pub trait CallRules: fmt::Debug + Send + Sync {
-    /// The time until response headers; `usual` is the budget of the options. The client's own
-    /// `grpc-timeout` shortens it in any case.
+    /// The time until response headers. `usual` is [`ServeOptions::handler_budget`](super::ServeOptions). The client's
+    /// `grpc-timeout` shortens it.
     fn budget(&self, _path: &str, usual: Duration) -> Duration {
         usual
     }
 
-    /// The answer to a call that met this fault; a gRPC error when `None`.
-    fn answer(&self, _path: &str, _fault: Fault) -> Option<Response<Body>> {
+    /// The response to a call with this fault; a gRPC error if `None`.
+    fn answer(&self, _path: &str, _fault: CallFault) -> Option<Response<Body>> {
         None
     }
 
-    /// Whether calls of this path are answered by streams, which end long after their headers.
+    /// Whether the method is server-streaming.
     fn is_stream(&self, _path: &str) -> bool {
         false
     }
 
-    /// A call has ended, in whatever way: its code, and the time from its arrival. Called on the request's
-    /// thread: neither a lock nor an allocation belongs here.
+    /// Called when a call has ended, with its code and the time since its arrival. Runs on the request thread: must
+    /// neither lock nor allocate.
     fn handled(&self, _path: &str, _code: tonic::Code, _took: Duration) {}
 }
 
-/// The usual budget for every call, and gRPC errors.
+/// The default budget for every call, and gRPC errors.
 #[derive(Debug, Clone, Copy)]
-pub struct PlainRules;
+pub struct DefaultCallRules;
 
-impl CallRules for PlainRules {}
+impl CallRules for DefaultCallRules {}
 
-/// What the guards of all connections share.
+/// Limits and counters that all connections share.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct AdmissionControl {
     budget: Duration,
     message: Duration,
     queue_delay: Duration,
@@ -89,38 +89,38 @@ pub(super) struct Gate {
     counters: Arc<Counters>,
 }
 
-/// The places for what arrives at one listener.
+/// The slots for the calls and streams of one listener.
 #[derive(Debug)]
-pub(super) struct ListenerPlaces {
-    calls: Places,
-    streams: Places,
+pub(super) struct ListenerSlots {
+    calls: Slots,
+    streams: Slots,
 }
 
-/// What the calls of one connection share.
+/// Shared by the calls of one connection.
 #[derive(Debug)]
 pub(super) struct ConnectionCalls {
     id: ConnectionId,
-    pub(super) gate: Arc<Gate>,
-    places: Arc<ListenerPlaces>,
+    pub(super) admission: Arc<AdmissionControl>,
+    slots: Arc<ListenerSlots>,
     thread: Arc<ThreadLoad>,
-    activity: Arc<Activity>,
-    unread: Arc<Unread>,
-    /// Calls at work on the connection.
-    at_work: AtomicU64,
-    /// Streams that are open on the connection.
+    activity: Arc<ConnectionActivity>,
+    unread: Arc<UnreadResponses>,
+    /// Calls in flight on the connection.
+    in_flight: AtomicU64,
+    /// Open streams of the connection.
     streams: AtomicU64,
 }
 
-/// A service with a guard around each call, for one connection.
+/// The service of one connection, with admission control around each call.
 #[derive(Debug)]
-pub(super) struct Guard<S> {
+pub(super) struct CallGuard<S> {
     service: S,
     calls: Arc<ConnectionCalls>,
 }
 
-impl Gate {
+impl AdmissionControl {
     pub(super) fn new(options: &super::ServeOptions, counters: Arc<Counters>) -> Self {
-        Gate {
+        AdmissionControl {
             budget: options.handler_budget,
             message: options.message_wait,
             queue_delay: options.queue_delay,
@@ -143,281 +143,303 @@ impl Gate {
         catch_unwind(AssertUnwindSafe(|| self.rules.is_stream(path))).unwrap_or(false)
     }
 
-    /// The rules are code as well, and have a net of their own.
+    /// A panic of the rules is caught, too.
     fn budget(&self, path: &str) -> Duration {
         let budget = catch_unwind(AssertUnwindSafe(|| self.rules.budget(path, self.budget)));
         budget.unwrap_or(self.budget)
     }
 
-    fn answer(&self, path: &str, fault: Fault) -> Response<Body> {
+    fn response(&self, path: &str, fault: CallFault) -> Response<Body> {
         let answer = catch_unwind(AssertUnwindSafe(|| self.rules.answer(path, fault)));
         answer.ok().flatten().unwrap_or_else(|| {
             let status = match fault {
-                Fault::Overloaded => tonic::Status::resource_exhausted("too many calls at once"),
-                Fault::TooManyStreams => tonic::Status::resource_exhausted("too many open streams"),
-                Fault::Incomplete => tonic::Status::unavailable("the message has not arrived"),
-                Fault::OverBudget => tonic::Status::unavailable("no answer within the budget"),
-                Fault::Panicked => tonic::Status::unavailable("internal fault"),
+                CallFault::Overloaded => {
+                    tonic::Status::resource_exhausted("too many calls in flight")
+                }
+                CallFault::TooManyStreams => {
+                    tonic::Status::resource_exhausted("too many open streams")
+                }
+                CallFault::Incomplete => {
+                    tonic::Status::unavailable("the request message did not arrive in time")
+                }
+                CallFault::OverBudget => {
+                    tonic::Status::unavailable("no response within the handler budget")
+                }
+                CallFault::Panicked => {
+                    tonic::Status::unavailable("internal error: the call panicked")
+                }
             };
             status.into_http()
         })
     }
 
-    fn counted(&self, path: &str, fault: Fault) -> Response<Body> {
+    fn count_and_respond(&self, path: &str, fault: CallFault) -> Response<Body> {
         let counters = &self.counters;
         let counter = match fault {
-            Fault::Overloaded => &counters.overloaded,
-            Fault::TooManyStreams => &counters.refused_streams,
-            Fault::Incomplete => &counters.incomplete,
-            Fault::OverBudget => &counters.over_budget,
-            Fault::Panicked => &counters.panicked,
+            CallFault::Overloaded => &counters.overloaded,
+            CallFault::TooManyStreams => &counters.refused_streams,
+            CallFault::Incomplete => &counters.incomplete,
+            CallFault::OverBudget => &counters.over_budget,
+            CallFault::Panicked => &counters.panicked,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        self.answer(path, fault)
+        self.response(path, fault)
     }
 }
 
-impl ListenerPlaces {
-    /// The places of each of so many listeners.
-    pub(super) fn of_each(options: &super::ServeOptions, listeners: usize) -> Vec<Arc<Self>> {
-        let calls = Places::split(options.in_flight, listeners);
-        let streams = Places::split(options.open_streams, listeners);
+impl ListenerSlots {
+    /// The slots of each listener.
+    pub(super) fn split(options: &super::ServeOptions, listeners: usize) -> Vec<Arc<Self>> {
+        let calls = Slots::split(options.in_flight, listeners);
+        let streams = Slots::split(options.open_streams, listeners);
         let both = calls.into_iter().zip(streams);
-        both.map(|(calls, streams)| Arc::new(ListenerPlaces { calls, streams }))
+        both.map(|(calls, streams)| Arc::new(ListenerSlots { calls, streams }))
             .collect()
     }
 }
 
-/// A place of a call that is at work, given back with the value.
+/// The slot of a call in flight, released on drop.
 #[derive(Debug)]
-struct CallPlace {
+struct CallSlot {
     calls: Arc<ConnectionCalls>,
-    taken: TakenFrom,
+    acquired: SlotSource,
 }
 
-/// A place of an open stream, given back with the value.
+/// The slot of an open stream, released on drop.
 #[derive(Debug)]
-pub(super) struct StreamPlace {
+pub(super) struct StreamSlot {
     calls: Arc<ConnectionCalls>,
-    taken: TakenFrom,
+    acquired: SlotSource,
 }
 
 impl ConnectionCalls {
     pub(super) fn new(
-        gate: Arc<Gate>,
-        places: Arc<ListenerPlaces>,
+        admission: Arc<AdmissionControl>,
+        slots: Arc<ListenerSlots>,
         thread: Arc<ThreadLoad>,
-        activity: Arc<Activity>,
-        unread: Arc<Unread>,
+        activity: Arc<ConnectionActivity>,
+        unread: Arc<UnreadResponses>,
     ) -> Arc<Self> {
         Arc::new(ConnectionCalls {
             id: ConnectionId::next(),
-            gate,
-            places,
+            admission,
+            slots,
             thread,
             activity,
             unread,
-            at_work: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
             streams: AtomicU64::new(0),
         })
     }
 
-    /// Whether the connection has one call at work, or less than half as many as connections have on average: others
-    /// overload the thread, and to shed its calls would relieve nothing.
-    fn is_light(&self) -> bool {
-        let counters = &self.gate.counters;
-        let own = self.at_work.load(Ordering::Relaxed);
+    /// Whether the connection has at most one call in flight, or less than half of the average per connection. Then
+    /// other connections overload the thread, and shedding its calls would not help.
+    fn is_below_fair_share(&self) -> bool {
+        let counters = &self.admission.counters;
+        let own = self.in_flight.load(Ordering::Relaxed);
         let all = counters.in_flight.load(Ordering::Relaxed);
         let connections = counters.connections.load(Ordering::Relaxed);
         own <= 1 || own.saturating_mul(2).saturating_mul(connections) < all
     }
 
-    fn place(self: &Arc<Self>) -> Option<CallPlace> {
-        let taken = self.places.calls.take()?;
-        let in_flight = &self.gate.counters.in_flight;
+    fn acquire_call(self: &Arc<Self>) -> Option<CallSlot> {
+        let acquired = self.slots.calls.acquire()?;
+        let in_flight = &self.admission.counters.in_flight;
         in_flight.fetch_add(1, Ordering::Relaxed);
-        self.at_work.fetch_add(1, Ordering::Relaxed);
-        Some(CallPlace {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Some(CallSlot {
             calls: Arc::clone(self),
-            taken,
+            acquired,
         })
     }
 
-    fn stream_place(self: &Arc<Self>) -> Option<StreamPlace> {
-        // The calls of a connection arrive one after the other.
-        if self.streams.load(Ordering::Relaxed) >= self.gate.streams_per_connection {
+    fn acquire_stream(self: &Arc<Self>) -> Option<StreamSlot> {
+        // No race: the calls of a connection arrive one after the other.
+        if self.streams.load(Ordering::Relaxed) >= self.admission.streams_per_connection {
             return None;
         }
-        let taken = self.places.streams.take()?;
+        let acquired = self.slots.streams.acquire()?;
         self.streams.fetch_add(1, Ordering::Relaxed);
-        Some(StreamPlace {
+        Some(StreamSlot {
             calls: Arc::clone(self),
-            taken,
+            acquired,
         })
     }
 
-    /// Decides on a call when its headers arrive.
-    fn admit(self: &Arc<Self>, path: &str) -> Result<(CallPlace, Option<StreamPlace>), Fault> {
-        let stream = match self.gate.is_stream(path) {
-            true => Some(self.stream_place().ok_or(Fault::TooManyStreams)?),
+    /// Acquires the slots for a call when its headers arrive.
+    fn admit(self: &Arc<Self>, path: &str) -> Result<(CallSlot, Option<StreamSlot>), CallFault> {
+        let stream = match self.admission.is_stream(path) {
+            true => Some(self.acquire_stream().ok_or(CallFault::TooManyStreams)?),
             false => None,
         };
-        let place = self.place().ok_or(Fault::Overloaded)?;
-        Ok((place, stream))
+        let slot = self.acquire_call().ok_or(CallFault::Overloaded)?;
+        Ok((slot, stream))
     }
 
-    /// The time that the thread has spent on calls that are answered.
+    /// The time that the thread has spent on answered calls.
     pub(super) fn served(&self) -> Duration {
         self.thread.served()
     }
 
-    pub(super) fn answer_body(&self, body: Body, is_stream: bool) -> AnswerBody {
-        AnswerBody::new(&self.unread, body, is_stream)
+    pub(super) fn track_body(&self, body: Body, is_stream: bool) -> TrackedBody {
+        TrackedBody::new(&self.unread, body, is_stream)
     }
 }
 
-impl Drop for CallPlace {
+impl Drop for CallSlot {
     fn drop(&mut self) {
-        self.calls.places.calls.give_back(self.taken);
-        let in_flight = &self.calls.gate.counters.in_flight;
+        self.calls.slots.calls.release(self.acquired);
+        let in_flight = &self.calls.admission.counters.in_flight;
         in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.calls.at_work.fetch_sub(1, Ordering::Relaxed);
+        self.calls.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Drop for StreamPlace {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
-        self.calls.places.streams.give_back(self.taken);
+        self.calls.slots.streams.release(self.acquired);
         self.calls.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl<S> Guard<S> {
+impl<S> CallGuard<S> {
     pub(super) fn new(service: S, calls: Arc<ConnectionCalls>) -> Self {
-        Guard { service, calls }
+        CallGuard { service, calls }
     }
 }
 
-impl<S: Call> hyper::service::Service<Request<Incoming>> for Guard<S>
+impl<S: HttpService> hyper::service::Service<Request<Incoming>> for CallGuard<S>
 where
     S::Future: Send,
 {
-    type Response = Response<AnswerBody>;
+    type Response = Response<TrackedBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<AnswerBody>, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<TrackedBody>, Infallible>> + Send>>;
 
-    /// Called when the headers of a call have been read, before the call waits for its turn on the thread.
+    /// Runs when the headers of a call have been read, before the call waits for its thread.
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let arrived = Instant::now();
         let calls = Arc::clone(&self.calls);
-        let busy = Activity::begin(&calls.activity, arrived);
+        let running = ConnectionActivity::begin(&calls.activity, arrived);
         let admitted = calls.admit(request.uri().path());
-        let mut receipt = Receipt::new(calls, request.uri().clone(), arrived);
+        let mut completion = CallCompletion::new(calls, request.uri().clone(), arrived);
         match admitted {
-            Ok((place, stream)) => {
-                receipt.stream = stream;
+            Ok((slot, stream)) => {
+                completion.stream = stream;
                 let mut service = self.service.clone();
                 Box::pin(async move {
-                    let _busy = busy;
-                    let response = answer(&receipt, place, &mut service, request).await;
-                    Ok(receipt.hand_over(response))
+                    let _running = running;
+                    let response = answer(&completion, slot, &mut service, request).await;
+                    Ok(completion.finish(response))
                 })
             }
-            // A future of its own, which is small: there may be many.
+            // A separate small future, because there may be many refusals.
             Err(fault) => Box::pin(async move {
-                let _busy = busy;
-                let response = refuse(&receipt, request, fault).await;
-                Ok(receipt.hand_over(response))
+                let _running = running;
+                let response = refuse(&completion, request, fault).await;
+                Ok(completion.finish(response))
             }),
         }
     }
 }
 
-async fn answer<S: Call>(
-    receipt: &Receipt,
-    place: CallPlace,
+async fn answer<S: HttpService>(
+    completion: &CallCompletion,
+    slot: CallSlot,
     service: &mut S,
     request: Request<Incoming>,
 ) -> Response<Body>
 where
     S::Future: Send,
 {
-    let (calls, path) = (&receipt.calls, receipt.uri.path());
-    let gate = &calls.gate;
-    let budget = gate.budget(path);
-    let waited = receipt.arrived().elapsed();
-    let is_late = waited >= gate.queue_delay
-        && !calls.is_light()
-        && calls.thread.is_overloaded(waited, receipt.served_before());
+    let (calls, path) = (&completion.calls, completion.uri.path());
+    let admission = &calls.admission;
+    let budget = admission.budget(path);
+    let waited = completion.arrived().elapsed();
+    let is_late = waited >= admission.queue_delay
+        && !calls.is_below_fair_share()
+        && calls
+            .thread
+            .is_overloaded(waited, completion.served_before());
     if waited >= budget || is_late {
-        drop(place);
-        let queued = &gate.counters.queued_too_long;
+        drop(slot);
+        let queued = &admission.counters.queued_too_long;
         queued.fetch_add(1, Ordering::Relaxed);
-        Box::pin(hold(receipt, request)).await;
-        return gate.answer(path, Fault::Overloaded);
+        Box::pin(delay_refusal(completion, request)).await;
+        return admission.response(path, CallFault::Overloaded);
     }
-    let budget = budget.min(asked_for(request.headers()).unwrap_or(budget));
-    let until = receipt.arrived().checked_add(budget);
-    // Without a place: a client that reads no answers takes none from others.
-    let place = match calls.unread.is_full() {
-        false => place,
+    let budget = budget.min(grpc_timeout(request.headers()).unwrap_or(budget));
+    let until = completion.arrived().checked_add(budget);
+    // Waits without a slot, so that a client that does not read responses takes none from others.
+    let slot = match calls.unread.is_full() {
+        false => slot,
         true => {
-            drop(place);
-            if in_time(until, Box::pin(calls.unread.room())).await.is_err() {
-                return gate.counted(path, Fault::OverBudget);
+            drop(slot);
+            if within_deadline(until, Box::pin(calls.unread.wait_for_capacity()))
+                .await
+                .is_err()
+            {
+                return admission.count_and_respond(path, CallFault::OverBudget);
             }
-            match calls.place() {
-                Some(place) => place,
-                None => return gate.counted(path, Fault::Overloaded),
+            match calls.acquire_call() {
+                Some(slot) => slot,
+                None => return admission.count_and_respond(path, CallFault::Overloaded),
             }
         }
     };
-    let _place = place;
+    let _slot = slot;
     let (parts, body) = request.into_parts();
-    let (body, message) = CallBody::watched(body, Arc::clone(&calls.activity));
+    let (body, message) = CallBody::new(body, Arc::clone(&calls.activity));
     let request = Request::from_parts(parts, body);
-    // `call` runs inside, too: it may panic as well as its future.
+    // `call` runs inside, too, because it may panic like its future.
     let handler = AssertUnwindSafe(async {
         match poll_fn(|cx| service.poll_ready(cx)).await {
             Ok(()) => service.call(request).await,
             Err(never) => match never {},
         }
     });
-    let message = Awaited {
+    let message = MessageDeadline {
         message,
-        until: receipt.arrived().checked_add(gate.message),
+        until: completion.arrived().checked_add(admission.message),
     };
     let handler = CONNECTION.scope(calls.id, handler.catch_unwind());
-    let handler = measured(&calls.thread, waited, handler);
-    match with_message(until, message, handler).await {
+    let handler = measure_first_poll(&calls.thread, waited, handler);
+    match run_within_deadlines(until, message, handler).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => {
-            let message = message_of(panic.as_ref());
+            let message = panic_message(panic.as_ref());
             tracing::error!(path, message, "a call panicked");
-            gate.counted(path, Fault::Panicked)
+            admission.count_and_respond(path, CallFault::Panicked)
         }
-        Err(fault) => gate.counted(path, fault),
+        Err(fault) => admission.count_and_respond(path, fault),
     }
 }
 
-/// The answer to a call that is not admitted.
-async fn refuse(receipt: &Receipt, request: Request<Incoming>, fault: Fault) -> Response<Body> {
-    hold(receipt, request).await;
-    receipt.calls.gate.counted(receipt.uri.path(), fault)
+/// Answers a call that is not admitted.
+async fn refuse(
+    completion: &CallCompletion,
+    request: Request<Incoming>,
+    fault: CallFault,
+) -> Response<Body> {
+    delay_refusal(completion, request).await;
+    completion
+        .calls
+        .admission
+        .count_and_respond(completion.uri.path(), fault)
 }
 
-/// Reads the body of a refused call and drops it, and holds the refusal back until [`REFUSED_AFTER`].
-async fn hold(receipt: &Receipt, request: Request<Incoming>) {
-    let budget = receipt.calls.gate.budget(receipt.uri.path());
-    let span = budget.min(REFUSED_AFTER);
-    let Some(until) = receipt.arrived().checked_add(span) else {
+/// Reads and drops the body of a refused call, and returns [`REFUSAL_DELAY`] after its arrival.
+async fn delay_refusal(completion: &CallCompletion, request: Request<Incoming>) {
+    let budget = completion.calls.admission.budget(completion.uri.path());
+    let span = budget.min(REFUSAL_DELAY);
+    let Some(until) = completion.arrived().checked_add(span) else {
         return;
     };
     let mut wait = pin!(tokio::time::sleep_until(until.into()));
     {
-        let activity = Arc::clone(&receipt.calls.activity);
-        let (mut body, _) = CallBody::watched(request.into_body(), activity);
+        let activity = Arc::clone(&completion.calls.activity);
+        let (mut body, _) = CallBody::new(request.into_body(), activity);
         let end = async { while let Some(Ok(_)) = body.frame().await {} };
         tokio::select! {
             biased;
@@ -428,8 +450,11 @@ async fn hold(receipt: &Receipt, request: Request<Incoming>) {
     wait.await;
 }
 
-/// What the future gives until then. Most are ready at once, and for them no timer is made.
-async fn in_time<F: Future>(until: Option<Instant>, future: F) -> Result<F::Output, Elapsed> {
+/// Runs the future until the deadline. Creates no timer for a future that is ready at its first poll, as most are.
+async fn within_deadline<F: Future>(
+    until: Option<Instant>,
+    future: F,
+) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         Poll::Ready(output) => Ok(output),
@@ -440,13 +465,17 @@ async fn in_time<F: Future>(until: Option<Instant>, future: F) -> Result<F::Outp
     }
 }
 
-/// Counts the time of the first poll, in which nearly every call is answered, where calls wait for their thread.
-async fn measured<F: Future>(thread: &ThreadLoad, waited: Duration, handler: F) -> F::Output {
-    let begun = (waited >= MEASURED_FROM).then(Instant::now);
+/// Measures the first poll, in which nearly every call is answered, if the call waited for its thread.
+async fn measure_first_poll<F: Future>(
+    thread: &ThreadLoad,
+    waited: Duration,
+    handler: F,
+) -> F::Output {
+    let begun = (waited >= MEASURE_MIN_WAIT).then(Instant::now);
     let mut handler = pin!(handler);
     let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await;
     if let Some(begun) = begun {
-        thread.serve(begun.elapsed());
+        thread.add_served(begun.elapsed());
     }
     match first {
         Poll::Ready(output) => output,
@@ -454,48 +483,48 @@ async fn measured<F: Future>(thread: &ThreadLoad, waited: Duration, handler: F) 
     }
 }
 
-/// A message, and until when all of it has to have arrived.
-struct Awaited {
+/// A request message and the deadline for its arrival.
+struct MessageDeadline {
     message: MessageState,
     until: Option<Instant>,
 }
 
-/// What the handler gives until then, if its message arrives in time.
-async fn with_message<F: Future>(
+/// Runs the handler until its deadline, as long as the message arrives in time.
+async fn run_within_deadlines<F: Future>(
     until: Option<Instant>,
-    awaited: Awaited,
+    awaited: MessageDeadline,
     handler: F,
-) -> Result<F::Output, Fault> {
+) -> Result<F::Output, CallFault> {
     let mut handler = pin!(handler);
     if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await {
         return Ok(output);
     }
-    // A budget that ends before is the only limit.
+    // Ignored if the budget ends earlier.
     let message = awaited
         .until
         .filter(|end| until.is_none_or(|until| *end < until));
     if message.is_some() && !awaited.message.is_complete() {
-        match in_time(message, handler.as_mut()).await {
+        match within_deadline(message, handler.as_mut()).await {
             Ok(output) => return Ok(output),
-            Err(_elapsed) if !awaited.message.is_complete() => return Err(Fault::Incomplete),
+            Err(_elapsed) if !awaited.message.is_complete() => return Err(CallFault::Incomplete),
             Err(_elapsed) => {}
         }
     }
-    let handled = in_time(until, handler).await;
+    let handled = within_deadline(until, handler).await;
     handled.map_err(|_elapsed| match awaited.message.is_complete() {
-        true => Fault::OverBudget,
-        false => Fault::Incomplete,
+        true => CallFault::OverBudget,
+        false => CallFault::Incomplete,
     })
 }
 
-/// The client's `grpc-timeout`, less a tenth so that the answer is there in time. One that cannot be read
-/// shortens nothing: the budget holds anyway. gRPC over HTTP/2, "Requests": at most 8 digits and a unit.
-fn asked_for(headers: &HeaderMap) -> Option<Duration> {
+/// 90 % of the client's `grpc-timeout`, so that the response arrives in time. `None` if it is absent or malformed: then
+/// the budget alone applies. gRPC over HTTP/2, "Requests": at most 8 digits and a unit.
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let unit = text.chars().last()?;
     let digits = text.strip_suffix(unit)?;
-    let few = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    let count: u64 = few.then(|| digits.parse().ok())??;
+    let is_valid = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    let count: u64 = is_valid.then(|| digits.parse().ok())??;
     let nanos = match unit {
         'H' => 3_600_000_000_000,
         'M' => 60_000_000_000,
@@ -508,38 +537,38 @@ fn asked_for(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_nanos(count.saturating_mul(nanos) / 10 * 9))
 }
 
-fn message_of(panic: &(dyn std::any::Any + Send)) -> &str {
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => text,
         (_, Some(text)) => text,
-        _ => "no message",
+        _ => "the panic has no message",
     }
 }
 
-/// When a refusal is sent, from the arrival of its call. The frames of a call follow each other at once, so the body has
-/// come by then; and a client that asks again as soon as it is refused asks at most 50 times a second on a stream.
-const REFUSED_AFTER: Duration = Duration::from_millis(20);
+/// The time from the arrival of a call to its refusal. The body has usually arrived by then, and a client that retries
+/// immediately sends at most 50 calls a second in sequence.
+const REFUSAL_DELAY: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Option<Duration> {
+    fn parse(text: &str) -> Option<Duration> {
         let mut headers = HeaderMap::new();
         headers.insert("grpc-timeout", text.parse().unwrap());
-        asked_for(&headers)
+        grpc_timeout(&headers)
     }
 
     #[test]
-    fn a_grpc_timeout_is_read_less_a_tenth() {
-        assert_eq!(read("100m"), Some(Duration::from_millis(90)));
-        assert_eq!(read("1S"), Some(Duration::from_millis(900)));
-        assert_eq!(read("0n"), Some(Duration::ZERO));
-        assert!(read("99999999H").is_some());
+    fn a_grpc_timeout_is_shortened_by_a_tenth() {
+        assert_eq!(parse("100m"), Some(Duration::from_millis(90)));
+        assert_eq!(parse("1S"), Some(Duration::from_millis(900)));
+        assert_eq!(parse("0n"), Some(Duration::ZERO));
+        assert!(parse("99999999H").is_some());
     }
 
     #[test]
-    fn what_is_no_grpc_timeout_is_not_read() {
+    fn a_malformed_grpc_timeout_is_ignored() {
         for text in [
             "",
             "m",
@@ -551,8 +580,8 @@ mod tests {
             "1 m",
             "1.5S",
         ] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(parse(text), None, "{text}");
         }
-        assert_eq!(asked_for(&HeaderMap::new()), None);
+        assert_eq!(grpc_timeout(&HeaderMap::new()), None);
     }
 }

@@ -1,9 +1,8 @@
-//! A listener bound: the socket, and for a Unix socket its file, its mode and who may connect.
+//! Binds listeners: TCP sockets, and Unix sockets with their file, mode and permitted uids.
 //!
-//! A Unix socket gets mode 0600, or 0666 where peers are named by uid: the kernel reports the uid of each peer
-//! (SO_PEERCRED, unix(7)), and one that is not named is closed before a byte is read, so the mode need not keep
-//! others out and no group has to be shared. The mode is set before the socket listens: until then connecting
-//! fails, and there is no moment in which another user can connect.
+//! A Unix socket has mode 0600, or 0666 if uids are listed: the kernel reports the uid of each peer (SO_PEERCRED,
+//! unix(7)), and the connection of an unlisted one is closed before a byte is read, so that no shared group is needed.
+//! The mode is set before the socket listens. Until then connecting fails, so no other user can connect.
 
 use std::fs;
 use std::io;
@@ -17,100 +16,100 @@ use std::sync::Arc;
 
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
-use super::tls::Endpoint;
-use super::{Address, Tls, TlsError};
+use super::tls::TlsEndpoint;
+use super::{ListenAddress, ListenerTls, TlsError};
 
-/// A place to listen on, and what answers there.
+/// The configuration of a listener, and its service.
 #[derive(Debug, Clone)]
 pub struct Listener<S> {
-    /// Where.
-    pub address: Address,
-    /// Beyond loopback there must be protection; `true` says that something else gives it.
+    /// Where to listen.
+    pub address: ListenAddress,
+    /// Allows an address beyond loopback without authentication of clients, because something else protects it.
     pub plaintext: bool,
-    /// The user ids that may connect; everybody that the file's mode lets in when `None`. Unix sockets only.
+    /// The user ids that may connect. If `None`, the mode of the file decides. Unix sockets only.
     pub uids: Option<Vec<u32>>,
-    /// TLS, and whose certificates; plain HTTP/2 when `None`. TCP only.
-    pub tls: Option<Tls>,
-    /// What answers; a clone of it for every connection.
+    /// TLS; plaintext HTTP/2 if `None`. TCP only.
+    pub tls: Option<ListenerTls>,
+    /// Cloned for every connection.
     pub service: S,
 }
 
-/// Why a listener cannot be had.
+/// Why a listener cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Beyond loopback and not said to be protected.
+    /// Reachable beyond loopback, without authentication of clients and without `plaintext`.
     #[error(
-        "{address} is reachable from other machines and does not ask them who they are; expected TLS with a \
-         client CA and peers, or plaintext = true where something else protects it"
+        "{address} is reachable from other machines and does not authenticate clients; expected TLS with \
+         client_ca and peers, or plaintext = true if something else protects it"
     )]
     Unprotected {
-        /// Where.
-        address: Address,
+        /// The address of the listener.
+        address: ListenAddress,
     },
-    /// TCP tells nobody's uid.
-    #[error("{address}: uids can be checked on Unix sockets only")]
+    /// TCP does not report the uid of a peer.
+    #[error("{address}: found uids on a TCP listener, expected them on Unix sockets only")]
     NoUids {
-        /// Where.
-        address: Address,
+        /// The address of the listener.
+        address: ListenAddress,
     },
-    /// The kernel knows who is at the other end.
+    /// A Unix socket has uids instead.
     #[error(
-        "{address}: TLS is for TCP listeners; on a Unix socket the mode and the uids say who may connect"
+        "{address}: found tls on a Unix socket, expected it on TCP listeners only; use uids to restrict who may connect"
     )]
     NoTls {
-        /// Where.
-        address: Address,
+        /// The address of the listener.
+        address: ListenAddress,
     },
-    /// Its files cannot be used.
+    /// The TLS files cannot be used.
     #[error("{address}: TLS: {source}")]
     Tls {
-        /// Where.
-        address: Address,
-        /// Why.
+        /// The address of the listener.
+        address: ListenAddress,
+        /// The cause.
         source: TlsError,
     },
-    /// Another process has the address.
-    #[error("{address}: another process listens there")]
+    /// The address is in use.
+    #[error("{address}: another process listens on this address")]
     InUse {
-        /// Where.
-        address: Address,
+        /// The address of the listener.
+        address: ListenAddress,
     },
-    /// Something that is not ours to remove.
-    #[error("{address}: there is a file that is not a socket")]
+    /// The path exists and is not a socket, so it is not removed.
+    #[error("{address}: found a file that is not a socket; remove it or use another path")]
     NotASocket {
-        /// Where.
-        address: Address,
+        /// The address of the listener.
+        address: ListenAddress,
     },
-    /// The system refuses.
+    /// A system call failed.
     #[error("{address}: {source}")]
     Io {
-        /// Where.
-        address: Address,
-        /// What it says.
+        /// The address of the listener.
+        address: ListenAddress,
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// Addresses that are held, before there is anything to answer there. A TCP address does not listen yet: clients are
-/// refused and not kept waiting.
+/// Listeners that are bound before their services exist. A TCP socket does not listen yet, so clients are refused
+/// immediately.
 #[derive(Debug, Default)]
-pub struct Held(pub(super) Vec<Bound<()>>);
+pub struct BoundListeners(pub(super) Vec<BoundListener<()>>);
 
-impl Held {
-    /// Takes the address and reads the TLS files.
+impl BoundListeners {
+    /// Binds the address and reads the TLS files.
     pub fn add(&mut self, listener: Listener<()>) -> Result<(), ListenError> {
         self.0.push(listener.bind()?);
         Ok(())
     }
 }
 
-/// A listener that holds its address.
+/// A listener that is bound to its address.
 #[derive(Debug)]
-pub(super) struct Bound<S> {
-    /// The address with the real port.
-    pub(super) address: Address,
+pub(super) struct BoundListener<S> {
+    /// The address with the port that the kernel assigned.
+    pub(super) address: ListenAddress,
     pub(super) socket: BoundSocket,
-    pub(super) tls: Option<Arc<Endpoint>>,
+    pub(super) tls: Option<Arc<TlsEndpoint>>,
     pub(super) service: S,
 }
 
@@ -124,16 +123,20 @@ pub(super) enum BoundSocket {
     },
 }
 
-/// The file of a Unix socket; it is removed with this value, if it is still the one that was made.
+/// The file of a Unix socket, removed on drop if it is still the one that was created.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
+    /// Device and inode.
     identity: (u64, u64),
 }
 
 impl<S> Listener<S> {
-    pub(super) fn bind(self) -> Result<Bound<S>, ListenError> {
-        let is_protected = self.tls.as_ref().is_some_and(Tls::knows_peers);
+    pub(super) fn bind(self) -> Result<BoundListener<S>, ListenError> {
+        let is_protected = self
+            .tls
+            .as_ref()
+            .is_some_and(ListenerTls::authenticates_clients);
         if !self.address.is_local() && !is_protected && !self.plaintext {
             return Err(ListenError::Unprotected {
                 address: self.address,
@@ -141,20 +144,22 @@ impl<S> Listener<S> {
         }
         let tls = self.tls.as_ref().map(|tls| self.load(tls)).transpose()?;
         let (address, socket) = match &self.address {
-            Address::Tcp(_) if self.uids.is_some() => {
+            ListenAddress::Tcp(_) if self.uids.is_some() => {
                 return Err(ListenError::NoUids {
                     address: self.address,
                 });
             }
-            Address::Tcp(at) => bind_tcp(*at).map_err(|source| failed(&self.address, source))?,
-            Address::Unix(path) => {
-                self.make_room(path)?;
+            ListenAddress::Tcp(at) => {
+                bind_tcp(*at).map_err(|source| failed(&self.address, source))?
+            }
+            ListenAddress::Unix(path) => {
+                self.remove_stale_socket(path)?;
                 let socket = bind_unix(path, self.uids.clone());
                 let socket = socket.map_err(|source| failed(&self.address, source))?;
                 (self.address.clone(), socket)
             }
         };
-        Ok(Bound {
+        Ok(BoundListener {
             address,
             socket,
             tls,
@@ -162,11 +167,11 @@ impl<S> Listener<S> {
         })
     }
 
-    fn load(&self, tls: &Tls) -> Result<Arc<Endpoint>, ListenError> {
+    fn load(&self, tls: &ListenerTls) -> Result<Arc<TlsEndpoint>, ListenError> {
         let address = || self.address.clone();
         match &self.address {
-            Address::Unix(_) => Err(ListenError::NoTls { address: address() }),
-            Address::Tcp(_) => match Endpoint::load(address(), tls.clone()) {
+            ListenAddress::Unix(_) => Err(ListenError::NoTls { address: address() }),
+            ListenAddress::Tcp(_) => match TlsEndpoint::load(address(), tls.clone()) {
                 Ok(endpoint) => Ok(Arc::new(endpoint)),
                 Err(source) => Err(ListenError::Tls {
                     address: address(),
@@ -176,8 +181,8 @@ impl<S> Listener<S> {
         }
     }
 
-    /// Removes a socket that a process left behind when it was killed, and nothing else.
-    fn make_room(&self, path: &Path) -> Result<(), ListenError> {
+    /// Removes the socket file of a killed process, and nothing else.
+    fn remove_stale_socket(&self, path: &Path) -> Result<(), ListenError> {
         let address = || self.address.clone();
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -187,7 +192,7 @@ impl<S> Listener<S> {
             }
             Ok(_) => {}
         }
-        if somebody_listens(path).map_err(|source| failed(&self.address, source))? {
+        if has_listener(path).map_err(|source| failed(&self.address, source))? {
             return Err(ListenError::InUse { address: address() });
         }
         match fs::remove_file(path) {
@@ -199,16 +204,16 @@ impl<S> Listener<S> {
     }
 }
 
-impl<S> Bound<S> {
-    /// The same address, with what answers there.
-    pub(super) fn with<T>(self, service: T) -> Bound<T> {
-        let Bound {
+impl<S> BoundListener<S> {
+    /// Adds the service.
+    pub(super) fn with_service<T>(self, service: T) -> BoundListener<T> {
+        let BoundListener {
             address,
             socket,
             tls,
             service: _,
         } = self;
-        Bound {
+        BoundListener {
             address,
             socket,
             tls,
@@ -216,8 +221,8 @@ impl<S> Bound<S> {
         }
     }
 
-    /// From here on clients can connect. A Unix socket listens since it was bound: one that does not would be taken
-    /// for one that was left behind.
+    /// Starts to listen. A Unix socket listens since it was bound: otherwise another process would take it for the file
+    /// of a killed one.
     pub(super) fn listen(&self) -> Result<(), ListenError> {
         match &self.socket {
             BoundSocket::Tcp(listener) => {
@@ -229,7 +234,7 @@ impl<S> Bound<S> {
     }
 }
 
-fn failed(address: &Address, source: io::Error) -> ListenError {
+fn failed(address: &ListenAddress, source: io::Error) -> ListenError {
     let address = address.clone();
     match source.kind() {
         io::ErrorKind::AddrInUse => ListenError::InUse { address },
@@ -237,15 +242,15 @@ fn failed(address: &Address, source: io::Error) -> ListenError {
     }
 }
 
-/// As the standard library binds, without listening.
-fn bind_tcp(at: std::net::SocketAddr) -> io::Result<(Address, BoundSocket)> {
+/// Binds like the standard library, without listening.
+fn bind_tcp(at: std::net::SocketAddr) -> io::Result<(ListenAddress, BoundSocket)> {
     let socket = Socket::new(Domain::for_address(at), Type::STREAM, None)?;
-    // A server that starts again is not kept out by connections of the last one (TIME_WAIT).
+    // Allows a restart while connections of the previous process are in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.bind(&SockAddr::from(at))?;
     socket.set_nonblocking(true)?;
     let listener = TcpListener::from(std::os::fd::OwnedFd::from(socket));
-    let address = Address::Tcp(listener.local_addr()?);
+    let address = ListenAddress::Tcp(listener.local_addr()?);
     Ok((address, BoundSocket::Tcp(listener)))
 }
 
@@ -266,8 +271,8 @@ fn bind_unix(path: &Path, uids: Option<Vec<u32>>) -> io::Result<BoundSocket> {
     })
 }
 
-/// Gives the socket file its mode, and returns its device and inode. The file is opened once and not by its name
-/// again: another user with write access to the folder could put a link to another file in its place.
+/// Sets the mode of the socket file, and returns its device and inode. The file is opened only once: another user with
+/// write access to the folder could replace it by a link to another file.
 #[cfg(target_os = "linux")]
 fn set_mode(path: &Path, permissions: fs::Permissions) -> io::Result<(u64, u64)> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -281,7 +286,7 @@ fn set_mode(path: &Path, permissions: fs::Permissions) -> io::Result<(u64, u64)>
     let found = file.metadata()?;
     if !found.file_type().is_socket() {
         return Err(io::Error::other(
-            "another file took the place of the socket",
+            "the socket file was replaced by another file",
         ));
     }
     // fchmod(2) refuses such a descriptor; its link in /proc leads to the file itself (proc_pid_fd(5)).
@@ -297,28 +302,28 @@ fn set_mode(path: &Path, permissions: fs::Permissions) -> io::Result<(u64, u64)>
     Ok((found.dev(), found.ino()))
 }
 
-/// Without waiting: a listener whose backlog is full would hold a blocking connect.
-fn somebody_listens(path: &Path) -> io::Result<bool> {
+/// Nonblocking, because a connect to a listener with a full backlog would block.
+fn has_listener(path: &Path) -> io::Result<bool> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     match socket.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        // No permission, a full backlog, another kind of socket: somebody's, in any case.
+        // No permission, a full backlog, another socket type: in use in any case.
         _ => Ok(true),
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // A successor may have put its own in place.
+        // A new process may have replaced it.
         let ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
         if ours && let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "the socket file stays behind");
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove the socket file");
         }
     }
 }
 
-/// Connections that the kernel holds for us: all that a burst of clients opens at a restart.
+/// Connections that the kernel queues: enough for all clients that reconnect after a restart.
 const BACKLOG: i32 = 1024;

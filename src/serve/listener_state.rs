@@ -1,23 +1,23 @@
-//! What the connections of one listener share: places, counters and the limits of its log lines.
+//! The state of one listener that its connections share: slots, counters and rate limits of log lines.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection_places::ConnectionPlaces;
-use super::guard::ListenerPlaces;
+use super::connection_slots::ConnectionSlots;
+use super::guard::ListenerSlots;
 use super::socket::PeerAddress;
-use super::tls::{PeerCertificate, Refusal};
+use super::tls::{ConnectionRefusal, PeerCertificate};
 use super::unopened::UnopenedPool;
 use super::{CloseCause, ListenerCounters, PeerRefusal, ServeOptions};
 use crate::rate::WarningLimit;
 
-/// One listener, as its connections see it.
+/// Shared by the connections of one listener.
 #[derive(Debug)]
 pub(super) struct ListenerState {
     pub(super) counters: Arc<ListenerCounters>,
-    pub(super) places: ConnectionPlaces,
-    /// The places of its calls and streams.
-    pub(super) calls: Arc<ListenerPlaces>,
+    pub(super) slots: ConnectionSlots,
+    /// The slots of its calls and streams.
+    pub(super) calls: Arc<ListenerSlots>,
     pub(super) unopened: Arc<UnopenedPool>,
     refused: WarningLimit,
     failed: WarningLimit,
@@ -28,80 +28,80 @@ pub(super) struct ListenerState {
 impl ListenerState {
     pub(super) fn new(
         counters: Arc<ListenerCounters>,
-        places: ConnectionPlaces,
-        calls: Arc<ListenerPlaces>,
+        slots: ConnectionSlots,
+        calls: Arc<ListenerSlots>,
         unopened: usize,
         options: &ServeOptions,
     ) -> Arc<Self> {
         Arc::new(ListenerState {
-            places,
+            slots,
             calls,
             unopened: UnopenedPool::new(unopened, options.unopened_grace, Arc::clone(&counters)),
             counters,
-            refused: WarningLimit::new(BURST, EACH),
-            failed: WarningLimit::new(BURST, EACH),
-            full: WarningLimit::new(1, RARELY),
-            waiting: WarningLimit::new(1, RARELY),
+            refused: WarningLimit::new(WARNING_BURST, WARNING_INTERVAL),
+            failed: WarningLimit::new(WARNING_BURST, WARNING_INTERVAL),
+            full: WarningLimit::new(1, RARE_WARNING_INTERVAL),
+            waiting: WarningLimit::new(1, RARE_WARNING_INTERVAL),
         })
     }
 
-    /// Counts a connection that does not open, and logs what an operator can mend.
-    pub(super) fn refused(&self, peer: PeerAddress, refusal: Refusal) {
+    /// Counts a refused connection, and logs causes that an operator can fix.
+    pub(super) fn refused(&self, peer: PeerAddress, refusal: ConnectionRefusal) {
         match refusal {
-            // The client went away, or the system is short of memory or files, which the accept loop logs.
-            Refusal::Gone | Refusal::System => {}
-            Refusal::Late => self.counters.count(CloseCause::Silent),
-            Refusal::Peer(reason, certificate) => {
+            // The client disconnected, or the system has no memory or files left, which the accept loop logs.
+            ConnectionRefusal::Disconnected | ConnectionRefusal::System => {}
+            ConnectionRefusal::TimedOut => self.counters.count(CloseCause::Silent),
+            ConnectionRefusal::Peer(reason, certificate) => {
                 self.counters.count(CloseCause::Peer(reason));
                 self.warn_of_peer(peer, reason, &certificate.unwrap_or_default());
             }
-            Refusal::Protocol(protocol) => {
+            ConnectionRefusal::Protocol(protocol) => {
                 self.counters.count(CloseCause::Protocol(protocol));
                 if let Some(suppressed) = self.failed.admit() {
                     let (listener, found) = (&self.counters.address, protocol.name());
-                    tracing::warn!(%listener, %peer, found, suppressed, "a client speaks another protocol than the listener: connection closed");
+                    tracing::warn!(%listener, %peer, found, suppressed, "the client uses another protocol than the listener: connection closed");
                 }
             }
-            Refusal::Handshake(error) => {
+            ConnectionRefusal::Handshake(error) => {
                 self.counters.count(CloseCause::Handshake);
                 if let Some(suppressed) = self.failed.admit() {
                     let listener = &self.counters.address;
-                    tracing::warn!(%listener, %peer, error, suppressed, "a TLS handshake failed");
+                    tracing::warn!(%listener, %peer, error, suppressed, "TLS handshake failed: connection closed");
                 }
             }
         }
     }
 
-    fn warn_of_peer(&self, peer: PeerAddress, reason: PeerRefusal, shown: &PeerCertificate) {
+    fn warn_of_peer(&self, peer: PeerAddress, reason: PeerRefusal, certificate: &PeerCertificate) {
         let Some(suppressed) = self.refused.admit() else {
             return;
         };
         let (listener, reason) = (&self.counters.address, reason.name());
-        let (uri, serial) = (&shown.uri, &shown.serial);
-        tracing::warn!(%listener, %peer, reason, uri, serial, suppressed, "a peer may not connect: connection closed");
+        let (uri, serial) = (&certificate.uri, &certificate.serial);
+        tracing::warn!(%listener, %peer, reason, uri, serial, suppressed, "the peer may not connect: connection closed");
     }
 
-    /// Counts a connection that had to make way for a newer one before it was served.
-    pub(super) fn made_way(&self, peer: PeerAddress) {
+    /// Counts a connection that was closed for a newer one before it was served.
+    pub(super) fn evicted(&self, peer: PeerAddress) {
         self.counters.count(CloseCause::Unopened);
         if let Some(suppressed) = self.full.admit() {
             let listener = &self.counters.address;
-            tracing::warn!(%listener, %peer, suppressed, "too many connections have not opened or wait for a place: the oldest are closed (limits.unopened)");
+            tracing::warn!(%listener, %peer, suppressed, "too many unopened connections: the oldest are closed for new ones (limits.unopened)");
         }
     }
 
-    /// Logs that all places are taken.
-    pub(super) fn warn_of_waiting(&self, peer: PeerAddress) {
+    /// Logs that the connection limit delays a connection.
+    pub(super) fn warn_of_connection_limit(&self, peer: PeerAddress) {
         if let Some(suppressed) = self.waiting.admit() {
             let listener = &self.counters.address;
-            tracing::warn!(%listener, %peer, suppressed, "all places for connections are taken: a connection waits (limits.connections)");
+            tracing::warn!(%listener, %peer, suppressed, "connection limit reached: new connections wait (limits.connections)");
         }
     }
 }
 
-/// Enough to see each of a few clients that are set up wrongly.
-const BURST: u32 = 10;
-const EACH: Duration = Duration::from_secs(1);
+/// Enough to log each of a few misconfigured clients.
+const WARNING_BURST: u32 = 10;
+const WARNING_INTERVAL: Duration = Duration::from_secs(1);
 
-/// For what one line says as well as many.
-const RARELY: Duration = Duration::from_secs(10);
+/// For conditions that one line describes as well as many.
+const RARE_WARNING_INTERVAL: Duration = Duration::from_secs(10);

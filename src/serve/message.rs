@@ -1,8 +1,8 @@
-//! The body of a request, and whether all of it has arrived.
+//! The body of a request, and whether it has arrived completely.
 //!
-//! A call may be answered before its body has ended. The rest is still read and dropped: h2 resets the stream of a body
-//! that is dropped, counts the frames that are still on their way as errors, and closes the connection after
-//! `ServeOptions::local_error_resets` of them, with the calls of other gateways' users on it.
+//! A call may be answered before its body has ended. The rest is still read and dropped: if a body is dropped early, h2
+//! resets the stream, counts frames still in transit as errors, and closes the connection with all its calls after
+//! `ServeOptions::local_error_resets` of them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 
-/// The body of a request. The server learns from it when the message is complete.
+/// The body of a request, which reports to the server when the message is complete.
 #[derive(Debug)]
 pub struct CallBody {
-    /// `None` when nothing more comes.
+    /// `None` after its end.
     body: Option<Incoming>,
     complete: Arc<AtomicBool>,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
 }
 
-/// Whether the message of a call is complete.
+/// Whether the request message of a call is complete.
 #[derive(Debug)]
 pub(super) struct MessageState(Arc<AtomicBool>);
 
 impl CallBody {
-    pub(super) fn watched(body: Incoming, activity: Arc<Activity>) -> (Self, MessageState) {
+    pub(super) fn new(body: Incoming, activity: Arc<ConnectionActivity>) -> (Self, MessageState) {
         let complete = Arc::new(AtomicBool::new(body.is_end_stream()));
         let state = MessageState(Arc::clone(&complete));
         let body = CallBody {
@@ -43,7 +43,7 @@ impl CallBody {
 }
 
 impl MessageState {
-    /// The handler has read the end of the body, or reads it no further.
+    /// Whether the handler has read the body to its end, or has dropped it.
     pub(super) fn is_complete(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -88,7 +88,7 @@ impl HttpBody for CallBody {
 impl Drop for CallBody {
     fn drop(&mut self) {
         self.complete.store(true, Ordering::Relaxed);
-        // Outside of a runtime the connection is gone as well.
+        // Outside of a runtime the connection is closed, too.
         if let Some(rest) = self.body.take()
             && !rest.is_end_stream()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
@@ -98,11 +98,11 @@ impl Drop for CallBody {
     }
 }
 
-/// Its bytes do not count as those of a call: a flood of them is read at the pace of `fair_read`.
+/// These bytes do not count as bytes of a call, so `fair_read` limits their rate.
 async fn read_rest(mut body: Incoming) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-/// Longer than an overloaded client takes to send what it has begun. Until then the body takes one of the streams that its
-/// connection may open, and no other place.
+/// Longer than an overloaded client takes to send the rest. Until then the body occupies one HTTP/2 stream of its
+/// connection and no slot.
 const READ_REST_FOR: Duration = Duration::from_secs(10);

@@ -1,95 +1,94 @@
-//! Every limit of the server, with its default and the reason for it.
+//! The limits and timeouts of the server, with their defaults and the reasons.
 //!
-//! Each is set explicitly, also where it equals the default of hyper or h2: a default that changes
-//! underneath would otherwise remove a protection.
+//! All are set explicitly, even if equal to the default of hyper or h2: otherwise an update that changes a default
+//! could remove a protection.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::guard::{CallRules, PlainRules};
+use super::guard::{CallRules, DefaultCallRules};
 
-/// How the server behaves.
+/// The limits and timeouts of a server.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// Request threads; 0 means one for each core. Each is a runtime of its own, so that the answers of
-    /// many calls on a connection leave in one write.
+    /// Request threads; 0 means one per core. Each has its own runtime, so that the responses of many calls on a
+    /// connection are sent in one write.
     pub threads: usize,
-    /// Connections that are served at once. Half of them are reserved for the listeners in equal parts, the others are
-    /// shared. At most half of the files that the process may open: the rest belongs to unopened connections, policies,
-    /// logs and whoever debugs.
+    /// The connection limit: served connections. Half are reserved for the listeners in equal parts, the rest is shared.
+    /// At most half of the file limit of the process: the rest is for unopened connections, policies, logs and debugging.
     pub connections: usize,
-    /// Connections of each listener that are accepted and not served: they have not opened, or wait for a place. A new
-    /// connection takes the place of the oldest one. 64 leaves an honest client 160 ms to open while 400 connections a
-    /// second send nothing; each holds a file and up to 64 KiB of a TLS hello. Together at most an eighth
-    /// of the files that the process may open, since as many again may wait to be dropped.
+    /// The limit of unopened connections of each listener: opening, or waiting for a connection slot. A new connection
+    /// replaces the oldest one. 64 leaves a well-behaved client 160 ms to open while 400 connections a second send
+    /// nothing. Each holds a file descriptor and up to 64 KiB of a TLS ClientHello. In total at most an eighth of the file
+    /// limit, because the same number of closed connections may wait to be dropped.
     pub unopened: usize,
-    /// The time from a connection's first turn on its request thread in which it is not closed for a newer one: an honest
-    /// client in the same region has opened by then, so a burst of clients all open. With 64 places a listener so accepts
-    /// 1,280 connections a second that never open; the kernel holds more.
+    /// The time from a connection's first turn on its request thread in which it is not closed for a newer one. A
+    /// well-behaved client in the same region has opened by then, so all clients of a burst can open. With a limit of 64 a
+    /// listener accepts 1,280 connections a second that never open; the kernel queues more.
     pub unopened_grace: Duration,
-    /// Calls at once on a connection (HTTP/2 SETTINGS_MAX_CONCURRENT_STREAMS). A further one is refused
-    /// with REFUSED_STREAM, which a client may try again.
+    /// Concurrent calls of a connection (HTTP/2 SETTINGS_MAX_CONCURRENT_STREAMS). More are refused with
+    /// REFUSED_STREAM, which a client may retry.
     pub streams: u32,
-    /// Streams that the server had to reset before the connection is closed (RUSTSEC-2024-0003).
+    /// Streams that the server resets because of client errors before it closes the connection (RUSTSEC-2024-0003).
     pub local_error_resets: usize,
     /// Streams reset by the client and not yet accepted, before the connection is closed (CVE-2023-44487).
     pub pending_accept_resets: usize,
-    /// Bytes of a call's headers together (SETTINGS_MAX_HEADER_LIST_SIZE).
+    /// Bytes of all headers of a call (SETTINGS_MAX_HEADER_LIST_SIZE).
     pub header_list_bytes: u32,
-    /// Bytes of a frame; 16 KiB is the least that HTTP/2 knows, and larger ones gained nothing.
+    /// Bytes of a frame. 16 KiB is the minimum of HTTP/2; larger frames were not faster.
     pub frame_bytes: u32,
-    /// Bytes that a client may send ahead on a call.
+    /// The flow-control window of a call, in bytes.
     pub stream_window_bytes: u32,
-    /// Bytes that a client may send ahead on a connection; times `connections` it bounds the memory.
+    /// The flow-control window of a connection, in bytes. Multiplied by `connections` it bounds the memory.
     pub connection_window_bytes: u32,
-    /// Bytes of answers held for a call whose client reads slowly.
+    /// Bytes of a response buffered for a client that reads slowly.
     pub send_buffer_bytes: u32,
-    /// After so much silence a PING asks whether the client lives.
+    /// The idle time after which the server sends a keepalive PING.
     pub keepalive_interval: Duration,
-    /// The time that it has to answer a PING before the connection is closed.
+    /// The time to answer a PING before the connection is closed.
     pub keepalive_timeout: Duration,
-    /// The time from accepting a connection to the end of its HTTP/2 preface and first frame, with the TLS
-    /// handshake before them. HTTP/2 keepalive does not reap one that says nothing, or half of the preface.
+    /// The time from accepting a connection to the end of its TLS handshake, HTTP/2 preface and first frame. HTTP/2
+    /// keepalive does not close a connection without a complete preface.
     pub first_byte: Duration,
-    /// While a connection waits for a place, one without a call for so long gives its place up.
+    /// The idle timeout that applies while another connection waits for a connection slot.
     pub idle_when_full: Duration,
-    /// Calls at once over all connections, from their arrival to their response headers. Half of the places are
-    /// reserved for the listeners in equal parts, the rest is shared. More are answered RESOURCE_EXHAUSTED: to queue
-    /// would only make every answer too late.
+    /// The limit of calls in flight over all connections, from their arrival to their response headers. Half are
+    /// reserved for the listeners in equal parts, the rest is shared. More are answered with RESOURCE_EXHAUSTED:
+    /// queueing would only delay all responses past their deadlines.
     pub in_flight: usize,
-    /// The time that a call may wait for its thread while that is overloaded: has had work without a pause for
-    /// 100 ms. With the reading before and the writing after, an answer comes within about twice the time.
+    /// The time that a call may wait for its thread if that is overloaded: busy for 100 ms without being idle. With
+    /// reading and writing, a response arrives within about twice the time.
     pub queue_delay: Duration,
-    /// The time that a call's message has to arrive before the call loses its place. A client sends it at once.
+    /// The time for the request message to arrive before the call is ended. Clients send it immediately.
     pub message_wait: Duration,
-    /// Open streams (WatchSnapshots, health Watch, reflection) over all connections; half of them are reserved for the
-    /// listeners in equal parts. Some 8 KiB each.
+    /// The limit of open streams (WatchSnapshots, health Watch, reflection) over all connections. Half are reserved for
+    /// the listeners in equal parts. About 8 KiB each.
     pub open_streams: usize,
-    /// Open streams of one connection. A gRPC client that checks health has one.
+    /// The limit of open streams of one connection. A gRPC client that checks health has one.
     pub open_streams_per_connection: usize,
-    /// Bytes of answers that a client has not read, for one connection: its further calls wait while there are more.
-    /// Each counts until it is written; answers of less than 4 KiB do not count. Thirty batches of 100 fit.
+    /// The limit of unread response bytes of one connection, at which its further calls wait. Responses count until they
+    /// are written; those below 4 KiB do not count. Thirty batches of 100 fit.
     pub unread_bytes: usize,
-    /// After so long at that limit a connection is closed. One that is slow makes room by the answer.
+    /// The time at that limit after which a connection is closed. A slow reader drops below it in between.
     pub unread_wait: Duration,
-    /// The time from a call's arrival to its response headers; half of Envoy's default of 200 ms for ext_authz. It ends a
-    /// handler that waits. One that computes is not interrupted.
+    /// The time from a call's arrival to its response headers: half of Envoy's default of 200 ms for ext_authz. It ends a
+    /// handler that waits, and cannot interrupt one that computes.
     pub handler_budget: Duration,
-    /// After so long, ±10 %, a connection is told to go (GOAWAY): clients spread anew over a changed
-    /// set of servers, and not all at once.
+    /// The maximum age of a connection, ±10 %, at which the server sends GOAWAY: clients rebalance over a changed set of
+    /// servers, and not all at the same time.
     pub connection_age: Duration,
-    /// The time from that GOAWAY to the cut.
+    /// The time from that GOAWAY until the connection is closed.
     pub goaway_grace: Duration,
-    /// The time that running calls have at shutdown before they are cut.
+    /// The drain timeout: the time for running calls to finish at shutdown.
     pub drain: Duration,
-    /// The first pause after a failed accept; it doubles with each failure. Without one, a process that
-    /// has no files left burns a core.
+    /// The first pause after a failed accept; it doubles with each failure. Without it, a process without free file
+    /// descriptors uses a full core.
     pub accept_backoff: Duration,
-    /// The longest such pause.
-    pub accept_backoff_most: Duration,
-    /// How often the files of certificates are looked at.
+    /// The longest pause.
+    pub accept_backoff_max: Duration,
+    /// How often the TLS files are checked for changes.
     pub tls_rescan: Duration,
-    /// What is to be known of single calls.
+    /// Rules for single calls.
     pub rules: Arc<dyn CallRules>,
 }
 
@@ -124,27 +123,27 @@ impl Default for ServeOptions {
             goaway_grace: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             accept_backoff: Duration::from_millis(50),
-            accept_backoff_most: Duration::from_secs(1),
+            accept_backoff_max: Duration::from_secs(1),
             tls_rescan: Duration::from_secs(5),
-            rules: Arc::new(PlainRules),
+            rules: Arc::new(DefaultCallRules),
         }
     }
 }
 
-/// An option that cannot be served with.
+/// An option that is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{option}: found {found}, expected {expected}")]
 pub struct OptionError {
-    /// The field.
+    /// The name of the field.
     pub option: &'static str,
     /// Its value.
     pub found: String,
-    /// What it may be.
+    /// The permitted range.
     pub expected: &'static str,
 }
 
 impl ServeOptions {
-    /// Names the first option that hyper or h2 would panic over, or with which nothing would be answered.
+    /// Checks that hyper and h2 accept the options and that calls can be answered. Returns the first error.
     pub fn check(&self) -> Result<(), OptionError> {
         let counts = [
             ("connections", self.connections),
@@ -161,7 +160,7 @@ impl ServeOptions {
             ),
         ];
         for (option, found) in counts {
-            within(option, found, 1..=MOST, "1 to 1,000,000")?;
+            within(option, found, 1..=MAX_COUNT, "1 to 1,000,000")?;
         }
         within("threads", self.threads, 0..=1024, "0 to 1,024")?;
         // RFC 9113 §6.5.2
@@ -200,7 +199,7 @@ impl ServeOptions {
             ("connection_age", self.connection_age),
             ("goaway_grace", self.goaway_grace),
             ("accept_backoff", self.accept_backoff),
-            ("accept_backoff_most", self.accept_backoff_most),
+            ("accept_backoff_max", self.accept_backoff_max),
             ("tls_rescan", self.tls_rescan),
         ];
         for (option, found) in spans {
@@ -214,7 +213,7 @@ impl ServeOptions {
         within("drain", self.drain, Duration::ZERO..=YEAR, "0 s to a year")
     }
 
-    /// The request threads that are started.
+    /// The number of request threads.
     pub(super) fn thread_count(&self) -> usize {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -222,20 +221,20 @@ impl ServeOptions {
         }
     }
 
-    /// The connections that are served at once.
-    pub(super) fn places(&self) -> usize {
-        self.connections.min(most_files() / 2).max(1)
+    /// The effective limit of served connections.
+    pub(super) fn connection_limit(&self) -> usize {
+        self.connections.min(max_open_files() / 2).max(1)
     }
 
-    /// The connections of each of so many listeners that are accepted and not served.
-    pub(super) fn unopened_places(&self, listeners: usize) -> usize {
-        let each = most_files() / 8 / listeners.max(1);
+    /// The effective limit of unopened connections of each listener.
+    pub(super) fn unopened_limit(&self, listeners: usize) -> usize {
+        let each = max_open_files() / 8 / listeners.max(1);
         self.unopened.min(each).max(1)
     }
 }
 
-/// How many files the process may have open.
-fn most_files() -> usize {
+/// The file limit of the process (RLIMIT_NOFILE).
+fn max_open_files() -> usize {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     files.map_or(usize::MAX, |files| {
         usize::try_from(files).unwrap_or(usize::MAX)
@@ -260,8 +259,8 @@ fn within<T: PartialOrd + std::fmt::Debug>(
 
 const KIB: u32 = 1024;
 
-/// More connections or calls than a machine can hold: a slip of the pen.
-const MOST: usize = 1_000_000;
+/// More connections or calls than a machine can handle: a typo.
+const MAX_COUNT: usize = 1_000_000;
 
 const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
@@ -270,12 +269,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_served_with() {
+    fn the_defaults_are_valid() {
         assert_eq!(ServeOptions::default().check(), Ok(()));
     }
 
     #[test]
-    fn what_h2_would_panic_over_is_refused_by_name() {
+    fn an_option_that_would_panic_in_h2_is_refused_by_name() {
         let options = ServeOptions {
             frame_bytes: 16_383,
             ..ServeOptions::default()
@@ -294,13 +293,13 @@ mod tests {
     }
 
     #[test]
-    fn connections_leave_half_of_the_files_to_others() {
+    fn the_connection_limit_is_at_most_half_of_the_file_limit() {
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let options = ServeOptions {
-            connections: MOST,
+            connections: MAX_COUNT,
             ..ServeOptions::default()
         };
-        let places = u64::try_from(options.places()).unwrap();
-        assert!(files.is_none_or(|files| places <= files / 2));
+        let limit = u64::try_from(options.connection_limit()).unwrap();
+        assert!(files.is_none_or(|files| limit <= files / 2));
     }
 }

@@ -1,4 +1,4 @@
-//! A connection's bytes: TCP, with TLS or without, or Unix.
+//! The byte stream of a connection: TCP with or without TLS, or a Unix socket.
 
 use std::fmt;
 use std::io;
@@ -11,22 +11,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
-use super::opening::{Admission, Opening};
-use super::tls::{Endpoint, Refusal};
+use super::preface::{PrefaceHandle, PrefaceReader};
+use super::tls::{ConnectionRefusal, TlsEndpoint};
 
-/// A connection between the acceptor and its request thread: of no runtime.
+/// An accepted socket that is registered with no runtime yet.
 #[derive(Debug)]
-pub(super) enum Loose {
+pub(super) enum PendingSocket {
     Tcp(std::net::TcpStream),
-    Tls(std::net::TcpStream, Arc<Endpoint>),
+    Tls(std::net::TcpStream, Arc<TlsEndpoint>),
     Unix(std::os::unix::net::UnixStream),
 }
 
-/// The other end of a connection, for log lines.
+/// The address of the peer, for log lines.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum PeerAddress {
     Tcp(SocketAddr),
-    /// Its user id, where the kernel says.
+    /// The user id, if the kernel reports it.
     Unix(Option<u32>),
 }
 
@@ -34,8 +34,8 @@ pub(super) enum PeerAddress {
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: Stream,
-    /// Until it has opened, has a place, and what was read before that is handed on.
-    opening: Option<Box<Opening>>,
+    /// Until the bytes read before the connection was admitted are forwarded.
+    preface: Option<Box<PrefaceReader>>,
 }
 
 #[derive(Debug)]
@@ -45,24 +45,26 @@ enum Stream {
     Unix(UnixStream),
 }
 
-impl Loose {
-    /// Registers the connection with the runtime that this runs in, and makes the handshake where there is one.
-    pub(super) async fn open(self) -> Result<(Socket, Admission), Refusal> {
-        let system = |_: io::Error| Refusal::System;
+impl PendingSocket {
+    /// Registers the socket with the current runtime, and performs the TLS handshake if there is one.
+    pub(super) async fn open(self) -> Result<(Socket, PrefaceHandle), ConnectionRefusal> {
+        let system = |_: io::Error| ConnectionRefusal::System;
         let stream = match self {
-            Loose::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream).map_err(system)?),
-            Loose::Tls(stream, tls) => {
+            PendingSocket::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream).map_err(system)?),
+            PendingSocket::Tls(stream, tls) => {
                 let stream = TcpStream::from_std(stream).map_err(system)?;
                 Stream::Tls(Box::new(tls.handshake(stream).await?))
             }
-            Loose::Unix(stream) => Stream::Unix(UnixStream::from_std(stream).map_err(system)?),
+            PendingSocket::Unix(stream) => {
+                Stream::Unix(UnixStream::from_std(stream).map_err(system)?)
+            }
         };
-        let (opening, admission) = Opening::new();
+        let (preface, handle) = PrefaceReader::new();
         let socket = Socket {
             stream,
-            opening: Some(Box::new(opening)),
+            preface: Some(Box::new(preface)),
         };
-        Ok((socket, admission))
+        Ok((socket, handle))
     }
 }
 
@@ -98,11 +100,11 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let me = &mut *self;
         let stream = Pin::new(&mut me.stream);
-        let Some(opening) = &mut me.opening else {
+        let Some(preface) = &mut me.preface else {
             return stream.poll_read(cx, buffer);
         };
-        if ready!(opening.poll_read(cx, stream, buffer))? {
-            me.opening = None;
+        if ready!(preface.poll_read(cx, stream, buffer))? {
+            me.preface = None;
         }
         Poll::Ready(Ok(()))
     }
@@ -133,7 +135,7 @@ impl AsyncWrite for Socket {
         }
     }
 
-    /// All kinds do: one `writev`, or few TLS records, carry the answers of many calls.
+    /// True for all kinds: one `writev`, or few TLS records, carry the responses of many calls.
     fn is_write_vectored(&self) -> bool {
         true
     }

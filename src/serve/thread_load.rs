@@ -1,25 +1,24 @@
-//! Whether a request thread is overloaded: it has had work without a pause for so long that calls wait for each other.
+//! Overload detection for a request thread: it has been busy so long that calls queue.
 //!
-//! A controlled delay in two steps, as in "Fail at Scale" (Ben Maurer, ACM Queue 13(8), 2015): while a thread finds time
-//! to rest, a call may wait for its whole budget, so that a burst is answered; once it has not rested for
-//! [`OVERLOADED_AFTER`], a call that has waited longer than `ServeOptions::queue_delay` is shed. The wait that remains
-//! does not depend on what a call costs, which a number of places cannot achieve.
+//! Controlled delay (CoDel) as in "Fail at Scale" (Ben Maurer, ACM Queue 13(8), 2015): while a thread is idle now and
+//! then, a call may wait for its full budget, so that a burst is answered. Once the thread has not been idle for
+//! [`OVERLOADED_AFTER`], calls that have waited longer than `ServeOptions::queue_delay` are shed. Unlike a concurrency
+//! limit, this bounds the queue delay regardless of the cost of a call.
 //!
-//! Reading and refusing calls takes time as well. A call is shed only where at least [`LEAST_SERVED`] of the time that it
-//! has waited went to calls that are answered: otherwise, with many calls or on a slow machine, every call would have
-//! waited too long and none would be answered.
+//! Reading and refusing calls takes time, too. A call is shed only if at least [`MIN_SERVED_SHARE`] of its wait was spent
+//! on answered calls. Otherwise, with many calls or on a slow machine, all calls would be shed and none answered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// When a request thread rested last. Written by its runtime, read by its calls.
+/// When a request thread was last idle. Its runtime writes it; its calls read it.
 #[derive(Debug)]
 pub(super) struct ThreadLoad {
     since: Instant,
     /// In microseconds since `since`.
-    rested: AtomicU64,
-    /// The time that went to calls which are answered, in nanoseconds.
+    last_idle: AtomicU64,
+    /// The time spent on answered calls, in nanoseconds.
     served: AtomicU64,
 }
 
@@ -27,47 +26,46 @@ impl ThreadLoad {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(ThreadLoad {
             since: Instant::now(),
-            rested: AtomicU64::new(0),
+            last_idle: AtomicU64::new(0),
             served: AtomicU64::new(0),
         })
     }
 
-    /// The thread has had nothing to do until now.
-    pub(super) fn rested(&self) {
+    /// Records that the thread was idle until now.
+    pub(super) fn record_idle(&self) {
         let now = self.since.elapsed();
         let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        self.rested.store(now, Ordering::Relaxed);
+        self.last_idle.store(now, Ordering::Relaxed);
     }
 
-    /// The time that went to calls which are answered, since the thread was started.
+    /// The time spent on answered calls since the thread started.
     pub(super) fn served(&self) -> Duration {
         Duration::from_nanos(self.served.load(Ordering::Relaxed))
     }
 
-    /// This much time went to a call. Only the thread itself says so, so nothing is lost between load and store.
-    pub(super) fn serve(&self, span: Duration) {
+    /// Adds time spent on an answered call. Only the thread itself calls this, so load and store do not race.
+    pub(super) fn add_served(&self, span: Duration) {
         let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let served = self.served.load(Ordering::Relaxed);
         self.served
             .store(served.wrapping_add(span), Ordering::Relaxed);
     }
 
-    /// Whether a call that has waited this long is to be shed, when `served` was [`ThreadLoad::served`] at its arrival and
-    /// it has waited longer than the queue delay.
+    /// Whether to shed a call that has waited this long, longer than the queue delay. `served` is the value of
+    /// [`ThreadLoad::served`] at its arrival.
     pub(super) fn is_overloaded(&self, waited: Duration, served: Duration) -> bool {
-        let rested = Duration::from_micros(self.rested.load(Ordering::Relaxed));
-        let busy = self.since.elapsed().saturating_sub(rested);
+        let last_idle = Duration::from_micros(self.last_idle.load(Ordering::Relaxed));
+        let busy = self.since.elapsed().saturating_sub(last_idle);
         let served = self.served().saturating_sub(served);
-        busy >= OVERLOADED_AFTER && served >= waited.mul_f64(LEAST_SERVED)
+        busy >= OVERLOADED_AFTER && served >= waited.mul_f64(MIN_SERVED_SHARE)
     }
 }
 
-/// A burst of work, or a machine that gives the thread no core for a moment, is shorter; the source above uses the
-/// same value.
+/// Longer than a burst of work or a short wait for a core. The source above uses the same value.
 const OVERLOADED_AFTER: Duration = Duration::from_millis(100);
 
-/// Four fifths of what the thread answers at its best are answered under any load.
-const LEAST_SERVED: f64 = 0.8;
+/// Under any load the thread answers at least 80 % of its maximum throughput.
+const MIN_SERVED_SHARE: f64 = 0.8;
 
-/// Where calls have waited less, their time is not measured: it would be a look at the clock for each call.
-pub(super) const MEASURED_FROM: Duration = Duration::from_micros(100);
+/// Calls that have waited less are not measured, which saves reading the clock for each call.
+pub(super) const MEASURE_MIN_WAIT: Duration = Duration::from_micros(100);

@@ -1,8 +1,8 @@
-//! The request threads: each an operating system thread with a current-thread runtime of its own.
+//! The request threads: operating system threads, each with its own current-thread runtime.
 //!
-//! A connection stays on the thread that it was given to, with all of its calls. One runtime over many
-//! threads would write nearly every answer by itself: its scheduler runs the connection's task right after
-//! the first finished call. A thread ends when no connection can come any more and its last has ended.
+//! A connection and its calls stay on the thread that it is assigned to. A multi-threaded runtime would write nearly every
+//! response separately, because it schedules the task of the connection right after the first finished call. A thread ends
+//! when it accepts no more connections and the last one has closed.
 
 use std::io;
 use std::sync::Arc;
@@ -13,106 +13,114 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::Call;
-use super::connection::{self, Arrival, NewConnection, Shared};
+use super::HttpService;
+use super::connection::{self, AcceptedConnection, AssignedConnection, ServerShared};
 use super::thread_load::ThreadLoad;
 
-/// The threads, from the acceptor's side.
+/// The handles of all request threads.
 #[derive(Debug)]
-pub(super) struct Threads<S> {
-    threads: Vec<Thread<S>>,
+pub(super) struct RequestThreads<S> {
+    threads: Vec<RequestThread<S>>,
 }
 
 #[derive(Debug)]
-struct Thread<S> {
-    /// Bounded by the places for connections and for unopened ones.
-    arrivals: mpsc::UnboundedSender<Arrival<S>>,
+struct RequestThread<S> {
+    /// Bounded by the limits of served and of unopened connections.
+    assigned: mpsc::UnboundedSender<AssignedConnection<S>>,
     connections: Arc<AtomicUsize>,
     ended: oneshot::Receiver<()>,
     handle: thread::JoinHandle<()>,
 }
 
-/// A thread that takes no more connections.
+/// A thread that is assigned no more connections.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(super) struct ClosingThread {
     pub(super) connections: Arc<AtomicUsize>,
     pub(super) ended: oneshot::Receiver<()>,
     pub(super) handle: thread::JoinHandle<()>,
 }
 
-/// One connection of a thread, until this is dropped.
+/// Counts a connection on its thread until dropped.
 #[derive(Debug)]
-pub(super) struct Burden(Arc<AtomicUsize>);
+pub(super) struct ConnectionGuard(Arc<AtomicUsize>);
 
 /// No request thread is left.
 #[derive(Debug)]
-pub(super) struct NoThread;
+pub(super) struct NoRequestThread;
 
-impl<S: Call> Threads<S>
+impl<S: HttpService> RequestThreads<S>
 where
     S::Future: Send,
 {
-    pub(super) fn start(shared: &Arc<Shared>) -> io::Result<Self> {
-        let threads = (0..shared.options.thread_count()).map(|number| start_one(number, shared));
-        Ok(Threads {
+    pub(super) fn start(shared: &Arc<ServerShared>) -> io::Result<Self> {
+        let threads = (0..shared.options.thread_count()).map(|number| start_thread(number, shared));
+        Ok(RequestThreads {
             threads: threads.collect::<io::Result<_>>()?,
         })
     }
 
-    /// Hands a connection to the thread with the fewest.
-    pub(super) fn hand_over(&self, mut connection: NewConnection<S>) -> Result<(), NoThread> {
+    /// Assigns a connection to the thread with the fewest connections.
+    pub(super) fn assign(
+        &self,
+        mut connection: AcceptedConnection<S>,
+    ) -> Result<(), NoRequestThread> {
         loop {
-            let alive = self.threads.iter().filter(|t| !t.arrivals.is_closed());
+            let alive = self.threads.iter().filter(|t| !t.assigned.is_closed());
             let fewest = alive.min_by_key(|t| t.connections.load(Ordering::Relaxed));
-            let thread = fewest.ok_or(NoThread)?;
-            let arrival = Arrival {
+            let thread = fewest.ok_or(NoRequestThread)?;
+            let assigned = AssignedConnection {
                 connection,
-                burden: Burden::on(&thread.connections),
+                guard: ConnectionGuard::new(&thread.connections),
             };
-            match thread.arrivals.send(arrival) {
+            match thread.assigned.send(assigned) {
                 Ok(()) => return Ok(()),
-                // It ended in between: the next round does not see it.
+                // The thread ended meanwhile: the next iteration skips it.
                 Err(back) => connection = back.0.connection,
             }
         }
     }
 
-    /// No connection comes any more.
-    pub(super) fn close(self) -> Vec<Ending> {
-        let endings = self.threads.into_iter().map(|thread| Ending {
+    /// Closes the queues: no more connections are assigned.
+    pub(super) fn close(self) -> Vec<ClosingThread> {
+        let closing = self.threads.into_iter().map(|thread| ClosingThread {
             connections: thread.connections,
             ended: thread.ended,
             handle: thread.handle,
         });
-        endings.collect()
+        closing.collect()
     }
 }
 
-impl Burden {
-    fn on(connections: &Arc<AtomicUsize>) -> Self {
+impl ConnectionGuard {
+    fn new(connections: &Arc<AtomicUsize>) -> Self {
         connections.fetch_add(1, Ordering::Relaxed);
-        Burden(Arc::clone(connections))
+        ConnectionGuard(Arc::clone(connections))
     }
 }
 
-impl Drop for Burden {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn start_one<S: Call>(number: usize, shared: &Arc<Shared>) -> io::Result<Thread<S>>
+fn start_thread<S: HttpService>(
+    number: usize,
+    shared: &Arc<ServerShared>,
+) -> io::Result<RequestThread<S>>
 where
     S::Future: Send,
 {
-    let (arrivals, incoming) = mpsc::unbounded_channel();
-    let (ending, ended) = oneshot::channel();
-    // Here, not on the thread: what fails should fail at the start of the program.
+    let (assigned, incoming) = mpsc::unbounded_channel();
+    let (on_end, ended) = oneshot::channel();
+    // Built here and not on the thread, so that a failure is reported at startup.
     let load = ThreadLoad::new();
     let runtime = {
         let load = Arc::clone(&load);
         let mut builder = Builder::new_current_thread();
-        builder.enable_all().on_thread_unpark(move || load.rested());
+        builder
+            .enable_all()
+            .on_thread_unpark(move || load.record_idle());
         builder.build()?
     };
     let shared = Arc::clone(shared);
@@ -121,25 +129,25 @@ where
         .spawn(move || {
             runtime.block_on(serve_all(incoming, shared, load));
             end(runtime);
-            // Nobody waits for it when the server was dropped before it ran.
-            let _ = ending.send(());
+            // Fails if the server was dropped before it ran.
+            let _ = on_end.send(());
         })?;
-    Ok(Thread {
-        arrivals,
+    Ok(RequestThread {
+        assigned,
         connections: Arc::new(AtomicUsize::new(0)),
         ended,
         handle,
     })
 }
 
-/// Drops the calls of connections that were cut, without waiting for blocking work that one left behind.
+/// Drops the calls of aborted connections, without waiting for blocking tasks.
 fn end(runtime: Runtime) {
     runtime.shutdown_background();
 }
 
-async fn serve_all<S: Call>(
-    mut incoming: mpsc::UnboundedReceiver<Arrival<S>>,
-    shared: Arc<Shared>,
+async fn serve_all<S: HttpService>(
+    mut incoming: mpsc::UnboundedReceiver<AssignedConnection<S>>,
+    shared: Arc<ServerShared>,
     load: Arc<ThreadLoad>,
 ) where
     S::Future: Send,
@@ -147,17 +155,17 @@ async fn serve_all<S: Call>(
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            arrival = incoming.recv() => match arrival {
-                Some(arrival) => {
+            assigned = incoming.recv() => match assigned {
+                Some(assigned) => {
                     connections.spawn(connection::serve(
-                        arrival,
+                        assigned,
                         Arc::clone(&shared),
                         Arc::clone(&load),
                     ));
                 }
                 None => break,
             },
-            // One that panicked, which none should, has only ended itself.
+            // A panic, which is a bug, ends only its own connection.
             Some(_ended) = connections.join_next() => {}
         }
     }

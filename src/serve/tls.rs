@@ -1,8 +1,8 @@
-//! TLS on a listener: our certificate, whose certificates are let in, and the handshake.
+//! TLS on a listener: the server certificate, authentication of clients, and the handshake.
 //!
-//! TLS 1.2 and 1.3 with HTTP/2 agreed on by ALPN, or nothing. Whether a client may connect is decided by its
-//! certificate alone and within the handshake. No session is ever resumed: one that began under another client
-//! CA, or when other peers were let in, would come back without being looked at. No early data either.
+//! TLS 1.2 and 1.3, with HTTP/2 by ALPN only. The certificate of a client alone decides, within the handshake, whether it
+//! may connect. Sessions are never resumed: one that began under another client CA or other peers would skip the check.
+//! No early data.
 
 mod check;
 mod material;
@@ -22,148 +22,150 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::opening::{TLS_HANDSHAKE, may_be_http, without_tls};
-use super::{Address, Certificate, PeerRefusal, WrongProtocol};
+use super::preface::{TLS_HANDSHAKE, detect_plaintext, may_be_http};
+use super::{CertificateExpiry, ListenAddress, PeerRefusal, WrongProtocol};
 use crate::clock::Clock;
-use material::{Digest, Loaded, Material};
+use material::{Digest, LoadedTls, Material};
 
 pub(super) use peers::PeerCertificate;
-pub use watch::TlsHint;
-pub(super) use watch::Watch;
+pub(super) use watch::TlsFileWatcher;
+pub use watch::TlsReloadHandle;
 
-/// The files of a listener's TLS, and who may connect. The files are read again when they change.
+/// The TLS files of a listener, and which clients may connect. The files are reloaded when they change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// Our certificate and those between it and its root, PEM.
+pub struct ListenerTls {
+    /// The server certificate and its intermediates, PEM.
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
-    /// The certificates that sign those of clients, PEM. Goes with `peers`: both, or neither.
+    /// The CA certificates that sign client certificates, PEM. Required with `peers`, and only then.
     pub client_ca: Option<PathBuf>,
-    /// The certificates that count no longer, as revocation lists of every CA below `client_ca` and of those in it that
-    /// issue certificates of clients, PEM. Goes with `client_ca`.
+    /// Revocation lists of every CA below `client_ca` and of those in it that issue client certificates, PEM. Requires
+    /// `client_ca`.
     pub client_crl: Option<PathBuf>,
-    /// Who may connect.
+    /// Which clients may connect.
     pub peers: Peers,
 }
 
-/// Who may connect.
+/// Which clients may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Peers {
-    /// No certificate is asked for.
-    Anyone,
-    /// Whoever has a certificate of the client CA.
+    /// All. No client certificate is requested.
+    Unauthenticated,
+    /// Clients with a certificate of the client CA.
     AnyOfCa,
-    /// Whoever has one whose only URI is among these, letter by letter: `spiffe://…`.
+    /// Clients with a certificate of the client CA whose only URI equals one of these, byte by byte: `spiffe://…`.
     Spiffe(Vec<String>),
 }
 
-/// Why a listener has no TLS.
+/// Why the TLS of a listener cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file that cannot be read.
+    /// A file cannot be read.
     #[error("{}: {source}, expected {expected}", .file.display())]
     Unreadable {
-        /// Which.
+        /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
-        /// What it should hold.
+        /// The expected content.
         expected: &'static str,
     },
-    /// A file that holds something else.
+    /// A file does not contain what is expected.
     #[error("{}: found {found}, expected {expected}", .file.display())]
     Malformed {
-        /// Which.
+        /// The file.
         file: PathBuf,
-        /// What it holds; never bytes of it.
+        /// A description of the content, without its bytes.
         found: String,
-        /// What it should hold.
+        /// The expected content.
         expected: &'static str,
     },
-    /// Two files that do not belong together.
-    #[error("{}: found another key's, expected the private key of {}", .key.display(), .certificate.display())]
+    /// The key is not the key of the certificate.
+    #[error("{}: found another key, expected the private key of {}", .key.display(), .certificate.display())]
     OtherKey {
         /// The key.
         key: PathBuf,
         /// The certificate.
         certificate: PathBuf,
     },
-    /// A certificate that no client would believe at this moment.
+    /// The server certificate has expired or is not valid yet.
     #[error("{}: found {found}, expected one that is valid now", .file.display())]
     OutOfDate {
         /// The file.
         file: PathBuf,
-        /// What it holds, and since when or until when.
+        /// The certificate and its date.
         found: String,
     },
-    /// Revocation lists without those whose certificates they revoke.
-    #[error("client_crl is given and no client_ca, expected both")]
+    /// `client_crl` without `client_ca`.
+    #[error("found client_crl and no client_ca, expected both")]
     NoCaForCrl,
-    /// Clients are to be told apart, and nothing says by whose word.
+    /// `peers` without `client_ca`.
     #[error(
-        "peers are named and no client CA, expected client_ca: the file of those who sign their certificates"
+        "found peers and no client_ca, expected both; client_ca is the file of the CAs that sign client certificates"
     )]
     NoClientCa,
-    /// A client CA for nobody.
-    #[error("a client CA is given and no peers, expected whom to let in")]
+    /// `client_ca` without `peers`.
+    #[error(
+        "found client_ca and no peers, expected both; peers lists the clients that may connect"
+    )]
     NoPeers,
-    /// Not what a certificate could hold.
+    /// A peer is not a SPIFFE id.
     #[error(
         "peer `{found}`: expected a SPIFFE id such as spiffe://contoso.example/envoy, without wildcards"
     )]
     Peer {
-        /// What is given.
+        /// The configured text.
         found: String,
     },
 }
 
-/// A listener's TLS: what its files say and what is in force.
-pub(super) struct Endpoint {
-    address: Address,
-    tls: Tls,
-    active: ArcSwap<Active>,
+/// The TLS of a listener: its settings and the active configuration.
+pub(super) struct TlsEndpoint {
+    address: ListenAddress,
+    tls: ListenerTls,
+    active: ArcSwap<ActiveTls>,
 }
 
-struct Active {
+struct ActiveTls {
     config: Arc<ServerConfig>,
     digest: Digest,
-    /// Of the certificate alone.
+    /// The digest of the server certificate file alone.
     certificate: Digest,
-    endings: Vec<Ending>,
+    expiries: Vec<FileExpiry>,
 }
 
-/// When the first certificate, or revocation list, of a file ends.
+/// When the first certificate or revocation list in a file expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ending {
+pub(super) struct FileExpiry {
     /// The key of the configuration that names the file.
     pub(super) file: &'static str,
-    /// In seconds since 1970.
+    /// `notAfter` or `nextUpdate`, in seconds since 1970.
     pub(super) not_after: i64,
 }
 
-/// Why a connection does not open.
+/// Why a connection is refused before it is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// The system has no memory for it, or the like.
+pub(super) enum ConnectionRefusal {
+    /// The system has no resources, for example memory.
     System,
-    /// The client went away before it had sent anything that could be refused.
-    Gone,
-    /// It was not complete in time.
-    Late,
-    /// Not TLS as it is spoken here; with what rustls or the system says.
+    /// The client disconnected before it sent anything to refuse.
+    Disconnected,
+    /// It did not open in time.
+    TimedOut,
+    /// The TLS handshake failed, with the error of rustls or the system.
     Handshake(String),
     /// The first bytes are those of another protocol.
     Protocol(WrongProtocol),
-    /// A client that may not connect, and what it showed.
+    /// The client may not connect, with the certificate that it sent.
     Peer(PeerRefusal, Option<PeerCertificate>),
 }
 
-impl Tls {
-    /// Whether clients are told apart: this protects what is served, encryption alone does not.
-    pub(super) fn knows_peers(&self) -> bool {
+impl ListenerTls {
+    /// Whether clients are authenticated. Encryption alone does not protect the services.
+    pub(super) fn authenticates_clients(&self) -> bool {
         match self.peers {
-            Peers::Anyone => false,
+            Peers::Unauthenticated => false,
             Peers::AnyOfCa | Peers::Spiffe(_) => true,
         }
     }
@@ -173,8 +175,8 @@ impl Tls {
             return Err(TlsError::NoCaForCrl);
         }
         match (&self.peers, &self.client_ca) {
-            (Peers::Anyone, None) | (Peers::AnyOfCa, Some(_)) => Ok(()),
-            (Peers::Anyone, Some(_)) => Err(TlsError::NoPeers),
+            (Peers::Unauthenticated, None) | (Peers::AnyOfCa, Some(_)) => Ok(()),
+            (Peers::Unauthenticated, Some(_)) => Err(TlsError::NoPeers),
             (Peers::AnyOfCa | Peers::Spiffe(_), None) => Err(TlsError::NoClientCa),
             (Peers::Spiffe(ids), Some(_)) if ids.is_empty() => Err(TlsError::NoPeers),
             (Peers::Spiffe(ids), Some(_)) => match ids.iter().find(|id| !peers::is_spiffe_id(id)) {
@@ -187,94 +189,97 @@ impl Tls {
     }
 }
 
-impl Endpoint {
-    /// Reads all files; what they say is in force from here on.
-    pub(super) fn load(address: Address, tls: Tls) -> Result<Endpoint, TlsError> {
+impl TlsEndpoint {
+    /// Reads all files and activates them.
+    pub(super) fn load(address: ListenAddress, tls: ListenerTls) -> Result<TlsEndpoint, TlsError> {
         tls.check()?;
         let material = Material::read(&tls)?;
         let mut loaded = material.load(&tls, now())?;
-        warn_of(&address, &loaded);
-        // Not an error at a start: the next files are taken up without one, and other listeners are served meanwhile.
+        log_warnings(&address, &loaded);
+        // Not an error at startup: new files are loaded without a restart, and other listeners are served meanwhile.
         if let Some(error) = loaded.out_of_date.take() {
-            tracing::warn!(%address, %error, "clients refuse the certificate of this listener");
+            tracing::warn!(%address, %error, "clients refuse the server certificate of this listener; renew it");
         }
-        let active = ArcSwap::from_pointee(Active {
+        let active = ArcSwap::from_pointee(ActiveTls {
             config: loaded.config,
             digest: material.digest(),
             certificate: material.certificate_digest(),
-            endings: loaded.endings,
+            expiries: loaded.expiries,
         });
         if let Peers::AnyOfCa = tls.peers {
-            tracing::warn!(%address, "every certificate of the client CA is let in");
+            tracing::warn!(%address, "every client with a certificate of client_ca may connect; list peers to restrict it");
         }
         if material.key_is_shared {
-            tracing::warn!(%address, key = %tls.key.display(), "others than its owner can read the private key");
+            tracing::warn!(%address, key = %tls.key.display(), "the private key is readable by group or others; expected mode 0600");
         }
-        Ok(Endpoint {
+        Ok(TlsEndpoint {
             address,
             tls,
             active,
         })
     }
 
-    /// When the files in force end.
-    pub(super) fn certificates(&self) -> Vec<Certificate> {
+    /// When the active files expire.
+    pub(super) fn certificate_expiries(&self) -> Vec<CertificateExpiry> {
         let active = self.active.load();
-        let endings = active.endings.iter().map(|ending| Certificate {
+        let expiries = active.expiries.iter().map(|expiry| CertificateExpiry {
             listener: self.address.clone(),
-            file: ending.file,
-            not_after: ending.not_after,
+            file: expiry.file,
+            not_after: expiry.not_after,
         });
-        endings.collect()
+        expiries.collect()
     }
 
-    /// Takes a client's hello and finishes the handshake with what is in force then. The caller bounds the time.
+    /// Reads the ClientHello and finishes the handshake with the configuration that is active then. The caller sets the
+    /// deadline.
     pub(super) async fn handshake(
         &self,
         mut stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, Refusal> {
+    ) -> Result<TlsStream<TcpStream>, ConnectionRefusal> {
         let mut first = [0];
         match stream.peek(&mut first).await {
             Ok(1) => {}
-            Ok(_) | Err(_) => return Err(Refusal::Gone),
+            Ok(_) | Err(_) => return Err(ConnectionRefusal::Disconnected),
         }
         let [first] = first;
         if first != TLS_HANDSHAKE && may_be_http(first) {
-            let protocol = without_tls(&mut stream).await;
-            return Err(protocol.map_or(Refusal::Gone, Refusal::Protocol));
+            let protocol = detect_plaintext(&mut stream).await;
+            return Err(
+                protocol.map_or(ConnectionRefusal::Disconnected, ConnectionRefusal::Protocol)
+            );
         }
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
-        let hello = hello.map_err(|error| Refusal::Handshake(error.to_string()))?;
+        let hello = hello.map_err(|error| ConnectionRefusal::Handshake(error.to_string()))?;
         let config = Arc::clone(&self.active.load().config);
-        let (shown, stream) =
-            peers::noting_refused(hello.into_stream(config), ANSWERED_WITHIN).await;
-        // A client that stalls after its hello holds its place no longer than this.
-        let stream = stream.map_err(|_elapsed| Refusal::Late)?;
-        let stream = stream.map_err(|error| refusal(&error, shown))?;
-        // rustls refuses a client that names other protocols; one that names none gets here.
+        let (certificate, stream) =
+            peers::with_refused_certificate(hello.into_stream(config), HANDSHAKE_TIMEOUT).await;
+        // Bounds how long a client that stalls after its ClientHello occupies a slot.
+        let stream = stream.map_err(|_elapsed| ConnectionRefusal::TimedOut)?;
+        let stream = stream.map_err(|error| refusal(&error, certificate))?;
+        // rustls refuses a client that offers other protocols. One that offers none gets here.
         match stream.get_ref().1.alpn_protocol() {
             Some(material::H2) => Ok(stream),
-            _ => Err(Refusal::Handshake(
-                "the client does not ask for h2 by ALPN".to_owned(),
+            _ => Err(ConnectionRefusal::Handshake(
+                "the client does not offer h2 by ALPN".to_owned(),
             )),
         }
     }
 }
 
-impl fmt::Debug for Endpoint {
+impl fmt::Debug for TlsEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint")
+        f.debug_struct("TlsEndpoint")
             .field("address", &self.address)
             .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }
 
-/// Logs what clients will notice of files that are put in force.
-fn warn_of(address: &Address, loaded: &Loaded) {
-    for (file, concern) in &loaded.concerns {
-        let (file, found, effect) = (file.display(), &concern.found, concern.effect);
-        tracing::warn!(%address, %file, found, effect, "TLS files may not do what they should");
+/// Logs the problems that clients will have with activated files.
+fn log_warnings(address: &ListenAddress, loaded: &LoadedTls) {
+    for (file, warning) in &loaded.warnings {
+        let (file, found, effect) = (file.display(), &warning.found, warning.effect);
+        tracing::warn!(%address, %file, found, effect, "problem in a TLS file");
     }
 }
 
@@ -284,32 +289,32 @@ fn now() -> i64 {
     nanos / 1_000_000_000
 }
 
-fn refusal(error: &io::Error, shown: Option<PeerCertificate>) -> Refusal {
-    let said = error.get_ref().and_then(|error| error.downcast_ref());
-    match said {
+fn refusal(error: &io::Error, certificate: Option<PeerCertificate>) -> ConnectionRefusal {
+    let cause = error.get_ref().and_then(|error| error.downcast_ref());
+    match cause {
         Some(rustls::Error::NoCertificatesPresented) => {
-            Refusal::Peer(PeerRefusal::NoCertificate, None)
+            ConnectionRefusal::Peer(PeerRefusal::NoCertificate, None)
         }
         Some(rustls::Error::InvalidCertificate(error)) => {
-            Refusal::Peer(peers::reason(error), shown)
+            ConnectionRefusal::Peer(peers::reason(error), certificate)
         }
-        // A list that another key signed than the issuer's, or that the issuer may not sign.
+        // A list with a wrong signature, or whose issuer may not sign lists.
         Some(rustls::Error::InvalidCertRevocationList(_)) => {
-            Refusal::Peer(PeerRefusal::NoRevocationList, shown)
+            ConnectionRefusal::Peer(PeerRefusal::NoRevocationList, certificate)
         }
-        _ => Refusal::Handshake(error.to_string()),
+        _ => ConnectionRefusal::Handshake(error.to_string()),
     }
 }
 
-/// The time from a client's hello to the end of its handshake: a few round trips around the world.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+/// The time from the ClientHello to the end of the handshake: a few round trips around the world.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn checked(client_ca: Option<&str>, peers: Peers) -> Result<(), TlsError> {
-        let tls = Tls {
+        let tls = ListenerTls {
             certificate: "server.pem".into(),
             key: "server.key".into(),
             client_ca: client_ca.map(PathBuf::from),
@@ -320,13 +325,13 @@ mod tests {
     }
 
     #[test]
-    fn a_client_ca_and_peers_go_together() {
+    fn a_client_ca_and_peers_require_each_other() {
         let named = || Peers::Spiffe(vec!["spiffe://a/b".to_owned()]);
-        assert!(checked(None, Peers::Anyone).is_ok());
+        assert!(checked(None, Peers::Unauthenticated).is_ok());
         assert!(checked(Some("ca.pem"), Peers::AnyOfCa).is_ok());
         assert!(checked(Some("ca.pem"), named()).is_ok());
         for (ca, peers) in [
-            (Some("ca.pem"), Peers::Anyone),
+            (Some("ca.pem"), Peers::Unauthenticated),
             (Some("ca.pem"), Peers::Spiffe(Vec::new())),
         ] {
             assert!(matches!(checked(ca, peers), Err(TlsError::NoPeers)));
@@ -337,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_no_certificate_could_name_is_refused_at_the_start() {
+    fn a_peer_that_is_not_a_spiffe_id_is_refused_at_startup() {
         let peers = Peers::Spiffe(vec!["spiffe://a/b".to_owned(), "spiffe://a/*".to_owned()]);
         let refused = checked(Some("ca.pem"), peers).unwrap_err();
         assert!(refused.to_string().contains("`spiffe://a/*`"), "{refused}");

@@ -1,8 +1,8 @@
-//! The pool of a listener's connections that are accepted and not served: they have not opened, or wait for a place.
+//! The limit of a listener's accepted connections that are not served: they are opening, or wait for a connection slot.
 //!
-//! A new connection always gets into it. When it is full, the oldest connection that has not opened is closed; when all
-//! have opened, the oldest one that waits for a place. So connections that send nothing keep no client out. Each has
-//! a little time on its request thread before it is closed for another, so that a burst of honest clients all open.
+//! A new connection is always added. If the pool is full, the oldest opening connection is closed, or the oldest waiting
+//! one if all have opened. So connections that send nothing cannot keep other clients out. A grace period protects each
+//! from its first turn on its request thread, so that in a burst of well-behaved clients all can open.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -14,45 +14,45 @@ use tokio::time::{Instant, sleep_until};
 
 use super::ListenerCounters;
 
-/// A listener's pool.
+/// The unopened connections of a listener.
 #[derive(Debug)]
 pub(super) struct UnopenedPool {
     limit: usize,
     /// See [`super::ServeOptions::unopened_grace`].
     grace: Duration,
-    entries: Mutex<Entries>,
-    /// Twice the limit: also counts connections that were closed and that their request thread has not dropped yet.
+    entries: Mutex<UnopenedEntries>,
+    /// Twice the limit: also counts closed connections that their request thread has yet to drop.
     sockets: Arc<Semaphore>,
-    /// Something has changed that the accept loop may wait for.
+    /// Notifies the accept loop of changes in the pool.
     changed: Notify,
     counters: Arc<ListenerCounters>,
 }
 
-/// Keys grow with time: the first entry of a map is the oldest.
+/// Keys increase: the first entry of a map is the oldest.
 #[derive(Debug, Default)]
-struct Entries {
+struct UnopenedEntries {
     next: u64,
-    opening: BTreeMap<u64, Entry>,
-    waiting: BTreeMap<u64, Entry>,
+    opening: BTreeMap<u64, UnopenedEntry>,
+    waiting: BTreeMap<u64, UnopenedEntry>,
 }
 
-/// Dropped to close its connection.
+/// Dropping it closes the connection.
 #[derive(Debug)]
-struct Entry {
+struct UnopenedEntry {
     _close: oneshot::Sender<()>,
-    /// When its request thread took it up.
+    /// When its request thread started to open it.
     started: Option<Instant>,
 }
 
-/// Leave for one more socket.
+/// The permit to accept one connection.
 #[derive(Debug)]
 pub(super) struct SocketPermit {
     _permit: OwnedSemaphorePermit,
 }
 
-/// A connection in the pool, until this is dropped.
+/// The slot of a connection in the pool, released on drop.
 #[derive(Debug)]
-pub(super) struct UnopenedPlace {
+pub(super) struct UnopenedSlot {
     pool: Arc<UnopenedPool>,
     number: u64,
     closed: oneshot::Receiver<()>,
@@ -71,42 +71,42 @@ impl UnopenedPool {
         })
     }
 
-    /// Waits until a connection may be accepted: request threads have dropped those that were closed for others, and the
-    /// pool has room or its oldest connection has had its time. For one accept loop.
+    /// Waits until a connection may be accepted: request threads have dropped closed connections, and the pool has
+    /// capacity or the grace period of its oldest connection is over. For a single accept loop.
     pub(super) async fn permit(&self) -> Option<SocketPermit> {
         let permit = Arc::clone(&self.sockets).acquire_owned().await.ok()?;
         loop {
             let changed = self.changed.notified();
-            match self.room() {
-                Room::Now => return Some(SocketPermit { _permit: permit }),
-                Room::At(due) => tokio::select! {
+            match self.readiness() {
+                AcceptReadiness::Ready => return Some(SocketPermit { _permit: permit }),
+                AcceptReadiness::ReadyAt(instant) => tokio::select! {
                     () = changed => {}
-                    () = sleep_until(due) => {}
+                    () = sleep_until(instant) => {}
                 },
-                Room::Later => changed.await,
+                AcceptReadiness::AfterChange => changed.await,
             }
         }
     }
 
-    fn room(&self) -> Room {
+    fn readiness(&self) -> AcceptReadiness {
         let entries = self.entries();
         if entries.opening.len() + entries.waiting.len() < self.limit {
-            return Room::Now;
+            return AcceptReadiness::Ready;
         }
         let opening = entries.opening.first_key_value();
         let oldest = opening.or_else(|| entries.waiting.first_key_value());
         let Some(started) = oldest.and_then(|(_, oldest)| oldest.started) else {
-            return Room::Later;
+            return AcceptReadiness::AfterChange;
         };
-        let due = started + self.grace;
-        match due <= Instant::now() {
-            true => Room::Now,
-            false => Room::At(due),
+        let evictable = started + self.grace;
+        match evictable <= Instant::now() {
+            true => AcceptReadiness::Ready,
+            false => AcceptReadiness::ReadyAt(evictable),
         }
     }
 
-    /// Takes a connection in, and closes the oldest one where the pool is full.
-    pub(super) fn admit(self: &Arc<Self>, socket: SocketPermit) -> UnopenedPlace {
+    /// Adds a connection, and closes the oldest one if the pool is full.
+    pub(super) fn admit(self: &Arc<Self>, socket: SocketPermit) -> UnopenedSlot {
         let (close, closed) = oneshot::channel();
         let mut entries = self.entries();
         if entries.opening.len() + entries.waiting.len() >= self.limit {
@@ -115,13 +115,13 @@ impl UnopenedPool {
         }
         let number = entries.next;
         entries.next += 1;
-        let entry = Entry {
+        let entry = UnopenedEntry {
             _close: close,
             started: None,
         };
         entries.opening.insert(number, entry);
         self.counters.unopened.fetch_add(1, Ordering::Relaxed);
-        UnopenedPlace {
+        UnopenedSlot {
             pool: Arc::clone(self),
             number,
             closed,
@@ -129,21 +129,21 @@ impl UnopenedPool {
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, Entries> {
+    fn entries(&self) -> MutexGuard<'_, UnopenedEntries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// When a connection may be accepted.
-enum Room {
-    Now,
-    At(Instant),
-    /// After a change.
-    Later,
+enum AcceptReadiness {
+    Ready,
+    ReadyAt(Instant),
+    /// When [`UnopenedPool::changed`] is notified.
+    AfterChange,
 }
 
-impl UnopenedPlace {
-    /// The request thread has taken the connection up.
+impl UnopenedSlot {
+    /// The request thread starts to open the connection.
     pub(super) fn started(&self) {
         if let Some(entry) = self.pool.entries().opening.get_mut(&self.number) {
             entry.started = Some(Instant::now());
@@ -151,7 +151,7 @@ impl UnopenedPlace {
         self.pool.changed.notify_one();
     }
 
-    /// The connection has opened and waits for a place.
+    /// The connection has opened and waits for a connection slot.
     pub(super) fn opened(&self) {
         let mut entries = self.pool.entries();
         if let Some(entry) = entries.opening.remove(&self.number) {
@@ -159,13 +159,13 @@ impl UnopenedPlace {
         }
     }
 
-    /// Resolves when the connection has to make way for a newer one.
+    /// Resolves when the connection must be closed for a newer one.
     pub(super) async fn closed(&mut self) {
         let _always_an_error = (&mut self.closed).await;
     }
 }
 
-impl Drop for UnopenedPlace {
+impl Drop for UnopenedSlot {
     fn drop(&mut self) {
         let mut entries = self.pool.entries();
         entries.opening.remove(&self.number);
@@ -187,17 +187,17 @@ mod tests {
         UnopenedPool::new(limit, GRACE, Arc::new(counters))
     }
 
-    fn admit(pool: &Arc<UnopenedPool>) -> UnopenedPlace {
+    fn admit(pool: &Arc<UnopenedPool>) -> UnopenedSlot {
         let _permit = Arc::clone(&pool.sockets).try_acquire_owned().unwrap();
         pool.admit(SocketPermit { _permit })
     }
 
-    fn is_closed(place: &mut UnopenedPlace) -> bool {
-        place.closed.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+    fn is_closed(slot: &mut UnopenedSlot) -> bool {
+        slot.closed.try_recv() == Err(oneshot::error::TryRecvError::Closed)
     }
 
     #[test]
-    fn the_oldest_that_has_not_opened_is_closed_before_any_that_waits() {
+    fn the_oldest_opening_connection_is_closed_before_any_waiting_one() {
         let pool = pool(3);
         let (mut waiting, mut old, mut young) = (admit(&pool), admit(&pool), admit(&pool));
         waiting.opened();
@@ -212,10 +212,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_has_its_grace_before_it_is_closed_for_another() {
+    async fn a_connection_is_not_closed_for_another_during_its_grace_period() {
         let pool = pool(1);
         let mut first = admit(&pool);
-        assert!(matches!(pool.room(), Room::Later));
+        assert!(matches!(pool.readiness(), AcceptReadiness::AfterChange));
         first.started();
         let started = Instant::now();
         let permit = pool.permit().await.unwrap();
@@ -223,11 +223,11 @@ mod tests {
         let second = pool.admit(permit);
         assert!(is_closed(&mut first));
         drop((first, second));
-        assert!(matches!(pool.room(), Room::Now));
+        assert!(matches!(pool.readiness(), AcceptReadiness::Ready));
     }
 
     #[test]
-    fn closed_connections_that_are_not_dropped_yet_stop_the_accepting() {
+    fn accepting_stops_while_closed_connections_are_not_dropped() {
         let pool = pool(2);
         let held: Vec<_> = (0..4).map(|_| admit(&pool)).collect();
         assert_eq!(pool.counters.unopened.load(Ordering::Relaxed), 4);

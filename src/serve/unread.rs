@@ -1,9 +1,9 @@
-//! Answers that the client of a connection has not read yet: counted, bounded, and the end of a client that reads none.
+//! Backpressure for a connection whose client does not read its responses.
 //!
-//! HTTP/2 lets a client ask without reading: with a window of zero every answer stays here until the connection ends.
-//! While the bytes of a connection's answers reach the limit, its further calls wait before they are decided; a client
-//! that reads does not notice. Where they stay at the limit for `ServeOptions::unread_wait`, the connection is closed.
-//! Counted is an answer of [`COUNTED`] bytes and more, from the moment it is made until its last byte is written.
+//! HTTP/2 allows a client to send requests without reading: with a flow-control window of zero, all responses stay in
+//! memory until the connection ends. While the unread bytes of a connection reach the limit, its further calls wait before
+//! they are decided. If they stay at the limit for `ServeOptions::unread_wait`, the connection is closed.
+//! Responses of [`MIN_TRACKED_BYTES`] and more count, from their creation until their last byte is written.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,24 +19,24 @@ use tokio::sync::Notify;
 use tonic::Status;
 use tonic::body::Body;
 
-/// The unread answers of one connection.
+/// The unread responses of one connection.
 #[derive(Debug)]
-pub(super) struct Unread {
+pub(super) struct UnreadResponses {
     bytes: AtomicUsize,
     limit: usize,
-    /// The limit is reached; kept until the connection's task has seen it.
-    full: Notify,
-    /// There is room again.
-    room: Notify,
+    /// The limit is reached. The permit is stored until the task of the connection takes it.
+    limit_reached: Notify,
+    /// The bytes are below the limit again.
+    below_limit: Notify,
 }
 
-impl Unread {
+impl UnreadResponses {
     pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Unread {
+        Arc::new(UnreadResponses {
             bytes: AtomicUsize::new(0),
             limit,
-            full: Notify::new(),
-            room: Notify::new(),
+            limit_reached: Notify::new(),
+            below_limit: Notify::new(),
         })
     }
 
@@ -45,93 +45,96 @@ impl Unread {
     }
 
     /// Waits until the client has read enough.
-    pub(super) async fn room(&self) {
+    pub(super) async fn wait_for_capacity(&self) {
         loop {
-            let room = self.room.notified();
+            let below_limit = self.below_limit.notified();
             if !self.is_full() {
                 return;
             }
-            room.await;
+            below_limit.await;
         }
     }
 
-    /// Returns when the limit has been reached for this long without a break.
-    pub(super) async fn stuck(&self, span: Duration) {
+    /// Resolves when the bytes have stayed at the limit for this time.
+    pub(super) async fn stalled(&self, span: Duration) {
         loop {
-            self.full.notified().await;
-            if tokio::time::timeout(span, self.room()).await.is_err() {
+            self.limit_reached.notified().await;
+            if tokio::time::timeout(span, self.wait_for_capacity())
+                .await
+                .is_err()
+            {
                 return;
             }
         }
     }
 
-    fn count(self: &Arc<Self>, bytes: usize) -> Counted {
+    fn count(self: &Arc<Self>, bytes: usize) -> UnreadBytesGuard {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if before < self.limit && before.saturating_add(bytes) >= self.limit {
-            self.full.notify_one();
+            self.limit_reached.notify_one();
         }
-        Counted {
+        UnreadBytesGuard {
             unread: Arc::clone(self),
             bytes,
         }
     }
 }
 
-/// Bytes that count as unread until this is dropped.
+/// Bytes that count as unread until dropped.
 #[derive(Debug)]
-struct Counted {
-    unread: Arc<Unread>,
+struct UnreadBytesGuard {
+    unread: Arc<UnreadResponses>,
     bytes: usize,
 }
 
-impl Drop for Counted {
+impl Drop for UnreadBytesGuard {
     fn drop(&mut self) {
         let unread = &self.unread;
         let before = unread.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         if before >= unread.limit && before.saturating_sub(self.bytes) < unread.limit {
-            unread.room.notify_waiters();
+            unread.below_limit.notify_waiters();
         }
     }
 }
 
-/// Bytes on their way to the client; dropped by h2 when they are written.
-struct CountedBytes {
+/// Bytes of a response. h2 drops them when they are written.
+struct TrackedBytes {
     bytes: Bytes,
-    _counted: Counted,
+    _guard: UnreadBytesGuard,
 }
 
-impl AsRef<[u8]> for CountedBytes {
+impl AsRef<[u8]> for TrackedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// The body of an answer, whose bytes count as unread.
+/// The body of a response, whose bytes count as unread.
 #[derive(Debug)]
-pub(super) struct AnswerBody {
-    /// A frame that was taken from `body` to learn its size.
+pub(super) struct TrackedBody {
+    /// The first frame, polled early to get its size.
     first: Option<Result<Frame<Bytes>, Status>>,
     body: Body,
-    unread: Arc<Unread>,
-    /// What is known of the bytes in `first` and `body`.
-    waiting: Option<Counted>,
+    unread: Arc<UnreadResponses>,
+    /// Counts the known bytes of `first` and `body`.
+    pending: Option<UnreadBytesGuard>,
 }
 
-impl AnswerBody {
-    /// The body of an answer that is complete, or of a stream, whose messages are made one by one when there is room.
-    pub(super) fn new(unread: &Arc<Unread>, mut body: Body, is_stream: bool) -> Self {
+impl TrackedBody {
+    /// Wraps a complete response, or a stream, whose messages are created one by one when there is capacity.
+    pub(super) fn new(unread: &Arc<UnreadResponses>, mut body: Body, is_stream: bool) -> Self {
         let mut first = None;
         let mut bytes = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if bytes == 0 && !is_stream && !body.is_end_stream() {
-            // tonic encodes its message when it is asked for it, and does not know the size before.
+            // tonic encodes the message when the body is polled; its size is unknown before.
             first = body.frame().now_or_never().flatten();
             bytes = first.as_ref().map_or(0, size);
         }
-        AnswerBody {
+        TrackedBody {
             first,
             body,
             unread: Arc::clone(unread),
-            waiting: (bytes >= COUNTED).then(|| unread.count(bytes)),
+            pending: (bytes >= MIN_TRACKED_BYTES).then(|| unread.count(bytes)),
         }
     }
 }
@@ -141,7 +144,7 @@ fn size(frame: &Result<Frame<Bytes>, Status>) -> usize {
     data.map_or(0, Bytes::len)
 }
 
-impl HttpBody for AnswerBody {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -155,20 +158,20 @@ impl HttpBody for AnswerBody {
             None => std::task::ready!(Pin::new(&mut me.body).poll_frame(cx)),
         };
         let frame = frame.map(|frame| {
-            if size(&frame) < COUNTED {
+            if size(&frame) < MIN_TRACKED_BYTES {
                 return frame;
             }
-            let counted = |bytes: Bytes| {
-                let counted = me.unread.count(bytes.len());
-                Bytes::from_owner(CountedBytes {
+            let track = |bytes: Bytes| {
+                let guard = me.unread.count(bytes.len());
+                Bytes::from_owner(TrackedBytes {
                     bytes,
-                    _counted: counted,
+                    _guard: guard,
                 })
             };
-            frame.map(|frame| frame.map_data(counted))
+            frame.map(|frame| frame.map_data(track))
         });
-        // After the bytes count for themselves: the limit is not left in between.
-        me.waiting = None;
+        // Released after the frame is counted, so that the total does not drop below the limit in between.
+        me.pending = None;
         Poll::Ready(frame)
     }
 
@@ -184,6 +187,5 @@ impl HttpBody for AnswerBody {
     }
 }
 
-/// Smaller answers are not counted: there are never more of them than calls on the connection (`ServeOptions::streams`),
-/// and nearly every answer is smaller.
-const COUNTED: usize = 4096;
+/// Smaller responses, which nearly all are, do not count: `ServeOptions::streams` bounds their number per connection.
+const MIN_TRACKED_BYTES: usize = 4096;

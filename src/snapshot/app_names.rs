@@ -1,7 +1,7 @@
-//! Display names of Microsoft's own applications, so that people can name them instead of ids.
+//! Display names of Microsoft's own applications, so that people can use names instead of ids.
 //!
-//! For the command line and for explanations only: a name decides nothing and is no part of the digest. Sources: those
-//! of the lists in `bundles`. Applications of other publishers have no name in what Graph exports to us.
+//! Only for the command line and explanations: names are not used in decisions and not digested. The sources
+//! are those of the lists in `bundles`. The exports contain no names of other publishers' applications.
 
 use crate::id::AppId;
 
@@ -12,17 +12,17 @@ pub fn name_of(app: AppId) -> Option<&'static str> {
     (*id == app).then_some(*name)
 }
 
-/// The applications of this name, compared without case; several have the same one.
+/// The applications with this name, ignoring ASCII case. A name may belong to several applications.
 pub fn named(name: &str) -> Vec<AppId> {
     let named = NAMES
         .iter()
-        .filter(|(_, known)| known.eq_ignore_ascii_case(name));
+        .filter(|(_, listed)| listed.eq_ignore_ascii_case(name));
     let mut apps: Vec<AppId> = named.map(|(app, _)| *app).collect();
     apps.dedup();
     apps
 }
 
-/// Sorted by id; the first name of an id is the one that is shown.
+/// Sorted by id; if an id has several names, the first one is displayed.
 #[rustfmt::skip]
 const NAMES: &[(AppId, &str)] = &[
     (AppId(0x00000002_0000_0000_c000_000000000000), "Windows Azure Active Directory"),

@@ -1,14 +1,14 @@
-//! Microsoft's application bundles: which application ids the reserved words stand for.
+//! Microsoft's application bundles: the application ids that the reserved words stand for.
 //!
-//! The product's own data, with source and date; part of the snapshot's digest. For each bundle one of
-//! Microsoft's own applications is a member, a non-member or unknown. Microsoft publishes the members of
-//! `MicrosoftAdminPortals` with ids, so that table is complete and holds every member; those of `Office365`
-//! by name only, and those of `AllMicrosoftApps` not at all. A first-party application that these two tables
-//! lack is therefore *unknown*: rules that name the bundle are evaluated on the strict side (semantics §3,
-//! §5). What is on no list here is no application of Microsoft's, and no member.
+//! The product's own data, with source and date; part of the snapshot's digest. A Microsoft application is a
+//! member of a bundle, a non-member, or unknown. Microsoft publishes the members of `MicrosoftAdminPortals`
+//! with ids, so that table is complete. It publishes those of `Office365` by name only, and those of
+//! `AllMicrosoftApps` not at all. A first-party application that is not in these two tables is therefore
+//! *unknown*, and rules that name the bundle are evaluated strictly (semantics §3, §5). An application that
+//! is not in any list here is not a Microsoft application and not a member.
 //!
-//! `(c)` marks an id that is from community lists of the names in Microsoft's directory (read 2026-08),
-//! not from a Microsoft page.
+//! `(c)` marks an id from community lists of the names in Microsoft's directory (read 2026-08), not from a
+//! Microsoft page.
 
 mod first_party;
 
@@ -17,18 +17,18 @@ use first_party::FIRST_PARTY_APPS;
 use crate::id::AppId;
 use crate::vocabulary::Bundle;
 
-/// Whether an application is in a bundle, or of a kind.
+/// Whether an application belongs to a bundle, or is an agent resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Membership {
-    /// A source says that it is.
+    /// A source lists it.
     Member,
-    /// A source says that it is not, or it is no application of Microsoft's.
+    /// A source excludes it, or it is not a Microsoft application.
     NonMember,
-    /// No source says.
+    /// No source answers it.
     Unknown,
 }
 
-/// What the product's own tables say of the application.
+/// The application's membership by the product's own tables.
 pub fn membership(app: AppId, bundle: Bundle) -> Membership {
     let is_complete = match bundle {
         Bundle::Office365 | Bundle::AllMicrosoftApps => false,
@@ -52,7 +52,7 @@ pub fn members(bundle: Bundle) -> &'static AppList {
     }
 }
 
-/// Whether the application is one of Microsoft's own, as far as is known.
+/// Whether the application is a known Microsoft application.
 fn is_first_party(app: AppId) -> bool {
     ALL_MICROSOFT_APPS.contains(app) || FIRST_PARTY.contains(app)
 }
@@ -60,7 +60,7 @@ fn is_first_party(app: AppId) -> bool {
 /// A set of applications.
 #[derive(Debug)]
 pub struct AppList {
-    /// Sorted by id, without repeats.
+    /// Sorted by id, without duplicates.
     apps: &'static [AppId],
 }
 
@@ -81,14 +81,14 @@ impl AppList {
 /// of 2026-06-05) whose ids are known, 88 of 134. Ids: "Verify first-party Microsoft applications in
 /// sign-in reports" (learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in,
 /// as of 2024-03-08), and directory exports of Microsoft's own tenant
-/// (`appOwnerOrganizationId` f8cdef31-a31e-4b4a-93e4-5f571e91255a). Without an id are mostly test,
-/// government and background services.
+/// (`appOwnerOrganizationId` f8cdef31-a31e-4b4a-93e4-5f571e91255a). The names without a known id are mostly
+/// test, government and background services.
 pub static OFFICE_365: AppList = AppList {
     apps: OFFICE_365_APPS,
 };
 
-/// `AllMicrosoftApps`: what Microsoft publishes no list of. Here: the tables of the page "Verify
-/// first-party Microsoft applications in sign-in reports", with `Office365` and `MicrosoftAdminPortals`.
+/// `AllMicrosoftApps`: Microsoft publishes no list. This one has the tables of the page "Verify first-party
+/// Microsoft applications in sign-in reports", `Office365` and `MicrosoftAdminPortals`.
 pub static ALL_MICROSOFT_APPS: AppList = AppList {
     apps: ALL_MICROSOFT_APPS_APPS,
 };
@@ -100,14 +100,14 @@ pub static MICROSOFT_ADMIN_PORTALS: AppList = AppList {
     apps: MICROSOFT_ADMIN_PORTALS_APPS,
 };
 
-/// Microsoft's own applications that no table of a bundle has.
+/// Microsoft's own applications that are not in a bundle's table.
 pub static FIRST_PARTY: AppList = AppList {
     apps: FIRST_PARTY_APPS,
 };
 
-/// Teams and SharePoint Online, where user types overlap (semantics §5): the services themselves and
-/// the clients and helpers of their names in `Office365`. An application too many makes a user count as
-/// one more type, which includes more and excludes less.
+/// Teams and SharePoint Online, for which user types overlap (semantics §5): the services themselves, and the
+/// clients and helper services with their names in `Office365`. A superfluous application adds a user type,
+/// so that policies include more and exclude less.
 pub static TEAMS_AND_SHAREPOINT: AppList = AppList {
     apps: TEAMS_AND_SHAREPOINT_APPS,
 };
@@ -428,7 +428,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_sorted_without_repeats_so_that_members_are_found() {
+    fn tables_are_sorted_without_duplicates() {
         for bundle in [
             &OFFICE_365,
             &ALL_MICROSOFT_APPS,
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wider_bundle_holds_the_narrower_ones() {
+    fn all_microsoft_apps_contains_the_other_bundles() {
         for bundle in [&OFFICE_365, &MICROSOFT_ADMIN_PORTALS] {
             assert!(
                 bundle
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn membership_is_known_only_where_a_source_says_so() {
+    fn membership_is_known_only_if_a_source_lists_it() {
         use Membership::{Member, NonMember, Unknown};
         let of = |id: &str| {
             let app = id.parse().unwrap();
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn teams_and_sharepoint_online_are_where_user_types_overlap() {
+    fn user_types_overlap_for_teams_and_sharepoint_online() {
         for id in [
             "cc15fd57-2c6c-4117-a88c-83b1d56b4bbe",
             "00000003-0000-0ff1-ce00-000000000000",

@@ -1,8 +1,8 @@
-//! One tenant's Conditional Access policies by what they can apply to, so that a decision looks only at
-//! those which can apply to its user class and application.
+//! One tenant's Conditional Access policies, indexed so that a decision evaluates only those that can apply to
+//! its user class and application.
 
 use super::app_directory::AppDirectory;
-use super::table::Table;
+use super::table::PositionTable;
 use crate::decision::PolicyIndex;
 use crate::id::AppId;
 use crate::request::UserClass;
@@ -15,24 +15,23 @@ pub struct Catalog {
     pub(crate) collaboration: Candidates,
 }
 
-/// What can apply to one user class. Every list is in the order of policy ids.
+/// The policies that can apply to one user class. Every list is in the order of policy ids.
 #[derive(Debug)]
 pub struct Candidates {
-    /// Applications that some policy names, by itself or in a bundle.
-    pub(crate) named: Table<AppId>,
-    /// For each of them, everything that can apply to it.
+    /// Applications that a policy names, by id or in a bundle.
+    pub(crate) named: PositionTable<AppId>,
+    /// For each of them, all policies that can apply to it.
     pub(crate) by_app: Vec<Box<[PolicyIndex]>>,
-    /// What can apply to every other application.
+    /// The policies that can apply to any other application.
     pub(crate) other_apps: Box<[PolicyIndex]>,
-    /// What can apply by a user action or an authentication context, besides the above.
+    /// Further policies that can apply by a user action or an authentication context.
     pub(crate) by_action: Box<[PolicyIndex]>,
-    /// What can apply by a bundle, besides the above, to an application of which it is not known whether it
-    /// is in the bundle.
+    /// Further policies that can apply by a bundle, to an application whose membership of it is unknown.
     pub(crate) by_bundle: Box<[PolicyIndex]>,
 }
 
 impl Catalog {
-    /// What can apply to this class of user.
+    /// The policies that can apply to this user class.
     pub fn of(&self, class: UserClass) -> &Candidates {
         match class {
             UserClass::Internal => &self.internal,
@@ -43,9 +42,8 @@ impl Catalog {
 }
 
 impl Candidates {
-    /// The policies that can apply to this application, in the order of their ids; with those that hang
-    /// on a user action or authentication context where the request names one, and with those that hang on a
-    /// bundle that the application may be in.
+    /// The policies that can apply to this application, in the order of their ids. `with_actions`: the request
+    /// has a user action or an authentication context.
     pub fn for_app(
         &self,
         app: AppId,
@@ -70,7 +68,7 @@ impl Candidates {
     }
 }
 
-/// Two sorted lists as one, without repeats.
+/// Merges two sorted lists, without duplicates.
 fn merge(
     left: impl Iterator<Item = PolicyIndex>,
     right: impl Iterator<Item = PolicyIndex>,
@@ -93,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn merging_keeps_the_order_and_drops_repeats() {
+    fn merging_preserves_the_order_and_drops_duplicates() {
         let list = |numbers: &[u32]| numbers.iter().map(|n| PolicyIndex(*n)).collect::<Vec<_>>();
         let merged: Vec<_> = merge(
             list(&[1, 3, 5]).into_iter(),

@@ -16,8 +16,8 @@ pub struct Channel {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Team {
     pub(crate) tenant: TenantId,
-    /// The team's id as a group: its position.
+    /// The position of the group that has the team's id.
     pub(crate) group: u32,
-    /// Sorted. `None` = no list: being in the group counts.
+    /// Sorted. `None` = no list: group membership counts.
     pub(crate) allowed_members: Option<Box<[UserId]>>,
 }

@@ -1,26 +1,26 @@
-//! A filter rule for devices or applications, as a tree (semantics §5; the language is documented at
+//! A parsed filter rule for devices or applications (semantics §5; the language is documented at
 //! learn.microsoft.com/entra/identity/conditional-access/concept-condition-filters-for-devices).
 
 use crate::request::DeviceProperty;
 
-/// A rule. `compile` bounds its depth, so walking it cannot exhaust the stack.
+/// A rule. `compile` bounds its depth, so recursion cannot exhaust the stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Filter {
-    /// One comparison.
+pub enum FilterRule {
+    /// A comparison.
     Compare {
-        /// What is compared.
+        /// The left side.
         attribute: Attribute,
-        /// With what.
+        /// The operator and the right side.
         comparison: Comparison,
         /// The negative form of the operator (`-ne`, `-notContains`, …).
         negated: bool,
     },
     /// `-not`
-    Not(Box<Filter>),
-    /// `-and`, of two or more.
-    And(Vec<Filter>),
-    /// `-or`, of two or more.
-    Or(Vec<Filter>),
+    Not(Box<FilterRule>),
+    /// `-and`, two or more operands.
+    And(Vec<FilterRule>),
+    /// `-or`, two or more operands.
+    Or(Vec<FilterRule>),
 }
 
 /// The left side of a comparison.
@@ -32,7 +32,7 @@ pub enum Attribute {
     Application(String),
 }
 
-/// Operator (its positive form) and right side. Text is kept in lower case: values compare without case.
+/// The operator in its positive form and the right side. Text is in lower case: comparison ignores case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
     /// `-eq null`
@@ -43,7 +43,7 @@ pub enum Comparison {
     StartsWith(String),
     /// `-endsWith`
     EndsWith(String),
-    /// `-contains`: a part of a text, a whole member of a collection.
+    /// `-contains`: a substring of a text, or a member of a collection.
     Contains(String),
     /// `-in`
     In(Vec<String>),

@@ -1,26 +1,26 @@
-//! Groups, interned: a request's ids become positions once, and rules are tested by position.
+//! Interned groups: a request's group ids are mapped to positions once, and rules are tested by position.
 //!
-//! A group that no rule names ends at the filter and cannot change an answer. Teams of shared channels
-//! are groups too.
+//! The filter drops groups that no rule names; they cannot change an answer. Teams of shared channels are
+//! groups too.
 
 use smallvec::SmallVec;
 
-use super::table::Table;
+use super::table::PositionTable;
 use crate::id::GroupId;
 
-/// The groups of a request that the snapshot knows: positions, sorted, without repeats.
+/// The positions of a request's groups that a rule names: sorted, without duplicates.
 pub type GroupIndexes = SmallVec<[u32; 32]>;
 
-/// Every group id that some rule names.
+/// Every group id that a rule names.
 #[derive(Debug)]
 pub struct GroupTable {
-    table: Table<GroupId>,
-    /// A bit for each hash of 16 to 32 bits' worth of the id: most foreign groups end here, in one load.
+    table: PositionTable<GroupId>,
+    /// A Bloom filter with one hash, 16 to 32 bits an id up to 2^20 bits: one load drops most other groups.
     filter: Box<[u64]>,
 }
 
 impl GroupTable {
-    /// Interns the ids. They have to be sorted and without repeats, so that positions are too.
+    /// Interns the ids, which must be sorted and without duplicates. `None` if there are too many for 32 bits.
     pub fn build(ids: Vec<GroupId>) -> Option<Self> {
         let bits = (ids.len() * 16).next_power_of_two().clamp(64, 1 << 20);
         let mut filter = vec![0u64; bits / 64].into_boxed_slice();
@@ -31,12 +31,12 @@ impl GroupTable {
             }
         }
         Some(GroupTable {
-            table: Table::build(ids)?,
+            table: PositionTable::build(ids)?,
             filter,
         })
     }
 
-    /// The group's position, if some rule names it.
+    /// The group's position, if a rule names it.
     #[inline]
     pub fn position(&self, id: GroupId) -> Option<u32> {
         let (word, bit) = filter_place(id, self.filter.len());
@@ -52,21 +52,21 @@ impl GroupTable {
             .and_then(|position| u32::try_from(position).ok())
     }
 
-    /// The positions of those groups that some rule names, sorted and without repeats.
-    pub fn known(&self, ids: &[GroupId]) -> GroupIndexes {
-        let mut known = GroupIndexes::new();
+    /// The positions of the groups that a rule names, sorted and without duplicates.
+    pub fn positions(&self, ids: &[GroupId]) -> GroupIndexes {
+        let mut positions = GroupIndexes::new();
         for id in ids {
-            // Pushed one by one: collecting into a `SmallVec` costs more than the look-up.
+            // Push one by one: collecting into a `SmallVec` costs more than the lookup.
             if let Some(position) = self.position(*id) {
-                known.push(position);
+                positions.push(position);
             }
         }
-        known.sort_unstable();
-        known.dedup();
-        known
+        positions.sort_unstable();
+        positions.dedup();
+        positions
     }
 
-    /// Every id, sorted; an id's place here is its position.
+    /// All ids, sorted; an id's index is its position.
     pub fn ids(&self) -> &[GroupId] {
         self.table.keys()
     }
@@ -88,7 +88,7 @@ fn filter_place(id: GroupId, words: usize) -> (usize, u64) {
 pub enum GroupSet {
     /// Positions, sorted.
     Sparse(Box<[u32]>),
-    /// A bit a position.
+    /// One bit per position.
     Dense(Box<[u64]>),
 }
 
@@ -98,7 +98,7 @@ impl GroupSet {
         positions.sort_unstable();
         positions.dedup();
         let span = positions.last().map_or(0, |last| *last as usize / 64 + 1);
-        // A bitset where it is not larger than the list.
+        // Use a bitset if it is not larger than the list.
         if positions.is_empty() || span * 2 > positions.len() {
             return GroupSet::Sparse(positions.into_boxed_slice());
         }
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn only_named_groups_are_known_and_order_and_repeats_do_not_matter() {
+    fn positions_are_sorted_and_skip_unnamed_groups_and_duplicates() {
         let ids: Vec<GroupId> = (1..500u128).map(|n| GroupId(n << 77)).collect();
         let table = GroupTable::build(ids.clone()).unwrap();
         assert!(
@@ -171,7 +171,7 @@ mod tests {
                 .enumerate()
                 .all(|(n, id)| table.position(*id) == Some(u32::try_from(n).unwrap()))
         );
-        let asked = [ids[7], GroupId(99), ids[3], ids[7]];
-        assert_eq!(table.known(&asked).as_slice(), &[3, 7]);
+        let request = [ids[7], GroupId(99), ids[3], ids[7]];
+        assert_eq!(table.positions(&request).as_slice(), &[3, 7]);
     }
 }

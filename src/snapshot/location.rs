@@ -1,4 +1,4 @@
-//! Named locations, compiled: ranges sorted and merged, so that a look-up is a binary search.
+//! Compiled named locations: ranges are sorted and merged, so that a lookup is a binary search.
 
 use std::net::IpAddr;
 
@@ -15,16 +15,16 @@ pub enum Location {
     Country {
         /// Sorted.
         countries: Box<[Country]>,
-        /// A place known to be unknown counts as in it.
+        /// `includeUnknownCountriesAndRegions`: a location that the request states as unknown matches.
         include_unknown: bool,
-        /// Only a country that was found in this way is compared.
+        /// Only a country that was determined in this way is compared.
         lookup: CountrySource,
     },
-    /// `compliantNetworkNamedLocation`: no request can tell.
+    /// `compliantNetworkNamedLocation`: no request field states it.
     CompliantNetwork,
 }
 
-/// Address ranges: first and last address, sorted, not touching.
+/// Address ranges: first and last address, sorted, neither overlapping nor adjacent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressRanges {
     v4: Box<[(u32, u32)]>,
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_in_a_range_or_not_whatever_the_order_and_overlap() {
+    fn ranges_are_merged_regardless_of_order_and_overlap() {
         let ranges = [
             "10.0.1.0/24",
             "10.0.0.0/24",

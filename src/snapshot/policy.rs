@@ -1,9 +1,9 @@
-//! A Conditional Access policy, compiled. `None` and empty = the condition is not set and always matches.
+//! A compiled Conditional Access policy. `None` and empty = the condition is not set and always matches.
 
-use super::Origin;
+use super::PolicyOrigin;
 use super::app_directory::AppDirectory;
 use super::bundles::Membership;
-use super::filter::Filter;
+use super::filter::FilterRule;
 use super::groups::GroupSet;
 use crate::id::{AppId, CustomControlId, PolicyId, RoleId, TenantId, TermsOfUseId, UserId};
 use crate::vocabulary::{
@@ -35,37 +35,37 @@ pub struct Policy {
     pub(crate) sign_in_frequency: Option<SignInFrequency>,
     /// Session controls as (name, value).
     pub(crate) obligations: Vec<(String, String)>,
-    pub(crate) origin: Origin,
+    pub(crate) origin: PolicyOrigin,
 }
 
 impl Policy {
-    /// Its id.
+    /// The policy's id.
     pub fn id(&self) -> PolicyId {
         self.id
     }
 
-    /// Its name.
+    /// The policy's display name.
     pub fn display_name(&self) -> &str {
         &self.display_name
     }
 
-    /// Whether it is evaluated and reported only.
+    /// Whether the policy is report-only: evaluated, but not enforced.
     pub fn is_report_only(&self) -> bool {
         self.report_only
     }
 
-    /// Its session controls, as (name, value).
+    /// The session controls, as (name, value).
     pub fn obligations(&self) -> &[(String, String)] {
         &self.obligations
     }
 
-    /// Where it was read from.
+    /// The file, line and JSON path of the policy.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 }
 
-/// The include or the exclude lists of `users`, as one list.
+/// The include or the exclude lists of `users`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UsersClause {
     pub(crate) all: bool,
@@ -75,7 +75,7 @@ pub struct UsersClause {
     pub(crate) groups: GroupSet,
     /// Directory role templates; sorted.
     pub(crate) roles: Box<[RoleId]>,
-    /// `GuestsOrExternalUsers` (all types, all tenants) and the object of that kind.
+    /// From the word `GuestsOrExternalUsers` (all types, all tenants) and from the object of external users.
     pub(crate) guests: Vec<GuestClause>,
 }
 
@@ -116,7 +116,7 @@ pub struct AppSet {
 }
 
 impl AppSet {
-    /// Whether the set holds this application.
+    /// Whether the set contains this application.
     pub fn membership(&self, app: AppId, applications: &AppDirectory) -> Membership {
         if self.all || self.ids.binary_search(&app).is_ok() {
             return Membership::Member;
@@ -135,7 +135,7 @@ impl AppSet {
         answer
     }
 
-    /// Whether no application is in the set.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         let AppSet {
             all,
@@ -147,11 +147,11 @@ impl AppSet {
     }
 }
 
-/// A filter as a condition.
+/// A filter condition.
 #[derive(Debug, Clone)]
 pub struct PolicyFilter {
     pub(crate) mode: FilterMode,
-    pub(crate) rule: Filter,
+    pub(crate) rule: FilterRule,
 }
 
 /// An entry of a location list.
@@ -163,21 +163,21 @@ pub enum LocationTest {
     AllTrusted,
     /// The location at this position of the snapshot's list.
     Named(u32),
-    /// The trusted IPs of the MFA service settings, which no export lists: no request can tell.
+    /// The trusted IPs of the MFA service settings, which no export contains: always unknown.
     MfaTrustedIps,
 }
 
-/// What has to be satisfied.
+/// Compiled `grantControls`.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// `block` is among the controls: never satisfied, whatever else is.
+    /// `block` is among the controls: the grant is never satisfied.
     pub(crate) blocks: bool,
     pub(crate) operator: Operator,
-    /// In the documented order, `block` left out; empty = satisfied.
+    /// In the documented order, without `block`; empty = satisfied.
     pub(crate) controls: Box<[Control]>,
 }
 
-/// One control, in the documented order of asking (semantics §5).
+/// A grant control. The variants are in the order in which the controls are requested (semantics §5).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are Microsoft's")]
 pub enum Control {

@@ -1,20 +1,20 @@
-//! One B2B setting, compiled: who and what its two rules target (semantics §3).
+//! A compiled access setting: the users and applications that its rules target (semantics §3).
 
-use super::Origin;
+use super::PolicyOrigin;
 use super::groups::GroupSet;
 use super::policy::AppSet;
 use crate::id::UserId;
 use crate::vocabulary::Access;
 
-/// A `usersAndGroups` rule and an `applications` rule.
+/// A cross-tenant access setting: a `usersAndGroups` rule and an `applications` rule.
 #[derive(Debug, Clone)]
-pub struct Setting {
+pub struct AccessSetting {
     pub(crate) users: UserRule,
     pub(crate) apps: AppRule,
-    pub(crate) origin: Origin,
+    pub(crate) origin: PolicyOrigin,
 }
 
-/// `usersAndGroups`, compiled.
+/// Compiled `usersAndGroups`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRule {
     pub(crate) access: Access,
@@ -24,7 +24,7 @@ pub struct UserRule {
     pub(crate) groups: GroupSet,
 }
 
-/// `applications`, compiled.
+/// Compiled `applications`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppRule {
     pub(crate) access: Access,

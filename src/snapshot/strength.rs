@@ -1,4 +1,4 @@
-//! Authentication strengths, compiled.
+//! Compiled authentication strengths.
 
 use crate::id::{Aaguid, StrengthId};
 use crate::vocabulary::{AuthenticationMethod, WordSet};
@@ -8,24 +8,24 @@ use crate::vocabulary::{AuthenticationMethod, WordSet};
 pub struct Strength {
     pub(crate) id: StrengthId,
     pub(crate) display_name: String,
-    /// Each of these reaches the strength; sorted by methods.
+    /// Each of these satisfies the strength; sorted by methods.
     pub(crate) combinations: Box<[Combination]>,
 }
 
-/// Methods that reach a strength when all of them were done.
+/// Methods that together satisfy a strength.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Combination {
     pub(crate) methods: WordSet<AuthenticationMethod>,
-    /// What is asked besides the methods; all of it.
+    /// Further requirements, all of which must be met.
     pub(crate) demands: Box<[Demand]>,
 }
 
-/// `combinationConfigurations`, compiled.
+/// Compiled `combinationConfigurations`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Demand {
     /// A passkey of one of these models; sorted.
     Fido2(Box<[Aaguid]>),
-    /// A certificate of one of these issuers and under one of these policies; an empty list asks nothing.
+    /// A certificate of one of these issuers, with one of these policies; an empty list requires nothing.
     Certificate {
         /// Lower case, sorted.
         issuer_skis: Box<[String]>,
@@ -35,7 +35,7 @@ pub enum Demand {
 }
 
 impl StrengthId {
-    /// The built-in "multifactor authentication" strength, the only one that a bare "MFA was done"
+    /// The built-in "multifactor authentication" strength, the only one that an MFA claim without methods
     /// satisfies (semantics §5).
     pub const BUILT_IN_MFA: StrengthId = StrengthId(2);
     /// The built-in "passwordless MFA" strength.

@@ -1,32 +1,31 @@
-//! A perfect-enough index: keys in, their positions out.
+//! A hash table that maps keys to their positions in a list.
 //!
-//! Flat slots of 64 bits (a 32-bit tag and a 32-bit position), at most half full, probed one after the
-//! other, then one look at the key itself. The hash is keyed at random, so that nobody who writes
-//! policies can choose what collides. Half the time and half the memory of a general hash map at a
-//! million pairs.
+//! Open addressing with linear probing over 64-bit slots (a 32-bit tag and a 32-bit position), at most half
+//! full; a matching tag is confirmed by comparing the key. The hash has a random key, so that a policy author
+//! cannot choose keys that collide. Takes half the time and memory of a general hash map at a million pairs.
 
 use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
 
-/// Keys and their positions, in the order in which they were given.
+/// Keys and their positions, in the given order.
 #[derive(Debug)]
-pub struct Table<K> {
+pub struct PositionTable<K> {
     keys: Box<[K]>,
     /// High half: tag of the key's hash. Low half: position + 1, 0 = free.
     slots: Box<[u64]>,
     hasher: RandomState,
 }
 
-impl<K: Copy + Eq + Hash> Table<K> {
-    /// Builds the index. `None` where there are too many keys to count in 32 bits. Of equal keys the
-    /// first is found.
+impl<K: Copy + Eq + Hash> PositionTable<K> {
+    /// Builds the table. `None` if there are too many keys for 32-bit positions. Of equal keys the first is
+    /// found.
     pub fn build(keys: Vec<K>) -> Option<Self> {
         u32::try_from(keys.len())
             .ok()
             .filter(|n| *n < u32::MAX / 4)?;
         let size = (keys.len() * 2).next_power_of_two().max(2);
-        let mut table = Table {
+        let mut table = PositionTable {
             keys: keys.into_boxed_slice(),
             slots: vec![0; size].into_boxed_slice(),
             hasher: RandomState::default(),
@@ -45,7 +44,7 @@ impl<K: Copy + Eq + Hash> Table<K> {
         Some(table)
     }
 
-    /// Where the key stood in the list that the table was built from.
+    /// The key's position in the list that the table was built from.
     pub fn position(&self, key: &K) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
         let size = self.slots.len();
@@ -65,7 +64,7 @@ impl<K: Copy + Eq + Hash> Table<K> {
         }
     }
 
-    /// The keys, in the order in which they were given.
+    /// The keys, in the given order.
     pub fn keys(&self) -> &[K] {
         &self.keys
     }
@@ -77,7 +76,7 @@ fn tag(hash: u64) -> u64 {
     hash & TAG
 }
 
-/// The low bits choose the slot, the high ones are the tag. `size` is a power of two.
+/// The low bits select the slot, the high bits are the tag. `size` is a power of two.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "only bits that the mask drops anyway"
@@ -91,9 +90,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_is_found_where_it_stood_and_no_other() {
+    fn every_key_is_found_at_its_position_and_no_other_key_is_found() {
         let keys: Vec<u128> = (0..10_000).map(|n| n * 0x9e37_79b9_7f4a_7c15).collect();
-        let table = Table::build(keys.clone()).unwrap();
+        let table = PositionTable::build(keys.clone()).unwrap();
         for (position, key) in keys.iter().enumerate() {
             assert_eq!(table.position(key), Some(position));
         }
@@ -102,7 +101,7 @@ mod tests {
 
     #[test]
     fn an_empty_table_finds_nothing() {
-        let table = Table::<u128>::build(Vec::new()).unwrap();
+        let table = PositionTable::<u128>::build(Vec::new()).unwrap();
         assert_eq!(table.position(&0), None);
     }
 }

@@ -1,8 +1,8 @@
-//! Spans → an OpenTelemetry collector: which variables are heard, the pipeline, and its end.
+//! Exports spans to an OpenTelemetry collector: the variables, the pipeline and its shutdown.
 //!
-//! The SDK reads `OTEL_TRACES_SAMPLER` and the sizes of its batches by itself; that it does not know
-//! `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER` and `OTEL_PROPAGATORS` is made good here. It sends from threads of
-//! its own and drops spans rather than hold up a call. Only spans of calls get to it, and no log line.
+//! The SDK reads `OTEL_TRACES_SAMPLER` and the batch sizes. It does not support `OTEL_SDK_DISABLED`,
+//! `OTEL_TRACES_EXPORTER` and `OTEL_PROPAGATORS`, so this module does. The SDK sends from separate threads and drops spans
+//! instead of delaying calls. Only the spans of calls are exported, and no log lines.
 
 use std::fmt;
 use std::future::Future;
@@ -27,57 +27,57 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::otlp::{self, Collector, Lookup, OtlpError, Signal};
 
-/// The target of the spans that are exported, at the level `debug`.
+/// The target of exported spans. Their level is `debug`.
 pub const CALL_SPANS: &str = "crosstrust::call";
 
-/// Which traces are wanted, and where they go.
+/// The configuration of trace export.
 #[derive(Debug, Default)]
 pub struct Traces {
     pub(super) collector: Option<Collector>,
-    pub(super) wish: Wish,
-    /// What is wrong with the variables and does not keep anything from working.
-    pub(super) complaints: Vec<String>,
+    pub(super) options: SpanOptions,
+    /// Invalid variables, as messages. They do not stop the server.
+    pub(super) warnings: Vec<String>,
 }
 
-/// How spans begin, and what they are told of this process.
+/// The settings of spans.
 #[derive(Debug, Default)]
-pub(super) struct Wish {
-    /// Spans continue the caller's trace.
-    joins: bool,
+pub(super) struct SpanOptions {
+    /// Spans continue the caller's trace (W3C Trace Context).
+    propagates: bool,
     resource: Vec<(String, String)>,
 }
 
 impl Traces {
-    /// None, whatever the variables say.
+    /// No export, regardless of the variables.
     pub fn off() -> Self {
         Self::default()
     }
 
-    /// What the standard variables say (opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables).
-    /// No endpoint, no traces: nothing is sent to a collector that nobody named.
-    pub fn of_variables(lookup: Lookup<'_>) -> Self {
+    /// The configuration in the variables (opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables).
+    /// Without an endpoint no traces are exported; there is no default endpoint.
+    pub fn from_variables(lookup: Lookup<'_>) -> Self {
         let value = |name| lookup(name).filter(|value: &String| !value.is_empty());
         if value("OTEL_SDK_DISABLED").is_some_and(|text| otlp::is_true(&text)) {
             return Self::off();
         }
-        let mut complaints = Vec::new();
+        let mut warnings = Vec::new();
         match value("OTEL_TRACES_EXPORTER").as_deref().map(str::trim) {
             None | Some("otlp") => {}
             Some("none") => return Self::off(),
             Some(other) => {
-                complaints.push(format!(
+                warnings.push(format!(
                     "OTEL_TRACES_EXPORTER: found `{other}`, expected otlp or none"
                 ));
                 return Traces {
-                    complaints,
+                    warnings,
                     ..Self::off()
                 };
             }
         }
-        let collector = match Collector::of_variables(Signal::Traces, lookup) {
+        let collector = match Collector::from_variables(Signal::Traces, lookup) {
             Ok(collector) => collector,
             Err(error) => {
-                complaints.push(format!("{error}: no traces are exported"));
+                warnings.push(format!("{error}: traces are not exported"));
                 None
             }
         };
@@ -85,40 +85,40 @@ impl Traces {
             && !SAMPLERS.contains(&other.as_str())
         {
             let known = SAMPLERS.join(", ");
-            complaints.push(format!(
+            warnings.push(format!(
                 "OTEL_TRACES_SAMPLER: found `{other}`, expected one of {known}"
             ));
         }
-        let (joins, complaint) = propagators(value("OTEL_PROPAGATORS").as_deref());
-        complaints.extend(complaint);
+        let (propagates, warning) = propagators(value("OTEL_PROPAGATORS").as_deref());
+        warnings.extend(warning);
         Traces {
-            wish: Wish {
-                joins,
+            options: SpanOptions {
+                propagates,
                 resource: collector
                     .as_ref()
                     .map(|_| otlp::resource(lookup))
                     .unwrap_or_default(),
             },
             collector,
-            complaints,
+            warnings,
         }
     }
 }
 
-/// Whether W3C trace context is among the propagators, and what else is.
+/// Whether `tracecontext` is among the propagators, and a warning about an unsupported one.
 fn propagators(listed: Option<&str>) -> (bool, Option<String>) {
     let listed = listed.unwrap_or("tracecontext,baggage");
     let names: Vec<_> = listed.split(',').map(str::trim).collect();
-    // No decision depends on baggage, so there is nothing to do for it.
+    // Baggage is accepted and ignored: no decision depends on it.
     let is_known = |name: &&str| ["tracecontext", "baggage", "none", ""].contains(name);
     let unknown = names.iter().find(|name| !is_known(name));
-    let complaint = unknown.map(|name| {
+    let warning = unknown.map(|name| {
         format!("OTEL_PROPAGATORS: found `{name}`, expected tracecontext, baggage or none")
     });
-    (names.contains(&"tracecontext"), complaint)
+    (names.contains(&"tracecontext"), warning)
 }
 
-/// Why there are no traces.
+/// Why traces cannot be exported.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TracesError {
     #[error(transparent)]
@@ -129,16 +129,19 @@ pub(super) enum TracesError {
     Thread(#[from] io::Error),
 }
 
-/// The pipeline, from the layer to the collector.
+/// The running export pipeline.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct TracePipeline {
     provider: SdkTracerProvider,
-    /// Drives the connection; the SDK's own thread hands batches to it.
+    /// Drives the connection. The SDK's thread passes batches to it.
     runtime: Runtime,
     endpoint: String,
 }
 
-pub(super) fn start(collector: &Collector, wish: &Wish) -> Result<Running, TracesError> {
+pub(super) fn start(
+    collector: &Collector,
+    options: &SpanOptions,
+) -> Result<TracePipeline, TracesError> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("traces")
@@ -148,13 +151,13 @@ pub(super) fn start(collector: &Collector, wish: &Wish) -> Result<Running, Trace
     let exporter = SpanExporter::builder()
         .with_tonic()
         .with_channel(collector.channel()?)
-        // Headers of the variables are added by the exporter itself.
+        // The exporter itself adds the headers from the variables.
         .with_timeout(collector.timeout)
         .build()?;
-    let attributes = wish.resource.iter();
+    let attributes = options.resource.iter();
     let attributes = attributes.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
     let provider = SdkTracerProvider::builder()
-        .with_batch_exporter(Told::new(exporter))
+        .with_batch_exporter(LoggingExporter::new(exporter))
         .with_resource(
             Resource::builder_empty()
                 .with_attributes(attributes)
@@ -162,18 +165,18 @@ pub(super) fn start(collector: &Collector, wish: &Wish) -> Result<Running, Trace
         )
         .build();
     drop(within);
-    if wish.joins {
+    if options.propagates {
         global::set_text_map_propagator(TraceContextPropagator::new());
     }
-    Ok(Running {
+    Ok(TracePipeline {
         provider,
         runtime,
         endpoint: collector.endpoint.clone(),
     })
 }
 
-impl Running {
-    /// Spans of calls and nothing else, least of all what is logged within one.
+impl TracePipeline {
+    /// The layer that exports the spans of calls, without events logged within them.
     pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -185,7 +188,7 @@ impl Running {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
-            // A Check finds its parent only when its message has been read: until then its span may not begin.
+            // The parent of a Check is known only after its message was read, so its span must not start before.
             .with_context_activation(false)
             .with_filter(Targets::new().with_target(CALL_SPANS, LevelFilter::DEBUG))
     }
@@ -196,28 +199,27 @@ impl Running {
 
     pub(super) fn stop(self, bound: Duration) {
         if let Err(error) = self.provider.shutdown_with_timeout(bound) {
-            tracing::warn!(%error, "the last spans were not exported");
+            tracing::warn!(%error, "cannot export the last spans");
         }
         self.runtime.shutdown_background();
     }
 }
 
-/// Tells when exporting begins to fail and when it works again: the SDK would say nothing, or something for every
-/// batch.
-struct Told {
+/// Logs when the export starts to fail and when it works again. The SDK would log nothing, or a line for every batch.
+struct LoggingExporter {
     exporter: SpanExporter,
     is_failing: AtomicBool,
 }
 
-impl Told {
+impl LoggingExporter {
     fn new(exporter: SpanExporter) -> Self {
-        Told {
+        LoggingExporter {
             exporter,
             is_failing: AtomicBool::new(false),
         }
     }
 
-    fn tell(&self, spans: usize, result: &OTelSdkResult) {
+    fn log_change(&self, spans: usize, result: &OTelSdkResult) {
         let was_failing = self.is_failing.swap(result.is_err(), Ordering::Relaxed);
         match result {
             Ok(()) if was_failing => tracing::info!("traces are exported again"),
@@ -229,18 +231,18 @@ impl Told {
     }
 }
 
-impl fmt::Debug for Told {
+impl fmt::Debug for LoggingExporter {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Told")
+        out.write_str("LoggingExporter")
     }
 }
 
-impl Export for Told {
+impl Export for LoggingExporter {
     fn export(&self, batch: Vec<SpanData>) -> impl Future<Output = OTelSdkResult> + Send {
         let spans = batch.len();
         async move {
             let result = self.exporter.export(batch).await;
-            self.tell(spans, &result);
+            self.log_change(spans, &result);
             result
         }
     }
@@ -258,7 +260,7 @@ impl Export for Told {
     }
 }
 
-/// Those that the SDK has; for any other it takes the first, silently.
+/// The samplers of the SDK. For any other value, the SDK uses the first one without a warning.
 const SAMPLERS: [&str; 6] = [
     "parentbased_always_on",
     "parentbased_always_off",
@@ -277,13 +279,13 @@ mod tests {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Traces::of_variables(&lookup)
+        Traces::from_variables(&lookup)
     }
 
     const AT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4317");
 
     #[test]
-    fn traces_are_off_unless_an_endpoint_is_named_and_nothing_switches_them_off() {
+    fn traces_need_an_endpoint_and_can_be_switched_off() {
         assert!(traces(&[]).collector.is_none());
         assert!(traces(&[AT]).collector.is_some());
         for off in [
@@ -302,8 +304,8 @@ mod tests {
     }
 
     #[test]
-    fn traces_are_joined_unless_the_propagators_leave_that_out() {
-        for (listed, joins, complaints) in [
+    fn traces_are_continued_unless_the_propagators_lack_tracecontext() {
+        for (listed, propagates, warnings) in [
             ("tracecontext", true, 0),
             ("baggage, tracecontext", true, 0),
             ("none", false, 0),
@@ -311,24 +313,22 @@ mod tests {
             ("b3,tracecontext", true, 1),
         ] {
             let found = traces(&[AT, ("OTEL_PROPAGATORS", listed)]);
-            assert_eq!(found.wish.joins, joins, "{listed}");
-            assert_eq!(found.complaints.len(), complaints, "{listed}");
+            assert_eq!(found.options.propagates, propagates, "{listed}");
+            assert_eq!(found.warnings.len(), warnings, "{listed}");
         }
-        assert!(traces(&[AT]).wish.joins);
+        assert!(traces(&[AT]).options.propagates);
     }
 
     #[test]
-    fn a_variable_that_means_nothing_is_told() {
+    fn an_unsupported_value_is_a_warning() {
         for (name, value) in [
             ("OTEL_TRACES_EXPORTER", "zipkin"),
             ("OTEL_TRACES_SAMPLER", "sometimes"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
         ] {
-            let complaints = traces(&[AT, (name, value)]).complaints;
-            let told = complaints
-                .iter()
-                .all(|complaint| complaint.starts_with(name));
-            assert!(told && complaints.len() == 1, "{complaints:?}");
+            let warnings = traces(&[AT, (name, value)]).warnings;
+            let is_named = warnings.iter().all(|warning| warning.starts_with(name));
+            assert!(is_named && warnings.len() == 1, "{warnings:?}");
         }
     }
 }

@@ -289,7 +289,7 @@ fn there_may_be_no_admin_address() {
 fn an_address_that_is_taken_or_none_is_told_with_the_flag() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();
-    let expected = format!("admin = `{taken}` (flag): the address is in use");
+    let expected = format!("flag: admin = `{taken}`: the address is in use");
     for (admin, told) in [
         (taken.as_str(), expected.as_str()),
         (

@@ -4,7 +4,7 @@ use crosstrust::identity::{Algorithm, IssuerIndex};
 use crosstrust::rpc::client::{self, AuthorizeRequest, ClientError};
 use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
 use crosstrust::rpc::proto::{self, AuthorizeBatchRequest, Claims, ExplainRequest};
-use crosstrust::rpc::{Assumed, Rights};
+use crosstrust::rpc::{AssumedFacts, Rights};
 use serde_json::json;
 use tonic::Code;
 
@@ -32,9 +32,9 @@ async fn a_token_answers_for_home_user_groups_and_claims() {
         .await
         .unwrap();
     assert_eq!(answer.reason(), proto::Reason::MfaRequired);
-    let cure = &answer.challenge.unwrap().cures[0];
+    let step_up = &answer.challenge.unwrap().step_ups[0];
     assert_eq!(
-        cure.claims,
+        step_up.claims,
         r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#
     );
 }
@@ -215,7 +215,7 @@ async fn what_is_assumed_is_explained_as_assumed_and_never_beats_what_is_said() 
     let pairs = [("platform".to_owned(), "windows".to_owned())];
     let world = World::new(Setup {
         rights: Rights {
-            assumed: Assumed::read(&pairs).unwrap(),
+            assumed: AssumedFacts::read(&pairs).unwrap(),
             ..Rights::ALL
         },
         ..Setup::default()
@@ -224,9 +224,9 @@ async fn what_is_assumed_is_explained_as_assumed_and_never_beats_what_is_said() 
     let url = world.url();
     let silent = question(LAUNCHER, world.good_token());
     let explained = client::explain(&url, silent.clone()).await.unwrap();
-    assert_eq!(explained.assumed.len(), 1);
-    assert_eq!(explained.assumed[0].name, "platform");
-    assert_eq!(explained.assumed[0].value, "windows");
+    assert_eq!(explained.assumed_facts.len(), 1);
+    assert_eq!(explained.assumed_facts[0].name, "platform");
+    assert_eq!(explained.assumed_facts[0].value, "windows");
 
     let said = AuthorizeRequest {
         context: Some(proto::Context {
@@ -236,7 +236,7 @@ async fn what_is_assumed_is_explained_as_assumed_and_never_beats_what_is_said() 
         ..silent
     };
     let explained = client::explain(&url, said).await.unwrap();
-    assert!(explained.assumed.is_empty());
+    assert!(explained.assumed_facts.is_empty());
 }
 
 #[tokio::test]
@@ -263,15 +263,15 @@ async fn a_key_that_was_replaced_under_its_id_answers_the_first_request_and_forg
     let url = world.url();
     let next = tokens::Signer::new(Algorithm::Es256, &world.fabrikam.kid);
     let asked = question(LAUNCHER, next.sign(&world.claims(LAUNCHER)));
-    world.identity.wanted().follow();
+    world.identity.refresh_requests().attach_follower();
     let (identity, keys) = (world.identity.clone(), tokens::key_set(&[&next]));
     let following = tokio::spawn(async move {
-        assert_eq!(identity.wanted().next().await, [FABRIKAM]);
+        assert_eq!(identity.refresh_requests().take_next().await, [FABRIKAM]);
         identity.publish(FABRIKAM, Some(keys), None);
-        identity.wanted().looked(FABRIKAM);
+        identity.refresh_requests().complete(FABRIKAM);
         // The next wish is turned down.
-        assert_eq!(identity.wanted().next().await, [FABRIKAM]);
-        identity.wanted().looked(FABRIKAM);
+        assert_eq!(identity.refresh_requests().take_next().await, [FABRIKAM]);
+        identity.refresh_requests().complete(FABRIKAM);
     });
     let answer = client::authorize(&url, asked).await.unwrap();
     assert_eq!(answer.decision(), proto::Decision::Allow);

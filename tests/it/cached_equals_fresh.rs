@@ -112,7 +112,7 @@ impl Pair {
                 }
             }
             2 => self.clock.set_wall(some_time(rng)),
-            3 | 4 => self.clock.pass(Duration::from_secs(rng.next() % 600)),
+            3 | 4 => self.clock.advance(Duration::from_secs(rng.next() % 600)),
             _ => self.ask(rng.pick(requests)),
         }
     }

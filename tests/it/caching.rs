@@ -235,9 +235,9 @@ fn nothing_is_answered_from_before_an_activation_or_a_revocation() {
 fn an_answer_ends_with_the_token_on_the_wall_clock() {
     let world = World::new();
     world.ask(&request());
-    world.clock.pass(30 * MINUTE - Duration::from_nanos(1));
+    world.clock.advance(30 * MINUTE - Duration::from_nanos(1));
     assert!(world.is_cached(&request()));
-    world.clock.pass(Duration::from_nanos(1));
+    world.clock.advance(Duration::from_nanos(1));
     let answer = world.ask(&request());
     assert!(!answer.cached);
     assert_eq!(
@@ -250,13 +250,13 @@ fn an_answer_ends_with_the_token_on_the_wall_clock() {
 fn a_wall_clock_that_is_set_back_revives_nothing() {
     let world = World::new();
     world.ask(&request());
-    world.clock.pass(20 * MINUTE);
+    world.clock.advance(20 * MINUTE);
     world.clock.set_wall(NOON.plus(MINUTE));
     assert!(
         world.is_cached(&request()),
         "ten minutes are left on both clocks"
     );
-    world.clock.pass(10 * MINUTE);
+    world.clock.advance(10 * MINUTE);
     assert!(
         !world.is_cached(&request()),
         "half an hour has passed, whatever the wall clock shows"
@@ -296,9 +296,9 @@ fn an_answer_is_good_for_an_hour_at_most() {
     let world = World::new();
     let long = small_world::request(NOON.plus(300 * MINUTE));
     world.ask(&long);
-    world.clock.pass(60 * MINUTE - Duration::from_nanos(1));
+    world.clock.advance(60 * MINUTE - Duration::from_nanos(1));
     assert!(world.is_cached(&long));
-    world.clock.pass(Duration::from_nanos(1));
+    world.clock.advance(Duration::from_nanos(1));
     assert!(!world.is_cached(&long));
     assert!(world.is_cached(&long), "and then anew");
 }

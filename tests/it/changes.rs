@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use crosstrust::changes::{Change, Changes, MOST_CHANGES, Object, Operation, Property, compare};
+use crosstrust::changes::{
+    Change, ChangedObject, Changes, MAX_CHANGES, Operation, Property, compare,
+};
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::graph::SourceFile;
 use crosstrust::id::{PolicyId, TenantId};
-use crosstrust::reload::{Outcome, ReloadOptions, Reloader, Witness};
+use crosstrust::reload::{ReloadObserver, ReloadOptions, ReloadOutcome, Reloader};
 use serde_json::{Map, Value, json};
 
 use crate::reference::World;
@@ -144,8 +146,12 @@ fn guid(value: &Value) -> Option<String> {
 
 fn key(change: &Change) -> (TenantId, String, String) {
     let kind = match &change.object {
-        Object::ChannelMember { channel, home } => format!("ChannelMember {} {home}", channel.id),
-        Object::ChannelTeam { channel, home } => format!("ChannelTeam {} {home}", channel.id),
+        ChangedObject::ChannelMember { channel, home } => {
+            format!("ChannelMember {} {home}", channel.id)
+        }
+        ChangedObject::ChannelTeam { channel, home } => {
+            format!("ChannelTeam {} {home}", channel.id)
+        }
         other => format!("{other:?}"),
     };
     (change.tenant, kind, change.id.clone())
@@ -156,9 +162,9 @@ fn apply(model: &mut Model, change: &Change) {
     let key = key(change);
     let is_settled = matches!(
         change.object,
-        Object::DefaultSetting
-            | Object::CrossTenantAccessPolicy
-            | Object::ConditionalAccessSettings
+        ChangedObject::DefaultSetting
+            | ChangedObject::CrossTenantAccessPolicy
+            | ChangedObject::ConditionalAccessSettings
     );
     match change.operation {
         Operation::Created | Operation::Added => {
@@ -196,7 +202,7 @@ fn assert_leads(old: &World, new: &World, old_files: &[SourceFile], new_files: &
         apply(&mut reached, change);
     }
     assert_eq!(reached, wanted, "{changes:#?}");
-    assert_eq!(changes.untold, 0);
+    assert_eq!(changes.omitted, 0);
 }
 
 /// Each with this chance.
@@ -413,7 +419,7 @@ fn a_channels_members_and_teams_are_told_one_by_one_with_what_became_of_them() {
             .iter()
             .all(|change| change.tenant.to_string() == CONTOSO)
     );
-    let Object::ChannelTeam { channel, .. } = &changes.list[2].object else {
+    let ChangedObject::ChannelTeam { channel, .. } = &changes.list[2].object else {
         panic!("{changes:?}");
     };
     assert_eq!(channel.display_name.as_deref(), Some("Launch"));
@@ -433,7 +439,7 @@ fn the_default_setting_is_updated_or_reset_and_never_created() {
     let reset = one(&with, &without);
     assert_eq!(
         (reset.operation, reset.object),
-        (Operation::Deleted, Object::DefaultSetting)
+        (Operation::Deleted, ChangedObject::DefaultSetting)
     );
     let old = reset.properties[0].old.clone();
     assert_eq!(old, Some(json!({"isMfaAccepted": true})));
@@ -480,13 +486,13 @@ fn names_in_pascal_case_and_lists_in_a_page_are_the_same_as_graphs() {
 
 #[test]
 fn more_changes_than_anybody_reads_are_counted() {
-    let partners: Vec<Value> = (0..MOST_CHANGES + 5)
+    let partners: Vec<Value> = (0..MAX_CHANGES + 5)
         .map(|number| json!({"tenantId": format!("00000000-0000-0000-0000-{number:012}")}))
         .collect();
     let before = contoso(&[("partners", json!([]))]);
     let changes = compare(&before, &contoso(&[("partners", json!(partners))]));
-    assert_eq!((changes.list.len(), changes.untold), (MOST_CHANGES, 5));
-    assert_eq!(changes.len(), MOST_CHANGES + 5);
+    assert_eq!((changes.list.len(), changes.omitted), (MAX_CHANGES, 5));
+    assert_eq!(changes.len(), MAX_CHANGES + 5);
 }
 
 #[test]
@@ -508,8 +514,8 @@ fn a_reload_tells_its_witness_what_differs_even_where_nothing_is_decided_otherwi
     let heard: Arc<Mutex<Vec<(bool, Changes)>>> = Arc::default();
     let hearing = Arc::clone(&heard);
     let options = ReloadOptions {
-        witness: Witness::new(move |outcome, changes| {
-            let is_new = matches!(outcome, Outcome::Activated(_));
+        observer: ReloadObserver::new(move |outcome, changes| {
+            let is_new = matches!(outcome, ReloadOutcome::Activated(_));
             hearing.lock().unwrap().push((is_new, changes.clone()));
         }),
         rescan: std::time::Duration::from_secs(600),

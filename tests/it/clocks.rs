@@ -14,10 +14,11 @@ use crosstrust::decision::Reason;
 use crosstrust::engine::{Answer, Engine, EngineOptions};
 use crosstrust::id::{AppId, UserId};
 use crosstrust::identity::{
-    Algorithm, Asked, Identity, IssuerIndex, Preset, TokenError, TokenLimits, Trust,
+    Algorithm, IssuerIndex, Preset, RequestedAccess, TokenError, TokenLimits, TokenVerifier,
+    TrustedIssuers,
 };
 use crosstrust::log::journal::disk::Disk;
-use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Source};
+use crosstrust::log::journal::{EventKind, Journal, JournalEntry, JournalOptions, RecordSource};
 use crosstrust::request::{Context, Request};
 use crosstrust::time::Timestamp;
 use serde_json::json;
@@ -73,7 +74,7 @@ struct World {
     engine: Arc<Engine>,
     /// The same without a cache, to compare with.
     fresh: Engine,
-    identity: Identity,
+    identity: TokenVerifier,
     signer: Signer,
     tokens: Vec<Token>,
     known: KnownTokens,
@@ -93,10 +94,10 @@ impl World {
             })
         };
         let (cached, fresh) = (Arc::new(engine(Some(CacheBytes::default()))), engine(None));
-        let trust = Trust {
+        let trust = TrustedIssuers {
             issuers: vec![issuer(ISS, Preset::EntraV2)],
         };
-        let identity = Identity::new(trust, Arc::clone(&cached), TokenLimits::default());
+        let identity = TokenVerifier::new(trust, Arc::clone(&cached), TokenLimits::default());
         identity.publish(IssuerIndex(0), Some(key_set(&[&signer])), None);
         let world = World {
             seed,
@@ -173,7 +174,7 @@ impl World {
     fn sleep(&mut self, spans: Range<usize>) {
         let span = self.rng.one(&SPANS[spans]).min(YEAR);
         let wall = self.clock.now().wall;
-        self.clock.pass(span);
+        self.clock.advance(span);
         self.right = self.right.plus(span);
         if self.rng.chance(25) {
             self.clock.set_wall(wall);
@@ -209,11 +210,11 @@ impl World {
     /// Policies that were confirmed for an hour count for an hour on the boot clock.
     fn expire_policies(&mut self) {
         self.engine.confirm(HOUR);
-        self.clock.pass(HOUR - Duration::from_nanos(1));
+        self.clock.advance(HOUR - Duration::from_nanos(1));
         self.right = self.right.plus(HOUR - Duration::from_nanos(1));
         self.jump();
         assert!(self.engine.has_policies(), "{}", self.seed);
-        self.clock.pass(Duration::from_nanos(1));
+        self.clock.advance(Duration::from_nanos(1));
         self.right = self.right.plus(Duration::from_nanos(1));
         assert!(!self.engine.has_policies(), "{}", self.seed);
         self.engine.confirm(YEAR * 100);
@@ -249,7 +250,7 @@ impl World {
         if !recalled {
             self.known.verified(text, expires_at, now.wall, now.boot);
         }
-        let asked = Asked {
+        let asked = RequestedAccess {
             resource: tenant(OTHER_TENANT),
             app: AppId(5),
             access: None,
@@ -259,7 +260,7 @@ impl World {
             context: Context::default(),
             request_id: String::new(),
         };
-        self.ask(&verified.request(asked).unwrap());
+        self.ask(&verified.to_request(asked).unwrap());
     }
 
     fn state_claims(&mut self) {
@@ -306,12 +307,12 @@ impl World {
     /// Its record, of the moment that the wall clock shows; on disk before the next step.
     fn record(&mut self, answer: &Answer) {
         let id = format!("{}-{}", self.written.len(), answer.decision_id.0);
-        let entry = Entry {
-            kind: Kind::SignIn,
+        let entry = JournalEntry {
+            kind: EventKind::SignIn,
             time: answer.at,
             body: format!(r#"{{"id":"{id}"}}"#).into_bytes(),
             is_awaited: true,
-            source: Source::PROCESS,
+            source: RecordSource::PROCESS,
             when_durable: None,
         };
         let journal = self.journal.as_ref().unwrap();

@@ -6,11 +6,11 @@ mod ranges;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crosstrust::config::{Config, Given, Origin};
+use crosstrust::config::{Config, ConfigOverrides, ValueOrigin};
 
 fn read(text: &str) -> Result<Config, String> {
     let file = Some((PathBuf::from("c.toml"), text.to_owned()));
-    Config::read(file, Given::default()).map_err(|error| error.to_string())
+    Config::read(file, ConfigOverrides::default()).map_err(|error| error.to_string())
 }
 
 const ISSUER: &str = r#"[[issuer]]
@@ -50,19 +50,19 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         ISSUER,
         "audiences = [\"a\"]",
         "audiences = []",
-        "issuer.audiences = `[]` (c.toml:4): expected at least one text",
+        "c.toml:4: issuer.audiences = `[]`: expected at least one string",
     ),
     (
         ISSUER,
         "audiences = [\"a\"]\n",
         "",
-        "issuer (c.toml:1): found no `audiences`",
+        "c.toml:1: issuer: found no `audiences`",
     ),
     (
         ISSUER,
         "keys = \"keys.json\"\n",
         "",
-        "found none of its keys, expected exactly one of",
+        "found none of `keys`, `keys_url` and `discovery`, expected exactly one of",
     ),
     (
         ISSUER,
@@ -116,7 +116,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         ROUTE,
         "app = ",
         "path = \"/admin/*\"\napp = ",
-        "route.path = `/admin/*` (c.toml:4): wildcards are not supported",
+        "c.toml:4: route.path = `/admin/*`: wildcards are not supported",
     ),
     (
         ROUTE,
@@ -128,13 +128,13 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         ROUTE,
         "app = ",
         "principal = \"spiffe://contoso.example/*\"\napp = ",
-        "(c.toml:4): wildcards are not supported",
+        "c.toml:4: route.principal = `spiffe://contoso.example/*`: wildcards are not supported",
     ),
     (
         ROUTE,
         "app = ",
         "case_insensitive = true\napp = ",
-        "route (c.toml:1): found `case_insensitive` without `path`",
+        "c.toml:1: route: found `case_insensitive` without `path`",
     ),
     (
         ROUTE,
@@ -146,13 +146,13 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         ROUTE,
         "app = ",
         "detail = \"yes\"\napp = ",
-        "route.detail = `\"yes\"` (c.toml:4): expected true or false",
+        "c.toml:4: route.detail = `\"yes\"`: expected true or false",
     ),
     (
         "[limits]\ngroups = [1]",
         "",
         "",
-        "limits.groups = `[1]` (c.toml:2): expected NUMBER",
+        "c.toml:2: limits.groups = `[1]`: expected NUMBER",
     ),
     (
         "[limits]\ngruops = 1",
@@ -177,38 +177,38 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "[[listener]]\naddress = \"unix:x\"\nuids = [-1]",
         "",
         "",
-        "listener.uids = `[-1]` (c.toml:3): expected a list of user ids such as [101]",
+        "c.toml:3: listener.uids = `[-1]`: expected a list of user ids such as [101]",
     ),
     (
         "[[listener]]\naddress = \"unix:x\"\nidentity = [\"header\"]",
         "",
         "",
-        "listener.identity = `header` (c.toml:3): expected one of bearer, jwt_authn",
+        "c.toml:3: listener.identity = `header`: expected one of bearer, jwt_authn",
     ),
     (
         "[[listener]]\naddress = \"a\"\nplaintext = true\ntls = { certificate = \"c\", key = \"k\" }",
         "",
         "",
-        "listener (c.toml:1): found `tls` and `plaintext = true`, expected one of them",
+        "c.toml:1: listener: found `tls` and `plaintext = true`, expected one of them",
     ),
     (
         "[[listener]]\naddress = \"a\"\n[listener.tls]\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"x\"\n\
          peers = [\"spiffe://x/*\"]",
         "",
         "",
-        "listener.tls.peers = `spiffe://x/*` (c.toml:7): expected exact URIs",
+        "c.toml:7: listener.tls.peers = `spiffe://x/*`: expected exact URIs",
     ),
     (
         ISSUER,
         "keys = ",
         "claims = { mfa = { claim = \"amr\", contains = \"mfa\", equals = true } }\nkeys = ",
-        "found more than one of them, expected at most one of `contains`, `equals`, `values`",
+        "found more than one of `contains`, `equals`, `values`, expected at most one of them",
     ),
     (
         ISSUER,
         "keys = ",
         "claims = { mfa = 1 }\nkeys = ",
-        "issuer.claims.mfa = `1` (c.toml:6): expected a text in quotes",
+        "c.toml:6: issuer.claims.mfa = `1`: expected a string in quotes",
     ),
     (
         ISSUER,
@@ -244,19 +244,19 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "[[listener]]\naddress = \"unix:x\"\nidentity = [\"jwt_authn\"]",
         "",
         "",
-        "`jwt_authn` among `identity`, and no table for it",
+        "`jwt_authn` in `identity` without the table `jwt_authn`",
     ),
     (
         "[[listener]]\naddress = \"unix:x\"\njwt_authn = { payload = \"p\" }",
         "",
         "",
-        "and not the word among `identity`",
+        "the table `jwt_authn` without `jwt_authn` in `identity`",
     ),
     (
         "[[listener]]\naddress = \"unix:x\"\nrestriction_header = true",
         "",
         "",
-        "`restriction_header` where everybody may call",
+        "`restriction_header` on a listener that does not authenticate its peers",
     ),
     (
         "[[listener]]\naddress = \"a\"\ntls = { certificate = \"c\", key = \"k\", peers = [\"spiffe://x\"] }",
@@ -280,7 +280,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "[[listener]]\nservices = [\"check\"]",
         "",
         "",
-        "listener (c.toml:1): found no `address`",
+        "c.toml:1: listener: found no `address`",
     ),
 ];
 
@@ -317,10 +317,13 @@ fn facts_of_applications_are_stated_with_or_without_audiences() {
         }
     }
     for (facts, told) in [
-        ("audiences = \"wiki\"", "c.toml:1): found no `id`"),
+        (
+            "audiences = \"wiki\"",
+            "c.toml:1: application: found no `id`",
+        ),
         ("id = \"x\"", "or `bundles` or `agent`"),
         ("id = \"x\"\napp = \"x\"\nagent = true", "`id` and `app`"),
-        ("id = \"x\"\naudiences = []", "at least one text"),
+        ("id = \"x\"\naudiences = []", "at least one string"),
         ("id = \"x\"\nagent = \"yes\"", "expected true or false"),
         ("id = \"x\"\nbundle = \"Office365\"", "application.bundle"),
     ] {
@@ -334,7 +337,7 @@ fn a_route_that_an_earlier_one_covers_is_an_error() {
     let later = ROUTE.replace("app = ", "path = \"/docs\"\napp = ");
     let error = read(&format!("{ROUTE}{later}")).unwrap_err();
     assert!(
-        error.contains("never reached") && error.contains("c.toml:1"),
+        error.contains("never matches") && error.contains("c.toml:1"),
         "{error}"
     );
     assert!(read(&format!("{later}{ROUTE}")).is_ok());
@@ -361,7 +364,7 @@ fn a_route_without_case_covers_paths_in_any_case_and_is_covered_by_those_without
         let read = read(&format!("{earlier}{later}"));
         let error = read.err().unwrap_or_default();
         assert_eq!(
-            error.contains("never reached"),
+            error.contains("never matches"),
             is_shadowed,
             "{earlier}{later}{error}"
         );
@@ -372,15 +375,19 @@ fn a_route_without_case_covers_paths_in_any_case_and_is_covered_by_those_without
 fn paths_are_relative_to_the_file_and_a_list_is_a_list() {
     let text = format!("[keys]\norigins = [\"https://a\", \"http://b:1\"]\n{ISSUER}");
     let file = Some((PathBuf::from("/etc/crosstrust/c.toml"), text));
-    let config = Config::read(file, Given::default()).unwrap();
+    let config = Config::read(file, ConfigOverrides::default()).unwrap();
     assert_eq!(config.list("keys.origins"), ["https://a", "http://b:1"]);
-    let lines = config.shown();
+    let lines = config.effective_values();
     let keys = lines.iter().find(|line| line.key == "issuer.keys").unwrap();
     assert_eq!(keys.value, "/etc/crosstrust/keys.json");
 
-    let given = Given {
-        values: vec![("keys.origins", "https://c, https://d".into(), Origin::Flag)],
-        ..Given::default()
+    let given = ConfigOverrides {
+        values: vec![(
+            "keys.origins",
+            "https://c, https://d".into(),
+            ValueOrigin::Flag,
+        )],
+        ..ConfigOverrides::default()
     };
     let config = Config::read(None, given).unwrap();
     assert_eq!(config.list("keys.origins"), ["https://c", "https://d"]);
@@ -418,7 +425,7 @@ fn a_flag_beats_a_variable_a_variable_the_file_and_the_file_the_default() {
     assert_eq!(line("limits.in_flight"), "512 default");
     assert_eq!(line("keys.origins"), "https://a,https://b flag");
     let text = std::fs::read_to_string(&file).unwrap();
-    let config = Config::read(Some((file, text)), Given::default()).unwrap();
+    let config = Config::read(Some((file, text)), ConfigOverrides::default()).unwrap();
     assert_eq!(config.path("keys.ca"), Some(folder.path().join("ca.pem")));
 }
 
@@ -515,7 +522,7 @@ fn what_cannot_be_served_with_is_told_before_anything_is_served() {
             format!(
                 "{ISSUER}[issuer.claims]\ngroups = {{ claim = \"g\", values = {{ staff = \"staff\" }} }}"
             ),
-            "groups: `values` turns `staff` into `staff`, expected a GUID",
+            "groups: `values` maps `staff` to `staff`, expected a GUID",
         ),
         (
             format!(
@@ -527,21 +534,21 @@ fn what_cannot_be_served_with_is_told_before_anything_is_served() {
             format!(
                 "{ISSUER}[issuer.claims]\nauthentication_methods = {{ claim = \"amr\", values = {{ hwk = \"fid02\" }} }}"
             ),
-            "`values` turns `hwk` into `fid02`, expected an authentication method",
+            "`values` maps `hwk` to `fid02`, expected an authentication method",
         ),
         (
             format!(
                 "{ISSUER}[issuer.claims]\nexternal_user_type = {{ claim = \"k\", values = {{ Guest = \"guest\" }} }}"
             ),
-            "`values` turns `Guest` into `guest`, expected a type of external user",
+            "`values` maps `Guest` to `guest`, expected a type of external user",
         ),
-        (format!("{ISSUER}{ISSUER}"), "given before at"),
+        (format!("{ISSUER}{ISSUER}"), "already set at"),
         (
             format!(
                 "{ISSUER}{}",
                 ISSUER.replace("{tenantid}", "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f")
             ),
-            "given before at",
+            "already set at",
         ),
         (
             ISSUER.replace("keys = \"", "keys_url = \"ftp://x/"),
@@ -584,7 +591,7 @@ fn what_cannot_be_served_with_is_told_before_anything_is_served() {
         ),
         (
             format!("{APPLICATION}agent = true\n{APPLICATION}bundles = []"),
-            "given before at",
+            "already set at",
         ),
     ] {
         let (is_good, said) = print(folder.path(), &text);

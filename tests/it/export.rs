@@ -428,7 +428,7 @@ async fn the_binary_exports_what_it_answered_though_it_is_killed() {
     sidecar.end();
     let last = seqs(&received.records()).into_iter().max().unwrap();
     let records = Records::between(
-        Arc::new(SystemDisk::beside(&sidecar::records(folder.path()))),
+        Arc::new(SystemDisk::read_only(&sidecar::records(folder.path()))),
         None,
         None,
     );

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crosstrust::config::{Config, Given, KEYS};
+use crosstrust::config::{Config, ConfigOverrides, KEYS};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::sidecar::Sidecar;
@@ -42,7 +42,7 @@ fn serve_without_policies_says_how_to_get_some_and_writes_nothing() {
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{told}");
     for expected in [
-        "found no folder `policies`",
+        "`policies` does not exist",
         "crosstrust init",
         "--policies",
         "--allow-empty",
@@ -56,8 +56,11 @@ fn serve_without_policies_says_how_to_get_some_and_writes_nothing() {
 /// Denies until the samples appear at once, as a mount does, and serves them then.
 fn waits_for(folder: &Path, sidecar: &Sidecar, policies: &Path) {
     let told = sidecar.told();
-    assert!(told.contains("nothing is active yet"), "{told}");
-    assert!(!told.contains("what was active stays"), "{told}");
+    assert!(told.contains("no snapshot is active"), "{told}");
+    assert!(
+        !told.contains("the active snapshot stays in force"),
+        "{told}"
+    );
     assert!(told.contains("serving without policies"), "{told}");
     let samples = folder.join("samples");
     assert!(
@@ -155,7 +158,7 @@ fn init_writes_the_sample_policies_and_overwrites_nothing() {
     let again = run(folder.path(), &["init", "new"]);
     assert_eq!(again.status.code(), Some(2));
     assert!(
-        stderr(&again).contains("new/policies, which is not overwritten"),
+        stderr(&again).contains("new/policies exists and is not overwritten"),
         "{}",
         stderr(&again)
     );
@@ -226,7 +229,7 @@ fn the_commented_configuration_has_every_key_and_its_default() {
         })
         .collect();
     let file = Some((PathBuf::from("c.toml"), all.join("\n")));
-    let config = Config::read(file, Given::default()).unwrap();
+    let config = Config::read(file, ConfigOverrides::default()).unwrap();
     for key in KEYS {
         assert_eq!(config.text(key.name), key.default, "{}", key.name);
         assert_eq!(
@@ -245,7 +248,10 @@ fn the_commented_configuration_has_every_key_and_its_default() {
         .skip_while(|line| *line != "[[issuer]]")
         .collect();
     let file = Some((PathBuf::from("c.toml"), tables.join("\n")));
-    assert!(Config::read(file, Given::default()).is_ok(), "{tables:?}");
+    assert!(
+        Config::read(file, ConfigOverrides::default()).is_ok(),
+        "{tables:?}"
+    );
 }
 
 /// An error that is reported once, with code 2, before the folder of the records is made.
@@ -298,7 +304,7 @@ fn an_address_that_is_in_use_names_its_key_and_the_process_before_the_log_is_mad
         &["--config", file.to_str().unwrap(), "--admin", "off"],
         &[&line, "the address is in use by", &process],
     );
-    let admin = format!("admin = `{address}` (flag)");
+    let admin = format!("flag: admin = `{address}`");
     fails_before_the_log(
         folder.path(),
         &["--listen", "127.0.0.1:0", "--admin", &address],
@@ -378,7 +384,7 @@ fn two_listeners_with_one_address_are_refused_before_the_log_is_made() {
             &[&expected],
         );
     }
-    let expected = format!("admin = `{own}` (flag): clashes with the listener {own}");
+    let expected = format!("flag: admin = `{own}`: clashes with the listener {own}");
     fails_before_the_log(
         folder.path(),
         &["--listen", &own, "--admin", &own],
@@ -399,8 +405,8 @@ fn sighup_logs_that_nothing_has_changed_and_other_user_signals_are_ignored() {
     fs::write(&file, issuer).unwrap();
     let sidecar = Sidecar::start(folder.path(), &["--config", file.to_str().unwrap()]);
     let count = |text: &str| sidecar.told().matches(text).count();
-    let policies = "SIGHUP: looked at the policies, nothing changed";
-    let key_sets = "SIGHUP: looked at the key sets, nothing changed";
+    let policies = "SIGHUP: read the policies, nothing changed";
+    let key_sets = "SIGHUP: read the key sets, nothing changed";
     for round in 1..=2 {
         for signal in [Signal::USR1, Signal::USR2, Signal::HUP] {
             kill_process(Pid::from_raw(sidecar.id().cast_signed()).unwrap(), signal).unwrap();

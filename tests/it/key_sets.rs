@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use crosstrust::cache::protocol::Epoch;
 use crosstrust::clock::ManualClock;
 use crosstrust::engine::Engine;
-use crosstrust::identity::follow::{FollowHandle, FollowOptions, Follower, IssuerStatus};
-use crosstrust::identity::{Algorithm, Identity, IssuerIndex, KeySource, Preset, TokenError};
+use crosstrust::identity::follow::{FollowHandle, FollowOptions, IssuerStatus, KeySetFollower};
+use crosstrust::identity::{Algorithm, IssuerIndex, KeySource, Preset, TokenError, TokenVerifier};
 use futures_util::future::join_all;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ const FAR_AWAY: Duration = Duration::from_secs(3600);
 const ISS: &str = "https://idp.example/tenant";
 
 struct Followed {
-    identity: Arc<Identity>,
+    identity: Arc<TokenVerifier>,
     engine: Arc<Engine>,
     clock: Arc<ManualClock>,
     handle: FollowHandle,
@@ -53,7 +53,7 @@ fn try_to_follow(keys: KeySource, options: FollowOptions) -> io::Result<Followed
     let mut issuer = issuer(ISS, Preset::EntraV2);
     issuer.keys = keys;
     let (identity, engine, clock) = identity(vec![issuer]);
-    let handle = Follower::start(Arc::clone(&identity), options)?;
+    let handle = KeySetFollower::start(Arc::clone(&identity), options)?;
     Ok(Followed {
         identity,
         engine,
@@ -136,9 +136,9 @@ impl Followed {
 
     /// Has the keys looked at, and waits for the end of that.
     fn look_again(&self) -> IssuerStatus {
-        let before = self.status().looks;
+        let before = self.status().attempts;
         self.handle.hint();
-        self.wait_until(|status| status.looks > before)
+        self.wait_until(|status| status.attempts > before)
     }
 
     /// Tokens of keys that nobody has, all at the same time.
@@ -160,7 +160,7 @@ fn the_first_requests_find_keys() {
     let followed = follow_keys(&server);
     assert!(followed.verifies(&key));
     let status = followed.status();
-    assert_eq!((status.keys, status.looks), (1, 1));
+    assert_eq!((status.keys, status.attempts), (1, 1));
     assert_eq!(status.last_error, None);
     assert_eq!(status.source, server.url("/keys"));
     assert!(status.good_until.is_some() && status.last_success.is_some());
@@ -202,7 +202,7 @@ fn discovery_leads_to_another_origin_only_if_that_is_listed() {
 
     let followed = follow(discovery_at(&server), options(&[&server]));
     assert!(
-        followed.error().contains("or one that is listed"),
+        followed.error().contains("or one listed in keys.origins"),
         "{}",
         followed.error()
     );
@@ -281,8 +281,8 @@ fn an_answer_that_comes_in_drips_is_given_up_and_a_start_does_not_wait_for_it() 
         ..options(&[&server])
     };
     let followed = follow(key_set_at(&server), slow);
-    let status = followed.wait_until(|status| status.looks > 0);
-    assert_eq!(status.last_error.unwrap(), "found no answer within 100ms");
+    let status = followed.wait_until(|status| status.attempts > 0);
+    assert_eq!(status.last_error.unwrap(), "found no response within 100ms");
 }
 
 #[test]
@@ -431,11 +431,11 @@ fn in_an_outage_known_keys_stay_until_they_are_too_old() {
             .ends_with("found status 500, expected 200")
     );
     assert_eq!(status.keys, 1);
-    followed.clock.pass(max_stale - Duration::from_millis(1));
+    followed.clock.advance(max_stale - Duration::from_millis(1));
     assert!(followed.verifies(&key));
 
     let epoch = followed.epoch();
-    followed.clock.pass(Duration::from_millis(1));
+    followed.clock.advance(Duration::from_millis(1));
     assert!(
         !followed.verifies(&key),
         "whether or not the follower has noticed"
@@ -462,9 +462,9 @@ fn keys_end_though_nobody_looks() {
         ..options(&[&server])
     };
     let followed = follow(key_set_at(&server), stale);
-    followed.clock.pass(Duration::from_millis(10));
+    followed.clock.advance(Duration::from_millis(10));
     followed.wait_until(|status| status.keys == 0);
-    assert_eq!(followed.status().looks, 1);
+    assert_eq!(followed.status().attempts, 1);
 }
 
 #[test]
@@ -518,7 +518,7 @@ fn a_key_set_is_fetched_again_and_again() {
         ..options(&[&server])
     };
     let followed = follow(key_set_at(&server), often);
-    followed.wait_until(|status| status.looks > 2);
+    followed.wait_until(|status| status.attempts > 2);
     server.set("/keys", keys(&[&old, &new]));
     followed.wait_until(|status| status.keys == 2);
     assert!(followed.verifies(&new));
@@ -533,7 +533,7 @@ fn one_issuers_outage_is_not_anothers() {
     let mut bad = issuer("https://other.example", Preset::EntraV2);
     bad.keys = KeySource::Url(server.url("/none").parse().unwrap());
     let (identity, _, _) = identity(vec![bad, good]);
-    let handle = Follower::start(Arc::clone(&identity), options(&[&server])).unwrap();
+    let handle = KeySetFollower::start(Arc::clone(&identity), options(&[&server])).unwrap();
     assert!(identity.verify_now(&key.sign(&claims(ISS))).is_ok());
     let status = handle.status();
     assert_eq!(status[0].issuer, IssuerIndex(0));
@@ -550,10 +550,10 @@ fn with_the_last_handle_the_following_ends_and_nobody_waits_for_it() {
     let mut statuses = handle.statuses();
     let other = handle.clone();
     drop(handle);
-    assert!(identity.wanted().ask(IssuerIndex(0)));
+    assert!(identity.refresh_requests().request(IssuerIndex(0)));
     drop(other);
     run(async { while statuses.changed().await.is_ok() {} });
-    assert!(!identity.wanted().ask(IssuerIndex(0)));
+    assert!(!identity.refresh_requests().request(IssuerIndex(0)));
     assert!(
         identity.verify_now(&key.sign(&claims(ISS))).is_ok(),
         "keys stay in force"
@@ -571,5 +571,5 @@ fn stopping_waits_for_the_thread() {
     let followed = follow(key_set_at(&server), slow);
     followed.handle.stop();
     followed.handle.stop();
-    assert!(!followed.identity.wanted().ask(IssuerIndex(0)));
+    assert!(!followed.identity.refresh_requests().request(IssuerIndex(0)));
 }

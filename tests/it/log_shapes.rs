@@ -12,7 +12,7 @@ use crosstrust::engine::{Answer, Engine, EngineOptions};
 use crosstrust::graph::SourceFile;
 use crosstrust::id::{AppId, DecisionId, TenantId, UserId};
 use crosstrust::log::pseudonym::Pseudonyms;
-use crosstrust::log::sign_in::{self as event, Asked, SignIn};
+use crosstrust::log::sign_in::{self as event, SignIn, SignInRequest};
 use crosstrust::request::{AccessType, Api, Request};
 use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::{ClientAppType, RiskLevel};
@@ -92,7 +92,7 @@ pub fn request() -> Request {
 
 pub fn body_of(request: &Request, answer: &Answer, pseudonyms: &Pseudonyms) -> Vec<u8> {
     let event = SignIn {
-        asked: Asked::Whole(request),
+        request: SignInRequest::Complete(request),
         answer,
         time: NOW,
         api: Api::Authorize,

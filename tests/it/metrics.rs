@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use crosstrust::admin::LogSource;
+use crosstrust::admin::LogMetricsSource;
 use crosstrust::decision::{Decision, Denial, Reason, Stage};
 use crosstrust::engine::Answer;
 use crosstrust::id::TenantId;
 use crosstrust::identity::Algorithm;
-use crosstrust::metrics::{FAMILIES, Kind, LogFigures, Method, Metrics};
+use crosstrust::metrics::{FAMILIES, LogMetrics, Method, MetricKind, Metrics};
 use crosstrust::request::Api;
 use crosstrust::rpc::FILE_DESCRIPTOR_SET;
 use crosstrust::rpc::proto::AuthorizeRequest;
@@ -110,13 +110,13 @@ async fn a_server_that_was_asked_tells_exactly_what_it_was_asked() {
     assert_eq!(count.remove(&format!("{{{CHECK}}}")), Some(7.0));
     assert_eq!(count.values().sum::<f64>(), 4.0);
     assert_eq!(
-        told.of("crosstrust_tokens_total"),
+        told.of("crosstrust_token_verifications_total"),
         series(&[
-            (r#"{result="known",blame=""}"#, 1.0),
-            (r#"{result="verified",blame=""}"#, 2.0),
-            (r#"{result="refused",blame="form"}"#, 1.0),
-            (r#"{result="refused",blame="signature"}"#, 1.0),
-            (r#"{result="refused",blame="issuer"}"#, 1.0),
+            (r#"{result="cached",error_class=""}"#, 1.0),
+            (r#"{result="verified",error_class=""}"#, 2.0),
+            (r#"{result="refused",error_class="form"}"#, 1.0),
+            (r#"{result="refused",error_class="signature"}"#, 1.0),
+            (r#"{result="refused",error_class="issuer"}"#, 1.0),
         ])
     );
     let check = |rest: &str| format!(r#"{{api="check",{rest}}}"#);
@@ -146,7 +146,7 @@ async fn a_server_that_was_asked_tells_exactly_what_it_was_asked() {
         series(&[(r#"{result="hit"}"#, 1.0), (r#"{result="miss"}"#, 2.0)])
     );
     assert_eq!(
-        told.of("crosstrust_shed_total"),
+        told.of("crosstrust_calls_shed_total"),
         series(&[(r#"{cause="overload"}"#, 1.0)])
     );
     assert_eq!(told.get("crosstrust_calls_in_flight"), 0.0);
@@ -183,7 +183,7 @@ fn decided(
         None => crosstrust::decision::Verdict::Allow,
         Some((stage, reason)) => crosstrust::decision::Verdict::Deny(Denial::of(stage, reason)),
     };
-    metrics.decided(
+    metrics.count_decision(
         api,
         Some(resource),
         &decision,
@@ -309,9 +309,9 @@ fn both_forms_say_the_same_and_each_is_named() {
     let mut expected = (BTreeMap::new(), BTreeMap::new());
     for family in FAMILIES {
         let kind = match family.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
         };
         expected.0.insert(family.query_name(), kind.to_owned());
         expected.1.insert(family.name.to_owned(), kind.to_owned());
@@ -398,9 +398,9 @@ fn counting_allocates_nothing() {
             "/no.Such/Method",
             "x",
         ] {
-            metrics.handled(Method::at(path), Code::Ok, Duration::from_micros(80));
+            metrics.count_call(Method::at(path), Code::Ok, Duration::from_micros(80));
             let tenant = Some(TenantId(1));
-            metrics.decided(
+            metrics.count_decision(
                 Api::Check,
                 tenant,
                 &decision,
@@ -454,7 +454,7 @@ fn with_log() -> Observed {
     Observed::start(Setup {
         tenants: vec![TenantId(1)],
         stale_budget: Some(Duration::from_secs(300)),
-        log: Some(LogSource(Arc::new(|| LogFigures {
+        log: Some(LogMetricsSource(Arc::new(|| LogMetrics {
             queue: 3,
             queue_limit: 8192,
             records: 10,
@@ -470,7 +470,7 @@ fn with_log() -> Observed {
             wait_timeouts: 2,
             is_slow: true,
             export_lag: Some(7),
-            ..LogFigures::default()
+            ..LogMetrics::default()
         }))),
         ..Setup::default()
     })
@@ -486,9 +486,9 @@ fn the_log_tells_how_it_stands() {
         ("records_total", 10.0),
         ("gaps_total{reason=\"damaged\"}", 1.0),
         ("gaps_total{reason=\"limited\"}", 0.0),
-        ("lost_total{reason=\"limited\"}", 4.0),
+        ("records_lost_total{reason=\"limited\"}", 4.0),
         ("retention_postponed", 1.0),
-        ("unsigned", 2.0),
+        ("records_unsigned", 2.0),
         ("commit_seconds", 0.03),
         ("wait_seconds", 0.09),
         ("wait_timeouts_total", 2.0),
@@ -505,7 +505,7 @@ fn the_log_tells_how_it_stands() {
     let ready = page(server.admin.address(), "/readyz", "*/*");
     assert_eq!(
         ready.status, 200,
-        "it mends itself, and other replicas would fare no better"
+        "it recovers by itself, and other replicas would not do better"
     );
     assert_eq!(ready.json()["log"]["failing"], true);
     assert_eq!(ready.json()["log"]["lastError"], "no space");
@@ -524,7 +524,7 @@ fn what_is_refused_without_policies_is_counted_and_the_server_is_not_ready() {
         .engine
         .view()
         .refuse(Denial::of(None, Reason::RouteUnknown));
-    server.metrics.decided(
+    server.metrics.count_decision(
         Api::Check,
         None,
         &answer.decision,

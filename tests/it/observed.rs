@@ -12,19 +12,19 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crosstrust::admin::{Admin, AdminHandle, LogSource, Sources};
+use crosstrust::admin::{Admin, AdminHandle, LogMetricsSource, Sources};
 use crosstrust::cache::CacheBytes;
 use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::id::TenantId;
 use crosstrust::identity::{
-    Algorithm, Identity, Issuer, IssuerIndex, Preset, Tenants, TokenLimits, Trust,
+    Algorithm, Issuer, IssuerIndex, Preset, Tenants, TokenLimits, TokenVerifier, TrustedIssuers,
 };
 use crosstrust::log::Log;
 use crosstrust::metrics::Metrics;
 use crosstrust::reload::{ReloadHandle, ReloadOptions, load_once};
-use crosstrust::rpc::{self, Backend, Budgets, Gateway, HealthState, Recorder, Rights};
-use crosstrust::serve::{CallBody, Drained, Listener, ServeOptions, Server};
+use crosstrust::rpc::{self, Backend, Gateway, HealthState, Recorder, Rights, RpcCallRules};
+use crosstrust::serve::{CallBody, DrainSummary, Listener, ServeOptions, Server};
 use crosstrust::time::Timestamp;
 use http::{Request, Response};
 use tokio::sync::{Semaphore, oneshot};
@@ -42,7 +42,7 @@ pub struct Setup {
     pub has_policies: bool,
     pub reload: Option<ReloadHandle>,
     pub engine: Option<Arc<Engine>>,
-    pub log: Option<LogSource>,
+    pub log: Option<LogMetricsSource>,
     pub stale_budget: Option<Duration>,
 }
 
@@ -71,7 +71,7 @@ pub struct Observed {
     pub fabrikam: Signer,
     url: String,
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<Drained>>,
+    thread: Option<JoinHandle<DrainSummary>>,
 }
 
 pub fn clock() -> Clock {
@@ -123,7 +123,7 @@ impl Observed {
             in_flight: setup.in_flight,
             handler_budget: Duration::from_secs(60),
             drain: Duration::from_millis(100),
-            rules: Arc::new(Budgets {
+            rules: Arc::new(RpcCallRules {
                 metrics: Arc::clone(&metrics),
                 log: Log::default(),
             }),
@@ -138,7 +138,7 @@ impl Observed {
             reload: setup.reload,
             identity: Some(identity),
             keys: None,
-            server: server.figures(),
+            server: server.stats(),
             log: setup.log,
             stale_budget: setup.stale_budget,
         });
@@ -214,16 +214,16 @@ impl Drop for Observed {
     }
 }
 
-fn identity(engine: &Arc<Engine>, fabrikam: &Signer) -> Arc<Identity> {
+fn identity(engine: &Arc<Engine>, fabrikam: &Signer) -> Arc<TokenVerifier> {
     let issuer = Issuer {
         audiences: [LAUNCHER, SHAREPOINT].map(str::to_owned).to_vec(),
         tenants: Tenants::Listed(vec![FABRIKAM.parse().unwrap()]),
         ..tokens::issuer(FABRIKAM_ISS, Preset::EntraV1)
     };
-    let trust = Trust {
+    let trust = TrustedIssuers {
         issuers: vec![issuer],
     };
-    let identity = Identity::new(trust, Arc::clone(engine), TokenLimits::default());
+    let identity = TokenVerifier::new(trust, Arc::clone(engine), TokenLimits::default());
     identity.publish(IssuerIndex(0), Some(tokens::key_set(&[fabrikam])), None);
     Arc::new(identity)
 }

@@ -114,7 +114,7 @@ fn both_evaluators_agree_on_every_generated_case_and_every_reason_occurs_often()
     }
     for reason in Reason::ALL
         .iter()
-        .filter(|reason| !Reason::OUTSIDE_THE_STAGES.contains(reason))
+        .filter(|reason| !Reason::WITHOUT_EVALUATION.contains(reason))
     {
         let count = counts.get(&Some(*reason)).copied().unwrap_or(0);
         assert!(count >= 200, "{reason:?} occurs {count} times");
@@ -336,8 +336,8 @@ fn the_same_policies_have_the_same_id_and_explain_agrees_with_the_decision() {
             let snapshot = product::snapshot_with(files, &settings);
             assert_eq!(snapshot.id(), case.snapshot.id());
             let revocations: Revocations = case.revocations.iter().cloned().collect();
-            let question = crosstrust::evaluate::Question::new(case.snapshot, case.request);
-            let explanation = question.explain(&revocations, case.now);
+            let evaluation = crosstrust::evaluate::Evaluation::new(case.snapshot, case.request);
+            let explanation = evaluation.explain(&revocations, case.now);
             let first = explanation
                 .stages
                 .iter()

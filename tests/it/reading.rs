@@ -21,7 +21,9 @@ mod tenants;
 mod text;
 
 use crosstrust::graph::document::{ConditionalAccessPolicy, TenantDocuments};
-use crosstrust::graph::{Code, Finding, Reading, Severity, SourceFile, read_policies_folder};
+use crosstrust::graph::{
+    Code, Finding, ParsedPolicies, Severity, SourceFile, read_policies_folder,
+};
 use crosstrust::policy_settings::PolicySettings;
 
 const CONTOSO: &str = "1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11";
@@ -44,7 +46,7 @@ fn files<'f>(files: impl IntoIterator<Item = (&'f str, &'f str)>) -> Vec<SourceF
 }
 
 /// Contoso's folder with its organization and this file.
-fn contoso(name: &str, bytes: impl AsRef<[u8]>) -> Reading {
+fn contoso(name: &str, bytes: impl AsRef<[u8]>) -> ParsedPolicies {
     read_policies_folder(
         vec![
             file(
@@ -60,7 +62,7 @@ fn contoso(name: &str, bytes: impl AsRef<[u8]>) -> Reading {
 /// A finding as a test names it: what, on which line, at which path.
 type Told<'t> = (Code, u32, &'t str);
 
-fn told(reading: &Reading, severity: Severity) -> Vec<Told<'_>> {
+fn told(reading: &ParsedPolicies, severity: Severity) -> Vec<Told<'_>> {
     reading
         .findings
         .iter()
@@ -74,7 +76,7 @@ fn told(reading: &Reading, severity: Severity) -> Vec<Told<'_>> {
 
 /// These errors and no others, in the order of their lines.
 #[track_caller]
-fn assert_errors(reading: &Reading, wanted: &[Told<'_>]) {
+fn assert_errors(reading: &ParsedPolicies, wanted: &[Told<'_>]) {
     assert_eq!(
         told(reading, Severity::Error),
         wanted,
@@ -84,7 +86,7 @@ fn assert_errors(reading: &Reading, wanted: &[Told<'_>]) {
 }
 
 #[track_caller]
-fn assert_warnings(reading: &Reading, wanted: &[Told<'_>]) {
+fn assert_warnings(reading: &ParsedPolicies, wanted: &[Told<'_>]) {
     assert_errors(reading, &[]);
     assert_eq!(
         told(reading, Severity::Warning),
@@ -96,13 +98,13 @@ fn assert_warnings(reading: &Reading, wanted: &[Told<'_>]) {
 
 /// Nothing is wrong, and nothing worth a look: the one tenant.
 #[track_caller]
-fn sound(reading: Reading) -> TenantDocuments {
+fn sound(reading: ParsedPolicies) -> TenantDocuments {
     assert_warnings(&reading, &[]);
     only_tenant(reading)
 }
 
 #[track_caller]
-fn only_tenant(mut reading: Reading) -> TenantDocuments {
+fn only_tenant(mut reading: ParsedPolicies) -> TenantDocuments {
     assert_eq!(reading.tenants.len(), 1);
     reading.tenants.remove(0)
 }
@@ -114,7 +116,7 @@ fn listed(findings: &[Finding]) -> String {
 
 /// The message of the only finding.
 #[track_caller]
-fn message(reading: &Reading) -> &str {
+fn message(reading: &ParsedPolicies) -> &str {
     match reading.findings.as_slice() {
         [finding] => &finding.message,
         findings => panic!("expected one finding:\n{}", listed(findings)),
@@ -143,7 +145,7 @@ fn policy(state: &str, conditions: &str, grant: &str) -> String {
     )
 }
 
-fn conditional_access(policy: &str) -> Reading {
+fn conditional_access(policy: &str) -> ParsedPolicies {
     contoso("conditional-access", policy)
 }
 

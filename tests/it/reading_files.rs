@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crosstrust::files::{FilesError, Limits, list, read};
+use crosstrust::files::{FilesError, TreeLimits, list, read};
 use tempfile::tempdir;
 
 fn write(root: &Path, files: &[(&str, &str)]) {
@@ -18,7 +18,7 @@ fn write(root: &Path, files: &[(&str, &str)]) {
 }
 
 fn paths(root: &Path) -> Vec<String> {
-    let tree = read(root, &Limits::default()).unwrap();
+    let tree = read(root, &TreeLimits::default()).unwrap();
     tree.files.into_iter().map(|file| file.path).collect()
 }
 
@@ -37,7 +37,7 @@ fn json_files_at_any_depth_are_read_and_dot_names_are_not() {
             ("..data/x.json", "7"),
         ],
     );
-    let tree = read(root.path(), &Limits::default()).unwrap();
+    let tree = read(root.path(), &TreeLimits::default()).unwrap();
     let files: Vec<_> = tree
         .files
         .iter()
@@ -57,7 +57,7 @@ fn json_files_at_any_depth_are_read_and_dot_names_are_not() {
 fn what_does_not_end_in_json_is_listed_and_changes_listing_and_digest() {
     let root = tempdir().unwrap();
     write(root.path(), &[("a/default.json", "1")]);
-    let read = || read(root.path(), &Limits::default()).unwrap();
+    let read = || read(root.path(), &TreeLimits::default()).unwrap();
     let before = read();
     assert!(before.listing.unread.is_empty());
     write(
@@ -78,9 +78,9 @@ fn what_does_not_end_in_json_is_listed_and_changes_listing_and_digest() {
     assert_ne!(ignoring.digest, after.digest);
     fs::remove_file(root.path().join("b")).unwrap();
     assert_ne!(read().digest, ignoring.digest);
-    let limits = Limits {
+    let limits = TreeLimits {
         files: 3,
-        ..Limits::default()
+        ..TreeLimits::default()
     };
     assert!(crosstrust::files::read(root.path(), &limits).is_ok());
     write(root.path(), &[("d", ""), ("e", "")]);
@@ -121,7 +121,7 @@ fn links_to_files_and_directories_are_followed() {
             "b/organization.json"
         ]
     );
-    let listing = list(&policies, &Limits::default()).unwrap();
+    let listing = list(&policies, &TreeLimits::default()).unwrap();
     let real = |path: &str| root.path().canonicalize().unwrap().join(path);
     let directories: Vec<_> = listing.directories.into_iter().map(|d| d.path).collect();
     assert_eq!(
@@ -135,7 +135,7 @@ fn a_circle_of_links_is_an_error() {
     let root = tempdir().unwrap();
     write(root.path(), &[("a/default.json", "1")]);
     symlink("..", root.path().join("a/round")).unwrap();
-    let error = read(root.path(), &Limits::default()).unwrap_err();
+    let error = read(root.path(), &TreeLimits::default()).unwrap_err();
     assert!(matches!(error, FilesError::TooDeep { .. }), "{error:?}");
 }
 
@@ -144,7 +144,7 @@ fn a_link_that_leads_nowhere_is_an_error() {
     for name in ["default.json", "tenant"] {
         let root = tempdir().unwrap();
         symlink("nowhere", root.path().join(name)).unwrap();
-        let error = read(root.path(), &Limits::default()).unwrap_err();
+        let error = read(root.path(), &TreeLimits::default()).unwrap_err();
         assert!(matches!(error, FilesError::Unreadable { .. }), "{error:?}");
     }
 }
@@ -156,7 +156,7 @@ fn a_pipe_in_a_files_place_is_an_error_and_nobody_waits_for_it() {
         .arg(root.path().join("default.json"))
         .status();
     assert!(made.unwrap().success());
-    let error = read(root.path(), &Limits::default()).unwrap_err();
+    let error = read(root.path(), &TreeLimits::default()).unwrap_err();
     assert!(matches!(error, FilesError::NotAFile { .. }), "{error:?}");
 }
 
@@ -167,7 +167,7 @@ fn every_limit_holds_at_it_and_one_past_it() {
         root.path(),
         &[("a/b/one.json", "1234"), ("a/two.json", "123")],
     );
-    let exact = Limits {
+    let exact = TreeLimits {
         file_bytes: 4,
         total_bytes: 7,
         files: 3,
@@ -175,26 +175,26 @@ fn every_limit_holds_at_it_and_one_past_it() {
     };
     assert!(read(root.path(), &exact).is_ok());
     type IsExpected = fn(&FilesError) -> bool;
-    let past: [(Limits, IsExpected); 4] = [
+    let past: [(TreeLimits, IsExpected); 4] = [
         (
-            Limits {
+            TreeLimits {
                 file_bytes: 3,
                 ..exact
             },
             |e| matches!(e, FilesError::FileTooLarge { limit: 3, .. }),
         ),
         (
-            Limits {
+            TreeLimits {
                 total_bytes: 6,
                 ..exact
             },
             |e| matches!(e, FilesError::TreeTooLarge { limit: 6, .. }),
         ),
         // Three directories, two files.
-        (Limits { files: 2, ..exact }, |e| {
+        (TreeLimits { files: 2, ..exact }, |e| {
             matches!(e, FilesError::TooManyFiles { limit: 2, .. })
         }),
-        (Limits { depth: 1, ..exact }, |e| {
+        (TreeLimits { depth: 1, ..exact }, |e| {
             matches!(e, FilesError::TooDeep { limit: 1, .. })
         }),
     ];
@@ -209,7 +209,7 @@ fn the_digest_tells_every_path_and_every_byte() {
     let digest = |files: &[(&str, &str)]| {
         let root = tempdir().unwrap();
         write(root.path(), files);
-        read(root.path(), &Limits::default()).unwrap().digest
+        read(root.path(), &TreeLimits::default()).unwrap().digest
     };
     let this = digest(&[("a.json", "x"), ("b.json", "y")]);
     assert_eq!(this, digest(&[("b.json", "y"), ("a.json", "x")]));
@@ -250,7 +250,7 @@ fn two_states_of_a_tree_are_never_read_as_one() {
             done.store(true, Ordering::Relaxed);
         });
         while !done.load(Ordering::Relaxed) {
-            let tree = match read(root.path(), &Limits::default()) {
+            let tree = match read(root.path(), &TreeLimits::default()) {
                 Ok(tree) => tree,
                 Err(FilesError::Changing { .. } | FilesError::Unreadable { .. }) => continue,
                 Err(error) => panic!("{error:?}"),
@@ -265,7 +265,7 @@ fn two_states_of_a_tree_are_never_read_as_one() {
         }
     });
     assert_eq!(
-        read(root.path(), &Limits::default()).unwrap().files[0].bytes,
+        read(root.path(), &TreeLimits::default()).unwrap().files[0].bytes,
         b"2999".as_slice()
     );
 }

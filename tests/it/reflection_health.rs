@@ -12,7 +12,7 @@ use crosstrust::rpc::proto::watch_snapshots_response::Event;
 use crosstrust::rpc::proto::*;
 use crosstrust::rpc::{Backend, HealthState, Rights, ServiceSet, router};
 use crosstrust::time::Timestamp;
-use crosstrust::watch::Watching;
+use crosstrust::watch::WatcherFactory;
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -203,7 +203,7 @@ async fn policies_are_told_reloaded_and_watched() {
     );
     let engine = empty_engine();
     let options = ReloadOptions {
-        watching: Watching::with(|_| Ok(Box::new(notify::NullWatcher))),
+        watcher: WatcherFactory::with(|_| Ok(Box::new(notify::NullWatcher))),
         rescan: std::time::Duration::from_secs(3600),
         ..ReloadOptions::of(folder.path())
     };

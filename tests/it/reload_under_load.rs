@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crosstrust::cache::CacheBytes;
 use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::engine::{Answer, Engine, EngineOptions};
-use crosstrust::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
+use crosstrust::reload::{ReloadHandle, ReloadOptions, ReloadOutcome, Reloader};
 use crosstrust::request::Request;
 use crosstrust::snapshot::SnapshotId;
 
@@ -80,9 +80,11 @@ fn reload(root: &Path, worlds: &[World], handle: &ReloadHandle, told: &AtomicU64
             fs::write(broken, r#"{ "id": "half a docu"#).unwrap();
         }
         match handle.reload_blocking(true) {
-            Outcome::Activated(activation) => told.store(activation.version, Ordering::SeqCst),
-            Outcome::Rejected(_) => refused += 1,
-            Outcome::Unchanged { .. } => {}
+            ReloadOutcome::Activated(activation) => {
+                told.store(activation.version, Ordering::SeqCst)
+            }
+            ReloadOutcome::Rejected(_) => refused += 1,
+            ReloadOutcome::Unchanged { .. } => {}
         }
     }
     refused

@@ -15,10 +15,10 @@ use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::graph::Code;
 use crosstrust::reload::{
-    Activation, Event, Outcome, Rejection, ReloadHandle, ReloadOptions, Reloader,
+    Activation, Rejection, ReloadEvent, ReloadHandle, ReloadOptions, ReloadOutcome, Reloader,
 };
 use crosstrust::time::Timestamp;
-use crosstrust::watch::Watching;
+use crosstrust::watch::WatcherFactory;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 
@@ -33,7 +33,7 @@ struct Followed {
     root: PathBuf,
     engine: Arc<Engine>,
     handle: ReloadHandle,
-    events: broadcast::Receiver<Event>,
+    events: broadcast::Receiver<ReloadEvent>,
     _directory: TempDir,
 }
 
@@ -58,7 +58,7 @@ fn follow_what(write: impl FnOnce(&Path), options: impl FnOnce(&mut ReloadOption
     options(&mut chosen);
     let started = Reloader::start(Arc::clone(&engine), chosen).unwrap();
     assert!(
-        matches!(started.first, Outcome::Activated(_)),
+        matches!(started.first, ReloadOutcome::Activated(_)),
         "{:?}",
         started.first
     );
@@ -72,7 +72,7 @@ fn follow_what(write: impl FnOnce(&Path), options: impl FnOnce(&mut ReloadOption
 }
 
 fn without_a_watcher(options: &mut ReloadOptions) {
-    options.watching = Watching::with(|_| Err(notify::Error::generic("no instances left")));
+    options.watcher = WatcherFactory::with(|_| Err(notify::Error::generic("no instances left")));
     options.rescan = CLOSE;
 }
 
@@ -90,7 +90,7 @@ impl Followed {
         self.root.join(path)
     }
 
-    fn next_event(&mut self) -> Event {
+    fn next_event(&mut self) -> ReloadEvent {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -105,16 +105,16 @@ impl Followed {
     fn activated(&mut self) -> Activation {
         loop {
             match self.next_event() {
-                Event::Activated(activation) => return activation,
-                Event::Rejected(_) => {}
+                ReloadEvent::Activated(activation) => return activation,
+                ReloadEvent::Rejected(_) => {}
             }
         }
     }
 
     fn rejected(&mut self) -> Rejection {
         match self.next_event() {
-            Event::Rejected(rejection) => rejection,
-            Event::Activated(activation) => panic!("{activation:?}"),
+            ReloadEvent::Rejected(rejection) => rejection,
+            ReloadEvent::Activated(activation) => panic!("{activation:?}"),
         }
     }
 
@@ -325,13 +325,13 @@ fn a_document_that_is_gone_is_refused_until_removals_are_allowed() {
     world.rejected();
     assert!(matches!(
         world.handle.reload_blocking(false),
-        Outcome::Rejected(_)
+        ReloadOutcome::Rejected(_)
     ));
     assert!(world.handle.status().stale_since.is_some());
 
     assert!(matches!(
         world.handle.reload_blocking(true),
-        Outcome::Activated(_)
+        ReloadOutcome::Activated(_)
     ));
     assert_eq!(world.version(), 2);
     assert_eq!(world.handle.status().stale_since, None);
@@ -339,7 +339,7 @@ fn a_document_that_is_gone_is_refused_until_removals_are_allowed() {
     // What is gone is forgotten.
     assert!(matches!(
         world.handle.reload_blocking(false),
-        Outcome::Unchanged { id: Some(_) }
+        ReloadOutcome::Unchanged { id: Some(_) }
     ));
 }
 
@@ -433,7 +433,7 @@ fn the_same_broken_content_is_told_once_however_often_it_is_seen() {
     // Who asks is told all the same.
     assert!(matches!(
         world.handle.reload_blocking(false),
-        Outcome::Rejected(_)
+        ReloadOutcome::Rejected(_)
     ));
 }
 
@@ -444,13 +444,13 @@ fn the_same_policies_written_differently_are_not_activated_again() {
     fs::write(path, "not a policy: its name begins with a dot").unwrap();
     assert!(matches!(
         world.handle.reload_blocking(false),
-        Outcome::Unchanged { .. }
+        ReloadOutcome::Unchanged { .. }
     ));
     let text = fs::read_to_string(world.path("contoso/organization.json")).unwrap();
     fs::write(world.path("contoso/organization.json"), text + "\n\n").unwrap();
     assert!(matches!(
         world.handle.reload_blocking(false),
-        Outcome::Unchanged { .. }
+        ReloadOutcome::Unchanged { .. }
     ));
     assert_eq!(world.version(), 1);
 }
@@ -472,11 +472,11 @@ fn a_watcher_that_dies_is_replaced_or_done_without() {
     let make = Arc::clone(&fails);
     let mut world = follow(move |options| {
         options.rescan = CLOSE;
-        options.watching = Watching::with(move |ear| {
+        options.watcher = WatcherFactory::with(move |handler| {
             if make.load(Ordering::SeqCst) {
                 return Err(notify::Error::generic("no instances left"));
             }
-            Ok(Box::new(notify::recommended_watcher(ear)?))
+            Ok(Box::new(notify::recommended_watcher(handler)?))
         });
     });
     assert!(world.handle.status().is_watched);
@@ -551,7 +551,10 @@ fn after_a_reload_has_returned_nobody_is_answered_from_older_policies() {
             let access = if round % 2 == 0 { "allowed" } else { "blocked" };
             fs::write(world.path("contoso/default.json"), default_settings(access)).unwrap();
             let outcome = world.handle.reload_blocking(false);
-            assert!(!matches!(outcome, Outcome::Rejected(_)), "{outcome:?}");
+            assert!(
+                !matches!(outcome, ReloadOutcome::Rejected(_)),
+                "{outcome:?}"
+            );
             assert_eq!(world.lets_in(), access == "allowed", "round {round}");
         }
         stop.store(true, Ordering::Relaxed);
@@ -583,7 +586,7 @@ fn a_start_without_usable_policies_says_why_and_goes_on_looking() {
     let mut options = ReloadOptions::of(directory.path().join("policies"));
     options.rescan = CLOSE;
     let started = Reloader::start(Arc::clone(&engine), options).unwrap();
-    let Outcome::Rejected(rejection) = &started.first else {
+    let ReloadOutcome::Rejected(rejection) = &started.first else {
         panic!("{:?}", started.first);
     };
     assert_eq!(rejection.findings[0].code, Code::Unreadable);
@@ -596,7 +599,7 @@ fn a_start_without_usable_policies_says_why_and_goes_on_looking() {
 
     let mut events = started.handle.events();
     small_world::write(&directory.path().join("policies"), "allowed");
-    while !matches!(events.blocking_recv().unwrap(), Event::Activated(_)) {}
+    while !matches!(events.blocking_recv().unwrap(), ReloadEvent::Activated(_)) {}
     assert!(engine.active().is_some());
     assert_eq!(started.handle.status().last_error, None);
 }
@@ -605,7 +608,7 @@ fn a_start_without_usable_policies_says_why_and_goes_on_looking() {
 fn a_reloader_that_was_stopped_says_so() {
     let world = follow(|_| {});
     world.handle.stop();
-    let Outcome::Rejected(rejection) = world.handle.reload_blocking(false) else {
+    let ReloadOutcome::Rejected(rejection) = world.handle.reload_blocking(false) else {
         panic!("a stopped reloader cannot have looked");
     };
     assert_eq!(rejection.message, "the reloader has stopped");
@@ -614,7 +617,7 @@ fn a_reloader_that_was_stopped_says_so() {
 
 #[test]
 fn a_file_that_is_not_read_is_reported_when_it_comes_and_forgotten_when_it_goes() {
-    let followed = follow(|options| options.watching = Watching::native());
+    let followed = follow(|options| options.watcher = WatcherFactory::native());
     let codes = || {
         let _ = followed.handle.reload_blocking(false);
         let findings = followed.handle.status().findings;

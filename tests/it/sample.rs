@@ -11,9 +11,9 @@ use crosstrust::cache::CacheBytes;
 use crosstrust::clock::Clock;
 use crosstrust::decision::Verdict;
 use crosstrust::engine::{Engine, EngineOptions};
-use crosstrust::reload::{Outcome, ReloadOptions, Reloader, load_once};
+use crosstrust::reload::{ReloadOptions, ReloadOutcome, Reloader, load_once};
 use crosstrust::revocation::Revocations;
-use crosstrust::rpc::{Limits, client};
+use crosstrust::rpc::{RequestLimits, client};
 use crosstrust::time::Timestamp;
 use serde_json::Value;
 
@@ -170,10 +170,10 @@ fn assert_answers(name: &Value, expect: &Value, response: &client::AuthorizeResp
             expect["error_code"],
             "{name}: {found:#}"
         );
-        let curable = found.get("challenge").is_some();
+        let can_step_up = found.get("challenge").is_some();
         assert_eq!(
-            curable,
-            expect["curable"].as_bool().unwrap(),
+            can_step_up,
+            expect["step_up"].as_bool().unwrap(),
             "{name}: {found:#}"
         );
     }
@@ -215,7 +215,7 @@ fn every_question_about_the_sample_gets_its_answer_however_it_is_asked() {
     let engine = Arc::new(engine());
     assert!(matches!(
         load_once(&engine, ReloadOptions::of(&policies)),
-        Outcome::Activated(_)
+        ReloadOutcome::Activated(_)
     ));
     let active = engine.active().unwrap();
     let running = server::start(Arc::clone(&engine), None);
@@ -223,7 +223,7 @@ fn every_question_about_the_sample_gets_its_answer_however_it_is_asked() {
         .enable_all()
         .build()
         .unwrap();
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     let cases = cases();
     assert!(cases.len() >= 80);
     for case in &cases {
@@ -242,7 +242,7 @@ fn every_question_about_the_sample_gets_its_answer_however_it_is_asked() {
         );
 
         for _ in 0..2 {
-            let answer = client::authorize_here(&engine, &limits, message.clone()).unwrap();
+            let answer = client::authorize_in_process(&engine, &limits, message.clone()).unwrap();
             assert_answers(name, &case["expect"], &answer);
         }
         let answer = runtime
@@ -299,7 +299,8 @@ fn lines_that_move_change_no_id_and_explain_tells_where_they_are_now() {
     let started = Reloader::start(Arc::clone(&engine), ReloadOptions::of(folder.path())).unwrap();
     let message = request(&cases()[0], Clock::System.now().wall);
     let inbound_origin = || {
-        let told = client::explain_here(&engine, &Limits::default(), message.clone()).unwrap();
+        let told = client::explain_in_process(&engine, &RequestLimits::default(), message.clone())
+            .unwrap();
         let told = client::explanation_to_json(&told);
         let stage = &told["stages"][3];
         assert_eq!(stage["stage"], "STAGE_INBOUND");
@@ -310,7 +311,10 @@ fn lines_that_move_change_no_id_and_explain_tells_where_they_are_now() {
     let moved = format!("\n\n\n{}", fs::read_to_string(&file).unwrap());
     fs::write(&file, moved).unwrap();
     let outcome = started.handle.reload_blocking(false);
-    assert!(matches!(outcome, Outcome::Unchanged { .. }), "{outcome:?}");
+    assert!(
+        matches!(outcome, ReloadOutcome::Unchanged { .. }),
+        "{outcome:?}"
+    );
     let after = (engine.active().unwrap(), inbound_origin());
     assert_eq!(before.0.snapshot.id(), after.0.snapshot.id());
     assert_eq!(

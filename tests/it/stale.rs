@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use crosstrust::cache::CacheBytes;
 use crosstrust::clock::{Clock, ManualClock};
-use crosstrust::config::{Config, Given};
+use crosstrust::config::{Config, ConfigOverrides};
 use crosstrust::decision::Reason;
 use crosstrust::engine::{Engine, EngineOptions};
-use crosstrust::reload::{Outcome, ReloadHandle, ReloadOptions, Reloader};
+use crosstrust::reload::{ReloadHandle, ReloadOptions, ReloadOutcome, Reloader};
 use crosstrust::rpc::NotReady;
 use crosstrust::time::Timestamp;
-use crosstrust::watch::Watching;
+use crosstrust::watch::WatcherFactory;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -43,7 +43,7 @@ impl Followed {
             clock: Clock::Manual(Arc::clone(&clock)),
         }));
         let options = ReloadOptions {
-            watching: Watching::with(|_| Ok(Box::new(notify::NullWatcher))),
+            watcher: WatcherFactory::with(|_| Ok(Box::new(notify::NullWatcher))),
             rescan: Duration::from_secs(3600),
             deny_after,
             ..ReloadOptions::of(folder.path())
@@ -59,7 +59,7 @@ impl Followed {
         }
     }
 
-    fn becomes(&self, text: &str) -> Outcome {
+    fn becomes(&self, text: &str) -> ReloadOutcome {
         write(self.folder.path(), text);
         self.reload.reload_blocking(false)
     }
@@ -100,11 +100,11 @@ fn past_the_budget_nothing_is_answered_until_a_good_look() {
     let followed = Followed::start(Some(BUDGET));
     let server = followed.observed(Some(BUDGET));
     assert!(!followed.lacks_policies());
-    followed.clock.pass(BUDGET / 2);
-    assert!(matches!(followed.becomes("{"), Outcome::Rejected(_)));
+    followed.clock.advance(BUDGET / 2);
+    assert!(matches!(followed.becomes("{"), ReloadOutcome::Rejected(_)));
 
     // Within the budget it is visible, and all else is as before.
-    followed.clock.pass(BUDGET / 2 - Duration::from_nanos(1));
+    followed.clock.advance(BUDGET / 2 - Duration::from_nanos(1));
     assert!(!followed.lacks_policies());
     let ready = page(server.admin.address(), "/readyz", "*/*");
     assert_eq!(ready.status, 200);
@@ -119,7 +119,7 @@ fn past_the_budget_nothing_is_answered_until_a_good_look() {
     assert!(told.get("crosstrust_policies_findings") >= 1.0);
 
     // Past it, counted from the last look that found them as they should be.
-    followed.clock.pass(Duration::from_nanos(1));
+    followed.clock.advance(Duration::from_nanos(1));
     assert!(followed.lacks_policies());
     assert_eq!(
         server.health.readiness(&followed.engine),
@@ -128,13 +128,13 @@ fn past_the_budget_nothing_is_answered_until_a_good_look() {
     let ready = page(server.admin.address(), "/readyz", "*/*");
     assert_eq!((ready.status, &ready.json()["why"]), (503, &"stale".into()));
     assert_eq!(server.scrape().get("crosstrust_ready"), 0.0);
-    assert!(matches!(followed.becomes("{ "), Outcome::Rejected(_)));
+    assert!(matches!(followed.becomes("{ "), ReloadOutcome::Rejected(_)));
     assert!(followed.lacks_policies(), "another bad look mends nothing");
 
     // What is in force is found again: no activation, and it counts.
     assert!(matches!(
         followed.becomes(&good("Contoso")),
-        Outcome::Unchanged { .. }
+        ReloadOutcome::Unchanged { .. }
     ));
     assert!(!followed.lacks_policies());
     assert_eq!(server.scrape().get("crosstrust_ready"), 1.0);
@@ -143,11 +143,14 @@ fn past_the_budget_nothing_is_answered_until_a_good_look() {
         0.0
     );
     // And so it is with new ones.
-    followed.clock.pass(BUDGET);
+    followed.clock.advance(BUDGET);
     assert!(followed.lacks_policies());
     let new = r#", "verifiedDomains": []}"#;
     let outcome = followed.becomes(&good("Contoso").replace('}', new));
-    assert!(!matches!(outcome, Outcome::Rejected(_)), "{outcome:?}");
+    assert!(
+        !matches!(outcome, ReloadOutcome::Rejected(_)),
+        "{outcome:?}"
+    );
     assert!(!followed.lacks_policies());
 }
 
@@ -155,7 +158,7 @@ fn past_the_budget_nothing_is_answered_until_a_good_look() {
 fn a_reloader_that_looks_no_more_is_noticed_by_nobody_but_the_clock() {
     let followed = Followed::start(Some(BUDGET));
     followed.reload.stop();
-    followed.clock.pass(BUDGET);
+    followed.clock.advance(BUDGET);
     assert!(followed.lacks_policies());
     // Setting the wall clock back helps nobody.
     followed.clock.set_wall(Timestamp::from_seconds(NOW - 1000));
@@ -180,9 +183,9 @@ fn stale_figures_use_the_boot_clock_as_the_decision_does() {
         assert_eq!(stale()["beyondBudget"], false);
     }
     // Time passes while the wall clock shows an earlier one.
-    followed.clock.pass(BUDGET);
+    followed.clock.advance(BUDGET);
     assert_eq!(stale()["beyondBudget"], false);
-    followed.clock.pass(Duration::from_secs(1));
+    followed.clock.advance(Duration::from_secs(1));
     followed
         .clock
         .set_wall(noon.minus(Duration::from_secs(3600)));
@@ -196,7 +199,7 @@ fn without_deny_policies_count_for_ever_and_the_budget_is_only_told() {
     let followed = Followed::start(None);
     let server = followed.observed(Some(BUDGET));
     followed.becomes("{");
-    followed.clock.pass(Duration::from_secs(1_000_000));
+    followed.clock.advance(Duration::from_secs(1_000_000));
     assert!(!followed.lacks_policies());
     let ready = page(server.admin.address(), "/readyz", "*/*");
     assert_eq!(ready.status, 200);
@@ -220,7 +223,7 @@ async fn whoever_watches_health_is_told_that_the_policies_are_too_old() {
     let mut told = watching.into_inner();
     let mut next = async || told.message().await.unwrap().unwrap().status();
     assert_eq!(next().await, ServingStatus::Serving);
-    followed.clock.pass(BUDGET);
+    followed.clock.advance(BUDGET);
     assert_eq!(next().await, ServingStatus::NotServing);
     followed.reload.reload(false).await;
     assert_eq!(next().await, ServingStatus::Serving);
@@ -270,5 +273,5 @@ fn a_budget_that_would_deny_between_two_looks_is_refused() {
         let (is_good, said) = serve(good);
         assert!(is_good, "{good:?} {said}");
     }
-    assert!(Config::read(None, Given::default()).is_ok());
+    assert!(Config::read(None, ConfigOverrides::default()).is_ok());
 }

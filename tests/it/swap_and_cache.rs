@@ -1,16 +1,16 @@
-//! After a publication has returned, no later request is answered from anything older: shown to a model
-//! checker for the protocol in use, and refuted for three that look right.
+//! After a publication has returned, no later request is answered from older policies. loom proves this for the
+//! protocol in use, and refutes it for three plausible but wrong ones.
 //!
-//! The model is one request that races one publication of generation 2 over generation 1, and requests
-//! that start after the publication has returned. loom runs every interleaving of them.
+//! The model: one request races the publication of generation 2 over generation 1, and further requests start after
+//! the publication has returned. loom runs every interleaving.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crosstrust::cache::protocol::{self, Epoch, Memory, Published};
+use crosstrust::cache::protocol::{self, CacheSlot, Epoch, Published};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-/// A snapshot that can only tell which generation it is.
+/// A snapshot that has only its generation.
 #[derive(Debug, Clone, Copy)]
 struct Policies(Epoch);
 
@@ -26,22 +26,22 @@ type Answer = Epoch;
 const OLD: Policies = Policies(Epoch(1));
 const NEW: Policies = Policies(Epoch(2));
 
-/// What the engine has: the policies in force, published in one step, and one place of the cache.
+/// Model of the engine: the policies in force, published in one step, and one cache slot.
 struct World {
     active: Mutex<Policies>,
-    place: Place,
+    slot: Slot,
 }
 
-struct Place(Mutex<Option<(Epoch, Answer)>>);
+struct Slot(Mutex<Option<(Epoch, Answer)>>);
 
-impl Memory for Place {
+impl CacheSlot for Slot {
     type Answer = Answer;
 
-    fn recall(&self) -> Option<(Epoch, Answer)> {
+    fn get(&self) -> Option<(Epoch, Answer)> {
         *self.0.lock().unwrap()
     }
 
-    fn keep(&self, epoch: Epoch, answer: &Answer) {
+    fn insert(&self, epoch: Epoch, answer: &Answer) {
         *self.0.lock().unwrap() = Some((epoch, *answer));
     }
 }
@@ -56,67 +56,67 @@ impl World {
     }
 
     fn clear(&self) {
-        *self.place.0.lock().unwrap() = None;
+        *self.slot.0.lock().unwrap() = None;
     }
 }
 
-/// The one in use.
+/// The protocol in use.
 fn epoch_in_the_entry(world: &Arc<World>) -> Answer {
-    protocol::answer(&world.load(), &world.place, Policies::epoch).answer
+    protocol::get_or_decide(&world.load(), &world.slot, Policies::epoch).answer
 }
 
-/// The same where an event has to be on disk first: another thread keeps the answer, whenever it comes to it.
-fn kept_by_another_thread(world: &Arc<World>) -> Answer {
+/// The protocol in use if an event has to be on disk first: another thread inserts the answer later.
+fn inserted_by_another_thread(world: &Arc<World>) -> Answer {
     let loaded = world.load();
-    let later = Later {
-        place: &world.place,
-        kept: Mutex::new(None),
+    let deferred = DeferredSlot {
+        slot: &world.slot,
+        pending: Mutex::new(None),
     };
-    let answered = protocol::answer(&loaded, &later, Policies::epoch);
-    if let Some((epoch, answer)) = later.kept.into_inner().unwrap() {
+    let result = protocol::get_or_decide(&loaded, &deferred, Policies::epoch);
+    if let Some((epoch, answer)) = deferred.pending.into_inner().unwrap() {
         let world = Arc::clone(world);
-        thread::spawn(move || world.place.keep(epoch, &answer));
+        thread::spawn(move || world.slot.insert(epoch, &answer));
     }
-    answered.answer
+    result.answer
 }
 
-struct Later<'a> {
-    place: &'a Place,
-    kept: Mutex<Option<(Epoch, Answer)>>,
+struct DeferredSlot<'a> {
+    slot: &'a Slot,
+    pending: Mutex<Option<(Epoch, Answer)>>,
 }
 
-impl Memory for Later<'_> {
+impl CacheSlot for DeferredSlot<'_> {
     type Answer = Answer;
 
-    fn recall(&self) -> Option<(Epoch, Answer)> {
-        self.place.recall()
+    fn get(&self) -> Option<(Epoch, Answer)> {
+        self.slot.get()
     }
 
-    fn keep(&self, epoch: Epoch, answer: &Answer) {
-        *self.kept.lock().unwrap() = Some((epoch, *answer));
+    fn insert(&self, epoch: Epoch, answer: &Answer) {
+        *self.pending.lock().unwrap() = Some((epoch, *answer));
     }
 }
 
-/// Wrong: whatever is in the cache counts.
-fn any_entry_counts(world: &Arc<World>) -> Answer {
-    if let Some((_, answer)) = world.place.recall() {
+/// Wrong: uses any cache entry.
+fn any_entry_is_valid(world: &Arc<World>) -> Answer {
+    if let Some((_, answer)) = world.slot.get() {
         return answer;
     }
     let loaded = world.load();
     let answer = loaded.epoch();
-    world.place.keep(loaded.epoch(), &answer);
+    world.slot.insert(loaded.epoch(), &answer);
     answer
 }
 
-/// Wrong: the generation is looked at again just before the insert.
-fn look_again_before_inserting(world: &Arc<World>) -> Answer {
-    if let Some((_, answer)) = world.place.recall() {
+/// Wrong: checks the generation again just before the insert.
+fn check_again_before_insert(world: &Arc<World>) -> Answer {
+    if let Some((_, answer)) = world.slot.get() {
         return answer;
     }
     let loaded = world.load();
     let answer = loaded.epoch();
     if world.load().epoch() == loaded.epoch() {
-        world.place.keep(loaded.epoch(), &answer);
+        world.slot.insert(loaded.epoch(), &answer);
     }
     answer
 }
@@ -130,13 +130,13 @@ fn publish_and_clear(world: &World) {
     world.clear();
 }
 
-/// Whether the promise holds in every interleaving. A model that fails for any other reason fails the test.
+/// Whether the guarantee holds in every interleaving. A model that fails for another reason fails the test.
 fn holds(request: fn(&Arc<World>) -> Answer, publication: fn(&World)) -> bool {
-    holds_beside(request, request, publication)
+    holds_while_racing(request, request, publication)
 }
 
-/// The same where the racing request is of another kind.
-fn holds_beside(
+/// Like [`holds`], with another protocol for the racing request.
+fn holds_while_racing(
     racing_request: fn(&Arc<World>) -> Answer,
     request: fn(&Arc<World>) -> Answer,
     publication: fn(&World),
@@ -145,54 +145,58 @@ fn holds_beside(
         loom::model(move || {
             let world = Arc::new(World {
                 active: Mutex::new(OLD),
-                place: Place(Mutex::new(None)),
+                slot: Slot(Mutex::new(None)),
             });
             let racing = {
                 let world = Arc::clone(&world);
                 thread::spawn(move || racing_request(&world))
             };
             publication(&world);
-            assert_eq!(request(&world), NEW.epoch(), "while the other still runs");
+            assert_eq!(request(&world), NEW.epoch(), "while the other request runs");
             racing.join().unwrap();
-            assert_eq!(request(&world), NEW.epoch(), "after the other has ended");
+            assert_eq!(
+                request(&world),
+                NEW.epoch(),
+                "after the other request has ended"
+            );
         });
     };
     match catch_unwind(AssertUnwindSafe(model)) {
         Ok(()) => true,
         Err(panic) => {
             let message = panic.downcast_ref::<String>().unwrap();
-            assert!(message.contains("the other"), "{message}");
+            assert!(message.contains("the other request"), "{message}");
             false
         }
     }
 }
 
 #[test]
-fn an_epoch_in_every_entry_keeps_old_answers_from_later_requests() {
+fn an_epoch_in_every_entry_prevents_stale_answers() {
     assert!(holds(epoch_in_the_entry, publish));
     assert!(holds(epoch_in_the_entry, publish_and_clear));
 }
 
 #[test]
-fn they_do_so_too_where_another_thread_keeps_them_later() {
-    assert!(holds_beside(
-        kept_by_another_thread,
+fn it_prevents_stale_answers_if_another_thread_inserts_later() {
+    assert!(holds_while_racing(
+        inserted_by_another_thread,
         epoch_in_the_entry,
         publish
     ));
 }
 
 #[test]
-fn without_invalidation_an_old_answer_is_given_later() {
-    assert!(!holds(any_entry_counts, publish));
+fn without_invalidation_a_later_request_gets_a_stale_answer() {
+    assert!(!holds(any_entry_is_valid, publish));
 }
 
 #[test]
 fn clearing_the_cache_after_the_swap_is_not_enough() {
-    assert!(!holds(any_entry_counts, publish_and_clear));
+    assert!(!holds(any_entry_is_valid, publish_and_clear));
 }
 
 #[test]
-fn looking_again_before_inserting_is_not_enough() {
-    assert!(!holds(look_again_before_inserting, publish_and_clear));
+fn checking_again_before_the_insert_is_not_enough() {
+    assert!(!holds(check_again_before_insert, publish_and_clear));
 }

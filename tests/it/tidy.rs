@@ -1,10 +1,10 @@
-//! The house rules that a compiler does not hold: which room may know which, and who may allow.
+//! Rules that the compiler does not enforce: which modules may depend on which, and which code may allow.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each room of `src/` may name of the crate, besides itself. A room that is not here may not exist.
-const ARROWS: &[(&str, &[&str])] = &[
+/// The modules of the crate that each module of `src/` may use besides itself. Every module has to be listed.
+const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("id", &[]),
     ("time", &[]),
     ("vocabulary", &[]),
@@ -198,11 +198,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Rooms that may name protobuf and gRPC crates.
-const KNOW_PROTOBUF: &[&str] = &["rpc"];
+/// Modules that may use protobuf and gRPC crates.
+const MAY_USE_PROTOBUF: &[&str] = &["rpc"];
 
-/// Words that would bring a clock, I/O, protobuf or a runtime into the decision.
-const NOT_IN_THE_CORE: &[&str] = &[
+/// Words for clocks, I/O, protobuf and runtimes, which the core may not use.
+const FORBIDDEN_IN_CORE: &[&str] = &[
     "tokio",
     "tonic",
     "prost",
@@ -238,7 +238,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The source without comments: what is said about a room is not an arrow.
+/// The source without comments: a module named in a comment is not a dependency.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let lines = text
@@ -248,8 +248,8 @@ fn code(path: &Path) -> String {
     code.map(|line| line.to_owned() + "\n").collect()
 }
 
-/// Each file of `src/` with the room that it belongs to.
-fn rooms() -> Vec<(String, PathBuf, String)> {
+/// Each file of `src/` with its top-level module, path and code.
+fn modules() -> Vec<(String, PathBuf, String)> {
     let source = root().join("src");
     rust_files(&source)
         .into_iter()
@@ -263,14 +263,14 @@ fn rooms() -> Vec<(String, PathBuf, String)> {
                 .as_os_str()
                 .to_str()
                 .unwrap();
-            let room = first.trim_end_matches(".rs").to_owned();
+            let module = first.trim_end_matches(".rs").to_owned();
             let code = code(&path);
-            (room, path, code)
+            (module, path, code)
         })
         .collect()
 }
 
-/// Every `NAME` that stands behind `crate::`, in a use of one or of several.
+/// Every `NAME` after `crate::`, in single and grouped uses.
 fn named_modules(code: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (at, _) in code.match_indices("crate::") {
@@ -306,14 +306,14 @@ fn named_modules(code: &str) -> Vec<String> {
 }
 
 #[test]
-fn no_arrow_between_rooms_turns_round() {
-    for (room, path, code) in rooms() {
-        let allowed = ARROWS.iter().find(|(name, _)| *name == room);
-        let (_, allowed) = allowed.unwrap_or_else(|| panic!("no arrows are named for {room}"));
+fn modules_depend_only_on_their_listed_dependencies() {
+    for (module, path, code) in modules() {
+        let allowed = DEPENDENCIES.iter().find(|(name, _)| *name == module);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("DEPENDENCIES does not list {module}"));
         for named in named_modules(&code) {
             assert!(
-                named == room || allowed.contains(&named.as_str()),
-                "{}: {room} may not know {named}",
+                named == module || allowed.contains(&named.as_str()),
+                "{}: {module} may not use {named}",
                 path.display()
             );
         }
@@ -321,10 +321,10 @@ fn no_arrow_between_rooms_turns_round() {
 }
 
 #[test]
-fn the_core_knows_no_clock_no_runtime_and_no_wire() {
-    for (room, path, code) in rooms() {
-        if CORE.contains(&room.as_str()) {
-            for word in NOT_IN_THE_CORE {
+fn the_core_uses_no_clock_no_runtime_and_no_wire_format() {
+    for (module, path, code) in modules() {
+        if CORE.contains(&module.as_str()) {
+            for word in FORBIDDEN_IN_CORE {
                 assert!(!code.contains(word), "{}: {word}", path.display());
             }
         }
@@ -332,9 +332,9 @@ fn the_core_knows_no_clock_no_runtime_and_no_wire() {
 }
 
 #[test]
-fn only_the_rpc_room_knows_protobuf() {
-    for (room, path, code) in rooms() {
-        if !KNOW_PROTOBUF.contains(&room.as_str()) {
+fn only_the_rpc_module_uses_protobuf() {
+    for (module, path, code) in modules() {
+        if !MAY_USE_PROTOBUF.contains(&module.as_str()) {
             for word in ["prost::", "prost_types", "prost_reflect", "include_proto"] {
                 assert!(!code.contains(word), "{}: {word}", path.display());
             }
@@ -344,43 +344,47 @@ fn only_the_rpc_room_knows_protobuf() {
 
 #[test]
 fn only_the_evaluator_allows() {
-    for (room, path, code) in rooms() {
+    for (module, path, code) in modules() {
         let makes_an_allow =
             code.contains("Decision::allow(") || code.contains("verdict: Verdict::Allow");
-        assert!(!makes_an_allow || room == "evaluate", "{}", path.display());
+        assert!(
+            !makes_an_allow || module == "evaluate",
+            "{}",
+            path.display()
+        );
     }
 }
 
-/// In prost's types or in bytes: bytes that Envoy reads come from `encode` and, for an allow, from its own file.
+/// As prost types or bytes: only `encode` and, for an allow, `encode/allow` build answers for Envoy.
 #[test]
-fn only_one_file_and_its_own_make_an_answer_for_envoy() {
+fn only_encode_and_encode_allow_build_answers_for_envoy() {
     const ENCODE: &str = "rpc/ext_authz/encode.rs";
     const ALLOW: &str = "rpc/ext_authz/encode/allow.rs";
     let words: [(&str, &[&str]); 6] = [
         ("CheckResponse {", &[ENCODE]),
         ("CheckResponse::", &[ENCODE, ALLOW]),
         ("OkHttpResponse {", &[]),
-        ("Written(", &[ENCODE]),
-        ("allowed(", &[ENCODE, ALLOW]),
+        ("EncodedResponse(", &[ENCODE]),
+        ("encode_allow(", &[ENCODE, ALLOW]),
         ("Writer", &[ALLOW]),
     ];
-    for (_, path, code) in rooms() {
-        let is_in_the_room = path.to_string_lossy().contains("rpc/ext_authz");
+    for (_, path, code) in modules() {
+        let is_in_ext_authz = path.to_string_lossy().contains("rpc/ext_authz");
         let code = code
             .replace("-> CheckResponse {", "")
             .replace("HealthCheckResponse", "");
-        for (word, makers) in words {
-            // What these two mean elsewhere is something else.
-            let is_meant = is_in_the_room || !["allowed(", "Writer"].contains(&word);
-            let is_maker = makers.iter().any(|maker| path.ends_with(maker));
-            let makes = is_meant && code.contains(word);
-            assert!(!makes || is_maker, "{}: {word}", path.display());
+        for (word, builders) in words {
+            // Outside ext_authz these two words have another meaning.
+            let applies = is_in_ext_authz || !["encode_allow(", "Writer"].contains(&word);
+            let is_builder = builders.iter().any(|builder| path.ends_with(builder));
+            let builds = applies && code.contains(word);
+            assert!(!builds || is_builder, "{}: {word}", path.display());
         }
     }
 }
 
 #[test]
-fn the_reference_evaluator_knows_requests_and_decisions_and_nothing_else_of_the_crate() {
+fn the_reference_evaluator_uses_only_requests_and_decisions_of_the_crate() {
     let allowed = [
         "id",
         "time",
@@ -403,18 +407,22 @@ fn the_reference_evaluator_knows_requests_and_decisions_and_nothing_else_of_the_
 }
 
 #[test]
-fn every_file_fits_in_a_head_and_says_what_it_is() {
-    for (_, path, _) in rooms() {
+fn every_file_has_a_module_doc_and_at_most_600_lines() {
+    for (_, path, _) in modules() {
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("//!"), "{}: no head", path.display());
+        assert!(
+            text.starts_with("//!"),
+            "{}: no module doc comment",
+            path.display()
+        );
         let lines = text.lines().count();
         assert!(lines <= 600, "{}: {lines} lines", path.display());
     }
 }
 
-/// A file with tests is a figure; those without are shared by figures.
+/// A file with tests measures a scenario; files without tests are shared helpers.
 #[test]
-fn every_figure_of_the_reliability_page_is_run_and_writes_a_row() {
+fn every_scenario_of_the_reliability_page_is_run_and_writes_a_row() {
     let binary = fs::read_to_string(root().join("tests/reliability.rs")).unwrap();
     let folder = root().join("tests/reliability");
     let files = rust_files(&folder).into_iter();
@@ -426,7 +434,10 @@ fn every_figure_of_the_reliability_page_is_run_and_writes_a_row() {
             "tests/reliability.rs lacks {file}"
         );
         let code = code(&path);
-        let is_figure = code.contains("#[test]") || code.contains("#[tokio::test");
-        assert!(!is_figure || code.contains("row("), "{file} writes no row");
+        let is_scenario = code.contains("#[test]") || code.contains("#[tokio::test");
+        assert!(
+            !is_scenario || code.contains("row("),
+            "{file} writes no row"
+        );
     }
 }

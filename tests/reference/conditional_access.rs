@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crosstrust::decision::{Challenge, Cure, PolicyResult, Reason, Stage};
+use crosstrust::decision::{Challenge, PolicyResult, Reason, Stage, StepUp};
 use crosstrust::id::PolicyId;
 use crosstrust::request::{Request, UserClass};
 use crosstrust::time::Timestamp;
@@ -75,16 +75,16 @@ impl Policies {
         let missing: Vec<Missing> = self.enforced().filter_map(Applied::missing).collect();
         // The first of equals, and the policies stand in the order of their ids.
         let first = missing.iter().min_by_key(|missing| missing.place)?;
-        let all_cures: Option<Vec<Vec<Cure>>> = missing
+        let all_step_ups: Option<Vec<Vec<StepUp>>> = missing
             .iter()
-            .map(|missing| missing.cures.clone())
+            .map(|missing| missing.step_ups.clone())
             .collect();
-        let challenge = all_cures.map(|cures| {
-            let mut cures: Vec<Cure> = cures.into_iter().flatten().collect();
-            cures.sort();
-            cures.dedup();
+        let challenge = all_step_ups.map(|step_ups| {
+            let mut step_ups: Vec<StepUp> = step_ups.into_iter().flatten().collect();
+            step_ups.sort();
+            step_ups.dedup();
             Challenge {
-                cures: cures.into_iter().collect(),
+                step_ups: step_ups.into_iter().collect(),
             }
         });
         Some(Failure {
@@ -133,7 +133,7 @@ impl Applied {
         let too_old = Missing {
             place: FREQUENCY_PLACE,
             reason: Reason::SignInFrequencyExceeded,
-            cures: Some(vec![Cure::Reauthenticate]),
+            step_ups: Some(vec![StepUp::Reauthenticate]),
         };
         match (&self.grant, stale) {
             (Grant::Block, _) => None,
@@ -142,8 +142,8 @@ impl Applied {
             (Grant::Missing(missing), false) => Some(missing.clone()),
             (Grant::Missing(missing), true) => {
                 let mut both = missing.clone();
-                if let Some(cures) = &mut both.cures {
-                    cures.push(Cure::Reauthenticate);
+                if let Some(step_ups) = &mut both.step_ups {
+                    step_ups.push(StepUp::Reauthenticate);
                 }
                 Some(both)
             }
@@ -158,7 +158,7 @@ impl Applied {
             (true, _, _) => PolicyResult::Failure,
             (false, true, _) => PolicyResult::ReportOnlyFailure,
             (false, false, None) => PolicyResult::ReportOnlySuccess,
-            (false, false, Some(missing)) => match missing.cures {
+            (false, false, Some(missing)) => match missing.step_ups {
                 Some(_) => PolicyResult::ReportOnlyInterrupted,
                 None => PolicyResult::ReportOnlyFailure,
             },

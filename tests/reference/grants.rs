@@ -1,7 +1,7 @@
-//! Whether a policy's grant is satisfied, and what would cure it where not (semantics §5,
+//! Whether a policy's grant is satisfied, and which step-ups satisfy it if not (semantics §5,
 //! "Whether a grant is satisfied" and "Challenge or block").
 
-use crosstrust::decision::{Cure, Reason, Where};
+use crosstrust::decision::{Reason, SignInTenant, StepUp};
 use crosstrust::id::{CustomControlId, TermsOfUseId};
 use crosstrust::request::{Request, UserClass};
 use crosstrust::vocabulary::AuthenticationMethod as Method;
@@ -19,19 +19,19 @@ pub enum Grant {
     Missing(Missing),
 }
 
-/// An unsatisfied grant: what its denial names, and everything that would cure it.
+/// An unsatisfied grant: what its denial names, and every step-up that satisfies it.
 #[derive(Debug, Clone)]
 pub struct Missing {
     pub place: u8,
     pub reason: Reason,
-    pub cures: Option<Vec<Cure>>,
+    pub step_ups: Option<Vec<StepUp>>,
 }
 
 /// A control that is not satisfied.
 struct Lack {
     place: u8,
     reason: Reason,
-    cure: Option<Cure>,
+    step_up: Option<StepUp>,
 }
 
 /// The place of the sign-in frequency in the documented order: after every control.
@@ -96,18 +96,18 @@ const CONTROLS: &[&str] = &[
 
 fn all_of(controls: Vec<Option<Lack>>) -> Grant {
     let lacks: Vec<Lack> = controls.into_iter().flatten().collect();
-    let cures = lacks.iter().map(|lack| lack.cure).collect();
+    let step_ups = lacks.iter().map(|lack| lack.step_up).collect();
     match lacks.first() {
         None => Grant::Satisfied,
         Some(first) => Grant::Missing(Missing {
             place: first.place,
             reason: first.reason,
-            cures,
+            step_ups,
         }),
     }
 }
 
-/// One is enough; where there is none, the first that the user could still cure is named.
+/// One is enough; where there is none, the first that a step-up can satisfy is named.
 fn any_of(controls: Vec<Option<Lack>>) -> Grant {
     if controls.is_empty() || controls.iter().any(|control| control.is_none()) {
         return Grant::Satisfied;
@@ -115,12 +115,12 @@ fn any_of(controls: Vec<Option<Lack>>) -> Grant {
     let lacks: Vec<Lack> = controls.into_iter().flatten().collect();
     let named = lacks
         .iter()
-        .find(|lack| lack.cure.is_some())
+        .find(|lack| lack.step_up.is_some())
         .unwrap_or(&lacks[0]);
     Grant::Missing(Missing {
         place: named.place,
         reason: named.reason,
-        cures: named.cure.map(|cure| vec![cure]),
+        step_ups: named.step_up.map(|step_up| vec![step_up]),
     })
 }
 
@@ -161,7 +161,7 @@ impl<'r> User<'r> {
                 self.trust.compliant_device,
                 Reason::CompliantDeviceRequired,
                 Reason::CompliantDeviceNotTrusted,
-                Cure::CompliantDevice,
+                StepUp::CompliantDevice,
             ),
             "domainJoinedDevice" => device(
                 2,
@@ -169,7 +169,7 @@ impl<'r> User<'r> {
                 self.trust.hybrid_joined_device,
                 Reason::HybridJoinedDeviceRequired,
                 Reason::HybridJoinedDeviceNotTrusted,
-                Cure::HybridJoinedDevice,
+                StepUp::HybridJoinedDevice,
             ),
             "approvedApplication" => {
                 self.internal_only(3, context.approved_application, Reason::ApprovedAppRequired)
@@ -189,20 +189,23 @@ impl<'r> User<'r> {
 
     fn mfa(&self) -> Option<Lack> {
         let claims = &self.request.claims;
-        let (done, cure) = match (self.class, self.trust.mfa) {
+        let (done, step_up) = match (self.class, self.trust.mfa) {
             (UserClass::DirectConnect, false) => return Some(mfa_not_trusted()),
             (UserClass::Internal | UserClass::DirectConnect, _) => {
-                (claims.mfa, Cure::Mfa(Where::Home))
+                (claims.mfa, StepUp::Mfa(SignInTenant::Home))
             }
-            (UserClass::Collaboration, true) => {
-                (claims.mfa || claims.resource_mfa, Cure::Mfa(Where::Home))
+            (UserClass::Collaboration, true) => (
+                claims.mfa || claims.resource_mfa,
+                StepUp::Mfa(SignInTenant::Home),
+            ),
+            (UserClass::Collaboration, false) => {
+                (claims.resource_mfa, StepUp::Mfa(SignInTenant::Resource))
             }
-            (UserClass::Collaboration, false) => (claims.resource_mfa, Cure::Mfa(Where::Resource)),
         };
         (!done).then_some(Lack {
             place: 0,
             reason: Reason::MfaRequired,
-            cure: Some(cure),
+            step_up: Some(step_up),
         })
     }
 
@@ -211,22 +214,25 @@ impl<'r> User<'r> {
         let (id, strength) = strengths::find(tenant, named);
         let at_home = claims.authentication_methods;
         let at_resource = claims.resource_authentication_methods;
-        let (bare, done, column, place_of_cure) = match (self.class, self.trust.mfa) {
+        let (bare, done, column, step_up_place) = match (self.class, self.trust.mfa) {
             (UserClass::DirectConnect, false) => return Some(mfa_not_trusted()),
             (UserClass::Internal, _) => (
                 claims.mfa,
                 at_home.union(at_resource),
                 Method::ALL,
-                Where::Home,
+                SignInTenant::Home,
             ),
-            (UserClass::DirectConnect | UserClass::Collaboration, true) => {
-                (claims.mfa, at_home, strengths::HOME_COLUMN, Where::Home)
-            }
+            (UserClass::DirectConnect | UserClass::Collaboration, true) => (
+                claims.mfa,
+                at_home,
+                strengths::HOME_COLUMN,
+                SignInTenant::Home,
+            ),
             (UserClass::Collaboration, false) => (
                 claims.resource_mfa,
                 at_resource,
                 strengths::RESOURCE_COLUMN,
-                Where::Resource,
+                SignInTenant::Resource,
             ),
         };
         let done: Vec<Method> = done
@@ -241,7 +247,7 @@ impl<'r> User<'r> {
         (!satisfied).then_some(Lack {
             place: 0,
             reason: Reason::AuthenticationStrengthRequired,
-            cure: reachable.then_some(Cure::Strength(id, place_of_cure)),
+            step_up: reachable.then_some(StepUp::Strength(id, step_up_place)),
         })
     }
 
@@ -256,7 +262,7 @@ impl<'r> User<'r> {
             UserClass::Internal | UserClass::Collaboration => (!all_accepted).then_some(Lack {
                 place: 6,
                 reason: Reason::TermsOfUseRequired,
-                cure: None,
+                step_up: None,
             }),
         }
     }
@@ -277,7 +283,7 @@ impl<'r> User<'r> {
         (fact != Some(true)).then_some(Lack {
             place,
             reason,
-            cure: None,
+            step_up: None,
         })
     }
 }
@@ -288,19 +294,19 @@ fn device(
     trusted: bool,
     required: Reason,
     not_trusted: Reason,
-    cure: Cure,
+    step_up: StepUp,
 ) -> Option<Lack> {
     match (trusted, claimed) {
         (true, true) => None,
         (true, false) => Some(Lack {
             place,
             reason: required,
-            cure: Some(cure),
+            step_up: Some(step_up),
         }),
         (false, _) => Some(Lack {
             place,
             reason: not_trusted,
-            cure: None,
+            step_up: None,
         }),
     }
 }
@@ -309,7 +315,7 @@ fn mfa_not_trusted() -> Lack {
     Lack {
         place: 0,
         reason: Reason::MfaNotTrusted,
-        cure: None,
+        step_up: None,
     }
 }
 
@@ -317,6 +323,6 @@ fn not_supported(place: u8) -> Lack {
     Lack {
         place,
         reason: Reason::ControlNotSupported,
-        cure: None,
+        step_up: None,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crosstrust::decision::{DenialSubject, Reason, Stage, UnusedEntry};
+use crosstrust::decision::{DenialSubject, Reason, Stage, UnusedEntryReason};
 use crosstrust::id::TenantId;
 use crosstrust::request::{AccessType, IdentityProvider, Request};
 use crosstrust::time::Timestamp;
@@ -78,13 +78,13 @@ pub fn check_assumed(
     };
     let assumed = read(entry);
     if now >= assumed.until {
-        return unused(Some(UnusedEntry::ReviewPast));
+        return unused(Some(UnusedEntryReason::ReviewPast));
     }
     if !holds(entry, request.access) {
-        return unused(Some(UnusedEntry::OtherAccessType));
+        return unused(Some(UnusedEntryReason::OtherAccessType));
     }
     if assumed.basis == AssumedBasis::TokenIssued && request.issuing_tenant != Some(home) {
-        return unused(Some(UnusedEntry::NotTokenIssued));
+        return unused(Some(UnusedEntryReason::NotTokenIssued));
     }
     Ok(assumed)
 }

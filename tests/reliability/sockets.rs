@@ -260,7 +260,7 @@ fn new_connections_open_while_another_listener_is_flooded_with_unopened_ones() {
         listeners
             .sidecar
             .told()
-            .contains("too many connections have not opened")
+            .contains("too many unopened connections")
     );
     row(
         "2-unopened",

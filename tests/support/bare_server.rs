@@ -10,7 +10,7 @@ use crosstrust::compile::compile;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::graph::document::TenantDocuments;
 use crosstrust::policy_settings::PolicySettings;
-use crosstrust::rpc::{Backend, HealthState, Limits, Recorder, Rights, Router, router};
+use crosstrust::rpc::{Backend, HealthState, Recorder, RequestLimits, Rights, Router, router};
 use crosstrust::time::Timestamp;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -103,7 +103,7 @@ pub fn backend(engine: Arc<Engine>) -> Backend {
     Backend {
         engine,
         reload: None,
-        limits: Limits::default(),
+        limits: RequestLimits::default(),
         reflection: true,
         gateway: Arc::default(),
         recorder: Recorder::default(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crosstrust::engine::Engine;
 use crosstrust::reload::ReloadHandle;
-use crosstrust::rpc::{self, Backend, HealthState, Limits, Recorder, Rights};
-use crosstrust::serve::{Drained, Listener, ServeOptions, Server};
+use crosstrust::rpc::{self, Backend, HealthState, Recorder, RequestLimits, Rights};
+use crosstrust::serve::{DrainSummary, Listener, ServeOptions, Server};
 use tokio::sync::oneshot;
 
 /// Ends when it is dropped.
@@ -15,7 +15,7 @@ pub struct Running {
     /// `http://127.0.0.1:PORT`
     pub url: String,
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<Drained>>,
+    thread: Option<JoinHandle<DrainSummary>>,
 }
 
 /// Serves this engine with every service, to everybody.
@@ -25,7 +25,13 @@ pub fn start(engine: Arc<Engine>, reload: Option<ReloadHandle>) -> Running {
         drain: Duration::from_millis(100),
         ..ServeOptions::default()
     };
-    start_with(engine, reload, Rights::ALL, Limits::default(), options)
+    start_with(
+        engine,
+        reload,
+        Rights::ALL,
+        RequestLimits::default(),
+        options,
+    )
 }
 
 /// Serves this engine.
@@ -33,7 +39,7 @@ pub fn start_with(
     engine: Arc<Engine>,
     reload: Option<ReloadHandle>,
     rights: Rights,
-    limits: Limits,
+    limits: RequestLimits,
     options: ServeOptions,
 ) -> Running {
     let backend = Backend {

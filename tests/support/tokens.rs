@@ -16,8 +16,8 @@ use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::id::TenantId;
 use crosstrust::identity::{
-    Algorithm, ClaimMap, Emitted, Identity, Issuer, IssuerIndex, KeySet, KeySource, MarkNeeded,
-    Preset, Tenants, TokenLimits, Trust,
+    Algorithm, ClaimMap, Emitted, Issuer, IssuerIndex, KeySet, KeySource, MarkRequirement, Preset,
+    Tenants, TokenLimits, TokenVerifier, TrustedIssuers,
 };
 use crosstrust::time::Timestamp;
 use serde_json::{Value, json};
@@ -153,12 +153,12 @@ pub fn issuer(iss: &str, preset: Preset) -> Issuer {
         audiences: vec![AUDIENCE.to_owned()],
         tenants: Tenants::Listed(vec![tenant(TENANT)]),
         algorithms: Algorithm::ALL.to_vec(),
-        types: Issuer::usual_types(),
+        types: Issuer::default_types(),
         keys: KeySource::File(PathBuf::from("keys.json")),
         groups: Emitted::Sometimes,
         roles: Emitted::Sometimes,
-        claims: ClaimMap::preset(preset),
-        access_token_mark: MarkNeeded::Required,
+        claims: ClaimMap::from_preset(preset),
+        access_token_mark: MarkRequirement::Required,
     }
 }
 
@@ -198,21 +198,21 @@ pub fn with(mut claims: Value, replaced: Value) -> Value {
 }
 
 /// An identity over an engine without policies, its clock at [`NOW`].
-pub fn identity(issuers: Vec<Issuer>) -> (Arc<Identity>, Arc<Engine>, Arc<ManualClock>) {
+pub fn identity(issuers: Vec<Issuer>) -> (Arc<TokenVerifier>, Arc<Engine>, Arc<ManualClock>) {
     let clock = ManualClock::at(Timestamp::from_seconds(NOW));
     let engine = Arc::new(Engine::new(EngineOptions {
         cache: None,
         clock: Clock::Manual(Arc::clone(&clock)),
     }));
-    let trust = Trust { issuers };
-    let identity = Identity::new(trust, Arc::clone(&engine), TokenLimits::default());
+    let trust = TrustedIssuers { issuers };
+    let identity = TokenVerifier::new(trust, Arc::clone(&engine), TokenLimits::default());
     (Arc::new(identity), engine, clock)
 }
 
 /// The same with the keys of each issuer in force without end.
 pub fn with_keys(
     issuers: Vec<(Issuer, &[&Signer])>,
-) -> (Arc<Identity>, Arc<Engine>, Arc<ManualClock>) {
+) -> (Arc<TokenVerifier>, Arc<Engine>, Arc<ManualClock>) {
     let keys: Vec<KeySet> = issuers
         .iter()
         .map(|(_, signers)| key_set(signers))

@@ -15,14 +15,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crosstrust::cache::CacheBytes;
-use crosstrust::engine::Active;
+use crosstrust::engine::ActiveSnapshot;
 use crosstrust::evaluate::decide;
 use crosstrust::identity::Algorithm;
 use crosstrust::request::Request;
 use crosstrust::revocation::Revocations;
 use crosstrust::rpc::client::decode_request;
 use crosstrust::rpc::proto::AuthorizeResponse;
-use crosstrust::rpc::{Limits, Router};
+use crosstrust::rpc::{RequestLimits, Router};
 use crosstrust::time::Timestamp;
 use crosstrust_counts::calls::{
     AUTHORIZE, AUTHORIZE_BATCH, batch, call, engine, framed, question, routed, serving,
@@ -41,7 +41,7 @@ const CALLS: u128 = 400;
 
 #[library_benchmark]
 #[benches::groups(args = [5, 50, 200], setup = encoded)]
-fn decode((messages, limits): (Vec<Vec<u8>>, Limits)) -> (Vec<Vec<u8>>, Limits) {
+fn decode((messages, limits): (Vec<Vec<u8>>, RequestLimits)) -> (Vec<Vec<u8>>, RequestLimits) {
     for message in &messages {
         black_box(decode_request(message, &limits).unwrap());
     }
@@ -90,13 +90,13 @@ fn check_seen_token(calling: Calling) -> Calling {
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-fn encoded(groups: u128) -> (Vec<Vec<u8>>, Limits) {
+fn encoded(groups: u128) -> (Vec<Vec<u8>>, RequestLimits) {
     let messages = (0..CALLS).map(|user| question(user, groups).encode_to_vec());
-    (messages.collect(), Limits::default())
+    (messages.collect(), RequestLimits::default())
 }
 
 struct Deciding {
-    active: Arc<Active>,
+    active: Arc<ActiveSnapshot>,
     none: Revocations,
     requests: Vec<Request>,
 }

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crosstrust::engine::Engine;
 use crosstrust::identity::{
-    Algorithm, Identity, Issuer as Believed, IssuerIndex, Preset, TokenLimits, Trust,
+    Algorithm, Issuer as Believed, IssuerIndex, Preset, TokenLimits, TokenVerifier, TrustedIssuers,
 };
 use crosstrust::rpc::Gateway;
 use serde_json::json;
@@ -61,10 +61,10 @@ impl Issuer {
         believed.audiences = vec![SHAREPOINT.to_owned()];
         believed.tenants =
             crosstrust::identity::Tenants::Listed(vec![tokens::tenant(&self.tenant)]);
-        let trust = Trust {
+        let trust = TrustedIssuers {
             issuers: vec![believed],
         };
-        let identity = Identity::new(trust, Arc::clone(engine), TokenLimits::default());
+        let identity = TokenVerifier::new(trust, Arc::clone(engine), TokenLimits::default());
         let keys = tokens::key_set(&[&self.signer]);
         identity.publish(IssuerIndex(0), Some(keys), None);
         Gateway {

@@ -1,12 +1,12 @@
-//! The question's flags: one row of [`FLAGS`] for each field of `AuthorizeRequest`, `Claims` and `Context`.
+//! The flags for request fields: one row of [`FLAGS`] for each field of `AuthorizeRequest`, `Claims` and `Context`.
 //!
-//! A flag has the field's name with `-` in place of `_`, or a shorter one beside it. A test holds that no field of
-//! `Claims` and `Context` is without a flag.
+//! A flag has the field's name with `-` for `_`, or a shorter name with that as an alias. A test checks that every
+//! field of `Claims` and `Context` has a flag.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Map, Value, json};
 
-/// What the flags say, as members of the question's JSON.
+/// The values of the given flags, in the JSON form of the request.
 #[derive(Default)]
 pub(super) struct Flags(Vec<(&'static Flag, Value)>);
 
@@ -14,91 +14,91 @@ struct Flag {
     /// The field's path in `AuthorizeRequest`.
     path: &'static str,
     name: &'static str,
-    kind: Kind,
+    kind: FlagKind,
     help: &'static str,
 }
 
-enum Kind {
-    /// A text, with what stands for it in the help.
+enum FlagKind {
+    /// A text, with its value name in the help.
     Text(&'static str),
-    /// Texts, repeated or separated by commas.
+    /// Texts, repeated or comma-separated.
     List(&'static str),
-    /// A boolean: the flag alone is true.
+    /// A boolean: the flag without a value is true.
     Switch,
     /// `NAME=VALUE`, repeated: a member of an object.
     Entry,
     /// `direct-connect` or `collaboration`.
     AccessType,
-    /// `resource_user`, and with it the access type.
+    /// Sets `resource_user` and the access type `collaboration`.
     Guest,
 }
 
-use Kind::{AccessType, Entry, Guest, List, Switch, Text};
+use FlagKind::{AccessType, Entry, Guest, List, Switch, Text};
 
 #[rustfmt::skip]
 const FLAGS: &[Flag] = &[
     flag("home_tenant", "home", Text("TENANT"), "Home tenant: an id, or with --policies its display name or a verified domain"),
     flag("resource_tenant", "resource", Text("TENANT"), "Resource tenant, likewise"),
-    flag("user", "user", Text("ID"), "The user's id in the home tenant; exports name no users and groups"),
-    flag("groups", "group", List("ID"), "A group of the user in the home tenant"),
-    flag("app", "app", Text("APP"), "The application: an id, or the name of one of Microsoft's, such as \"Office 365 SharePoint Online\""),
-    flag("client_app", "client-app", Text("APP"), "The application that the user holds in hand, likewise"),
-    flag("access_type", "access-type", AccessType, "How the user crosses"),
-    flag("resource_user", "guest", Guest, "A guest: B2B collaboration in place of direct connect, by the guest object's id"),
-    flag("resource_user", "resource-user", Text("ID"), "The user's guest object in the resource tenant, whatever the access type"),
-    flag("resource_groups", "resource-group", List("ID"), "A group of the guest object in the resource tenant"),
-    flag("roles", "role", List("ID"), "A directory role template of the user in the resource tenant"),
-    flag("external_user_type", "external-user-type", Text("TYPE"), "What the resource tenant takes the user for, such as b2bCollaborationGuest"),
-    flag("channel", "channel", Text("ID"), "The shared channel that is reached"),
-    flag("home_cloud", "home-cloud", Text("CLOUD"), "The home tenant's cloud, where no policies of it are loaded"),
-    flag("restricting_tenant", "restricting-tenant", Text("TENANT"), "The tenant whose network or device the request comes from"),
-    flag("request_id", "request-id", Text("TEXT"), "The caller's own name for this question"),
-    flag("identity_provider", "identity-provider", Text("PROVIDER"), "In place of a home tenant: google, facebook, apple, microsoftAccount, emailOneTimePasscode or samlWsFed"),
+    flag("user", "user", Text("ID"), "The user's id in the home tenant; names are not accepted, because exports contain none of users and groups"),
+    flag("groups", "group", List("ID"), "Groups of the user in the home tenant"),
+    flag("app", "app", Text("APP"), "The application: an id, or the name of a Microsoft application such as \"Office 365 SharePoint Online\""),
+    flag("client_app", "client-app", Text("APP"), "The client application that the user signs in with, likewise"),
+    flag("access_type", "access-type", AccessType, "B2B direct connect or B2B collaboration"),
+    flag("resource_user", "guest", Guest, "The id of a guest object; implies --access-type collaboration"),
+    flag("resource_user", "resource-user", Text("ID"), "The user's guest object in the resource tenant, with any access type"),
+    flag("resource_groups", "resource-group", List("ID"), "Groups of the guest object in the resource tenant"),
+    flag("roles", "role", List("ID"), "Directory role templates of the user in the resource tenant"),
+    flag("external_user_type", "external-user-type", Text("TYPE"), "The user's type in the resource tenant, such as b2bCollaborationGuest"),
+    flag("channel", "channel", Text("ID"), "The Teams shared channel that is accessed"),
+    flag("home_cloud", "home-cloud", Text("CLOUD"), "The home tenant's cloud, if its policies are not loaded"),
+    flag("restricting_tenant", "restricting-tenant", Text("TENANT"), "The tenant whose tenant restrictions apply: that of the user's network or device"),
+    flag("request_id", "request-id", Text("TEXT"), "An id for correlation, chosen by the caller"),
+    flag("identity_provider", "identity-provider", Text("PROVIDER"), "The identity provider of a user without a home tenant: google, facebook, apple, microsoftAccount, emailOneTimePasscode or samlWsFed"),
     flag("identity_provider_issuer", "identity-provider-issuer", Text("URI"), "The issuer of a SAML or WS-Fed identity provider"),
-    flag("token", "token", Text("JWT"), "A token in place of what it says; for a running server only"),
+    flag("token", "token", Text("JWT"), "An access token, instead of the user, its tenant, groups and claims; only with a running server"),
 
-    flag("claims.expires_at", "expires-at", Text("TIME"), "When the token ends"),
+    flag("claims.expires_at", "expires-at", Text("TIME"), "When the token expires"),
     flag("claims.issued_at", "issued-at", Text("TIME"), "When the token was issued"),
     flag("claims.auth_time", "auth-time", Text("TIME"), "When the user last authenticated"),
-    flag("claims.mfa", "mfa", Switch, "MFA was done at home"),
+    flag("claims.mfa", "mfa", Switch, "MFA was done in the home tenant"),
     flag("claims.resource_mfa", "resource-mfa", Switch, "MFA was done in the resource tenant"),
-    flag("claims.compliant_device", "compliant-device", Switch, "The device is compliant at home"),
-    flag("claims.hybrid_joined_device", "hybrid-joined-device", Switch, "The device is hybrid joined at home"),
-    flag("claims.authentication_methods", "authentication-method", List("METHOD"), "A method done at home, such as fido2"),
-    flag("claims.resource_authentication_methods", "resource-authentication-method", List("METHOD"), "A method done in the resource tenant"),
-    flag("claims.authentication_contexts", "authentication-contexts", List("CONTEXT"), "Authentication contexts that the token has (acrs)"),
+    flag("claims.compliant_device", "compliant-device", Switch, "The device is compliant in the home tenant"),
+    flag("claims.hybrid_joined_device", "hybrid-joined-device", Switch, "The device is Microsoft Entra hybrid joined in the home tenant"),
+    flag("claims.authentication_methods", "authentication-method", List("METHOD"), "Methods used in the home tenant, such as fido2"),
+    flag("claims.resource_authentication_methods", "resource-authentication-method", List("METHOD"), "Methods used in the resource tenant"),
+    flag("claims.authentication_contexts", "authentication-contexts", List("CONTEXT"), "Authentication contexts in the token (acrs)"),
     flag("claims.device_id", "device-id", Text("ID"), "The device's id"),
-    flag("claims.session_id", "session-id", Text("ID"), "The session"),
-    flag("claims.groups_incomplete", "groups-incomplete", Switch, "The groups may lack some"),
-    flag("claims.roles_incomplete", "roles-incomplete", Switch, "The roles may lack some"),
+    flag("claims.session_id", "session-id", Text("ID"), "The session's id"),
+    flag("claims.groups_incomplete", "groups-incomplete", Switch, "The list of groups may be incomplete"),
+    flag("claims.roles_incomplete", "roles-incomplete", Switch, "The list of roles may be incomplete"),
     flag("claims.accepted_terms_of_use", "accepted-terms-of-use", List("ID"), "Terms of use that the user accepted"),
-    flag("claims.accepted_custom_controls", "accepted-custom-control", List("ID"), "A custom control that the user satisfied"),
-    flag("claims.authenticator_aaguid", "authenticator-aaguid", Text("ID"), "The model of the passkey that was used"),
-    flag("claims.certificate_issuer_skis", "certificate-issuer-ski", List("HEX"), "Subject key identifier of one of the certificate's issuers"),
-    flag("claims.certificate_policy_oids", "certificate-policy-oid", List("OID"), "A policy of the certificate"),
+    flag("claims.accepted_custom_controls", "accepted-custom-control", List("ID"), "Custom controls that the user satisfied"),
+    flag("claims.authenticator_aaguid", "authenticator-aaguid", Text("ID"), "The AAGUID of the passkey: its model"),
+    flag("claims.certificate_issuer_skis", "certificate-issuer-ski", List("HEX"), "Subject key identifiers of the certificate's issuers"),
+    flag("claims.certificate_policy_oids", "certificate-policy-oid", List("OID"), "Policy OIDs of the certificate"),
 
-    flag("context.ip_address", "ip-address", Text("ADDRESS"), "The client's address"),
-    flag("context.country", "country", Text("COUNTRY"), "The client's country, two letters; ZZ = known to be unknown"),
-    flag("context.country_source", "country-source", Text("METHOD"), "How the country was found: clientIpAddress or authenticatorAppGps"),
+    flag("context.ip_address", "ip-address", Text("ADDRESS"), "The client's IP address"),
+    flag("context.country", "country", Text("COUNTRY"), "The client's country, two letters; ZZ = looked up and unknown"),
+    flag("context.country_source", "country-source", Text("METHOD"), "How the country was determined: clientIpAddress or authenticatorAppGps"),
     flag("context.platform", "platform", Text("PLATFORM"), "The device's platform, such as windows"),
-    flag("context.client_app_type", "client-app-type", Text("TYPE"), "The kind of client, such as browser"),
-    flag("context.sign_in_risk", "sign-in-risk", Text("RISK"), "The risk of this sign-in: none, low, medium, high"),
-    flag("context.user_risk", "user-risk", Text("RISK"), "The risk of this user"),
-    flag("context.insider_risk", "insider-risk", Text("RISK"), "The insider risk of this user: none, minor, moderate, elevated"),
-    flag("context.device.registered", "device-registered", Switch, "The device is registered; =false: it is known not to be"),
-    flag("context.device.properties", "device-property", Entry, "A property of the device, such as trustType=AzureAD"),
-    flag("context.app_attributes", "app-attribute", Entry, "A custom security attribute of the application, as Set_Name=VALUE"),
+    flag("context.client_app_type", "client-app-type", Text("TYPE"), "The client app type, such as browser"),
+    flag("context.sign_in_risk", "sign-in-risk", Text("RISK"), "The sign-in risk: none, low, medium, high"),
+    flag("context.user_risk", "user-risk", Text("RISK"), "The user risk: none, low, medium, high"),
+    flag("context.insider_risk", "insider-risk", Text("RISK"), "The user's insider risk: none, minor, moderate, elevated"),
+    flag("context.device.registered", "device-registered", Switch, "The device is registered; =false: it is not"),
+    flag("context.device.properties", "device-property", Entry, "Device properties, such as trustType=AzureAD"),
+    flag("context.app_attributes", "app-attribute", Entry, "Custom security attributes of the application, as Set_Name=VALUE"),
     flag("context.approved_application", "approved-application", Switch, "The client is an approved client app"),
     flag("context.app_protection", "app-protection", Switch, "The client has an app protection policy"),
-    flag("context.password_changed", "password-changed", Switch, "The user changed the password as asked"),
+    flag("context.password_changed", "password-changed", Switch, "The user changed the password as required"),
     flag("context.risk_remediated", "risk-remediated", Switch, "The user's risk was remediated"),
-    flag("context.user_action", "user-action", Text("ACTION"), "The user action that is performed, such as urn:user:registerdevice"),
-    flag("context.authentication_context", "authentication-context", Text("CONTEXT"), "The authentication context that the application asks for: c1 to c99"),
-    flag("context.authentication_flow", "authentication-flow", Text("FLOW"), "How the sign-in was transferred: none, deviceCodeFlow, authenticationTransfer"),
-    flag("context.client_capabilities", "client-capabilities", List("CAPABILITY"), "What the client can do: cp1"),
+    flag("context.user_action", "user-action", Text("ACTION"), "The user action, such as urn:user:registerdevice"),
+    flag("context.authentication_context", "authentication-context", Text("CONTEXT"), "The authentication context that the application requires: c1 to c99"),
+    flag("context.authentication_flow", "authentication-flow", Text("FLOW"), "The authentication flow: none, deviceCodeFlow, authenticationTransfer"),
+    flag("context.client_capabilities", "client-capabilities", List("CAPABILITY"), "The client's capabilities: cp1"),
 ];
 
-const fn flag(path: &'static str, name: &'static str, kind: Kind, help: &'static str) -> Flag {
+const fn flag(path: &'static str, name: &'static str, kind: FlagKind, help: &'static str) -> Flag {
     Flag {
         path,
         name,
@@ -108,7 +108,7 @@ const fn flag(path: &'static str, name: &'static str, kind: Kind, help: &'static
 }
 
 impl Flag {
-    /// The field's own name as a flag: `context.device.registered` → `device-registered`.
+    /// The field's name as a flag: `context.device.registered` → `device-registered`.
     fn field_name(&self) -> String {
         let path = self.path.trim_start_matches("claims.");
         let path = path.trim_start_matches("context.");
@@ -117,9 +117,9 @@ impl Flag {
 
     fn heading(&self) -> &'static str {
         match self.path.split_once('.') {
-            Some(("claims", _)) => "What the token says",
-            Some(_) => "What is known of the sign-in",
-            None => "The question",
+            Some(("claims", _)) => "Claims",
+            Some(_) => "Context",
+            None => "Request",
         }
     }
 
@@ -128,7 +128,7 @@ impl Flag {
             .long(self.name)
             .help(self.help)
             .help_heading(self.heading());
-        // A guest is the shorter way to say two fields.
+        // `--guest` sets two fields, so it has no alias.
         let arg = match self.kind {
             Guest => arg,
             Text(_) | List(_) | Switch | Entry | AccessType => {
@@ -191,7 +191,7 @@ impl Flag {
     }
 }
 
-/// `null`, a list such as `["a","b"]`, or a text.
+/// `null`, a list such as `["a","b"]`, or else a text.
 fn entry_value(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(value @ (Value::Null | Value::Array(_))) => value,
@@ -224,7 +224,7 @@ impl FromArgMatches for Flags {
         let access = matches.get_one::<String>("access-type");
         let is_direct = access.is_some_and(|access| access == "direct-connect");
         if is_direct && matches.contains_id("guest") {
-            let message = "--guest: found --access-type direct-connect beside it, expected collaboration, or \
+            let message = "--guest conflicts with --access-type direct-connect; expected collaboration, or \
                            --resource-user for a direct connect user with a guest object\n";
             return Err(clap::Error::raw(
                 clap::error::ErrorKind::ArgumentConflict,
@@ -241,49 +241,49 @@ impl FromArgMatches for Flags {
 }
 
 impl Flags {
-    /// Puts what the flags say in the place of what the question says.
-    pub(super) fn put_into(&self, question: &mut Map<String, Value>) {
+    /// Sets the fields of the request, overriding its values.
+    pub(super) fn apply(&self, request: &mut Map<String, Value>) {
         for (flag, value) in &self.0 {
             if matches!(flag.kind, Guest) {
                 let collaboration = json!("ACCESS_TYPE_COLLABORATION");
-                put(question, "access_type", collaboration, false);
+                put(request, "access_type", collaboration, false);
             }
-            let adds = matches!(flag.kind, Entry);
-            put(question, flag.path, value.clone(), adds);
+            let merge = matches!(flag.kind, Entry);
+            put(request, flag.path, value.clone(), merge);
         }
     }
 }
 
-/// Sets the member at the path; `adds`: the members of an object are added to those that are there.
-fn put(object: &mut Map<String, Value>, path: &str, value: Value, adds: bool) {
+/// Sets the member at the path. With `merge`, adds the members of an object value to the existing object.
+fn put(object: &mut Map<String, Value>, path: &str, value: Value, merge: bool) {
     let (name, rest) = match path.split_once('.') {
         Some((name, rest)) => (name, Some(rest)),
         None => (path, None),
     };
-    // The contract's name, or protobuf's JSON name for it: never both.
-    let earlier = object.remove(&camel_case(name));
-    let earlier = object.remove(name).or(earlier);
-    let value = match (rest, adds, earlier) {
-        (Some(rest), _, earlier) => {
-            let mut inner = match earlier {
+    // The proto name or the protobuf JSON name of the field, never both.
+    let previous = object.remove(&camel_case(name));
+    let previous = object.remove(name).or(previous);
+    let value = match (rest, merge, previous) {
+        (Some(rest), _, previous) => {
+            let mut inner = match previous {
                 Some(Value::Object(inner)) => inner,
                 Some(_) | None => Map::new(),
             };
-            put(&mut inner, rest, value, adds);
+            put(&mut inner, rest, value, merge);
             Value::Object(inner)
         }
-        (None, true, Some(Value::Object(mut there))) => {
-            if let Value::Object(more) = value {
-                there.extend(more);
+        (None, true, Some(Value::Object(mut existing))) => {
+            if let Value::Object(added) = value {
+                existing.extend(added);
             }
-            Value::Object(there)
+            Value::Object(existing)
         }
         (None, _, _) => value,
     };
     object.insert(name.to_owned(), value);
 }
 
-/// protobuf's JSON name of a field.
+/// The protobuf JSON name of a field.
 pub(super) fn camel_case(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
@@ -298,19 +298,19 @@ pub(super) fn camel_case(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn question(arguments: &[&str], file: Value) -> Value {
+    fn request(arguments: &[&str], file: Value) -> Value {
         let command = Flags::augment_args(Command::new("authorize").no_binary_name(true));
         let matches = command.get_matches_from(arguments);
-        let Value::Object(mut question) = file else {
-            panic!("no object")
+        let Value::Object(mut request) = file else {
+            panic!("not an object")
         };
         let flags = Flags::from_arg_matches(&matches).unwrap();
-        flags.put_into(&mut question);
-        Value::Object(question)
+        flags.apply(&mut request);
+        Value::Object(request)
     }
 
     #[test]
-    fn each_flag_sets_its_field_by_its_name_and_by_the_fields() {
+    fn each_flag_and_its_alias_set_the_field() {
         for flag in FLAGS {
             let (given, expected) = match flag.kind {
                 Text(_) | Guest => ("=x", json!("x")),
@@ -324,7 +324,7 @@ mod tests {
                 names.pop();
             }
             for name in names {
-                let found = question(&[&format!("--{name}{given}")], json!({}));
+                let found = request(&[&format!("--{name}{given}")], json!({}));
                 let pointer = format!("/{}", flag.path.replace('.', "/"));
                 assert_eq!(found.pointer(&pointer), Some(&expected), "{name}");
             }
@@ -332,10 +332,10 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_takes_the_place_of_the_file_in_either_spelling_and_entries_are_added() {
+    fn a_flag_overrides_the_file_in_either_spelling_and_entries_are_merged() {
         let file = json!({"homeTenant": "a", "claims": {"mfa": true, "authTime": "x"},
             "context": {"device": {"properties": {"model": "m"}}}});
-        let found = question(
+        let found = request(
             &[
                 "--home",
                 "b",

@@ -1,6 +1,6 @@
-//! Names in place of ids: of tenants, as the policies have them, and of Microsoft's own applications.
+//! Names instead of ids: of tenants, from the policies, and of Microsoft applications.
 //!
-//! Compared without case and as a whole. A name that is not known or not unique is an error that lists what is.
+//! Names are compared in full and ignoring case. An unknown or ambiguous name is an error that lists candidates.
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
@@ -15,27 +15,24 @@ const APPS: [&str; 2] = ["app", "client_app"];
 /// How many names an error lists.
 const MOST_LISTED: usize = 10;
 
-/// Puts ids in the place of names. Without a snapshot tenants can be named by id only.
-pub(super) fn resolve(
-    question: &mut Map<String, Value>,
-    snapshot: Option<&Snapshot>,
-) -> Result<()> {
+/// Replaces names by ids. Without a snapshot, tenants can only be given by id.
+pub(super) fn resolve(request: &mut Map<String, Value>, snapshot: Option<&Snapshot>) -> Result<()> {
     for field in TENANTS {
-        each(question, field, |name| tenant(field, name, snapshot))?;
+        replace_name(request, field, |name| tenant(field, name, snapshot))?;
     }
     for field in APPS {
-        each(question, field, |name| app(field, name))?;
+        replace_name(request, field, |name| app(field, name))?;
     }
     Ok(())
 }
 
-fn each(
-    question: &mut Map<String, Value>,
+fn replace_name(
+    request: &mut Map<String, Value>,
     field: &str,
     id_of: impl Fn(&str) -> Result<String>,
 ) -> Result<()> {
     for name in [field.to_owned(), camel_case(field)] {
-        if let Some(Value::String(text)) = question.get_mut(&name) {
+        if let Some(Value::String(text)) = request.get_mut(&name) {
             let is_name = !text.is_empty() && parse_guid(text).is_err();
             if is_name {
                 *text = id_of(text)?;
@@ -52,8 +49,8 @@ pub(in crate::cli) fn tenant(
 ) -> Result<String> {
     let Some(snapshot) = snapshot else {
         bail!(
-            "{field}: found `{name}`, expected a tenant id: a running server is asked by ids; \
-             with --policies DIR a display name or a verified domain will do"
+            "{field}: found `{name}`, expected a tenant id; a display name or a verified domain needs \
+             --policies DIR"
         );
     };
     let found: Vec<(String, &str)> = snapshot
@@ -73,7 +70,7 @@ pub(in crate::cli) fn tenant(
         several => {
             let several = several.iter().map(|(id, name)| format!("{name} ({id})"));
             bail!(
-                "{field}: found `{name}`, which names several tenants, expected the id of one: {}",
+                "{field}: `{name}` is the name of several tenants, expected one of these ids: {}",
                 listed(several)
             )
         }
@@ -84,11 +81,11 @@ pub(in crate::cli) fn app(field: &str, name: &str) -> Result<String> {
     match app_names::named(name).as_slice() {
         [id] => Ok(id.to_string()),
         [] => bail!(
-            "{field}: found `{name}`, expected an application id, or the name of one of Microsoft's own applications \
-             such as `Office 365 SharePoint Online`: no other names are in what Graph exports"
+            "{field}: found `{name}`, expected an application id, or the name of a Microsoft application such as \
+             `Office 365 SharePoint Online`; Graph exports contain no other application names"
         ),
         several => bail!(
-            "{field}: found `{name}`, which names several applications, expected the id of one: {}",
+            "{field}: `{name}` is the name of several applications, expected one of these ids: {}",
             listed(several.iter().map(ToString::to_string))
         ),
     }

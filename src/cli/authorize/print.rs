@@ -1,4 +1,4 @@
-//! An answer, and an explanation, as text for people.
+//! Prints an answer or an explanation as text.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::cli::table;
 use crate::columns;
 use crate::log::json::visible;
 
-/// A member's text; empty where there is none.
+/// A member's text; empty if it is missing or not a text.
 pub(super) fn text<'a>(object: &'a Value, name: &str) -> &'a str {
     object.get(name).and_then(Value::as_str).unwrap_or("")
 }
@@ -19,27 +19,27 @@ fn list<'a>(object: &'a Value, name: &str) -> &'a [Value] {
         .map_or(&[], Vec::as_slice)
 }
 
-/// The word without its enum's prefix.
+/// An enum value without its prefix.
 fn word<'a>(object: &'a Value, name: &str, prefix: &str) -> &'a str {
     let full = text(object, name);
     full.strip_prefix(prefix).unwrap_or(full)
 }
 
-pub(super) fn print(out: &mut Output, question: &Value, answer: &Value) {
+pub(super) fn print(out: &mut Output, request: &Value, answer: &Value) {
     match answer.get("response") {
         None => print_response(out, answer, Vec::new(), Vec::new()),
         Some(response) => {
-            print_response(out, response, missing(answer), about(question, answer));
+            print_response(out, response, missing(answer), about(request, answer));
             print_explanation(out, answer);
         }
     }
 }
 
-/// A row of a fact: its name and its value.
-type Fact = (&'static str, String);
+/// A name and its value.
+type FactRow = (&'static str, String);
 
-/// The missing facts come first: a denial may be none once they are given.
-fn missing(answer: &Value) -> Vec<Fact> {
+/// The missing facts, printed first: if they are provided, the decision may change.
+fn missing(answer: &Value) -> Vec<FactRow> {
     let facts = list(answer, "missingFacts").iter();
     facts
         .map(|fact| {
@@ -52,7 +52,7 @@ fn missing(answer: &Value) -> Vec<Fact> {
                 true => String::new(),
                 false => format!(" (needed by: {})", policies.join("; ")),
             };
-            ("missing", format!("{}{depends}", text(fact, "sentence")))
+            ("missing", format!("{}{depends}", text(fact, "message")))
         })
         .collect()
 }
@@ -63,8 +63,8 @@ fn policy_name<'a>(answer: &'a Value, id: &'a str) -> &'a str {
     named.map_or(id, |policy| text(policy, "displayName"))
 }
 
-/// The user, the tenants and the applications of the request with their names, and the assumed facts.
-fn about(question: &Value, answer: &Value) -> Vec<Fact> {
+/// The identity provider, tenants and applications of the request with their names, and the assumed facts.
+fn about(request: &Value, answer: &Value) -> Vec<FactRow> {
     let fields = [
         ("home", "home_tenant"),
         ("provider", "identity_provider"),
@@ -73,12 +73,12 @@ fn about(question: &Value, answer: &Value) -> Vec<Fact> {
         ("app", "app"),
         ("client app", "client_app"),
     ];
-    let mut facts: Vec<Fact> = Vec::new();
+    let mut facts: Vec<FactRow> = Vec::new();
     for (what, field) in fields {
-        let spelled = [field.to_owned(), super::flags::camel_case(field)];
-        let id = spelled
+        let spellings = [field.to_owned(), super::flags::camel_case(field)];
+        let id = spellings
             .iter()
-            .map(|name| text(question, name))
+            .map(|name| text(request, name))
             .find(|id| !id.is_empty());
         let Some(id) = id else { continue };
         let same = |one: &&Value| {
@@ -94,7 +94,7 @@ fn about(question: &Value, answer: &Value) -> Vec<Fact> {
             ),
         ));
     }
-    let assumed = list(answer, "assumed").iter();
+    let assumed = list(answer, "assumedFacts").iter();
     facts.extend(assumed.map(|fact| {
         let value = format!("{} = {}", text(fact, "name"), text(fact, "value"));
         ("assumed", value)
@@ -102,7 +102,7 @@ fn about(question: &Value, answer: &Value) -> Vec<Fact> {
     facts
 }
 
-fn print_response(out: &mut Output, response: &Value, first: Vec<Fact>, about: Vec<Fact>) {
+fn print_response(out: &mut Output, response: &Value, missing: Vec<FactRow>, about: Vec<FactRow>) {
     let decision = word(response, "decision", "DECISION_");
     let reason = word(response, "reason", "REASON_");
     let code = match text(response, "errorCode") {
@@ -115,11 +115,11 @@ fn print_response(out: &mut Output, response: &Value, first: Vec<Fact>, about: V
         out.line(format_args!("{decision} {reason}{code}"));
     }
     let snapshot = response.get("snapshot").unwrap_or(&Value::Null);
-    let mut facts = first;
+    let mut facts = missing;
     facts.extend([
         ("message", text(response, "message").to_owned()),
         ("stage", word(response, "stage", "STAGE_").to_owned()),
-        ("good until", text(response, "expiresAt").to_owned()),
+        ("valid until", text(response, "expiresAt").to_owned()),
         ("snapshot", text(snapshot, "id").to_owned()),
         ("decision id", text(response, "decisionId").to_owned()),
     ]);
@@ -132,10 +132,11 @@ fn print_response(out: &mut Output, response: &Value, first: Vec<Fact>, about: V
         let value = format!("{} ({result})", text(policy, "displayName"));
         facts.push(("policy", value));
     }
-    for cure in list(response.get("challenge").unwrap_or(&Value::Null), "cures") {
-        let kind = word(cure, "kind", "CURE_KIND_");
-        let value = format!("{kind} at {}", word(cure, "where", "WHERE_"));
-        facts.push(("cured by", value));
+    for step_up in list(response.get("challenge").unwrap_or(&Value::Null), "stepUps") {
+        let kind = word(step_up, "kind", "STEP_UP_KIND_");
+        let tenant = word(step_up, "signInTenant", "SIGN_IN_TENANT_");
+        let value = format!("{kind} at {tenant}");
+        facts.push(("step-up", value));
     }
     for obligation in list(response, "obligations") {
         let value = format!(
@@ -149,8 +150,8 @@ fn print_response(out: &mut Output, response: &Value, first: Vec<Fact>, about: V
     print_facts(out, &facts);
 }
 
-/// Indented, the values below each other.
-fn print_facts(out: &mut Output, facts: &[Fact]) {
+/// Prints two indented columns.
+fn print_facts(out: &mut Output, facts: &[FactRow]) {
     const NAME: usize = 13;
     let longest = facts
         .iter()
@@ -176,7 +177,7 @@ fn print_explanation(out: &mut Output, answer: &Value) {
         let why = text(stage, "message").to_owned();
         rows.push([name, outcome.to_owned(), why, String::new()]);
         for detail in list(stage, "details") {
-            let value = format!("{}: {}", text(detail, "what"), text(detail, "value"));
+            let value = format!("{}: {}", text(detail, "name"), text(detail, "value"));
             let origin = text(detail, "origin").to_owned();
             rows.push([String::new(), String::new(), value, origin]);
         }
@@ -184,7 +185,7 @@ fn print_explanation(out: &mut Output, answer: &Value) {
     out.line("");
     table::print(
         out,
-        ["stage", "outcome", "why, and what it looked at", "from"],
+        ["stage", "outcome", "reason and evaluated facts", "origin"],
         &rows,
     );
     let policies: Vec<[String; 4]> = list(answer, "policies")
@@ -195,13 +196,13 @@ fn print_explanation(out: &mut Output, answer: &Value) {
         out.line("");
         table::print(
             out,
-            ["Conditional Access policy", "result", "detail", "from"],
+            ["Conditional Access policy", "result", "detail", "origin"],
             &policies,
         );
     }
 }
 
-/// The policy, and below it each of its conditions.
+/// A row for the policy and one for each of its conditions.
 fn policy_rows(policy: &Value) -> Vec<[String; 4]> {
     let mut rows = vec![[
         format!("{} ({})", text(policy, "displayName"), text(policy, "id")),
@@ -218,8 +219,8 @@ fn policy_rows(policy: &Value) -> Vec<[String; 4]> {
         };
         let value = format!(
             "{}; request: {}",
-            text(condition, "policy"),
-            text(condition, "request")
+            text(condition, "policyValue"),
+            text(condition, "requestValue")
         );
         let name = format!("  {}", text(condition, "name"));
         [name, outcome.to_owned(), value, String::new()]

@@ -6,23 +6,23 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::show::Look;
+use super::show::RecordQuery;
 use crate::cli::runtime;
-use crate::log::journal::Follower;
+use crate::log::journal::JournalFollower;
 use crate::log::view::Printer;
 
-/// Prints what is appended, until SIGINT, SIGTERM, or the reader of the output has gone.
+/// Prints appended records until SIGINT, SIGTERM, or until the reader of standard output closes it.
 pub(super) fn follow(
-    look: &mut Look,
+    query: &mut RecordQuery,
     printer: &mut Printer<impl Write>,
-    follower: &mut Follower,
+    follower: &mut JournalFollower,
 ) -> anyhow::Result<()> {
     runtime::block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        while !is_reader_gone() {
-            follower.look(|record| {
-                if let Some(seen) = look.at(record) {
+        while !is_output_closed() {
+            follower.poll(|record| {
+                if let Some(seen) = query.select(record) {
                     printer.print(&seen)?;
                 }
                 anyhow::Ok(())
@@ -38,20 +38,20 @@ pub(super) fn follow(
     })
 }
 
-/// Whether nothing that is written would be read: else an idle log would keep the process of `… | head` for ever.
-fn is_reader_gone() -> bool {
+/// Whether the reader of standard output has closed it. Without this check, `… | head` would not end on an idle log.
+fn is_output_closed() -> bool {
     let out = io::stdout();
     let mut outputs = [PollFd::new(&out, PollFlags::empty())];
-    let at_once = Timespec {
+    let no_wait = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
-    poll(&mut outputs, Some(&at_once)).is_ok()
+    let closed = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    poll(&mut outputs, Some(&no_wait)).is_ok()
         && outputs
             .iter()
-            .any(|output| output.revents().intersects(gone))
+            .any(|output| output.revents().intersects(closed))
 }
 
-/// Between two looks: soon enough for a person, and a look is a listing of the folder.
+/// The poll interval. A poll lists the folder.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -1,4 +1,4 @@
-//! The policies that `log show` takes names from: of tenants, in place of ids in flags and beside ids in tables.
+//! Tenant names for `log show`, from policies: instead of ids in flags and beside ids in tables.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -9,36 +9,36 @@ use clap::Args;
 
 use crate::cli::authorize::{load, names};
 use crate::cli::{output, policies};
-use crate::engine::Active;
+use crate::engine::ActiveSnapshot;
 use crate::id::{AppId, TenantId};
 use crate::printable::printable;
 use crate::snapshot::Snapshot;
 
 #[derive(Args)]
 pub(super) struct NamesArguments {
-    /// A policies folder: its tenants may be named in flags, and their names are shown beside their ids in a table [default:
-    /// that of --config, else `policies` where it is there]
+    /// A policies folder: flags accept the names of its tenants, and tables show them beside ids [default: that of
+    /// --config, else `policies` if it exists]
     #[arg(long, value_name = "DIR", env = "CROSSTRUST_POLICIES")]
     policies: Option<PathBuf>,
-    /// Configuration file of `serve`; what it says about policies counts
+    /// Configuration file of `serve`; its settings of policies apply
     #[arg(long, value_name = "FILE", env = "CROSSTRUST_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]
     undecisive: policies::UndecisiveMembers,
 }
 
-/// The policies, where they are at hand and hold.
+/// The policies, if they are available and valid.
 #[derive(Default)]
-pub(super) struct Names(Option<Arc<Active>>);
+pub(super) struct Names(Option<Arc<ActiveSnapshot>>);
 
 impl NamesArguments {
-    /// Reads the policies. Records are shown without them, too, so policies with errors are a note.
+    /// Reads the policies. Policies with errors are only a note, because records can be shown without names.
     pub(super) fn read(&self) -> anyhow::Result<Names> {
         let config = policies::config_of_file(self.config.as_deref(), &self.undecisive)?;
         let folder = match &self.policies {
             Some(folder) if !folder.is_dir() => {
                 bail!(
-                    "--policies: found no folder {}, expected a policies folder",
+                    "--policies: {} is not a folder, expected a policies folder",
                     folder.display()
                 )
             }
@@ -52,7 +52,7 @@ impl NamesArguments {
             Ok(engine) => Ok(Names(engine.active())),
             Err(rejection) => {
                 let note = format!(
-                    "note: tenants have no names here: {}; `crosstrust check {}` lists what is wrong",
+                    "note: tenant names are not available: {}; `crosstrust check {}` lists all findings",
                     rejection.message,
                     folder.display()
                 );
@@ -64,23 +64,23 @@ impl NamesArguments {
 }
 
 impl Names {
-    /// Names by id, for a table.
+    /// Tenant names by id.
     pub(super) fn by_id(&self) -> HashMap<String, String> {
         let tenants = self.snapshot().into_iter().flat_map(Snapshot::tenants);
-        // A tenant without a name has its id for one.
+        // The name of an unnamed tenant is its id.
         let named = tenants.map(|(id, name)| (id.to_string(), name.to_owned()));
         named.filter(|(id, name)| id != name).collect()
     }
 
-    /// The tenant that a flag gives by id, display name or verified domain.
+    /// Resolves a flag's id, display name or verified domain of a tenant.
     pub(super) fn tenant(&self, flag: &str, text: &str) -> anyhow::Result<TenantId> {
         if let Ok(id) = text.parse() {
             return Ok(id);
         }
         let Some(snapshot) = self.snapshot() else {
             bail!(
-                "{flag}: found `{text}`, expected a tenant id; with the policies at hand (--policies DIR) a display \
-                 name or a verified domain will do"
+                "{flag}: found `{text}`, expected a tenant id; a display name or a verified domain needs \
+                 --policies DIR"
             );
         };
         Ok(names::tenant(flag, text, Some(snapshot))?.parse()?)
@@ -91,7 +91,7 @@ impl Names {
     }
 }
 
-/// The application that a flag gives by id, or by its name where it is Microsoft's own.
+/// Resolves a flag's id or Microsoft application name.
 pub(super) fn app(flag: &str, text: &str) -> anyhow::Result<AppId> {
     match text.parse() {
         Ok(id) => Ok(id),

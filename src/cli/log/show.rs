@@ -1,4 +1,4 @@
-//! `crosstrust log show`: who came in and why, and what was changed, as one organisation sees it.
+//! `crosstrust log show`: prints sign-in or audit records, in the view of one organisation.
 
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, ErrorKind};
@@ -14,54 +14,56 @@ use clap::{Args, ValueEnum};
 use super::RecordsArguments;
 use super::follow::follow;
 use super::names::{self, Names, NamesArguments};
-use crate::cli::when::When;
+use crate::cli::time_argument::TimeArgument;
 use crate::cli::{output, table};
 use crate::clock::Clock;
 use crate::id::{DecisionId, UserId, parse_guid};
 use crate::log::journal::disk::{Disk, SystemDisk};
-use crate::log::journal::{Follower, Gap, Lost, Position, Record, RecordKind, Records};
+use crate::log::journal::{
+    Gap, GapReason, JournalFollower, JournalRecord, Position, RecordKind, Records,
+};
 use crate::log::json;
 use crate::log::pseudonym::Pseudonyms;
 use crate::log::view::{
-    self, Counts, Filter, Format, Kind, Layout, Outcome, Partner, Person, Printer, Seen, Side,
-    Viewer,
+    self, EventKind, PartnerFilter, Printer, RecordCounts, RecordFilter, RecordFormat,
+    RecordOutcome, SignInSide, TableLayout, UserFilter, Viewer, VisibleRecord,
 };
 use crate::time::Timestamp;
 
-/// Show who came in and why, or with --audit what was changed, as one organisation sees it
+/// Show sign-in records, or with --audit audit records, as one organisation may see them
 ///
-/// A sign-in concerns two organisations. With `--side home` it is shown as the user's organisation sees it: with the
-/// client, without Conditional Access; with `--side resource` as the application's: with Conditional Access, without
-/// the client. An organisation's audit records are those of its own policies and channels. `--operator` shows
-/// everything, whoever it concerns.
+/// A sign-in concerns two organisations. `--side home` is the view of the user's organisation: with the client, without
+/// Conditional Access. `--side resource` is the view of the application's organisation: with Conditional Access, without
+/// the client. An organisation's audit records are those of its policies and channels. `--operator` shows the records of
+/// all organisations in full.
 ///
-/// It may be asked while the log is written. Gaps in the log are reported on standard error. A record that does not
-/// follow from the one before it is marked TAMPERED: one of the two was changed.
-/// Exit code: 0 = shown; 1 = some record could not be read or was changed; 2 = nothing could be.
+/// The log may be in use. Gaps in the log are reported on standard error. A record whose hash does not match the record
+/// before it is marked TAMPERED: one of the two was changed.
+/// Exit code: 0 = shown; 1 = a record could not be read or was changed; 2 = no record could be read.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ShowArguments {
     #[command(flatten)]
     records: RecordsArguments,
-    /// Whose view: the organisation's tenant, by id, or by display name or verified domain in the policies
+    /// The organisation's tenant: an id, or a display name or verified domain in the policies
     #[arg(long, value_name = "TENANT", required_unless_present = "operator")]
     tenant: Option<String>,
-    /// Which end of sign-ins that organisation is
+    /// The organisation's side of the sign-ins
     #[arg(long, value_enum, required_unless_present_any = ["operator", "audit"])]
     side: Option<SideWord>,
-    /// Everything, as it was written
+    /// Show all records in full
     #[arg(long, conflicts_with_all = ["tenant", "side"])]
     operator: bool,
-    /// Audit records instead of sign-ins
+    /// Show audit records instead of sign-ins
     #[arg(long)]
     audit: bool,
-    /// Only this user's: an id, or a pseudonym as records show it
+    /// Only records of this user: an id, or a pseudonym from a record
     #[arg(long, value_name = "ID")]
     user: Option<UserWord>,
-    /// Only those of this application: an id, or the name of one of Microsoft's own
+    /// Only records of this application: an id, or the name of a Microsoft application
     #[arg(long, value_name = "APP")]
     app: Option<String>,
-    /// Only sign-ins whose other organisation is this tenant; with --audit, only changes of settings about it
+    /// Only sign-ins whose other organisation is this tenant; with --audit, only changes of settings for this tenant
     #[arg(long, value_name = "TENANT")]
     partner: Option<String>,
     /// Only sign-ins with this reason; may be repeated
@@ -74,31 +76,31 @@ pub(super) struct ShowArguments {
         conflicts_with = "audit"
     )]
     reason: Vec<String>,
-    /// Only the event with this id: an answer's decision id
+    /// Only the record with this id: an answer's decision id
     #[arg(long, value_name = "ID")]
     id: Option<DecisionId>,
-    /// Only those that ended so
+    /// Only records with this result
     #[arg(long, value_enum)]
     result: Option<ResultWord>,
-    /// Not before this instant (RFC 3339) or day, or this long ago: 90s, 30m, 12h, 7d, 2w
+    /// Start time: an instant (RFC 3339), a day, or a duration before now such as 90s, 30m, 12h, 7d, 2w
     #[arg(long, value_name = "TIME")]
-    from: Option<When>,
-    /// Before this instant or day, or this long ago
+    from: Option<TimeArgument>,
+    /// End time, exclusive
     #[arg(long, value_name = "TIME")]
-    to: Option<When>,
-    /// Only the last ones, this many
+    to: Option<TimeArgument>,
+    /// Only the last NUMBER records
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     last: Option<u32>,
-    /// How many there are of each result and reason (with --audit: result and activity) instead of the records
+    /// Show the number of records by result and reason (with --audit: result and activity)
     #[arg(long)]
     count: bool,
-    /// Go on with records as they are written, until SIGINT (Ctrl-C) or SIGTERM
+    /// Show new records as they are written, until SIGINT (Ctrl-C) or SIGTERM
     #[arg(long, conflicts_with_all = ["count", "to"])]
     follow: bool,
-    /// How they are written: a table, a JSON object a line, or CSV
+    /// Output format: a table, one JSON object per line, or CSV
     #[arg(long, value_enum, default_value_t = FormatWord::Table)]
     format: FormatWord,
-    /// The key of the pseudonyms, to find a user by id
+    /// The key of the pseudonyms (log.pseudonym_key), to find a user by id
     #[arg(long, value_name = "FILE", env = "CROSSTRUST_LOG_PSEUDONYM_KEY")]
     pseudonym_key: Option<PathBuf>,
     #[command(flatten)]
@@ -143,7 +145,7 @@ impl FromStr for UserWord {
 
 pub(super) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let names = arguments.names()?;
-    let mut look = Look {
+    let mut query = RecordQuery {
         viewer: arguments.viewer(&names)?,
         filter: arguments.filter(&names)?,
         problems: 0,
@@ -151,110 +153,109 @@ pub(super) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
         retention: None,
         first: None,
     };
-    match show(arguments, &mut look, &names) {
-        // The reader has closed the pipe.
-        Err(error) if is_closed(&error) => {}
+    match show(arguments, &mut query, &names) {
+        Err(error) if is_closed_pipe(&error) => {}
         shown => shown?,
     }
-    Ok(match look.problems {
+    Ok(match query.problems {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
 }
 
-fn is_closed(error: &anyhow::Error) -> bool {
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io = error.downcast_ref::<io::Error>();
     io.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// Prints what is looked for.
-fn show(arguments: &ShowArguments, look: &mut Look, names: &Names) -> anyhow::Result<()> {
+fn show(arguments: &ShowArguments, query: &mut RecordQuery, names: &Names) -> anyhow::Result<()> {
     let folder = &arguments.records.log_directory;
-    let disk: Arc<dyn Disk> = Arc::new(SystemDisk::beside(folder));
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk::read_only(folder));
     let mut records = Records::between(Arc::clone(&disk), None, None)
         .with_context(|| format!("cannot read {}", folder.display()))?
         .checked();
     let last = arguments.last.and_then(|last| usize::try_from(last).ok());
     let (format, kind) = (arguments.format(), arguments.kind());
-    let mut out = BufWriter::new(output::standard());
+    let mut out = BufWriter::new(output::stdout());
     if arguments.count {
-        let mut counts = Counts::new(kind);
-        each(look, &mut records, last, |seen| {
+        let mut counts = RecordCounts::new(kind);
+        for_each(query, &mut records, last, |seen| {
             counts.add(seen);
             Ok(())
         })?;
         counts.print(&mut out, format)?;
         return Ok(());
     }
-    let layout = Layout {
+    let layout = TableLayout {
         width: table::terminal_width(),
         names: names.by_id(),
     };
     let mut printer = Printer::new(out, format, kind, layout)?;
-    let end = each(look, &mut records, last, |seen| printer.print(seen))?;
+    let end = for_each(query, &mut records, last, |seen| printer.print(seen))?;
     if arguments.follow {
         printer.flush()?;
-        let mut follower = Follower::new(disk, end).checked_as(records);
-        follow(look, &mut printer, &mut follower)?;
-        look.tell_tampering(follower.unreadable());
+        let mut follower = JournalFollower::new(disk, end).continue_check(records);
+        follow(query, &mut printer, &mut follower)?;
+        query.report_tampering(follower.unreadable());
     }
     printer.finish()?;
     Ok(())
 }
 
-/// Hands over what is looked for, or the last ones of it. Returns the position behind the last record.
-fn each(
-    look: &mut Look,
+/// Calls `visit` for each selected record, or for the `last` ones. Returns the position after the last record.
+fn for_each(
+    query: &mut RecordQuery,
     records: &mut Records,
     last: Option<usize>,
-    mut found: impl FnMut(&Seen) -> io::Result<()>,
+    mut visit: impl FnMut(&VisibleRecord) -> io::Result<()>,
 ) -> anyhow::Result<Position> {
     let mut end = Position::default();
-    let mut kept: VecDeque<Seen> = VecDeque::new();
+    let mut held: VecDeque<VisibleRecord> = VecDeque::new();
     for record in records.by_ref() {
-        let record = record.context("cannot read further")?;
+        let record = record.context("cannot read the next record")?;
         end = record.position;
-        let Some(seen) = look.at(&record) else {
+        let Some(seen) = query.select(&record) else {
             continue;
         };
         match last {
-            None => found(&seen)?,
+            None => visit(&seen)?,
             Some(most) => {
-                if kept.len() == most {
-                    kept.pop_front();
+                if held.len() == most {
+                    held.pop_front();
                 }
-                kept.push_back(seen);
+                held.push_back(seen);
             }
         }
     }
-    kept.iter().try_for_each(found)?;
-    look.tell_retention();
-    look.tell_tampering(records.unreadable());
+    held.iter().try_for_each(visit)?;
+    query.report_retention();
+    query.report_tampering(records.unreadable());
     Ok(end)
 }
 
-/// What is looked for, and for whom.
-pub(super) struct Look {
+/// The viewer and filter of the records to show, and the problems found while reading.
+pub(super) struct RecordQuery {
     viewer: Viewer,
-    filter: Filter,
+    filter: RecordFilter,
     problems: usize,
-    /// Records, checkpoints among them, that do not follow from the one before.
+    /// Records, including checkpoints, whose hash does not match the record before.
     tampered: u64,
-    /// What the last gap record of retention says; it covers those before it.
+    /// The last gap record of retention; it covers the earlier ones.
     retention: Option<Gap>,
-    /// When the first record that is kept was written.
+    /// The time of the first record in the log.
     first: Option<String>,
 }
 
-impl Look {
-    pub(super) fn at(&mut self, record: &Record) -> Option<Seen> {
+impl RecordQuery {
+    /// The record as the viewer may see it, if it matches the filter. Reports gaps and unreadable records.
+    pub(super) fn select(&mut self, record: &JournalRecord) -> Option<VisibleRecord> {
         self.tampered += u64::from(record.is_broken);
         self.first.get_or_insert_with(|| record.time.clone());
         let kind = match record.kind {
-            RecordKind::SignIn => Kind::SignIn,
-            RecordKind::Audit => Kind::Audit,
+            RecordKind::SignIn => EventKind::SignIn,
+            RecordKind::Audit => EventKind::Audit,
             RecordKind::Gap => {
-                self.tell_gap(record);
+                self.report_gap(record);
                 return None;
             }
             RecordKind::Segment | RecordKind::Checkpoint => return None,
@@ -264,14 +265,14 @@ impl Look {
             return None;
         };
         let is_broken = record.is_broken;
-        let record = view::Record {
+        let record = view::RecordRef {
             seq: record.seq,
             time,
             kind,
             body: &record.body,
         };
-        match view::seen(&record, self.viewer, &self.filter) {
-            Ok(seen) => seen.map(|seen| Seen {
+        match view::visible_record(&record, self.viewer, &self.filter) {
+            Ok(seen) => seen.map(|seen| VisibleRecord {
                 is_tampered: is_broken,
                 ..seen
             }),
@@ -282,11 +283,10 @@ impl Look {
         }
     }
 
-    /// Somebody who looks for something has to know where it may be missing. How many records of others are is the
-    /// operator's to see.
-    fn tell_gap(&mut self, record: &Record) {
+    /// Reports that records may be missing. Only the operator sees how many, because they may be records of others.
+    fn report_gap(&mut self, record: &JournalRecord) {
         let gap = serde_json::from_slice::<Gap>(&record.body).ok();
-        if let Some(gap) = gap.filter(|gap| gap.reason == Lost::Retention) {
+        if let Some(gap) = gap.filter(|gap| gap.reason == GapReason::Retention) {
             self.retention = Some(gap);
             return;
         }
@@ -305,8 +305,8 @@ impl Look {
         output::error_line(json::visible(&note));
     }
 
-    /// Once, for each file that goes has a gap record of its own.
-    fn tell_retention(&self) {
+    /// Reports retention once, although every removed file has a gap record.
+    fn report_retention(&self) {
         let (Some(gap), Some(first)) = (&self.retention, &self.first) else {
             return;
         };
@@ -318,16 +318,16 @@ impl Look {
         output::error_line(json::visible(&note));
     }
 
-    fn tell_tampering(&mut self, unreadable: u64) {
+    fn report_tampering(&mut self, unreadable: u64) {
         let broken = std::mem::take(&mut self.tampered);
         if broken > 0 {
             self.problem(&format!(
-                "{broken} records are not as they were written, or the one before each is not; `crosstrust log verify` names them"
+                "{broken} records were changed, or the record before each was; `crosstrust log verify` lists them"
             ));
         }
         if unreadable > 0 {
             self.problem(&format!(
-                "{unreadable} lines are no records and are not shown; `crosstrust log verify` names them"
+                "{unreadable} lines are not valid records and are not shown; `crosstrust log verify` lists them"
             ));
         }
     }
@@ -339,25 +339,25 @@ impl Look {
 }
 
 impl ShowArguments {
-    fn format(&self) -> Format {
+    fn format(&self) -> RecordFormat {
         match self.format {
-            FormatWord::Table => Format::Table,
-            FormatWord::Json => Format::Json,
-            FormatWord::Csv => Format::Csv,
+            FormatWord::Table => RecordFormat::Table,
+            FormatWord::Json => RecordFormat::Json,
+            FormatWord::Csv => RecordFormat::Csv,
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> EventKind {
         match self.audit {
-            true => Kind::Audit,
-            false => Kind::SignIn,
+            true => EventKind::Audit,
+            false => EventKind::SignIn,
         }
     }
 
-    /// The policies, where something is named or a table shows names.
+    /// Reads the policies if a flag has a name or a table shows names.
     fn names(&self) -> anyhow::Result<Names> {
         let flags = [&self.tenant, &self.partner].into_iter().flatten();
-        let shows_names = self.format() == Format::Table && !self.count;
+        let shows_names = self.format() == RecordFormat::Table && !self.count;
         match shows_names || flags.into_iter().any(|text| parse_guid(text).is_err()) {
             true => self.names.read(),
             false => Ok(Names::default()),
@@ -370,39 +370,41 @@ impl ShowArguments {
         };
         let id = names.tenant("--tenant", tenant)?;
         let side = match self.side {
-            Some(SideWord::Home) => Side::Home,
-            Some(SideWord::Resource) => Side::Resource,
-            // Audit records have none.
-            None if self.audit => Side::Resource,
-            None => bail!("--side home or --side resource: which end of sign-ins is it?"),
+            Some(SideWord::Home) => SignInSide::Home,
+            Some(SideWord::Resource) => SignInSide::Resource,
+            // Audit records have no side.
+            None if self.audit => SignInSide::Resource,
+            None => {
+                bail!("expected --side home or --side resource, the tenant's side of the sign-ins")
+            }
         };
         Ok(Viewer::Tenant { id, side })
     }
 
-    fn filter(&self, names: &Names) -> anyhow::Result<Filter> {
+    fn filter(&self, names: &Names) -> anyhow::Result<RecordFilter> {
         let user = match &self.user {
             None => None,
-            Some(UserWord::Pseudonym(pseudonym)) => Some(Person::called(pseudonym)),
-            Some(UserWord::Id(id)) => Some(Person::of(*id, &self.pseudonyms()?)),
+            Some(UserWord::Pseudonym(pseudonym)) => Some(UserFilter::of_pseudonym(pseudonym)),
+            Some(UserWord::Id(id)) => Some(UserFilter::of(*id, &self.pseudonyms()?)),
         };
         let app = self.app.as_deref().map(|app| names::app("--app", app));
         let now = Clock::System.now().wall;
         let (from, to) = (
-            self.from.map(|when| when.resolve(now)),
-            self.to.map(|when| when.resolve(now)),
+            self.from.map(|time| time.resolve(now)),
+            self.to.map(|time| time.resolve(now)),
         );
         if let (Some(from), Some(to)) = (from, to)
             && from >= to
         {
-            bail!("--from is {from} and --to is {to}: expected --from before --to");
+            bail!("found --from {from} and --to {to}, expected --from before --to");
         }
-        Ok(Filter {
+        Ok(RecordFilter {
             kind: Some(self.kind()),
             user,
             app: app.transpose()?,
             outcome: self.result.map(|word| match word {
-                ResultWord::Success => Outcome::Success,
-                ResultWord::Failure => Outcome::Failure,
+                ResultWord::Success => RecordOutcome::Success,
+                ResultWord::Failure => RecordOutcome::Failure,
             }),
             id: self.id,
             partner: self.partner(names)?,
@@ -416,16 +418,16 @@ impl ShowArguments {
         })
     }
 
-    /// The partner is at the other end of a sign-in; for the operator, at either.
-    fn partner(&self, names: &Names) -> anyhow::Result<Option<Partner>> {
+    /// The partner is on the other side of a sign-in; for the operator, on either side.
+    fn partner(&self, names: &Names) -> anyhow::Result<Option<PartnerFilter>> {
         let Some(partner) = &self.partner else {
             return Ok(None);
         };
-        Ok(Some(Partner {
+        Ok(Some(PartnerFilter {
             tenant: names.tenant("--partner", partner)?,
             end: self.side.map(|side| match side {
-                SideWord::Home => Side::Resource,
-                SideWord::Resource => Side::Home,
+                SideWord::Home => SignInSide::Resource,
+                SideWord::Resource => SignInSide::Home,
             }),
         }))
     }
@@ -434,6 +436,6 @@ impl ShowArguments {
         let Some(file) = &self.pseudonym_key else {
             return Ok(Pseudonyms::OFF);
         };
-        Pseudonyms::from_file(file).with_context(|| format!("the key {}", file.display()))
+        Pseudonyms::from_file(file).with_context(|| format!("--pseudonym-key {}", file.display()))
     }
 }

@@ -1,4 +1,4 @@
-//! `crosstrust log verify`: is the log whole and as it was written?
+//! `crosstrust log verify`: checks the integrity of the log.
 
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -10,65 +10,65 @@ use clap::Args;
 use super::RecordsArguments;
 use crate::cli::output::Output;
 use crate::log::journal::disk::{Disk, SystemDisk};
-use crate::log::journal::verify::{Known, Report, verify};
-use crate::log::journal::{Hash, Head};
+use crate::log::journal::verify::{VerifyOptions, VerifyReport, verify};
+use crate::log::journal::{Head, RecordHash};
 use crate::log::json;
 
-/// Check whether the records are complete and as they were written
+/// Check that no record was changed, removed, added or moved
 ///
-/// Reads every record: the chain of hashes, the signatures, what is missing.
+/// Reads every record and verifies the hash chain, the signatures and the gaps.
 ///
-/// It may be asked while the log is written. Whoever can write the folder can cut off the end and put an older
-/// head.json beside it, and whoever has the signing key can make a new log: give the key and a checkpoint that you kept
-/// elsewhere, as this command prints them, to notice that.
+/// It can run while the log is written. A writer of the folder can truncate the log and replace head.json by an older
+/// one, and an owner of the signing key can create a new log. To detect that, pass the key and a checkpoint that you
+/// stored elsewhere, as this command prints them.
 ///
-/// Exit code: 0 = whole and as it was written; 1 = not; 2 = it cannot be looked at.
+/// Exit code: 0 = OK; 1 = faults, or no records; 2 = the log cannot be read.
 #[derive(Args)]
 pub(super) struct VerifyArguments {
     #[command(flatten)]
     records: RecordsArguments,
-    /// The public key that signs checkpoints; else the one in the first record is believed
+    /// The public key of the checkpoints; by default, the key in the first record is trusted
     #[arg(long, value_name = "BASE64")]
     key: Option<String>,
-    /// A checkpoint that was kept elsewhere; may be repeated
+    /// A checkpoint that was stored elsewhere; may be repeated
     #[arg(long, value_name = "RECORD:HASH")]
-    checkpoint: Vec<Checkpoint>,
+    checkpoint: Vec<CheckpointArgument>,
 }
 
 #[derive(Clone)]
-struct Checkpoint(Head);
+struct CheckpointArgument(Head);
 
-impl FromStr for Checkpoint {
+impl FromStr for CheckpointArgument {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let expected = "expected the number of a record, a colon and 64 hexadecimal digits";
         let (seq, hash) = text.split_once(':').ok_or(expected)?;
-        Ok(Checkpoint(Head {
+        Ok(CheckpointArgument(Head {
             seq: seq.parse().map_err(|_| expected)?,
-            hash: Hash::read(hash.as_bytes()).ok_or(expected)?,
+            hash: RecordHash::parse(hash.as_bytes()).ok_or(expected)?,
         }))
     }
 }
 
 pub(super) fn run(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     let folder = &arguments.records.log_directory;
-    let disk: Arc<dyn Disk> = Arc::new(SystemDisk::beside(folder));
-    let known = Known {
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk::read_only(folder));
+    let options = VerifyOptions {
         key: arguments.key.clone(),
         heads: arguments.checkpoint.iter().map(|one| one.0).collect(),
     };
-    let look =
-        || verify(&disk, &known).with_context(|| format!("cannot read {}", folder.display()));
-    let mut report = look()?;
+    let read =
+        || verify(&disk, &options).with_context(|| format!("cannot read {}", folder.display()));
+    let mut report = read()?;
     if !report.faults.is_empty() {
-        // Of a log that is written, files may go while they are read.
-        report = look()?;
+        // While the log is written, retention may remove files during the read.
+        report = read()?;
     }
-    Ok(tell(&report)?)
+    Ok(print(&report)?)
 }
 
-fn tell(report: &Report) -> std::io::Result<ExitCode> {
+fn print(report: &VerifyReport) -> std::io::Result<ExitCode> {
     let mut out = Output::new();
     for fault in &report.faults {
         out.line(json::visible(&fault.to_string()));
@@ -77,7 +77,7 @@ fn tell(report: &Report) -> std::io::Result<ExitCode> {
         out.line(format_args!("note: {}", json::visible(note)));
     }
     let Some((first, last)) = report.range else {
-        out.line("there are no records");
+        out.line("FAILED: found no records");
         out.finish()?;
         return Ok(ExitCode::FAILURE);
     };
@@ -90,10 +90,10 @@ fn tell(report: &Report) -> std::io::Result<ExitCode> {
     ));
     match &report.head {
         Some(head) => out.line(format_args!(
-            "head.json signs record {}{}; keep this elsewhere: --checkpoint {}:{}",
+            "head.json signs record {}{}; store elsewhere: --checkpoint {}:{}",
             head.seq,
             match report.checkpoint.saturating_sub(head.seq) {
-                0 => ", the last that is signed".to_owned(),
+                0 => ", the last signed record".to_owned(),
                 _ => format!(", and checkpoints sign up to {}", report.checkpoint),
             },
             head.seq,
@@ -102,11 +102,11 @@ fn tell(report: &Report) -> std::io::Result<ExitCode> {
         None => out.line("head.json signs no record of this log"),
     }
     let code = if report.faults.is_empty() {
-        out.line("whole and as they were written");
+        out.line("OK");
         ExitCode::SUCCESS
     } else {
         let faults = report.faults.len();
-        out.line(format_args!("NOT as they were written: {faults} faults"));
+        out.line(format_args!("FAILED: {faults} faults"));
         ExitCode::FAILURE
     };
     out.finish()?;

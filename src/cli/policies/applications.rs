@@ -1,25 +1,25 @@
-//! `[[application]]` → facts of applications that decide.
+//! `[[application]]` → facts about applications that affect decisions.
 
 use std::collections::BTreeMap;
 
-use crate::config::{ApplicationTable, At, ConfigError};
+use crate::config::{ApplicationConfig, ConfigError, ConfigValue};
 use crate::id::AppId;
 use crate::policy_settings::ApplicationFacts;
 use crate::vocabulary::{Bundle, WordSet};
 
-/// What the configuration states of applications; each only once.
+/// Reads the facts. An application that is listed twice is an error.
 pub(super) fn facts(
-    tables: &[ApplicationTable],
+    tables: &[ApplicationConfig],
 ) -> Result<BTreeMap<AppId, ApplicationFacts>, ConfigError> {
     let mut stated = BTreeMap::new();
-    let mut places: BTreeMap<AppId, &At<String>> = BTreeMap::new();
+    let mut places: BTreeMap<AppId, &ConfigValue<String>> = BTreeMap::new();
     for table in tables {
         if table.bundles.is_none() && table.agent.is_none() {
             continue;
         }
         let app: AppId = table.app.read()?;
         if let Some(first) = places.insert(app, &table.app) {
-            return Err(ConfigError::Twice {
+            return Err(ConfigError::Duplicate {
                 key: table.app.key.clone(),
                 found: table.app.value.clone(),
                 origin: table.app.origin.clone(),
@@ -33,6 +33,6 @@ pub(super) fn facts(
     Ok(stated)
 }
 
-fn bundles(words: &[At<String>]) -> Result<WordSet<Bundle>, ConfigError> {
-    words.iter().map(At::read::<Bundle>).collect()
+fn bundles(words: &[ConfigValue<String>]) -> Result<WordSet<Bundle>, ConfigError> {
+    words.iter().map(ConfigValue::read::<Bundle>).collect()
 }

@@ -1,4 +1,4 @@
-//! `admin`, `metrics` and `stale` → the admin address, what is counted by tenant, how long policies may be stale.
+//! `admin`, `metrics` and `stale` → the admin address, the tenants with metrics, the limit on stale policies.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -10,14 +10,14 @@ use super::port_holder;
 use crate::admin::{Admin, AdminHandle, Sources};
 use crate::config::{Config, ConfigError};
 use crate::id::{NotAGuid, TenantId};
-use crate::serve::Address;
+use crate::serve::ListenAddress;
 
-/// How long policies count that could not be replaced, and what comes then.
+/// How long policies may be stale, and what happens after that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stale {
-    /// `None` = for ever.
+    /// `None` = forever.
     pub(super) budget: Option<Duration>,
-    /// Past the budget nothing is answered from them.
+    /// After the budget, all requests are denied.
     pub(super) then_deny: bool,
 }
 
@@ -33,12 +33,12 @@ impl Stale {
         match budget {
             None if then_deny => Err(config.refuse(
                 "stale.budget",
-                "expected a number of seconds, since stale.then is deny",
+                "expected a number of seconds, because stale.then is deny",
             )),
-            // Each look confirms the policies, and one comes later than the other by chance.
-            Some(budget) if then_deny && budget < rescan * LOOKS_MISSED => Err(config.refuse(
+            // Each scan confirms the policies, and their intervals vary.
+            Some(budget) if then_deny && budget < rescan * MIN_SCANS => Err(config.refuse(
                 "stale.budget",
-                "expected at least three times reload.rescan, since stale.then is deny",
+                "expected at least three times reload.rescan, because stale.then is deny",
             )),
             _ => Ok(Stale { budget, then_deny }),
         }
@@ -50,7 +50,7 @@ impl Stale {
     }
 }
 
-/// Where the admin address shall be; none where it is off.
+/// The configured admin address; `None` if it is off.
 pub(super) fn address(config: &Config) -> Result<Option<SocketAddr>, ConfigError> {
     match config.text("admin") {
         "off" => Ok(None),
@@ -61,13 +61,13 @@ pub(super) fn address(config: &Config) -> Result<Option<SocketAddr>, ConfigError
     }
 }
 
-/// Takes the address. Whoever can reach it can read it, so one that others can reach is told.
+/// Binds the address. Every client that reaches it can read it, so an address beyond loopback is logged.
 pub(super) fn bind(config: &Config) -> anyhow::Result<Option<Admin>> {
     let Some(address) = address(config)? else {
         return Ok(None);
     };
     if !address.ip().to_canonical().is_loopback() {
-        tracing::warn!(%address, "metrics and the state of policies can be read by everybody who reaches the admin address");
+        tracing::warn!(%address, "the admin address is not loopback: every client that reaches it can read metrics and the state of policies");
     }
     match Admin::bind(address) {
         Ok(admin) => Ok(Some(admin)),
@@ -77,7 +77,7 @@ pub(super) fn bind(config: &Config) -> anyhow::Result<Option<Admin>> {
                 "admin",
                 &format!(
                     "the address is in use{}",
-                    port_holder::sentence(&Address::Tcp(address))
+                    port_holder::suffix(&ListenAddress::Tcp(address))
                 )
             )
         ),
@@ -85,7 +85,7 @@ pub(super) fn bind(config: &Config) -> anyhow::Result<Option<Admin>> {
     }
 }
 
-/// Answers from now on, where there is an address.
+/// Starts answering, if there is an address.
 pub(super) fn start(
     admin: Option<Admin>,
     sources: impl FnOnce() -> Sources,
@@ -96,7 +96,7 @@ pub(super) fn start(
         .context("cannot serve the admin address")
 }
 
-/// Those whose decisions are counted one by one.
+/// The tenants with separate metrics.
 pub(super) fn tenants(config: &Config) -> Result<Vec<TenantId>, ConfigError> {
     let listed = config.list("metrics.tenants");
     if listed.len() > MOST_TENANTS {
@@ -108,8 +108,8 @@ pub(super) fn tenants(config: &Config) -> Result<Vec<TenantId>, ConfigError> {
         .map_err(|not_a_guid: NotAGuid| config.refuse("metrics.tenants", &not_a_guid.to_string()))
 }
 
-/// A look may fail once, and come late.
-const LOOKS_MISSED: u32 = 3;
+/// One scan may fail and one may be late.
+const MIN_SCANS: u32 = 3;
 
-/// Each is at most eight series.
+/// Each tenant has at most eight series.
 const MOST_TENANTS: usize = 100;

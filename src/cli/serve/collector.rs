@@ -1,4 +1,4 @@
-//! OpenTelemetry's variables and `log.export` → where traces and records go besides.
+//! OpenTelemetry's environment variables and `log.export` → export of traces and records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use crate::telemetry::Traces;
 
 use anyhow::Context as _;
 
-/// Which traces are wanted.
 pub(super) fn traces() -> Traces {
-    Traces::of_variables(&config::variable)
+    Traces::from_variables(&config::variable)
 }
 
-/// Where records are exported to: as configured, or else as the variables say, unless they switch that off.
+/// The collector of records: as configured, else from the environment variables unless they disable it.
 pub(super) fn records(config: &Config) -> anyhow::Result<Option<Collector>> {
     if let Some(endpoint) = config.optional("log.export") {
-        let named = Collector::at(Signal::Logs, "log.export", &endpoint, &config::variable)?;
-        return Ok(Some(named));
+        let collector =
+            Collector::with_endpoint(Signal::Logs, "log.export", &endpoint, &config::variable)?;
+        return Ok(Some(collector));
     }
     let is_disabled =
         config::variable("OTEL_SDK_DISABLED").is_some_and(|text| otlp::is_true(&text));
@@ -29,20 +29,17 @@ pub(super) fn records(config: &Config) -> anyhow::Result<Option<Collector>> {
     if is_disabled || is_none {
         return Ok(None);
     }
-    Ok(Collector::of_variables(Signal::Logs, &config::variable)?)
+    Ok(Collector::from_variables(Signal::Logs, &config::variable)?)
 }
 
-/// Exports what the log has on disk, where a collector is named.
+/// Starts exporting the log's records from disk, if a collector is configured.
 pub(super) fn export(config: &Config, log: &Log) -> anyhow::Result<Option<Exporter>> {
     let Some(collector) = records(config)? else {
         return Ok(None);
     };
     let endpoint = collector.endpoint.clone();
     let Some(journal) = log.journal() else {
-        tracing::warn!(
-            endpoint,
-            "log.mode is off: there are no records to be exported"
-        );
+        tracing::warn!(endpoint, "log.mode is off: there are no records to export");
         return Ok(None);
     };
     let options = ExportOptions::to(collector, otlp::resource(&config::variable));
@@ -56,5 +53,5 @@ pub(super) fn export(config: &Config, log: &Log) -> anyhow::Result<Option<Export
     Ok(Some(exporter))
 }
 
-/// At the end, how long the last spans and records may take.
+/// The time limit for exporting the last spans and records at shutdown.
 pub(super) const LAST: Duration = Duration::from_secs(3);

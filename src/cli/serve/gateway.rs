@@ -1,33 +1,35 @@
-//! `[[route]]`, `[[application]]` and `[challenge]` → what requests with a token need.
+//! `[[route]]`, `[[application]]` and `[challenge]` → [`Gateway`].
 
 use std::sync::Arc;
 
-use crate::config::{Assumption, At, Config, ConfigError, RouteTable as RouteLines};
+use crate::config::{Assumption, Config, ConfigError, ConfigValue, RouteConfig};
 use crate::id::AppId;
-use crate::identity::Identity;
+use crate::identity::TokenVerifier;
 use crate::request::{AccessType, ChannelId};
-use crate::rpc::{Applications, Assumed, ChallengeValues, Gateway, Route, RouteFacts, RouteTable};
+use crate::rpc::{
+    ApplicationAudiences, AssumedFacts, ChallengeValues, EnvoyRouteTable, Gateway, Route,
+    RouteFacts,
+};
 
-/// All of it.
 pub(super) fn gateway(
     config: &Config,
-    identity: Option<Arc<Identity>>,
+    identity: Option<Arc<TokenVerifier>>,
 ) -> Result<Gateway, ConfigError> {
     let routes = config.routes.iter().map(route);
     Ok(Gateway {
         identity,
-        routes: RouteTable::new(routes.collect::<Result<_, _>>()?),
+        routes: EnvoyRouteTable::new(routes.collect::<Result<_, _>>()?),
         applications: applications(config)?,
         challenge: challenge(config),
     })
 }
 
-fn route(lines: &RouteLines) -> Result<Route, ConfigError> {
+fn route(lines: &RouteConfig) -> Result<Route, ConfigError> {
     let access = [
         ("direct_connect", AccessType::DirectConnect),
         ("collaboration", AccessType::Collaboration),
     ];
-    let text = |at: &At<String>| at.value.clone();
+    let text = |at: &ConfigValue<String>| at.value.clone();
     Ok(Route {
         hosts: lines.hosts.iter().map(text).collect(),
         path: lines.path.as_ref().map(text),
@@ -46,7 +48,7 @@ fn route(lines: &RouteLines) -> Result<Route, ConfigError> {
             restricting_tenant: lines
                 .restricting_tenant
                 .as_ref()
-                .map(At::read)
+                .map(ConfigValue::read)
                 .transpose()?,
             detail: lines.detail.value,
         },
@@ -54,31 +56,31 @@ fn route(lines: &RouteLines) -> Result<Route, ConfigError> {
     })
 }
 
-/// What is assumed: each fact is read by itself, so that the error names its line.
-pub(super) fn assumed(facts: &[Assumption]) -> Result<Assumed, ConfigError> {
+/// Reads assumed facts one by one, so that an error names the line.
+pub(super) fn assumed(facts: &[Assumption]) -> Result<AssumedFacts, ConfigError> {
     let mut pairs = Vec::new();
     for Assumption { fact, value } in facts {
         let pair = (fact.clone(), value.value.clone());
-        // How a country was found means nothing without the country.
+        // `country_source` is valid only with `country`.
         let country = facts
             .iter()
             .find(|other| fact == "country_source" && other.fact == "country");
         let country = country.map(|other| (other.fact.clone(), other.value.value.clone()));
         let alone: Vec<_> = country.into_iter().chain([pair.clone()]).collect();
-        Assumed::read(&alone).map_err(|why| value.refuse(why))?;
+        AssumedFacts::read(&alone).map_err(|why| value.refuse(why))?;
         pairs.push(pair);
     }
-    // Each is good, and no two are about the same.
-    Ok(Assumed::read(&pairs).unwrap_or_default())
+    // Each is valid and no fact is repeated, so this does not fail.
+    Ok(AssumedFacts::read(&pairs).unwrap_or_default())
 }
 
-fn applications(config: &Config) -> Result<Applications, ConfigError> {
+fn applications(config: &Config) -> Result<ApplicationAudiences, ConfigError> {
     let listed = config.applications.iter().map(|table| {
         let audiences = table.audiences.iter().map(|at| at.value.clone());
         Ok((table.app.read::<AppId>()?, audiences.collect()))
     });
     let listed: Vec<(AppId, Vec<String>)> = listed.collect::<Result<_, ConfigError>>()?;
-    Ok(Applications::new(listed))
+    Ok(ApplicationAudiences::new(listed))
 }
 
 fn challenge(config: &Config) -> ChallengeValues {

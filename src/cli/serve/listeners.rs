@@ -1,4 +1,4 @@
-//! `[[listener]]` tables → where to listen, what is offered there and to whom.
+//! `[[listener]]` tables → addresses, services and the rights of callers.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,13 +6,13 @@ use anyhow::Context;
 
 use super::gateway::assumed;
 use super::port_holder;
-use crate::config::{At, Config, IdentitySource, ListenerTable, PeersTable, TlsTable};
+use crate::config::{Config, ConfigValue, IdentitySource, ListenerConfig, PeersConfig, TlsConfig};
 use crate::rpc::{self, Backend, HealthState, IdentitySources, JwtAuthn, Rights, ServiceSet};
-use crate::serve::{Address, Held, ListenError, Listener, Peers, Tls};
+use crate::serve::{BoundListeners, ListenAddress, ListenError, Listener, ListenerTls, Peers};
 
-/// Takes every address and reads the TLS files, before anything else is started or written.
-pub(super) fn hold(config: &Config) -> anyhow::Result<Held> {
-    let mut held = Held::default();
+/// Binds every address and reads the TLS files, before anything else is started or written.
+pub(super) fn bind(config: &Config) -> anyhow::Result<BoundListeners> {
+    let mut bound = BoundListeners::default();
     for table in &config.listeners {
         let listener = Listener {
             address: address(table)?,
@@ -24,29 +24,30 @@ pub(super) fn hold(config: &Config) -> anyhow::Result<Held> {
             tls: table.tls.as_ref().map(tls),
             service: (),
         };
-        if let Err(error) = held.add(listener) {
-            return Err(refused(table, error));
+        if let Err(error) = bound.add(listener) {
+            return Err(listen_error(table, error));
         }
     }
-    Ok(held)
+    Ok(bound)
 }
 
-/// Two sockets that do not listen yet may have one address: the kernel would refuse the second only later.
+/// Rejects equal addresses: two sockets that do not listen yet may bind the same one, and the kernel would refuse the
+/// second only later.
 pub(super) fn refuse_equal(config: &Config, admin: Option<SocketAddr>) -> anyhow::Result<()> {
-    let mut earlier: Vec<(Address, &ListenerTable)> = Vec::new();
+    let mut earlier: Vec<(ListenAddress, &ListenerConfig)> = Vec::new();
     for table in &config.listeners {
         let address = address(table)?;
         if let Some((_, first)) = earlier.iter().find(|(one, _)| clash(one, &address)) {
-            let first = from(first);
+            let first = describe(first);
             anyhow::bail!(
-                "{}: clashes with the {first}, expected an address of its own",
-                from(table)
+                "{}: clashes with the {first}, expected a separate address",
+                describe(table)
             );
         }
-        if admin.is_some_and(|admin| clash(&Address::Tcp(admin), &address)) {
+        if admin.is_some_and(|admin| clash(&ListenAddress::Tcp(admin), &address)) {
             let expected = format!(
-                "clashes with the {}, expected an address of its own",
-                from(table)
+                "clashes with the {}, expected a separate address",
+                describe(table)
             );
             return Err(config.refuse("admin", &expected).into());
         }
@@ -55,30 +56,31 @@ pub(super) fn refuse_equal(config: &Config, admin: Option<SocketAddr>) -> anyhow
     Ok(())
 }
 
-/// Whether one process cannot have both.
-fn clash(one: &Address, other: &Address) -> bool {
+/// Whether one process cannot listen on both.
+fn clash(one: &ListenAddress, other: &ListenAddress) -> bool {
     match (one, other) {
-        (Address::Unix(one), Address::Unix(other)) => one == other,
-        (Address::Tcp(one), Address::Tcp(other)) => {
-            // An IPv6 socket takes IPv4 too: `[::]` is every address, and `::ffff:127.0.0.1` is 127.0.0.1.
+        (ListenAddress::Unix(one), ListenAddress::Unix(other)) => one == other,
+        (ListenAddress::Tcp(one), ListenAddress::Tcp(other)) => {
+            // An IPv6 socket accepts IPv4 too: `[::]` is every address, and `::ffff:127.0.0.1` is 127.0.0.1.
             let (one_ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
             let takes = |ip: IpAddr, other: IpAddr| {
                 ip.is_unspecified() && (ip.is_ipv6() || other.is_ipv4())
             };
             let same_ip = one_ip == other_ip || takes(one_ip, other_ip) || takes(other_ip, one_ip);
-            // The kernel chooses another port for each 0.
+            // For port 0, the kernel chooses a different port each time.
             same_ip && one.port() == other.port() && one.port() != 0
         }
-        (Address::Tcp(_), Address::Unix(_)) | (Address::Unix(_), Address::Tcp(_)) => false,
+        (ListenAddress::Tcp(_), ListenAddress::Unix(_))
+        | (ListenAddress::Unix(_), ListenAddress::Tcp(_)) => false,
     }
 }
 
-fn refused(table: &ListenerTable, error: ListenError) -> anyhow::Error {
+fn listen_error(table: &ListenerConfig, error: ListenError) -> anyhow::Error {
     match &error {
         ListenError::InUse { address } => anyhow::anyhow!(
             "{}: the address is in use{}; end that process, or name another address in the file or with `--listen`",
-            from(table),
-            port_holder::sentence(address)
+            describe(table),
+            port_holder::suffix(address)
         ),
         ListenError::Unprotected { .. }
         | ListenError::NoUids { .. }
@@ -86,38 +88,37 @@ fn refused(table: &ListenerTable, error: ListenError) -> anyhow::Error {
         | ListenError::Tls { .. }
         | ListenError::NotASocket { .. }
         | ListenError::Io { .. } => {
-            anyhow::Error::new(error).context(format!("{}: cannot listen", from(table)))
+            anyhow::Error::new(error).context(format!("{}: cannot listen", describe(table)))
         }
     }
 }
 
-/// What answers there.
 pub(super) fn service(
-    table: &ListenerTable,
+    table: &ListenerConfig,
     backend: &Backend,
     health: &HealthState,
 ) -> anyhow::Result<rpc::Router> {
     Ok(rpc::router(backend, &rights(table)?, health))
 }
 
-/// Where it is.
-pub(super) fn address(table: &ListenerTable) -> anyhow::Result<Address> {
-    table.address.value.parse().with_context(|| from(table))
+pub(super) fn address(table: &ListenerConfig) -> anyhow::Result<ListenAddress> {
+    table.address.value.parse().with_context(|| describe(table))
 }
 
-fn from(table: &ListenerTable) -> String {
-    let At { value, key, .. } = &table.address;
+/// The address and its place in the configuration, for errors.
+fn describe(table: &ListenerConfig) -> String {
+    let ConfigValue { value, key, .. } = &table.address;
     format!("listener {value} ({key}, {})", table.origin)
 }
 
-/// What its callers may do.
-pub(super) fn rights(table: &ListenerTable) -> anyhow::Result<Rights> {
+/// The rights of the listener's callers.
+pub(super) fn rights(table: &ListenerConfig) -> anyhow::Result<Rights> {
     let services = match &table.services {
         None => ServiceSet::ALL,
         Some(names) => {
             let names: Vec<String> = names.iter().map(|name| name.value.clone()).collect();
             let named = ServiceSet::named(&names).map_err(anyhow::Error::msg);
-            named.with_context(|| from(table))?
+            named.with_context(|| describe(table))?
         }
     };
     let jwt_authn = table.jwt_authn.as_ref().map(|named| JwtAuthn {
@@ -130,7 +131,7 @@ pub(super) fn rights(table: &ListenerTable) -> anyhow::Result<Rights> {
         operator: table.operator.value,
         own_claims: table.own_claims.value,
         identity: IdentitySources {
-            bearer: table.takes(IdentitySource::Bearer),
+            bearer: table.accepts(IdentitySource::Bearer),
             jwt_authn,
         },
         restriction_header: table.restriction_header.value,
@@ -138,19 +139,19 @@ pub(super) fn rights(table: &ListenerTable) -> anyhow::Result<Rights> {
     })
 }
 
-fn tls(table: &TlsTable) -> Tls {
+fn tls(table: &TlsConfig) -> ListenerTls {
     let peers = match &table.clients {
-        None => Peers::Anyone,
+        None => Peers::Unauthenticated,
         Some(clients) => match &clients.peers {
-            PeersTable::Any(_) => Peers::AnyOfCa,
-            PeersTable::Listed(ids) => {
+            PeersConfig::Any(_) => Peers::AnyOfCa,
+            PeersConfig::Listed(ids) => {
                 Peers::Spiffe(ids.iter().map(|id| id.value.clone()).collect())
             }
         },
     };
     let clients = table.clients.as_ref();
     let crl = clients.and_then(|clients| clients.crl.as_ref());
-    Tls {
+    ListenerTls {
         certificate: table.certificate.value.clone(),
         key: table.key.value.clone(),
         client_ca: clients.map(|clients| clients.ca.value.clone()),

@@ -1,19 +1,19 @@
-//! The process that has an address which cannot be had: for the error at the start, where the kernel tells.
+//! Finds the process that listens on an address that is in use, for the error at the start.
 //!
-//! Linux lists sockets in /proc/net (proc_pid_net(5)), and each process's in /proc/PID/fd, which only its own user and
-//! root may read. Where anything is missing, the error names no process.
+//! Linux lists sockets in /proc/net (proc_pid_net(5)) and each process's sockets in /proc/PID/fd, which only its user
+//! and root may read. If anything is missing, the error names no process.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use crate::serve::Address;
+use crate::serve::ListenAddress;
 
 /// ` by NAME (process 4711)`, or nothing.
-pub(super) fn sentence(address: &Address) -> String {
+pub(super) fn suffix(address: &ListenAddress) -> String {
     let inode = match address {
-        Address::Tcp(at) => tcp_inode(*at),
-        Address::Unix(path) => unix_inode(path),
+        ListenAddress::Tcp(at) => tcp_inode(*at),
+        ListenAddress::Unix(path) => unix_inode(path),
     };
     let process = inode.and_then(process_with_socket);
     process.map_or_else(String::new, |(id, name)| {
@@ -21,7 +21,7 @@ pub(super) fn sentence(address: &Address) -> String {
     })
 }
 
-/// The inode of the socket that listens there, or at the same port of all addresses.
+/// The inode of the socket that listens on the address, or on the same port of all addresses.
 fn tcp_inode(at: SocketAddr) -> Option<u64> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let texts = tables.map(|table| fs::read_to_string(table).unwrap_or_default());
@@ -35,12 +35,12 @@ fn tcp_inode(at: SocketAddr) -> Option<u64> {
         let clashes = ip == at.ip().to_canonical()
             || ip.is_unspecified()
             || at.ip().to_canonical().is_unspecified();
-        let is_it = *state == LISTEN && port == at.port() && clashes;
-        is_it.then(|| inode.parse().ok())?
+        let listens = *state == LISTEN && port == at.port() && clashes;
+        listens.then(|| inode.parse().ok())?
     })
 }
 
-/// `0100007F:1F90`: each group of 32 bits of the address in the byte order of the machine, in hexadecimal digits.
+/// Parses `0100007F:1F90`: in hexadecimal, each 32-bit group of the address in the machine's byte order.
 fn socket_address(text: &str) -> Option<(IpAddr, u16)> {
     let (ip, port) = text.split_once(':')?;
     let groups = ip.as_bytes().chunks(8).map(|group| {
@@ -61,7 +61,7 @@ fn unix_inode(path: &Path) -> Option<u64> {
     let rows = table.lines().skip(1);
     let mut cells = rows.map(|row| row.split_whitespace().collect::<Vec<&str>>());
     cells.find_map(|cells| match cells.as_slice() {
-        // A connection that was not accepted yet has the same path, and no inode.
+        // A connection that is not accepted yet has the same path but no inode.
         [_, _, _, flags, _, _, inode, at] if *flags == ACCEPTS && Path::new(at) == path => {
             inode.parse().ok()
         }
@@ -78,11 +78,11 @@ fn process_with_socket(inode: u64) -> Option<(u32, String)> {
     });
     processes.find_map(|(id, folder)| {
         let mut files = fs::read_dir(folder.join("fd")).ok()?.flatten();
-        let has_it = files.any(|file| {
+        let has_socket = files.any(|file| {
             fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == socket.as_str())
         });
         let name = || fs::read_to_string(folder.join("comm")).unwrap_or_default();
-        has_it.then(|| (id, name().trim().to_owned()))
+        has_socket.then(|| (id, name().trim().to_owned()))
     })
 }
 
@@ -96,22 +96,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_process_that_listens_is_found() {
+    fn the_listening_process_is_found() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
         if cfg!(target_os = "linux") {
             let own = format!("(process {})", std::process::id());
-            let found = sentence(&Address::Tcp(at));
+            let found = suffix(&ListenAddress::Tcp(at));
             assert!(found.contains(&own), "{found}");
             let anywhere = SocketAddr::from(([0, 0, 0, 0], at.port()));
-            assert!(sentence(&Address::Tcp(anywhere)).contains(&own));
+            assert!(suffix(&ListenAddress::Tcp(anywhere)).contains(&own));
         }
         drop(listener);
-        assert_eq!(sentence(&Address::Tcp(at)), "");
+        assert_eq!(suffix(&ListenAddress::Tcp(at)), "");
     }
 
     #[test]
-    fn an_address_of_the_kernels_table_is_read() {
+    fn an_address_of_proc_net_tcp_is_parsed() {
         let loopback = u32::from_ne_bytes([127, 0, 0, 1]);
         let text = format!("{loopback:08X}:1F90");
         let expected = (IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);

@@ -1,4 +1,4 @@
-//! `[[issuer]]` tables and `[keys]` → whom we believe, and how key sets are followed.
+//! `[[issuer]]` tables and `[keys]` → trusted issuers, and how their key sets are fetched.
 
 use std::collections::HashMap;
 
@@ -6,30 +6,30 @@ use anyhow::Context as _;
 use url::Url;
 
 use crate::config::{
-    At, ClaimTable, Config, ConfigError, IssuerTable, KeysTable, ReadTable, Scalar as TomlScalar,
-    TenantsTable,
+    ClaimRuleConfig, Config, ConfigError, ConfigValue, IssuerConfig, KeySourceConfig,
+    TenantsConfig, TomlScalar, ValueMappingConfig,
 };
 use crate::id::TenantId;
-use crate::identity::follow::{FollowOptions, Follower};
+use crate::identity::follow::{FollowOptions, KeySetFollower};
 use crate::identity::{
-    Algorithm, ClaimMap, Emitted, Issuer, KeySource, MarkNeeded, Preset, Read, Rule, Scalar,
-    Tenants, TokenLimits, Trust,
+    Algorithm, ClaimMap, ClaimRule, ClaimValue, Emitted, Issuer, KeySource, MarkRequirement,
+    Preset, Tenants, TokenLimits, TrustedIssuers, ValueMapping,
 };
 
-/// Whom we believe.
-pub(super) fn trust(config: &Config) -> Result<Trust, ConfigError> {
-    refuse_twice(&config.issuers)?;
+/// The trusted issuers.
+pub(super) fn trust(config: &Config) -> Result<TrustedIssuers, ConfigError> {
+    refuse_duplicates(&config.issuers)?;
     let issuers = config.issuers.iter().map(issuer);
-    Ok(Trust {
+    Ok(TrustedIssuers {
         issuers: issuers.collect::<Result<_, _>>()?,
     })
 }
 
-/// A token is checked against the first issuer of its `iss` alone, so a second one would never count. Issuers with
-/// `{tenantid}` are few: only with those is each later one compared.
-fn refuse_twice(issuers: &[IssuerTable]) -> Result<(), ConfigError> {
-    let mut exact: HashMap<&str, &At<String>> = HashMap::new();
-    let mut templates: Vec<(&str, &str, &At<String>)> = Vec::new();
+/// A token is checked only against the first issuer that has its `iss`, so a second one would never apply. Issuers with
+/// `{tenantid}` are few, so each later issuer is compared with all of them.
+fn refuse_duplicates(issuers: &[IssuerConfig]) -> Result<(), ConfigError> {
+    let mut exact: HashMap<&str, &ConfigValue<String>> = HashMap::new();
+    let mut templates: Vec<(&str, &str, &ConfigValue<String>)> = Vec::new();
     for later in issuers.iter().map(|table| &table.issuer) {
         let text = later.value.as_str();
         let of_template = || {
@@ -38,7 +38,7 @@ fn refuse_twice(issuers: &[IssuerTable]) -> Result<(), ConfigError> {
             found.map(|(_, _, first)| *first)
         };
         if let Some(first) = exact.get(text).copied().or_else(of_template) {
-            return Err(ConfigError::Twice {
+            return Err(ConfigError::Duplicate {
                 key: later.key.clone(),
                 found: later.value.clone(),
                 origin: later.origin.clone(),
@@ -53,14 +53,14 @@ fn refuse_twice(issuers: &[IssuerTable]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Whether an issuer is one tenant of the template with this text before and after the tenant's id.
+/// Whether an issuer is the template `{before}{tenantid}{after}` with some tenant's id.
 fn is_tenant_of(before: &str, after: &str, issuer: &str) -> bool {
     let rest = issuer.strip_prefix(before);
     let tenant = rest.and_then(|rest| rest.strip_suffix(after));
     tenant.is_some_and(|tenant| tenant.parse::<TenantId>().is_ok())
 }
 
-/// How large a token may be and how long it may live.
+/// The limits on a token's size and lifetime.
 pub(super) fn limits(config: &Config) -> Result<TokenLimits, ConfigError> {
     Ok(TokenLimits {
         bytes: config.number("limits.token_bytes")?,
@@ -68,13 +68,13 @@ pub(super) fn limits(config: &Config) -> Result<TokenLimits, ConfigError> {
     })
 }
 
-/// Finds what following the key sets would refuse, before anything is started or written.
+/// Reports errors in the settings of key sets, before anything is started or written.
 pub(super) fn check_keys(config: &Config) -> anyhow::Result<()> {
     let (trust, options) = (trust(config)?, following(config)?);
-    Follower::check(&trust, &options).context("cannot follow the key sets of issuers")
+    KeySetFollower::check(&trust, &options).context("cannot fetch the key sets of issuers")
 }
 
-/// How key sets are followed.
+/// How key sets are fetched and watched.
 pub(super) fn following(config: &Config) -> Result<FollowOptions, ConfigError> {
     Ok(FollowOptions {
         refresh: config.seconds("keys.refresh")?,
@@ -86,7 +86,7 @@ pub(super) fn following(config: &Config) -> Result<FollowOptions, ConfigError> {
     })
 }
 
-fn issuer(table: &IssuerTable) -> Result<Issuer, ConfigError> {
+fn issuer(table: &IssuerConfig) -> Result<Issuer, ConfigError> {
     let emitted = [
         ("always", Emitted::Always),
         ("sometimes", Emitted::Sometimes),
@@ -99,68 +99,73 @@ fn issuer(table: &IssuerTable) -> Result<Issuer, ConfigError> {
         algorithms: table
             .algorithms
             .iter()
-            .map(At::read::<Algorithm>)
+            .map(ConfigValue::read::<Algorithm>)
             .collect::<Result<_, _>>()?,
         types: texts(&table.types),
-        keys: keys(&table.keys)?,
+        keys: key_source(&table.keys)?,
         groups: table.groups.one_of(&emitted)?,
         roles: table.roles.one_of(&emitted)?,
         claims: claims(table)?,
         access_token_mark: if table.access_token_mark.value {
-            MarkNeeded::Required
+            MarkRequirement::Required
         } else {
-            MarkNeeded::Ignored
+            MarkRequirement::Ignored
         },
     })
 }
 
-fn texts(items: &[At<String>]) -> Vec<String> {
+fn texts(items: &[ConfigValue<String>]) -> Vec<String> {
     items.iter().map(|item| item.value.clone()).collect()
 }
 
-fn tenants(table: &TenantsTable) -> Result<Tenants, ConfigError> {
+fn tenants(table: &TenantsConfig) -> Result<Tenants, ConfigError> {
     Ok(match table {
-        TenantsTable::Any(_) => Tenants::Any,
-        TenantsTable::Fixed(tenant) => Tenants::Fixed(tenant.read()?),
-        TenantsTable::Listed(tenants) => {
-            let tenants = tenants.iter().map(At::read);
+        TenantsConfig::Any(_) => Tenants::Any,
+        TenantsConfig::Fixed(tenant) => Tenants::Fixed(tenant.read()?),
+        TenantsConfig::Listed(tenants) => {
+            let tenants = tenants.iter().map(ConfigValue::read);
             Tenants::Listed(tenants.collect::<Result<_, _>>()?)
         }
     })
 }
 
-fn keys(table: &KeysTable) -> Result<KeySource, ConfigError> {
+fn key_source(table: &KeySourceConfig) -> Result<KeySource, ConfigError> {
     Ok(match table {
-        KeysTable::File(path) => KeySource::File(path.value.clone()),
-        KeysTable::Url(url) => KeySource::Url(address(url)?),
-        KeysTable::Discovery(url) => KeySource::Discovery(address(url)?),
+        KeySourceConfig::File(path) => KeySource::File(path.value.clone()),
+        KeySourceConfig::Url(url) => KeySource::Url(http_url(url)?),
+        KeySourceConfig::Discovery(url) => KeySource::Discovery(http_url(url)?),
     })
 }
 
-fn address(text: &At<String>) -> Result<Url, ConfigError> {
+fn http_url(text: &ConfigValue<String>) -> Result<Url, ConfigError> {
     let url: Result<Url, _> = text.value.parse();
     if let Ok(url) = &url
         && (!url.username().is_empty() || url.password().is_some())
     {
-        // What is refused may be a secret: it is not repeated.
-        let hidden = At {
+        // The value may contain a secret, so the error does not repeat it.
+        let hidden = ConfigValue {
             value: "…".to_owned(),
             ..text.clone()
         };
-        return Err(hidden.refuse("expected an address without user and password"));
+        return Err(hidden.refuse("expected a URL without user and password"));
     }
-    let is_one = |url: &Url| matches!(url.scheme(), "https" | "http") && url.has_host();
+    let is_http = |url: &Url| matches!(url.scheme(), "https" | "http") && url.has_host();
     url.ok()
-        .filter(is_one)
-        .ok_or_else(|| text.refuse("expected an address that begins with https://"))
+        .filter(is_http)
+        .ok_or_else(|| text.refuse("expected a URL that begins with https://"))
 }
 
-fn claims(table: &IssuerTable) -> Result<ClaimMap, ConfigError> {
-    let mut map = ClaimMap::preset(table.preset.read::<Preset>()?);
-    for ClaimTable { field, claim, read } in &table.claims {
-        let rule = Rule {
+fn claims(table: &IssuerConfig) -> Result<ClaimMap, ConfigError> {
+    let mut map = ClaimMap::from_preset(table.preset.read::<Preset>()?);
+    for ClaimRuleConfig {
+        field,
+        claim,
+        mapping,
+    } in &table.claims
+    {
+        let rule = ClaimRule {
             claim: claim.value.clone(),
-            read: reading(read),
+            mapping: value_mapping(mapping),
         };
         let misfit = map.set(field.read()?, rule);
         misfit.map_err(|misfit| claim.refuse(misfit))?;
@@ -168,19 +173,19 @@ fn claims(table: &IssuerTable) -> Result<ClaimMap, ConfigError> {
     Ok(map)
 }
 
-fn reading(table: &ReadTable) -> Read {
+fn value_mapping(table: &ValueMappingConfig) -> ValueMapping {
     match table {
-        ReadTable::Take => Read::Take,
-        ReadTable::Contains(value) => Read::Contains(scalar(value)),
-        ReadTable::Equals(value) => Read::Equals(scalar(value)),
-        ReadTable::Values(words) => Read::Values(words.iter().cloned().collect()),
+        ValueMappingConfig::AsIs => ValueMapping::AsIs,
+        ValueMappingConfig::Contains(value) => ValueMapping::Contains(scalar(value)),
+        ValueMappingConfig::Equals(value) => ValueMapping::Equals(scalar(value)),
+        ValueMappingConfig::Values(words) => ValueMapping::Values(words.iter().cloned().collect()),
     }
 }
 
-fn scalar(value: &TomlScalar) -> Scalar {
+fn scalar(value: &TomlScalar) -> ClaimValue {
     match value {
-        TomlScalar::Text(text) => Scalar::Text(text.clone()),
-        TomlScalar::Number(number) => Scalar::Integer(*number),
-        TomlScalar::Flag(flag) => Scalar::Bool(*flag),
+        TomlScalar::Text(text) => ClaimValue::Text(text.clone()),
+        TomlScalar::Number(number) => ClaimValue::Integer(*number),
+        TomlScalar::Flag(flag) => ClaimValue::Bool(*flag),
     }
 }

@@ -1,9 +1,9 @@
-//! The catalogue leaves out no policy that could apply, over every combination of small sets.
+//! The catalogue omits no policy that could apply, for every combination of small sets.
 
 use super::*;
 use crate::id::{PolicyId, RoleId, UserId};
 use crate::snapshot::bundles::{self, Membership};
-use crate::snapshot::{Filter, Grant, GroupSet, GuestClause, PolicyFilter, StatedApp};
+use crate::snapshot::{ConfiguredApp, FilterRule, Grant, GroupSet, GuestClause, PolicyFilter};
 use crate::vocabulary::{Bundle, Operator, UserAction};
 
 const CLASSES: [UserClass; 3] = [
@@ -37,7 +37,7 @@ fn all() -> AppSet {
 }
 
 fn filtered(mode: FilterMode) -> Option<PolicyFilter> {
-    let rule = Filter::And(Vec::new());
+    let rule = FilterRule::And(Vec::new());
     Some(PolicyFilter { mode, rule })
 }
 
@@ -78,10 +78,10 @@ fn indexed(policies: &[Policy]) -> Vec<(PolicyIndex, &Policy)> {
 }
 
 fn found(policies: &[Policy], app: u128, with_actions: bool) -> Vec<u32> {
-    found_where(&AppDirectory::default(), policies, app, with_actions)
+    found_with(&AppDirectory::default(), policies, app, with_actions)
 }
 
-fn found_where(
+fn found_with(
     applications: &AppDirectory,
     policies: &[Policy],
     app: u128,
@@ -92,9 +92,9 @@ fn found_where(
     found.map(|index| index.0).collect()
 }
 
-fn stating(app: u128, bundles: &[Bundle], agent: Option<bool>) -> AppDirectory {
+fn configured(app: u128, bundles: &[Bundle], agent: Option<bool>) -> AppDirectory {
     AppDirectory {
-        stated: [StatedApp {
+        configured: [ConfiguredApp {
             app: AppId(app),
             bundles: Some(bundles.iter().copied().collect()),
             agent,
@@ -105,13 +105,13 @@ fn stating(app: u128, bundles: &[Bundle], agent: Option<bool>) -> AppDirectory {
 
 /// A tenant's own application.
 const OWN: u128 = 7;
-/// Microsoft Graph: of Microsoft, and not known to be in Office365.
+/// Microsoft Graph: a Microsoft application that is not known to be in Office365.
 const GRAPH: u128 = 0x00000003_0000_0000_c000_000000000000;
-/// Azure Purview: of Microsoft, and not known to be in any bundle.
+/// Azure Purview: a Microsoft application that is not known to be in any bundle.
 const PURVIEW: u128 = 0x73c2949e_da2d_457a_9607_fcc665198967;
 
 #[test]
-fn a_policy_is_found_by_the_applications_that_it_names_and_does_not_exclude() {
+fn a_policy_is_found_for_the_applications_that_it_includes_and_does_not_exclude() {
     let policies = [
         policy(0, apps(all(), AppSet::default())),
         policy(1, apps(ids(&[7, 8]), AppSet::default())),
@@ -126,7 +126,7 @@ fn a_policy_is_found_by_the_applications_that_it_names_and_does_not_exclude() {
 }
 
 #[test]
-fn a_policy_is_found_by_the_members_of_the_bundles_that_it_names() {
+fn a_policy_is_found_for_the_members_of_the_bundles_that_it_names() {
     let office = || AppSet {
         bundles: WordSet::EMPTY.with(Bundle::Office365),
         ..AppSet::default()
@@ -142,8 +142,8 @@ fn a_policy_is_found_by_the_members_of_the_bundles_that_it_names() {
     ];
     for app in bundles::OFFICE_365.apps() {
         let portal = bundles::MICROSOFT_ADMIN_PORTALS.contains(*app);
-        let wanted = if portal { vec![0, 2] } else { vec![0] };
-        assert_eq!(found(&policies, app.0, false), wanted, "{app}");
+        let expected = if portal { vec![0, 2] } else { vec![0] };
+        assert_eq!(found(&policies, app.0, false), expected, "{app}");
     }
     assert_eq!(found(&policies, 5, false), [1]);
 }
@@ -163,7 +163,7 @@ fn a_policy_that_includes_a_bundle_is_found_for_an_application_that_may_be_in_it
         policy(2, office(ids(&[GRAPH]))),
         policy(3, apps(all(), office(AppSet::default()).include)),
     ];
-    // Another of Microsoft's may be in Office365; what it is named by stays.
+    // Another Microsoft application may be in Office365; policies that name it by id are found too.
     assert_eq!(found(&policies, PURVIEW, false), [0, 2, 3]);
     for unknown in [GRAPH, 0x497effe9_df71_4043_a8bb_14cf78c4b63b] {
         let found = found(&policies, unknown, false);
@@ -171,10 +171,10 @@ fn a_policy_that_includes_a_bundle_is_found_for_an_application_that_may_be_in_it
     }
     assert_eq!(found(&policies, OWN, false), [1, 3]);
 
-    let of_office = stating(OWN, &[Bundle::Office365], None);
-    assert_eq!(found_where(&of_office, &policies, OWN, false), [0, 1, 2]);
-    let of_none = stating(PURVIEW, &[], None);
-    assert_eq!(found_where(&of_none, &policies, PURVIEW, false), [3]);
+    let of_office = configured(OWN, &[Bundle::Office365], None);
+    assert_eq!(found_with(&of_office, &policies, OWN, false), [0, 1, 2]);
+    let of_none = configured(PURVIEW, &[], None);
+    assert_eq!(found_with(&of_none, &policies, PURVIEW, false), [3]);
 }
 
 #[test]
@@ -190,8 +190,8 @@ fn a_policy_for_agents_is_found_for_every_application() {
     ];
     assert_eq!(found(&policies, OWN, false), [0, 2]);
     assert_eq!(found(&policies, GRAPH, false), [0, 1, 2]);
-    let an_agent = stating(GRAPH, &[], Some(true));
-    assert_eq!(found_where(&an_agent, &policies, GRAPH, false), [0, 1, 2]);
+    let an_agent = configured(GRAPH, &[], Some(true));
+    assert_eq!(found_with(&an_agent, &policies, GRAPH, false), [0, 1, 2]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_filter_that_includes_can_apply_to_any_application_and_one_that_excludes_add
 }
 
 #[test]
-fn a_policy_for_actions_or_contexts_is_found_only_where_the_request_names_one() {
+fn a_policy_for_actions_or_contexts_is_found_only_if_the_request_names_one() {
     let action = AppsCondition {
         user_actions: [UserAction::RegisterDevice].into_iter().collect(),
         ..apps(AppSet::default(), AppSet::default())
@@ -281,7 +281,7 @@ fn no_policy_that_could_apply_to_an_application_is_missed() {
     {
         let found = found(&policies, app, context);
         for (index, policy) in policies.iter().enumerate() {
-            // semantics §5: an unknown filter is taken to match on the include side.
+            // semantics §5: on the include side an unknown filter matches.
             let condition = &policy.apps;
             let applications = AppDirectory::default();
             let holds = |set: &AppSet| set.membership(AppId(app), &applications);
@@ -305,7 +305,7 @@ fn too_many_entries_make_every_policy_a_candidate_for_every_application() {
         .map(|id| policy(id.into(), apps(all(), ids(&[id.into()]))))
         .collect();
     let every: Vec<u32> = (0..count).collect();
-    assert!(u64::from(count).pow(2) > MOST_ENTRIES as u64);
+    assert!(u64::from(count).pow(2) > MAX_ENTRIES as u64);
     assert_eq!(found(&policies, 5, false), every);
     assert_eq!(found(&policies, u128::MAX, true), every);
 }
@@ -321,7 +321,7 @@ fn guests(types: &[UserType]) -> UsersClause {
 }
 
 #[test]
-fn a_policy_is_found_for_each_class_of_which_some_user_could_match() {
+fn a_policy_is_found_for_each_user_class_that_could_match() {
     let everyone = [
         UsersClause {
             all: true,
@@ -363,6 +363,6 @@ fn a_policy_is_found_for_each_class_of_which_some_user_could_match() {
             [false, true, true]
         );
     }
-    let nobody = UsersClause::default();
-    assert_eq!(CLASSES.map(|class| can_include(&nobody, class)), [false; 3]);
+    let empty = UsersClause::default();
+    assert_eq!(CLASSES.map(|class| can_include(&empty, class)), [false; 3]);
 }

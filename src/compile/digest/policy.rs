@@ -1,14 +1,14 @@
-//! A Conditional Access policy in the digest.
+//! The digest of a Conditional Access policy.
 
-use super::writer::{Hash, Writer};
+use super::writer::{DigestWriter, PartDigest};
 use super::{Parts, app_set, at, group_ids};
 use crate::snapshot::{
-    AppsCondition, Attribute, Comparison, Control, Filter, Grant, GuestClause, LocationTest,
+    AppsCondition, Attribute, Comparison, Control, FilterRule, Grant, GuestClause, LocationTest,
     Policy, PolicyFilter, Snapshot, UsersClause,
 };
 use crate::vocabulary::{IncludeExclude, SignInFrequency};
 
-pub(super) fn hash(snapshot: &Snapshot, parts: &Parts, policy: &Policy) -> Hash {
+pub(super) fn hash(snapshot: &Snapshot, parts: &Parts, policy: &Policy) -> PartDigest {
     let Policy {
         id,
         display_name,
@@ -30,7 +30,7 @@ pub(super) fn hash(snapshot: &Snapshot, parts: &Parts, policy: &Policy) -> Hash 
         obligations,
         origin: _,
     } = policy;
-    let mut out = Writer::new("policy");
+    let mut out = DigestWriter::new("policy");
     let to = &mut out;
     to.id("id", id.0);
     to.text("name", display_name);
@@ -69,7 +69,7 @@ pub(super) fn hash(snapshot: &Snapshot, parts: &Parts, policy: &Policy) -> Hash 
     out.finish()
 }
 
-fn users(out: &mut Writer, snapshot: &Snapshot, name: &str, clause: &UsersClause) {
+fn users(out: &mut DigestWriter, snapshot: &Snapshot, name: &str, clause: &UsersClause) {
     let UsersClause {
         all,
         users,
@@ -90,7 +90,7 @@ fn users(out: &mut Writer, snapshot: &Snapshot, name: &str, clause: &UsersClause
     });
 }
 
-fn applications(out: &mut Writer, apps: &AppsCondition) {
+fn applications(out: &mut DigestWriter, apps: &AppsCondition) {
     let AppsCondition {
         include,
         exclude,
@@ -106,10 +106,10 @@ fn applications(out: &mut Writer, apps: &AppsCondition) {
 }
 
 fn both<T>(
-    out: &mut Writer,
+    out: &mut DigestWriter,
     name: &str,
     lists: Option<&IncludeExclude<T>>,
-    write: impl Fn(&mut Writer, &T),
+    write: impl Fn(&mut DigestWriter, &T),
 ) {
     out.flag(name, lists.is_some());
     if let Some(IncludeExclude { include, exclude }) = lists {
@@ -118,7 +118,7 @@ fn both<T>(
     }
 }
 
-fn location(out: &mut Writer, parts: &Parts, test: &LocationTest) {
+fn location(out: &mut DigestWriter, parts: &Parts, test: &LocationTest) {
     match test {
         LocationTest::All => out.text("location", "all"),
         LocationTest::AllTrusted => out.text("location", "all trusted"),
@@ -127,7 +127,7 @@ fn location(out: &mut Writer, parts: &Parts, test: &LocationTest) {
     }
 }
 
-fn grant_of(out: &mut Writer, parts: &Parts, grant: &Grant) {
+fn grant_of(out: &mut DigestWriter, parts: &Parts, grant: &Grant) {
     let Grant {
         blocks,
         operator,
@@ -149,7 +149,7 @@ fn grant_of(out: &mut Writer, parts: &Parts, grant: &Grant) {
     });
 }
 
-fn frequency(out: &mut Writer, frequency: Option<&SignInFrequency>) {
+fn frequency(out: &mut DigestWriter, frequency: Option<&SignInFrequency>) {
     match frequency {
         None => out.text("frequency", "none"),
         Some(SignInFrequency::EveryTime) => out.text("frequency", "every time"),
@@ -157,7 +157,7 @@ fn frequency(out: &mut Writer, frequency: Option<&SignInFrequency>) {
     }
 }
 
-fn condition(out: &mut Writer, name: &str, filter: Option<&PolicyFilter>) {
+fn condition(out: &mut DigestWriter, name: &str, filter: Option<&PolicyFilter>) {
     out.flag(name, filter.is_some());
     if let Some(PolicyFilter { mode, rule }) = filter {
         out.text("mode", mode.as_str());
@@ -165,32 +165,32 @@ fn condition(out: &mut Writer, name: &str, filter: Option<&PolicyFilter>) {
     }
 }
 
-/// As deep as a rule can be, which `filter` bounds.
-fn filter_rule(out: &mut Writer, rule: &Filter) {
+/// Recurses as deep as the rule, which `filter` bounds.
+fn filter_rule(out: &mut DigestWriter, rule: &FilterRule) {
     match rule {
-        Filter::Compare {
+        FilterRule::Compare {
             attribute,
             comparison,
             negated,
         } => {
             match attribute {
-                // The name that the request uses: `DeviceId`, `ExtensionAttribute(7)`.
+                // The name of the variant: `DeviceId`, `ExtensionAttribute(7)`.
                 Attribute::Device(property) => out.text("device", &format!("{property:?}")),
                 Attribute::Application(name) => out.text("attribute", name),
             }
             out.flag("negated", *negated);
             comparison_of(out, comparison);
         }
-        Filter::Not(inner) => {
+        FilterRule::Not(inner) => {
             out.count("not", 1);
             filter_rule(out, inner);
         }
-        Filter::And(parts) => out.list("and", parts, filter_rule),
-        Filter::Or(parts) => out.list("or", parts, filter_rule),
+        FilterRule::And(parts) => out.list("and", parts, filter_rule),
+        FilterRule::Or(parts) => out.list("or", parts, filter_rule),
     }
 }
 
-fn comparison_of(out: &mut Writer, comparison: &Comparison) {
+fn comparison_of(out: &mut DigestWriter, comparison: &Comparison) {
     match comparison {
         Comparison::IsNull => out.text("is", "null"),
         Comparison::Equals(value) => out.text("equals", value),

@@ -1,22 +1,22 @@
-//! What is written to a digest, without ambiguity: every value carries its name and its length.
+//! Encodes values for a digest without ambiguity: every value has its name and its length.
 
 use sha2::{Digest, Sha256};
 
-/// A finished part.
-pub(super) type Hash = [u8; 32];
+/// The digest of one part.
+pub(super) type PartDigest = [u8; 32];
 
-/// Takes named values and digests them.
-pub(super) struct Writer(Sha256);
+/// Digests named values.
+pub(super) struct DigestWriter(Sha256);
 
-impl Writer {
-    /// `kind` keeps parts of different kinds apart.
+impl DigestWriter {
+    /// `kind` separates the digests of different kinds of parts.
     pub(super) fn new(kind: &str) -> Self {
-        let mut out = Writer(Sha256::new());
+        let mut out = DigestWriter(Sha256::new());
         out.bytes("kind", kind.as_bytes());
         out
     }
 
-    pub(super) fn finish(self) -> Hash {
+    pub(super) fn finish(self) -> PartDigest {
         self.0.finalize().into()
     }
 
@@ -43,7 +43,7 @@ impl Writer {
         self.bytes(name, &[value.into()]);
     }
 
-    pub(super) fn hash(&mut self, name: &str, value: &Hash) {
+    pub(super) fn hash(&mut self, name: &str, value: &PartDigest) {
         self.bytes(name, value);
     }
 
@@ -54,7 +54,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn hashes(&mut self, name: &str, values: &[Hash]) {
+    pub(super) fn hashes(&mut self, name: &str, values: &[PartDigest]) {
         self.list(name, values, |out, value| out.hash("part", value));
     }
 
@@ -62,7 +62,7 @@ impl Writer {
         self.list(name, values, |out, value| out.text("text", value));
     }
 
-    /// The number of items, then each as `write` writes it.
+    /// Writes the number of items, then each with `write`.
     pub(super) fn list<T>(&mut self, name: &str, items: &[T], write: impl Fn(&mut Self, &T)) {
         self.count(name, items.len());
         for item in items {
@@ -75,7 +75,7 @@ impl Writer {
         self.length(count);
     }
 
-    /// As 128 bits, which hold a `usize` of every machine.
+    /// As 128 bits, so that the digest does not depend on the size of `usize`.
     fn length(&mut self, length: usize) {
         let length = u128::try_from(length).unwrap_or(u128::MAX);
         self.0.update(length.to_be_bytes());

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::request::DeviceProperty as P;
-use crate::snapshot::{Attribute, Comparison, Filter};
+use crate::snapshot::{Attribute, Comparison, FilterRule};
 
-fn device(rule: &str) -> Filter {
+fn device(rule: &str) -> FilterRule {
     device_rule(rule).unwrap_or_else(|error| panic!("{rule}: {error}"))
 }
 
@@ -12,46 +12,46 @@ fn refused(rule: &str) -> String {
     device_rule(rule).expect_err(rule).to_string()
 }
 
-fn compare(property: P, comparison: Comparison) -> Filter {
-    Filter::Compare {
+fn compare(property: P, comparison: Comparison) -> FilterRule {
+    FilterRule::Compare {
         attribute: Attribute::Device(property),
         comparison,
         negated: false,
     }
 }
 
-fn model(value: &str) -> Filter {
+fn model(value: &str) -> FilterRule {
     compare(P::Model, Comparison::Equals(value.to_owned()))
 }
 
 #[test]
 fn and_binds_tighter_than_or_and_not_tighter_than_both() {
     let rule = "-not device.model -eq \"a\" -and device.model -eq \"b\" -or device.model -eq \"c\"";
-    let not_a = Filter::Not(Box::new(model("a")));
-    let wanted = Filter::Or(vec![Filter::And(vec![not_a, model("b")]), model("c")]);
-    assert_eq!(device(rule), wanted);
+    let not_a = FilterRule::Not(Box::new(model("a")));
+    let expected = FilterRule::Or(vec![FilterRule::And(vec![not_a, model("b")]), model("c")]);
+    assert_eq!(device(rule), expected);
 }
 
 #[test]
-fn parentheses_change_what_binds() {
+fn parentheses_override_the_precedence() {
     let rule =
         "-not (device.model -eq \"a\" -and (device.model -eq \"b\" -or device.model -eq \"c\"))";
-    let either = Filter::Or(vec![model("b"), model("c")]);
-    let both = Filter::And(vec![model("a"), either]);
-    assert_eq!(device(rule), Filter::Not(Box::new(both)));
+    let either = FilterRule::Or(vec![model("b"), model("c")]);
+    let both = FilterRule::And(vec![model("a"), either]);
+    assert_eq!(device(rule), FilterRule::Not(Box::new(both)));
 }
 
 #[test]
-fn a_chain_is_one_list_and_parentheses_around_a_comparison_are_nothing() {
+fn a_chain_is_one_list_and_redundant_parentheses_have_no_effect() {
     let rule = "(device.model -eq \"a\") -or device.model -eq \"b\" -or ((device.model -eq \"c\"))";
     assert_eq!(
         device(rule),
-        Filter::Or(vec![model("a"), model("b"), model("c")])
+        FilterRule::Or(vec![model("a"), model("b"), model("c")])
     );
 }
 
 #[test]
-fn every_operator_is_read_with_and_without_hyphen_and_in_any_case() {
+fn every_operator_parses_with_and_without_hyphen_and_in_any_case() {
     let text = |test: fn(String) -> Comparison| test(String::from("x"));
     let list = Comparison::In(vec![String::from("x")]);
     for (name, value, comparison, negated) in [
@@ -68,7 +68,7 @@ fn every_operator_is_read_with_and_without_hyphen_and_in_any_case() {
         ("eq", "null", Comparison::IsNull, false),
         ("ne", "NULL", Comparison::IsNull, true),
     ] {
-        let wanted = Filter::Compare {
+        let expected = FilterRule::Compare {
             attribute: Attribute::Device(P::Model),
             comparison,
             negated,
@@ -79,13 +79,13 @@ fn every_operator_is_read_with_and_without_hyphen_and_in_any_case() {
             format!("-{}", name.to_uppercase()),
         ] {
             let rule = format!("device.model {operator} {value}");
-            assert_eq!(device(&rule), wanted, "{rule}");
+            assert_eq!(device(&rule), expected, "{rule}");
         }
     }
 }
 
 #[test]
-fn every_property_is_read_in_any_case() {
+fn every_property_parses_in_any_case() {
     let mut properties: Vec<String> = P::NAMES.iter().map(|name| (*name).to_owned()).collect();
     properties.pop();
     properties.extend((1..=15).map(|n| format!("extensionAttribute{n}")));
@@ -104,7 +104,7 @@ fn every_property_is_read_in_any_case() {
 }
 
 #[test]
-fn an_operator_that_the_property_does_not_know_is_refused_with_those_that_it_knows() {
+fn an_operator_that_the_property_does_not_allow_is_refused_and_the_allowed_ones_are_listed() {
     for (rule, column, allowed) in [
         (
             "device.deviceId -contains \"a\"",
@@ -140,7 +140,7 @@ fn an_operator_that_the_property_does_not_know_is_refused_with_those_that_it_kno
 }
 
 #[test]
-fn text_is_quoted_and_compared_without_case() {
+fn text_is_unquoted_and_lowercased() {
     for (rule, value) in [
         ("device.model -eq \"Surface Pro\"", "surface pro"),
         ("device.model -eq \"\"", ""),
@@ -163,7 +163,7 @@ fn a_list_is_a_set() {
 }
 
 #[test]
-fn what_is_no_rule_is_refused_where_it_stops_being_one() {
+fn an_invalid_rule_is_refused_at_its_first_invalid_token() {
     for (rule, column, found) in [
         ("", 1, "the end"),
         ("device.model", 13, "the end"),
@@ -198,8 +198,8 @@ fn what_is_no_rule_is_refused_where_it_stops_being_one() {
         ("\"é\" -eq device.model", 1, "\"é\""),
     ] {
         let error = refused(rule);
-        let wanted = format!("found {found} at column {column} of the rule, expected ");
-        assert!(error.starts_with(&wanted), "{rule}: {error}");
+        let expected = format!("found {found} at column {column} of the rule, expected ");
+        assert!(error.starts_with(&expected), "{rule}: {error}");
     }
 }
 
@@ -209,8 +209,8 @@ fn the_length_of_a_rule_is_bounded_in_characters() {
         let rule = "device.model -eq \"\"";
         rule.replace("\"\"", &format!("\"{}\"", "é".repeat(length - rule.len())))
     };
-    device(&rule_of(MOST_CHARACTERS));
-    let error = refused(&rule_of(MOST_CHARACTERS + 1));
+    device(&rule_of(MAX_CHARACTERS));
+    let error = refused(&rule_of(MAX_CHARACTERS + 1));
     assert!(
         error.contains("3073") && error.contains("at most 3072"),
         "{error}"
@@ -221,20 +221,20 @@ fn the_length_of_a_rule_is_bounded_in_characters() {
 fn the_depth_of_a_rule_is_bounded() {
     let comparison = "device.model -eq \"a\"";
     let within = |depth| format!("{}{comparison}{}", "(".repeat(depth), ")".repeat(depth));
-    assert_eq!(device(&within(DEEPEST)), model("a"));
-    assert!(refused(&within(DEEPEST + 1)).contains("at most 32"));
+    assert_eq!(device(&within(MAX_DEPTH)), model("a"));
+    assert!(refused(&within(MAX_DEPTH + 1)).contains("at most 32"));
 
     let negated = |depth| format!("{}{comparison}", "-not ".repeat(depth));
-    device(&negated(DEEPEST));
-    assert!(refused(&negated(DEEPEST + 1)).contains("at most 32"));
+    device(&negated(MAX_DEPTH));
+    assert!(refused(&negated(MAX_DEPTH + 1)).contains("at most 32"));
 
-    // What stands side by side is not deep.
+    // A long chain is not deep.
     device(&vec![comparison; 100].join(" -or "));
     device(&vec![format!("-not ({comparison})"); 80].join(" -and "));
 }
 
 #[test]
-fn an_application_filter_names_custom_security_attributes_and_knows_every_operator() {
+fn an_application_filter_takes_custom_security_attributes_and_every_operator() {
     for (rule, name) in [
         (
             "CustomSecurityAttribute.Engineering_Project -eq \"x\"",
@@ -248,7 +248,7 @@ fn an_application_filter_names_custom_security_attributes_and_knows_every_operat
         ("CustomSecurityAttribute.A_B -ne null", "a_b"),
     ] {
         let read = application_rule(rule).unwrap();
-        let Filter::Compare { attribute, .. } = read else {
+        let FilterRule::Compare { attribute, .. } = read else {
             panic!("{rule}")
         };
         assert_eq!(attribute, Attribute::Application(name.to_owned()));

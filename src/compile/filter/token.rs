@@ -1,4 +1,4 @@
-//! The words of a rule.
+//! The tokenizer of filter rules.
 
 use std::fmt;
 
@@ -11,16 +11,17 @@ use winnow::token::{none_of, one_of, take_while};
 
 use super::RuleError;
 
-/// One word and where it begins, in characters from 0.
+/// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Token {
+pub(super) struct RuleToken {
+    /// In characters, starting at 0.
     pub(super) offset: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: RuleTokenKind,
 }
 
-/// The kinds of word.
+/// The kinds of token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RuleTokenKind {
     /// `(`
     Open,
     /// `)`
@@ -37,31 +38,31 @@ pub(super) enum Kind {
     Word(String),
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for RuleTokenKind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Open => out.write_str("`(`"),
-            Kind::Close => out.write_str("`)`"),
-            Kind::ListOpen => out.write_str("`[`"),
-            Kind::ListClose => out.write_str("`]`"),
-            Kind::Comma => out.write_str("`,`"),
-            Kind::Text(text) => write!(out, "{text:?}"),
-            Kind::Word(word) => write!(out, "`{word}`"),
+            RuleTokenKind::Open => out.write_str("`(`"),
+            RuleTokenKind::Close => out.write_str("`)`"),
+            RuleTokenKind::ListOpen => out.write_str("`[`"),
+            RuleTokenKind::ListClose => out.write_str("`]`"),
+            RuleTokenKind::Comma => out.write_str("`,`"),
+            RuleTokenKind::Text(text) => write!(out, "{text:?}"),
+            RuleTokenKind::Word(word) => write!(out, "`{word}`"),
         }
     }
 }
 
 type Input<'a> = LocatingSlice<&'a str>;
 
-/// Cuts a rule into words.
-pub(super) fn read(rule: &str) -> Result<Vec<Token>, RuleError> {
+/// Splits a rule into tokens.
+pub(super) fn tokenize(rule: &str) -> Result<Vec<RuleToken>, RuleError> {
     let spanned = delimited(multispace0, kind.with_span(), multispace0);
-    let words: Result<Vec<(Kind, std::ops::Range<usize>)>, _> =
+    let words: Result<Vec<(RuleTokenKind, std::ops::Range<usize>)>, _> =
         repeat(0.., spanned).parse(LocatingSlice::new(rule));
     match words {
         Ok(words) => Ok(words
             .into_iter()
-            .map(|(kind, span)| Token {
+            .map(|(kind, span)| RuleToken {
                 offset: characters_before(rule, span.start),
                 kind,
             })
@@ -90,20 +91,20 @@ fn characters_before(rule: &str, byte: usize) -> usize {
     rule.get(..byte).map_or(0, |before| before.chars().count())
 }
 
-fn kind(input: &mut Input<'_>) -> ModalResult<Kind> {
+fn kind(input: &mut Input<'_>) -> ModalResult<RuleTokenKind> {
     alt((
-        '('.value(Kind::Open),
-        ')'.value(Kind::Close),
-        '['.value(Kind::ListOpen),
-        ']'.value(Kind::ListClose),
-        ','.value(Kind::Comma),
-        text.map(Kind::Text),
-        word.map(Kind::Word),
+        '('.value(RuleTokenKind::Open),
+        ')'.value(RuleTokenKind::Close),
+        '['.value(RuleTokenKind::ListOpen),
+        ']'.value(RuleTokenKind::ListClose),
+        ','.value(RuleTokenKind::Comma),
+        text.map(RuleTokenKind::Text),
+        word.map(RuleTokenKind::Word),
     ))
     .parse_next(input)
 }
 
-/// Letters, digits, `_` and `.`, with a hyphen before them or not. A hyphen inside begins a new word.
+/// Letters, digits, `_` and `.`, with an optional leading hyphen. A hyphen inside starts a new token.
 fn word(input: &mut Input<'_>) -> ModalResult<String> {
     let letters = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     (opt('-'), take_while(1.., letters))
@@ -125,8 +126,8 @@ fn text(input: &mut Input<'_>) -> ModalResult<String> {
     .parse_next(input)
 }
 
-/// A back-tick stands before an inner double quote (or itself), an apostrophe is written twice. A single
-/// apostrophe has only one reading and is taken for one.
+/// A back-tick escapes an inner double quote or back-tick; an apostrophe is doubled. A single apostrophe is
+/// unambiguous and accepted.
 fn piece(input: &mut Input<'_>) -> ModalResult<char> {
     let escaped =
         cut_err(one_of(['"', '`'])).context(described("a double quote after the back-tick"));

@@ -1,33 +1,33 @@
 //! The other conditions of a policy (semantics §5).
 
-use super::Reader;
-use crate::compile::draft::Draft;
+use super::PolicyCompiler;
+use crate::compile::builder::SnapshotBuilder;
 use crate::compile::filter;
-use crate::compile::findings::incomplete_bundle;
+use crate::compile::findings::incomplete_bundle_message;
 use crate::compile::settings::sorted;
 use crate::graph::Code;
 use crate::graph::document::{
-    ApplicationsCondition, ApplicationsList, At, ClientAppTypes, FilterCondition, LocationEntry,
-    SessionControls,
+    ApplicationsCondition, ApplicationsList, ClientAppTypes, FilterCondition, Located,
+    LocationEntry, SessionControls,
 };
 use crate::id::LocationId;
-use crate::snapshot::{AppSet, AppsCondition, Filter, LocationTest, PolicyFilter};
+use crate::snapshot::{AppSet, AppsCondition, FilterRule, LocationTest, PolicyFilter};
 use crate::vocabulary::{Bundle, ClientAppType, DeviceState, IncludeExclude, WordSet};
 
-/// `MFA Trusted IPs`, the address ranges of the MFA service settings: policies name them by this id, and no
-/// export lists them.
+/// `MFA Trusted IPs`, the address ranges of the MFA service settings. Policies refer to them by this id; no
+/// export contains them.
 const MFA_TRUSTED_IPS: LocationId = LocationId(0);
 
-const MFA_TRUSTED_IPS_UNDEFINED: &str = "found the MFA trusted IPs, which Graph does not export: whether a \
-    request comes from there is not known, so the include side matches and the exclude side does not; to let \
-    them decide, add to named-locations.json an ipNamedLocation with this id and the ranges of the MFA service \
-    settings";
+const MFA_TRUSTED_IPS_UNDEFINED: &str = "found the MFA trusted IPs, which Graph does not export: it is \
+    unknown whether a request comes from them, so an include list matches and an exclude list does not; to \
+    evaluate them, add an ipNamedLocation with this id and the ranges of the MFA service settings to \
+    named-locations.json";
 
-impl Reader<'_, '_> {
-    /// Location lists, each entry as a test. A location that does not exist is reported.
+impl PolicyCompiler<'_, '_> {
+    /// The location lists. A location that does not exist is reported.
     pub(super) fn locations(
         &mut self,
-        lists: Option<&IncludeExclude<At<LocationEntry>>>,
+        lists: Option<&IncludeExclude<Located<LocationEntry>>>,
     ) -> Option<IncludeExclude<LocationTest>> {
         let lists = lists?;
         let tests = IncludeExclude {
@@ -37,16 +37,16 @@ impl Reader<'_, '_> {
         list_or_all(Some(&tests), LocationTest::All)
     }
 
-    fn location_tests(&mut self, entries: &[At<LocationEntry>]) -> Vec<LocationTest> {
+    fn location_tests(&mut self, entries: &[Located<LocationEntry>]) -> Vec<LocationTest> {
         entries
             .iter()
-            .filter_map(|At { value, place }| match value {
+            .filter_map(|Located { value, place }| match value {
                 LocationEntry::All => Some(LocationTest::All),
                 LocationEntry::AllTrusted => Some(LocationTest::AllTrusted),
                 LocationEntry::Location(id) => {
                     let position = self.locations.position(*id);
                     let may_be_refused = self.refused.may_hold_location(*id);
-                    let findings = &mut self.draft.findings;
+                    let findings = &mut self.builder.findings;
                     if position.is_none() && *id == MFA_TRUSTED_IPS {
                         findings.warning(place, Code::UnknownLocation, MFA_TRUSTED_IPS_UNDEFINED);
                         return Some(LocationTest::MfaTrustedIps);
@@ -83,16 +83,16 @@ impl Reader<'_, '_> {
     fn filter(
         &mut self,
         condition: &FilterCondition,
-        read: fn(&str) -> Result<Filter, filter::RuleError>,
+        parse: fn(&str) -> Result<FilterRule, filter::RuleError>,
     ) -> Option<PolicyFilter> {
-        match read(&condition.rule) {
+        match parse(&condition.rule) {
             Ok(rule) => Some(PolicyFilter {
                 mode: condition.mode,
                 rule,
             }),
             Err(error) => {
                 let (place, message) = (&condition.place, error.to_string());
-                let findings = &mut self.draft.findings;
+                let findings = &mut self.builder.findings;
                 findings.report(self.severity, place, Code::FilterRule, message);
                 None
             }
@@ -100,20 +100,20 @@ impl Reader<'_, '_> {
     }
 }
 
-/// `applications`: what it includes and excludes, and the actions and contexts that it names.
+/// `applications`: the included and excluded applications, user actions and authentication contexts.
 pub(super) fn applications(
-    draft: &mut Draft,
+    builder: &mut SnapshotBuilder,
     document: &ApplicationsCondition,
     filter: Option<PolicyFilter>,
 ) -> AppsCondition {
     if document.exclude.all {
         let message = "found All excluded: the policy applies to no application";
         let place = &document.place;
-        draft.findings.warning(place, Code::NoEffect, message);
+        builder.findings.warning(place, Code::NoEffect, message);
     }
     if document.include.office365 {
-        let message = incomplete_bundle(Bundle::Office365);
-        draft
+        let message = incomplete_bundle_message(Bundle::Office365);
+        builder
             .findings
             .info(&document.place, Code::IncompleteBundle, message);
     }
@@ -126,9 +126,9 @@ pub(super) fn applications(
     }
 }
 
-/// The word `None` names no application and leaves nothing behind.
+/// The word `None` adds no application.
 fn app_set(list: &ApplicationsList) -> AppSet {
-    // `AllMicrosoftApps` is a word of cross-tenant settings only.
+    // `AllMicrosoftApps` exists only in cross-tenant access settings.
     let named = [
         (list.office365, Bundle::Office365),
         (list.admin_portals, Bundle::MicrosoftAdminPortals),
@@ -142,8 +142,8 @@ fn app_set(list: &ApplicationsList) -> AppSet {
     }
 }
 
-/// Whether nothing is included, so that the policy applies to no application.
-pub(super) fn names_nothing(document: &ApplicationsCondition) -> bool {
+/// Whether the policy applies to no application. The word `None` does not count: it is deliberate.
+pub(super) fn includes_no_application(document: &ApplicationsCondition) -> bool {
     let ApplicationsList {
         all,
         none,
@@ -164,7 +164,7 @@ pub(super) fn names_nothing(document: &ApplicationsCondition) -> bool {
         && document.authentication_contexts.is_empty()
 }
 
-/// `clientAppTypes`; none = every kind.
+/// `clientAppTypes`; `None` = all.
 pub(super) fn client_app_types(types: ClientAppTypes) -> Option<WordSet<ClientAppType>> {
     match types {
         ClientAppTypes::All => None,
@@ -172,8 +172,8 @@ pub(super) fn client_app_types(types: ClientAppTypes) -> Option<WordSet<ClientAp
     }
 }
 
-/// Sets of one condition, sorted. Nothing included and something excluded means everything else
-/// (semantics §5: empty = not set); nothing at all is no condition.
+/// The lists of one condition, sorted. An empty include list with exclusions includes everything (semantics
+/// §5: empty = not set); two empty lists are not a condition.
 pub(super) fn list_or_all<T: Ord + Clone>(
     lists: Option<&IncludeExclude<T>>,
     all: T,
@@ -192,14 +192,14 @@ pub(super) fn list_or_all<T: Ord + Clone>(
     })
 }
 
-/// The deprecated device states.
+/// The deprecated `deviceStates` condition.
 pub(super) fn device_states(
     lists: Option<&IncludeExclude<DeviceState>>,
 ) -> Option<IncludeExclude<DeviceState>> {
     list_or_all(lists, DeviceState::All)
 }
 
-/// Session controls by name.
+/// The session controls, sorted by name.
 pub(super) fn obligations(session: &SessionControls) -> Vec<(String, String)> {
     sorted(session.obligations.clone()).into_vec()
 }

@@ -1,14 +1,14 @@
 //! `grantControls` of a policy (semantics §5, "Whether a grant is satisfied").
 
-use super::Reader;
+use super::PolicyCompiler;
 use crate::compile::settings::sorted;
 use crate::graph::Code;
 use crate::graph::document::GrantControls;
 use crate::snapshot::{Control, Grant};
 use crate::vocabulary::{BuiltInControl, Operator};
 
-/// Whether there is any control.
-pub(super) fn asks_for_something(grant: &GrantControls) -> bool {
+/// Whether the policy has any grant control.
+pub(super) fn has_control(grant: &GrantControls) -> bool {
     let GrantControls {
         place: _,
         operator: _,
@@ -20,8 +20,8 @@ pub(super) fn asks_for_something(grant: &GrantControls) -> bool {
     !built_in.is_empty() || strength.is_some() || !terms_of_use.is_empty() || !custom.is_empty()
 }
 
-impl Reader<'_, '_> {
-    /// semantics §5: a strength that does not exist. Also of a policy that does not decide.
+impl PolicyCompiler<'_, '_> {
+    /// Reports a strength that does not exist (semantics §5), in disabled policies too.
     pub(super) fn check_strength(&mut self, grant: Option<&GrantControls>) {
         let Some(reference) = grant.and_then(|grant| grant.strength.as_ref()) else {
             return;
@@ -31,7 +31,7 @@ impl Reader<'_, '_> {
                 "found {}, expected the id of an authentication strength of this tenant or a built-in one",
                 reference.id
             );
-            let findings = &mut self.draft.findings;
+            let findings = &mut self.builder.findings;
             findings.report(
                 self.severity,
                 &reference.place,
@@ -41,7 +41,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// What has to be satisfied; no grant is satisfied by everyone.
+    /// The grant; without `grantControls` it is always satisfied.
     pub(super) fn grant(&mut self, document: Option<&GrantControls>) -> Grant {
         let Some(document) = document else {
             return Grant {
@@ -57,10 +57,10 @@ impl Reader<'_, '_> {
             .filter_map(built_in)
             .collect();
         if let Some(reference) = &document.strength {
-            let position = self.strengths.position(self.draft, reference);
+            let position = self.strengths.position(self.builder, reference);
             controls.extend(position.map(Control::Strength));
         }
-        // A list of terms is one control that needs them all.
+        // A list of terms of use is one control that requires all of them.
         if !document.terms_of_use.is_empty() {
             controls.push(Control::TermsOfUse(sorted(document.terms_of_use.clone())));
         }
@@ -70,13 +70,13 @@ impl Reader<'_, '_> {
         Grant {
             blocks: document.built_in.contains(&BuiltInControl::Block),
             operator: document.operator,
-            // `Control` is declared in the documented order of asking.
+            // The variants of `Control` are in the documented order.
             controls: sorted(controls),
         }
     }
 }
 
-/// The control; `block` is none of them, it is [`Grant::blocks`].
+/// The control; `None` for `block`, which is [`Grant::blocks`].
 fn built_in(control: BuiltInControl) -> Option<Control> {
     Some(match control {
         BuiltInControl::Block => return None,

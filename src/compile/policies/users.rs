@@ -1,47 +1,48 @@
-//! `users` of a policy: two clauses of users, groups, roles and kinds of external user (semantics §5).
+//! `users` of a policy: the include and exclude clauses of users, groups, roles and external users
+//! (semantics §5).
 
-use crate::compile::draft::Draft;
+use crate::compile::builder::SnapshotBuilder;
 use crate::compile::settings::sorted;
 use crate::graph::Code;
 use crate::graph::document::{ExternalTenants, GuestsOrExternalUsers, UsersCondition, UsersList};
 use crate::snapshot::{GuestClause, UsersClause};
 use crate::vocabulary::UserType;
 
-/// The include lists. `externalTenants` that is not said is every tenant (chosen).
-pub(super) fn include(draft: &mut Draft, list: &UsersList) -> UsersClause {
+/// The include lists. Without `externalTenants` they include every tenant (chosen).
+pub(super) fn include(builder: &mut SnapshotBuilder, list: &UsersList) -> UsersClause {
     let named = list.guests.as_ref().and_then(|guests| {
         let tenants = match &guests.tenants {
-            ExternalTenants::Unsaid | ExternalTenants::All => None,
+            ExternalTenants::Unspecified | ExternalTenants::All => None,
             ExternalTenants::These(tenants) => Some(sorted(tenants.clone())),
         };
         guest_clause(guests, tenants)
     });
-    clause(draft, list, named)
+    clause(builder, list, named)
 }
 
-/// The exclude lists. `externalTenants` that is not said is no tenant (chosen): the clause names nobody.
-pub(super) fn exclude(draft: &mut Draft, users: &UsersCondition) -> UsersClause {
+/// The exclude lists. Without `externalTenants` they exclude no tenant (chosen).
+pub(super) fn exclude(builder: &mut SnapshotBuilder, users: &UsersCondition) -> UsersClause {
     let list = &users.exclude;
     if list.all {
-        let message = "found All excluded: the policy applies to nobody";
-        draft
+        let message = "found All excluded: the policy applies to no user";
+        builder
             .findings
             .warning(&users.place, Code::NoEffect, message);
     }
     let named = list.guests.as_ref().and_then(|guests| match &guests.tenants {
-        ExternalTenants::Unsaid => {
-            let message = "found excluded guests or external users without `externalTenants`: nobody \
-                           is excluded by them";
-            draft.findings.warning(&users.place, Code::NoEffect, message);
+        ExternalTenants::Unspecified => {
+            let message = "found excluded guests or external users without `externalTenants`: they \
+                           exclude no user";
+            builder.findings.warning(&users.place, Code::NoEffect, message);
             None
         }
         ExternalTenants::All => guest_clause(guests, None),
         ExternalTenants::These(tenants) => guest_clause(guests, Some(sorted(tenants.clone()))),
     });
-    clause(draft, list, named)
+    clause(builder, list, named)
 }
 
-/// Types of which there are none name nobody.
+/// `None` if there are no types.
 fn guest_clause(
     guests: &GuestsOrExternalUsers,
     tenants: Option<Box<[crate::id::TenantId]>>,
@@ -52,8 +53,12 @@ fn guest_clause(
     })
 }
 
-/// The word `None` names nobody and leaves nothing behind.
-fn clause(draft: &mut Draft, list: &UsersList, named: Option<GuestClause>) -> UsersClause {
+/// The word `None` adds no user.
+fn clause(
+    builder: &mut SnapshotBuilder,
+    list: &UsersList,
+    named: Option<GuestClause>,
+) -> UsersClause {
     // `GuestsOrExternalUsers`: every type, every tenant.
     let everyone = list.guests_or_external_users.then(|| GuestClause {
         types: UserType::ALL.iter().copied().collect(),
@@ -63,14 +68,14 @@ fn clause(draft: &mut Draft, list: &UsersList, named: Option<GuestClause>) -> Us
     UsersClause {
         all: list.all,
         users: sorted(list.users.clone()),
-        groups: draft.groups.set(groups, &mut draft.findings),
+        groups: builder.groups.set(groups, &mut builder.findings),
         roles: sorted(list.roles.clone()),
         guests: everyone.into_iter().chain(named).collect(),
     }
 }
 
-/// Why the include lists mean no user, where they do. The word `None` says so on purpose.
-pub(super) fn names_no_user(list: &UsersList) -> Option<&'static str> {
+/// The warning if the include lists include no user. The word `None` is deliberate and not reported.
+pub(super) fn empty_include_message(list: &UsersList) -> Option<&'static str> {
     let UsersList {
         all,
         none,
@@ -89,9 +94,9 @@ pub(super) fn names_no_user(list: &UsersList) -> Option<&'static str> {
     match (names_some, agent_users, none) {
         (true, _, _) | (false, false, true) => None,
         (false, true, _) => Some(
-            "found AllAgentIdUsers included and nothing else: it means the accounts of agents, so the policy \
+            "found AllAgentIdUsers as the only inclusion: it means the accounts of agents, so the policy \
              applies to no user",
         ),
-        (false, false, false) => Some("found nobody included: the policy applies to nobody"),
+        (false, false, false) => Some("found no included user: the policy applies to no user"),
     }
 }

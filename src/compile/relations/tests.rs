@@ -1,16 +1,16 @@
-//! Inheritance, row by row: what a partner says, what it leaves out, and where each value comes from.
+//! Inheritance: what a partner sets, what it inherits, and the origin of each value.
 
 use std::sync::Arc;
 
 use super::*;
 use crate::compile::findings::Findings;
-use crate::graph::Place;
-use crate::graph::document::{ApplicationTarget, At, Rule, Setting, UserTarget};
+use crate::graph::SourceLocation;
+use crate::graph::document::{AccessRule, ApplicationTarget, B2bSetting, Located, UserTarget};
 use crate::snapshot::AppDirectory;
 use crate::time::Timestamp;
 
-fn place(line: u32, path: &str) -> Place {
-    Place {
+fn place(line: u32, path: &str) -> SourceLocation {
+    SourceLocation {
         file: Arc::from("contoso/default.json"),
         line,
         column: 1,
@@ -31,21 +31,21 @@ fn configuration() -> Configuration {
     }
 }
 
-fn allow_all(line: u32) -> Setting {
+fn allow_all(line: u32) -> B2bSetting {
     let place = place(line, "$.b2bDirectConnectInbound");
-    fn rule<T>(place: &Place, target: T) -> Rule<T> {
+    fn rule<T>(place: &SourceLocation, target: T) -> AccessRule<T> {
         let (place, access) = (place.clone(), Access::Allowed);
-        let targets = vec![At {
+        let targets = vec![Located {
             value: target,
             place: place.clone(),
         }];
-        Rule {
+        AccessRule {
             place,
             access,
             targets,
         }
     }
-    Setting {
+    B2bSetting {
         users: Some(rule(&place, UserTarget::AllUsers)),
         applications: Some(rule(&place, ApplicationTarget::AllApplications)),
         names_devices: None,
@@ -53,7 +53,7 @@ fn allow_all(line: u32) -> Setting {
     }
 }
 
-fn said(mfa: Option<bool>, hybrid: Option<bool>) -> Option<InboundTrust> {
+fn inbound_trust(mfa: Option<bool>, hybrid: Option<bool>) -> Option<InboundTrust> {
     Some(InboundTrust {
         place: place(7, "$.inboundTrust"),
         mfa,
@@ -72,7 +72,7 @@ fn positions(relation: &Relation) -> [u32; 5] {
     ]
 }
 
-fn bits(trust: &Trust) -> [bool; 3] {
+fn bits(trust: &TrustedClaims) -> [bool; 3] {
     [
         trust.mfa,
         trust.compliant_device,
@@ -82,15 +82,15 @@ fn bits(trust: &Trust) -> [bool; 3] {
 
 #[test]
 fn the_service_blocks_direct_connect_and_restrictions_allows_collaboration_and_trusts_nothing() {
-    let mut draft = Draft::new(
+    let mut builder = SnapshotBuilder::new(
         &[],
         AppDirectory::default(),
         Findings::default(),
         Timestamp::MIN,
     );
-    let service = service_default(&mut draft);
+    let service = service_default(&mut builder);
     let access = positions(&service).map(|position| {
-        let setting = &draft.settings[position as usize];
+        let setting = &builder.settings[position as usize];
         assert!(setting.users.all && setting.apps.apps.all);
         assert_eq!(setting.users.access, setting.apps.access);
         setting.users.access
@@ -102,63 +102,73 @@ fn the_service_blocks_direct_connect_and_restrictions_allows_collaboration_and_t
 }
 
 #[test]
-fn a_member_is_inherited_as_a_whole_and_keeps_its_position_and_origin() {
-    let mut draft = Draft::new(
+fn a_member_is_inherited_as_one_value_with_its_position_and_origin() {
+    let mut builder = SnapshotBuilder::new(
         &[],
         AppDirectory::default(),
         Findings::default(),
         Timestamp::MIN,
     );
-    let service = service_default(&mut draft);
-    let said = Configuration {
+    let service = service_default(&mut builder);
+    let configured = Configuration {
         direct_connect_inbound: Some(allow_all(12)),
         ..configuration()
     };
-    let default = default_of(&mut draft, Some(&said), &service);
-    let partner = inherit(&mut draft, &configuration(), &default, Reach::Anyone);
+    let default = default_of(&mut builder, Some(&configured), &service);
+    let partner = inherit(
+        &mut builder,
+        &configuration(),
+        &default,
+        AllowedTargets::Any,
+    );
     assert_eq!(positions(&partner), positions(&default));
 
     let [inbound, outbound, ..] = positions(&partner);
-    let origin = |position: u32| draft.settings[position as usize].origin.to_string();
-    let wanted = "contoso/default.json:12 $.b2bDirectConnectInbound";
-    assert_eq!(origin(inbound), wanted);
+    let origin = |position: u32| builder.settings[position as usize].origin.to_string();
+    let expected = "contoso/default.json:12 $.b2bDirectConnectInbound";
+    assert_eq!(origin(inbound), expected);
     assert_eq!(origin(outbound), SERVICE_DEFAULT);
     assert_eq!(positions(&default)[1..], positions(&service)[1..]);
 }
 
 #[test]
 fn trust_is_inherited_one_by_one_and_null_is_never_false() {
-    let mut draft = Draft::new(
+    let mut builder = SnapshotBuilder::new(
         &[],
         AppDirectory::default(),
         Findings::default(),
         Timestamp::MIN,
     );
-    let service = service_default(&mut draft);
-    let says = |trust| Configuration {
+    let service = service_default(&mut builder);
+    let configuring = |trust| Configuration {
         inbound_trust: trust,
         ..configuration()
     };
-    let default = says(said(Some(true), None));
-    let default = default_of(&mut draft, Some(&default), &service);
+    let default = configuring(inbound_trust(Some(true), None));
+    let default = default_of(&mut builder, Some(&default), &service);
     assert_eq!(bits(&default.trust), [true, false, false]);
-    let wanted = format!("contoso/default.json:7 $.inboundTrust, else {SERVICE_DEFAULT}");
-    assert_eq!(&*default.trust.origin, wanted);
+    let expected = format!("contoso/default.json:7 $.inboundTrust, else {SERVICE_DEFAULT}");
+    assert_eq!(&*default.trust.origin, expected);
 
-    let silent = inherit(&mut draft, &says(None), &default, Reach::Anyone);
-    assert_eq!(bits(&silent.trust), [true, false, false]);
-    assert_eq!(silent.trust.origin, default.trust.origin);
+    let inherited = inherit(
+        &mut builder,
+        &configuring(None),
+        &default,
+        AllowedTargets::Any,
+    );
+    assert_eq!(bits(&inherited.trust), [true, false, false]);
+    assert_eq!(inherited.trust.origin, default.trust.origin);
 
     let partial = inherit(
-        &mut draft,
-        &says(said(None, Some(true))),
+        &mut builder,
+        &configuring(inbound_trust(None, Some(true))),
         &default,
-        Reach::Anyone,
+        AllowedTargets::Any,
     );
     assert_eq!(bits(&partial.trust), [true, false, true]);
 
-    let complete = says(said(Some(false), Some(true)));
-    let complete = inherit(&mut draft, &complete, &default, Reach::Anyone);
+    let complete = configuring(inbound_trust(Some(false), Some(true)));
+    let complete = inherit(&mut builder, &complete, &default, AllowedTargets::Any);
     assert_eq!(bits(&complete.trust), [false, false, true]);
     assert_eq!(
         &*complete.trust.origin,

@@ -1,8 +1,8 @@
-//! Which strength a policy means: exported, copied or built in; configurations; what is refused.
+//! Resolution of a strength: exported, copied or built in; configurations.
 
 use super::*;
 use crate::compile::findings::Findings;
-use crate::graph::Place;
+use crate::graph::SourceLocation;
 use crate::id::Aaguid;
 use crate::snapshot::AppDirectory;
 
@@ -12,7 +12,7 @@ fn set(methods: &[Method]) -> WordSet<Method> {
 
 fn strength(id: StrengthId, combinations: &[&[Method]]) -> AuthenticationStrength {
     AuthenticationStrength {
-        place: Place::of_file("strengths.json"),
+        place: SourceLocation::of_file("strengths.json"),
         id,
         display_name: None,
         combinations: combinations.iter().map(|methods| set(methods)).collect(),
@@ -22,27 +22,27 @@ fn strength(id: StrengthId, combinations: &[&[Method]]) -> AuthenticationStrengt
 
 fn reference(id: StrengthId, copy: Option<AuthenticationStrength>) -> StrengthReference {
     StrengthReference {
-        place: Place::of_file("conditional-access.json"),
+        place: SourceLocation::of_file("conditional-access.json"),
         id,
         copy,
     }
 }
 
-/// The combinations that a policy gets.
+/// The combinations of the strength that the reference resolves to.
 fn resolved(
     exported: &[AuthenticationStrength],
     reference: &StrengthReference,
 ) -> Option<Vec<WordSet<Method>>> {
-    let mut draft = Draft::new(
+    let mut builder = SnapshotBuilder::new(
         &[],
         AppDirectory::default(),
         Findings::default(),
         crate::time::Timestamp::MIN,
     );
-    let mut strengths = Strengths::of_tenant(&mut draft, exported);
-    let position = strengths.position(&mut draft, reference);
+    let mut strengths = Strengths::of_tenant(&mut builder, exported);
+    let position = strengths.position(&mut builder, reference);
     assert_eq!(position.is_some(), strengths.exists(reference));
-    let combinations = &draft.strengths[position? as usize].combinations;
+    let combinations = &builder.strengths[position? as usize].combinations;
     Some(
         combinations
             .iter()
@@ -69,24 +69,24 @@ fn the_export_comes_before_the_copy_and_the_copy_before_the_built_in_table() {
 }
 
 #[test]
-fn each_policy_keeps_its_own_copy_and_all_share_the_export() {
-    let mut draft = Draft::new(
+fn each_policy_has_its_own_copy_and_all_share_the_export() {
+    let mut builder = SnapshotBuilder::new(
         &[],
         AppDirectory::default(),
         Findings::default(),
         crate::time::Timestamp::MIN,
     );
     let exported = [strength(StrengthId(9), &[&[Method::Fido2]])];
-    let mut strengths = Strengths::of_tenant(&mut draft, &exported);
+    let mut strengths = Strengths::of_tenant(&mut builder, &exported);
     let shared = reference(StrengthId(9), None);
-    let first = strengths.position(&mut draft, &shared);
-    assert_eq!(first, strengths.position(&mut draft, &shared));
+    let first = strengths.position(&mut builder, &shared);
+    assert_eq!(first, strengths.position(&mut builder, &shared));
     let own = |method: Method| {
         let copy = strength(StrengthId(8), &[&[method]]);
         reference(StrengthId(8), Some(copy))
     };
-    let sms = strengths.position(&mut draft, &own(Method::Sms));
-    assert_ne!(sms, strengths.position(&mut draft, &own(Method::Voice)));
+    let sms = strengths.position(&mut builder, &own(Method::Sms));
+    assert_ne!(sms, strengths.position(&mut builder, &own(Method::Voice)));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn the_built_in_strengths_are_those_that_graph_lists() {
 }
 
 #[test]
-fn a_configuration_is_demanded_of_exactly_the_combinations_that_it_names() {
+fn a_configuration_applies_to_exactly_the_combinations_that_it_names() {
     let mut custom = strength(
         StrengthId(9),
         &[&[Method::Fido2], &[Method::Fido2, Method::Password]],

@@ -1,33 +1,33 @@
-//! Every condition that a policy sets: what it says, what the request says, and whether they match.
+//! Every condition that a policy sets: the policy's value, the request's value, and whether they match.
 //!
-//! The outcome is that of the function that decides (`conditions::CONDITIONS`); this file adds the words and, where
-//! the request lacks a fact, which one.
+//! The outcome comes from the function that decides (`conditions::CONDITIONS`). This module adds the texts and the
+//! facts that the request lacks.
 
-use super::facts::Fact;
+use super::facts::RequestFact;
 use super::words;
-use crate::evaluate::conditional_access::Subject;
+use crate::evaluate::conditional_access::PolicyInput;
 use crate::evaluate::conditions::{CONDITIONS, in_named_location};
 use crate::evaluate::matching::Match;
-use crate::evaluate::users::{self, Side};
-use crate::evaluate::{applications, crossing, filter};
+use crate::evaluate::users::{self, ListSide};
+use crate::evaluate::{applications, cross_tenant, filter};
 use crate::request::{Context, Device, DeviceProperty, UserClass};
 use crate::snapshot::bundles::Membership;
 use crate::snapshot::{AppsCondition, Attribute, Location, LocationTest, Policy, UsersClause};
 use crate::vocabulary::{ClientAppType, DeviceState, IncludeExclude, UserType, Word, WordSet};
 
-/// What one condition of a policy says about the request.
+/// The result of one condition of a policy.
 #[derive(Debug)]
 pub struct ConditionFinding {
     /// Its name in Graph.
     pub name: &'static str,
     /// Whether it matches.
     pub outcome: ConditionOutcome,
-    /// What the policy says.
+    /// The policy's value.
     pub policy: String,
-    /// What the request says.
+    /// The request's value.
     pub request: String,
-    /// The facts that the request lacks and the outcome depends on; empty unless the outcome is `NotProvided`.
-    pub missing: Vec<Fact>,
+    /// The facts that the request lacks and that the outcome depends on; empty unless the outcome is `NotProvided`.
+    pub missing: Vec<RequestFact>,
 }
 
 /// Whether a condition matches.
@@ -35,34 +35,34 @@ pub struct ConditionFinding {
 pub enum ConditionOutcome {
     /// It matches.
     Matched,
-    /// It does not.
+    /// It does not match.
     NotMatched,
     /// The request lacks a fact, so the condition is treated as matching (semantics §5).
     NotProvided,
 }
 
-/// How a condition is described.
+/// How to describe a condition.
 struct Description {
     name: &'static str,
     is_set: fn(&Policy) -> bool,
-    policy: fn(&Policy, &Subject<'_>) -> String,
-    request: fn(&Policy, &Subject<'_>) -> String,
-    /// The facts that it reads and that the request lacks.
-    missing: fn(&Policy, &Subject<'_>) -> Vec<Fact>,
+    policy: fn(&Policy, &PolicyInput<'_>) -> String,
+    request: fn(&Policy, &PolicyInput<'_>) -> String,
+    /// The facts that the condition reads and the request lacks.
+    missing: fn(&Policy, &PolicyInput<'_>) -> Vec<RequestFact>,
 }
 
-/// The conditions that the policy sets, in the order in which they are tested; `users` and `applications` always.
-pub(super) fn findings(policy: &Policy, subject: &Subject<'_>) -> Vec<ConditionFinding> {
+/// The conditions that the policy sets, in the order of evaluation; `users` and `applications` always.
+pub(super) fn findings(policy: &Policy, input: &PolicyInput<'_>) -> Vec<ConditionFinding> {
     let set = CONDITIONS
         .iter()
         .zip(&DESCRIPTIONS)
         .filter(|(_, description)| (description.is_set)(policy));
     set.map(|((_, condition), description)| {
-        let missing = (description.missing)(policy, subject);
-        let (outcome, missing) = match condition(policy, subject) {
+        let missing = (description.missing)(policy, input);
+        let (outcome, missing) = match condition(policy, input) {
             Match::No => (ConditionOutcome::NotMatched, Vec::new()),
             Match::Unknown => (ConditionOutcome::NotProvided, missing),
-            // A user's type that is only possible counts as one that the user has.
+            // A user type that is only possible counts as a match.
             Match::Yes if description.name == USERS && !missing.is_empty() => {
                 (ConditionOutcome::NotProvided, missing)
             }
@@ -71,8 +71,8 @@ pub(super) fn findings(policy: &Policy, subject: &Subject<'_>) -> Vec<ConditionF
         ConditionFinding {
             name: description.name,
             outcome,
-            policy: (description.policy)(policy, subject),
-            request: (description.request)(policy, subject),
+            policy: (description.policy)(policy, input),
+            request: (description.request)(policy, input),
             missing,
         }
     })
@@ -86,35 +86,38 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
     Description {
         name: USERS,
         is_set: |_| true,
-        policy: |policy, subject| {
-            let snapshot = subject.question.snapshot;
+        policy: |policy, input| {
+            let snapshot = input.evaluation.snapshot;
             words::lists(
                 words::users(&policy.include_users, snapshot),
                 words::users(&policy.exclude_users, snapshot),
             )
         },
-        request: |_, subject| words::user(subject),
+        request: |_, input| words::user(input),
         missing: users_missing,
     },
     Description {
         name: "applications",
         is_set: |_| true,
-        policy: |policy, subject| {
+        policy: |policy, input| {
             let mut text = words::applications(&policy.apps);
-            if applications::is_taken_off(&policy.apps, subject) {
+            if applications::is_excluded_by_tenant(&policy.apps, input) {
                 text.push_str(
-                    "; taken off by conditional-access-settings.json for this user action",
+                    "; excluded by conditional-access-settings.json for this user action",
                 );
             }
             text
         },
-        request: |_, subject| words::target(subject.question.request),
-        missing: |policy, subject| {
+        request: |_, input| words::target(input.evaluation.request),
+        missing: |policy, input| {
             let filter = policy.apps.filter.as_ref();
             let mut facts = filter.map_or_else(Vec::new, |filter| {
-                attributes_missing(filter::unknown(&filter.rule, subject.context()), subject)
+                attributes_missing(
+                    filter::unknown_attributes(&filter.rule, input.context()),
+                    input,
+                )
             });
-            facts.extend(memberships_missing(&policy.apps, subject));
+            facts.extend(memberships_missing(&policy.apps, input));
             facts
         },
     },
@@ -122,10 +125,10 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
         name: "clientAppTypes",
         is_set: |policy| policy.client_app_types.is_some(),
         policy: |policy, _| policy.client_app_types.map_or_else(String::new, words::set),
-        request: |_, subject| words::maybe(subject.context().client_app_type),
-        missing: |_, subject| match subject.context().client_app_type {
-            None => vec![Fact::ClientAppType],
-            Some(ClientAppType::ExchangeActiveSync) => vec![Fact::EasSupported],
+        request: |_, input| words::maybe(input.context().client_app_type),
+        missing: |_, input| match input.context().client_app_type {
+            None => vec![RequestFact::ClientAppType],
+            Some(ClientAppType::ExchangeActiveSync) => vec![RequestFact::EasSupported],
             Some(_) => Vec::new(),
         },
     },
@@ -133,32 +136,42 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
         name: "signInRiskLevels",
         is_set: |policy| !policy.sign_in_risk.is_empty(),
         policy: |policy, _| words::set(policy.sign_in_risk),
-        request: |_, subject| words::maybe(subject.context().sign_in_risk),
-        missing: |_, subject| unless(subject.context().sign_in_risk.is_some(), Fact::SignInRisk),
+        request: |_, input| words::maybe(input.context().sign_in_risk),
+        missing: |_, input| {
+            unless(
+                input.context().sign_in_risk.is_some(),
+                RequestFact::SignInRisk,
+            )
+        },
     },
     Description {
         name: "userRiskLevels",
         is_set: |policy| !policy.user_risk.is_empty(),
         policy: |policy, _| words::set(policy.user_risk),
-        request: |_, subject| words::maybe(subject.context().user_risk),
-        missing: |_, subject| unless(subject.context().user_risk.is_some(), Fact::UserRisk),
+        request: |_, input| words::maybe(input.context().user_risk),
+        missing: |_, input| unless(input.context().user_risk.is_some(), RequestFact::UserRisk),
     },
     Description {
         name: "insiderRiskLevels",
         is_set: |policy| !policy.insider_risk.is_empty(),
         policy: |policy, _| words::set(policy.insider_risk),
-        request: |_, subject| words::maybe(subject.context().insider_risk),
-        missing: |_, subject| unless(subject.context().insider_risk.is_some(), Fact::InsiderRisk),
+        request: |_, input| words::maybe(input.context().insider_risk),
+        missing: |_, input| {
+            unless(
+                input.context().insider_risk.is_some(),
+                RequestFact::InsiderRisk,
+            )
+        },
     },
     Description {
         name: "authenticationFlows",
         is_set: |policy| !policy.authentication_flows.is_empty(),
         policy: |policy, _| words::set(policy.authentication_flows),
-        request: |_, subject| words::maybe(subject.context().authentication_flow),
-        missing: |_, subject| {
+        request: |_, input| words::maybe(input.context().authentication_flow),
+        missing: |_, input| {
             unless(
-                subject.context().authentication_flow.is_some(),
-                Fact::AuthenticationFlow,
+                input.context().authentication_flow.is_some(),
+                RequestFact::AuthenticationFlow,
             )
         },
     },
@@ -170,16 +183,16 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
                 platform.map_or_else(|| "all".to_owned(), |platform| platform.to_string())
             })
         },
-        request: |_, subject| words::maybe(subject.context().platform),
-        missing: |_, subject| unless(subject.context().platform.is_some(), Fact::Platform),
+        request: |_, input| words::maybe(input.context().platform),
+        missing: |_, input| unless(input.context().platform.is_some(), RequestFact::Platform),
     },
     Description {
         name: "locations",
         is_set: |policy| policy.locations.is_some(),
-        policy: |policy, subject| {
-            words::include_exclude(&policy.locations, |entry| words::location(*entry, subject))
+        policy: |policy, input| {
+            words::include_exclude(&policy.locations, |entry| words::location(*entry, input))
         },
-        request: |_, subject| words::place(subject.context()),
+        request: |_, input| words::place(input.context()),
         missing: locations_missing,
     },
     Description {
@@ -191,11 +204,14 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
                 .as_ref()
                 .map_or_else(String::new, words::filter)
         },
-        request: |_, subject| words::device(subject.context()),
-        missing: |policy, subject| {
+        request: |_, input| words::device(input.context()),
+        missing: |policy, input| {
             let filter = policy.device_filter.as_ref();
             filter.map_or_else(Vec::new, |filter| {
-                attributes_missing(filter::unknown(&filter.rule, subject.context()), subject)
+                attributes_missing(
+                    filter::unknown_attributes(&filter.rule, input.context()),
+                    input,
+                )
             })
         },
     },
@@ -203,25 +219,25 @@ static DESCRIPTIONS: [Description; CONDITIONS.len()] = [
         name: "devices.deviceStates",
         is_set: |policy| policy.device_states.is_some(),
         policy: |policy, _| words::include_exclude(&policy.device_states, DeviceState::to_string),
-        request: |_, subject| words::device(subject.context()),
-        missing: |policy, subject| {
+        request: |_, input| words::device(input.context()),
+        missing: |policy, input| {
             let states = entries(&policy.device_states);
             let properties = states.filter_map(|state| match state {
                 DeviceState::All => None,
                 DeviceState::Compliant => Some(DeviceProperty::IsCompliant),
                 DeviceState::DomainJoined => Some(DeviceProperty::TrustType),
             });
-            distinct(properties.filter_map(|property| device_missing(property, subject.context())))
+            distinct(properties.filter_map(|property| device_missing(property, input.context())))
         },
     },
 ];
 
-fn unless(is_there: bool, fact: Fact) -> Vec<Fact> {
-    if is_there { Vec::new() } else { vec![fact] }
+fn unless(is_present: bool, fact: RequestFact) -> Vec<RequestFact> {
+    if is_present { Vec::new() } else { vec![fact] }
 }
 
-fn distinct(facts: impl Iterator<Item = Fact>) -> Vec<Fact> {
-    let mut all: Vec<Fact> = facts.collect();
+fn distinct(facts: impl Iterator<Item = RequestFact>) -> Vec<RequestFact> {
+    let mut all: Vec<RequestFact> = facts.collect();
     all.sort();
     all.dedup();
     all
@@ -232,87 +248,87 @@ fn entries<T>(lists: &Option<IncludeExclude<T>>) -> impl Iterator<Item = &T> {
     lists.flat_map(|lists| lists.include.iter().chain(&lists.exclude))
 }
 
-/// The memberships of the application that neither the table nor the configuration states.
-fn memberships_missing(condition: &AppsCondition, subject: &Subject<'_>) -> Vec<Fact> {
-    let question = subject.question;
-    let (app, applications) = (question.request.app, &question.snapshot.applications);
+/// The bundle memberships of the application that neither the built-in table nor the configuration states.
+fn memberships_missing(condition: &AppsCondition, input: &PolicyInput<'_>) -> Vec<RequestFact> {
+    let evaluation = input.evaluation;
+    let (app, applications) = (evaluation.request.app, &evaluation.snapshot.applications);
     let sets = [&condition.include, &condition.exclude];
     let by_bundle = sets.into_iter().flat_map(|set| set.bundles.iter());
     let by_bundle = by_bundle
         .filter(|bundle| applications.membership(app, *bundle) == Membership::Unknown)
-        .map(|_| Fact::Bundles(app));
+        .map(|_| RequestFact::Bundles(app));
     let by_agent = sets
         .into_iter()
         .filter(|set| set.agent_resources && applications.is_agent(app) == Membership::Unknown)
-        .map(|_| Fact::AgentResource);
+        .map(|_| RequestFact::AgentResource);
     distinct(by_bundle.chain(by_agent))
 }
 
-fn locations_missing(policy: &Policy, subject: &Subject<'_>) -> Vec<Fact> {
+fn locations_missing(policy: &Policy, input: &PolicyInput<'_>) -> Vec<RequestFact> {
     let positions = entries(&policy.locations).flat_map(|entry| match entry {
         LocationTest::All | LocationTest::MfaTrustedIps => &[][..],
-        LocationTest::AllTrusted => &subject.resource.trusted_locations,
+        LocationTest::AllTrusted => &input.resource.trusted_locations,
         LocationTest::Named(position) => std::slice::from_ref(position),
     });
     let unknown =
-        positions.filter(|position| in_named_location(**position, subject) == Match::Unknown);
+        positions.filter(|position| in_named_location(**position, input) == Match::Unknown);
     let trusted_ips = entries(&policy.locations)
         .filter(|entry| matches!(entry, LocationTest::MfaTrustedIps))
-        .map(|_| Fact::MfaTrustedIps);
+        .map(|_| RequestFact::MfaTrustedIps);
     distinct(trusted_ips.chain(unknown.filter_map(|position| {
-        match subject.question.snapshot.location(*position)? {
-            Location::Ip(_) => Some(Fact::IpAddress),
-            Location::Country { lookup, .. } => Some(match subject.context().country {
-                None => Fact::Country(*lookup),
-                Some(_) => Fact::CountryOfOtherMethod(*lookup),
+        match input.evaluation.snapshot.location(*position)? {
+            Location::Ip(_) => Some(RequestFact::IpAddress),
+            Location::Country { lookup, .. } => Some(match input.context().country {
+                None => RequestFact::Country(*lookup),
+                Some(_) => RequestFact::CountryOfOtherMethod(*lookup),
             }),
-            Location::CompliantNetwork => Some(Fact::CompliantNetwork),
+            Location::CompliantNetwork => Some(RequestFact::CompliantNetwork),
         }
     })))
 }
 
-fn attributes_missing(unknown: Vec<&Attribute>, subject: &Subject<'_>) -> Vec<Fact> {
+fn attributes_missing(unknown: Vec<&Attribute>, input: &PolicyInput<'_>) -> Vec<RequestFact> {
     distinct(unknown.into_iter().filter_map(|attribute| match attribute {
-        Attribute::Device(property) => device_missing(*property, subject.context()),
-        Attribute::Application(name) => Some(Fact::AppAttribute(name.clone())),
+        Attribute::Device(property) => device_missing(*property, input.context()),
+        Attribute::Application(name) => Some(RequestFact::AppAttribute(name.clone())),
     }))
 }
 
-fn device_missing(property: DeviceProperty, context: &Context) -> Option<Fact> {
+fn device_missing(property: DeviceProperty, context: &Context) -> Option<RequestFact> {
     match &context.device {
-        None => Some(Fact::Device),
+        None => Some(RequestFact::Device),
         Some(Device::Unregistered) => None,
         Some(Device::Registered(known)) => {
-            (!known.contains_key(&property)).then_some(Fact::DeviceProperty(property))
+            (!known.contains_key(&property)).then_some(RequestFact::DeviceProperty(property))
         }
     }
 }
 
-/// The missing facts that the lists of ids depend on, and the user's type where another possible one would not match.
-fn users_missing(policy: &Policy, subject: &Subject<'_>) -> Vec<Fact> {
-    let question = subject.question;
+/// The missing facts that the id lists depend on, and the user type if another possible type would not match.
+fn users_missing(policy: &Policy, input: &PolicyInput<'_>) -> Vec<RequestFact> {
+    let evaluation = input.evaluation;
     let mut facts = Vec::new();
     for (clause, side) in clauses(policy) {
-        // Where another entry of the list matches for certain, the rest does not matter.
-        if users::named(clause, side, subject.types, question) != Match::Unknown {
+        // If another entry of the list matches for certain, missing facts do not matter.
+        if users::list_matches(clause, side, input.types, evaluation) != Match::Unknown {
             continue;
         }
-        if users::by_id(clause, question) == Match::Unknown {
-            facts.push(Fact::ResourceUser);
+        if users::by_id(clause, evaluation) == Match::Unknown {
+            facts.push(RequestFact::ResourceUser);
         }
-        if users::by_group(clause, side, question) == Match::Unknown {
-            facts.push(match question.class {
-                UserClass::Internal => Fact::Groups,
-                UserClass::Collaboration | UserClass::DirectConnect => Fact::ResourceGroups,
+        if users::by_group(clause, side, evaluation) == Match::Unknown {
+            facts.push(match evaluation.class {
+                UserClass::Internal => RequestFact::Groups,
+                UserClass::Collaboration | UserClass::DirectConnect => RequestFact::ResourceGroups,
             });
         }
-        if users::by_role(clause, side, question) == Match::Unknown {
-            facts.push(Fact::Roles);
+        if users::by_role(clause, side, evaluation) == Match::Unknown {
+            facts.push(RequestFact::Roles);
         }
     }
-    for (other, because) in other_types(subject) {
-        let [include, exclude] =
-            clauses(policy).map(|(clause, side)| users::named(clause, side, other, question));
+    for (other, because) in other_types(input) {
+        let [include, exclude] = clauses(policy)
+            .map(|(clause, side)| users::list_matches(clause, side, other, evaluation));
         if Match::all([include, !exclude]) == Match::No {
             facts.extend(because);
         }
@@ -320,23 +336,23 @@ fn users_missing(policy: &Policy, subject: &Subject<'_>) -> Vec<Fact> {
     distinct(facts.into_iter())
 }
 
-fn clauses(policy: &Policy) -> [(&UsersClause, Side); 2] {
+fn clauses(policy: &Policy) -> [(&UsersClause, ListSide); 2] {
     [
-        (&policy.include_users, Side::Include),
-        (&policy.exclude_users, Side::Exclude),
+        (&policy.include_users, ListSide::Include),
+        (&policy.exclude_users, ListSide::Exclude),
     ]
 }
 
-/// The user types that the request could have if it named its type, or the facts that direct connect
-/// eligibility depends on; each with those facts.
-fn other_types(subject: &Subject<'_>) -> Vec<(WordSet<UserType>, Vec<Fact>)> {
-    let question = subject.question;
-    let request = question.request;
+/// The other user types that the user may have, each with the missing facts that decide it: the type itself, or the
+/// facts that direct connect eligibility depends on.
+fn other_types(input: &PolicyInput<'_>) -> Vec<(WordSet<UserType>, Vec<RequestFact>)> {
+    let evaluation = input.evaluation;
+    let request = evaluation.request;
     let direct = |types: WordSet<UserType>| {
         let both = types.intersection(WordSet::EMPTY.with(UserType::DirectConnectUser));
         !both.is_empty()
     };
-    let named: &[UserType] = match (request.external_user_type, question.class) {
+    let named: &[UserType] = match (request.external_user_type, evaluation.class) {
         (None, UserClass::Collaboration) => &[
             UserType::CollaborationGuest,
             UserType::CollaborationMember,
@@ -349,29 +365,29 @@ fn other_types(subject: &Subject<'_>) -> Vec<(WordSet<UserType>, Vec<Fact>)> {
         (Some(_), _) | (None, UserClass::DirectConnect | UserClass::Internal) => &[],
     };
     let with_direct = |types: WordSet<UserType>| {
-        if direct(subject.types) {
+        if direct(input.types) {
             types.with(UserType::DirectConnectUser)
         } else {
             types
         }
     };
-    let mut other: Vec<(WordSet<UserType>, Vec<Fact>)> = named
+    let mut other: Vec<(WordSet<UserType>, Vec<RequestFact>)> = named
         .iter()
         .map(|one| {
             let types = with_direct(WordSet::EMPTY.with(*one));
-            (types, vec![Fact::ExternalUserType])
+            (types, vec![RequestFact::ExternalUserType])
         })
         .collect();
-    let depends_on_eligibility = question.class == UserClass::Collaboration
-        && direct(subject.types)
+    let depends_on_eligibility = evaluation.class == UserClass::Collaboration
+        && direct(input.types)
         && request.home.tenant().is_some_and(|home| {
-            let asked = crossing::eligible_for_direct_connect(
-                question,
+            let eligibility = cross_tenant::direct_connect_eligibility(
+                evaluation,
                 home,
-                subject.resource,
-                subject.now,
+                input.resource,
+                input.now,
             );
-            asked.answer == Match::Unknown
+            eligibility.answer == Match::Unknown
         });
     if depends_on_eligibility {
         let without = |types: WordSet<UserType>| -> WordSet<UserType> {
@@ -379,20 +395,20 @@ fn other_types(subject: &Subject<'_>) -> Vec<(WordSet<UserType>, Vec<Fact>)> {
             rest.filter(|one| *one != UserType::DirectConnectUser)
                 .collect()
         };
-        let mut narrowed: Vec<(WordSet<UserType>, Vec<Fact>)> = other
+        let mut narrowed: Vec<(WordSet<UserType>, Vec<RequestFact>)> = other
             .iter()
             .map(|(types, because)| (without(*types), because.clone()))
             .collect();
-        narrowed.push((without(subject.types), Vec::new()));
+        narrowed.push((without(input.types), Vec::new()));
         for (_, because) in &mut narrowed {
-            because.extend(super::missing::membership(question));
+            because.extend(super::missing::membership_facts(evaluation));
         }
         other.extend(narrowed);
     }
     other
 }
 
-/// The words of a set, for [`words`].
+/// The texts of a word set, for [`words`].
 pub(super) fn texts<W: Word + std::fmt::Display>(set: WordSet<W>) -> Vec<String> {
     set.iter().map(|word| word.to_string()).collect()
 }

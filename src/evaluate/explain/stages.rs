@@ -1,18 +1,18 @@
-//! What each stage looked at, and why it passes.
+//! The values that each stage used, and why it passes.
 
 use super::{Detail, words};
-use crate::decision::{Denial, Stage, UnusedEntry};
+use crate::decision::{Denial, Stage, UnusedEntryReason};
 use crate::evaluate::matching::Match;
-use crate::evaluate::{Notes, Question, assumed, channel, crossing, restriction, setting};
+use crate::evaluate::{Evaluation, Notes, assumed, channel, cross_tenant, restriction, setting};
 use crate::id::TenantId;
 use crate::request::{Home, IdentityProvider, UserClass};
-use crate::snapshot::{AppRule, AssumedOutbound, Setting, Tenant, UserRule};
+use crate::snapshot::{AccessSetting, AppRule, AssumedOutboundSettings, Tenant, UserRule};
 use crate::time::Timestamp;
 use crate::vocabulary::Access;
 
-/// Why the stage passes, or why it does not, in a sentence.
+/// Why the stage passes or not, in one sentence.
 pub(super) fn why(
-    question: &Question<'_>,
+    evaluation: &Evaluation<'_>,
     stage: Stage,
     outcome: Result<(), &Denial>,
     notes: &Notes,
@@ -21,34 +21,34 @@ pub(super) fn why(
         Err(denial) => denial.message().into_owned(),
         Ok(()) => match stage {
             Stage::Token => format!(
-                "The token ends at {} and is not revoked.",
-                question.request.claims.expires_at
+                "The token expires at {} and is not revoked.",
+                evaluation.request.claims.expires_at
             ),
-            Stage::TenantRestriction => why_unrestricted(question).to_owned(),
+            Stage::TenantRestriction => why_unrestricted(evaluation).to_owned(),
             Stage::Outbound => match notes.assumed_outbound {
                 Some(basis) => format!(
-                    "The resource tenant's assumed-outbound.json lets this user out ({basis}): no policies of the \
-                     home tenant are loaded."
+                    "No policies of the home tenant are loaded; the resource tenant's assumed-outbound.json allows \
+                     the outbound access ({basis})."
                 ),
-                None => why_crossed(question, "home tenant's outbound"),
+                None => why_setting_allows(evaluation, "home tenant's outbound"),
             },
-            Stage::Inbound => match question.request.home.provider() {
+            Stage::Inbound => match evaluation.request.home.provider() {
                 Some(provider) => {
                     format!("The resource tenant lists the identity provider {provider}.")
                 }
-                None => why_crossed(question, "resource tenant's inbound"),
+                None => why_setting_allows(evaluation, "resource tenant's inbound"),
             },
-            Stage::ConditionalAccess => why_granted(question, notes),
-            Stage::SharedChannel => match question.request.channel {
+            Stage::ConditionalAccess => why_granted(evaluation, notes),
+            Stage::SharedChannel => match evaluation.request.channel {
                 None => "The request names no channel.".to_owned(),
-                Some(_) => "The user is in the shared channel.".to_owned(),
+                Some(_) => "The user is a member of the shared channel.".to_owned(),
             },
         },
     }
 }
 
-fn why_unrestricted(question: &Question<'_>) -> &'static str {
-    let request = question.request;
+fn why_unrestricted(evaluation: &Evaluation<'_>) -> &'static str {
+    let request = evaluation.request;
     match request.restricting_tenant {
         None => "The request names no restricting tenant.",
         Some(restricting) if request.home == restricting => {
@@ -58,29 +58,29 @@ fn why_unrestricted(question: &Question<'_>) -> &'static str {
             "The restricting tenant is the resource tenant: its inbound settings govern."
         }
         Some(_) => {
-            "The restricting tenant's restrictions let this account reach this application, \
-             or are left out for a tenant of another cloud."
+            "The restricting tenant's tenant restrictions allow this account to access this application, \
+             or do not apply to a tenant of another cloud."
         }
     }
 }
 
-fn why_crossed(question: &Question<'_>, whose: &str) -> String {
-    match (&question.request.home, question.class) {
+fn why_setting_allows(evaluation: &Evaluation<'_>, which: &str) -> String {
+    match (&evaluation.request.home, evaluation.class) {
         (Home::Provider(_), _) => {
-            format!("A user without a home tenant: the {whose} setting does not apply.")
+            format!("A user without a home tenant: the {which} setting does not apply.")
         }
         (Home::Tenant(_), UserClass::Internal) => {
-            format!("An internal user: the {whose} setting does not apply.")
+            format!("An internal user: the {which} setting does not apply.")
         }
         (Home::Tenant(_), UserClass::DirectConnect | UserClass::Collaboration) => {
-            format!("The {whose} setting lets this user reach this application.")
+            format!("The {which} setting allows this user to access this application.")
         }
     }
 }
 
-fn why_granted(question: &Question<'_>, notes: &Notes) -> String {
+fn why_granted(evaluation: &Evaluation<'_>, notes: &Notes) -> String {
     let applied = notes.applied.iter().map(|one| one.policy);
-    let policies = applied.filter_map(|index| question.snapshot.policy(index));
+    let policies = applied.filter_map(|index| evaluation.snapshot.policy(index));
     let enforced = policies.filter(|policy| !policy.is_report_only()).count();
     match enforced {
         0 => "No enabled policy applies.".to_owned(),
@@ -89,26 +89,26 @@ fn why_granted(question: &Question<'_>, notes: &Notes) -> String {
     }
 }
 
-pub(super) fn details(question: &Question<'_>, stage: Stage, now: Timestamp) -> Vec<Detail> {
-    match (stage, question.resource) {
-        (Stage::Token, _) => token_details(question),
-        (Stage::TenantRestriction, _) => restriction_details(question),
-        (Stage::Outbound, Some(resource)) if question.class != UserClass::Internal => {
-            outbound_details(question, resource, now)
+pub(super) fn details(evaluation: &Evaluation<'_>, stage: Stage, now: Timestamp) -> Vec<Detail> {
+    match (stage, evaluation.resource) {
+        (Stage::Token, _) => token_details(evaluation),
+        (Stage::TenantRestriction, _) => restriction_details(evaluation),
+        (Stage::Outbound, Some(resource)) if evaluation.class != UserClass::Internal => {
+            outbound_details(evaluation, resource, now)
         }
-        (Stage::Inbound, Some(resource)) if question.class != UserClass::Internal => {
-            inbound_details(question, resource)
+        (Stage::Inbound, Some(resource)) if evaluation.class != UserClass::Internal => {
+            inbound_details(evaluation, resource)
         }
-        (Stage::ConditionalAccess, Some(resource)) if question.class != UserClass::Internal => {
-            vec![trust_detail(question, resource)]
+        (Stage::ConditionalAccess, Some(resource)) if evaluation.class != UserClass::Internal => {
+            vec![trust_detail(evaluation, resource)]
         }
-        (Stage::SharedChannel, Some(resource)) => channel_details(question, resource),
+        (Stage::SharedChannel, Some(resource)) => channel_details(evaluation, resource),
         _ => Vec::new(),
     }
 }
 
-fn token_details(question: &Question<'_>) -> Vec<Detail> {
-    let claims = &question.request.claims;
+fn token_details(evaluation: &Evaluation<'_>) -> Vec<Detail> {
+    let claims = &evaluation.request.claims;
     let instants = [
         ("expires_at", Some(claims.expires_at)),
         ("issued_at", claims.issued_at),
@@ -118,35 +118,39 @@ fn token_details(question: &Question<'_>) -> Vec<Detail> {
         .into_iter()
         .filter_map(|(what, instant)| Some((what, instant?)));
     present
-        .map(|(what, instant)| of_request(what, instant.to_string()))
+        .map(|(what, instant)| request_detail(what, instant.to_string()))
         .collect()
 }
 
-fn restriction_details(question: &Question<'_>) -> Vec<Detail> {
-    let request = question.request;
-    let Some(asked) = request.restricting_tenant else {
+fn restriction_details(evaluation: &Evaluation<'_>) -> Vec<Detail> {
+    let request = evaluation.request;
+    let Some(restricting_id) = request.restricting_tenant else {
         return Vec::new();
     };
-    let mut details = vec![of_request(
+    let mut details = vec![request_detail(
         "restricting tenant",
-        words::tenant(asked, question.snapshot),
+        words::tenant(restricting_id, evaluation.snapshot),
     )];
-    let governs = request.home != asked && request.resource != asked;
-    let restricting = question.snapshot.tenant(asked).filter(|_| governs);
+    let governs = request.home != restricting_id && request.resource != restricting_id;
+    let restricting = evaluation
+        .snapshot
+        .tenant(restricting_id)
+        .filter(|_| governs);
     if let Some((restricting, home)) = restricting.zip(request.home.tenant()) {
-        let settings = restriction::governed_tenants(question, home, restricting)
-            .filter_map(|tenant| restriction::restrictions(question, restricting, tenant));
-        details.extend(settings.map(|one| setting_detail("tenant restrictions", one, question)));
+        let settings = restriction::governed_tenants(evaluation, home, restricting)
+            .filter_map(|tenant| restriction::restrictions(evaluation, restricting, tenant));
+        details.extend(settings.map(|one| setting_detail("tenant restrictions", one, evaluation)));
     }
     details
 }
 
-fn outbound_details(question: &Question<'_>, resource: &Tenant, now: Timestamp) -> Vec<Detail> {
-    let Some(home) = question.request.home.tenant() else {
+fn outbound_details(evaluation: &Evaluation<'_>, resource: &Tenant, now: Timestamp) -> Vec<Detail> {
+    let Some(home) = evaluation.request.home.tenant() else {
         return Vec::new();
     };
-    let (relation, setting) = crossing::outbound_relation(question, question.request.access);
-    let setting = setting.map(|one| setting_detail("outbound setting", one, question));
+    let (relation, setting) =
+        cross_tenant::outbound_relation(evaluation, evaluation.request.access);
+    let setting = setting.map(|one| setting_detail("outbound setting", one, evaluation));
     let providers = relation.blocks_service_providers.then(|| {
         let value = "the home tenant blocks users of the type serviceProvider";
         Detail {
@@ -155,57 +159,57 @@ fn outbound_details(question: &Question<'_>, resource: &Tenant, now: Timestamp) 
             origin: relation.origin.to_string(),
         }
     });
-    let clouds = cloud_detail(question, resource).into_iter();
+    let clouds = cloud_detail(evaluation, resource).into_iter();
     let mut details: Vec<Detail> = clouds.chain(providers).chain(setting).collect();
-    if question.home.is_none() {
-        details.push(of_request(
+    if evaluation.home.is_none() {
+        details.push(request_detail(
             "home tenant",
-            format!("no policies of {home} are loaded: the service's defaults apply"),
+            format!("no policies of {home} are loaded: the service defaults apply"),
         ));
         let entry = resource.assumed_outbound_of(home);
-        details.extend(entry.map(|entry| assumed_detail(entry, question, home, resource, now)));
+        details.extend(entry.map(|entry| assumed_detail(entry, evaluation, home, resource, now)));
     }
     details
 }
 
 fn assumed_detail(
-    entry: &AssumedOutbound,
-    question: &Question<'_>,
+    entry: &AssumedOutboundSettings,
+    evaluation: &Evaluation<'_>,
     home: TenantId,
     resource: &Tenant,
     now: Timestamp,
 ) -> Detail {
-    let counts = match assumed::lets_out(question, home, resource, now) {
-        Ok(_) => "counts",
-        Err(Some(UnusedEntry::ReviewPast)) => "does not count: its reviewBy is past",
-        Err(Some(UnusedEntry::OtherAccessType)) => {
-            "does not count: it does not hold this access type"
+    let status = match assumed::applicable_entry(evaluation, home, resource, now) {
+        Ok(_) => "applies",
+        Err(Some(UnusedEntryReason::ReviewPast)) => "does not apply: its reviewBy date is past",
+        Err(Some(UnusedEntryReason::OtherAccessType)) => {
+            "does not apply: it does not list this access type"
         }
-        Err(Some(UnusedEntry::NotTokenIssued)) => {
-            "does not count: no token of the home tenant's own issuer was verified here"
+        Err(Some(UnusedEntryReason::NotTokenIssued)) => {
+            "does not apply: no token issued by the home tenant was verified"
         }
-        Err(None) => "does not count",
+        Err(None) => "does not apply",
     };
     let comment = entry.comment.as_deref().unwrap_or("no comment");
     Detail {
         what: "assumed outbound".to_owned(),
         value: format!(
-            "{} until {} ({comment}): {counts}",
+            "{} until {} ({comment}): {status}",
             entry.basis, entry.review_by
         ),
         origin: entry.origin.to_string(),
     }
 }
 
-fn inbound_details(question: &Question<'_>, resource: &Tenant) -> Vec<Detail> {
-    let request = question.request;
+fn inbound_details(evaluation: &Evaluation<'_>, resource: &Tenant) -> Vec<Detail> {
+    let request = evaluation.request;
     let home = match &request.home {
         Home::Tenant(home) => *home,
         Home::Provider(provider) => return vec![provider_detail(provider, resource)],
     };
-    let (_, setting) = crossing::inbound_relation(question, home, resource, request.access);
-    let setting = setting.map(|one| setting_detail("inbound setting", one, question));
-    cloud_detail(question, resource)
+    let (_, setting) = cross_tenant::inbound_relation(evaluation, home, resource, request.access);
+    let setting = setting.map(|one| setting_detail("inbound setting", one, evaluation));
+    cloud_detail(evaluation, resource)
         .into_iter()
         .chain(setting)
         .collect()
@@ -225,22 +229,22 @@ fn provider_detail(provider: &IdentityProvider, resource: &Tenant) -> Detail {
     }
 }
 
-fn cloud_detail(question: &Question<'_>, resource: &Tenant) -> Option<Detail> {
-    let home = crossing::home_cloud(question, resource);
+fn cloud_detail(evaluation: &Evaluation<'_>, resource: &Tenant) -> Option<Detail> {
+    let home = cross_tenant::home_cloud(evaluation, resource);
     let differ = home != resource.cloud;
-    differ.then(|| of_request("clouds", format!("{home} to {}", resource.cloud)))
+    differ.then(|| request_detail("clouds", format!("{home} to {}", resource.cloud)))
 }
 
-fn setting_detail(what: &str, setting: &Setting, question: &Question<'_>) -> Detail {
-    let user = match setting::targets_user(&setting.users, question) {
+fn setting_detail(what: &str, setting: &AccessSetting, evaluation: &Evaluation<'_>) -> Detail {
+    let user = match setting::targets_user(&setting.users, evaluation) {
         Match::Yes => "this user is targeted",
         Match::No => "this user is not targeted",
-        Match::Unknown => "whether this user is targeted is not known",
+        Match::Unknown => "it is unknown whether this user is targeted",
     };
-    let app = match setting::targets_app(&setting.apps, question) {
+    let app = match setting::targets_app(&setting.apps, evaluation) {
         Match::Yes => "this application is targeted",
         Match::No => "this application is not targeted",
-        Match::Unknown => "whether this application is targeted is not known",
+        Match::Unknown => "it is unknown whether this application is targeted",
     };
     Detail {
         what: what.to_owned(),
@@ -275,8 +279,8 @@ fn access(access: Access) -> &'static str {
     access.as_str()
 }
 
-fn trust_detail(question: &Question<'_>, resource: &Tenant) -> Detail {
-    let trust = crossing::trust(question, resource);
+fn trust_detail(evaluation: &Evaluation<'_>, resource: &Tenant) -> Detail {
+    let trust = cross_tenant::trust(evaluation, resource);
     let word = |trusted| if trusted { "accepted" } else { "not accepted" };
     Detail {
         what: "inbound trust".to_owned(),
@@ -290,19 +294,19 @@ fn trust_detail(question: &Question<'_>, resource: &Tenant) -> Detail {
     }
 }
 
-fn channel_details(question: &Question<'_>, resource: &Tenant) -> Vec<Detail> {
-    let Some(asked) = &question.request.channel else {
+fn channel_details(evaluation: &Evaluation<'_>, resource: &Tenant) -> Vec<Detail> {
+    let Some(channel_id) = &evaluation.request.channel else {
         return Vec::new();
     };
-    let value = match resource.channel(asked) {
+    let value = match resource.channel(channel_id) {
         None => "not a shared channel of the resource tenant",
-        Some(channel) if channel::is_member(channel, question) => "the user is a member",
+        Some(channel) if channel::is_member(channel, evaluation) => "the user is a member",
         Some(_) => "the user is not a member",
     };
-    vec![of_request(&asked.0, value.to_owned())]
+    vec![request_detail(&channel_id.0, value.to_owned())]
 }
 
-fn of_request(what: &str, value: String) -> Detail {
+fn request_detail(what: &str, value: String) -> Detail {
     Detail {
         what: what.to_owned(),
         value,

@@ -1,10 +1,10 @@
-//! What policies and requests say, in short texts for people.
+//! Short texts for administrators: the values of policies and requests.
 
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::conditions::texts;
-use crate::evaluate::conditional_access::Subject;
+use crate::evaluate::conditional_access::PolicyInput;
 use crate::evaluate::filter as rules;
 use crate::id::{AppId, TenantId, UserId};
 use crate::request::{Context, Device, PropertyValue, Request, UserClass};
@@ -16,8 +16,8 @@ use crate::vocabulary::{Country, IncludeExclude, Word, WordSet};
 
 const NOT_PROVIDED: &str = "not provided";
 
-/// How many ids are written out; of more the number is.
-const FEW: usize = 3;
+/// Lists up to this length are written out, longer ones only as a number.
+const MAX_LISTED: usize = 3;
 
 pub(super) fn set<W: Word + Display>(words: WordSet<W>) -> String {
     texts(words).join(", ")
@@ -56,16 +56,16 @@ fn counted(number: usize, what: &str) -> Option<String> {
     }
 }
 
-/// The ids themselves, with their names, where they are few.
+/// The names of up to [`MAX_LISTED`] ids, else their number.
 fn ids<I>(ids: &[I], what: &str, name: impl Fn(&I) -> String) -> Vec<String> {
-    if ids.len() <= FEW {
+    if ids.len() <= MAX_LISTED {
         ids.iter().map(name).collect()
     } else {
         counted(ids.len(), what).into_iter().collect()
     }
 }
 
-/// Its name and its id.
+/// Display name and id.
 pub(super) fn tenant(id: TenantId, snapshot: &Snapshot) -> String {
     match snapshot.tenant_name(id) {
         Some(name) => format!("{name} ({id})"),
@@ -73,7 +73,7 @@ pub(super) fn tenant(id: TenantId, snapshot: &Snapshot) -> String {
     }
 }
 
-/// Its name, where it is one of Microsoft's, and its id.
+/// Name, for a Microsoft application, and id.
 pub(super) fn app(id: AppId) -> String {
     match app_names::name_of(id) {
         Some(name) => format!("{name} ({id})"),
@@ -102,9 +102,9 @@ pub(super) fn users(clause: &UsersClause, snapshot: &Snapshot) -> Vec<String> {
     parts
 }
 
-pub(super) fn user(subject: &Subject<'_>) -> String {
-    let request = subject.question.request;
-    let kind = match subject.question.class {
+pub(super) fn user(input: &PolicyInput<'_>) -> String {
+    let request = input.evaluation.request;
+    let kind = match input.evaluation.class {
         UserClass::Internal => format!("internal user {}", maybe(request.user)),
         UserClass::DirectConnect => format!("direct connect user {}", maybe(request.user)),
         UserClass::Collaboration => {
@@ -114,8 +114,8 @@ pub(super) fn user(subject: &Subject<'_>) -> String {
             )
         }
     };
-    let types = texts(subject.types).join(", ");
-    match subject.types.iter().count() {
+    let types = texts(input.types).join(", ");
+    match input.types.iter().count() {
         0 => kind,
         1 => format!("{kind}, {types}"),
         _ => format!("{kind}, counts as {types}"),
@@ -146,7 +146,7 @@ pub(super) fn applications(condition: &AppsCondition) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// What the request reaches.
+/// The application, user action and authentication context of the request.
 pub(super) fn target(request: &Request) -> String {
     let context = &request.context;
     let mut parts = vec![app(request.app)];
@@ -156,8 +156,8 @@ pub(super) fn target(request: &Request) -> String {
 }
 
 pub(super) fn filter(filter: &PolicyFilter) -> String {
-    // Of nothing everything is unknown.
-    let attributes = rules::unknown(&filter.rule, &Context::UNSAID);
+    // Against an empty context every attribute is unknown, so this lists all attributes of the rule.
+    let attributes = rules::unknown_attributes(&filter.rule, &Context::EMPTY);
     let attributes: Vec<String> = attributes
         .into_iter()
         .map(|attribute| match attribute {
@@ -168,33 +168,33 @@ pub(super) fn filter(filter: &PolicyFilter) -> String {
     format!("{} by a rule over {}", filter.mode, attributes.join(", "))
 }
 
-pub(super) fn location(entry: LocationTest, subject: &Subject<'_>) -> String {
+pub(super) fn location(entry: LocationTest, input: &PolicyInput<'_>) -> String {
     let position = match entry {
         LocationTest::All => return "All".to_owned(),
         LocationTest::AllTrusted => return "AllTrusted".to_owned(),
         LocationTest::MfaTrustedIps => return "the MFA trusted IPs".to_owned(),
         LocationTest::Named(position) => position,
     };
-    match subject.question.snapshot.location(position) {
+    match input.evaluation.snapshot.location(position) {
         Some(Location::Ip(ranges)) => format!("an IP location of {}", addresses(ranges)),
         Some(Location::Country {
             countries,
             include_unknown,
             lookup,
         }) => {
-            let mut parts = match countries.len() <= FEW {
+            let mut parts = match countries.len() <= MAX_LISTED {
                 true => countries.iter().map(Country::to_string).collect(),
                 false => vec![format!("{} countries", countries.len())],
             };
             parts.extend(include_unknown.then(|| "unknown countries".to_owned()));
-            format!("{} (found by {lookup})", parts.join(", "))
+            format!("{} (determined by {lookup})", parts.join(", "))
         }
         Some(Location::CompliantNetwork) => "a compliant network".to_owned(),
         None => "an unknown location".to_owned(),
     }
 }
 
-/// The ranges themselves, where they are few.
+/// Up to [`MAX_LISTED`] ranges, else their number.
 fn addresses(ranges: &AddressRanges) -> String {
     let range = |first: IpAddr, last: IpAddr| match first == last {
         true => first.to_string(),
@@ -208,7 +208,7 @@ fn addresses(ranges: &AddressRanges) -> String {
         v6.map(|(first, last)| range(Ipv6Addr::from(*first).into(), Ipv6Addr::from(*last).into()));
     match ranges.v4().len() + ranges.v6().len() {
         0 => "no addresses".to_owned(),
-        1..=FEW => v4.chain(v6).collect::<Vec<_>>().join(", "),
+        1..=MAX_LISTED => v4.chain(v6).collect::<Vec<_>>().join(", "),
         number => format!("{number} address ranges"),
     }
 }

@@ -1,27 +1,29 @@
 //! `conditionalAccessConditionSet` (learn.microsoft.com/graph/api/resources/conditionalaccessconditionset).
 
 use super::super::document::{
-    At, ClientAppTypes, Conditions, FilterCondition, LocationEntry, UsersCondition,
+    ClientAppTypes, Conditions, FilterCondition, Located, LocationEntry, UsersCondition,
 };
 use super::super::finding::Code;
 use super::super::members::Members;
 use super::super::node::Node;
-use super::super::values::{is_blank, unknown_word, word, word_beside, word_list, word_set};
-use super::applications::applications;
-use super::users::users;
-use super::{Entry, filter, word_or_id};
+use super::super::values::{
+    parse_word, parse_word_list, parse_word_or, parse_word_set, report_unknown_word, warn_if_empty,
+};
+use super::applications::parse_applications;
+use super::users::parse_users;
+use super::{WordOrId, parse_filter, parse_word_or_id};
 use crate::id::LocationId;
 use crate::vocabulary::{
     AuthenticationFlow, ClientAppType, DeviceState, IncludeExclude, InsiderRiskLevel, Platform,
     RiskLevel, WordSet,
 };
 
-/// The conditions of a policy.
-pub(super) fn conditions(node: Node<'_>) -> Option<Conditions> {
+/// Parses the conditions of a policy.
+pub(super) fn parse_conditions(node: Node<'_>) -> Option<Conditions> {
     let mut members = node.object()?;
     let for_workloads = take_workload_conditions(&mut members);
-    let users = members.take("users").and_then(users);
-    let applications = members.take("applications").and_then(applications);
+    let users = members.take("users").and_then(parse_users);
+    let applications = members.take("applications").and_then(parse_applications);
     let client_app_types = client_app_types(&mut members);
     let platforms = members.take_set("platforms").and_then(platforms);
     let locations = members.take_set("locations").and_then(locations);
@@ -33,8 +35,8 @@ pub(super) fn conditions(node: Node<'_>) -> Option<Conditions> {
         client_app_types,
         platforms,
         locations,
-        sign_in_risk: word_list::<RiskLevel>(&mut members, "signInRiskLevels"),
-        user_risk: word_list::<RiskLevel>(&mut members, "userRiskLevels"),
+        sign_in_risk: parse_word_list::<RiskLevel>(&mut members, "signInRiskLevels"),
+        user_risk: parse_word_list::<RiskLevel>(&mut members, "userRiskLevels"),
         insider_risk: insider_risk(&mut members),
         authentication_flows: authentication_flows(&mut members),
         device_filter,
@@ -42,15 +44,15 @@ pub(super) fn conditions(node: Node<'_>) -> Option<Conditions> {
         for_workloads,
     };
     members.close();
-    if for_workloads && conditions.users.as_ref().is_some_and(includes_somebody) {
-        let message = "found users included beside a condition for workload identities or agents: the \
-                       policy applies to workloads only, never to users";
+    if for_workloads && conditions.users.as_ref().is_some_and(includes_users) {
+        let message = "found included users and a condition for workload identities or agents: the policy \
+                       never applies to users";
         node.warning(Code::NoEffect, message);
     }
     Some(conditions)
 }
 
-/// Conditions that only workload identities and agents can meet (semantics §5).
+/// The conditions that only workload identities and agents can satisfy (semantics §5).
 const WORKLOAD_MEMBERS: [&str; 5] = [
     "clientApplications",
     "servicePrincipalRiskLevels",
@@ -59,7 +61,7 @@ const WORKLOAD_MEMBERS: [&str; 5] = [
     "agentContext",
 ];
 
-/// Whether a policy's conditions make it one for workload identities or agents.
+/// Whether a policy is for workload identities or agents, according to its conditions.
 pub(super) fn is_for_workloads(policy: Node<'_>) -> bool {
     policy
         .peek("conditions")
@@ -71,7 +73,7 @@ fn take_workload_conditions(members: &mut Members<'_>) -> bool {
     is_set.contains(&true)
 }
 
-fn includes_somebody(users: &UsersCondition) -> bool {
+fn includes_users(users: &UsersCondition) -> bool {
     let list = &users.include;
     list.all
         || list.guests_or_external_users
@@ -87,9 +89,9 @@ fn client_app_types(members: &mut Members<'_>) -> ClientAppTypes {
     for node in members.list("clientAppTypes") {
         match node.as_text() {
             Some(text) if text.eq_ignore_ascii_case("all") => all = true,
-            Some(_) if is_blank(node) => {}
+            Some(_) if warn_if_empty(node) => {}
             Some(_) | None => {
-                if let Some(word) = word_beside::<ClientAppType>(node, "all") {
+                if let Some(word) = parse_word_or::<ClientAppType>(node, "all") {
                     types = types.with(word);
                 }
             }
@@ -104,7 +106,7 @@ fn client_app_types(members: &mut Members<'_>) -> ClientAppTypes {
 fn platforms(node: Node<'_>) -> Option<IncludeExclude<Option<Platform>>> {
     let mut members = node.object()?;
     let mut list = |name| {
-        let entries = members.list(name).filter(|node| !is_blank(*node));
+        let entries = members.list(name).filter(|node| !warn_if_empty(*node));
         entries.filter_map(platform).collect()
     };
     let platforms = IncludeExclude {
@@ -112,19 +114,19 @@ fn platforms(node: Node<'_>) -> Option<IncludeExclude<Option<Platform>>> {
         exclude: list("excludePlatforms"),
     };
     members.close();
-    set(platforms)
+    non_empty(platforms)
 }
 
-/// `all` is no platform of its own.
+/// Parses a platform; `all` is `None`.
 fn platform(node: Node<'_>) -> Option<Option<Platform>> {
     let text = node.as_text();
     match text.is_some_and(|text| text.eq_ignore_ascii_case("all")) {
         true => Some(None),
-        false => word_beside(node, "all").map(Some),
+        false => parse_word_or(node, "all").map(Some),
     }
 }
 
-fn locations(node: Node<'_>) -> Option<IncludeExclude<At<LocationEntry>>> {
+fn locations(node: Node<'_>) -> Option<IncludeExclude<Located<LocationEntry>>> {
     let mut members = node.object()?;
     let mut list = |name| members.list(name).filter_map(location).collect();
     let locations = IncludeExclude {
@@ -132,33 +134,33 @@ fn locations(node: Node<'_>) -> Option<IncludeExclude<At<LocationEntry>>> {
         exclude: list("excludeLocations"),
     };
     members.close();
-    set(locations)
+    non_empty(locations)
 }
 
-fn location(node: Node<'_>) -> Option<At<LocationEntry>> {
+fn location(node: Node<'_>) -> Option<Located<LocationEntry>> {
     let words = ["All", "AllTrusted"];
-    let value = match word_or_id::<LocationId>(node, &words, "the id of a named location")? {
-        Entry::Word("All") => LocationEntry::All,
-        Entry::Word(_) => LocationEntry::AllTrusted,
-        Entry::Id(id) => LocationEntry::Location(id),
+    let value = match parse_word_or_id::<LocationId>(node, &words, "the id of a named location")? {
+        WordOrId::Word("All") => LocationEntry::All,
+        WordOrId::Word(_) => LocationEntry::AllTrusted,
+        WordOrId::Id(id) => LocationEntry::Location(id),
     };
     let place = node.place();
-    Some(At { value, place })
+    Some(Located { value, place })
 }
 
-/// A condition with two empty lists is not set.
-fn set<T>(condition: IncludeExclude<T>) -> Option<IncludeExclude<T>> {
+/// Returns `None` for a condition with two empty lists.
+fn non_empty<T>(condition: IncludeExclude<T>) -> Option<IncludeExclude<T>> {
     (!condition.include.is_empty() || !condition.exclude.is_empty()).then_some(condition)
 }
 
-/// One comma-separated text; `none` is our word and not one of a policy.
+/// Parses a comma-separated string. `none` is a value for requests only.
 fn insider_risk(members: &mut Members<'_>) -> WordSet<InsiderRiskLevel> {
     let Some(node) = members.take_set("insiderRiskLevels") else {
         return WordSet::EMPTY;
     };
-    let levels: WordSet<InsiderRiskLevel> = word_set(node, None);
+    let levels: WordSet<InsiderRiskLevel> = parse_word_set(node, None);
     if levels.contains(InsiderRiskLevel::None) {
-        unknown_word(node, "none", "expected one of minor, moderate, elevated");
+        report_unknown_word(node, "none", "expected one of minor, moderate, elevated");
     }
     levels
 }
@@ -170,10 +172,10 @@ fn authentication_flows(members: &mut Members<'_>) -> WordSet<AuthenticationFlow
     };
     let methods = members.take_set("transferMethods");
     members.close();
-    methods.map_or(WordSet::EMPTY, |node| word_set(node, Some("none")))
+    methods.map_or(WordSet::EMPTY, |node| parse_word_set(node, Some("none")))
 }
 
-/// The filter, and the deprecated states from the two places where they may stand.
+/// Parses the device filter, and the deprecated device states from both of their locations.
 fn devices(
     members: &mut Members<'_>,
 ) -> (Option<FilterCondition>, Option<IncludeExclude<DeviceState>>) {
@@ -183,7 +185,7 @@ fn devices(
     };
     let mut device_filter = None;
     if let Some(mut devices) = members.take_set("devices").and_then(Node::object) {
-        device_filter = devices.take_set("deviceFilter").and_then(filter);
+        device_filter = devices.take_set("deviceFilter").and_then(parse_filter);
         for (include, exclude) in [
             ("includeDevices", "excludeDevices"),
             ("includeDeviceStates", "excludeDeviceStates"),
@@ -201,7 +203,7 @@ fn devices(
         );
         device_states.close();
     }
-    (device_filter, set(states))
+    (device_filter, non_empty(states))
 }
 
 fn add_states(
@@ -211,14 +213,16 @@ fn add_states(
     exclude: &'static str,
 ) {
     let mut list = |name| {
-        let entries = members.list(name).filter(|node| !is_blank(*node));
-        entries.filter_map(word::<DeviceState>).collect::<Vec<_>>()
+        let entries = members.list(name).filter(|node| !warn_if_empty(*node));
+        entries
+            .filter_map(parse_word::<DeviceState>)
+            .collect::<Vec<_>>()
     };
     states.include.extend(list(include));
     states.exclude.extend(list(exclude));
 }
 
-/// Members of conditions that tools with a flat form write at the top of a policy.
+/// Members that tools with a flat format write at the top level of a policy.
 pub(in crate::graph) const FLAT_MEMBERS: &[&str] = &[
     "users",
     "applications",

@@ -4,17 +4,20 @@ use super::super::document::{GrantControls, StrengthReference};
 use super::super::finding::Code;
 use super::super::node::Node;
 use super::super::strength;
-use super::super::values::{ids, word};
+use super::super::values::{parse_ids, parse_word};
 use crate::vocabulary::Operator;
 
-/// What a policy asks for.
-pub(super) fn grant_controls(node: Node<'_>) -> Option<GrantControls> {
+/// Parses the grant controls of a policy.
+pub(super) fn parse_grant_controls(node: Node<'_>) -> Option<GrantControls> {
     let mut members = node.object()?;
     let operator = members.take("operator").and_then(operator);
-    let built_in = members.list("builtInControls").filter_map(word).collect();
+    let built_in = members
+        .list("builtInControls")
+        .filter_map(parse_word)
+        .collect();
     let strength = members.take("authenticationStrength").and_then(strength);
-    let terms_of_use = ids(&mut members, "termsOfUse", "a terms-of-use agreement");
-    let custom = ids(
+    let terms_of_use = parse_ids(&mut members, "termsOfUse", "a terms-of-use agreement");
+    let custom = parse_ids(
         &mut members,
         "customAuthenticationFactors",
         "a custom control",
@@ -32,21 +35,24 @@ pub(super) fn grant_controls(node: Node<'_>) -> Option<GrantControls> {
 }
 
 fn operator(node: Node<'_>) -> Option<Operator> {
-    if node.is_empty_text() {
-        node.warning(Code::UnknownWord, "found \"\", which is read as AND");
+    if node.is_empty_string() {
+        node.warning(
+            Code::UnknownWord,
+            "found \"\", expected AND or OR; it counts as AND",
+        );
         return None;
     }
-    word(node)
+    parse_word(node)
 }
 
 fn strength(node: Node<'_>) -> Option<StrengthReference> {
-    if node.is_empty_text() {
-        let message = "found \"\", which names no authentication strength and is not read";
+    if node.is_empty_string() {
+        let message = "found \"\", expected an authentication strength; it is not read";
         node.warning(Code::UnknownWord, message);
         return None;
     }
-    match node.is_nothing() {
+    match node.is_blank() {
         true => None,
-        false => strength::reference(node),
+        false => strength::parse_reference(node),
     }
 }

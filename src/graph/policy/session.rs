@@ -1,5 +1,5 @@
-//! `conditionalAccessSessionControls`: the frequency, which decides, and the rest, which are obligations of
-//! the gateway (learn.microsoft.com/graph/api/resources/conditionalaccesssessioncontrols).
+//! `conditionalAccessSessionControls`: the sign-in frequency, which has an effect on decisions, and the other controls,
+//! which are obligations of the gateway (learn.microsoft.com/graph/api/resources/conditionalaccesssessioncontrols).
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use super::super::document::SessionControls;
 use super::super::finding::Code;
 use super::super::members::Members;
 use super::super::node::Node;
-use super::super::values::unknown_word;
+use super::super::values::report_unknown_word;
 use crate::vocabulary::SignInFrequency;
 
-/// The session controls that are enabled.
-pub(super) fn session_controls(node: Node<'_>) -> Option<SessionControls> {
+/// Parses the session controls and returns the enabled ones.
+pub(super) fn parse_session_controls(node: Node<'_>) -> Option<SessionControls> {
     let mut members = node.object()?;
     let mut session = SessionControls::default();
     if let Some((frequency, text)) = members
@@ -44,7 +44,7 @@ pub(super) fn session_controls(node: Node<'_>) -> Option<SessionControls> {
     Some(session)
 }
 
-/// Controls with `isEnabled`, and the member that says how, if any.
+/// The controls with `isEnabled`, and the member that contains their value, if any.
 const CONTROLS: &[(&str, Option<&str>)] = &[
     ("applicationEnforcedRestrictions", None),
     ("cloudAppSecurity", Some("cloudAppSecurityType")),
@@ -54,11 +54,11 @@ const CONTROLS: &[(&str, Option<&str>)] = &[
     ("networkAccessSecurity", Some("policyId")),
 ];
 
-/// The value of an enabled control: how, else `true`.
-fn obligation(node: Node<'_>, how: &Option<&'static str>) -> Option<String> {
+/// The value of an enabled control, or `true` if it has none.
+fn obligation(node: Node<'_>, value_member: &Option<&'static str>) -> Option<String> {
     let mut members = node.object()?;
     let is_enabled = members.boolean("isEnabled") == Some(true);
-    let value = how.and_then(|how| members.text(how));
+    let value = value_member.and_then(|name| members.text(name));
     members.close_outer();
     let value = value.filter(|value| !value.is_empty()).unwrap_or("true");
     is_enabled.then(|| value.to_owned())
@@ -71,7 +71,7 @@ fn mode(node: Node<'_>) -> Option<String> {
     mode
 }
 
-/// An enabled frequency, and how it reads.
+/// An enabled sign-in frequency, and its text.
 fn sign_in_frequency(node: Node<'_>) -> Option<(SignInFrequency, String)> {
     let mut members = node.object()?;
     let is_enabled = members.require("isEnabled").and_then(Node::boolean);
@@ -98,7 +98,7 @@ fn is_time_based(node: Node<'_>) -> Option<bool> {
         text if text.eq_ignore_ascii_case("timeBased") => Some(true),
         text if text.eq_ignore_ascii_case("everyTime") => Some(false),
         text => {
-            unknown_word(node, text, "expected timeBased or everyTime");
+            report_unknown_word(node, text, "expected timeBased or everyTime");
             None
         }
     }
@@ -111,7 +111,7 @@ fn time_based(members: &mut Members<'_>) -> Option<(SignInFrequency, String)> {
     let count = value.count()?;
     let (unit, hours) = unit.and_then(unit_hours)?;
     let hours = u64::from(count).saturating_mul(hours);
-    if !(1..=MOST_HOURS).contains(&hours) {
+    if !(1..=MAX_HOURS).contains(&hours) {
         let message = format!("found {count} {unit}, expected 1 hour to 365 days");
         value.error(Code::OutOfRange, message);
         return None;
@@ -125,11 +125,11 @@ fn unit_hours(node: Node<'_>) -> Option<(&'static str, u64)> {
         text if text.eq_ignore_ascii_case("hours") => Some(("hours", 1)),
         text if text.eq_ignore_ascii_case("days") => Some(("days", 24)),
         text => {
-            unknown_word(node, text, "expected hours or days");
+            report_unknown_word(node, text, "expected hours or days");
             None
         }
     }
 }
 
 /// learn.microsoft.com/entra/identity/conditional-access/concept-session-lifetime: up to 365 days.
-const MOST_HOURS: u64 = 365 * 24;
+const MAX_HOURS: u64 = 365 * 24;

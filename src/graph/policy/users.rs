@@ -5,20 +5,20 @@ use super::super::document::{ExternalTenants, GuestsOrExternalUsers, UsersCondit
 use super::super::finding::Code;
 use super::super::members::Members;
 use super::super::node::Node;
-use super::super::values::{id, ids, unknown_word, word_set};
-use super::{Entry, word_or_id};
+use super::super::values::{parse_id, parse_ids, parse_word_set, report_unknown_word};
+use super::{WordOrId, parse_word_or_id};
 use crate::id::UserId;
 
-/// Who is included, and who is excluded.
-pub(super) fn users(node: Node<'_>) -> Option<UsersCondition> {
+/// Parses the condition on users.
+pub(super) fn parse_users(node: Node<'_>) -> Option<UsersCondition> {
     let mut members = node.object()?;
-    let include = Lists {
+    let include = UserListNames {
         users: "includeUsers",
         groups: "includeGroups",
         roles: "includeRoles",
         guests: "includeGuestsOrExternalUsers",
     };
-    let exclude = Lists {
+    let exclude = UserListNames {
         users: "excludeUsers",
         groups: "excludeGroups",
         roles: "excludeRoles",
@@ -33,29 +33,29 @@ pub(super) fn users(node: Node<'_>) -> Option<UsersCondition> {
     Some(condition)
 }
 
-/// The names of the lists of one side.
-struct Lists {
+/// The names of the include or exclude lists.
+struct UserListNames {
     users: &'static str,
     groups: &'static str,
     roles: &'static str,
     guests: &'static str,
 }
 
-impl Lists {
+impl UserListNames {
     fn read(&self, members: &mut Members<'_>) -> UsersList {
         let mut list = UsersList::default();
         for node in members.list(self.users) {
-            match word_or_id::<UserId>(node, &WORDS, "the id of a user") {
-                Some(Entry::Word("All")) => list.all = true,
-                Some(Entry::Word("None")) => list.none = true,
-                Some(Entry::Word("AllAgentIdUsers")) => list.agent_users = true,
-                Some(Entry::Word(_)) => list.guests_or_external_users = true,
-                Some(Entry::Id(id)) => list.users.push(id),
+            match parse_word_or_id::<UserId>(node, &WORDS, "the id of a user") {
+                Some(WordOrId::Word("All")) => list.all = true,
+                Some(WordOrId::Word("None")) => list.none = true,
+                Some(WordOrId::Word("AllAgentIdUsers")) => list.agent_users = true,
+                Some(WordOrId::Word(_)) => list.guests_or_external_users = true,
+                Some(WordOrId::Id(id)) => list.users.push(id),
                 None => {}
             }
         }
-        list.groups = ids(members, self.groups, "a group");
-        list.roles = ids(members, self.roles, "a directory role's template");
+        list.groups = parse_ids(members, self.groups, "a group");
+        list.roles = parse_ids(members, self.roles, "a directory role's template");
         list.guests = members.take_set(self.guests).and_then(guests);
         list
     }
@@ -71,15 +71,15 @@ fn guests(node: Node<'_>) -> Option<GuestsOrExternalUsers> {
         node.error(Code::MissingMember, message);
     }
     let tenants = members.take_set("externalTenants");
-    let tenants = tenants.map_or(Some(ExternalTenants::Unsaid), external_tenants);
+    let tenants = tenants.map_or(Some(ExternalTenants::Unspecified), external_tenants);
     members.close();
     Some(GuestsOrExternalUsers {
-        types: word_set(types?, Some("none")),
+        types: parse_word_set(types?, Some("none")),
         tenants: tenants?,
     })
 }
 
-/// Told by `membershipKind`, and by `@odata.type`; where both are given they have to agree.
+/// Determined by `membershipKind` and `@odata.type`. If both are present they must agree.
 fn external_tenants(node: Node<'_>) -> Option<ExternalTenants> {
     let mut members = node.object()?;
     let by_type = match members.odata_type() {
@@ -91,7 +91,7 @@ fn external_tenants(node: Node<'_>) -> Option<ExternalTenants> {
     let by_kind = kind.and_then(is_all);
     let are_all = match (by_kind, by_type) {
         (Some(by_kind), Some(by_type)) if by_kind != by_type => {
-            let message = "found `membershipKind` and `@odata.type` that contradict each other";
+            let message = "found `membershipKind` and `@odata.type` that contradict each other, expected them to agree";
             node.error(Code::NotUnderstood, message);
             None
         }
@@ -117,15 +117,15 @@ fn is_all(node: Node<'_>) -> Option<bool> {
         text if text.eq_ignore_ascii_case("all") => Some(true),
         text if text.eq_ignore_ascii_case("enumerated") => Some(false),
         text => {
-            unknown_word(node, text, "expected all or enumerated");
+            report_unknown_word(node, text, "expected all or enumerated");
             None
         }
     }
 }
 
 fn all_tenants(listed: Option<Node<'_>>) -> Option<ExternalTenants> {
-    if let Some(listed) = listed.filter(|listed| !listed.is_nothing()) {
-        let message = "found `members` beside the kind all, expected none, or the kind enumerated";
+    if let Some(listed) = listed.filter(|listed| !listed.is_blank()) {
+        let message = "found `members` with `membershipKind` all, expected no members, or `membershipKind` enumerated";
         listed.error(Code::NotUnderstood, message);
     }
     Some(ExternalTenants::All)
@@ -137,10 +137,10 @@ fn enumerated(node: Node<'_>, listed: Option<Node<'_>>) -> Option<ExternalTenant
         node.error(Code::MissingMember, message);
         return None;
     };
-    let tenants = listed.array().filter_map(|node| id(node, "a tenant"));
+    let tenants = listed.array().filter_map(|node| parse_id(node, "a tenant"));
     let tenants: Vec<_> = tenants.collect();
     if tenants.is_empty() {
-        let message = "found no tenant in `members`: this names nobody";
+        let message = "found no tenant in `members`: the condition matches no user";
         listed.warning(Code::NoEffect, message);
     }
     Some(ExternalTenants::These(tenants))

@@ -1,8 +1,8 @@
-//! Fetches key sets over HTTP: one document, or a discovery document and where it leads.
+//! Fetches key sets over HTTP: a JWKS document, or a discovery document and its `jwks_uri`.
 //!
-//! An address counts because the operator wrote it, or because its origin is listed; where a discovery document
-//! leads has to be of its own origin or listed. No redirect is followed, no proxy of the environment is used, an
-//! answer is read only as far as it may be long. OpenID Connect Discovery 1.0 §4.3, RFC 7517 §5.
+//! Only configured URLs are fetched. A `jwks_uri` must have the origin of its discovery document or an origin of
+//! `keys.origins`. Redirects are not followed, proxies of the environment are not used, and responses have a size limit.
+//! OpenID Connect Discovery 1.0 §4.3, RFC 7517 §5.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,39 +13,39 @@ use reqwest::{Certificate, Client, StatusCode};
 use serde_json::Value;
 use url::{Origin, Url};
 
-use super::error::LookError;
+use super::error::RefreshError;
 use crate::identity::json::read_object;
 use crate::identity::{Issuer, KeySet, KeySource};
 
-/// Where an issuer's keys are fetched from.
+/// The URL that an issuer's keys are fetched from.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(super) enum RemoteKeySource {
     KeySet(Url),
-    /// A discovery document that has to be this issuer's.
+    /// A discovery document, whose `issuer` must be this issuer.
     Discovery {
         at: Url,
         issuer: String,
     },
 }
 
-/// What may be fetched, and how.
+/// Fetches key sets from allowed origins.
 #[derive(Debug)]
 pub(super) struct Fetcher {
-    /// Further origins.
+    /// Additional allowed origins (`keys.origins`).
     origins: Vec<Origin>,
-    /// A file of private authorities.
-    authorities: Option<PathBuf>,
-    /// For all that one look takes.
+    /// PEM file with private CA certificates (`keys.ca`).
+    private_ca: Option<PathBuf>,
+    /// Timeout of one fetch, including discovery.
     timeout: Duration,
 }
 
-impl Source {
-    /// Where this issuer's keys are fetched from, if they are.
-    pub(super) fn of(issuer: &Issuer) -> Option<Source> {
+impl RemoteKeySource {
+    /// The source of this issuer's keys; `None` if they are in a file.
+    pub(super) fn of(issuer: &Issuer) -> Option<RemoteKeySource> {
         match &issuer.keys {
             KeySource::File(_) => None,
-            KeySource::Url(url) => Some(Source::KeySet(url.clone())),
-            KeySource::Discovery(url) => Some(Source::Discovery {
+            KeySource::Url(url) => Some(RemoteKeySource::KeySet(url.clone())),
+            KeySource::Discovery(url) => Some(RemoteKeySource::Discovery {
                 at: url.clone(),
                 // Entra's common endpoint writes {tenantid}, as the configuration does.
                 issuer: issuer.iss.to_string(),
@@ -55,7 +55,7 @@ impl Source {
 
     fn url(&self) -> &Url {
         match self {
-            Source::KeySet(url) | Source::Discovery { at: url, .. } => url,
+            RemoteKeySource::KeySet(url) | RemoteKeySource::Discovery { at: url, .. } => url,
         }
     }
 }
@@ -63,102 +63,104 @@ impl Source {
 impl Fetcher {
     pub(super) fn new(
         origins: Vec<Origin>,
-        authorities: Option<PathBuf>,
+        private_ca: Option<PathBuf>,
         timeout: Duration,
     ) -> Self {
         Fetcher {
             origins,
-            authorities,
+            private_ca,
             timeout,
         }
     }
 
-    /// Whether this may be fetched at all, and the private authorities can be read: asked once, at the start.
-    pub(super) fn check(&self, source: &Source) -> Result<(), LookError> {
-        self.check_written(source.url())?;
-        self.private_authorities().map(drop)
+    /// Checks at the start that this source is allowed and the private CA certificates are readable.
+    pub(super) fn check(&self, source: &RemoteKeySource) -> Result<(), RefreshError> {
+        self.check_configured(source.url())?;
+        self.private_ca_certificates().map(drop)
     }
 
-    /// One look. Whatever it takes, it takes no longer than the timeout.
-    pub(super) async fn keys(&self, source: &Source) -> Result<KeySet, LookError> {
+    /// Fetches a key set once, within the timeout.
+    pub(super) async fn keys(&self, source: &RemoteKeySource) -> Result<KeySet, RefreshError> {
         let limit = self.timeout;
-        match tokio::time::timeout(limit, self.look(source)).await {
+        match tokio::time::timeout(limit, self.fetch(source)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(LookError::Slow { limit }),
+            Err(_) => Err(RefreshError::TimedOut { limit }),
         }
     }
 
-    async fn look(&self, source: &Source) -> Result<KeySet, LookError> {
-        self.check_written(source.url())?;
+    async fn fetch(&self, source: &RemoteKeySource) -> Result<KeySet, RefreshError> {
+        self.check_configured(source.url())?;
         match source {
-            Source::KeySet(url) => read_keys(&self.get(url).await?, url.as_str()),
-            Source::Discovery { at, issuer } => {
+            RemoteKeySource::KeySet(url) => read_keys(&self.get(url).await?, url.as_str()),
+            RemoteKeySource::Discovery { at, issuer } => {
                 let document = self.get(at).await?;
-                let url = self.where_it_leads(at, issuer, &document)?;
+                let url = self.jwks_uri(at, issuer, &document)?;
                 read_keys(&self.get(&url).await?, url.as_str())
             }
         }
     }
 
-    /// The address of the keys, if the document is this issuer's and leads nowhere else.
-    fn where_it_leads(&self, at: &Url, issuer: &str, document: &[u8]) -> Result<Url, LookError> {
-        let here = || shown(at);
-        let document =
-            read_object(document).map_err(|error| LookError::Discovery { url: here(), error })?;
+    /// The `jwks_uri` of a discovery document, if the document is this issuer's and the origin is allowed.
+    fn jwks_uri(&self, at: &Url, issuer: &str, document: &[u8]) -> Result<Url, RefreshError> {
+        let here = || redacted(at);
+        let document = read_object(document)
+            .map_err(|error| RefreshError::Discovery { url: here(), error })?;
         let text = |member: &'static str| {
             let text = document.get(member).and_then(Value::as_str);
-            text.ok_or_else(|| LookError::DiscoveryMember {
+            text.ok_or_else(|| RefreshError::DiscoveryMember {
                 url: here(),
                 member,
             })
         };
-        let (found, leads_to) = (text("issuer")?, text("jwks_uri")?);
+        let (found, jwks_uri) = (text("issuer")?, text("jwks_uri")?);
         if found != issuer {
-            return Err(LookError::OtherIssuer {
+            return Err(RefreshError::OtherIssuer {
                 url: here(),
-                found: shortened(found),
+                found: truncated(found),
                 expected: issuer.to_owned(),
             });
         }
         let url =
-            Url::parse(leads_to).map_err(|error| LookError::KeysAddress { url: here(), error })?;
+            Url::parse(jwks_uri).map_err(|error| RefreshError::JwksUri { url: here(), error })?;
         check_credentials(&url)?;
         if url.origin() != at.origin() && !self.origins.contains(&url.origin()) {
-            return Err(LookError::OtherOrigin { url: shown(&url) });
+            return Err(RefreshError::OtherOrigin {
+                url: redacted(&url),
+            });
         }
         Ok(url)
     }
 
-    /// An address of the configuration: HTTPS has been allowed by being written, HTTP has to be listed.
-    fn check_written(&self, url: &Url) -> Result<(), LookError> {
+    /// Checks a configured URL: HTTPS is always allowed, HTTP only if its origin is listed.
+    fn check_configured(&self, url: &Url) -> Result<(), RefreshError> {
         check_credentials(url)?;
         if url.scheme() == "https" || self.origins.contains(&url.origin()) {
             Ok(())
         } else {
-            Err(LookError::NotHttps { url: shown(url) })
+            Err(RefreshError::NotHttps { url: redacted(url) })
         }
     }
 
-    async fn get(&self, url: &Url) -> Result<Vec<u8>, LookError> {
-        let failed = |error: reqwest::Error| LookError::Transport {
-            url: shown(url),
+    async fn get(&self, url: &Url) -> Result<Vec<u8>, RefreshError> {
+        let failed = |error: reqwest::Error| RefreshError::Transport {
+            url: redacted(url),
             why: with_causes(&error.without_url()),
         };
         let request = self.client(url)?.get(url.clone());
         let request = request.header(http::header::ACCEPT, "application/json");
         let mut response = request.send().await.map_err(failed)?;
         if response.status() != StatusCode::OK {
-            return Err(LookError::Status {
-                url: shown(url),
+            return Err(RefreshError::Status {
+                url: redacted(url),
                 status: response.status().as_u16(),
             });
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if chunk.len() > MOST_BYTES.saturating_sub(bytes.len()) {
-                return Err(LookError::TooLarge {
-                    url: shown(url),
-                    limit: MOST_BYTES,
+            if chunk.len() > MAX_BYTES.saturating_sub(bytes.len()) {
+                return Err(RefreshError::TooLarge {
+                    url: redacted(url),
+                    limit: MAX_BYTES,
                 });
             }
             bytes.extend_from_slice(&chunk);
@@ -166,10 +168,10 @@ impl Fetcher {
         Ok(bytes)
     }
 
-    /// A new one each time: looks are minutes apart, and the authorities, the system's and the private ones, may
-    /// have changed since.
-    fn client(&self, url: &Url) -> Result<Client, LookError> {
-        let authorities = self.private_authorities()?;
+    /// Creates a client for each request: requests are minutes apart, and the CA certificates of the system or the private
+    /// ones may have changed.
+    fn client(&self, url: &Url) -> Result<Client, RefreshError> {
+        let private_ca = self.private_ca_certificates()?;
         let builder = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -177,21 +179,21 @@ impl Fetcher {
             .referer(false)
             .user_agent(concat!("crosstrust/", env!("CARGO_PKG_VERSION")));
         let builder = if url.scheme() == "https" {
-            builder.https_only(true).tls_certs_merge(authorities)
+            builder.https_only(true).tls_certs_merge(private_ca)
         } else {
-            // A machine without certificates can still fetch from its own neighbour.
-            builder.tls_certs_only(authorities)
+            // HTTP also works on a machine without system certificates.
+            builder.tls_certs_only(private_ca)
         };
-        builder.build().map_err(|error| LookError::Client {
+        builder.build().map_err(|error| RefreshError::Client {
             why: with_causes(&error),
         })
     }
 
-    fn private_authorities(&self) -> Result<Vec<Certificate>, LookError> {
-        let Some(path) = &self.authorities else {
+    fn private_ca_certificates(&self) -> Result<Vec<Certificate>, RefreshError> {
+        let Some(path) = &self.private_ca else {
             return Ok(Vec::new());
         };
-        let failed = |why: String| LookError::Authorities {
+        let failed = |why: String| RefreshError::PrivateCa {
             path: path.clone(),
             why,
         };
@@ -200,19 +202,19 @@ impl Fetcher {
             Certificate::from_pem_bundle(&bytes).map_err(|error| failed(with_causes(&error)))?;
         if found.is_empty() {
             return Err(failed(String::from(
-                "expected certificates in PEM, found none",
+                "found no certificate, expected certificates in PEM",
             )));
         }
         Ok(found)
     }
 }
 
-/// Reads a key set that can be used; one without keys would only take the known ones away.
-pub(super) fn read_keys(bytes: &[u8], at: &str) -> Result<KeySet, LookError> {
+/// Parses a key set with at least one usable key; an empty one must not replace the cached keys.
+pub(super) fn read_keys(bytes: &[u8], at: &str) -> Result<KeySet, RefreshError> {
     let at = || at.to_owned();
-    let keys = KeySet::parse(bytes).map_err(|error| LookError::Document { at: at(), error })?;
+    let keys = KeySet::parse(bytes).map_err(|error| RefreshError::Document { at: at(), error })?;
     if keys.is_empty() {
-        return Err(LookError::NoKeys {
+        return Err(RefreshError::NoKeys {
             at: at(),
             skipped: keys.skipped().to_vec(),
         });
@@ -220,7 +222,7 @@ pub(super) fn read_keys(bytes: &[u8], at: &str) -> Result<KeySet, LookError> {
     Ok(keys)
 }
 
-/// An origin as the configuration writes it: `https://host` or `http://host:port`, and nothing else.
+/// Parses an origin of the configuration: `https://host` or `http://host:port` without path, query or user.
 pub(super) fn read_origin(text: &str) -> Option<Origin> {
     let url = Url::parse(text).ok()?;
     let is_bare = url.path() == "/"
@@ -231,27 +233,27 @@ pub(super) fn read_origin(text: &str) -> Option<Origin> {
     (is_bare && is_web).then(|| url.origin())
 }
 
-/// Reqwest would send them along.
-fn check_credentials(url: &Url) -> Result<(), LookError> {
+/// Refuses credentials in a URL, because reqwest would send them.
+fn check_credentials(url: &Url) -> Result<(), RefreshError> {
     if url.username().is_empty() && url.password().is_none() {
         Ok(())
     } else {
-        Err(LookError::Credentials { url: shown(url) })
+        Err(RefreshError::Credentials { url: redacted(url) })
     }
 }
 
-/// An address for people: nothing in it that may be secret, and not longer than a line.
-fn shown(url: &Url) -> String {
+/// A URL for messages: only origin and path, because the rest may be secret, and truncated.
+fn redacted(url: &Url) -> String {
     let mut text = url.origin().ascii_serialization();
     text.push_str(url.path());
-    shortened(&text)
+    truncated(&text)
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(LONGEST_SHOWN).collect()
+fn truncated(text: &str) -> String {
+    text.chars().take(MAX_SHOWN_CHARS).collect()
 }
 
-/// The error and what caused it, down to the system's own words.
+/// The error with its chain of causes.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -269,26 +271,26 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?
-        .take(MOST_AUTHORITIES_BYTES)
+        .take(MAX_CA_BYTES)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Entra's key sets take some 20 KiB; a longer answer is not read to its end.
-pub(super) const MOST_BYTES: usize = 256 << 10;
+/// Entra's key sets have about 20 KiB.
+pub(super) const MAX_BYTES: usize = 256 << 10;
 
-/// All public authorities together take a quarter of it.
-const MOST_AUTHORITIES_BYTES: u64 = 1 << 20;
+/// All public CA certificates together have a quarter of this.
+const MAX_CA_BYTES: u64 = 1 << 20;
 
-/// Addresses and issuers of documents stand in logs.
-const LONGEST_SHOWN: usize = 300;
+/// Limit for URLs and issuers in messages.
+const MAX_SHOWN_CHARS: usize = 300;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_a_scheme_a_host_and_a_port_and_nothing_else() {
+    fn an_origin_is_only_a_scheme_a_host_and_a_port() {
         let same =
             |a: &str, b: &str| read_origin(a).is_some_and(|origin| Some(origin) == read_origin(b));
         assert!(same("https://login.example", "https://LOGIN.example:443/"));
@@ -309,19 +311,19 @@ mod tests {
     }
 
     #[test]
-    fn discovery_leads_to_its_own_origin_or_to_a_listed_one_and_has_to_be_the_issuers_own() {
+    fn a_jwks_uri_needs_an_allowed_origin_and_the_document_the_right_issuer() {
         let listed = read_origin("http://127.0.0.1:8080").unwrap();
         let fetcher = Fetcher::new(vec![listed], None, Duration::from_secs(1));
         let at =
             Url::parse("https://login.example/tenant/.well-known/openid-configuration").unwrap();
-        let leads = |document: &str| {
+        let jwks_uri = |document: &str| {
             let issuer = "https://login.example/{tenantid}/v2.0";
             fetcher
-                .where_it_leads(&at, issuer, document.as_bytes())
+                .jwks_uri(&at, issuer, document.as_bytes())
                 .map_err(|error| error.to_string())
         };
         let to = |uri: &str| {
-            leads(&format!(
+            jwks_uri(&format!(
                 r#"{{"issuer": "https://login.example/{{tenantid}}/v2.0", "jwks_uri": "{uri}"}}"#
             ))
         };
@@ -335,7 +337,7 @@ mod tests {
             "file:///etc/keys",
         ] {
             let error = to(elsewhere).unwrap_err();
-            assert!(error.ends_with("or one that is listed"), "{error}");
+            assert!(error.ends_with("or one listed in keys.origins"), "{error}");
         }
         assert!(
             to("https://a:b@login.example/keys")
@@ -343,14 +345,14 @@ mod tests {
                 .contains("without user")
         );
         assert!(to("/keys").unwrap_err().contains("jwks_uri"));
-        let other = leads(
+        let other = jwks_uri(
             r#"{"issuer": "https://login.example/a/v2.0", "jwks_uri": "https://login.example"}"#,
         );
         assert!(other.unwrap_err().contains("issuer: found"));
-        let twice = leads(
+        let twice = jwks_uri(
             r#"{"issuer": "x", "issuer": "https://login.example/{tenantid}/v2.0", "jwks_uri": "https://login.example"}"#,
         );
-        assert!(twice.unwrap_err().contains("a name comes twice"));
+        assert!(twice.unwrap_err().contains("duplicate member name"));
     }
 
     #[test]
@@ -358,21 +360,21 @@ mod tests {
         let fetcher = Fetcher::new(Vec::new(), None, Duration::from_secs(1));
         let at = Url::parse("https://login.example/.well-known/openid-configuration").unwrap();
         let good = r#""issuer": "https://login.example", "jwks_uri": "https://login.example/keys""#;
-        let leads = |document: &str| {
+        let jwks_uri = |document: &str| {
             let issuer = "https://login.example";
             fetcher
-                .where_it_leads(&at, issuer, document.as_bytes())
+                .jwks_uri(&at, issuer, document.as_bytes())
                 .map_err(|error| error.to_string())
         };
-        assert!(leads(&format!(r#"{{{good}, "more": {{"a": [1]}}}}"#)).is_ok());
-        for (document, told) in [
+        assert!(jwks_uri(&format!(r#"{{{good}, "more": {{"a": [1]}}}}"#)).is_ok());
+        for (document, expected) in [
             (
                 format!(r#"{{{good}, "more": 1, "more": 2}}"#),
-                "a name comes twice",
+                "duplicate member name",
             ),
             (
                 format!(r#"{{{good}, "more": {{"a": 1, "a": 2}}}}"#),
-                "a name comes twice",
+                "duplicate member name",
             ),
             (format!("\u{feff}{{{good}}}"), "expected JSON in UTF-8"),
             (format!("{{{good}}} {{}}"), "expected JSON in UTF-8"),
@@ -382,26 +384,26 @@ mod tests {
                     "[".repeat(20),
                     "]".repeat(20)
                 ),
-                "nested too deep",
+                "nested too deeply",
             ),
             ("[]".to_owned(), "expected a JSON object"),
             (
                 r#"{"issuer": "https://login.example"}"#.to_owned(),
-                "jwks_uri: expected a text",
+                "jwks_uri: expected a string",
             ),
             (
                 r#"{"issuer": 1, "jwks_uri": "https://login.example"}"#.to_owned(),
-                "issuer: expected a text",
+                "issuer: expected a string",
             ),
         ] {
-            let error = leads(&document).unwrap_err();
-            assert!(error.contains(told), "{document}: {error}");
+            let error = jwks_uri(&document).unwrap_err();
+            assert!(error.contains(expected), "{document}: {error}");
         }
     }
 
     #[test]
-    fn a_url_is_shown_without_what_may_be_secret() {
+    fn a_url_is_shown_without_parts_that_may_be_secret() {
         let url = Url::parse("https://me:word@login.example/keys?code=1#2").unwrap();
-        assert_eq!(shown(&url), "https://login.example/keys");
+        assert_eq!(redacted(&url), "https://login.example/keys");
     }
 }

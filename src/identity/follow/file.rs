@@ -1,7 +1,7 @@
-//! Key sets in files: followed like the policies. Events are hints, the rescan is the truth.
+//! Key sets in files, watched like the policies: file system events trigger a read, and a periodic rescan reads in any case.
 //!
-//! A file that is missing, cannot be read or is no key set leaves the keys that were read from it before in
-//! force, for as long as that lasts: whoever can take a file away could as well write another.
+//! If a file is missing, unreadable or not a key set, the keys read from it before stay in force without a time limit: a
+//! party that can remove the file could also replace it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -11,49 +11,55 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::desk::Desk;
-use super::error::LookError;
-use super::fetch::{MOST_BYTES, read_keys};
-use crate::files::{self, Directory, Limits};
-use crate::identity::{IssuerIndex, KeySet, KeySource, Trust};
-use crate::watch::{Watch, Watching};
+use super::error::RefreshError;
+use super::fetch::{MAX_BYTES, read_keys};
+use super::publisher::KeySetPublisher;
+use crate::files::{self, Directory, TreeLimits};
+use crate::identity::{IssuerIndex, KeySet, KeySource, TrustedIssuers};
+use crate::watch::{PathWatch, WatcherFactory};
 
-/// All key sets that are in files.
-pub(super) struct Files {
-    files: Vec<KeysFile>,
-    desk: Arc<Desk>,
-    /// Something may have changed.
+/// All key sets in files.
+pub(super) struct KeySetFiles {
+    files: Vec<KeySetFile>,
+    publisher: Arc<KeySetPublisher>,
+    /// A file may have changed.
     hint: Arc<Notify>,
     rescan: Duration,
 }
 
-struct KeysFile {
+struct KeySetFile {
     issuer: IssuerIndex,
     path: PathBuf,
-    watch: Watch,
-    /// Where it was last seen to be.
+    watch: PathWatch,
+    /// The directories that the path last led through.
     directories: Vec<Directory>,
 }
 
-impl Files {
-    pub(super) fn new(trust: &Trust, desk: Arc<Desk>, rescan: Duration) -> Self {
+impl KeySetFiles {
+    pub(super) fn new(
+        trust: &TrustedIssuers,
+        publisher: Arc<KeySetPublisher>,
+        rescan: Duration,
+    ) -> Self {
         let hint = Arc::new(Notify::new());
         let mut files = Vec::new();
         for (index, issuer) in trust.issuers.iter().enumerate() {
             let KeySource::File(path) = &issuer.keys else {
                 continue;
             };
-            let bell = Arc::clone(&hint);
-            files.push(KeysFile {
+            let notifier = Arc::clone(&hint);
+            files.push(KeySetFile {
                 issuer: IssuerIndex(index),
                 path: path.clone(),
-                watch: Watch::new(path, Watching::native(), move || bell.notify_one()),
+                watch: PathWatch::new(path, WatcherFactory::native(), move || {
+                    notifier.notify_one()
+                }),
                 directories: Vec::new(),
             });
         }
-        Files {
+        KeySetFiles {
             files,
-            desk,
+            publisher,
             hint,
             rescan,
         }
@@ -64,14 +70,14 @@ impl Files {
     }
 
     /// Reads every file once.
-    pub(super) fn look(&mut self) {
+    pub(super) fn refresh(&mut self) {
         for file in &mut self.files {
-            file.look(&self.desk);
+            file.refresh(&self.publisher);
         }
     }
 
-    /// Looks at every hint and every tick, on a thread that may wait for a disk; ends only where there are no
-    /// such threads any more.
+    /// Reads the files after every hint and rescan interval, on a blocking thread. Returns only if the runtime has no
+    /// blocking threads any more.
     pub(super) async fn follow(mut self, mut hints: watch::Receiver<()>) {
         loop {
             tokio::select! {
@@ -79,13 +85,13 @@ impl Files {
                 () = self.hint.notified() => self.wait_for_quiet().await,
                 Ok(()) = hints.changed() => {}
             }
-            let looked = tokio::task::spawn_blocking(move || {
-                if catch_unwind(AssertUnwindSafe(|| self.look())).is_err() {
-                    tracing::error!("reading a key set failed inside: this is a bug");
+            let refreshed = tokio::task::spawn_blocking(move || {
+                if catch_unwind(AssertUnwindSafe(|| self.refresh())).is_err() {
+                    tracing::error!("reading a key set panicked: this is a bug");
                 }
                 self
             });
-            match looked.await {
+            match refreshed.await {
                 Ok(again) => self = again,
                 Err(_) => return,
             }
@@ -93,7 +99,7 @@ impl Files {
     }
 
     async fn wait_for_quiet(&self) {
-        let end = Instant::now() + LONGEST_WAIT;
+        let end = Instant::now() + MAX_QUIET_WAIT;
         while Instant::now() < end {
             let more = tokio::time::timeout(QUIET, self.hint.notified());
             if more.await.is_err() {
@@ -103,27 +109,27 @@ impl Files {
     }
 }
 
-impl KeysFile {
-    fn look(&mut self, desk: &Desk) {
-        self.look_once(desk);
+impl KeySetFile {
+    fn refresh(&mut self, publisher: &KeySetPublisher) {
+        self.read_and_publish(publisher);
         if self.watch.follow(&self.directories) {
-            // It may have changed before it was watched.
-            self.look_once(desk);
+            // The file may have changed before the new directories were watched.
+            self.read_and_publish(publisher);
         }
     }
 
-    fn look_once(&mut self, desk: &Desk) {
+    fn read_and_publish(&mut self, publisher: &KeySetPublisher) {
         match self.read() {
-            Ok(keys) => desk.found(self.issuer, keys, None),
-            Err(error) => desk.failed(self.issuer, &error),
+            Ok(keys) => publisher.publish(self.issuer, keys, None),
+            Err(error) => publisher.report_failure(self.issuer, &error),
         }
     }
 
-    fn read(&mut self) -> Result<KeySet, LookError> {
+    fn read(&mut self) -> Result<KeySet, RefreshError> {
         let tree = files::read(&self.path, &LIMITS);
         let seen = match &tree {
             Ok(tree) => Some(tree.listing.directories.clone()),
-            // Where it was is watched on: it may come back.
+            // Keeps watching the directories: the file may come back.
             Err(_) => files::list(&self.path, &LIMITS)
                 .ok()
                 .map(|listing| listing.directories),
@@ -131,26 +137,26 @@ impl KeysFile {
         if let Some(seen) = seen {
             self.directories = seen;
         }
-        let tree = tree.map_err(LookError::File)?;
+        let tree = tree.map_err(RefreshError::File)?;
         match tree.files.as_slice() {
             [file] => read_keys(&file.bytes, &file.path),
-            _ => Err(LookError::NotOneFile {
+            _ => Err(RefreshError::NotOneFile {
                 path: self.path.clone(),
             }),
         }
     }
 }
 
-/// One file, the directory that names it and the one that it really is in.
-const LIMITS: Limits = Limits {
-    file_bytes: MOST_BYTES as u64,
-    total_bytes: MOST_BYTES as u64,
+/// One file, the directory of its path and the directory that links resolve to.
+const LIMITS: TreeLimits = TreeLimits {
+    file_bytes: MAX_BYTES as u64,
+    total_bytes: MAX_BYTES as u64,
     files: 4,
     depth: 0,
 };
 
-/// A file that is being written is read when it has been quiet for so long …
+/// A file that is being written is read after this time without a change …
 const QUIET: Duration = Duration::from_millis(100);
 
-/// … and after this in any case.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// … or after this time in any case.
+const MAX_QUIET_WAIT: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
-//! One issuer whose keys are fetched: when to look, and how long what was found is good.
+//! One issuer whose keys are fetched: when to refresh, and when the keys expire.
 //!
-//! Refreshed regularly; after a failure tried again, soon at first. A key id that nobody knows is a reason to
-//! look too, but not for long: the pause begins before such a look and whatever comes of it, so that invented
-//! key ids cost the issuer one look a pause.
+//! Refreshes at an interval, and after a failure with exponential backoff. A refresh request (unknown `kid`) also triggers a
+//! refresh, at most one per pause. The pause begins before that refresh and applies even if it fails, so that made-up key
+//! ids cause at most one fetch per pause.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,59 +11,59 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::FollowOptions;
-use super::desk::Desk;
-use super::fetch::{Fetcher, Source};
+use super::fetch::{Fetcher, RemoteKeySource};
+use super::publisher::KeySetPublisher;
 use crate::clock::jittered;
 use crate::identity::IssuerIndex;
 
 /// One issuer whose keys are fetched.
-pub(super) struct Remote {
+pub(super) struct RemoteKeySet {
     issuer: IssuerIndex,
-    source: Source,
+    source: RemoteKeySource,
     fetcher: Arc<Fetcher>,
-    desk: Arc<Desk>,
-    /// Somebody has met a key id that is not known.
-    wanted: Arc<Notify>,
-    refresh: Duration,
+    publisher: Arc<KeySetPublisher>,
+    /// A refresh was requested.
+    refresh_notifier: Arc<Notify>,
+    interval: Duration,
     max_stale: Duration,
     pause: Duration,
-    /// When it is time to look again.
-    next_look: Instant,
-    /// Looks that failed since the last good one.
+    /// The next regular refresh or retry.
+    next_refresh: Instant,
+    /// Failed refreshes since the last successful one.
     failures: u32,
-    /// When somebody's wish was last a reason to look.
-    wish_granted: Option<Instant>,
-    /// On the boot clock; what is known ends then.
+    /// The last refresh that was made on request.
+    last_requested_refresh: Option<Instant>,
+    /// Expiry of the keys on the boot clock.
     good_until: Option<Duration>,
 }
 
-enum Wake {
-    /// It is time to look, or the known keys end.
-    Time,
-    Wanted,
+enum RefreshTrigger {
+    /// The next refresh is due, or the keys expire.
+    Timer,
+    Request,
     Hint,
 }
 
-impl Remote {
+impl RemoteKeySet {
     pub(super) fn new(
         issuer: IssuerIndex,
-        source: Source,
+        source: RemoteKeySource,
         fetcher: Arc<Fetcher>,
-        desk: Arc<Desk>,
+        publisher: Arc<KeySetPublisher>,
         options: &FollowOptions,
     ) -> Self {
-        Remote {
+        RemoteKeySet {
             issuer,
             source,
             fetcher,
-            desk,
-            wanted: Arc::default(),
-            refresh: options.refresh,
+            publisher,
+            refresh_notifier: Arc::default(),
+            interval: options.refresh,
             max_stale: options.max_stale,
             pause: options.unknown_key_pause,
-            next_look: Instant::now(),
+            next_refresh: Instant::now(),
             failures: 0,
-            wish_granted: None,
+            last_requested_refresh: None,
             good_until: None,
         }
     }
@@ -72,88 +72,91 @@ impl Remote {
         self.issuer
     }
 
-    /// What wishes are told to.
-    pub(super) fn wanted(&self) -> Arc<Notify> {
-        Arc::clone(&self.wanted)
+    /// Notified when a refresh is requested.
+    pub(super) fn refresh_notifier(&self) -> Arc<Notify> {
+        Arc::clone(&self.refresh_notifier)
     }
 
-    /// Looks, and goes on looking; never returns.
-    pub(super) async fn follow<Told>(
+    /// Refreshes the keys until it is dropped; never returns. Drops `first` after the first refresh.
+    pub(super) async fn follow<Guard>(
         &mut self,
         hints: &mut watch::Receiver<()>,
-        first: &mut Option<Told>,
+        first: &mut Option<Guard>,
     ) {
         loop {
             match self.wait(hints).await {
-                Wake::Time if Instant::now() < self.next_look => {}
-                Wake::Time | Wake::Hint => self.look().await,
-                Wake::Wanted => self.look_if_it_may().await,
+                RefreshTrigger::Timer if Instant::now() < self.next_refresh => {}
+                RefreshTrigger::Timer | RefreshTrigger::Hint => self.refresh().await,
+                RefreshTrigger::Request => self.refresh_unless_paused().await,
             }
-            self.end_what_is_too_old();
-            // The start need not wait any longer.
+            self.withdraw_expired_keys();
+            // The start does not wait any longer.
             drop(first.take());
         }
     }
 
-    async fn wait(&self, hints: &mut watch::Receiver<()>) -> Wake {
+    async fn wait(&self, hints: &mut watch::Receiver<()>) -> RefreshTrigger {
         let end = self.good_until.map(|end| {
-            let left = end.saturating_sub(self.desk.boot());
-            // It wakes early then, and waits again.
-            Instant::now() + left.min(LONGEST_WAIT)
+            let left = end.saturating_sub(self.publisher.boot());
+            // Wakes early if necessary, and waits again.
+            Instant::now() + left.min(MAX_WAIT)
         });
-        let due = end.map_or(self.next_look, |end| end.min(self.next_look));
+        let due = end.map_or(self.next_refresh, |end| end.min(self.next_refresh));
         tokio::select! {
-            () = tokio::time::sleep_until(due) => Wake::Time,
-            () = self.wanted.notified() => Wake::Wanted,
-            Ok(()) = hints.changed() => Wake::Hint,
+            () = tokio::time::sleep_until(due) => RefreshTrigger::Timer,
+            () = self.refresh_notifier.notified() => RefreshTrigger::Request,
+            Ok(()) = hints.changed() => RefreshTrigger::Hint,
         }
     }
 
-    async fn look_if_it_may(&mut self) {
+    async fn refresh_unless_paused(&mut self) {
         let now = Instant::now();
-        let may = self
-            .wish_granted
+        let is_allowed = self
+            .last_requested_refresh
             .is_none_or(|last| now.saturating_duration_since(last) >= self.pause);
-        if may {
-            self.wish_granted = Some(now);
-            self.look().await;
+        if is_allowed {
+            self.last_requested_refresh = Some(now);
+            self.refresh().await;
         }
-        self.desk.looked(self.issuer);
+        self.publisher.complete_requests(self.issuer);
     }
 
-    async fn look(&mut self) {
-        // Should the look never end, because it panics, the next one is not at once.
-        self.next_look = Instant::now() + jittered(self.refresh.min(FIRST_RETRY), JITTER);
+    async fn refresh(&mut self) {
+        // Set before the fetch: if it panics, the next refresh does not follow immediately.
+        self.next_refresh = Instant::now() + jittered(self.interval.min(FIRST_RETRY), JITTER);
         match self.fetcher.keys(&self.source).await {
             Ok(keys) => {
                 self.failures = 0;
-                self.good_until = Some(self.desk.boot().saturating_add(self.max_stale));
-                self.desk.found(self.issuer, keys, self.good_until);
-                self.next_look = Instant::now() + jittered(self.refresh, JITTER);
+                self.good_until = Some(self.publisher.boot().saturating_add(self.max_stale));
+                self.publisher.publish(self.issuer, keys, self.good_until);
+                self.next_refresh = Instant::now() + jittered(self.interval, JITTER);
             }
             Err(error) => {
-                let doubled = FIRST_RETRY.saturating_mul(1 << self.failures.min(MOST_DOUBLINGS));
+                let doubled = FIRST_RETRY.saturating_mul(1 << self.failures.min(MAX_DOUBLINGS));
                 self.failures = self.failures.saturating_add(1);
-                self.desk.failed(self.issuer, &error);
-                self.next_look = Instant::now() + jittered(doubled.min(self.refresh), JITTER);
+                self.publisher.report_failure(self.issuer, &error);
+                self.next_refresh = Instant::now() + jittered(doubled.min(self.interval), JITTER);
             }
         }
     }
 
-    fn end_what_is_too_old(&mut self) {
-        if self.good_until.is_some_and(|end| end <= self.desk.boot()) {
+    fn withdraw_expired_keys(&mut self) {
+        if self
+            .good_until
+            .is_some_and(|end| end <= self.publisher.boot())
+        {
             self.good_until = None;
-            self.desk.expired(self.issuer);
+            self.publisher.withdraw_expired(self.issuer);
         }
     }
 }
 
-/// A wait ends after this, so that no sum of instants overflows, however long keys are good.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
-/// A tenth more or less.
+/// The longest single wait, so that a long validity of keys does not overflow an instant.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// Per mille of the interval, in both directions.
 const JITTER: u32 = 100;
-/// After the first failure; doubled with every further one, up to the refresh.
+/// Delay after the first failure, doubled with every further one, at most the interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// 2^16 seconds are longer than any refresh.
-const MOST_DOUBLINGS: u32 = 16;
+/// 2^16 seconds are longer than every sensible interval.
+const MAX_DOUBLINGS: u32 = 16;

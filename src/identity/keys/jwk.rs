@@ -1,6 +1,7 @@
-//! A JWKS document, read into keys (RFC 7517, RFC 7518 §6, RFC 8037 §2). No key is taken on trust of a part
-//! of it: what is not said is derived from the key's kind, and what is said has to fit. A key that does not is
-//! skipped and verifies nothing (RFC 7517 §5); a key that must be secret refuses the document.
+//! Parses a JWKS document (RFC 7517, RFC 7518 §6, RFC 8037 §2).
+//!
+//! A missing member is derived from the key type; a member that is present must be consistent with it. A key that cannot
+//! be used is skipped and verifies nothing (RFC 7517 §5); a document with a shared secret or private key is refused.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
 use base64::Engine as _;
@@ -8,135 +9,135 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
-use super::super::error::Told;
+use super::super::error::Excerpt;
 use super::super::json::{JsonError, read_object};
 use super::super::token::is_key_id;
-use super::{Algorithm, Key};
+use super::{Algorithm, VerificationKey};
 
-/// Why a document is no key set that can be used.
+/// Why a JWKS document is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
-    /// It is larger than a key set may be.
-    #[error("found {bytes} bytes, expected at most {MOST_BYTES}")]
+    /// The document is too large.
+    #[error("found {bytes} bytes, expected at most {MAX_BYTES}")]
     TooLarge {
         /// Its size.
         bytes: usize,
     },
-    /// It is no JSON object.
+    /// The document is not a JSON object.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// It has no list of keys.
+    /// `keys` is missing or not a list.
     #[error("keys: expected a list of keys")]
     NoKeys,
-    /// It has more keys than anybody needs.
-    #[error("keys: found {found} keys, expected at most {MOST_KEYS}")]
+    /// The document has too many keys.
+    #[error("keys: found {found} keys, expected at most {MAX_KEYS}")]
     TooManyKeys {
-        /// How many.
+        /// Its number of keys.
         found: usize,
     },
-    /// One of its keys may not be there.
+    /// The document contains a secret key.
     #[error("keys[{index}]: {fault}")]
     Key {
-        /// Its place in the list, from 0.
+        /// The index in `keys`, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// The fault.
         fault: KeyFault,
     },
 }
 
-/// What is wrong with a key, so that the whole set is refused.
+/// A fault of a key for which the complete document is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
-    /// A shared secret: whoever can verify with it can sign with it.
+    /// A shared secret: a party that can verify with it can also sign with it.
     #[error("kty: found `oct`, a shared secret, expected public keys only")]
     SharedSecret,
-    /// A part of a private key.
+    /// A member of a private key.
     #[error("{0}: found a member of a private key, expected public keys only")]
     Private(&'static str),
 }
 
-/// A key that is of no use here; no token can be verified with it.
+/// A key that cannot be used; it verifies no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    /// Its place in the document's list, from 0.
+pub struct SkippedKey {
+    /// The index in the document's `keys`, from 0.
     pub index: usize,
-    /// Its id, if it has one.
-    pub kid: Option<Told>,
-    /// Why.
-    pub why: WhySkipped,
+    /// The key id, if there is one.
+    pub kid: Option<Excerpt>,
+    /// The reason.
+    pub reason: SkipReason,
 }
 
-/// Why a key is of no use here.
+/// Why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WhySkipped {
-    /// `use` or `key_ops` say that it is not for verifying signatures.
-    #[error("it is not for signatures")]
+pub enum SkipReason {
+    /// `use` or `key_ops` do not allow verifying signatures.
+    #[error("`use` or `key_ops`: expected a key for verifying signatures")]
     OtherUse,
-    /// Its `alg` is one that is never accepted, or does not fit its kind.
-    #[error("its `alg` is none of RS256, PS256, ES256, EdDSA, or does not fit its `kty`")]
+    /// `alg` is never accepted, or contradicts `kty`.
+    #[error("`alg`: expected RS256, PS256, ES256 or EdDSA, consistent with `kty`")]
     OtherAlgorithm,
-    /// Its `kty` or `crv` is none of RSA, EC P-256 and OKP Ed25519.
-    #[error("its kind is none of RSA, EC P-256 and OKP Ed25519")]
+    /// `kty` or `crv` is not supported.
+    #[error("`kty` and `crv`: expected RSA, EC P-256 or OKP Ed25519")]
     OtherKind,
-    /// An RSA key outside 2048 to 8192 bits.
-    #[error("its modulus is not of 2048 to 8192 bits")]
+    /// The RSA modulus is too short or too long.
+    #[error("`n`: expected a modulus of 2048 to 8192 bits")]
     Size,
-    /// Its `x` and `y` are no point of P-256.
-    #[error("its `x` and `y` are no point of P-256")]
+    /// `x` and `y` are not a point of the curve.
+    #[error("`x` and `y`: expected a point of P-256")]
     NotOnCurve,
-    /// It has no id that a token may name.
-    #[error("it has no `kid` of 1 to 1,024 bytes")]
+    /// `kid` is missing or has a wrong length.
+    #[error("`kid`: expected 1 to 1,024 bytes")]
     NoId,
-    /// It is no object.
-    #[error("it is no JSON object")]
+    /// The key is not a JSON object.
+    #[error("expected a JSON object")]
     NotAnObject,
-    /// A member is missing, or not what RFC 7517 and RFC 7518 say.
-    #[error("`{0}` is missing, or not what RFC 7517 and RFC 7518 define")]
+    /// A member is missing or malformed.
+    #[error("`{0}`: missing, or not as RFC 7517 and RFC 7518 define it")]
     Malformed(&'static str),
-    /// More keys of one id than a token is tried with.
-    #[error("{MOST_OF_ONE_ID} other keys of the set have its `kid`")]
+    /// Too many keys have the same id.
+    #[error("`kid`: found {MAX_OF_ONE_ID} other keys with the same one")]
     TooManyOfOneId,
 }
 
-/// The keys of a document, and those of no use.
-pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Key>, Vec<Skipped>), KeySetError> {
-    if bytes.len() > MOST_BYTES {
+/// Returns the usable keys of a document and the skipped ones.
+pub(super) fn read(bytes: &[u8]) -> Result<(Vec<VerificationKey>, Vec<SkippedKey>), KeySetError> {
+    if bytes.len() > MAX_BYTES {
         return Err(KeySetError::TooLarge { bytes: bytes.len() });
     }
     let document = read_object(bytes)?;
     let Some(Value::Array(list)) = document.get("keys") else {
         return Err(KeySetError::NoKeys);
     };
-    if list.len() > MOST_KEYS {
+    if list.len() > MAX_KEYS {
         return Err(KeySetError::TooManyKeys { found: list.len() });
     }
-    let mut keys: Vec<Key> = Vec::new();
+    let mut keys: Vec<VerificationKey> = Vec::new();
     let mut skipped = Vec::new();
     for (index, jwk) in list.iter().enumerate() {
         if let Some(jwk) = jwk.as_object() {
             refuse_secrets(jwk).map_err(|fault| KeySetError::Key { index, fault })?;
         }
-        let kid = jwk.get("kid").and_then(Value::as_str).map(Told::of);
+        let kid = jwk.get("kid").and_then(Value::as_str).map(Excerpt::of);
         match read_key(jwk) {
-            // The same key twice is one.
+            // A repeated key counts once.
             Ok(key) if keys.iter().any(|known| known.is_same_as(&key)) => {}
-            Ok(key) if has_enough_of(&keys, &key.kid) => skipped.push(Skipped {
+            Ok(key) if has_enough_of(&keys, &key.kid) => skipped.push(SkippedKey {
                 index,
                 kid,
-                why: WhySkipped::TooManyOfOneId,
+                reason: SkipReason::TooManyOfOneId,
             }),
             Ok(key) => keys.push(key),
-            Err(why) => skipped.push(Skipped { index, kid, why }),
+            Err(reason) => skipped.push(SkippedKey { index, kid, reason }),
         }
     }
     Ok((keys, skipped))
 }
 
-fn has_enough_of(keys: &[Key], kid: &str) -> bool {
-    keys.iter().filter(|key| key.kid == kid).count() >= MOST_OF_ONE_ID
+fn has_enough_of(keys: &[VerificationKey], kid: &str) -> bool {
+    keys.iter().filter(|key| key.kid == kid).count() >= MAX_OF_ONE_ID
 }
 
-/// RFC 7518 §6.2.2, §6.3.2 and §6.4: what only its owner may know.
+/// Refuses the secret members of RFC 7518 §6.2.2, §6.3.2 and §6.4.
 fn refuse_secrets(jwk: &Map<String, Value>) -> Result<(), KeyFault> {
     const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
     if jwk.get("kty").and_then(Value::as_str) == Some("oct") {
@@ -148,28 +149,28 @@ fn refuse_secrets(jwk: &Map<String, Value>) -> Result<(), KeyFault> {
     }
 }
 
-fn read_key(jwk: &Value) -> Result<Key, WhySkipped> {
-    let jwk = jwk.as_object().ok_or(WhySkipped::NotAnObject)?;
+fn read_key(jwk: &Value) -> Result<VerificationKey, SkipReason> {
+    let jwk = jwk.as_object().ok_or(SkipReason::NotAnObject)?;
     if !is_for_signatures(jwk)? {
-        return Err(WhySkipped::OtherUse);
+        return Err(SkipReason::OtherUse);
     }
-    let kty = text(jwk, "kty")?.ok_or(WhySkipped::Malformed("kty"))?;
+    let kty = text(jwk, "kty")?.ok_or(SkipReason::Malformed("kty"))?;
     let crv = text(jwk, "crv")?;
-    let can: &[Algorithm] = match (kty, crv) {
+    let possible: &[Algorithm] = match (kty, crv) {
         ("RSA", _) => &[Algorithm::Rs256, Algorithm::Ps256],
         ("EC", Some("P-256")) => &[Algorithm::Es256],
         ("OKP", Some("Ed25519")) => &[Algorithm::EdDsa],
-        _ => return Err(WhySkipped::OtherKind),
+        _ => return Err(SkipReason::OtherKind),
     };
     let algorithms = match text(jwk, "alg")? {
-        None => can.to_vec(),
+        None => possible.to_vec(),
         Some(name) => match name.parse() {
-            Ok(one) if can.contains(&one) => vec![one],
-            Ok(_) | Err(_) => return Err(WhySkipped::OtherAlgorithm),
+            Ok(one) if possible.contains(&one) => vec![one],
+            Ok(_) | Err(_) => return Err(SkipReason::OtherAlgorithm),
         },
     };
     let Some(kid) = text(jwk, "kid")?.filter(|kid| is_key_id(kid)) else {
-        return Err(WhySkipped::NoId);
+        return Err(SkipReason::NoId);
     };
     let (decoding, material) = match kty {
         "RSA" => read_rsa(jwk)?,
@@ -177,12 +178,12 @@ fn read_key(jwk: &Value) -> Result<Key, WhySkipped> {
         _ => read_ed25519(jwk)?,
     };
     let issuer = match text(jwk, "issuer")? {
-        Some(issuer) if issuer.len() > MOST_ISSUER_BYTES => {
-            return Err(WhySkipped::Malformed("issuer"));
+        Some(issuer) if issuer.len() > MAX_ISSUER_BYTES => {
+            return Err(SkipReason::Malformed("issuer"));
         }
         issuer => issuer.map(str::to_owned),
     };
-    Ok(Key {
+    Ok(VerificationKey {
         kid: kid.to_owned(),
         algorithms,
         issuer,
@@ -191,34 +192,34 @@ fn read_key(jwk: &Value) -> Result<Key, WhySkipped> {
     })
 }
 
-/// RFC 7517 §4.2 and §4.3: what is not said does not speak against it.
-fn is_for_signatures(jwk: &Map<String, Value>) -> Result<bool, WhySkipped> {
+/// RFC 7517 §4.2 and §4.3. A missing member allows verifying.
+fn is_for_signatures(jwk: &Map<String, Value>) -> Result<bool, SkipReason> {
     let is_sig = text(jwk, "use")?.is_none_or(|used_for| used_for == "sig");
     let may_verify = match jwk.get("key_ops") {
         None => true,
         Some(Value::Array(operations)) => operations.iter().any(|one| one == "verify"),
-        Some(_) => return Err(WhySkipped::Malformed("key_ops")),
+        Some(_) => return Err(SkipReason::Malformed("key_ops")),
     };
     Ok(is_sig && may_verify)
 }
 
-fn read_rsa(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkipped> {
+fn read_rsa(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), SkipReason> {
     let modulus = octets(jwk, "n")?;
     let exponent = octets(jwk, "e")?;
-    // Some write the sign octet of ASN.1 in front.
+    // Some issuers prepend the sign octet of ASN.1.
     let modulus = match modulus.as_slice() {
         [0, rest @ ..] => rest,
-        whole => whole,
+        bytes => bytes,
     };
     let Some(first) = modulus.first() else {
-        return Err(WhySkipped::Malformed("n"));
+        return Err(SkipReason::Malformed("n"));
     };
     let leading = usize::try_from(first.leading_zeros()).unwrap_or(8);
     let bits = modulus.len() * 8 - leading;
     if !(2048..=8192).contains(&bits) {
-        return Err(WhySkipped::Size);
+        return Err(SkipReason::Size);
     }
-    // An exponent of 1 would make every message its own signature.
+    // With an exponent of 1, every message is its own signature.
     let value = match exponent.as_slice() {
         bytes if bytes.len() <= 4 => bytes
             .iter()
@@ -226,33 +227,33 @@ fn read_rsa(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkipp
         _ => 0,
     };
     if value < 3 || value.is_multiple_of(2) {
-        return Err(WhySkipped::Malformed("e"));
+        return Err(SkipReason::Malformed("e"));
     }
     let material = [modulus, &[0], &exponent].concat();
     let key = DecodingKey::from_rsa_raw_components(modulus, &exponent);
     Ok((key, material))
 }
 
-fn read_p256(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkipped> {
+fn read_p256(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), SkipReason> {
     let mut point = vec![4];
     for name in ["x", "y"] {
         let coordinate = octets(jwk, name)?;
         if coordinate.len() != 32 {
-            return Err(WhySkipped::Malformed(name));
+            return Err(SkipReason::Malformed(name));
         }
         point.extend(coordinate);
     }
-    // RFC 7518 §6.2.1: the two are a point of the curve. One that is not verifies nothing.
+    // RFC 7518 §6.2.1: both are a point of the curve.
     if ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).is_err() {
-        return Err(WhySkipped::NotOnCurve);
+        return Err(SkipReason::NotOnCurve);
     }
     Ok((DecodingKey::from_ec_der(&point), point))
 }
 
-fn read_ed25519(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhySkipped> {
+fn read_ed25519(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), SkipReason> {
     let point = octets(jwk, "x")?;
     if point.len() != 32 {
-        return Err(WhySkipped::Malformed("x"));
+        return Err(SkipReason::Malformed("x"));
     }
     Ok((DecodingKey::from_ed_der(&point), point))
 }
@@ -260,25 +261,25 @@ fn read_ed25519(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<u8>), WhyS
 fn text<'a>(
     jwk: &'a Map<String, Value>,
     name: &'static str,
-) -> Result<Option<&'a str>, WhySkipped> {
+) -> Result<Option<&'a str>, SkipReason> {
     match jwk.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(WhySkipped::Malformed(name)),
+        Some(_) => Err(SkipReason::Malformed(name)),
     }
 }
 
-fn octets(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, WhySkipped> {
-    let text = text(jwk, name)?.ok_or(WhySkipped::Malformed(name))?;
+fn octets(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, SkipReason> {
+    let text = text(jwk, name)?.ok_or(SkipReason::Malformed(name))?;
     URL_SAFE_NO_PAD
         .decode(text)
-        .map_err(|_| WhySkipped::Malformed(name))
+        .map_err(|_| SkipReason::Malformed(name))
 }
 
-/// Entra's largest set has some 15 KiB, certificates and all.
-const MOST_BYTES: usize = 256 << 10;
-/// Issuers have two to ten: the one in use, the next, and some before.
-const MOST_KEYS: usize = 64;
-/// A forged token costs as many verifications. One key for signatures, the next, and a copy for each of the algorithms.
-const MOST_OF_ONE_ID: usize = 8;
-const MOST_ISSUER_BYTES: usize = 1024;
+/// Entra's largest set has about 15 KiB including certificates.
+const MAX_BYTES: usize = 256 << 10;
+/// Issuers have two to ten: the current one, the next, and some previous ones.
+const MAX_KEYS: usize = 64;
+/// A forged token costs this number of verifications. Enough for the current key, the next, and a copy per algorithm.
+const MAX_OF_ONE_ID: usize = 8;
+const MAX_ISSUER_BYTES: usize = 1024;

@@ -1,14 +1,14 @@
-//! What an audit record calls what happened: activity, category and type of operation.
+//! Names of activities, categories and operation types in audit records.
 //!
-//! learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities; what that page does not have is
-//! said so.
+//! Source: learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities. Names that are not on that
+//! page have a comment that says so.
 
-use super::Audit;
-use crate::changes::{Change, Object, Operation};
+use super::AuditEvent;
+use crate::changes::{Change, ChangedObject, Operation};
 
 /// The names of an activity.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Activity {
+pub(super) struct AuditActivity {
     /// `activityDisplayName`
     pub(super) name: &'static str,
     /// `category`
@@ -17,82 +17,82 @@ pub(super) struct Activity {
     pub(super) operation: &'static str,
 }
 
-/// The names of what happened.
-pub(super) fn of(audit: &Audit<'_>) -> Activity {
-    // None of these is Microsoft's but those of what was changed.
+/// The names for an audited activity.
+pub(super) fn of(audit: &AuditEvent<'_>) -> AuditActivity {
+    // Only the names of changes are on Microsoft's page.
     let (name, operation) = match audit {
-        Audit::Changed { change, .. } => return changed(change),
-        Audit::Started { .. } => ("Start crosstrust", "Add"),
-        Audit::Stopped { .. } => ("Stop crosstrust", "Delete"),
-        Audit::SnapshotActivated { .. } => ("Activate policy snapshot", "Update"),
-        Audit::SnapshotRejected { .. } => ("Reject policy snapshot", "Update"),
-        Audit::Explained { .. } => ("Explain decision", "Read"),
-        Audit::Reloaded { .. } => ("Reload policies", "Update"),
-        Audit::KeysChanged { .. } => ("Update keys of issuer", "Update"),
-        Audit::KeysWithdrawn { .. } => ("Withdraw keys of issuer", "Update"),
+        AuditEvent::Changed { change, .. } => return changed(change),
+        AuditEvent::Started { .. } => ("Start crosstrust", "Add"),
+        AuditEvent::Stopped { .. } => ("Stop crosstrust", "Delete"),
+        AuditEvent::SnapshotActivated { .. } => ("Activate policy snapshot", "Update"),
+        AuditEvent::SnapshotRejected { .. } => ("Reject policy snapshot", "Update"),
+        AuditEvent::Explained { .. } => ("Explain decision", "Read"),
+        AuditEvent::Reloaded { .. } => ("Reload policies", "Update"),
+        AuditEvent::KeysChanged { .. } => ("Update keys of issuer", "Update"),
+        AuditEvent::KeysWithdrawn { .. } => ("Withdraw keys of issuer", "Update"),
     };
     let category = "PolicyDecisionPoint";
-    Activity {
+    AuditActivity {
         name,
         category,
         operation,
     }
 }
 
-fn changed(change: &Change) -> Activity {
-    let kind = Kind::of(change.operation);
+fn changed(change: &Change) -> AuditActivity {
+    let operation = OperationType::of(change.operation);
     let (category, [add, update, delete]) = names(&change.object);
     let name = match (&change.object, change.operation) {
-        (Object::ChannelMember { .. }, Operation::Promoted) => {
+        (ChangedObject::ChannelMember { .. }, Operation::Promoted) => {
             "Promote member of shared channel to owner"
         }
-        (Object::ChannelMember { .. }, Operation::Demoted) => {
+        (ChangedObject::ChannelMember { .. }, Operation::Demoted) => {
             "Demote owner of shared channel to member"
         }
-        (_, _) => match kind {
-            Kind::Add => add,
-            Kind::Update => update,
-            Kind::Delete => delete,
+        (_, _) => match operation {
+            OperationType::Add => add,
+            OperationType::Update => update,
+            OperationType::Delete => delete,
         },
     };
-    Activity {
+    AuditActivity {
         name,
         category,
-        operation: kind.word(),
+        operation: operation.word(),
     }
 }
 
-/// Graph's types of operation.
+/// Graph's operation types.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum OperationType {
     Add,
     Update,
     Delete,
 }
 
-impl Kind {
+impl OperationType {
     fn of(operation: Operation) -> Self {
         match operation {
-            Operation::Created | Operation::Added => Kind::Add,
-            Operation::Updated | Operation::Promoted | Operation::Demoted => Kind::Update,
-            Operation::Deleted | Operation::Removed => Kind::Delete,
+            Operation::Created | Operation::Added => OperationType::Add,
+            Operation::Updated | Operation::Promoted | Operation::Demoted => OperationType::Update,
+            Operation::Deleted | Operation::Removed => OperationType::Delete,
         }
     }
 
     const fn word(self) -> &'static str {
         match self {
-            Kind::Add => "Add",
-            Kind::Update => "Update",
-            Kind::Delete => "Delete",
+            OperationType::Add => "Add",
+            OperationType::Update => "Update",
+            OperationType::Delete => "Delete",
         }
     }
 }
 
-/// The category, and the names of adding, updating and deleting.
-fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
+/// The category, and the activity names for add, update and delete.
+fn names(object: &ChangedObject) -> (&'static str, [&'static str; 3]) {
     match object {
-        // Ours.
-        Object::Organization => (
+        // Not on Microsoft's page.
+        ChangedObject::Organization => (
             "DirectoryManagement",
             [
                 "Add organization",
@@ -100,8 +100,8 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete organization",
             ],
         ),
-        // Ours: the clouds.
-        Object::CrossTenantAccessPolicy => (
+        // Not on Microsoft's page. Changes are those of the clouds.
+        ChangedObject::CrossTenantAccessPolicy => (
             CROSS_TENANT,
             [
                 "Update the cross-tenant access policy",
@@ -109,8 +109,8 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Reset the cross-tenant access policy",
             ],
         ),
-        // There is always one.
-        Object::DefaultSetting => (
+        // There is always one, so it is never added.
+        ChangedObject::DefaultSetting => (
             CROSS_TENANT,
             [
                 "Update the company default cross-tenant access setting",
@@ -118,7 +118,7 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Reset the cross-tenant access default setting",
             ],
         ),
-        Object::Partner => (
+        ChangedObject::Partner => (
             CROSS_TENANT,
             [
                 "Add a partner to cross-tenant access setting",
@@ -126,7 +126,7 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete partner specific cross-tenant access setting",
             ],
         ),
-        Object::IdentitySync => (
+        ChangedObject::IdentitySync => (
             CROSS_TENANT,
             [
                 "Create a partner cross-tenant identity sync setting",
@@ -134,7 +134,7 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete a partner cross-tenant identity sync setting",
             ],
         ),
-        Object::ConditionalAccessPolicy => (
+        ChangedObject::ConditionalAccessPolicy => (
             "Policy",
             [
                 "Add Conditional Access policy",
@@ -142,8 +142,8 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete Conditional Access policy",
             ],
         ),
-        // Ours. They are always there.
-        Object::ConditionalAccessSettings => (
+        // Not on Microsoft's page. These settings always exist, so they are never added.
+        ChangedObject::ConditionalAccessSettings => (
             "Policy",
             [
                 "Update Conditional Access settings",
@@ -151,7 +151,7 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Reset Conditional Access settings",
             ],
         ),
-        Object::NamedLocation => (
+        ChangedObject::NamedLocation => (
             "Policy",
             [
                 "Add named location",
@@ -159,7 +159,7 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete named location",
             ],
         ),
-        Object::AuthenticationStrength => (
+        ChangedObject::AuthenticationStrength => (
             "ApplicationManagement",
             [
                 "Authentication Strength Policy Create",
@@ -167,8 +167,8 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Authentication Strength Policy Delete",
             ],
         ),
-        // Ours.
-        Object::IdentityProvider => (
+        // Not on Microsoft's page.
+        ChangedObject::IdentityProvider => (
             "DirectoryManagement",
             [
                 "Add identity provider",
@@ -176,8 +176,8 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete identity provider",
             ],
         ),
-        // Ours.
-        Object::Federation => (
+        // Not on Microsoft's page.
+        ChangedObject::Federation => (
             "DirectoryManagement",
             [
                 "Add federation with external domain",
@@ -185,8 +185,8 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete federation with external domain",
             ],
         ),
-        // Ours, like the document.
-        Object::AssumedOutbound => (
+        // Not on Microsoft's page: the document is specific to crosstrust.
+        ChangedObject::AssumedOutbound => (
             CROSS_TENANT,
             [
                 "Add assumed outbound access of a partner",
@@ -194,8 +194,8 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete assumed outbound access of a partner",
             ],
         ),
-        // Ours, all three: Teams has its own audit log.
-        Object::Channel => (
+        // These three are not on Microsoft's page: Teams has a separate audit log.
+        ChangedObject::Channel => (
             CHANNELS,
             [
                 "Add shared channel",
@@ -203,7 +203,7 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Delete shared channel",
             ],
         ),
-        Object::ChannelMember { .. } => (
+        ChangedObject::ChannelMember { .. } => (
             CHANNELS,
             [
                 "Add member to shared channel",
@@ -211,7 +211,7 @@ fn names(object: &Object) -> (&'static str, [&'static str; 3]) {
                 "Remove member from shared channel",
             ],
         ),
-        Object::ChannelTeam { .. } => (
+        ChangedObject::ChannelTeam { .. } => (
             CHANNELS,
             [
                 "Add team to shared channel",

@@ -1,4 +1,4 @@
-//! `targetResources`: what it was done to, with old and new values as JSON text
+//! `targetResources`: the objects of an activity, with old and new values as JSON text
 //! (learn.microsoft.com/graph/api/resources/targetresource, …/modifiedproperty).
 
 use std::borrow::Cow;
@@ -6,29 +6,29 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Audit, users};
-use crate::changes::{Change, Object as Changed, Property};
-use crate::log::json::{Object, text_of};
+use super::{AuditEvent, users};
+use crate::changes::{Change, ChangedObject as Changed, Property};
+use crate::log::json::{JsonObject, text_of};
 use crate::log::pseudonym::{IdKind, Pseudonyms};
 
-/// One resource.
+/// A `targetResource`.
 #[derive(Debug, Default)]
-struct Target<'a> {
+struct TargetResource<'a> {
     kind: &'static str,
     id: Option<String>,
     display_name: Option<Cow<'a, str>>,
-    properties: Vec<Modified<'a>>,
+    properties: Vec<ModifiedProperty<'a>>,
 }
 
 #[derive(Debug)]
-struct Modified<'a> {
+struct ModifiedProperty<'a> {
     name: &'a str,
     old: Option<Cow<'a, Value>>,
     new: Option<Cow<'a, Value>>,
 }
 
-/// Writes `targetResources`, the last member: it may be long.
-pub(super) fn write(object: &mut Object<'_>, audit: &Audit<'_>, pseudonyms: &Pseudonyms) {
+/// Writes `targetResources`. It is the last member because it may be long and be cut.
+pub(super) fn write(object: &mut JsonObject<'_>, audit: &AuditEvent<'_>, pseudonyms: &Pseudonyms) {
     let targets = targets(audit, pseudonyms);
     object.objects("targetResources", targets, |object, target| {
         object.maybe_text("id", target.id.as_deref());
@@ -41,29 +41,29 @@ pub(super) fn write(object: &mut Object<'_>, audit: &Audit<'_>, pseudonyms: &Pse
     });
 }
 
-fn targets<'a>(audit: &Audit<'a>, pseudonyms: &Pseudonyms) -> Vec<Target<'a>> {
-    let named = |kind, id: String| Target {
+fn targets<'a>(audit: &AuditEvent<'a>, pseudonyms: &Pseudonyms) -> Vec<TargetResource<'a>> {
+    let named = |kind, id: String| TargetResource {
         kind,
         id: Some(id),
-        ..Target::default()
+        ..TargetResource::default()
     };
     match *audit {
-        Audit::Changed { change, .. } => changed(change, pseudonyms),
-        Audit::SnapshotActivated { id, .. } => vec![named("PolicySnapshot", id.to_string())],
-        Audit::Explained { user, app, .. } => {
+        AuditEvent::Changed { change, .. } => changed(change, pseudonyms),
+        AuditEvent::SnapshotActivated { id, .. } => vec![named("PolicySnapshot", id.to_string())],
+        AuditEvent::Explained { user, app, .. } => {
             let user = user.map(|id| named("User", pseudonyms.user(id)));
             let app = app.map(|id| named("Application", id.to_string()));
             user.into_iter().chain(app).collect()
         }
-        Audit::KeysChanged {
+        AuditEvent::KeysChanged {
             issuer,
             added,
             removed,
             ..
         } => {
             let list = |keys: &[String]| (!keys.is_empty()).then(|| Cow::Owned(json!(keys)));
-            vec![Target {
-                properties: vec![Modified {
+            vec![TargetResource {
+                properties: vec![ModifiedProperty {
                     name: "keyIds",
                     old: list(removed),
                     new: list(added),
@@ -71,15 +71,15 @@ fn targets<'a>(audit: &Audit<'a>, pseudonyms: &Pseudonyms) -> Vec<Target<'a>> {
                 ..named("Issuer", issuer.to_owned())
             }]
         }
-        Audit::KeysWithdrawn { issuer, .. } => vec![named("Issuer", issuer.to_owned())],
-        Audit::Started { .. }
-        | Audit::Stopped { .. }
-        | Audit::SnapshotRejected { .. }
-        | Audit::Reloaded { .. } => Vec::new(),
+        AuditEvent::KeysWithdrawn { issuer, .. } => vec![named("Issuer", issuer.to_owned())],
+        AuditEvent::Started { .. }
+        | AuditEvent::Stopped { .. }
+        | AuditEvent::SnapshotRejected { .. }
+        | AuditEvent::Reloaded { .. } => Vec::new(),
     }
 }
 
-fn changed<'a>(change: &'a Change, pseudonyms: &Pseudonyms) -> Vec<Target<'a>> {
+fn changed<'a>(change: &'a Change, pseudonyms: &Pseudonyms) -> Vec<TargetResource<'a>> {
     let is_user = matches!(change.object, Changed::ChannelMember { .. });
     let id = match is_user {
         true => pseudonyms.text(IdKind::User, &change.id),
@@ -87,7 +87,7 @@ fn changed<'a>(change: &'a Change, pseudonyms: &Pseudonyms) -> Vec<Target<'a>> {
     };
     let shows_name = !(is_user && pseudonyms.is_on());
     let name = change.display_name.as_deref().filter(|_| shows_name);
-    let target = Target {
+    let target = TargetResource {
         kind: kind(&change.object),
         id: Some(id),
         display_name: name.map(Cow::Borrowed),
@@ -96,8 +96,8 @@ fn changed<'a>(change: &'a Change, pseudonyms: &Pseudonyms) -> Vec<Target<'a>> {
     let Some((channel, _)) = change.object.within() else {
         return vec![target];
     };
-    // Before the member: it is short, and what is long may be cut.
-    let channel = Target {
+    // The channel comes before the member: it is short, and a long list may be cut at its end.
+    let channel = TargetResource {
         kind: "Channel",
         id: Some(channel.id.clone()),
         display_name: channel.display_name.as_deref().map(Cow::Borrowed),
@@ -126,16 +126,20 @@ fn kind(object: &Changed) -> &'static str {
     }
 }
 
-fn properties<'a>(change: &'a Change, is_user: bool, pseudonyms: &Pseudonyms) -> Vec<Modified<'a>> {
+fn properties<'a>(
+    change: &'a Change,
+    is_user: bool,
+    pseudonyms: &Pseudonyms,
+) -> Vec<ModifiedProperty<'a>> {
     let hides = |property: &&Property| {
         pseudonyms.is_on() && is_user && users::names_a_person(&property.name)
     };
-    let told = change.properties.iter().filter(|property| !hides(property));
+    let shown = change.properties.iter().filter(|property| !hides(property));
     let value = |name: &str, value: &'a Option<Value>| {
         let value = value.as_ref()?;
         Some(users::hidden(name, value, pseudonyms))
     };
-    let modified = told.map(|property| Modified {
+    let modified = shown.map(|property| ModifiedProperty {
         name: &property.name,
         old: value(&property.name, &property.old),
         new: value(&property.name, &property.new),
@@ -143,8 +147,8 @@ fn properties<'a>(change: &'a Change, is_user: bool, pseudonyms: &Pseudonyms) ->
     modified.collect()
 }
 
-/// Values that are too long are told by what differs in them: of two lists, what one has and the other has not.
-fn modified(object: &mut Object<'_>, property: Modified<'_>) {
+/// Values that are too long are reduced to their difference: of two lists, the items that are in one list only.
+fn modified(object: &mut JsonObject<'_>, property: ModifiedProperty<'_>) {
     let (old, new) = (property.old.as_deref(), property.new.as_deref());
     object.text("displayName", property.name);
     match (old, new) {
@@ -188,7 +192,8 @@ fn differing(old: &Value, new: &Value) -> (Value, Value) {
     }
 }
 
-/// The items of one list that the other has not, as often as it has not.
+/// The multiset difference: the items that are not in the other list. An item that occurs more often is left the
+/// surplus number of times.
 fn without(items: &[Value], others: &[Value]) -> Value {
     let mut times: HashMap<String, usize> = HashMap::new();
     for other in others {

@@ -1,7 +1,7 @@
-//! User ids within old and new values, where they are to be keyed hashes.
+//! Replaces user ids in old and new values by keyed hashes, if pseudonyms are on.
 //!
-//! Wherever policies name a user: targets of settings, the user lists of a policy, members of channels. A person's
-//! name and address, which stand beside the id there, are left out.
+//! Covers all places where policies contain user ids: targets of settings, the user lists of a policy, members of
+//! channels. The name and the address of a person beside the id are left out.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::id::{UserId, parse_guid};
 use crate::log::pseudonym::Pseudonyms;
 
-/// The value of a member of this name, with user ids as the deployment wants them.
+/// The value of a member with this name, with user ids as configured: plain or hashed.
 pub(super) fn hidden<'v>(name: &str, value: &'v Value, pseudonyms: &Pseudonyms) -> Cow<'v, Value> {
     match pseudonyms.is_on() {
         true => Cow::Owned(replaced(name, value, pseudonyms)),
@@ -18,9 +18,9 @@ pub(super) fn hidden<'v>(name: &str, value: &'v Value, pseudonyms: &Pseudonyms) 
     }
 }
 
-/// Whether a member of a user's entry tells who that is.
+/// Whether a member of a user's entry identifies the person.
 pub(super) fn names_a_person(name: &str) -> bool {
-    // The `id` of a conversationMember is base64 of ids, the user's among them.
+    // The `id` of a conversationMember is base64 of several ids, including the user's.
     is_one_of(name, &["id", "displayName", "email", "user"])
 }
 
@@ -43,27 +43,27 @@ fn replaced(name: &str, value: &Value, pseudonyms: &Pseudonyms) -> Value {
 fn object(members: &Map<String, Value>, pseudonyms: &Pseudonyms) -> Map<String, Value> {
     let is_person = members.keys().any(|name| is_one_of(name, &["userId"]));
     let is_user_target = members.iter().any(|(name, value)| {
-        let says = value
+        let is_user = value
             .as_str()
             .is_some_and(|word| word.eq_ignore_ascii_case("user"));
-        is_one_of(name, &["targetType"]) && says
+        is_one_of(name, &["targetType"]) && is_user
     });
-    let told = members
+    let shown = members
         .iter()
         .filter(|(name, _)| !(is_person && names_a_person(name)));
-    let told = told.map(|(name, value)| {
+    let shown = shown.map(|(name, value)| {
         let as_name = match is_user_target && is_one_of(name, &["target"]) {
             true => "userId",
             false => name,
         };
         (name.clone(), replaced(as_name, value, pseudonyms))
     });
-    told.collect()
+    shown.collect()
 }
 
 fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
-/// Members whose value is a user's id, or a list of them.
+/// Members whose value is a user id or a list of user ids.
 const USER_IDS: &[&str] = &["userId", "includeUsers", "excludeUsers"];

@@ -1,7 +1,7 @@
-//! How far the export has come, in a file beside the records: `export.cursor`.
+//! The export cursor: the file `export.cursor` beside the records holds the end of the exported records.
 //!
-//! It is written after the collector has answered and at most once a second, so a crash sends at most that much again.
-//! A file that cannot be read is none, and the export begins anew: twice is better than not at all.
+//! The file is written after the collector has answered, at most once a second, so a crash repeats at most the records
+//! of one second. If the file cannot be read, all records are exported again: duplicates are better than losses.
 
 use std::io;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use uuid::Uuid;
 use crate::log::journal::Position;
 use crate::log::journal::disk::{Disk, replace};
 
-/// Up to where a log has been exported.
+/// The end of a log's exported records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cursor {
-    /// Which log.
+    /// The log's id.
     pub log: Uuid,
-    /// The file's number.
+    /// The segment's number.
     pub segment: u64,
-    /// How many of its bytes are exported.
+    /// The number of exported bytes of the segment.
     pub offset: u64,
-    /// The last record that is.
+    /// The last exported record.
     pub seq: u64,
 }
 
@@ -37,12 +37,12 @@ impl Cursor {
     }
 }
 
-/// The file.
+/// The file `export.cursor`.
 #[derive(Debug)]
 pub(super) struct CursorFile {
     disk: Arc<dyn Disk>,
-    kept: Option<Cursor>,
-    kept_at: Option<Instant>,
+    saved: Option<Cursor>,
+    saved_at: Option<Instant>,
     is_failing: bool,
 }
 
@@ -50,39 +50,42 @@ impl CursorFile {
     pub fn new(disk: Arc<dyn Disk>) -> Self {
         CursorFile {
             disk,
-            kept: None,
-            kept_at: None,
+            saved: None,
+            saved_at: None,
             is_failing: false,
         }
     }
 
-    /// What it says; nothing where there is none or it says nothing.
+    /// The saved cursor; `None` if the file is missing or malformed.
     pub fn read(&mut self) -> io::Result<Option<Cursor>> {
-        let bytes = match self.disk.read(NAME, 0, LONGEST) {
+        let bytes = match self.disk.read(NAME, 0, MAX_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read?,
         };
         match serde_json::from_slice(&bytes) {
             Ok(cursor) => {
-                self.kept = Some(cursor);
+                self.saved = Some(cursor);
                 Ok(Some(cursor))
             }
             Err(error) => {
-                tracing::warn!(file = NAME, %error, "cannot be read: the whole log is exported again");
+                tracing::warn!(file = NAME, %error, "cannot read the export cursor: exporting all records again");
                 Ok(None)
             }
         }
     }
 
-    /// Writes it unless that was done a moment ago.
-    pub fn keep_now_and_then(&mut self, log: Option<Uuid>, at: Position) {
-        if self.kept_at.is_none_or(|kept| kept.elapsed() >= EVERY) {
-            self.keep(log, at);
+    /// Saves the cursor unless that was done less than [`INTERVAL`] ago.
+    pub fn save_if_due(&mut self, log: Option<Uuid>, at: Position) {
+        if self
+            .saved_at
+            .is_none_or(|saved| saved.elapsed() >= INTERVAL)
+        {
+            self.save(log, at);
         }
     }
 
-    /// Writes it. Where that fails, records are sent again after a restart, and it is told once.
-    pub fn keep(&mut self, log: Option<Uuid>, at: Position) {
+    /// Saves the cursor. A failure is logged once; records are then sent again after a restart.
+    pub fn save(&mut self, log: Option<Uuid>, at: Position) {
         let Some(log) = log else {
             return;
         };
@@ -92,17 +95,17 @@ impl CursorFile {
             offset: at.offset,
             seq: at.seq,
         };
-        if self.kept == Some(cursor) {
+        if self.saved == Some(cursor) {
             return;
         }
-        self.kept_at = Some(Instant::now());
+        self.saved_at = Some(Instant::now());
         match self.write(&cursor) {
             Ok(()) => {
-                self.kept = Some(cursor);
+                self.saved = Some(cursor);
                 self.is_failing = false;
             }
             Err(error) if !self.is_failing => {
-                tracing::warn!(file = NAME, %error, "cannot be written: a restart exports more than once");
+                tracing::warn!(file = NAME, %error, "cannot write the export cursor: a restart exports records again");
                 self.is_failing = true;
             }
             Err(_) => {}
@@ -115,7 +118,7 @@ impl CursorFile {
 }
 
 const NAME: &str = "export.cursor";
-/// Ids and numbers.
-const LONGEST: usize = 4096;
-/// How much is sent again after a crash: what a second brought.
-const EVERY: Duration = Duration::from_secs(1);
+/// The file holds an id and numbers.
+const MAX_BYTES: usize = 4096;
+/// A crash repeats the records of at most this time.
+const INTERVAL: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
-//! Records of the log → log records of OTLP.
+//! Converts journal records to OTLP log records.
 //!
-//! The body stays the JSON text that is on disk, byte by byte, so that whoever gets it can compare. Attributes repeat
-//! what a pipeline routes and removes doubles by: number, kind and tenants.
+//! The body is the JSON text on disk, byte for byte, so that receivers can compare the two. Attributes repeat the values
+//! that pipelines need for routing and deduplication: sequence number, kind and tenants.
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -11,9 +11,9 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::log::journal::{Position, Record, RecordKind};
+use crate::log::journal::{JournalRecord, Position, RecordKind};
 
-/// Records that are sent together.
+/// The records of one export call.
 #[derive(Debug)]
 pub(super) struct Batch {
     records: Vec<LogRecord>,
@@ -22,24 +22,24 @@ pub(super) struct Batch {
     end: Position,
 }
 
-/// What is repeated as attributes; the rest of a body is for who reads it.
+/// The members of a body that are repeated as attributes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Told {
+struct RoutingMembers {
     home_tenant_id: Option<String>,
     resource_tenant_id: Option<String>,
-    crosstrust: Ours,
+    crosstrust: CrosstrustMembers,
 }
 
-/// Whose an audit record is.
+/// The member `crosstrust` of a body.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Ours {
+struct CrosstrustMembers {
     tenant_id: Option<String>,
 }
 
 impl Batch {
-    /// Nothing yet, from this place on.
+    /// An empty batch that starts at this position.
     pub fn new(at: Position) -> Self {
         Batch {
             records: Vec::new(),
@@ -49,8 +49,8 @@ impl Batch {
         }
     }
 
-    /// Adds a record, or passes it over if it is none that anybody asks for.
-    pub fn add(&mut self, log: Option<Uuid>, record: &Record) {
+    /// Adds a record. Segment headers are skipped.
+    pub fn add(&mut self, log: Option<Uuid>, record: &JournalRecord) {
         self.end = record.position;
         let Some((name, severity)) = name(record.kind) else {
             return;
@@ -67,17 +67,17 @@ impl Batch {
         self.bytes
     }
 
-    /// Behind its last record.
+    /// The position after its last record.
     pub fn end(&self) -> Position {
         self.end
     }
 
-    /// The numbers of its first and last record.
+    /// The sequence numbers of its first and last record.
     pub fn seqs(&self) -> (u64, u64) {
         (self.first, self.end.seq)
     }
 
-    /// The call that sends it.
+    /// The message that exports the batch.
     pub fn request(&self, resource: &[(String, String)]) -> ExportLogsServiceRequest {
         let attributes = resource.iter();
         let attributes = attributes.map(|(key, value)| text(key, value.clone()));
@@ -103,18 +103,18 @@ impl Batch {
     }
 }
 
-/// The log that the first record of a file names.
-pub(super) fn log(record: &Record) -> Option<Uuid> {
+/// The log's id in a segment header; `None` for other records.
+pub(super) fn log_id(record: &JournalRecord) -> Option<Uuid> {
     #[derive(Deserialize)]
-    struct Opening {
+    struct LogId {
         log: Uuid,
     }
     let is_first = record.kind == RecordKind::Segment;
-    let opening = is_first.then(|| serde_json::from_slice::<Opening>(&record.body));
-    opening?.ok().map(|opening| opening.log)
+    let id = is_first.then(|| serde_json::from_slice::<LogId>(&record.body));
+    id?.ok().map(|id| id.log)
 }
 
-/// What a kind is called elsewhere; none for how files begin. A gap is a warning: something is not on record.
+/// The event name and severity of a kind; `None` for segment headers. A gap is a warning because records are missing.
 fn name(kind: RecordKind) -> Option<(&'static str, SeverityNumber)> {
     match kind {
         RecordKind::SignIn => Some(("crosstrust.sign_in", SeverityNumber::Info)),
@@ -127,7 +127,7 @@ fn name(kind: RecordKind) -> Option<(&'static str, SeverityNumber)> {
 
 fn log_record(
     log: Option<Uuid>,
-    record: &Record,
+    record: &JournalRecord,
     name: &str,
     severity: SeverityNumber,
 ) -> LogRecord {
@@ -151,10 +151,10 @@ fn log_record(
     }
 }
 
-fn attributes(log: Option<Uuid>, record: &Record, name: &str) -> Vec<KeyValue> {
+fn attributes(log: Option<Uuid>, record: &JournalRecord, name: &str) -> Vec<KeyValue> {
     let seq = i64::try_from(record.seq).unwrap_or(i64::MAX);
     let mut attributes = vec![
-        // Collectors that do not know the field of this name yet know the attribute.
+        // For collectors that do not support the field `event_name` yet.
         text("event.name", name.to_owned()),
         pair("crosstrust.seq", Value::IntValue(seq)),
     ];
@@ -162,11 +162,11 @@ fn attributes(log: Option<Uuid>, record: &Record, name: &str) -> Vec<KeyValue> {
         let uid = format!("{log}/{}", record.seq);
         attributes.push(text("log.record.uid", uid));
     }
-    let told: Told = serde_json::from_slice(&record.body).unwrap_or_default();
+    let fields: RoutingMembers = serde_json::from_slice(&record.body).unwrap_or_default();
     let tenants = [
-        ("crosstrust.home_tenant", told.home_tenant_id),
-        ("crosstrust.resource_tenant", told.resource_tenant_id),
-        ("crosstrust.tenant", told.crosstrust.tenant_id),
+        ("crosstrust.home_tenant", fields.home_tenant_id),
+        ("crosstrust.resource_tenant", fields.resource_tenant_id),
+        ("crosstrust.tenant", fields.crosstrust.tenant_id),
     ];
     let tenants = tenants.into_iter();
     attributes.extend(tenants.filter_map(|(key, value)| Some(text(key, value?))));
@@ -185,7 +185,7 @@ fn pair(key: &str, value: Value) -> KeyValue {
     }
 }
 
-/// 0 says that the time is not known.
+/// OTLP: 0 means unknown time.
 fn nanos(time: &str) -> u64 {
     let time = time.parse::<jiff::Timestamp>().ok();
     let nanos = time.map(jiff::Timestamp::as_nanosecond);
@@ -194,15 +194,15 @@ fn nanos(time: &str) -> u64 {
         .unwrap_or(0)
 }
 
-/// Attributes, times and lengths of a record, about.
+/// The approximate size of a record's attributes, times and lengths.
 const OVERHEAD: usize = 320;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn record(kind: RecordKind, body: &str) -> Record {
-        Record {
+    fn record(kind: RecordKind, body: &str) -> JournalRecord {
+        JournalRecord {
             seq: 7,
             time: "2026-11-24T18:00:00.123456789Z".to_owned(),
             kind,
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_the_text_on_disk_and_attributes_say_which_tenants_it_is_about() {
+    fn the_body_is_the_text_on_disk_and_attributes_name_its_tenants() {
         let body = r#"{"homeTenantId":"h","resourceTenantId":"r", "a":"\u001b"}"#;
         let sent = sent(RecordKind::SignIn, body).unwrap();
         let text = |text: &str| Some(Value::StringValue(text.to_owned()));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audit_record_says_whose_it_is() {
+    fn an_audit_record_has_its_tenant_as_an_attribute() {
         let body = r#"{"activityDisplayName":"a","crosstrust":{"tenantId":"t"}}"#;
         let sent = sent(RecordKind::Audit, body).unwrap();
         let tenant = Some(Value::StringValue("t".to_owned()));
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_a_warning_and_how_a_file_begins_is_not_sent() {
+    fn a_gap_is_a_warning_and_a_segment_header_is_not_sent() {
         let gap = sent(RecordKind::Gap, r#"{"reason":"queueFull"}"#).unwrap();
         assert_eq!(gap.severity_number(), SeverityNumber::Warn);
         assert!(sent(RecordKind::Segment, "{}").is_none());

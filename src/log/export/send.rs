@@ -1,7 +1,7 @@
-//! One call to the collector, and what its answer means.
+//! Sends a batch to the collector and classifies the response.
 //!
-//! OTLP would have some errors end in data loss. These are records of who came in: everything is tried again, but for
-//! what the collector itself says that it has dealt with.
+//! The OTLP specification lets exporters drop data on most errors. Audit data must not be dropped, so all errors are
+//! retried, except the rejection of records that the collector reports as a partial success.
 
 use std::error::Error;
 use std::fmt;
@@ -15,44 +15,46 @@ use tonic_types::StatusExt as _;
 use super::record::Batch;
 use crate::otlp::Collector;
 
-/// What became of a batch.
+/// The result of an export call.
 #[derive(Debug)]
-pub(super) enum Answer {
-    /// The collector has it, but for some that it will never take.
-    Taken { refused: u64, message: String },
-    /// Not now; `pause` is what the collector asks for.
-    Later {
+pub(super) enum ExportOutcome {
+    /// The collector accepted the batch, except `refused` records.
+    Accepted { refused: u64, message: String },
+    /// The call failed. `pause` is the retry delay that the collector requests (`RetryInfo`).
+    Retry {
         message: String,
         pause: Option<Duration>,
     },
-    /// Not like this: too much, or malformed.
-    Unfit { message: String },
+    /// The collector calls the batch malformed (INVALID_ARGUMENT).
+    Malformed { message: String },
 }
 
-/// The connection.
-pub(super) struct Sender {
+/// The connection to the collector.
+pub(super) struct CollectorClient {
     collector: Collector,
     client: Option<LogsServiceClient<Channel>>,
 }
 
-impl fmt::Debug for Sender {
+impl fmt::Debug for CollectorClient {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_tuple("Sender").field(&self.collector).finish()
+        out.debug_tuple("CollectorClient")
+            .field(&self.collector)
+            .finish()
     }
 }
 
-impl Sender {
+impl CollectorClient {
     pub fn new(collector: Collector) -> Self {
-        Sender {
+        CollectorClient {
             collector,
             client: None,
         }
     }
 
-    pub async fn send(&mut self, batch: &Batch, resource: &[(String, String)]) -> Answer {
+    pub async fn send(&mut self, batch: &Batch, resource: &[(String, String)]) -> ExportOutcome {
         if batch.len() == 0 {
             let message = String::new();
-            return Answer::Taken {
+            return ExportOutcome::Accepted {
                 refused: 0,
                 message,
             };
@@ -60,7 +62,7 @@ impl Sender {
         let client = match self.client() {
             Ok(client) => client,
             Err(message) => {
-                return Answer::Later {
+                return ExportOutcome::Retry {
                     message,
                     pause: None,
                 };
@@ -69,23 +71,23 @@ impl Sender {
         let mut request = Request::new(batch.request(resource));
         let timeout = self.collector.timeout;
         request.set_timeout(timeout);
-        *request.metadata_mut() = with(request.metadata(), &self.collector);
+        *request.metadata_mut() = with_headers(request.metadata(), &self.collector);
         let mut client = client;
-        // The channel has the same bound; this one holds whatever becomes of the connection.
-        let answer = tokio::time::timeout(timeout + MARGIN, client.export(request)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
-        match answer {
+        // The channel has the same timeout; this one also applies if the connection hangs.
+        let response = tokio::time::timeout(timeout + MARGIN, client.export(request)).await;
+        let response = response.unwrap_or_else(|_| Err(Status::deadline_exceeded("no response")));
+        match response {
             Ok(response) => {
                 let partial = response.into_inner().partial_success.unwrap_or_default();
-                Answer::Taken {
+                ExportOutcome::Accepted {
                     refused: u64::try_from(partial.rejected_log_records).unwrap_or(0),
                     message: cut(&partial.error_message),
                 }
             }
             Err(status) => {
-                // A new connection next time: this one may lead to where nobody is any more.
+                // Reconnect for the next call: the address may lead to another host now.
                 self.client = None;
-                meaning(&status)
+                classify(&status)
             }
         }
     }
@@ -101,7 +103,7 @@ impl Sender {
     }
 }
 
-fn with(
+fn with_headers(
     metadata: &tonic::metadata::MetadataMap,
     collector: &Collector,
 ) -> tonic::metadata::MetadataMap {
@@ -110,11 +112,11 @@ fn with(
     tonic::metadata::MetadataMap::from_headers(headers)
 }
 
-fn meaning(status: &Status) -> Answer {
+fn classify(status: &Status) -> ExportOutcome {
     let message = describe(status);
     match status.code() {
-        Code::InvalidArgument => Answer::Unfit { message },
-        _ => Answer::Later {
+        Code::InvalidArgument => ExportOutcome::Malformed { message },
+        _ => ExportOutcome::Retry {
             message,
             pause: status
                 .get_details_retry_info()
@@ -141,11 +143,11 @@ fn chain(error: &dyn Error) -> String {
     cut(&text)
 }
 
-/// A stranger's text, on its way to a log line.
+/// Bounds the collector's text for a log line.
 fn cut(text: &str) -> String {
     let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    shown.take(LONGEST).collect()
+    shown.take(MAX_CHARACTERS).collect()
 }
 
-const LONGEST: usize = 300;
+const MAX_CHARACTERS: usize = 300;
 const MARGIN: Duration = Duration::from_secs(1);

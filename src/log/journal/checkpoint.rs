@@ -1,8 +1,8 @@
-//! Signatures over the chain: whoever has the public key and one checkpoint can tell that nothing before it was
-//! changed.
+//! Checkpoints: signatures over the hash chain. With the public key and one checkpoint, a reader can verify that no
+//! record before it was changed.
 //!
-//! A checkpoint is a record, and the last one is also in `head.json`, so that a log whose end was cut off tells it.
-//! Signed is a constant, the log's id, and number and hash of the record before. Ed25519, RFC 8032.
+//! A checkpoint is a record. The last one is also in `head.json`, so that a truncated log is detected. The signature
+//! covers a constant, the log's id, and the sequence number and hash of the previous record. Ed25519, RFC 8032.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -16,19 +16,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::line::{Hash, Head};
+use super::line::{Head, RecordHash};
 
-/// The key that signs, and the file it is in.
+/// The signing key and its file.
 pub struct Signer {
     key: Ed25519KeyPair,
     path: PathBuf,
 }
 
 impl Signer {
-    /// The key in this file, PKCS#8; made there where there is none, for its owner alone.
-    pub fn load_or_make(path: &Path) -> io::Result<Signer> {
+    /// Reads the PKCS#8 key from this file. Creates the file with mode 0600 if it does not exist.
+    pub fn load_or_create(path: &Path) -> io::Result<Signer> {
         let bytes = match fs::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create_key(path)?,
             read => read?,
         };
         let key = read_key(path, &bytes)?;
@@ -36,8 +36,8 @@ impl Signer {
         Ok(Signer { key, path })
     }
 
-    /// Writes the key's file again where it is gone: the next start could not go on with the log without it. Fails
-    /// where the file holds another key.
+    /// Writes the key file again if it is missing, because the next start cannot continue the log without it. Fails if the
+    /// file holds another key.
     pub(super) fn restore(&self) -> io::Result<()> {
         let bytes = match fs::read(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -54,17 +54,17 @@ impl Signer {
         let path = self.path.display();
         Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("{path}: holds another key than the one that signs this log"),
+            format!("{path}: found another key than the one that signs this log"),
         ))
     }
 
-    /// The public key, as checkpoints and `log verify` write it.
+    /// The public key in base64, as in checkpoints and in the output of `log verify`.
     pub fn public_key(&self) -> String {
         STANDARD.encode(self.key.public_key().as_ref())
     }
 
     pub(super) fn sign(&self, log: Uuid, head: Head) -> Checkpoint {
-        let signature = self.key.sign(&signed(log, head.seq, head.hash));
+        let signature = self.key.sign(&signed_bytes(log, head.seq, head.hash));
         Checkpoint {
             log,
             seq: head.seq,
@@ -77,7 +77,7 @@ impl Signer {
 
 impl fmt::Debug for Signer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Never the private one.
+        // Never print the private key.
         out.debug_tuple("Signer").field(&self.public_key()).finish()
     }
 }
@@ -89,38 +89,38 @@ fn read_key(path: &Path, bytes: &[u8]) -> io::Result<Ed25519KeyPair> {
     })
 }
 
-fn make(path: &Path) -> io::Result<Vec<u8>> {
+fn create_key(path: &Path) -> io::Result<Vec<u8>> {
     let key = Ed25519KeyPair::generate().and_then(|key| key.to_pkcs8());
-    let key = key.map_err(|_| io::Error::other("no key could be made"))?;
+    let key = key.map_err(|_| io::Error::other("cannot generate a key"))?;
     write_key(path, key.as_ref())?;
     Ok(key.as_ref().to_vec())
 }
 
-/// All of it or nothing: a crash in between leaves no half a key behind.
+/// Writes the file atomically, by rename.
 fn write_key(path: &Path, key: &[u8]) -> io::Result<()> {
-    let half = path.with_extension("half");
+    let temporary = path.with_extension("half");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&half)?;
+    let mut file = options.open(&temporary)?;
     file.write_all(key)?;
     file.sync_all()?;
-    fs::rename(&half, path)?;
-    // Else a power cut takes the key, and leaves what it has signed.
+    fs::rename(&temporary, path)?;
+    // Without this sync, a power loss could remove the key but leave records that it has signed.
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// The body of a checkpoint, and `head.json`.
+/// The body of a checkpoint record, and the content of `head.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// Which log.
+    /// The log's id.
     pub log: Uuid,
-    /// The record that is signed …
+    /// The sequence number of the signed record.
     pub seq: u64,
-    /// … and its hash.
+    /// Its hash.
     pub hash: String,
     /// The public key, base64.
     pub key: String,
@@ -129,30 +129,30 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Whether this key signed it.
+    /// Whether the signature is valid for this public key.
     pub fn is_signed_by(&self, key: &str) -> bool {
         let decoded = (STANDARD.decode(key), STANDARD.decode(&self.signature));
         let (Ok(key), Ok(signature)) = decoded else {
             return false;
         };
-        let Some(hash) = Hash::read(self.hash.as_bytes()) else {
+        let Some(hash) = RecordHash::parse(self.hash.as_bytes()) else {
             return false;
         };
-        let signed = signed(self.log, self.seq, hash);
+        let signed = signed_bytes(self.log, self.seq, hash);
         let key = UnparsedPublicKey::new(&ED25519, key);
         key.verify(&signed, &signature).is_ok()
     }
 
-    /// What it vouches for.
+    /// The signed record; `None` if the hash is malformed.
     pub fn head(&self) -> Option<Head> {
         Some(Head {
             seq: self.seq,
-            hash: Hash::read(self.hash.as_bytes())?,
+            hash: RecordHash::parse(self.hash.as_bytes())?,
         })
     }
 }
 
-fn signed(log: Uuid, seq: u64, hash: Hash) -> Vec<u8> {
+fn signed_bytes(log: Uuid, seq: u64, hash: RecordHash) -> Vec<u8> {
     [
         DOMAIN,
         log.as_bytes().as_slice(),

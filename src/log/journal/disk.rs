@@ -1,7 +1,7 @@
-//! The file layer: what the journal asks of a folder on a disk. Tests put one in its place that loses what was not
-//! synced.
+//! The file layer: the operations that the journal needs on a folder. Tests use an implementation that loses unsynced
+//! data.
 //!
-//! Nothing here retries and nothing is buffered: an error goes to whoever knows what it means.
+//! This module does not retry and does not buffer. Callers handle all errors.
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
@@ -12,74 +12,73 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-/// A folder of files that are written at their end.
+/// A folder of append-only files.
 pub trait Disk: fmt::Debug + Send + Sync {
-    /// Every file: its name and how long it is.
+    /// The name and length of each file.
     fn list(&self) -> io::Result<Vec<(String, u64)>>;
-    /// At most `most` bytes of a file, from this place; fewer only at its end.
+    /// At most `most` bytes of a file from this offset; fewer only at its end.
     fn read(&self, name: &str, from: u64, most: usize) -> io::Result<Vec<u8>>;
-    /// A new file; an error where there is one of this name.
+    /// Creates a file; fails if the name exists.
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
-    /// Writes what a file has from this place on once more, as it is, and syncs it. After a sync that failed, perhaps
-    /// in another process, that is seen and not on disk, and a sync alone would not bring it there.
+    /// Rewrites the bytes of a file from this offset on, unchanged, and syncs them. After a failed sync, perhaps in
+    /// another process, the bytes are readable but not on disk, and another sync alone would not write them.
     fn write_again(&self, name: &str, from: u64) -> io::Result<()>;
-    /// Gives a file another name, in place of whatever has it.
+    /// Renames a file, replacing any file with the new name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
-    /// Which files there are, and their names, are on disk when this has returned.
+    /// Syncs the folder, so that created, renamed and removed files survive a power loss.
     fn sync_directory(&self) -> io::Result<()>;
-    /// A file that takes this much of the disk, whatever it holds.
+    /// Creates a file and allocates this much disk space for it.
     fn reserve(&self, name: &str, bytes: u64) -> io::Result<()>;
-    /// Fails where the folder's path does not lead to the folder that was locked: it was removed, renamed or replaced,
-    /// or its lock was.
+    /// Fails if the locked folder or its lock file is no longer at its path: it was removed, renamed or replaced.
     fn check_in_place(&self) -> io::Result<()>;
-    /// Locks the folder that the path leads to now; creates it where there is none.
+    /// Locks the folder that is at the path now; creates it if it does not exist.
     fn reopen(&self) -> io::Result<()>;
 }
 
-/// A file that is written at its end.
+/// An append-only file.
 pub trait DiskFile: fmt::Debug + Send {
-    /// Writes all of this, or fails having written any part of it.
+    /// Appends all bytes. On failure, any part of them may be written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// What was appended is on disk when this has returned. After an error that can never be known.
+    /// Syncs the appended bytes to disk. After an error, their state on disk is unknown for good.
     fn sync(&mut self) -> io::Result<()>;
-    /// Fails where the file's path does not lead to this file: the file or its folder was removed, renamed or replaced.
+    /// Fails if this file is no longer at its path: the file or its folder was removed, renamed or replaced.
     fn check_in_place(&self) -> io::Result<()>;
 }
 
-/// Replaces a file, whole: after a crash there is the one before or this one.
+/// Replaces a file atomically: after a crash, the file has the old or the new content.
 pub fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let half = format!("{name}.half");
-    match disk.remove(&half) {
-        // One from before was never in force.
+    let temporary = format!("{name}.half");
+    match disk.remove(&temporary) {
+        // A leftover of an interrupted call.
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let mut file = disk.create(&half)?;
+    let mut file = disk.create(&temporary)?;
     file.append(bytes)?;
     file.sync()?;
-    disk.rename(&half, name)?;
+    disk.rename(&temporary, name)?;
     disk.sync_directory()
 }
 
-/// A folder of this machine, used by one process at a time.
+/// A local folder, used by one process at a time.
 #[derive(Debug)]
 pub struct SystemDisk {
     folder: PathBuf,
-    /// None where the folder is only read.
+    /// `None` if the folder is opened read-only.
     lock: Mutex<Option<Lock>>,
 }
 
-/// The lock on a folder: it lasts as long as the file is open.
+/// The lock on a folder, held while the file is open.
 #[derive(Debug)]
 struct Lock {
     _file: File,
     id: FileId,
 }
 
-/// Which file it is, whatever its name: device and inode. No other file has the same while this one is open.
+/// Device and inode: they identify a file regardless of its name, while the file is open.
 type FileId = (u64, u64);
 
 impl Lock {
@@ -95,7 +94,7 @@ impl Lock {
                 file.read_to_string(&mut holder)?;
                 return Err(io::Error::new(
                     io::ErrorKind::ResourceBusy,
-                    format!("process {} writes its records there", holder.trim()),
+                    format!("the folder is locked by process {}", holder.trim()),
                 ));
             }
             Err(TryLockError::Error(error)) => return Err(error),
@@ -108,7 +107,7 @@ impl Lock {
 }
 
 impl SystemDisk {
-    /// The folder, made where there is none, for this process alone.
+    /// Locks the folder for this process. Creates it if it does not exist.
     pub fn lock(folder: &Path) -> io::Result<SystemDisk> {
         Ok(SystemDisk {
             folder: folder.to_owned(),
@@ -116,15 +115,15 @@ impl SystemDisk {
         })
     }
 
-    /// The folder, to be read beside whoever writes there.
-    pub fn beside(folder: &Path) -> SystemDisk {
+    /// Opens the folder read-only, while another process may write to it.
+    pub fn read_only(folder: &Path) -> SystemDisk {
         SystemDisk {
             folder: folder.to_owned(),
             lock: Mutex::new(None),
         }
     }
 
-    /// Which file is the lock; none where the folder is only read.
+    /// The id of the lock file; `None` if the folder is opened read-only.
     fn locked(&self) -> Option<FileId> {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         lock.as_ref().map(|lock| lock.id)
@@ -135,19 +134,19 @@ fn id(about: &Metadata) -> FileId {
     (about.dev(), about.ino())
 }
 
-/// Fails unless this path leads to this file.
+/// Fails unless this file is at this path.
 fn check_leads_to(path: &Path, expected: FileId) -> io::Result<()> {
     let found = match fs::metadata(path) {
         Ok(about) if id(&about) == expected => return Ok(()),
-        Ok(_) => "another file is there",
-        Err(error) if error.kind() == io::ErrorKind::NotFound => "no file is there",
+        Ok(_) => "found another file",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "found no file",
         Err(error) => return Err(error),
     };
     let path = path.display();
     Err(io::Error::new(
         io::ErrorKind::NotFound,
         format!(
-            "{path}: {found}; expected the one that this process has open: it was removed, renamed or replaced, or its folder was"
+            "{path}: {found}, expected the file that this process has open: the file or its folder was removed, renamed or replaced"
         ),
     ))
 }
@@ -157,7 +156,7 @@ impl Disk for SystemDisk {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            // A file may vanish between the two: then it is not there.
+            // A file that was removed after the listing is skipped.
             let (Ok(about), Ok(name)) = (entry.metadata(), entry.file_name().into_string()) else {
                 continue;
             };
@@ -191,7 +190,7 @@ impl Disk for SystemDisk {
 
     fn write_again(&self, name: &str, from: u64) -> io::Result<()> {
         let file = private().read(true).open(self.folder.join(name))?;
-        let mut part = vec![0; AT_A_TIME];
+        let mut part = vec![0; CHUNK_BYTES];
         let mut at = from;
         loop {
             let read = file.read_at(&mut part, at)?;
@@ -220,7 +219,7 @@ impl Disk for SystemDisk {
         let file = private().create(true).truncate(false).open(&path)?;
         let taken = fallocate(&file, FallocateFlags::empty(), 0, bytes);
         taken.map_err(|error| {
-            // Half a reserve is none; where it cannot be removed either, it is still ours to give up later.
+            // A partial reserve is useless. If it cannot be removed now, it is released later.
             let _ = fs::remove_file(&path);
             error.into()
         })
@@ -234,7 +233,7 @@ impl Disk for SystemDisk {
     }
 
     fn reopen(&self) -> io::Result<()> {
-        // A second lock on the same file would be refused.
+        // The process already holds this lock, and a second lock on the same file would fail.
         if self.check_in_place().is_ok() {
             return Ok(());
         }
@@ -247,14 +246,14 @@ impl Disk for SystemDisk {
 #[derive(Debug)]
 struct SystemFile {
     file: File,
-    /// Bytes that were appended.
+    /// The number of appended bytes.
     length: u64,
     path: PathBuf,
     id: FileId,
 }
 
 impl SystemFile {
-    /// Fails where another process has cut the file or written to it, as logrotate's `copytruncate` does.
+    /// Fails if another process has truncated the file or written to it, as logrotate's `copytruncate` does.
     fn check_length(&self) -> io::Result<()> {
         let (found, expected) = (self.file.metadata()?.len(), self.length);
         if found == expected {
@@ -264,7 +263,7 @@ impl SystemFile {
         Err(io::Error::new(
             io::ErrorKind::InvalidData,
             format!(
-                "{path}: found {found} bytes, expected the {expected} that this process has written: another process has cut the file or written to it"
+                "{path}: found {found} bytes, expected the {expected} that this process has written: another process has truncated the file or written to it"
             ),
         ))
     }
@@ -272,7 +271,7 @@ impl SystemFile {
 
 impl DiskFile for SystemFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Behind a cut the write would leave a hole, and the length would be right again.
+        // After a truncation, the write would leave a hole and restore the expected length.
         self.check_length()?;
         self.file.write_all(bytes)?;
         let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -290,8 +289,8 @@ impl DiskFile for SystemFile {
     }
 }
 
-/// Makes the folder where there is none, and syncs the folders that its name, and the names of those above it that were
-/// made with it, stand in: otherwise a power loss may take the folder with all that was synced in it.
+/// Creates the folder and its missing ancestors, and syncs the parent of each: otherwise a power loss could remove the
+/// folder with all synced files in it.
 fn make_durable(folder: &Path) -> io::Result<()> {
     let missing = folder.ancestors().take_while(|above| !above.exists());
     let missing: Vec<&Path> = missing.filter(|above| !is_empty(above)).collect();
@@ -301,8 +300,8 @@ fn make_durable(folder: &Path) -> io::Result<()> {
         sync_parent(made)?;
     }
     if missing.is_empty() {
-        // An earlier process may have ended before it synced. Where the folder was made for this process, its parent may
-        // not be readable.
+        // An earlier process may have ended before its sync. The parent of a folder that an administrator created may not
+        // be readable.
         match sync_parent(folder) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
             synced => synced?,
@@ -327,4 +326,4 @@ fn private() -> OpenOptions {
 }
 
 const LOCK: &str = "lock";
-const AT_A_TIME: usize = 256 << 10;
+const CHUNK_BYTES: usize = 256 << 10;

@@ -1,7 +1,8 @@
-//! The files of a log: what they are called, how their first record ties them together, and how far each counts.
+//! The files of a log: the segments' names, the segment headers that link them, and how many bytes of each are valid.
 //!
-//! A file is never written to again once a write or a sync has failed, nor after a restart: the next one says how much
-//! of it counts. So nothing is ever cut off, and what a crash has torn stays where it is and does not count.
+//! A segment is never written to again after a failed write or sync, or after a restart: the header of the next segment
+//! states how many of its bytes are valid. So no segment is ever truncated, and a torn write stays in place and is
+//! ignored.
 
 use std::io;
 
@@ -10,78 +11,78 @@ use uuid::Uuid;
 
 use super::checkpoint::Checkpoint;
 use super::disk::{Disk, replace};
-use super::line::{Head, Line, MOST, RecordKind};
+use super::line::{Head, MAX_SEQ, RecordKind, RecordLine};
 
-/// The body of a file's first record.
+/// The body of a segment's first record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Opening {
-    /// Of the records' form: 1.
+pub struct SegmentHeader {
+    /// The version of the record format: 1.
     pub format: u32,
-    /// Which log.
+    /// The log's id.
     pub log: Uuid,
-    /// The file's number.
+    /// The segment's number.
     pub segment: u64,
     /// The key that signs checkpoints, base64.
     pub key: String,
-    /// What the file follows; nothing, in the first.
-    pub previous: Option<Previous>,
+    /// The previous segment; `None` in the first one.
+    pub previous: Option<PreviousSegment>,
 }
 
-/// How far the file before counts.
+/// The valid part of the previous segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Previous {
+pub struct PreviousSegment {
     /// Its number.
     pub segment: u64,
     /// Its last record.
     pub seq: u64,
     /// That record's hash.
     pub hash: String,
-    /// How many of its bytes count.
+    /// The number of valid bytes.
     pub bytes: u64,
 }
 
-/// A file of the log.
+/// A segment: one file of the log.
 #[derive(Debug, Clone)]
 pub struct Segment {
     /// Its number.
     pub number: u64,
-    /// How long it is.
+    /// Its length in bytes.
     pub length: u64,
-    /// Its first record; none where that is no record that opens a file of this number.
-    pub opening: Option<Opened>,
+    /// Its first record; `None` if that is not a valid header of this segment.
+    pub header: Option<HeaderRecord>,
 }
 
-/// The first record of a file, which may be wrongly chained all the same.
+/// The first record of a segment. Its place in the chain is not verified.
 #[derive(Debug, Clone)]
-pub struct Opened {
-    /// What it says.
-    pub body: Opening,
-    /// Its number and hash.
+pub struct HeaderRecord {
+    /// The header.
+    pub body: SegmentHeader,
+    /// Its sequence number and hash.
     pub head: Head,
     /// When it was written, in RFC 3339.
     pub time: String,
 }
 
-/// The name of a file.
+/// The file name of a segment.
 pub fn name(number: u64) -> String {
     format!("segment-{number:010}.jsonl")
 }
 
-/// The number in the name of a file; `None` where it is another one.
+/// The segment number in a file name; `None` for other files.
 pub fn number(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("segment-")?.strip_suffix(".jsonl")?;
-    let number = digits.parse().ok().filter(|number| *number <= MOST)?;
+    let number = digits.parse().ok().filter(|number| *number <= MAX_SEQ)?;
     (self::name(number) == name).then_some(number)
 }
 
-/// Every file of the log, by number.
+/// All segments, by number.
 pub fn segments(disk: &dyn Disk) -> io::Result<Vec<Segment>> {
     segments_from(disk, 0)
 }
 
-/// Those from this number on: no other is opened.
+/// The segments from this number on. No other file is opened.
 pub fn segments_from(disk: &dyn Disk, first: u64) -> io::Result<Vec<Segment>> {
     let files = disk.list()?.into_iter();
     let mut found: Vec<(u64, u64)> = files
@@ -90,53 +91,53 @@ pub fn segments_from(disk: &dyn Disk, first: u64) -> io::Result<Vec<Segment>> {
         .collect();
     found.sort_unstable();
     let segments = found.into_iter().map(|(number, length)| {
-        let opening = match opening(disk, number) {
-            // Retention came by after the listing.
+        let header = match read_header(disk, number) {
+            // Retention removed the file after the listing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opening => opening?,
+            header => header?,
         };
         Ok(Some(Segment {
             number,
             length,
-            opening,
+            header,
         }))
     });
     segments.filter_map(Result::transpose).collect()
 }
 
-/// A file that counts, and how many of its bytes do; `None` where no file tells that follows it.
+/// A valid segment, and the number of its valid bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Link<'a> {
-    /// The file.
+pub struct ChainLink<'a> {
+    /// The segment.
     pub segment: &'a Segment,
-    /// What its follower says.
-    pub counts: Option<u64>,
+    /// The number of valid bytes in the header of the next segment; `None` if no segment refers to this one.
+    pub valid_bytes: Option<u64>,
 }
 
-/// The files that count, in their order: back from the last one whose first record holds, by what each says of the
-/// one before. Between them there may be files that were given up, and files may be gone.
-pub fn chain(segments: &[Segment]) -> Vec<Link<'_>> {
-    let holds = |segment: &&Segment| segment.opening.is_some();
-    let untold = |segment| Link {
+/// The valid segments in order. Walks back from the last segment with a valid header, by the `previous` of each header.
+/// Abandoned segments in between are skipped, and segments may be missing.
+pub fn chain(segments: &[Segment]) -> Vec<ChainLink<'_>> {
+    let has_header = |segment: &&Segment| segment.header.is_some();
+    let unknown = |segment| ChainLink {
         segment,
-        counts: None,
+        valid_bytes: None,
     };
     let mut chain = Vec::new();
-    let mut next = segments.iter().rfind(holds).map(untold);
+    let mut next = segments.iter().rfind(has_header).map(unknown);
     while let Some(link) = next {
         chain.push(link);
         let before = |number| segments.iter().filter(move |one| one.number < number);
-        next = match &link.segment.opening {
-            // It does not say what it follows, so whatever is there is looked at.
-            None => before(link.segment.number).next_back().map(untold),
-            Some(opened) => opened.body.previous.as_ref().and_then(|previous| {
+        next = match &link.segment.header {
+            // Without a header the previous segment is unknown, so take the one with the next lower number.
+            None => before(link.segment.number).next_back().map(unknown),
+            Some(header) => header.body.previous.as_ref().and_then(|previous| {
                 let mut earlier = before(link.segment.number);
                 match earlier.find(|one| one.number == previous.segment) {
-                    Some(segment) => Some(Link {
+                    Some(segment) => Some(ChainLink {
                         segment,
-                        counts: Some(previous.bytes),
+                        valid_bytes: Some(previous.bytes),
                     }),
-                    None => before(previous.segment).rfind(holds).map(untold),
+                    None => before(previous.segment).rfind(has_header).map(unknown),
                 }
             }),
         };
@@ -145,56 +146,56 @@ pub fn chain(segments: &[Segment]) -> Vec<Link<'_>> {
     chain
 }
 
-fn opening(disk: &dyn Disk, number: u64) -> io::Result<Option<Opened>> {
-    let start = disk.read(&name(number), 0, LONGEST_OPENING)?;
+fn read_header(disk: &dyn Disk, number: u64) -> io::Result<Option<HeaderRecord>> {
+    let start = disk.read(&name(number), 0, MAX_HEADER_BYTES)?;
     let line = start.split_inclusive(|byte| *byte == b'\n').next();
-    let line = line.and_then(|line| Line::read(line.strip_suffix(b"\n")?));
-    Ok(line.and_then(|line| read_opening(&line, number)))
+    let line = line.and_then(|line| RecordLine::parse(line.strip_suffix(b"\n")?));
+    Ok(line.and_then(|line| parse_header(&line, number)))
 }
 
-/// What a file's first record says, if it is one.
-pub fn read_opening(line: &Line<'_>, number: u64) -> Option<Opened> {
-    let body: Opening = serde_json::from_slice(line.body).ok()?;
-    let previous_is_low = |previous: &Previous| {
-        previous.seq < line.seq && previous.segment < number && previous.bytes <= MOST
+/// The header in a segment's first record; `None` if it is not a valid header of this segment.
+pub fn parse_header(line: &RecordLine<'_>, number: u64) -> Option<HeaderRecord> {
+    let body: SegmentHeader = serde_json::from_slice(line.body).ok()?;
+    let previous_is_low = |previous: &PreviousSegment| {
+        previous.seq < line.seq && previous.segment < number && previous.bytes <= MAX_SEQ
     };
-    let is_ours = body.previous.as_ref().is_none_or(previous_is_low)
+    let is_valid = body.previous.as_ref().is_none_or(previous_is_low)
         && line.kind == RecordKind::Segment
         && body.segment == number
         && body.format == FORMAT;
     let previous = match &body.previous {
-        Some(previous) => super::line::Hash::read(previous.hash.as_bytes())?,
-        None => super::line::Hash::NONE,
+        Some(previous) => super::line::RecordHash::parse(previous.hash.as_bytes())?,
+        None => super::line::RecordHash::NONE,
     };
-    (is_ours && line.is_chained_to(previous)).then(|| Opened {
+    (is_valid && line.is_chained_to(previous)).then(|| HeaderRecord {
         body,
         head: line.head(),
         time: line.time.to_owned(),
     })
 }
 
-/// The last checkpoint, as `head.json` has it; none where that is not there or is no checkpoint.
+/// The checkpoint in `head.json`; `None` if the file is missing or malformed.
 pub fn read_head(disk: &dyn Disk) -> io::Result<Option<Checkpoint>> {
-    match disk.read(HEAD, 0, LONGEST_OPENING) {
+    match disk.read(HEAD, 0, MAX_HEADER_BYTES) {
         Ok(bytes) => {
             let read = serde_json::from_slice(&bytes).ok();
-            Ok(read.filter(|signed: &Checkpoint| signed.seq <= MOST))
+            Ok(read.filter(|signed: &Checkpoint| signed.seq <= MAX_SEQ))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Replaces `head.json`, whole.
+/// Replaces `head.json` atomically.
 pub fn write_head(disk: &dyn Disk, checkpoint: &Checkpoint) -> io::Result<()> {
     replace(disk, HEAD, &serde_json::to_vec(checkpoint)?)
 }
 
-/// The form of the records.
+/// The version of the record format.
 pub const FORMAT: u32 = 1;
-/// The file with the last checkpoint.
+/// The name of the file with the last checkpoint.
 pub const HEAD: &str = "head.json";
-/// The space that is given up when the disk is full.
+/// The name of the file that reserves space, released when the disk is full.
 pub const RESERVE: &str = "reserve";
-/// A first record has some 500 bytes.
-const LONGEST_OPENING: usize = 4096;
+/// A header record has about 500 bytes.
+const MAX_HEADER_BYTES: usize = 4096;

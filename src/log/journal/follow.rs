@@ -1,7 +1,7 @@
-//! Follows a log while another process writes it: returns what was appended since the last look.
+//! Follows a log while another process writes it: returns the records appended since the last poll.
 //!
-//! Sees records when they are written, which may be before they are on disk. After a failed write or sync the writer
-//! repeats a group in a new file; its records are then returned twice, with the same ids.
+//! Records are returned when they are written, which may be before they are on disk. After a failed write or sync the
+//! writer repeats a group in a new segment; its records are then returned twice, with the same ids.
 
 use std::io;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use uuid::Uuid;
 
 use super::disk::Disk;
 use super::files::{self, Segment};
-use super::read::{ChainCheck, Position, Record, Records};
+use super::read::{ChainCheck, JournalRecord, Position, Records};
 
-/// A reader of the records behind a position, across new files and restarts of the writer.
+/// A reader of the records after a position, across new segments and restarts of the writer.
 #[derive(Debug)]
-pub struct Follower {
+pub struct JournalFollower {
     disk: Arc<dyn Disk>,
     position: Position,
-    /// The log that the position belongs to; `None` before the first look.
+    /// The log that the position belongs to; `None` before the first poll.
     log: Option<Uuid>,
     check: Option<ChainCheck>,
-    /// Lines that are no records.
+    /// Lines that are not records.
     unreadable: u64,
 }
 
-impl Follower {
-    /// Begins behind this position.
+impl JournalFollower {
+    /// Starts after this position.
     pub fn new(disk: Arc<dyn Disk>, position: Position) -> Self {
-        Follower {
+        JournalFollower {
             disk,
             position,
             log: None,
@@ -36,24 +36,24 @@ impl Follower {
         }
     }
 
-    /// Holds each record to the chain, as these have been that end at the position.
-    pub fn checked_as(self, before: Records) -> Self {
-        Follower {
+    /// Verifies the chain of each record, continuing the check of the records that end at the position.
+    pub fn continue_check(self, before: Records) -> Self {
+        JournalFollower {
             check: before.into_check(),
             ..self
         }
     }
 
-    /// How many lines were passed over so far because they are no records.
+    /// The number of lines skipped so far because they are not records.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
-    /// Hands over each record that was appended since the last look. A line that is still being written is left for
-    /// the next look, and so is a folder that is not there. Another log in the folder is read from its beginning.
-    pub fn look<E: From<io::Error>>(
+    /// Passes on each record appended since the last poll. An incomplete line is left for the next poll, and so is a
+    /// missing folder. If the folder holds another log now, that log is read from its start.
+    pub fn poll<E: From<io::Error>>(
         &mut self,
-        mut each: impl FnMut(&Record) -> Result<(), E>,
+        mut each: impl FnMut(&JournalRecord) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(end) = self.end()? else {
             return Ok(());
@@ -61,7 +61,7 @@ impl Follower {
         if end <= self.position {
             return Ok(());
         }
-        // The end of the last file is given, so that no look reads a whole file.
+        // With a known end, a poll does not read the segments from their start.
         let appended = Records::between(Arc::clone(&self.disk), Some(self.position), Some(end))?;
         let mut appended = appended.checked_by(self.check.take());
         for record in appended.by_ref() {
@@ -74,18 +74,18 @@ impl Follower {
         Ok(())
     }
 
-    /// The end of the last file; `None` where there is none.
+    /// The end of the last segment; `None` if there is none.
     fn end(&mut self) -> io::Result<Option<Position>> {
         let mut segments = self.segments_from(self.position.segment)?;
         if segments.is_empty() {
             segments = self.segments_from(0)?;
         }
         let last = segments.iter().rev();
-        let mut last = last.filter_map(|segment| Some((segment, segment.opening.as_ref()?)));
-        let Some((last, opening)) = last.next() else {
+        let mut last = last.filter_map(|segment| Some((segment, segment.header.as_ref()?)));
+        let Some((last, header)) = last.next() else {
             return Ok(None);
         };
-        let log = opening.body.log;
+        let log = header.body.log;
         if self.log.replace(log).is_some_and(|known| known != log) {
             self.position = Position::default();
             self.check = self.check.take().map(|_| ChainCheck::default());

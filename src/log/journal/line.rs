@@ -1,8 +1,8 @@
-//! One record, one line of JSON, chained to the one before by its hash.
+//! The line format: each record is one line of JSON, chained to the previous record by its hash.
 //!
-//! `{"seq":7,"time":"…","kind":"signIn","body":{…},"hash":"…"}`, where the hash is SHA-256 over a constant, the hash
-//! of the record before (zeros before the first) and this line's bytes up to `,"hash":`. Bytes are what is hashed, so
-//! nobody has to agree on how JSON is written.
+//! `{"seq":7,"time":"…","kind":"signIn","body":{…},"hash":"…"}`. The hash is SHA-256 over a constant, the hash of the
+//! previous record (zeros before the first) and this line's bytes up to `,"hash":`. The hash covers bytes, so no
+//! canonical form of JSON is needed.
 
 use std::fmt;
 
@@ -10,18 +10,18 @@ use sha2::{Digest as _, Sha256};
 
 use crate::time::Timestamp;
 
-/// What a record is.
+/// The kind of a record on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecordKind {
-    /// The first of a file.
+    /// The header: the first record of a segment.
     Segment,
     /// A sign-in event.
     SignIn,
     /// An audit record.
     Audit,
-    /// A signature over everything before it.
+    /// A signature over all records before it.
     Checkpoint,
-    /// What is not on record.
+    /// A report of missing records.
     Gap,
 }
 
@@ -46,30 +46,30 @@ impl RecordKind {
     }
 }
 
-/// SHA-256, written as 64 hexadecimal digits.
+/// A SHA-256 hash, displayed as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Hash(pub [u8; 32]);
+pub struct RecordHash(pub [u8; 32]);
 
-impl Hash {
-    /// Before the first record.
-    pub const NONE: Hash = Hash([0; 32]);
+impl RecordHash {
+    /// The value before the first record.
+    pub const NONE: RecordHash = RecordHash([0; 32]);
 
-    fn of(previous: Hash, line: &[u8]) -> Hash {
+    fn of(previous: RecordHash, line: &[u8]) -> RecordHash {
         let hash = Sha256::new()
             .chain_update(DOMAIN)
             .chain_update(previous.0)
             .chain_update(line);
-        Hash(hash.finalize().into())
+        RecordHash(hash.finalize().into())
     }
 
-    /// Reads 64 digits, in lower case.
-    pub fn read(digits: &[u8]) -> Option<Hash> {
+    /// Parses 64 hexadecimal digits in lower case.
+    pub fn parse(digits: &[u8]) -> Option<RecordHash> {
         let digit = |byte: &u8| match byte {
             b'0'..=b'9' => Some(byte - b'0'),
             b'a'..=b'f' => Some(byte - b'a' + 10),
             _ => None,
         };
-        let mut hash = Hash::NONE;
+        let mut hash = RecordHash::NONE;
         let (pairs, rest) = digits.as_chunks::<2>();
         if pairs.len() != hash.0.len() || !rest.is_empty() {
             return None;
@@ -81,35 +81,35 @@ impl Hash {
     }
 }
 
-impl fmt::Display for Hash {
+impl fmt::Display for RecordHash {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
     }
 }
 
-impl fmt::Debug for Hash {
+impl fmt::Debug for RecordHash {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, out)
     }
 }
 
-/// The last record: the next one has the number after it and is chained to its hash.
+/// The end of the chain: the next record has the next sequence number and is chained to this hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// Its number, from 1; 0 before the first.
+    /// The last record's sequence number, from 1; 0 before the first record.
     pub seq: u64,
-    /// Its hash.
-    pub hash: Hash,
+    /// The last record's hash.
+    pub hash: RecordHash,
 }
 
 impl Head {
-    /// Before the first record.
+    /// The head of an empty log.
     pub const START: Head = Head {
         seq: 0,
-        hash: Hash::NONE,
+        hash: RecordHash::NONE,
     };
 
-    /// Writes a record behind this one, line end included, and becomes it.
+    /// Writes the next record, including the line end, and advances to it.
     pub fn write(&mut self, out: &mut Vec<u8>, time: Timestamp, kind: RecordKind, body: &[u8]) {
         let start = out.len();
         self.seq += 1;
@@ -117,30 +117,30 @@ impl Head {
         let before = format!(r#"{{"seq":{seq},"time":"{time}","kind":"{kind}","body":"#);
         out.extend_from_slice(before.as_bytes());
         out.extend_from_slice(body);
-        self.hash = Hash::of(self.hash, out.get(start..).unwrap_or_default());
+        self.hash = RecordHash::of(self.hash, out.get(start..).unwrap_or_default());
         out.extend_from_slice(format!("{HASH}{}\"}}\n", self.hash).as_bytes());
     }
 }
 
-/// A line taken apart.
+/// A parsed line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
-    /// Its number.
+pub struct RecordLine<'a> {
+    /// The sequence number.
     pub seq: u64,
-    /// When it was written, in RFC 3339.
+    /// The time in RFC 3339.
     pub time: &'a str,
-    /// What it is.
+    /// The record's kind.
     pub kind: RecordKind,
-    /// Its JSON.
+    /// The body: JSON.
     pub body: &'a [u8],
-    /// The hash that it says it has.
-    pub hash: Hash,
+    /// The hash in the line, not verified.
+    pub hash: RecordHash,
     hashed: &'a [u8],
 }
 
-impl<'a> Line<'a> {
-    /// Takes a line apart, given without its end; `None` where it is no record.
-    pub fn read(line: &'a [u8]) -> Option<Line<'a>> {
+impl<'a> RecordLine<'a> {
+    /// Parses a line without its line end; `None` if it is not a record.
+    pub fn parse(line: &'a [u8]) -> Option<RecordLine<'a>> {
         let (hashed, tail) = line.split_at_checked(line.len().checked_sub(TAIL)?)?;
         let digits = tail.strip_prefix(HASH.as_bytes())?.strip_suffix(b"\"}")?;
         let rest = hashed.strip_prefix(br#"{"seq":"#)?;
@@ -149,24 +149,24 @@ impl<'a> Line<'a> {
         let (kind, body) = split(rest, br#"","body":"#)?;
         let seq = std::str::from_utf8(seq).ok()?;
         let is_plain = !seq.starts_with(['0', '+']);
-        Some(Line {
-            seq: seq.parse().ok().filter(|seq| is_plain && *seq <= MOST)?,
+        Some(RecordLine {
+            seq: seq.parse().ok().filter(|seq| is_plain && *seq <= MAX_SEQ)?,
             time: std::str::from_utf8(time).ok()?,
             kind: RecordKind::ALL
                 .into_iter()
                 .find(|known| known.as_str().as_bytes() == kind)?,
             body,
-            hash: Hash::read(digits)?,
+            hash: RecordHash::parse(digits)?,
             hashed,
         })
     }
 
-    /// Whether its hash is right behind a record with this one.
-    pub fn is_chained_to(&self, previous: Hash) -> bool {
-        Hash::of(previous, self.hashed) == self.hash
+    /// Whether the line's hash is valid after a record with this hash.
+    pub fn is_chained_to(&self, previous: RecordHash) -> bool {
+        RecordHash::of(previous, self.hashed) == self.hash
     }
 
-    /// What the next record follows.
+    /// The head of the chain after this record.
     pub fn head(&self) -> Head {
         Head {
             seq: self.seq,
@@ -175,7 +175,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What stands before the first `mark`, which is near, and what behind it.
+/// Splits at the first `mark` within the first [`NEAR`] bytes.
 fn split<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let near = bytes.len().min(NEAR);
     let at = bytes
@@ -185,13 +185,13 @@ fn split<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((bytes.get(..at)?, bytes.get(at + mark.len()..)?))
 }
 
-/// No number of a record or a file is larger: at a million a second it is reached after 285 years.
-pub const MOST: u64 = 1 << 53;
+/// The maximum number of a record or a segment: at a million a second it is reached after 285 years.
+pub const MAX_SEQ: u64 = 1 << 53;
 const DOMAIN: &[u8] = b"crosstrust-log-v1\n";
 const HASH: &str = r#","hash":""#;
 /// `,"hash":"`, the digits, `"}`.
 const TAIL: usize = HASH.len() + 64 + 2;
-/// Number, time and kind are shorter than this.
+/// Sequence number, time and kind are each shorter than this.
 const NEAR: usize = 64;
 
 #[cfg(test)]
@@ -207,27 +207,27 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_read_as_it_was_written() {
+    fn a_written_line_is_parsed_to_the_same_values() {
         let (written, head) = line();
-        let read = Line::read(&written).unwrap();
+        let read = RecordLine::parse(&written).unwrap();
         assert_eq!(read.head(), head);
         assert_eq!((read.seq, read.kind), (1, RecordKind::SignIn));
         assert_eq!(read.time, "2027-01-15T08:00:00Z");
         assert_eq!(read.body, br#"{"a":"b"}"#);
-        assert!(read.is_chained_to(Hash::NONE));
-        assert!(!read.is_chained_to(Hash([1; 32])));
+        assert!(read.is_chained_to(RecordHash::NONE));
+        assert!(!read.is_chained_to(RecordHash([1; 32])));
     }
 
     #[test]
-    fn a_line_with_any_bit_flipped_is_none_or_not_chained() {
+    fn a_line_with_any_bit_flipped_is_rejected_or_not_chained() {
         let (written, _) = line();
         for place in 0..written.len() {
             for bit in 0..8 {
                 let mut line = written.clone();
                 line[place] ^= 1 << bit;
-                let read = Line::read(&line);
-                let holds = read.is_some_and(|read| read.is_chained_to(Hash::NONE));
-                assert!(!holds, "byte {place} bit {bit}");
+                let read = RecordLine::parse(&line);
+                let is_valid = read.is_some_and(|read| read.is_chained_to(RecordHash::NONE));
+                assert!(!is_valid, "byte {place} bit {bit}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Reads records back, a part of a file at a time.
+//! Reads records from disk, in chunks of a file.
 
 use std::cmp::Ordering;
 use std::io;
@@ -7,90 +7,91 @@ use std::sync::Arc;
 use super::checkpoint::Checkpoint;
 use super::disk::Disk;
 use super::files;
-use super::line::{Head, Line, RecordKind};
+use super::line::{Head, RecordKind, RecordLine};
 use super::tail::Tail;
 
-/// A place between two records: everything before it has been read, or is on disk.
+/// A position between two records: all records before it have been read, or are on disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The file's number.
+    /// The segment's number.
     pub segment: u64,
-    /// How many of its bytes are before.
+    /// The offset in the segment, in bytes.
     pub offset: u64,
-    /// The last record before.
+    /// The sequence number of the last record before the position.
     pub seq: u64,
 }
 
-/// A record as it was written.
+/// A record read from disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Its number.
+pub struct JournalRecord {
+    /// The sequence number.
     pub seq: u64,
-    /// When it was written, in RFC 3339.
+    /// The time in RFC 3339.
     pub time: String,
-    /// What it is.
+    /// The record's kind.
     pub kind: RecordKind,
-    /// Its JSON.
+    /// The body: JSON.
     pub body: Vec<u8>,
-    /// Just behind it.
+    /// The position after the record.
     pub position: Position,
-    /// It does not follow from the record before, or is a checkpoint that does not sign that one: something was
-    /// changed. Found only by [`Records::checked`].
+    /// The record does not match the hash of the previous one, or is a checkpoint that does not sign it: one of the two
+    /// was changed. Set only by [`Records::checked`].
     pub is_broken: bool,
 }
 
-/// The records of a log, in their order. What is wrong is found by `verify`; reading marks what it passes, if asked to.
+/// The records of a log in order. Only `verify` finds all faults; [`Records::checked`] marks records that break the
+/// chain.
 #[derive(Debug)]
 pub struct Records {
     disk: Arc<dyn Disk>,
     check: Option<ChainCheck>,
-    /// Lines that are no records.
+    /// Lines that are not records.
     unreadable: u64,
-    /// What is still to be read, the next file last.
-    left: Vec<Part>,
-    lines: Option<(u64, Lines)>,
+    /// The ranges to read, the next one last.
+    left: Vec<SegmentRange>,
+    lines: Option<(u64, SegmentLines)>,
 }
 
-/// The bytes of a file between two places.
+/// A range of bytes of a segment.
 #[derive(Debug, Clone, Copy)]
-struct Part {
+struct SegmentRange {
     segment: u64,
     from: u64,
     until: u64,
 }
 
-/// The lines of a file, up to a place in it.
+/// The lines of a segment, up to an offset.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct SegmentLines {
     disk: Arc<dyn Disk>,
     name: String,
-    /// What was read and not yet given, from `at` on.
+    /// Bytes read from the file; those before `at` have been returned.
     buffer: Vec<u8>,
     at: usize,
-    /// Where the next read begins.
+    /// The offset of the next read.
     next: u64,
     until: u64,
 }
 
-/// A line, without its end, and where the one after it begins.
+/// A line without its line end, and the offset of the next line.
 #[derive(Debug)]
 pub(super) struct RawLine {
     pub bytes: Vec<u8>,
     pub end: u64,
-    /// It has its end; what has none is the last.
-    pub is_whole: bool,
+    /// The line has a line end. Only the last line of a file may have none.
+    pub is_complete: bool,
 }
 
 impl Records {
-    /// From a place (or the beginning) up to another (or the end, which may still be growing, without what a crash has
-    /// torn). A file that is gone is passed over, and a line that is no record too.
+    /// The records from a position (or the start) up to another (or the end, without a torn write; the log may be
+    /// growing). Missing segments and lines that are not records are skipped.
     pub fn between(
         disk: Arc<dyn Disk>,
         from: Option<Position>,
         until: Option<Position>,
     ) -> io::Result<Records> {
         let from = from.unwrap_or_default();
-        // Before the files are listed, so that it cannot be ahead of them.
+        // Read before the files are listed, so that it is not newer than the list.
         let signed = match until {
             None => files::read_head(disk.as_ref())?,
             Some(_) => None,
@@ -103,15 +104,15 @@ impl Records {
             let segment = link.segment.number;
             let until = match until {
                 Some(until) if until.segment < segment => break,
-                // Whoever follows the writer knows how far it is, and the file need not be looked at for that.
+                // The caller has the end of this segment, so it is not searched.
                 Some(until) if until.segment == segment => until.offset,
                 _ => {
                     let signed = signed.as_ref().filter(|_| last == Some(segment));
-                    Tail::count(&disk, link, signed)?
+                    Tail::valid_bytes(&disk, link, signed)?
                 }
             };
             let is_first = segment == from.segment;
-            left.push(Part {
+            left.push(SegmentRange {
                 segment,
                 from: if is_first { from.offset } else { 0 },
                 until,
@@ -127,7 +128,7 @@ impl Records {
         })
     }
 
-    /// Also holds each record to the chain and to the checkpoints that it passes, which takes a hash of each.
+    /// Also verifies the hash chain and the checkpoints, which costs one hash per record.
     pub fn checked(self) -> Records {
         Records {
             check: Some(ChainCheck::default()),
@@ -135,7 +136,7 @@ impl Records {
         }
     }
 
-    /// Goes on with a check of records that end where these begin.
+    /// Continues the check of the records before these.
     pub(super) fn checked_by(self, check: Option<ChainCheck>) -> Records {
         Records { check, ..self }
     }
@@ -144,28 +145,29 @@ impl Records {
         self.check
     }
 
-    /// How many lines were passed over so far because they are no records.
+    /// The number of lines skipped so far because they are not records.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
-    fn step(&mut self) -> io::Result<Option<Record>> {
+    fn next_record(&mut self) -> io::Result<Option<JournalRecord>> {
         loop {
             let Some((segment, lines)) = &mut self.lines else {
                 let Some(part) = self.left.pop() else {
                     return Ok(None);
                 };
-                let lines = Lines::new(Arc::clone(&self.disk), part.segment, part.from, part.until);
+                let lines =
+                    SegmentLines::new(Arc::clone(&self.disk), part.segment, part.from, part.until);
                 self.lines = Some((part.segment, lines));
                 continue;
             };
             match lines.next()? {
                 None => self.lines = None,
-                Some(raw) if raw.is_whole => {
-                    if let Some(line) = Line::read(&raw.bytes) {
+                Some(raw) if raw.is_complete => {
+                    if let Some(line) = RecordLine::parse(&raw.bytes) {
                         let check = self.check.as_mut();
-                        let is_broken = check.is_some_and(|check| !check.holds(&line, *segment));
-                        return Ok(Some(Record {
+                        let is_broken = check.is_some_and(|check| !check.verify(&line, *segment));
+                        return Ok(Some(JournalRecord {
                             seq: line.seq,
                             time: line.time.to_owned(),
                             kind: line.kind,
@@ -186,35 +188,36 @@ impl Records {
     }
 }
 
-/// Holds records to the chain, in their order.
+/// Verifies the chain of consecutive records.
 #[derive(Debug, Default)]
 pub(super) struct ChainCheck {
     last: Option<Head>,
-    /// The file of that record.
+    /// The segment of that record.
     segment: u64,
-    /// The key that the first file names.
+    /// The key in the header of the first segment.
     key: Option<String>,
 }
 
 impl ChainCheck {
-    fn holds(&mut self, line: &Line<'_>, segment: u64) -> bool {
+    /// Whether the record matches the previous one.
+    fn verify(&mut self, line: &RecordLine<'_>, segment: u64) -> bool {
         let last = self.last.replace(line.head());
         let before = std::mem::replace(&mut self.segment, segment);
         if line.kind == RecordKind::Segment {
-            let Some(opened) = files::read_opening(line, segment) else {
+            let Some(header) = files::parse_header(line, segment) else {
                 return false;
             };
-            self.key.get_or_insert(opened.body.key);
-            // A file before that is gone shows as a gap record or as a jump of the numbers.
-            let previous = opened.body.previous.filter(|one| one.segment == before);
+            self.key.get_or_insert(header.body.key);
+            // A missing previous segment shows as a gap record or as a jump of the sequence numbers.
+            let previous = header.body.previous.filter(|one| one.segment == before);
             return match (previous, last) {
                 (Some(previous), Some(last)) => match previous.seq.cmp(&last.seq) {
-                    // After a failed sync the writer repeats records that a follower has read before.
+                    // After a failed sync the writer repeats records that a follower has already read.
                     Ordering::Less => true,
                     Ordering::Equal => previous.hash == last.hash.to_string(),
                     Ordering::Greater => false,
                 },
-                // Only the first record of a file begins it.
+                // A header is valid only as the first record of a segment.
                 (None, Some(_)) => before != segment,
                 (_, None) => true,
             };
@@ -226,7 +229,7 @@ impl ChainCheck {
         follows && (line.kind != RecordKind::Checkpoint || self.is_signed(line, last))
     }
 
-    fn is_signed(&self, line: &Line<'_>, last: Head) -> bool {
+    fn is_signed(&self, line: &RecordLine<'_>, last: Head) -> bool {
         let checkpoint = serde_json::from_slice::<Checkpoint>(line.body);
         let key = self.key.as_deref().unwrap_or_default();
         checkpoint.is_ok_and(|one| one.head() == Some(last) && one.is_signed_by(key))
@@ -234,16 +237,16 @@ impl ChainCheck {
 }
 
 impl Iterator for Records {
-    type Item = io::Result<Record>;
+    type Item = io::Result<JournalRecord>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.step().transpose()
+        self.next_record().transpose()
     }
 }
 
-impl Lines {
+impl SegmentLines {
     pub fn new(disk: Arc<dyn Disk>, segment: u64, from: u64, until: u64) -> Self {
-        Lines {
+        SegmentLines {
             disk,
             name: files::name(segment),
             buffer: Vec::new(),
@@ -264,35 +267,35 @@ impl Lines {
                 return Ok(Some(self.line(bytes, true)));
             }
             searched = self.buffer.len();
-            if !self.read_on()? {
+            if !self.read_more()? {
                 let bytes = self.buffer.get(self.at..).unwrap_or_default().to_vec();
                 self.at = self.buffer.len();
                 return Ok((!bytes.is_empty()).then(|| self.line(bytes, false)));
             }
-            // What was given already is let go of.
+            // Drop the bytes that were returned.
             searched -= self.at;
             self.buffer.drain(..self.at);
             self.at = 0;
         }
     }
 
-    fn line(&self, bytes: Vec<u8>, is_whole: bool) -> RawLine {
+    fn line(&self, bytes: Vec<u8>, is_complete: bool) -> RawLine {
         let unread = u64::try_from(self.buffer.len() - self.at).unwrap_or(0);
         RawLine {
             bytes,
             end: self.next - unread,
-            is_whole,
+            is_complete,
         }
     }
 
-    /// Reads more; false at the end.
-    fn read_on(&mut self) -> io::Result<bool> {
+    /// Reads the next chunk; false at the end.
+    fn read_more(&mut self) -> io::Result<bool> {
         let left = usize::try_from(self.until.saturating_sub(self.next)).unwrap_or(usize::MAX);
         if left == 0 {
             return Ok(false);
         }
-        let bytes = match self.disk.read(&self.name, self.next, left.min(AT_A_TIME)) {
-            // Retention may have come by.
+        let bytes = match self.disk.read(&self.name, self.next, left.min(CHUNK_BYTES)) {
+            // Retention may have removed the file.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read?,
         };
@@ -302,4 +305,4 @@ impl Lines {
     }
 }
 
-const AT_A_TIME: usize = 256 << 10;
+const CHUNK_BYTES: usize = 256 << 10;

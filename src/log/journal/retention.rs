@@ -1,10 +1,10 @@
-//! Which files retention removes, and which time it goes by.
+//! Retention: which segments are removed, by age and by size, and the clock for ages.
 //!
-//! A removal cannot be undone, so one reading of the wall clock does not suffice. The wall clock is expected where the
-//! newest record and the boot clock put it. Where it is further off than a bound, it is doubted, and no file is removed
-//! by age until it is back or has stayed there for as long as the bound while a process ran. `retention.json` carries
-//! the time that is believed from one process to the next: records that were written while the clock was doubted do not
-//! count. Removal by size needs no clock.
+//! A removal cannot be undone, so one reading of the wall clock is not enough. The expected time is the newest record's
+//! time plus the time passed on the boot clock. If the wall clock is off by more than a bound, it is not trusted, and no
+//! segment is removed by age until the clock is right again or has kept its offset for as long as the bound while a
+//! process ran. `retention.json` passes the trusted time to the next process, so that records written while the clock
+//! was not trusted do not count. Removal by size needs no clock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, replace};
-use super::gap::{Gap, Lost};
+use super::gap::{Gap, GapReason};
 use crate::clock::Instants;
 use crate::time::Timestamp;
 
-/// A file that is written no more.
+/// A closed segment.
 #[derive(Debug, Clone)]
-pub(super) struct Old {
+pub(super) struct ClosedSegment {
     pub number: u64,
     pub bytes: u64,
     pub first_seq: u64,
     pub last_seq: u64,
-    /// What the wall clock showed when the next file was begun.
+    /// The wall-clock time when the next segment was started.
     pub followed_at: Timestamp,
 }
 
-impl Old {
-    /// How many records it has.
+impl ClosedSegment {
+    /// The number of its records.
     pub fn records(&self) -> u64 {
         self.last_seq
             .saturating_sub(self.first_seq)
@@ -36,97 +36,108 @@ impl Old {
     }
 }
 
-/// A file that retention removes.
+/// A segment that retention removes.
 #[derive(Debug)]
-pub(super) struct Doomed {
-    pub old: Old,
-    /// By age or by size.
-    pub why: &'static str,
+pub(super) struct ExpiredSegment {
+    pub segment: ClosedSegment,
+    /// `age` or `size`.
+    pub reason: &'static str,
 }
 
-/// What may be kept.
+/// The limits of retention.
 #[derive(Debug)]
-pub(super) struct Limits {
-    /// All files together, with the one that is written, which has this many.
+pub(super) struct RetentionLimits {
+    /// The maximum size of all segments together, including the open one.
     pub bytes: u64,
+    /// The size of the open segment.
     pub written: u64,
     pub age: Duration,
-    /// The time that ages are counted to; none while the clock is doubted.
+    /// The time for ages; `None` while the clock is not trusted.
     pub now: Option<Timestamp>,
-    /// Only files before this one may be removed.
+    /// Only segments before this one may be removed.
     pub before: u64,
 }
 
-/// The oldest files that are too old, or too many.
-pub(super) fn doomed(olds: &VecDeque<Old>, limits: &Limits) -> Vec<Doomed> {
-    let sizes = olds.iter().map(|old| old.bytes);
+/// The oldest segments that exceed the age or the size.
+pub(super) fn expired(
+    closed_segments: &VecDeque<ClosedSegment>,
+    limits: &RetentionLimits,
+) -> Vec<ExpiredSegment> {
+    let sizes = closed_segments.iter().map(|segment| segment.bytes);
     let mut bytes = sizes.fold(limits.written, u64::saturating_add);
     let mut ended = Timestamp::MIN;
-    let mut doomed = Vec::new();
-    for (index, old) in olds.iter().enumerate() {
+    let mut expired = Vec::new();
+    for (index, segment) in closed_segments.iter().enumerate() {
         let is_old = limits.now.is_some_and(|now| {
-            ended = end(olds, index, ended, now);
+            ended = end(closed_segments, index, ended, now);
             ended.plus(limits.age) < now
         });
-        let why = match (is_old, bytes > limits.bytes) {
-            _ if old.number >= limits.before => break,
+        let reason = match (is_old, bytes > limits.bytes) {
+            _ if segment.number >= limits.before => break,
             (true, _) => "age",
             (false, true) => "size",
             (false, false) => break,
         };
-        bytes = bytes.saturating_sub(old.bytes);
-        let old = old.clone();
-        doomed.push(Doomed { old, why });
+        bytes = bytes.saturating_sub(segment.bytes);
+        let segment = segment.clone();
+        expired.push(ExpiredSegment { segment, reason });
     }
-    doomed
+    expired
 }
 
-/// When a file's records ended: the first time, of its own and all later ones, that is neither after now nor before the
-/// end of the file before. A file that was written while the clock was ahead ends with the next one that was not, and
-/// one that was written before the clock was set (1970) makes no other file old.
-fn end(olds: &VecDeque<Old>, index: usize, before: Timestamp, now: Timestamp) -> Timestamp {
-    let times = olds.iter().skip(index).map(|old| old.followed_at);
+/// The end of a segment's records: the first time, of this and all later segments, that is neither after now nor before
+/// the end of the previous segment. A segment written while the clock was ahead ends with the next one that was not. A
+/// segment written before the clock was set (1970) makes no other segment old.
+fn end(
+    closed_segments: &VecDeque<ClosedSegment>,
+    index: usize,
+    before: Timestamp,
+    now: Timestamp,
+) -> Timestamp {
+    let times = closed_segments
+        .iter()
+        .skip(index)
+        .map(|segment| segment.followed_at);
     let mut likely = times.filter(|time| (before..=now).contains(time));
     likely.next().unwrap_or(now)
 }
 
-/// From the beginning: what told of those that went before goes too.
-pub(super) fn gap_of(doomed: &[Doomed]) -> Option<Gap> {
+/// The gap starts at record 1, because the gap records of earlier removals are removed too.
+pub(super) fn gap_of(expired: &[ExpiredSegment]) -> Option<Gap> {
     Some(Gap {
         from: Some(1),
-        to: Some(doomed.last()?.old.last_seq),
-        ..Gap::of(Lost::Retention)
+        to: Some(expired.last()?.segment.last_seq),
+        ..Gap::of(GapReason::Retention)
     })
 }
 
-/// The wall clock, held against the newest record and the boot clock.
+/// The wall clock, compared with the newest record and the boot clock.
 #[derive(Debug)]
 pub(super) struct RetentionClock {
-    /// How far off the wall clock may be, and for how long it is doubted.
+    /// The maximum deviation of a trusted wall clock, and how long a deviating clock is not trusted.
     bound: Duration,
-    /// The time that is believed …
-    believed: Timestamp,
-    /// … when the boot clock showed this.
+    /// The trusted time at the boot time `boot`.
+    trusted: Timestamp,
     boot: Duration,
-    /// None while the wall clock is believed.
-    doubt: Option<Doubt>,
-    /// When the file was last written, on the boot clock.
-    kept: Option<Duration>,
+    /// `None` while the wall clock is trusted.
+    deviation: Option<ClockDeviation>,
+    /// The last write of the file, on the boot clock.
+    saved_at: Option<Duration>,
 }
 
-/// A wall clock that is too far off.
+/// The deviation of a wall clock that is not trusted.
 #[derive(Debug, Clone, Copy)]
-struct Doubt {
-    /// How far off it was when the doubt began, in nanoseconds.
+struct ClockDeviation {
+    /// The offset when the deviation started, in nanoseconds.
     offset: i64,
-    /// For how long it has stayed about there.
+    /// How long the clock has kept about this offset.
     lasted: Duration,
 }
 
-/// `retention.json`
+/// The content of `retention.json`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Kept {
+struct RetentionState {
     believed: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     doubted_seconds: Option<u64>,
@@ -135,114 +146,115 @@ struct Kept {
 }
 
 impl RetentionClock {
-    /// Goes on from what the last process believed, else from the newest record, else from the wall clock.
+    /// Starts at the trusted time of the last process, else of the newest record, else of the wall clock.
     pub fn start(
         disk: &dyn Disk,
         retention: Duration,
         newest: Option<Timestamp>,
         now: Instants,
     ) -> Self {
-        let kept = disk.read(FILE, 0, LONGEST).ok();
-        let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-        let believed = kept.as_ref().and_then(|kept| kept.believed.parse().ok());
+        let saved = disk.read(FILE, 0, MAX_BYTES).ok();
+        let saved = saved.and_then(|bytes| serde_json::from_slice::<RetentionState>(&bytes).ok());
+        let trusted = saved.as_ref().and_then(|saved| saved.believed.parse().ok());
         RetentionClock {
-            bound: (retention / 10).min(LONGEST_DOUBT),
-            believed: believed.or(newest).unwrap_or(now.wall),
+            bound: (retention / 10).min(MAX_DEVIATION),
+            trusted: trusted.or(newest).unwrap_or(now.wall),
             boot: now.boot,
-            doubt: kept.and_then(|kept| {
-                Some(Doubt {
-                    offset: kept.offset_nanos?,
-                    lasted: Duration::from_secs(kept.doubted_seconds?),
+            deviation: saved.and_then(|saved| {
+                Some(ClockDeviation {
+                    offset: saved.offset_nanos?,
+                    lasted: Duration::from_secs(saved.doubted_seconds?),
                 })
             }),
-            kept: None,
+            saved_at: None,
         }
     }
 
-    /// The time that ages are counted to; none while the wall clock is doubted.
-    pub fn look(&mut self, now: Instants) -> Option<Timestamp> {
+    /// The time for ages; `None` while the wall clock is not trusted.
+    pub fn observe(&mut self, now: Instants) -> Option<Timestamp> {
         let elapsed = now.boot.saturating_sub(self.boot);
-        let expected = self.believed.plus(elapsed);
+        let expected = self.trusted.plus(elapsed);
         let (low, high) = (expected.minus(self.bound), expected.plus(self.bound));
         self.boot = now.boot;
         if (low..=high).contains(&now.wall) {
-            if self.doubt.is_some() {
-                tracing::info!(wall = %now.wall, "the wall clock is as expected: records are removed by age again");
+            if self.deviation.is_some() {
+                tracing::info!(wall = %now.wall, "the wall clock is as expected again: resuming removal of records by age");
             }
-            (self.believed, self.doubt) = (now.wall, None);
+            (self.trusted, self.deviation) = (now.wall, None);
             return Some(now.wall);
         }
         let offset = now.wall.as_nanos().saturating_sub(expected.as_nanos());
-        let has_stayed =
-            |doubt: &Doubt| u128::from(offset.abs_diff(doubt.offset)) <= self.bound.as_nanos();
-        let doubt = match self.doubt.filter(has_stayed) {
-            None => Doubt {
+        let has_stayed = |known: &ClockDeviation| {
+            u128::from(offset.abs_diff(known.offset)) <= self.bound.as_nanos()
+        };
+        let deviation = match self.deviation.filter(has_stayed) {
+            None => ClockDeviation {
                 offset,
                 lasted: Duration::ZERO,
             },
-            Some(doubt) => Doubt {
-                lasted: doubt.lasted.saturating_add(elapsed),
-                ..doubt
+            Some(known) => ClockDeviation {
+                lasted: known.lasted.saturating_add(elapsed),
+                ..known
             },
         };
         if self.bound.is_zero() {
-            // Nothing is to be kept.
-            self.believed = now.wall;
+            // A retention of zero keeps nothing.
+            self.trusted = now.wall;
             return Some(now.wall);
         }
-        if doubt.lasted >= self.bound {
+        if deviation.lasted >= self.bound {
             tracing::warn!(
                 wall = %now.wall,
                 %expected,
-                "the wall clock has stayed where it is and is believed now: records are removed by age again"
+                "the wall clock has kept its offset and is trusted now: resuming removal of records by age"
             );
-            (self.believed, self.doubt) = (now.wall, None);
+            (self.trusted, self.deviation) = (now.wall, None);
             return Some(now.wall);
         }
-        if self.kept.is_none() || self.doubt.is_none() {
+        if self.saved_at.is_none() || self.deviation.is_none() {
             tracing::warn!(
                 wall = %now.wall,
                 %expected,
                 bound_seconds = self.bound.as_secs(),
-                "the wall clock is not where the newest record and the boot clock put it: removing records by age is postponed until it is, or until it has stayed there for as long as the bound; check the clock"
+                "the wall clock differs from the time expected by the newest record and the boot clock: removing records by age is postponed until the clock is right or has kept its offset for bound_seconds; check the clock"
             );
         }
-        (self.believed, self.doubt) = (expected, Some(doubt));
+        (self.trusted, self.deviation) = (expected, Some(deviation));
         None
     }
 
-    /// Whether the wall clock is doubted.
-    pub fn is_doubted(&self) -> bool {
-        self.doubt.is_some()
+    /// Whether the wall clock is trusted.
+    pub fn is_trusted(&self) -> bool {
+        self.deviation.is_none()
     }
 
-    /// Writes what is believed for the next process, once an hour and at the end.
-    pub fn keep(&mut self, disk: &dyn Disk, is_last: bool) {
-        let is_recent = |kept| self.boot.saturating_sub(kept) < EVERY;
-        if !is_last && self.kept.is_some_and(is_recent) {
+    /// Saves the trusted time for the next process, once an hour and at the end.
+    pub fn save(&mut self, disk: &dyn Disk, is_last: bool) {
+        let is_recent = |saved| self.boot.saturating_sub(saved) < INTERVAL;
+        if !is_last && self.saved_at.is_some_and(is_recent) {
             return;
         }
-        self.kept = Some(self.boot);
-        let kept = Kept {
-            believed: self.believed.to_string(),
-            doubted_seconds: self.doubt.map(|doubt| doubt.lasted.as_secs()),
-            offset_nanos: self.doubt.map(|doubt| doubt.offset),
+        self.saved_at = Some(self.boot);
+        let saved = RetentionState {
+            believed: self.trusted.to_string(),
+            doubted_seconds: self.deviation.map(|deviation| deviation.lasted.as_secs()),
+            offset_nanos: self.deviation.map(|deviation| deviation.offset),
         };
-        let bytes = serde_json::to_vec(&kept).map_err(std::io::Error::from);
+        let bytes = serde_json::to_vec(&saved).map_err(std::io::Error::from);
         if let Err(error) = bytes.and_then(|bytes| replace(disk, FILE, &bytes)) {
-            tracing::warn!(%error, file = FILE, "cannot be replaced: the next start compares the clock with an older time");
+            tracing::warn!(%error, file = FILE, "cannot replace the file: the next start compares the clock with an older time");
         }
     }
 }
 
 const FILE: &str = "retention.json";
-/// An instant and a number.
-const LONGEST: usize = 4096;
-/// A tenth of what is kept is removed too early at worst, or too late; a server may be off for a week without a doubt
-/// where records are kept for 90 days, and an operator has a week to set a clock right.
-const LONGEST_DOUBT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Short beside the smallest bound, a tenth of a day, and rare enough to let an idle disk sleep.
-const EVERY: Duration = Duration::from_secs(60 * 60);
+/// The file holds an instant and two numbers.
+const MAX_BYTES: usize = 4096;
+/// At worst, records are removed a tenth of the retention time too early or too late. With a retention of 90 days, a
+/// server may be off for a week and its clock stays trusted, and an operator has a week to correct a clock.
+const MAX_DEVIATION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Short compared with the smallest bound, a tenth of a day, and rare enough to let an idle disk sleep.
+const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -254,61 +266,64 @@ mod tests {
         Timestamp::from_seconds(1_800_000_000 + number * 86_400)
     }
 
-    /// The numbers of the files that go, where these days are the ends of files and ten days are kept.
+    /// The numbers of the removed segments, if these days are the ends of segments and the retention is ten days.
     fn gone(ends: &[i64], now: i64) -> Vec<u64> {
-        let olds = (0..).zip(ends).map(|(number, end)| Old {
+        let closed_segments = (0..).zip(ends).map(|(number, end)| ClosedSegment {
             number,
             bytes: 1,
             first_seq: number,
             last_seq: number,
             followed_at: day(*end),
         });
-        let limits = Limits {
+        let limits = RetentionLimits {
             bytes: 1000,
             written: 1,
             age: DAY * 10,
             now: Some(day(now)),
             before: u64::MAX,
         };
-        let doomed = doomed(&olds.collect(), &limits);
-        doomed.iter().map(|doomed| doomed.old.number).collect()
+        let expired = expired(&closed_segments.collect(), &limits);
+        expired
+            .iter()
+            .map(|expired| expired.segment.number)
+            .collect()
     }
 
     #[test]
-    fn a_file_that_ended_in_the_future_ends_with_the_next_one() {
+    fn a_segment_that_ended_in_the_future_ends_with_the_next_one() {
         assert_eq!(gone(&[1, 3650, 3], 12), [0]);
         assert_eq!(gone(&[1, 3650, 3], 14), [0, 1, 2]);
         assert_eq!(gone(&[3650, 3651, 3, 12], 14), [0, 1, 2]);
-        // Nothing tells when the last ones ended.
+        // The end of the last ones is unknown.
         assert_eq!(gone(&[1, 3650], 100), [0]);
     }
 
     #[test]
-    fn a_file_that_ended_in_the_past_makes_no_other_file_old() {
+    fn a_segment_that_ended_in_the_past_makes_no_other_segment_old() {
         assert_eq!(gone(&[1, -20_000, 3], 12), [0]);
         assert_eq!(gone(&[1, -20_000, 3, 4], 14), [0, 1, 2]);
         assert_eq!(gone(&[1, 2, -20_000, -19_999], 9), Vec::<u64>::new());
     }
 
     #[test]
-    fn a_doubted_clock_that_moves_is_doubted_from_the_beginning() {
+    fn a_deviation_that_changes_is_measured_from_the_start() {
         let mut clock = RetentionClock {
             bound: DAY * 7,
-            believed: day(0),
+            trusted: day(0),
             boot: Duration::ZERO,
-            doubt: None,
-            kept: None,
+            deviation: None,
+            saved_at: None,
         };
-        let mut look = |passed: u32, wall| {
+        let mut observe = |passed: u32, wall| {
             let boot = DAY * passed;
-            clock.look(Instants { wall, boot })
+            clock.observe(Instants { wall, boot })
         };
-        assert_eq!(look(0, day(10)), None);
-        assert_eq!(look(6, day(16)), None);
-        // Ten years ahead, a day before the end of the doubt.
-        assert_eq!(look(7, day(3_667)), None);
-        assert_eq!(look(13, day(3_673)), None);
-        assert_eq!(look(14, day(3_674)), Some(day(3_674)));
+        assert_eq!(observe(0, day(10)), None);
+        assert_eq!(observe(6, day(16)), None);
+        // Ten years ahead, one day before the clock would have been trusted.
+        assert_eq!(observe(7, day(3_667)), None);
+        assert_eq!(observe(13, day(3_673)), None);
+        assert_eq!(observe(14, day(3_674)), Some(day(3_674)));
     }
 
     #[test]

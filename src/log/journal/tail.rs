@@ -1,41 +1,41 @@
-//! The end of a log: how far the last file holds, and whether what is behind looks as a crash leaves it.
+//! The tail of a log: how many bytes of the last segment are valid, and whether the rest looks like a torn write.
 //!
-//! What was not synced may be there in part: cut anywhere, or with holes of zeros where pages did not get to the disk
-//! (no record has a zero byte in it). It is one group at most, and nobody was told that it is on disk. Anything else
-//! that does not hold was changed.
+//! Unsynced data may be partly on disk: truncated anywhere, or with zeros for pages that were not written (records
+//! contain no zero bytes). It is at most one group, and its records were never confirmed. Any other invalid data was
+//! changed.
 
 use std::io;
 use std::sync::Arc;
 
 use super::checkpoint::Checkpoint;
 use super::disk::Disk;
-use super::files::{Link, Opened, Segment};
-use super::line::{Head, Line};
-use super::read::{Lines, RawLine};
+use super::files::{ChainLink, HeaderRecord, Segment};
+use super::line::{Head, RecordLine};
+use super::read::{RawLine, SegmentLines};
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tail {
-    /// The last record that holds.
+    /// The last valid record.
     pub head: Head,
-    /// When it was written.
+    /// The time of that record.
     pub newest: Option<Timestamp>,
-    /// How far it holds.
+    /// The number of valid bytes.
     pub good_bytes: u64,
-    /// What is behind.
+    /// The number of bytes after them.
     pub bad_bytes: u64,
-    /// How far `head.json` vouches for it.
+    /// The number of bytes that `head.json` signs.
     pub signed_bytes: u64,
-    /// The highest number that a line behind the good ones has.
+    /// The highest sequence number in a line after the valid ones.
     pub highest: u64,
     signed: u64,
-    /// What is behind begins as what a crash has torn does, and is no more than that can be.
+    /// The invalid bytes start like a torn write and are not more than one group.
     looks_torn: bool,
 }
 
 impl Tail {
-    /// Where there is no file.
-    pub fn nothing(signed: u64) -> Tail {
+    /// The tail of an empty log.
+    pub fn empty(signed: u64) -> Tail {
         Tail {
             head: Head::START,
             newest: None,
@@ -48,15 +48,15 @@ impl Tail {
         }
     }
 
-    /// Looks at a file, line by line. Nothing holds in one that has no first record. `signed` is the number of the
-    /// last record that `head.json` vouches for.
-    pub fn look(disk: &Arc<dyn Disk>, file: &Segment, signed: u64) -> io::Result<Tail> {
-        let mut lines = Lines::new(Arc::clone(disk), file.number, 0, file.length);
-        let mut tail = Tail::nothing(signed);
+    /// Reads a segment line by line. In a segment without a header, no record is valid. `signed` is the sequence number
+    /// of the record that `head.json` signs.
+    pub fn read(disk: &Arc<dyn Disk>, file: &Segment, signed: u64) -> io::Result<Tail> {
+        let mut lines = SegmentLines::new(Arc::clone(disk), file.number, 0, file.length);
+        let mut tail = Tail::empty(signed);
         let mut is_good = true;
         while let Some(raw) = lines.next()? {
-            let line = Line::read(&raw.bytes).filter(|_| raw.is_whole);
-            let good = line.filter(|line| is_good && tail.is_followed_by(line, &file.opening));
+            let line = RecordLine::parse(&raw.bytes).filter(|_| raw.is_complete);
+            let good = line.filter(|line| is_good && tail.is_followed_by(line, &file.header));
             if let Some(line) = good {
                 tail.head = line.head();
                 tail.newest = line.time.parse().ok();
@@ -77,32 +77,31 @@ impl Tail {
         Ok(tail)
     }
 
-    /// How many bytes of each of these files count: as its follower says, or all but what a crash has torn or is
-    /// being written.
-    pub fn counts<'a>(
+    /// The number of valid bytes of each segment: as the next header states, or all bytes except a torn or running write.
+    pub fn all_valid_bytes<'a>(
         disk: &Arc<dyn Disk>,
-        chain: &[Link<'a>],
+        chain: &[ChainLink<'a>],
         signed: Option<&Checkpoint>,
     ) -> io::Result<Vec<(&'a Segment, u64)>> {
         let last = chain.last().map(|link| link.segment.number);
         let counted = chain.iter().map(|link| {
             let is_last = last == Some(link.segment.number);
-            let counts = Tail::count(disk, link, signed.filter(|_| is_last))?;
-            Ok((link.segment, counts))
+            let valid_bytes = Tail::valid_bytes(disk, link, signed.filter(|_| is_last))?;
+            Ok((link.segment, valid_bytes))
         });
         counted.collect()
     }
 
-    /// The same for one of them. Where no follower says it, the whole file is looked at.
-    pub fn count(
+    /// The same for one segment. If no header states it, the entire segment is read.
+    pub fn valid_bytes(
         disk: &Arc<dyn Disk>,
-        link: &Link<'_>,
+        link: &ChainLink<'_>,
         signed: Option<&Checkpoint>,
     ) -> io::Result<u64> {
-        if let Some(counts) = link.counts {
-            return Ok(counts);
+        if let Some(valid_bytes) = link.valid_bytes {
+            return Ok(valid_bytes);
         }
-        let tail = Tail::look(disk, link.segment, signed.map_or(0, |signed| signed.seq))?;
+        let tail = Tail::read(disk, link.segment, signed.map_or(0, |signed| signed.seq))?;
         Ok(if tail.is_torn() {
             tail.good_bytes
         } else {
@@ -110,15 +109,15 @@ impl Tail {
         })
     }
 
-    fn is_followed_by(&self, line: &Line<'_>, opening: &Option<Opened>) -> bool {
+    fn is_followed_by(&self, line: &RecordLine<'_>, header: &Option<HeaderRecord>) -> bool {
         match self.good_bytes {
-            0 => opening.as_ref().is_some_and(|one| one.head == line.head()),
+            0 => header.as_ref().is_some_and(|one| one.head == line.head()),
             _ => line.seq == self.head.seq + 1 && line.is_chained_to(self.head.hash),
         }
     }
 
-    /// And a file behind it, in which nothing holds.
-    pub fn and(self, later: Tail) -> Tail {
+    /// Adds a later segment without valid records.
+    pub fn join(self, later: Tail) -> Tail {
         Tail {
             bad_bytes: self.bad_bytes + later.bad_bytes,
             highest: self.highest.max(later.highest),
@@ -127,23 +126,23 @@ impl Tail {
         }
     }
 
-    /// A crash has left it so: nothing is missing that anybody was told is on disk.
+    /// Whether the invalid bytes are a torn write: no confirmed record is missing.
     pub fn is_torn(&self) -> bool {
         self.looks_torn && self.signed <= self.head.seq
     }
 }
 
-/// It has no end, and not only because that was changed.
+/// The line has no line end, and not only because the line end was changed.
 fn is_cut(raw: &RawLine) -> bool {
-    // A zero is a hole of one byte.
+    // A zero byte at the end is a hole.
     let changed = raw.bytes.split_last().filter(|(end, _)| **end != 0);
-    let record = changed.and_then(|(_, line)| Line::read(line));
-    !raw.is_whole && record.is_none()
+    let record = changed.and_then(|(_, line)| RecordLine::parse(line));
+    !raw.is_complete && record.is_none()
 }
 
-/// Zeros up to where a page of a disk may end.
+/// The line has a zero byte at the end of a sector.
 fn has_hole(raw: &RawLine) -> bool {
-    let length = u64::try_from(raw.bytes.len()).unwrap_or(0) + u64::from(raw.is_whole);
+    let length = u64::try_from(raw.bytes.len()).unwrap_or(0) + u64::from(raw.is_complete);
     let places = (raw.end - length..).zip(&raw.bytes);
     let zeros = places.filter(|(_, byte)| **byte == 0);
     zeros
@@ -152,5 +151,5 @@ fn has_hole(raw: &RawLine) -> bool {
 }
 
 const SECTOR: u64 = 512;
-/// A group has 256 KiB of bodies and one more, which has 64, and some 200 bytes a record besides.
+/// A group has 256 KiB of bodies, one more body of at most 64 KiB, and about 200 bytes per record.
 const LARGEST_GROUP: u64 = 1 << 20;

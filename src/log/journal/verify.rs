@@ -1,8 +1,8 @@
-//! Is the log whole and as it was written? Names every record that is not.
+//! Verifies a log: reports each record that was changed, removed, added or moved.
 //!
-//! The chain tells a changed, missing, added or moved record; signed checkpoints tell a chain that was made anew;
-//! `head.json`, and checkpoints that were kept elsewhere, tell an end that was cut off. What a crash has torn and what
-//! retention has taken away is told by the log itself, and is no fault.
+//! The hash chain detects changed, missing, added and moved records. Signed checkpoints detect a rewritten chain.
+//! `head.json`, and checkpoints stored elsewhere, detect a truncated log. Torn writes and removals by retention are
+//! reported by the log itself and are not faults.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,55 +12,55 @@ use std::sync::Arc;
 use super::checkpoint::Checkpoint;
 use super::disk::Disk;
 use super::files::{self, Segment};
-use super::gap::{Gap, Lost};
-use super::line::{Head, Line, RecordKind};
-use super::read::Lines;
+use super::gap::{Gap, GapReason};
+use super::line::{Head, RecordKind, RecordLine};
+use super::read::SegmentLines;
 use super::tail::Tail;
 
-/// What is known from elsewhere.
+/// Values stored outside of the log, to verify it against.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
-    /// The public key, base64; else the log's own first one is believed.
+pub struct VerifyOptions {
+    /// The public key in base64; if `None`, the key in the log's first header is trusted.
     pub key: Option<String>,
-    /// Records that were in the log once: number and hash.
+    /// Sequence numbers and hashes of records that were in the log.
     pub heads: Vec<Head>,
 }
 
-/// What was found.
+/// The result of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// What is wrong, in the order of the records.
-    pub faults: Vec<Fault>,
-    /// What is worth knowing and is no fault.
+pub struct VerifyReport {
+    /// The faults, in the order of the records.
+    pub faults: Vec<VerifyFault>,
+    /// Observations that are not faults.
     pub notes: Vec<String>,
-    /// Records that were looked at.
+    /// The number of verified records.
     pub records: u64,
-    /// The first of them and the last.
+    /// The sequence numbers of the first and the last record.
     pub range: Option<(u64, u64)>,
-    /// The last one that a checkpoint or `head.json` signs.
+    /// The last record that a checkpoint or `head.json` signs.
     pub signed: u64,
-    /// What `head.json` signs, where it is signed by the log's key and its record is there.
+    /// The record that `head.json` signs, if the signature is valid and the record exists.
     pub head: Option<Head>,
     /// The last record that a checkpoint in the log signs.
     pub checkpoint: u64,
-    /// The public key that signed.
+    /// The public key of the signatures.
     pub key: Option<String>,
     /// The log's id.
     pub log: Option<String>,
 }
 
-/// Something that is not as it was written.
+/// A fault in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct VerifyFault {
     /// The file.
     pub file: String,
-    /// The record's number, where it can be told.
+    /// The record's sequence number, if it is known.
     pub seq: Option<u64>,
-    /// What is wrong.
+    /// The description, after the record.
     pub what: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for VerifyFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.seq {
             Some(seq) => write!(out, "{}: record {seq}: {}", self.file, self.what),
@@ -69,111 +69,113 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Looks at every record. Fails only where files cannot be read.
-pub fn verify(disk: &Arc<dyn Disk>, known: &Known) -> io::Result<Report> {
-    // Before the records, so that it cannot be ahead of what is read of a log that is being written.
+/// Verifies every record. Fails only if files cannot be read.
+pub fn verify(disk: &Arc<dyn Disk>, options: &VerifyOptions) -> io::Result<VerifyReport> {
+    // Read before the records, so that it is not newer than they are while the log is written.
     let signed = files::read_head(disk.as_ref())?;
     let has_head = disk.list()?.iter().any(|(name, _)| name == files::HEAD);
     let segments = files::segments(disk.as_ref())?;
-    let chain = Tail::counts(disk, &files::chain(&segments), signed.as_ref())?;
-    let mut walk = Walk::new(known, signed.as_ref().and_then(Checkpoint::head));
-    walk.present = segments.iter().map(|segment| segment.number).collect();
-    walk.log = which_log(&chain, signed.as_ref());
-    for (segment, counts) in &chain {
-        walk.segment(disk, segment, *counts)?;
+    let chain = Tail::all_valid_bytes(disk, &files::chain(&segments), signed.as_ref())?;
+    let mut verifier = Verifier::new(options, signed.as_ref().and_then(Checkpoint::head));
+    verifier.present = segments.iter().map(|segment| segment.number).collect();
+    verifier.log = which_log(&chain, signed.as_ref());
+    for (segment, valid_bytes) in &chain {
+        verifier.check_segment(disk, segment, *valid_bytes)?;
     }
-    walk.given_up(disk, &segments, &chain)?;
-    walk.head_signs(signed.as_ref());
-    walk.jumps_are_told();
+    verifier.check_abandoned(disk, &segments, &chain)?;
+    verifier.check_head(signed.as_ref());
+    verifier.check_jumps();
     if signed.is_none() && (has_head || !segments.is_empty()) {
-        walk.fault(files::HEAD, None, "is missing or is no checkpoint");
+        verifier.fault(files::HEAD, None, "is missing or is not a checkpoint");
     }
-    walk.head_is_there(signed.as_ref());
-    Ok(walk.report)
+    verifier.check_end(signed.as_ref());
+    Ok(verifier.report)
 }
 
-/// The log that `head.json` is of, if any file is of that one; else the last file's.
+/// The log named by `head.json`, if a segment belongs to it; else the log of the last segment.
 fn which_log(chain: &[(&Segment, u64)], signed: Option<&Checkpoint>) -> Option<uuid::Uuid> {
-    let opened = chain.iter().filter_map(|(one, _)| one.opening.as_ref());
-    let mut logs = opened.map(|opened| opened.body.log);
+    let headers = chain.iter().filter_map(|(one, _)| one.header.as_ref());
+    let mut logs = headers.map(|header| header.body.log);
     let last = logs.clone().next_back();
     let signed = signed.and_then(|signed| logs.find(|log| *log == signed.log));
     signed.or(last)
 }
 
-/// What is known at one place between two records.
-struct Walk {
-    report: Report,
+/// The state of a verification between two records.
+struct Verifier {
+    report: VerifyReport,
     file: String,
-    /// The numbers of all files.
+    /// The numbers of all segments on disk.
     present: BTreeSet<u64>,
-    /// The file that the next record follows is gone: it cannot be chained to what was read.
-    is_previous_gone: bool,
-    /// The record before; none at the beginning.
+    /// The segment before the next record is missing, so the chain cannot be verified at that record.
+    is_previous_missing: bool,
+    /// The previous record; `None` at the start.
     last: Option<Head>,
     log: Option<uuid::Uuid>,
-    /// Numbers that are missing: first and last, and the file where that was seen.
+    /// Missing sequence numbers: first and last, and the file with the record after them.
     jumps: Vec<(u64, u64, String)>,
-    told: Vec<Told>,
-    /// There are records of what has happened.
+    gaps: Vec<ReportedGap>,
+    /// The log has sign-in events or audit records.
     has_events: bool,
-    /// What somebody vouches for, and has not been met yet.
-    wanted: Vec<Wanted>,
-    /// What `head.json` vouches for, once it was met.
-    met: Option<Head>,
-    /// What `head.json` vouches for …
+    /// Heads from `head.json` and from the caller that were not found yet.
+    expected: Vec<ExpectedHead>,
+    /// The head in `head.json`, once its record was found.
+    found: Option<Head>,
+    /// The head in `head.json`.
     signed: Option<Head>,
-    /// … and how many checkpoints are later.
+    /// The number of checkpoints after that head.
     newer: u32,
 }
 
-/// Numbers that a gap record says are missing.
-struct Told {
+/// Missing sequence numbers that a gap record reports.
+struct ReportedGap {
     from: u64,
     to: u64,
-    /// The gap record's own number: it counts only if it is signed.
+    /// The gap record's sequence number: the record counts only if it is signed.
     by: u64,
 }
 
-struct Wanted {
+/// A record that has to be in the log.
+struct ExpectedHead {
     head: Head,
-    by: &'static str,
+    /// Where the head is from, for messages.
+    source: &'static str,
 }
 
-impl Walk {
-    fn new(known: &Known, signed: Option<Head>) -> Self {
-        let given = known.heads.iter().map(|head| Wanted {
+impl Verifier {
+    fn new(options: &VerifyOptions, signed: Option<Head>) -> Self {
+        let given = options.heads.iter().map(|head| ExpectedHead {
             head: *head,
-            by: "a given checkpoint",
+            source: "the given checkpoint",
         });
-        let head = signed.map(|head| Wanted {
+        let head = signed.map(|head| ExpectedHead {
             head,
-            by: files::HEAD,
+            source: files::HEAD,
         });
-        let wanted = given.chain(head).collect();
-        Walk {
-            report: Report {
-                key: known.key.clone(),
-                ..Report::default()
+        let expected = given.chain(head).collect();
+        Verifier {
+            report: VerifyReport {
+                key: options.key.clone(),
+                ..VerifyReport::default()
             },
             file: String::new(),
             present: BTreeSet::new(),
-            is_previous_gone: false,
+            is_previous_missing: false,
             last: None,
             log: None,
             jumps: Vec::new(),
-            told: Vec::new(),
+            gaps: Vec::new(),
             has_events: false,
-            wanted,
-            met: None,
+            expected,
+            found: None,
             signed,
             newer: 0,
         }
     }
 
     fn fault(&mut self, file: &str, seq: Option<u64>, what: impl Into<String>) {
-        if self.report.faults.len() < MOST_FAULTS {
-            self.report.faults.push(Fault {
+        if self.report.faults.len() < MAX_FAULTS {
+            self.report.faults.push(VerifyFault {
                 file: file.to_owned(),
                 seq,
                 what: what.into(),
@@ -181,13 +183,14 @@ impl Walk {
         }
     }
 
-    fn here(&mut self, seq: u64, what: impl Into<String>) {
+    /// Reports a fault in the current file.
+    fn fault_here(&mut self, seq: u64, what: impl Into<String>) {
         let file = self.file.clone();
         self.fault(&file, Some(seq), what);
     }
 
-    /// Files that no later one refers to.
-    fn given_up(
+    /// Segments that no later segment refers to.
+    fn check_abandoned(
         &mut self,
         disk: &Arc<dyn Disk>,
         segments: &[Segment],
@@ -200,78 +203,83 @@ impl Walk {
         };
         for segment in segments.iter().filter(|one| !is_counted(one)) {
             let name = files::name(segment.number);
-            if segment.opening.is_none() && !Tail::look(disk, segment, 0)?.is_torn() {
+            if segment.header.is_none() && !Tail::read(disk, segment, 0)?.is_torn() {
                 let next = self.last.map_or(0, |last| last.seq) + 1;
                 self.fault(
                     &name,
                     Some(next),
-                    "is not the first record of this file: it was changed",
+                    "is not the header of this file: it was changed",
                 );
                 continue;
             }
             self.report.notes.push(format!(
-                "{name}: was given up after a failed write; nothing in it counts"
+                "{name}: abandoned after a failed write; its records do not count"
             ));
         }
         Ok(())
     }
 
-    fn segment(&mut self, disk: &Arc<dyn Disk>, segment: &Segment, counts: u64) -> io::Result<()> {
+    fn check_segment(
+        &mut self,
+        disk: &Arc<dyn Disk>,
+        segment: &Segment,
+        valid_bytes: u64,
+    ) -> io::Result<()> {
         self.file = files::name(segment.number);
-        let mut lines = Lines::new(Arc::clone(disk), segment.number, 0, counts);
+        let mut lines = SegmentLines::new(Arc::clone(disk), segment.number, 0, valid_bytes);
         let mut is_first = true;
         let mut end = 0;
         while let Some(raw) = lines.next()? {
-            let line = Line::read(&raw.bytes).filter(|_| raw.is_whole);
+            let line = RecordLine::parse(&raw.bytes).filter(|_| raw.is_complete);
             match line {
-                Some(line) => self.record(&line, is_first, segment.number),
-                None => self.no_record(end),
+                Some(line) => self.check_record(&line, is_first, segment.number),
+                None => self.fault_at_offset(end),
             }
             end = raw.end;
             is_first = false;
         }
-        if end < counts {
+        if end < valid_bytes {
             let file = self.file.clone();
-            let what = format!("has {end} bytes, and {counts} of them were written");
+            let what = format!("has {end} bytes, expected {valid_bytes}: the end was cut off");
             self.fault(&file, None, what);
         }
-        if segment.length > counts {
-            let torn = segment.length - counts;
+        if segment.length > valid_bytes {
+            let torn = segment.length - valid_bytes;
             self.report.notes.push(format!(
-                "{}: its last {torn} bytes do not count: a write failed, a crash has torn them, or they are being written; nobody was told that they are on disk",
+                "{}: its last {torn} bytes do not count: a failed, interrupted or running write that was never confirmed",
                 self.file
             ));
         }
         Ok(())
     }
 
-    fn no_record(&mut self, offset: u64) {
+    fn fault_at_offset(&mut self, offset: u64) {
         let file = self.file.clone();
         let after = self.last.map_or(0, |last| last.seq);
         self.fault(
             &file,
             Some(after + 1),
-            format!("what begins at byte {offset} is no record: it was changed or put there"),
+            format!("the line at byte {offset} is not a record: it was changed or inserted"),
         );
     }
 
-    fn record(&mut self, line: &Line<'_>, is_first: bool, number: u64) {
+    fn check_record(&mut self, line: &RecordLine<'_>, is_first: bool, number: u64) {
         self.report.records += 1;
         let first = self.report.range.map_or(line.seq, |(first, _)| first);
         self.report.range = Some((first, line.seq));
         if is_first {
-            self.opening(line, number);
+            self.check_header(line, number);
         } else if line.kind == RecordKind::Segment {
-            self.here(line.seq, "is the first of a file and stands within one");
+            self.fault_here(line.seq, "is the header of a file, found inside a file");
         }
-        self.follows(line);
+        self.check_chain(line);
         match line.kind {
-            RecordKind::Checkpoint => self.checkpoint(line),
-            RecordKind::Gap => self.gap(line),
+            RecordKind::Checkpoint => self.check_checkpoint(line),
+            RecordKind::Gap => self.check_gap(line),
             RecordKind::SignIn | RecordKind::Audit => self.has_events = true,
             RecordKind::Segment => {}
         }
-        self.vouched_for(line);
+        self.check_expected(line);
         let last = self.last.map_or(0, |last| last.seq);
         self.last = Some(Head {
             seq: line.seq.max(last),
@@ -279,99 +287,96 @@ impl Walk {
         });
     }
 
-    /// Its number and its hash follow from the record before.
-    fn follows(&mut self, line: &Line<'_>) {
-        let is_previous_gone = std::mem::take(&mut self.is_previous_gone);
+    /// Compares the sequence number and the hash with the previous record.
+    fn check_chain(&mut self, line: &RecordLine<'_>) {
+        let is_previous_missing = std::mem::take(&mut self.is_previous_missing);
         let Some(last) = self.last else {
             return;
         };
         if line.seq <= last.seq {
             let what = format!(
-                "stands behind record {}: it was moved, repeated or put there",
+                "comes after record {}: it was moved, repeated or inserted",
                 last.seq
             );
-            self.here(line.seq, what);
+            self.fault_here(line.seq, what);
             if line.hash != last.hash {
-                let what = format!(
-                    "has record {} in its place, if that is its number",
-                    line.seq
-                );
-                self.here(last.seq + 1, what);
+                let what = format!("expected here, found a record with the number {}", line.seq);
+                self.fault_here(last.seq + 1, what);
             }
         } else if line.seq > last.seq + 1 {
             self.jumps
                 .push((last.seq + 1, line.seq - 1, self.file.clone()));
         }
-        if !is_previous_gone && !line.is_chained_to(last.hash) {
+        if !is_previous_missing && !line.is_chained_to(last.hash) {
             let what = if line.seq == last.seq + 1 {
-                "does not follow from the one before: it was changed"
+                "its hash does not match: it was changed"
             } else {
-                "does not follow from the one before"
+                "its hash does not follow from the record before it"
             };
-            self.here(line.seq, what);
+            self.fault_here(line.seq, what);
         }
     }
 
-    fn opening(&mut self, line: &Line<'_>, number: u64) {
-        let Some(opened) = files::read_opening(line, number) else {
+    fn check_header(&mut self, line: &RecordLine<'_>, number: u64) {
+        let Some(header) = files::parse_header(line, number) else {
             if line.kind == RecordKind::Segment {
-                let what = "is not the first record of this file: it was changed";
-                return self.here(line.seq, what);
+                let what = "is not the header of this file: it was changed";
+                return self.fault_here(line.seq, what);
             }
             let expected = self
                 .last
                 .map_or(line.seq.saturating_sub(1), |last| last.seq + 1);
-            return self.here(expected, "is missing: this file has no first record");
+            return self.fault_here(expected, "is missing: this file has no header");
         };
-        let body = opened.body;
+        let body = header.body;
         if self.log != Some(body.log) {
-            self.here(line.seq, format!("belongs to another log, {}", body.log));
+            self.fault_here(line.seq, format!("belongs to another log, {}", body.log));
         }
         self.report.log.get_or_insert(body.log.to_string());
         if self.report.key.get_or_insert_with(|| body.key.clone()) != &body.key {
-            self.here(line.seq, format!("names another key, {}", body.key));
+            self.fault_here(line.seq, format!("names another key, {}", body.key));
         }
         match (self.last, &body.previous) {
             (None, None) if line.seq == 1 => {}
-            // The log does not begin here: retention, or somebody, has taken away what was before.
+            // The log does not start here: earlier records were removed, by retention or otherwise.
             (None, _) => self.jumps.push((1, line.seq - 1, self.file.clone())),
             (Some(last), previous) => {
-                let told = previous.as_ref().map(|one| (one.seq, one.hash.clone()));
-                let gone = previous
+                let named = previous.as_ref().map(|one| (one.seq, one.hash.clone()));
+                let missing = previous
                     .as_ref()
                     .filter(|one| !self.present.contains(&one.segment));
-                if let Some(gone) = gone {
+                if let Some(missing) = missing {
                     let what = format!(
-                        "follows record {} of {}, and that file is gone",
-                        gone.seq,
-                        files::name(gone.segment)
+                        "follows record {} of {}, and that file is missing",
+                        missing.seq,
+                        files::name(missing.segment)
                     );
-                    self.here(line.seq, what);
-                    self.is_previous_gone = true;
-                } else if told != Some((last.seq, last.hash.to_string())) {
-                    self.here(
+                    self.fault_here(line.seq, what);
+                    self.is_previous_missing = true;
+                } else if named != Some((last.seq, last.hash.to_string())) {
+                    self.fault_here(
                         line.seq,
-                        "names another record than the last of the file before",
+                        "does not name the last record of the previous file",
                     );
                 }
             }
         }
     }
 
-    fn checkpoint(&mut self, line: &Line<'_>) {
+    fn check_checkpoint(&mut self, line: &RecordLine<'_>) {
         let Ok(checkpoint) = serde_json::from_slice::<Checkpoint>(line.body) else {
-            return self.here(line.seq, "is no checkpoint: it was changed");
+            return self.fault_here(line.seq, "is not a valid checkpoint: it was changed");
         };
         let key = self.report.key.clone().unwrap_or_default();
         if !checkpoint.is_signed_by(&key) || Some(checkpoint.log) != self.log {
-            self.here(
+            self.fault_here(
                 line.seq,
-                "is a checkpoint that the log's key has not signed",
+                "is a checkpoint that is not signed by the log's key",
             );
         } else if self.last.is_some() && checkpoint.head() != self.last {
-            self.here(
+            self.fault_here(
                 line.seq,
-                "is a checkpoint of another record than the one before",
+                "is a checkpoint that does not sign the record before it",
             );
         } else {
             self.report.signed = checkpoint.seq;
@@ -383,27 +388,27 @@ impl Walk {
         }
     }
 
-    fn gap(&mut self, line: &Line<'_>) {
+    fn check_gap(&mut self, line: &RecordLine<'_>) {
         let Ok(gap) = serde_json::from_slice::<Gap>(line.body) else {
-            return self.here(line.seq, "is no gap record: it was changed");
+            return self.fault_here(line.seq, "is not a valid gap record: it was changed");
         };
-        self.told
-            .extend(gap.from.zip(gap.to).map(|(from, to)| Told {
+        self.gaps
+            .extend(gap.from.zip(gap.to).map(|(from, to)| ReportedGap {
                 from,
                 to,
                 by: line.seq,
             }));
         let body = String::from_utf8_lossy(line.body);
         match gap.reason {
-            Lost::Damaged => self.here(
+            GapReason::Damaged => self.fault_here(
                 line.seq,
-                format!("tells that records were lost that were on disk: {body}"),
+                format!("reports that records on disk were lost: {body}"),
             ),
-            Lost::QueueFull
-            | Lost::DiskError
-            | Lost::Limited
-            | Lost::TornTail
-            | Lost::Retention => {
+            GapReason::QueueFull
+            | GapReason::DiskError
+            | GapReason::Limited
+            | GapReason::TornTail
+            | GapReason::Retention => {
                 self.report
                     .notes
                     .push(format!("{}: record {}: gap {body}", self.file, line.seq));
@@ -411,24 +416,24 @@ impl Walk {
         }
     }
 
-    /// What `head.json` signs counts as what a checkpoint in the log does, for it is written after that one.
-    fn head_signs(&mut self, signed: Option<&Checkpoint>) {
+    /// `head.json` counts like a checkpoint in the log, because it is written after the same checkpoint.
+    fn check_head(&mut self, signed: Option<&Checkpoint>) {
         let key = self.report.key.clone().unwrap_or_default();
-        let ours = signed.filter(|one| one.is_signed_by(&key) && Some(one.log) == self.log);
-        let head = ours.and_then(Checkpoint::head);
-        let is_met = |head: &Head| {
-            let met = head.seq == 0 || self.met == Some(*head);
-            met && !self.wanted.iter().any(|wanted| wanted.head == *head)
+        let valid = signed.filter(|one| one.is_signed_by(&key) && Some(one.log) == self.log);
+        let head = valid.and_then(Checkpoint::head);
+        let is_found = |head: &Head| {
+            let found = head.seq == 0 || self.found == Some(*head);
+            found && !self.expected.iter().any(|one| one.head == *head)
         };
-        self.report.head = head.filter(is_met);
+        self.report.head = head.filter(is_found);
         let Some(head) = self.report.head else {
             return;
         };
         self.report.signed = self.report.signed.max(head.seq);
         if head.seq > self.report.checkpoint {
-            // It is written once its checkpoint, the next record, is on disk.
+            // `head.json` is written after its checkpoint, the next record, is on disk.
             let what = format!(
-                "is missing: the checkpoint of record {}, which {} has; the end was cut off",
+                "is missing: the checkpoint of record {}, which {} contains; the end was cut off",
                 head.seq,
                 files::HEAD
             );
@@ -436,14 +441,14 @@ impl Walk {
         }
     }
 
-    /// A number that is missing and of which no signed gap record tells.
-    fn jumps_are_told(&mut self) {
+    /// Missing sequence numbers that no signed gap record reports.
+    fn check_jumps(&mut self) {
         let signed = self.report.signed;
-        self.told.retain(|told| told.by <= signed);
-        self.told.sort_unstable_by_key(|told| told.from);
+        self.gaps.retain(|gap| gap.by <= signed);
+        self.gaps.sort_unstable_by_key(|gap| gap.from);
         for (first, last, file) in std::mem::take(&mut self.jumps) {
             let mut next = first;
-            for Told { from, to, .. } in &self.told {
+            for ReportedGap { from, to, .. } in &self.gaps {
                 if *from <= next && next <= *to {
                     next = to.saturating_add(1);
                 }
@@ -451,64 +456,69 @@ impl Walk {
             if next <= last {
                 let what = match last - next {
                     0 => "is missing".to_owned(),
-                    _ => format!("and those up to {last} are missing"),
+                    _ => format!("is missing, and so are the records up to {last}"),
                 };
                 self.fault(&file, Some(next), what);
             }
         }
     }
 
-    fn vouched_for(&mut self, line: &Line<'_>) {
-        let (met, wanted) = std::mem::take(&mut self.wanted)
+    /// Compares the record with the expected heads of its number.
+    fn check_expected(&mut self, line: &RecordLine<'_>) {
+        let (found, expected) = std::mem::take(&mut self.expected)
             .into_iter()
-            .partition(|wanted: &Wanted| wanted.head.seq == line.seq);
-        self.wanted = wanted;
-        for Wanted { head, by } in met {
+            .partition(|one: &ExpectedHead| one.head.seq == line.seq);
+        self.expected = expected;
+        for ExpectedHead { head, source } in found {
             if head.hash == line.hash {
-                self.met = self.signed.filter(|signed| *signed == head).or(self.met);
+                self.found = self.signed.filter(|signed| *signed == head).or(self.found);
             } else {
-                self.here(line.seq, format!("is not the one that {by} vouches for"));
+                self.fault_here(line.seq, format!("is not the record in {source}"));
             }
         }
     }
 
-    /// Whatever was vouched for was met, unless retention has taken it away.
-    fn head_is_there(&mut self, signed: Option<&Checkpoint>) {
+    /// Expected heads that were not found, unless they are older than the log; missing signatures; the key of `head.json`.
+    fn check_end(&mut self, signed: Option<&Checkpoint>) {
         let (first, last) = self.report.range.unwrap_or_default();
-        for Wanted { head, by } in std::mem::take(&mut self.wanted) {
+        for ExpectedHead { head, source } in std::mem::take(&mut self.expected) {
             if head.seq > last {
                 let what = format!(
-                    "is missing, and all up to {}, for which {by} vouches: the end was cut off",
+                    "is missing, and so are the records up to {}, which is in {source}: the end was cut off",
                     head.seq
                 );
                 self.fault("the log", Some(last + 1), what);
             } else if head.seq >= first {
-                let what = format!("is not there, and {by} vouches for it");
+                let what = format!("is missing, and is in {source}");
                 self.fault("the log", Some(head.seq), what);
             } else if head.seq > 0 {
                 let note = format!(
-                    "record {}, for which {by} vouches, is older than what is kept",
+                    "record {} in {source} is older than the first record on disk",
                     head.seq
                 );
                 self.report.notes.push(note);
             }
         }
-        // A crash may leave the beginning of the first file's first group, which has no events; all others come with a
-        // checkpoint.
+        // A crash may leave the start of the first group of the first segment, which has no events. Every other segment
+        // starts with a checkpoint in its first group.
         if self.report.checkpoint == 0 && self.has_events {
-            self.fault("the log", None, "has no checkpoint that its key has signed");
+            self.fault(
+                "the log",
+                None,
+                "has no checkpoint that is signed by its key",
+            );
         } else if last > self.report.signed.saturating_add(1) {
-            // The checkpoint itself is the one record behind what it signs.
+            // The checkpoint itself is the one record after the record that it signs.
             let note = format!(
-                "records {} to {last} are not signed yet, as of a process that runs or was killed",
+                "records {} to {last} are not signed yet: the process is running or was killed",
                 self.report.signed.saturating_add(2)
             );
             self.report.notes.push(note);
         }
-        // A crash may leave it one behind.
+        // A crash may leave `head.json` one checkpoint behind.
         if self.newer > 1 {
             self.report.notes.push(format!(
-                "{}: signs record {}, and {} checkpoints are later: it could not be replaced, or an older one was put there",
+                "{}: signs record {}, and {} checkpoints are later: it could not be replaced, or was replaced by an older one",
                 files::HEAD,
                 self.signed.map_or(0, |signed| signed.seq),
                 self.newer
@@ -521,11 +531,11 @@ impl Walk {
             self.fault(
                 files::HEAD,
                 None,
-                "is not signed by the log's key, or is of another log",
+                "is not signed by the log's key, or belongs to another log",
             );
         }
     }
 }
 
-/// More would tell nothing new.
-const MOST_FAULTS: usize = 1000;
+/// Bounds the report.
+const MAX_FAULTS: usize = 1000;

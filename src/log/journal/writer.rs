@@ -1,7 +1,7 @@
-//! The thread that writes: a group, one write, one sync, then everybody is told.
+//! The writer thread: for each group one write and one sync, then the tickets resolve.
 //!
-//! INVARIANT(durable): nobody is told that a record is on disk before a sync that began after its write has
-//! succeeded, in a file whose name is on disk too.
+//! INVARIANT(durable): a ticket resolves as durable only after a successful sync that started after the record's write,
+//! in a file whose directory entry is on disk too.
 
 mod missing;
 
@@ -14,43 +14,43 @@ use uuid::Uuid;
 
 use super::checkpoint::Checkpoint;
 use super::disk::{Disk, DiskFile};
-use super::files::{self, Opening, Previous};
-use super::gap::{Gap, Lost};
+use super::files::{self, PreviousSegment, SegmentHeader};
+use super::gap::{Gap, GapReason};
+use super::group_buffer::GroupBuffer;
 use super::line::Head;
 use super::queue::Queued;
-use super::retention::{self, Doomed, Limits, Old, RetentionClock};
-use super::start::Found;
-use super::text::Text;
-use super::{JournalOptions, Position, Shared};
+use super::recovery::RecoveredState;
+use super::retention::{self, ClosedSegment, ExpiredSegment, RetentionClock, RetentionLimits};
+use super::{JournalOptions, Position, SharedJournal};
 use crate::clock::Clock;
 use crate::time::Timestamp;
 
-pub(super) struct Writer {
+pub(super) struct JournalWriter {
     options: JournalOptions,
     disk: Arc<dyn Disk>,
     clock: Clock,
-    shared: Arc<Shared>,
+    shared: Arc<SharedJournal>,
     log: Uuid,
-    /// The file that is written; none before the first, and after an error.
+    /// The open segment; `None` before the first, and after an error.
     file: Option<Box<dyn DiskFile>>,
-    /// Behind the last record on disk; nothing where there is no file that counts.
-    tail: Option<Previous>,
-    /// The first record of that file.
+    /// The end of the records on disk; `None` if there is no valid segment.
+    tail: Option<PreviousSegment>,
+    /// The first record of the tail's segment.
     tail_first_seq: u64,
-    /// That file was found to be gone.
-    is_tail_gone: bool,
+    /// The tail's segment is missing.
+    is_tail_missing: bool,
     head: Head,
     next_number: u64,
-    olds: VecDeque<Old>,
-    /// What was found to be missing, at the start or later, until a gap record says so.
-    found: Vec<Gap>,
-    /// What has to be written when the disk takes records again.
-    kept: Vec<Queued>,
-    /// To be put into `head.json`.
+    closed_segments: VecDeque<ClosedSegment>,
+    /// Missing records that were detected, until a gap record reports them.
+    detected: Vec<Gap>,
+    /// Unbounded records that are written when the disk works again.
+    retained: Vec<Queued>,
+    /// The checkpoint to write to `head.json`.
     signed: Option<Checkpoint>,
-    /// Files to be removed.
-    doomed: Vec<Doomed>,
-    age_clock: RetentionClock,
+    /// Segments to remove.
+    expired: Vec<ExpiredSegment>,
+    retention_clock: RetentionClock,
     unsigned: u64,
     signed_at: Instant,
     gaps_at: Instant,
@@ -59,18 +59,18 @@ pub(super) struct Writer {
     is_new: bool,
 }
 
-impl Writer {
+impl JournalWriter {
     pub fn new(
         options: JournalOptions,
         disk: Arc<dyn Disk>,
         clock: Clock,
-        shared: Arc<Shared>,
-        found: Found,
+        shared: Arc<SharedJournal>,
+        found: RecoveredState,
     ) -> Self {
-        let age_clock =
+        let retention_clock =
             RetentionClock::start(disk.as_ref(), options.retention, found.newest, clock.now());
-        Writer {
-            age_clock,
+        JournalWriter {
+            retention_clock,
             options,
             disk,
             clock,
@@ -79,14 +79,14 @@ impl Writer {
             file: None,
             tail: found.tail,
             tail_first_seq: found.tail_first_seq,
-            is_tail_gone: false,
+            is_tail_missing: false,
             head: found.head,
             next_number: found.next_number,
-            olds: found.olds.into(),
-            found: found.gaps,
-            kept: Vec::new(),
+            closed_segments: found.closed_segments.into(),
+            detected: found.gaps,
+            retained: Vec::new(),
             signed: None,
-            doomed: Vec::new(),
+            expired: Vec::new(),
             unsigned: 0,
             signed_at: Instant::now(),
             gaps_at: Instant::now(),
@@ -96,56 +96,60 @@ impl Writer {
         }
     }
 
-    /// The first file of this process, with what the start has found.
+    /// Writes the first segment of this process, with the gaps found by the recovery.
     pub fn begin(&mut self) -> io::Result<()> {
         if self.is_new {
-            // From here on, a log without one is a log from which it was taken.
+            // From here on, a missing `head.json` means that the file was removed.
             let checkpoint = self.options.signer.sign(self.log, Head::START);
             files::write_head(self.disk.as_ref(), &checkpoint)?;
         }
         self.refill_reserve();
         match self.write_to_new_file(&[], &[]) {
-            Err(error) if is_full(&error) && self.give_up_reserve() => {
-                self.write_to_new_file(&[], &[Gap::of(Lost::DiskError)])
+            Err(error) if is_full(&error) && self.release_reserve() => {
+                self.write_to_new_file(&[], &[Gap::of(GapReason::DiskError)])
             }
             written => written,
         }?;
         self.tidy_up();
         if !self.refill_reserve() {
-            // Else ordinary records would use the space up, and none would be left to record that the disk is full.
+            // Otherwise ordinary records would use up the space for the record that the disk is full.
             self.set_failing(&io::ErrorKind::StorageFull.into());
         }
         Ok(())
     }
 
     pub fn run(mut self) {
-        let _alive = Alive {
+        let _guard = PanicGuard {
             shared: Arc::clone(&self.shared),
             clock: self.clock.clone(),
         };
         loop {
-            let pause = if self.is_failing { TRY_AGAIN } else { TICK };
+            let pause = if self.is_failing {
+                RETRY_INTERVAL
+            } else {
+                TICK
+            };
             let group = self.shared.queue.next(self.options.linger, pause);
-            self.look_at_clock();
+            self.observe_clock();
             if self.is_failing {
-                self.try_again(group.entries, group.is_last);
+                self.retry(group.entries, group.is_last);
             } else {
                 self.commit(group.entries, group.is_last);
             }
             if group.is_last {
-                self.age_clock.keep(self.disk.as_ref(), true);
+                self.retention_clock.save(self.disk.as_ref(), true);
                 return;
             }
         }
     }
 
-    /// The time that ages are counted to; none while the wall clock is doubted.
-    fn look_at_clock(&mut self) -> Option<Timestamp> {
-        let was_doubted = self.age_clock.is_doubted();
-        let now = self.age_clock.look(self.clock.now());
-        let is_doubted = self.age_clock.is_doubted();
-        if is_doubted || was_doubted {
-            self.shared.status().is_age_postponed = is_doubted;
+    /// The time for ages; `None` while the wall clock is not trusted.
+    fn observe_clock(&mut self) -> Option<Timestamp> {
+        let was_trusted = self.retention_clock.is_trusted();
+        let now = self.retention_clock.observe(self.clock.now());
+        let is_trusted = self.retention_clock.is_trusted();
+        if !is_trusted || !was_trusted {
+            self.shared.status().is_age_postponed = !is_trusted;
         }
         now
     }
@@ -156,7 +160,7 @@ impl Writer {
             return self.check_when_idle();
         }
         let shared = Arc::clone(&self.shared);
-        let commit = shared.pace.begin();
+        let commit = shared.timer.start();
         match self.write(&entries, &gaps, is_last) {
             Ok(()) => {
                 if !gaps.is_empty() {
@@ -166,62 +170,62 @@ impl Writer {
                 self.tidy_up();
             }
             Err(error) => {
-                self.shared.losses.untold(&gaps);
+                self.shared.losses.restore(&gaps);
                 self.begin_failing(&error, entries, is_last);
             }
         }
         drop(commit);
-        shared.pace.report();
+        shared.timer.report();
     }
 
-    /// A file that is gone is noticed without a record to write, too.
+    /// Detects a removed segment or folder while there are no records to write.
     fn check_when_idle(&mut self) {
-        self.shared.pace.idle();
+        self.shared.timer.idle();
         let file = self.file.as_deref();
         let Some(Err(error)) = file.map(|file| self.check_in_place(file)) else {
             return;
         };
         self.file = None;
-        self.tell_failure(&error);
+        self.report_failure(&error);
         match self.write_to_new_file(&[], &[]) {
             Ok(()) => self.tidy_up(),
             Err(error) => self.begin_failing(&error, Vec::new(), false),
         }
     }
 
-    /// Both the file that is written and its folder are where they were.
+    /// Fails unless the open segment and the folder are still at their paths.
     fn check_in_place(&self, file: &dyn DiskFile) -> io::Result<()> {
         self.disk.check_in_place()?;
         file.check_in_place()
     }
 
-    /// What nobody waits for: the last checkpoint in a place of its own, and the files that retention takes away.
+    /// The work that no caller waits for: replaces `head.json` and removes expired segments.
     fn tidy_up(&mut self) {
         if let Some(checkpoint) = self.signed.take()
             && let Err(error) = files::write_head(self.disk.as_ref(), &checkpoint)
         {
-            tracing::warn!(%error, "head.json cannot be replaced: a cut end would not be noticed");
+            tracing::warn!(%error, "cannot replace head.json: a truncated log would not be detected");
         }
-        for Doomed { old, why } in std::mem::take(&mut self.doomed) {
-            let Old { number, bytes, .. } = old;
+        for ExpiredSegment { segment, reason } in std::mem::take(&mut self.expired) {
+            let ClosedSegment { number, bytes, .. } = segment;
             match self.disk.remove(&files::name(number)) {
                 Ok(()) => tracing::info!(
                     segment = number,
-                    from = old.first_seq,
-                    to = old.last_seq,
+                    from = segment.first_seq,
+                    to = segment.last_seq,
                     bytes,
-                    by = why,
+                    by = reason,
                     "retention has removed a file of records"
                 ),
                 Err(error) => {
-                    tracing::warn!(%error, segment = number, "an old file of records cannot be removed");
+                    tracing::warn!(%error, segment = number, "cannot remove an old file of records");
                 }
             }
         }
-        self.age_clock.keep(self.disk.as_ref(), false);
+        self.retention_clock.save(self.disk.as_ref(), false);
     }
 
-    /// What was lost is told at once, but not more than once a second.
+    /// The losses to report now: at most once a second, and at the end.
     fn due_gaps(&self, is_last: bool) -> Vec<Gap> {
         if is_last || self.gaps_at.elapsed() >= TICK {
             self.shared.losses.take()
@@ -243,77 +247,77 @@ impl Writer {
         let Some(file) = self.file.as_mut().filter(|_| fits) else {
             return self.write_to_new_file(entries, gaps);
         };
-        let mut text = Text::behind(self.head);
-        text.put(&self.clock, entries, gaps);
+        let mut group = GroupBuffer::after(self.head);
+        group.write_records(&self.clock, entries, gaps);
         let is_time = self.signed_at.elapsed() >= TICK;
-        if is_last || is_time || self.unsigned + text.records >= RECORDS_A_CHECKPOINT {
-            text.sign(&self.clock, &self.options, self.log);
+        if is_last || is_time || self.unsigned + group.records >= RECORDS_A_CHECKPOINT {
+            group.write_checkpoint(&self.clock, &self.options, self.log);
         }
         let disk = Arc::clone(&self.disk);
         let written = file
-            .append(&text.bytes)
+            .append(&group.bytes)
             .and_then(|()| file.sync())
-            // A file without a name is on no disk after the next start.
+            // A file without a directory entry is lost after a restart.
             .and_then(|()| disk.check_in_place())
             .and_then(|()| file.check_in_place());
         match written {
             Ok(()) => {
-                self.advance(text);
+                self.advance(group);
                 Ok(())
             }
             Err(error) => {
-                // INVARIANT(durable): it is never synced again.
+                // INVARIANT(durable): the file is never synced again.
                 self.file = None;
-                self.tell_failure(&error);
+                self.report_failure(&error);
                 self.write_to_new_file(entries, gaps)
             }
         }
     }
 
-    /// Begins a file behind what is on disk: its first record, what was found at the start, what retention takes
-    /// away, the group, and a signature.
+    /// Starts a segment: its header, the gap records of detected losses and of retention, the group, and a checkpoint.
     fn write_to_new_file(&mut self, entries: &[Queued], gaps: &[Gap]) -> io::Result<()> {
         self.find_missing()?;
         let number = self.next_number;
         self.next_number += 1;
-        let victims = self.victims();
-        let mut told = self.found.clone();
-        told.extend(retention::gap_of(&victims));
-        told.extend_from_slice(gaps);
+        let expired = self.expired_segments();
+        let mut all_gaps = self.detected.clone();
+        all_gaps.extend(retention::gap_of(&expired));
+        all_gaps.extend_from_slice(gaps);
 
-        let mut text = Text::behind(self.head);
-        text.open(&self.clock, &self.opening(number))?;
-        text.put(&self.clock, entries, &told);
-        text.sign(&self.clock, &self.options, self.log);
-        self.file = Some(self.create(number, &text.bytes)?);
-        let is_gone = std::mem::take(&mut self.is_tail_gone);
-        let followed = self.tail.take().map(|tail| Old {
+        let mut group = GroupBuffer::after(self.head);
+        group.write_header(&self.clock, &self.header(number))?;
+        group.write_records(&self.clock, entries, &all_gaps);
+        group.write_checkpoint(&self.clock, &self.options, self.log);
+        self.file = Some(self.create(number, &group.bytes)?);
+        let is_missing = std::mem::take(&mut self.is_tail_missing);
+        let followed = self.tail.take().map(|tail| ClosedSegment {
             number: tail.segment,
             bytes: tail.bytes,
             first_seq: self.tail_first_seq,
             last_seq: tail.seq,
             followed_at: self.clock.now().wall,
         });
-        self.olds.extend(followed.filter(|_| !is_gone));
+        self.closed_segments
+            .extend(followed.filter(|_| !is_missing));
         self.tail_first_seq = self.head.seq.saturating_add(1);
-        self.tail = Some(Previous {
+        self.tail = Some(PreviousSegment {
             segment: number,
             seq: 0,
             hash: String::new(),
             bytes: 0,
         });
-        // It is on disk that they go: now they may.
-        self.olds.drain(..victims.len());
-        let removed = victims.iter().map(|one| one.old.records());
+        // Their removal is on record, so they may be removed now.
+        self.closed_segments.drain(..expired.len());
+        let removed = expired.iter().map(|one| one.segment.records());
         let removed = removed.fold(0, u64::saturating_add);
-        self.shared.status().lost.add(Lost::Retention, removed);
-        self.doomed.extend(victims);
-        self.advance(text);
+        self.shared.status().lost.add(GapReason::Retention, removed);
+        self.expired.extend(expired);
+        self.advance(group);
         Ok(())
     }
 
-    fn opening(&self, number: u64) -> Opening {
-        Opening {
+    fn header(&self, number: u64) -> SegmentHeader {
+        SegmentHeader {
             format: files::FORMAT,
             log: self.log,
             segment: number,
@@ -322,39 +326,39 @@ impl Writer {
         }
     }
 
-    fn create(&self, number: u64, text: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+    fn create(&self, number: u64, group: &[u8]) -> io::Result<Box<dyn DiskFile>> {
         let name = files::name(number);
         let written = self.disk.create(&name).and_then(|mut file| {
-            file.append(text)?;
+            file.append(group)?;
             file.sync()?;
             self.disk.sync_directory()?;
             self.check_in_place(file.as_ref())?;
             Ok(file)
         });
         if written.is_err() {
-            // Nothing in it counts, and no later file refers to it.
+            // None of its records count, and no later segment refers to it.
             let _ = self.disk.remove(&name);
         }
         written
     }
 
-    /// The text is on disk.
-    fn advance(&mut self, text: Text) {
-        self.head = text.head;
-        self.found.clear();
+    /// Updates the state after the group is on disk.
+    fn advance(&mut self, group: GroupBuffer) {
+        self.head = group.head;
+        self.detected.clear();
         if let Some(tail) = &mut self.tail {
-            tail.seq = text.head.seq;
-            tail.hash = text.head.hash.to_string();
-            tail.bytes += u64::try_from(text.bytes.len()).unwrap_or(u64::MAX);
+            tail.seq = group.head.seq;
+            tail.hash = group.head.hash.to_string();
+            tail.bytes += u64::try_from(group.bytes.len()).unwrap_or(u64::MAX);
         }
-        self.tell_status(&text);
-        match text.checkpoint {
+        self.update_status(&group);
+        match group.checkpoint {
             Some(checkpoint) => {
                 self.unsigned = 0;
                 self.signed_at = Instant::now();
                 self.signed = Some(checkpoint);
             }
-            None => self.unsigned += text.records,
+            None => self.unsigned += group.records,
         }
         self.shared.durable.send_replace(Position {
             segment: self.tail.as_ref().map_or(0, |tail| tail.segment),
@@ -363,33 +367,33 @@ impl Writer {
         });
     }
 
-    fn tell_status(&self, text: &Text) {
+    fn update_status(&self, group: &GroupBuffer) {
         let mut status = self.shared.status();
         status.commits += 1;
-        status.records += text.records;
-        status.gaps.add_all(&text.gaps);
-        status.lost.add_all(&text.missing);
-        status.bytes += u64::try_from(text.bytes.len()).unwrap_or(0);
+        status.records += group.records;
+        status.gaps.add_all(&group.gaps);
+        status.lost.add_all(&group.missing);
+        status.bytes += u64::try_from(group.bytes.len()).unwrap_or(0);
         status.last_seq = self.head.seq;
-        status.segments = self.olds.len() + 1;
-        if let Some(checkpoint) = &text.checkpoint {
+        status.segments = self.closed_segments.len() + 1;
+        if let Some(checkpoint) = &group.checkpoint {
             status.last_checkpoint = checkpoint.seq;
         }
     }
 
-    fn tell_failure(&self, error: &io::Error) {
+    fn report_failure(&self, error: &io::Error) {
         let mut status = self.shared.status();
         status.failures += 1;
         status.last_error = Some(error.to_string());
         drop(status);
-        tracing::error!(%error, "records cannot be written");
+        tracing::error!(%error, "cannot write records");
     }
 
-    /// The group's waiters are told, and no record is taken until [`Writer::try_again`] has written a file.
+    /// Fails the group's tickets. Records are refused until [`JournalWriter::retry`] has written a segment.
     fn begin_failing(&mut self, error: &io::Error, entries: Vec<Queued>, is_last: bool) {
         self.set_failing(error);
         self.fail(entries, is_last);
-        if is_full(error) && self.give_up_reserve() {
+        if is_full(error) && self.release_reserve() {
             self.record_full_disk();
         }
     }
@@ -398,54 +402,56 @@ impl Writer {
         self.is_failing = true;
         self.shared.queue.set_failing(true);
         self.shared.status().failing_since = Some(self.clock.now().wall);
-        self.tell_failure(error);
+        self.report_failure(error);
     }
 
-    /// In the space that the reserve has left: one file that says that the disk is full, and what is missing. No other
-    /// record uses that space.
+    /// Writes one segment in the released reserve: it records that the disk is full, and the losses. No other record uses
+    /// that space.
     fn record_full_disk(&mut self) {
         let mut gaps = self.shared.losses.take();
-        if !gaps.iter().any(|gap| gap.reason == Lost::DiskError) {
-            // All of the group was waited for, so that nothing is missing.
-            gaps.push(Gap::of(Lost::DiskError));
+        if !gaps.iter().any(|gap| gap.reason == GapReason::DiskError) {
+            // All records of the group were awaited, so none counts as lost.
+            gaps.push(Gap::of(GapReason::DiskError));
         }
         if let Err(error) = self.write_to_new_file(&[], &gaps) {
-            tracing::error!(%error, "that the disk is full cannot be recorded");
-            self.shared.losses.untold(&gaps);
+            tracing::error!(%error, "cannot record that the disk is full");
+            self.shared.losses.restore(&gaps);
         }
         self.tidy_up();
     }
 
-    /// Their waiters are told; what nobody waits for is missing, but for what has to be kept.
+    /// Fails the tickets. Unbounded records are retained; other unawaited records are counted as lost.
     fn fail(&mut self, entries: Vec<Queued>, is_last: bool) {
         for queued in entries {
-            if queued.is_sure && !is_last && self.kept.len() < MOST_KEPT {
-                self.kept.push(queued);
+            if queued.is_unbounded && !is_last && self.retained.len() < MAX_RETAINED {
+                self.retained.push(queued);
                 continue;
             }
             if !queued.entry.is_awaited {
-                self.shared.losses.add(queued.entry.kind, Lost::DiskError);
+                self.shared
+                    .losses
+                    .add(queued.entry.kind, GapReason::DiskError);
             }
             queued.failed();
         }
     }
 
-    /// A new file, with what had to be kept: when it is on disk, and there is a reserve again, all is well.
-    fn try_again(&mut self, entries: Vec<Queued>, is_last: bool) {
+    /// Writes a new segment with the retained records. The failure ends when it is on disk and the reserve is allocated.
+    fn retry(&mut self, entries: Vec<Queued>, is_last: bool) {
         self.fail(entries, false);
         if !self.refill_reserve() {
             if is_last {
-                let kept = std::mem::take(&mut self.kept);
-                self.fail(kept, true);
+                let retained = std::mem::take(&mut self.retained);
+                self.fail(retained, true);
                 self.record_full_disk();
             }
             return;
         }
         let gaps = self.shared.losses.take();
-        let kept = std::mem::take(&mut self.kept);
-        match self.write_to_new_file(&kept, &gaps) {
+        let retained = std::mem::take(&mut self.retained);
+        match self.write_to_new_file(&retained, &gaps) {
             Ok(()) => {
-                kept.into_iter().for_each(Queued::durable);
+                retained.into_iter().for_each(Queued::durable);
                 self.tidy_up();
                 self.is_failing = false;
                 self.shared.queue.set_failing(false);
@@ -453,15 +459,15 @@ impl Writer {
                 tracing::info!("records are written again");
             }
             Err(error) => {
-                self.shared.losses.untold(&gaps);
+                self.shared.losses.restore(&gaps);
                 self.shared.status().last_error = Some(error.to_string());
-                self.fail(kept, is_last);
+                self.fail(retained, is_last);
             }
         }
     }
 
-    /// Whether there was one.
-    fn give_up_reserve(&mut self) -> bool {
+    /// Removes the reserve. Returns whether there was one.
+    fn release_reserve(&mut self) -> bool {
         let had_reserve = std::mem::take(&mut self.has_reserve);
         if had_reserve {
             let _ = self.disk.remove(files::RESERVE);
@@ -469,7 +475,7 @@ impl Writer {
         had_reserve
     }
 
-    /// Whether there is a reserve, or none is wanted.
+    /// Allocates the reserve. Returns whether it is allocated, or none is configured.
     fn refill_reserve(&mut self) -> bool {
         let bytes = self.options.reserve_bytes;
         if bytes == 0 || self.has_reserve {
@@ -478,7 +484,7 @@ impl Writer {
         match self.disk.reserve(files::RESERVE, bytes) {
             Ok(()) => self.has_reserve = true,
             Err(error) => {
-                // Where a disk cannot reserve at all, one that is not full has to do.
+                // On file systems that cannot reserve space, a disk that is not full is enough.
                 let is_full = is_full(&error);
                 self.shared.status().last_error = Some(error.to_string());
                 return !is_full;
@@ -487,12 +493,12 @@ impl Writer {
         true
     }
 
-    /// The files that retention takes away when another one begins.
-    fn victims(&mut self) -> Vec<Doomed> {
-        let now = self.look_at_clock();
+    /// The segments that retention removes when the next one starts.
+    fn expired_segments(&mut self) -> Vec<ExpiredSegment> {
+        let now = self.observe_clock();
         let exported = self.shared.exported.lock();
         let exported = exported.unwrap_or_else(PoisonError::into_inner).segment;
-        let limits = Limits {
+        let limits = RetentionLimits {
             bytes: self.options.retention_bytes,
             written: self.tail.as_ref().map_or(0, |tail| tail.bytes),
             age: self.options.retention,
@@ -502,24 +508,24 @@ impl Writer {
                 false => u64::MAX,
             },
         };
-        retention::doomed(&self.olds, &limits)
+        retention::expired(&self.closed_segments, &limits)
     }
 }
 
-/// Lives as long as the thread. Should that ever panic, nobody waits for it, and everybody hears of it.
-struct Alive {
-    shared: Arc<Shared>,
+/// Lives as long as the thread. If the thread panics, it closes the queue, fails all tickets and sets the status.
+struct PanicGuard {
+    shared: Arc<SharedJournal>,
     clock: Clock,
 }
 
-impl Drop for Alive {
+impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.shared.queue.close();
             self.shared.queue.abandon();
             let mut status = self.shared.status();
             status.failing_since = Some(self.clock.now().wall);
-            status.last_error = Some(String::from("the thread that writes has panicked"));
+            status.last_error = Some(String::from("the writer thread has panicked"));
         }
     }
 }
@@ -529,9 +535,9 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
-/// How often the writer looks around when nothing comes: signatures and gaps are not later than this.
+/// The maximum delay of checkpoints and gap records, and the interval of checks while no records arrive.
 const TICK: Duration = Duration::from_secs(1);
-const TRY_AGAIN: Duration = Duration::from_millis(200);
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 const RECORDS_A_CHECKPOINT: u64 = 10_000;
-/// Records that wait for a disk that fails; they are rare.
-const MOST_KEPT: usize = 1000;
+/// Bounds the unbounded records that are retained while the disk fails.
+const MAX_RETAINED: usize = 1000;

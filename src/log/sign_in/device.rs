@@ -1,16 +1,16 @@
-//! `deviceDetail`: what the gateway and the token say of the device.
+//! `deviceDetail`: the device's properties from the request and the token.
 
-use crate::log::json::Object;
+use crate::log::json::JsonObject;
 use crate::log::pseudonym::{IdKind, Pseudonyms};
 use crate::request::{Device, DeviceProperty, PropertyValue, Request};
 
 /// Writes the members of `deviceDetail`.
-pub(super) fn detail(object: &mut Object<'_>, request: &Request, pseudonyms: &Pseudonyms) {
+pub(super) fn detail(object: &mut JsonObject<'_>, request: &Request, pseudonyms: &Pseudonyms) {
     let id = request.claims.device_id.as_deref();
     let id = id.or_else(|| property(request, DeviceProperty::DeviceId));
     let id = id.map(|id| pseudonyms.text(IdKind::Device, id));
     object.maybe_text("deviceId", id.as_deref());
-    // A device's name is often its user's.
+    // A device's name often contains the user's name.
     let name = property(request, DeviceProperty::DisplayName).filter(|_| !pseudonyms.is_on());
     object.maybe_text("displayName", name);
     let platform = request.context.platform.map(|platform| platform.as_str());
@@ -24,7 +24,7 @@ pub(super) fn detail(object: &mut Object<'_>, request: &Request, pseudonyms: &Ps
     object.maybe_text("trustType", trust);
 }
 
-/// A claim that is not made says nothing.
+/// `None` if neither the request nor the token states it.
 fn is_compliant(request: &Request) -> Option<bool> {
     match property(request, DeviceProperty::IsCompliant) {
         Some(word) if word.eq_ignore_ascii_case("true") => Some(true),

@@ -1,21 +1,21 @@
-//! Conditional Access in a sign-in event: which policies applied, and what became of each
+//! Conditional Access in a sign-in event: the applied policies and their results
 //! (learn.microsoft.com/graph/api/resources/appliedconditionalaccesspolicy).
 
 use crate::decision::{AppliedPolicy, PolicyResult, Stage};
 use crate::engine::Answer;
-use crate::log::json::Object;
+use crate::log::json::JsonObject;
 use crate::snapshot::{Control, Policy};
 
-/// Writes the members that tell of Conditional Access. The list stands last: it may be long.
-pub(super) fn conditional_access(object: &mut Object<'_>, answer: &Answer) {
+/// Writes the members about Conditional Access. The list comes last because it may be long.
+pub(super) fn conditional_access(object: &mut JsonObject<'_>, answer: &Answer) {
     let applied = || {
         let active = answer.active.as_deref();
         let policies = answer.decision.applied.iter();
         policies.filter_map(move |one| Some((active?.snapshot.policy(one.policy)?, one)))
     };
     object.text("conditionalAccessStatus", status(answer));
-    let asks_for_two = applied().any(|(policy, one)| is_enforced(one) && asks_for_mfa(policy));
-    let requirement = match asks_for_two {
+    let is_mfa_required = applied().any(|(policy, one)| is_enforced(one) && requires_mfa(policy));
+    let requirement = match is_mfa_required {
         true => Some("multiFactorAuthentication"),
         false => was_evaluated(answer).then_some("singleFactorAuthentication"),
     };
@@ -43,7 +43,7 @@ fn status(answer: &Answer) -> &'static str {
     }
 }
 
-/// Whether the stages got as far as Conditional Access.
+/// Whether the evaluation reached the Conditional Access stage.
 fn was_evaluated(answer: &Answer) -> bool {
     match answer.decision.denial() {
         None => true,
@@ -55,12 +55,12 @@ fn is_enforced(one: &AppliedPolicy) -> bool {
     matches!(one.result, PolicyResult::Success | PolicyResult::Failure)
 }
 
-fn asks_for_mfa(policy: &Policy) -> bool {
+fn requires_mfa(policy: &Policy) -> bool {
     let mut controls = policy.grant.controls.iter();
     controls.any(|control| matches!(control, Control::Mfa | Control::Strength(_)))
 }
 
-/// The words of `grantControls`.
+/// The values of Graph's `grantControls`.
 fn controls(policy: &Policy) -> impl Iterator<Item = &'static str> {
     let block = policy.grant.blocks.then_some("block");
     let others = policy.grant.controls.iter().map(|control| match control {

@@ -1,33 +1,33 @@
-//! What is looked for among the records that may be seen.
+//! The filter of `log show`, applied to the visible records.
 
 use serde_json::{Map, Value};
 
-use super::{Kind, Side, tenant_in};
+use super::{EventKind, SignInSide, tenant_in};
 use crate::decision::Reason;
 use crate::id::{AppId, DecisionId, TenantId, UserId};
 use crate::log::pseudonym::Pseudonyms;
 use crate::time::Timestamp;
 
-/// What is looked for; what is not set finds everything.
+/// The conditions on records. Unset conditions match all records.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only these records.
-    pub kind: Option<Kind>,
-    /// Whose sign-ins, or what was done to whom.
-    pub user: Option<Person>,
-    /// The application that was reached.
+pub struct RecordFilter {
+    /// The kind of records.
+    pub kind: Option<EventKind>,
+    /// The user of a sign-in, or a target of an audit record.
+    pub user: Option<UserFilter>,
+    /// The resource application.
     pub app: Option<AppId>,
-    /// How it ended.
-    pub outcome: Option<Outcome>,
-    /// The id of the event: of a sign-in, the decision's.
+    /// The result.
+    pub outcome: Option<RecordOutcome>,
+    /// The event's id; for a sign-in, the decision id.
     pub id: Option<DecisionId>,
     /// The other organisation.
-    pub partner: Option<Partner>,
-    /// Sign-ins with one of these [`reasons`]; any where there are none.
+    pub partner: Option<PartnerFilter>,
+    /// One of these [`reasons`] of sign-ins; any reason if empty.
     pub reasons: Vec<String>,
-    /// Not before.
+    /// The earliest time, inclusive.
     pub from: Option<Timestamp>,
-    /// Before.
+    /// The latest time, exclusive.
     pub to: Option<Timestamp>,
 }
 
@@ -35,42 +35,42 @@ pub struct Filter {
 pub fn reasons() -> Vec<&'static str> {
     let denials = Reason::ALL.iter().map(|reason| reason.name());
     let mut reasons: Vec<&str> = std::iter::once(ALLOWED).chain(denials).collect();
-    // Two controls have one reason on the wire.
+    // Two controls share one reason on the wire.
     reasons.dedup();
     reasons
 }
 
-/// A user, as records may name one.
+/// The ids of a user in records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person(Vec<String>);
+pub struct UserFilter(Vec<String>);
 
-/// The other organisation of a sign-in, or the one that an audited setting is about.
+/// The other organisation of a sign-in, or the organisation of an audited setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Partner {
+pub struct PartnerFilter {
     /// Its tenant.
     pub tenant: TenantId,
-    /// The end of a sign-in that it has to be; `None`: either.
-    pub end: Option<Side>,
+    /// Its side in a sign-in; `None` for either side.
+    pub end: Option<SignInSide>,
 }
 
-/// How it ended.
+/// The result of a sign-in or activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Allowed, or done.
+pub enum RecordOutcome {
+    /// Allowed, or successful.
     Success,
-    /// Denied, or not done.
+    /// Denied, or failed.
     Failure,
 }
 
-impl Person {
-    /// A user by id: plain, and as the deployment's key writes it.
+impl UserFilter {
+    /// A user by id: the plain id, and its pseudonym.
     pub fn of(id: UserId, pseudonyms: &Pseudonyms) -> Self {
-        Person(vec![id.to_string(), pseudonyms.user(id)])
+        UserFilter(vec![id.to_string(), pseudonyms.user(id)])
     }
 
-    /// A user by the pseudonym that a record shows.
-    pub fn called(pseudonym: &str) -> Self {
-        Person(vec![pseudonym.to_owned()])
+    /// A user by pseudonym.
+    pub fn of_pseudonym(pseudonym: &str) -> Self {
+        UserFilter(vec![pseudonym.to_owned()])
     }
 
     fn is(&self, value: Option<&Value>) -> bool {
@@ -79,30 +79,34 @@ impl Person {
     }
 }
 
-impl Filter {
-    /// Whether a record of this kind and time can be among what is looked for.
-    pub(super) fn covers(&self, kind: Kind, time: Timestamp) -> bool {
-        self.kind.is_none_or(|wanted| wanted == kind)
+impl RecordFilter {
+    /// Whether a record of this kind and time can match.
+    pub(super) fn covers(&self, kind: EventKind, time: Timestamp) -> bool {
+        self.kind.is_none_or(|expected| expected == kind)
             && self.from.is_none_or(|from| time >= from)
             && self.to.is_none_or(|to| time < to)
     }
 
-    /// Whether what may be seen of a record is what is looked for.
-    pub(super) fn finds(&self, kind: Kind, body: &Map<String, Value>) -> bool {
-        let is_theirs = |user: &Person| match kind {
-            Kind::SignIn => user.is(body.get("userId")) || user.is(ours(body, "resourceUserId")),
-            Kind::Audit => targets(body, "User").any(|target| user.is(target.get("id"))),
+    /// Whether the visible members of a record match.
+    pub(super) fn matches(&self, kind: EventKind, body: &Map<String, Value>) -> bool {
+        let is_of_user = |user: &UserFilter| match kind {
+            EventKind::SignIn => {
+                user.is(body.get("userId")) || user.is(crosstrust_member(body, "resourceUserId"))
+            }
+            EventKind::Audit => targets(body, "User").any(|target| user.is(target.get("id"))),
         };
         let is_app = |value: Option<&Value>, app: AppId| {
             let named = value.and_then(Value::as_str);
             named.is_some_and(|named| named.parse() == Ok(app))
         };
-        let is_of = |app: AppId| match kind {
-            Kind::SignIn => is_app(body.get("resourceId"), app),
-            Kind::Audit => targets(body, "Application").any(|target| is_app(target.get("id"), app)),
+        let is_of_app = |app: AppId| match kind {
+            EventKind::SignIn => is_app(body.get("resourceId"), app),
+            EventKind::Audit => {
+                targets(body, "Application").any(|target| is_app(target.get("id"), app))
+            }
         };
-        self.user.as_ref().is_none_or(is_theirs)
-            && self.app.is_none_or(is_of)
+        self.user.as_ref().is_none_or(is_of_user)
+            && self.app.is_none_or(is_of_app)
             && self
                 .outcome
                 .is_none_or(|outcome| outcome_of(kind, body) == outcome)
@@ -112,24 +116,24 @@ impl Filter {
     }
 }
 
-impl Filter {
+impl RecordFilter {
     fn has_reason(&self, body: &Map<String, Value>) -> bool {
-        let reason = ours(body, "reason").and_then(Value::as_str);
-        reason.is_some_and(|reason| self.reasons.iter().any(|wanted| wanted == reason))
+        let reason = crosstrust_member(body, "reason").and_then(Value::as_str);
+        reason.is_some_and(|reason| self.reasons.iter().any(|expected| expected == reason))
     }
 }
 
-impl Partner {
-    fn is_in(&self, kind: Kind, body: &Map<String, Value>) -> bool {
+impl PartnerFilter {
+    fn is_in(&self, kind: EventKind, body: &Map<String, Value>) -> bool {
         let is = |value| tenant_in(value) == Some(self.tenant);
         let is_at = |end| match end {
-            Side::Home => is(body.get("homeTenantId")),
-            Side::Resource => is(body.get("resourceTenantId")),
+            SignInSide::Home => is(body.get("homeTenantId")),
+            SignInSide::Resource => is(body.get("resourceTenantId")),
         };
         match (kind, self.end) {
-            (Kind::SignIn, Some(end)) => is_at(end),
-            (Kind::SignIn, None) => is_at(Side::Home) || is_at(Side::Resource),
-            (Kind::Audit, _) => targets(body, "Policy").any(|target| is(target.get("id"))),
+            (EventKind::SignIn, Some(end)) => is_at(end),
+            (EventKind::SignIn, None) => is_at(SignInSide::Home) || is_at(SignInSide::Resource),
+            (EventKind::Audit, _) => targets(body, "Policy").any(|target| is(target.get("id"))),
         }
     }
 }
@@ -139,22 +143,22 @@ fn is_id(body: &Map<String, Value>, id: DecisionId) -> bool {
     found.is_some_and(|found| found.parse() == Ok(id))
 }
 
-/// Only what says that it was a success is one.
-pub(super) fn outcome_of(kind: Kind, body: &Map<String, Value>) -> Outcome {
+/// The result of a record. A record that does not state success is a failure.
+pub(super) fn outcome_of(kind: EventKind, body: &Map<String, Value>) -> RecordOutcome {
     let is_success = match kind {
-        Kind::SignIn => {
+        EventKind::SignIn => {
             let status = body.get("status");
             status.and_then(|status| status.get("errorCode")) == Some(&Value::from(0))
         }
-        Kind::Audit => body.get("result") == Some(&Value::from("success")),
+        EventKind::Audit => body.get("result") == Some(&Value::from("success")),
     };
     match is_success {
-        true => Outcome::Success,
-        false => Outcome::Failure,
+        true => RecordOutcome::Success,
+        false => RecordOutcome::Failure,
     }
 }
 
-fn ours<'b>(body: &'b Map<String, Value>, name: &str) -> Option<&'b Value> {
+fn crosstrust_member<'b>(body: &'b Map<String, Value>, name: &str) -> Option<&'b Value> {
     body.get("crosstrust")?.get(name)
 }
 
@@ -164,5 +168,5 @@ fn targets<'b>(body: &'b Map<String, Value>, kind: &'b str) -> impl Iterator<Ite
     targets.filter(move |target| target.get("type").and_then(Value::as_str) == Some(kind))
 }
 
-/// The reason of an event that allows.
+/// The reason of an allow.
 const ALLOWED: &str = "ALLOWED";

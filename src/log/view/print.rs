@@ -1,6 +1,6 @@
-//! Records for people and for other programs: a table, JSON lines, CSV.
+//! Prints records as a table, JSON lines or CSV.
 //!
-//! Nothing that a record holds can act on a terminal, or be taken for a formula by a spreadsheet
+//! Escapes characters that act on a terminal, and cells that a spreadsheet would evaluate as a formula
 //! (owasp.org/www-community/attacks/CSV_Injection).
 
 use std::collections::HashMap;
@@ -8,29 +8,29 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::{Kind, Seen, filter};
+use super::{EventKind, VisibleRecord, filter};
 use crate::columns;
 use crate::log::json;
 use crate::snapshot::app_names;
 use crate::time::Timestamp;
 
-/// How records are written.
+/// The output format of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// A line each, for people.
+pub enum RecordFormat {
+    /// A table with one row per record.
     Table,
-    /// A JSON object each, with all that may be seen.
+    /// One JSON object per line, with all visible members.
     Json,
-    /// For spreadsheets.
+    /// CSV for spreadsheets.
     Csv,
 }
 
-/// How a table is laid out; the other formats are for programs and have neither names nor a width.
+/// The layout of a table. The other formats have neither names nor a width.
 #[derive(Debug, Default)]
-pub struct Layout {
-    /// The width of the terminal; cells are wrapped to it. `None`: a line each, however long.
+pub struct TableLayout {
+    /// The width of the terminal, to which cells are wrapped. `None`: no wrapping.
     pub width: Option<usize>,
-    /// Names by id, in lower case, shown beside the ids. Microsoft's applications have theirs in any case.
+    /// Names by id in lower case, shown beside the ids. Names of Microsoft's applications are always shown.
     pub names: HashMap<String, String>,
 }
 
@@ -38,23 +38,23 @@ pub struct Layout {
 #[derive(Debug)]
 pub struct Printer<W: Write> {
     out: W,
-    format: Format,
+    format: RecordFormat,
     columns: &'static [Column],
     names: HashMap<String, String>,
-    /// Widths of the columns of a table; `None`: cells are not wrapped.
+    /// The column widths of a table; `None`: no wrapping.
     widths: Option<Vec<usize>>,
 }
 
-/// A column: its head, how wide it is in a table, and where its text comes from.
+/// A column: its header, its width in a table, and its text.
 #[derive(Debug)]
 struct Column {
     head: &'static str,
     width: usize,
-    text: fn(&Seen) -> String,
+    text: fn(&VisibleRecord) -> String,
 }
 
 impl Column {
-    /// The width in a table that has to fit: the last column of audit records has no width of its own.
+    /// The width in a wrapped table. The last column of audit records has no fixed width.
     fn width_of_many(&self) -> usize {
         match self.width {
             0 => 40,
@@ -64,13 +64,18 @@ impl Column {
 }
 
 impl<W: Write> Printer<W> {
-    /// Begins with the head, where the format has one.
-    pub fn new(out: W, format: Format, kind: Kind, layout: Layout) -> io::Result<Self> {
+    /// Writes the header row, if the format has one.
+    pub fn new(
+        out: W,
+        format: RecordFormat,
+        kind: EventKind,
+        layout: TableLayout,
+    ) -> io::Result<Self> {
         let columns = match (format, kind) {
-            (Format::Table, Kind::SignIn) => SIGN_IN_TABLE,
-            (Format::Table, Kind::Audit) => AUDIT_TABLE,
-            (Format::Json | Format::Csv, Kind::SignIn) => SIGN_IN_CSV,
-            (Format::Json | Format::Csv, Kind::Audit) => AUDIT_CSV,
+            (RecordFormat::Table, EventKind::SignIn) => SIGN_IN_TABLE,
+            (RecordFormat::Table, EventKind::Audit) => AUDIT_TABLE,
+            (RecordFormat::Json | RecordFormat::Csv, EventKind::SignIn) => SIGN_IN_CSV,
+            (RecordFormat::Json | RecordFormat::Csv, EventKind::Audit) => AUDIT_CSV,
         };
         let widths = layout.width.map(|limit| {
             let mut widths: Vec<usize> = columns.iter().map(Column::width_of_many).collect();
@@ -86,27 +91,27 @@ impl<W: Write> Printer<W> {
         };
         let heads: Vec<String> = columns.iter().map(|one| one.head.to_owned()).collect();
         match format {
-            Format::Table => printer.write_row(heads)?,
-            Format::Csv => write_cells(&mut printer.out, heads.into_iter())?,
-            Format::Json => {}
+            RecordFormat::Table => printer.write_row(heads)?,
+            RecordFormat::Csv => write_cells(&mut printer.out, heads.into_iter())?,
+            RecordFormat::Json => {}
         }
         Ok(printer)
     }
 
     /// Writes one record.
-    pub fn print(&mut self, seen: &Seen) -> io::Result<()> {
-        let cells = self.columns.iter().map(|column| (column.text)(seen));
+    pub fn print(&mut self, record: &VisibleRecord) -> io::Result<()> {
+        let cells = self.columns.iter().map(|column| (column.text)(record));
         match self.format {
-            Format::Table => {
+            RecordFormat::Table => {
                 let cells = cells.map(|cell| self.named(cell)).collect();
                 self.write_row(cells)
             }
-            Format::Csv => write_cells(&mut self.out, cells),
-            Format::Json => writeln!(self.out, "{}", json::line(&with_place(seen))),
+            RecordFormat::Csv => write_cells(&mut self.out, cells),
+            RecordFormat::Json => writeln!(self.out, "{}", json::line(&with_seq(record))),
         }
     }
 
-    /// An id with its name, where it has one.
+    /// An id with its name, if the name is known.
     fn named(&self, cell: String) -> String {
         let known = self.names.get(&cell.to_ascii_lowercase());
         let name = match known {
@@ -135,28 +140,28 @@ impl<W: Write> Printer<W> {
         writeln!(self.out, "{}", line.trim_end())
     }
 
-    /// Hands on what is buffered.
+    /// Flushes the output.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    /// Flushes what was written, and gives it back.
+    /// Flushes and returns the output.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
         Ok(self.out)
     }
 }
 
-/// The body, and where in the log it is.
-fn with_place(seen: &Seen) -> Value {
-    let mut body = seen.body.clone();
-    let ours = body
+/// The body with the record's sequence number.
+fn with_seq(record: &VisibleRecord) -> Value {
+    let mut body = record.body.clone();
+    let crosstrust = body
         .entry("crosstrust")
         .or_insert_with(|| Value::Object(Map::new()));
-    if let Value::Object(ours) = ours {
-        ours.insert(String::from("seq"), Value::from(seen.seq));
-        if seen.is_tampered {
-            ours.insert(String::from("tampered"), Value::from(true));
+    if let Value::Object(crosstrust) = crosstrust {
+        crosstrust.insert(String::from("seq"), Value::from(record.seq));
+        if record.is_tampered {
+            crosstrust.insert(String::from("tampered"), Value::from(true));
         }
     }
     Value::Object(body)
@@ -172,7 +177,7 @@ pub(super) fn write_cells(
     writer.flush()
 }
 
-/// A cell that a spreadsheet takes for text.
+/// A cell that a spreadsheet does not evaluate as a formula.
 fn guarded(cell: &str) -> String {
     let cell = json::visible(cell);
     let begins = cell.trim_start();
@@ -182,7 +187,7 @@ fn guarded(cell: &str) -> String {
     }
 }
 
-/// Behind a name, an id is in brackets: with this width it is not broken where the cell is wrapped.
+/// An id after a name is in brackets. This width keeps it on one line when the cell is wrapped.
 const ID_IN_BRACKETS: usize = 38;
 
 const SIGN_IN_TABLE: &[Column] = &[
@@ -190,125 +195,133 @@ const SIGN_IN_TABLE: &[Column] = &[
     column("RESULT", 8, table_result),
     column("REASON", 28, reason),
     column("USER", 36, user),
-    column("HOME TENANT", ID_IN_BRACKETS, |seen| {
-        at(seen, &["homeTenantId"])
+    column("HOME TENANT", ID_IN_BRACKETS, |record| {
+        at(record, &["homeTenantId"])
     }),
-    column("RESOURCE TENANT", ID_IN_BRACKETS, |seen| {
-        at(seen, &["resourceTenantId"])
+    column("RESOURCE TENANT", ID_IN_BRACKETS, |record| {
+        at(record, &["resourceTenantId"])
     }),
-    column("APPLICATION", ID_IN_BRACKETS, |seen| {
-        at(seen, &["resourceId"])
+    column("APPLICATION", ID_IN_BRACKETS, |record| {
+        at(record, &["resourceId"])
     }),
 ];
 
 const AUDIT_TABLE: &[Column] = &[
     column("TIME", 20, time),
     column("RESULT", 8, table_result),
-    column("ACTIVITY", 55, |seen| at(seen, &["activityDisplayName"])),
+    column("ACTIVITY", 55, |record| {
+        at(record, &["activityDisplayName"])
+    }),
     column("TARGET", 40, target),
     column("CHANGED", 0, changed),
 ];
 
 const SIGN_IN_CSV: &[Column] = &[
-    column("seq", 0, |seen| seen.seq.to_string()),
-    column("createdDateTime", 0, |seen| at(seen, &["createdDateTime"])),
-    column("id", 0, |seen| at(seen, &["id"])),
+    column("seq", 0, |record| record.seq.to_string()),
+    column("createdDateTime", 0, |record| {
+        at(record, &["createdDateTime"])
+    }),
+    column("id", 0, |record| at(record, &["id"])),
     column("result", 0, result),
-    column("reason", 0, |seen| at(seen, &["crosstrust", "reason"])),
-    column("stage", 0, |seen| at(seen, &["crosstrust", "stage"])),
-    column("errorCode", 0, |seen| at(seen, &["status", "errorCode"])),
-    column("failureReason", 0, |seen| {
-        at(seen, &["status", "failureReason"])
+    column("reason", 0, |record| at(record, &["crosstrust", "reason"])),
+    column("stage", 0, |record| at(record, &["crosstrust", "stage"])),
+    column("errorCode", 0, |record| {
+        at(record, &["status", "errorCode"])
+    }),
+    column("failureReason", 0, |record| {
+        at(record, &["status", "failureReason"])
     }),
     column("userId", 0, user),
-    column("userType", 0, |seen| at(seen, &["userType"])),
-    column("homeTenantId", 0, |seen| at(seen, &["homeTenantId"])),
-    column("resourceTenantId", 0, |seen| {
-        at(seen, &["resourceTenantId"])
+    column("userType", 0, |record| at(record, &["userType"])),
+    column("homeTenantId", 0, |record| at(record, &["homeTenantId"])),
+    column("resourceTenantId", 0, |record| {
+        at(record, &["resourceTenantId"])
     }),
-    column("crossTenantAccessType", 0, |seen| {
-        at(seen, &["crossTenantAccessType"])
+    column("crossTenantAccessType", 0, |record| {
+        at(record, &["crossTenantAccessType"])
     }),
-    column("resourceId", 0, |seen| at(seen, &["resourceId"])),
-    column("channelId", 0, |seen| {
-        at(seen, &["crosstrust", "channelId"])
+    column("resourceId", 0, |record| at(record, &["resourceId"])),
+    column("channelId", 0, |record| {
+        at(record, &["crosstrust", "channelId"])
     }),
-    column("appId", 0, |seen| at(seen, &["appId"])),
-    column("clientAppUsed", 0, |seen| at(seen, &["clientAppUsed"])),
-    column("ipAddress", 0, |seen| at(seen, &["ipAddress"])),
-    column("countryOrRegion", 0, |seen| {
-        at(seen, &["location", "countryOrRegion"])
+    column("appId", 0, |record| at(record, &["appId"])),
+    column("clientAppUsed", 0, |record| at(record, &["clientAppUsed"])),
+    column("ipAddress", 0, |record| at(record, &["ipAddress"])),
+    column("countryOrRegion", 0, |record| {
+        at(record, &["location", "countryOrRegion"])
     }),
-    column("conditionalAccessStatus", 0, |seen| {
-        at(seen, &["conditionalAccessStatus"])
+    column("conditionalAccessStatus", 0, |record| {
+        at(record, &["conditionalAccessStatus"])
     }),
     column("appliedConditionalAccessPolicies", 0, applied),
-    column("correlationId", 0, |seen| at(seen, &["correlationId"])),
-    column("requestId", 0, |seen| {
-        at(seen, &["crosstrust", "requestId"])
+    column("correlationId", 0, |record| at(record, &["correlationId"])),
+    column("requestId", 0, |record| {
+        at(record, &["crosstrust", "requestId"])
     }),
-    column("snapshotId", 0, |seen| {
-        at(seen, &["crosstrust", "snapshotId"])
+    column("snapshotId", 0, |record| {
+        at(record, &["crosstrust", "snapshotId"])
     }),
     column("tampered", 0, tampered),
 ];
 
 const AUDIT_CSV: &[Column] = &[
-    column("seq", 0, |seen| seen.seq.to_string()),
-    column("activityDateTime", 0, |seen| {
-        at(seen, &["activityDateTime"])
+    column("seq", 0, |record| record.seq.to_string()),
+    column("activityDateTime", 0, |record| {
+        at(record, &["activityDateTime"])
     }),
-    column("id", 0, |seen| at(seen, &["id"])),
+    column("id", 0, |record| at(record, &["id"])),
     column("result", 0, result),
-    column("resultReason", 0, |seen| at(seen, &["resultReason"])),
-    column("category", 0, |seen| at(seen, &["category"])),
-    column("operationType", 0, |seen| at(seen, &["operationType"])),
-    column("activityDisplayName", 0, |seen| {
-        at(seen, &["activityDisplayName"])
+    column("resultReason", 0, |record| at(record, &["resultReason"])),
+    column("category", 0, |record| at(record, &["category"])),
+    column("operationType", 0, |record| at(record, &["operationType"])),
+    column("activityDisplayName", 0, |record| {
+        at(record, &["activityDisplayName"])
     }),
-    column("initiatedBy", 0, |seen| {
-        at(seen, &["initiatedBy", "app", "displayName"])
+    column("initiatedBy", 0, |record| {
+        at(record, &["initiatedBy", "app", "displayName"])
     }),
-    column("tenantId", 0, |seen| at(seen, &["crosstrust", "tenantId"])),
+    column("tenantId", 0, |record| {
+        at(record, &["crosstrust", "tenantId"])
+    }),
     column("target", 0, target),
     column("changed", 0, changed),
     column("additionalDetails", 0, details),
     column("tampered", 0, tampered),
 ];
 
-const fn column(head: &'static str, width: usize, text: fn(&Seen) -> String) -> Column {
+const fn column(head: &'static str, width: usize, text: fn(&VisibleRecord) -> String) -> Column {
     Column { head, width, text }
 }
 
-fn time(seen: &Seen) -> String {
-    Timestamp::from_seconds(seen.time.as_parts().0).to_string()
+fn time(record: &VisibleRecord) -> String {
+    Timestamp::from_seconds(record.time.as_parts().0).to_string()
 }
 
-pub(super) fn result(seen: &Seen) -> String {
-    let word = match filter::outcome_of(seen.kind, &seen.body) {
-        filter::Outcome::Success => "success",
-        filter::Outcome::Failure => "failure",
+pub(super) fn result(record: &VisibleRecord) -> String {
+    let word = match filter::outcome_of(record.kind, &record.body) {
+        filter::RecordOutcome::Success => "success",
+        filter::RecordOutcome::Failure => "failure",
     };
     String::from(word)
 }
 
-/// What a changed record says of its result is not shown as one.
-fn table_result(seen: &Seen) -> String {
-    match seen.is_tampered {
+/// `TAMPERED` instead of the result of a record that may have been changed.
+fn table_result(record: &VisibleRecord) -> String {
+    match record.is_tampered {
         true => String::from("TAMPERED"),
-        false => result(seen),
+        false => result(record),
     }
 }
 
-fn tampered(seen: &Seen) -> String {
-    let word = if seen.is_tampered { "true" } else { "" };
+fn tampered(record: &VisibleRecord) -> String {
+    let word = if record.is_tampered { "true" } else { "" };
     String::from(word)
 }
 
-/// The reason, and of Conditional Access the policies that denied it, where the viewer may see them.
-fn reason(seen: &Seen) -> String {
-    let reason = at(seen, &["crosstrust", "reason"]);
-    let policies = items(seen, "appliedConditionalAccessPolicies");
+/// The reason, and the Conditional Access policies that denied the sign-in, if they are visible.
+fn reason(record: &VisibleRecord) -> String {
+    let reason = at(record, &["crosstrust", "reason"]);
+    let policies = items(record, "appliedConditionalAccessPolicies");
     let failed = policies.filter(|policy| text(policy.get("result")) == "failure");
     let names: Vec<String> = failed
         .map(|policy| match text(policy.get("displayName")) {
@@ -316,33 +329,33 @@ fn reason(seen: &Seen) -> String {
             name => name,
         })
         .collect();
-    match names.is_empty() || result(seen) == "success" {
+    match names.is_empty() || result(record) == "success" {
         true => reason,
         false => format!("{reason}: {}", names.join(", ")),
     }
 }
 
-/// The user at home, else the guest object.
-fn user(seen: &Seen) -> String {
-    match at(seen, &["userId"]) {
-        id if id.is_empty() => at(seen, &["crosstrust", "resourceUserId"]),
+/// The user in the home tenant, else the guest object.
+fn user(record: &VisibleRecord) -> String {
+    match at(record, &["userId"]) {
+        id if id.is_empty() => at(record, &["crosstrust", "resourceUserId"]),
         id => id,
     }
 }
 
 /// Each policy and its result.
-fn applied(seen: &Seen) -> String {
-    let policies = items(seen, "appliedConditionalAccessPolicies");
-    let told = policies.map(|policy| {
+fn applied(record: &VisibleRecord) -> String {
+    let policies = items(record, "appliedConditionalAccessPolicies");
+    let results = policies.map(|policy| {
         let member = |name| text(policy.get(name));
         format!("{}: {}", member("displayName"), member("result"))
     });
-    told.collect::<Vec<_>>().join("; ")
+    results.collect::<Vec<_>>().join("; ")
 }
 
-/// Each target by its name, else by its id.
-fn target(seen: &Seen) -> String {
-    let targets = items(seen, "targetResources").map(|target| {
+/// The names of the targets, or the ids of targets without a name.
+fn target(record: &VisibleRecord) -> String {
+    let targets = items(record, "targetResources").map(|target| {
         let member = |name| text(target.get(name));
         match member("displayName") {
             name if name.is_empty() => member("id"),
@@ -352,9 +365,9 @@ fn target(seen: &Seen) -> String {
     targets.collect::<Vec<_>>().join(" / ")
 }
 
-/// The members that differ.
-fn changed(seen: &Seen) -> String {
-    let targets = items(seen, "targetResources");
+/// The names of the changed properties.
+fn changed(record: &VisibleRecord) -> String {
+    let targets = items(record, "targetResources");
     let properties = targets.flat_map(|target| {
         let properties = target.get("modifiedProperties").and_then(Value::as_array);
         properties.into_iter().flatten()
@@ -363,26 +376,26 @@ fn changed(seen: &Seen) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn details(seen: &Seen) -> String {
-    let details = items(seen, "additionalDetails");
-    let told = details.map(|detail| {
+fn details(record: &VisibleRecord) -> String {
+    let details = items(record, "additionalDetails");
+    let pairs = details.map(|detail| {
         let member = |name| text(detail.get(name));
         format!("{}: {}", member("key"), member("value"))
     });
-    told.collect::<Vec<_>>().join("; ")
+    pairs.collect::<Vec<_>>().join("; ")
 }
 
-fn items<'s>(seen: &'s Seen, name: &str) -> impl Iterator<Item = &'s Value> {
-    let list = seen.body.get(name).and_then(Value::as_array);
+fn items<'s>(record: &'s VisibleRecord, name: &str) -> impl Iterator<Item = &'s Value> {
+    let list = record.body.get(name).and_then(Value::as_array);
     list.into_iter().flatten()
 }
 
-/// The text at a path; empty where there is nothing.
-pub(super) fn at(seen: &Seen, path: &[&str]) -> String {
+/// The text at a path; empty if there is none.
+pub(super) fn at(record: &VisibleRecord, path: &[&str]) -> String {
     let Some((first, rest)) = path.split_first() else {
         return String::new();
     };
-    let found = seen.body.get(*first);
+    let found = record.body.get(*first);
     text(rest.iter().fold(found, |value, name| value?.get(*name)))
 }
 

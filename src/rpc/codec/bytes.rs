@@ -1,29 +1,29 @@
-//! Messages as the bytes that they are: for methods that read and write their own.
+//! A codec that passes bytes through, for methods that decode and encode their own messages.
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-/// Takes a message's bytes as they came, without a copy, and gives those of the answer.
+/// Returns the bytes of a request without a copy, and sends the bytes of the response.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Verbatim;
+pub struct BytesCodec;
 
-impl Codec for Verbatim {
+impl Codec for BytesCodec {
     type Encode = Vec<u8>;
     type Decode = Bytes;
-    type Encoder = Verbatim;
-    type Decoder = Verbatim;
+    type Encoder = BytesCodec;
+    type Decoder = BytesCodec;
 
-    fn encoder(&mut self) -> Verbatim {
-        Verbatim
+    fn encoder(&mut self) -> BytesCodec {
+        BytesCodec
     }
 
-    fn decoder(&mut self) -> Verbatim {
-        Verbatim
+    fn decoder(&mut self) -> BytesCodec {
+        BytesCodec
     }
 }
 
-impl Encoder for Verbatim {
+impl Encoder for BytesCodec {
     type Item = Vec<u8>;
     type Error = Status;
 
@@ -33,7 +33,7 @@ impl Encoder for Verbatim {
     }
 }
 
-impl Decoder for Verbatim {
+impl Decoder for BytesCodec {
     type Item = Bytes;
     type Error = Status;
 

@@ -1,7 +1,7 @@
-//! Writes a message field by field, out of values that nobody had to copy into one first.
+//! Encodes a message field by field, without copying its values into a generated type first.
 //!
-//! As proto3 has it, a field that says nothing is left out. Fields stand in the order in which they are written;
-//! readers have to take any, prost writes them by their numbers.
+//! As in proto3, a field with its default value is omitted. Fields are in the order in which they are written, which
+//! decoders must accept; prost writes them by number.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -9,22 +9,22 @@ use std::io::Write as _;
 use prost::Message;
 use prost::encoding::{self, WireType};
 
-/// A message in the making.
+/// An encoder for one message.
 #[derive(Debug)]
-pub struct Writer(Vec<u8>);
+pub struct MessageWriter(Vec<u8>);
 
-impl Writer {
+impl MessageWriter {
     /// An empty message.
     pub fn new() -> Self {
-        Writer(Vec::with_capacity(USUAL_BYTES))
+        MessageWriter(Vec::with_capacity(USUAL_BYTES))
     }
 
-    /// The message.
+    /// The encoded message.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
-    /// An enum, a bool or an unsigned number.
+    /// Writes an enum, a bool or an unsigned integer.
     pub fn number(&mut self, tag: u32, number: u64) {
         if number != 0 {
             encoding::encode_key(tag, WireType::Varint, &mut self.0);
@@ -32,12 +32,12 @@ impl Writer {
         }
     }
 
-    /// A number with a fraction, which is there even if it is 0: one of several that exclude each other.
+    /// Writes a double, also if it is 0: it is a member of a oneof.
     pub fn double(&mut self, tag: u32, number: f64) {
         encoding::double::encode(tag, &number, &mut self.0);
     }
 
-    /// A text.
+    /// Writes a string.
     pub fn text(&mut self, tag: u32, text: &str) {
         if !text.is_empty() {
             encoding::encode_key(tag, WireType::LengthDelimited, &mut self.0);
@@ -46,44 +46,44 @@ impl Writer {
         }
     }
 
-    /// What is shown as a text.
-    pub fn shown(&mut self, tag: u32, value: impl Display) {
-        // A vector has room for everything, and no `Display` of ours fails: neither can this.
+    /// Writes the value's `Display` text as a string.
+    pub fn display(&mut self, tag: u32, value: impl Display) {
+        // Cannot fail: a vector accepts everything, and no `Display` in this crate fails.
         self.nested(tag, |out| {
             let _written = write!(out.0, "{value}");
         });
     }
 
-    /// A message, which is there even if it says nothing.
+    /// Writes a message, also if it is empty.
     pub fn message(&mut self, tag: u32, message: &impl Message) {
         encoding::message::encode(tag, message, &mut self.0);
     }
 
-    /// A message that is written likewise.
+    /// Writes a nested message with the closure.
     pub fn nested(&mut self, tag: u32, write: impl FnOnce(&mut Self)) {
         encoding::encode_key(tag, WireType::LengthDelimited, &mut self.0);
-        let place = self.0.len();
+        let start = self.0.len();
         self.0.push(0);
         write(self);
-        let length = (self.0.len() - place - 1) as u64;
-        // A longer length moves what was written; nearly all messages have less than 128 bytes.
+        let length = (self.0.len() - start - 1) as u64;
+        // A length of more than one byte moves the content. Nearly all messages have less than 128 bytes.
         let more = encoding::encoded_len_varint(length) - 1;
         let end = self.0.len();
         self.0.resize(end + more, 0);
-        self.0.copy_within(place + 1..end, place + 1 + more);
-        if let Some(mut place) = self.0.get_mut(place..) {
-            encoding::encode_varint(length, &mut place);
+        self.0.copy_within(start + 1..end, start + 1 + more);
+        if let Some(mut out) = self.0.get_mut(start..) {
+            encoding::encode_varint(length, &mut out);
         }
     }
 
-    /// Fields of the same message that prost writes: those of two encodings in a row are one message.
+    /// Appends fields of the same message that prost encodes. Two encodings in a row are one message.
     pub fn append(&mut self, others: &impl Message) {
-        // A vector has room for everything: this cannot fail.
+        // Cannot fail: a vector accepts everything.
         let _written = others.encode(&mut self.0);
     }
 }
 
-/// An allow without policies has some 150.
+/// An allow without policies has about 150.
 const USUAL_BYTES: usize = 256;
 
 #[cfg(test)]
@@ -91,10 +91,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_of_any_length_is_written_as_prost_writes_it() {
+    fn a_message_of_any_length_is_encoded_as_prost_encodes_it() {
         for length in [0, 1, 127, 128, 16_383, 16_384, 1 << 21] {
             let text = "x".repeat(length);
-            let mut out = Writer::new();
+            let mut out = MessageWriter::new();
             out.text(1, "before");
             out.nested(2, |inner| inner.text(3, &text));
             out.text(4, "after");

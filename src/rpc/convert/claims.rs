@@ -1,23 +1,23 @@
-//! What the token says. Only when it ends has to be said.
+//! Converts the claims of a token. Only `expires_at` is required.
 
-use super::violations::{At, REQUIRED, Reader};
+use super::violations::{FieldPath, REQUIRED, RequestReader};
 use crate::request::Claims;
 use crate::rpc::message;
 
-/// `None` only where a violation has been noted.
+/// `None` only if a violation has been recorded.
 pub fn read(
-    message: Option<&message::Claims<'_>>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
+    message: Option<&message::ClaimsMessage<'_>>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
 ) -> Option<Claims> {
-    let nothing = message::Claims::default();
-    let message = message.unwrap_or(&nothing);
-    let most = reader.limits.list_items;
+    let empty = message::ClaimsMessage::default();
+    let message = message.unwrap_or(&empty);
+    let max = reader.limits.list_items;
     if message.expires_at.is_none() {
         reader.refuse(&at.name("expires_at"), REQUIRED);
     }
     let expires_at = reader.instant(&at.name("expires_at"), message.expires_at);
-    let mut methods = |name, words: &[&str]| reader.each(&at.name(name), words, most);
+    let mut methods = |name, words: &[&str]| reader.each(&at.name(name), words, max);
     let authentication_methods = methods("authentication_methods", &message.authentication_methods);
     let resource_authentication_methods = methods(
         "resource_authentication_methods",
@@ -47,12 +47,12 @@ pub fn read(
         accepted_terms_of_use: reader.each(
             &at.name("accepted_terms_of_use"),
             &message.accepted_terms_of_use,
-            most,
+            max,
         ),
         accepted_custom_controls: reader.each(
             &at.name("accepted_custom_controls"),
             &message.accepted_custom_controls,
-            most,
+            max,
         ),
         authenticator_aaguid: reader.optional(
             &at.name("authenticator_aaguid"),

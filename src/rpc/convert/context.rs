@@ -1,4 +1,4 @@
-//! What the gateway knows about the sign-in. Absent stays unknown, null is known (semantics §5).
+//! Converts the facts about a sign-in. A fact that is not set is unknown; null is a known value (semantics §5).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,15 +6,15 @@ use std::net::IpAddr;
 use prost_types::value::Kind;
 
 use super::super::proto;
-use super::violations::{At, Reader, found};
+use super::violations::{FieldPath, RequestReader, found, too_many};
 use crate::request::{Context, Device, DeviceProperty, LocatedCountry, PropertyValue};
 use crate::rpc::message;
 use crate::vocabulary::CountrySource;
 
 pub fn read(
-    message: Option<&mut message::Context<'_>>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
+    message: Option<&mut message::ContextMessage<'_>>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
 ) -> Context {
     let Some(message) = message else {
         return Context::default();
@@ -54,11 +54,11 @@ pub fn read(
     }
 }
 
-/// A source without a country says nothing, but is read all the same: another word is refused.
+/// A source without a country has no effect, but an unknown value is still a violation.
 fn country(
-    message: &message::Context<'_>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
+    message: &message::ContextMessage<'_>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
 ) -> Option<LocatedCountry> {
     let source = reader.optional(&at.name("country_source"), message.country_source);
     let country = reader.optional(&at.name("country"), message.country)?;
@@ -68,8 +68,12 @@ fn country(
     })
 }
 
-/// Policies name `c1` to `c99` only; a misspelt one would match no policy and so switch one off.
-fn authentication_context(text: &str, at: &At<'_>, reader: &mut Reader<'_>) -> Option<String> {
+/// Policies contain only `c1` to `c99`. A misspelt context would match no policy and so disable one.
+fn authentication_context(
+    text: &str,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
+) -> Option<String> {
     if text.is_empty() {
         return None;
     }
@@ -87,15 +91,19 @@ fn authentication_context(text: &str, at: &At<'_>, reader: &mut Reader<'_>) -> O
     Some(lower)
 }
 
-fn device(message: Option<proto::Device>, at: &At<'_>, reader: &mut Reader<'_>) -> Option<Device> {
+fn device(
+    message: Option<proto::Device>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
+) -> Option<Device> {
     let proto::Device {
         registered,
         properties,
     } = message?;
     let at_properties = at.name("properties");
-    let given = properties.unwrap_or_default().fields;
+    let properties = properties.unwrap_or_default().fields;
     match registered {
-        Some(false) if given.is_empty() => Some(Device::Unregistered),
+        Some(false) if properties.is_empty() => Some(Device::Unregistered),
         Some(false) => {
             reader.refuse(
                 &at_properties,
@@ -103,10 +111,10 @@ fn device(message: Option<proto::Device>, at: &At<'_>, reader: &mut Reader<'_>) 
             );
             None
         }
-        // An empty message says nothing.
-        None if given.is_empty() => None,
+        // An empty message means that nothing is known.
+        None if properties.is_empty() => None,
         Some(true) | None => Some(Device::Registered(device_properties(
-            given,
+            properties,
             &at_properties,
             reader,
         ))),
@@ -114,18 +122,18 @@ fn device(message: Option<proto::Device>, at: &At<'_>, reader: &mut Reader<'_>) 
 }
 
 fn device_properties(
-    given: BTreeMap<String, prost_types::Value>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
+    fields: BTreeMap<String, prost_types::Value>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
 ) -> BTreeMap<DeviceProperty, PropertyValue> {
     let mut properties = BTreeMap::new();
-    if !is_small_enough(given.len(), at, reader) {
+    if !check_count(fields.len(), at, reader) {
         return properties;
     }
-    for (name, given) in given {
+    for (name, field) in fields {
         let at = at.name(&name);
         let property: Option<DeviceProperty> = reader.required(&at, &name);
-        let Some((property, value)) = property.zip(value(given, &at, reader)) else {
+        let Some((property, value)) = property.zip(value(field, &at, reader)) else {
             continue;
         };
         let is_collection = matches!(
@@ -146,7 +154,7 @@ fn device_properties(
             reader.refuse(&at, expected);
         }
         if properties.insert(property, value).is_some() {
-            reader.refuse(&at, TWICE);
+            reader.refuse(&at, DUPLICATE);
         }
     }
     properties
@@ -154,45 +162,49 @@ fn device_properties(
 
 fn app_attributes(
     message: Option<prost_types::Struct>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
 ) -> BTreeMap<String, PropertyValue> {
     let mut attributes = BTreeMap::new();
-    let given = message.unwrap_or_default().fields;
-    if !is_small_enough(given.len(), at, reader) {
+    let fields = message.unwrap_or_default().fields;
+    if !check_count(fields.len(), at, reader) {
         return attributes;
     }
-    for (name, given) in given {
+    for (name, field) in fields {
         let at = at.name(&name);
         if name.is_empty() || name.len() > reader.limits.text_bytes {
-            reader.refuse(&at, "expected a name in the form Set_Name");
+            reader.refuse(&at, "expected a name of the form Set_Name");
         }
-        let Some(value) = value(given, &at, reader) else {
+        let Some(value) = value(field, &at, reader) else {
             continue;
         };
         if attributes.insert(name.to_lowercase(), value).is_some() {
-            reader.refuse(&at, TWICE);
+            reader.refuse(&at, DUPLICATE);
         }
     }
     attributes
 }
 
-fn is_small_enough(count: usize, at: &At<'_>, reader: &mut Reader<'_>) -> bool {
-    let most = reader.limits.properties;
-    if count > most {
-        reader.refuse(at, format!("found {count}, expected at most {most}"));
+fn check_count(count: usize, at: &FieldPath<'_>, reader: &mut RequestReader<'_>) -> bool {
+    let max = reader.limits.properties;
+    if count > max {
+        reader.refuse(at, too_many(count, max));
     }
-    count <= most
+    count <= max
 }
 
-/// `None` only where a violation has been noted.
-fn value(given: prost_types::Value, at: &At<'_>, reader: &mut Reader<'_>) -> Option<PropertyValue> {
-    match given.kind {
+/// `None` only if a violation has been recorded.
+fn value(
+    value: prost_types::Value,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
+) -> Option<PropertyValue> {
+    match value.kind {
         Some(Kind::NullValue(_)) => Some(PropertyValue::Null),
         Some(Kind::ListValue(list)) => {
-            let most = reader.limits.list_items;
-            reader.at_most(at, &list.values, most);
-            let texts = list.values.into_iter().take(most).enumerate();
+            let max = reader.limits.list_items;
+            reader.at_most(at, &list.values, max);
+            let texts = list.values.into_iter().take(max).enumerate();
             let texts = texts.filter_map(|(index, one)| single(one.kind, &at.item(index), reader));
             Some(PropertyValue::List(texts.collect()))
         }
@@ -200,10 +212,14 @@ fn value(given: prost_types::Value, at: &At<'_>, reader: &mut Reader<'_>) -> Opt
     }
 }
 
-/// A string, and what a boolean or a number is compared as.
-fn single(kind: Option<Kind>, at: &At<'_>, reader: &mut Reader<'_>) -> Option<String> {
+/// A string, or the text form that a boolean or a number is compared by.
+fn single(
+    kind: Option<Kind>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
+) -> Option<String> {
     match kind {
-        Some(Kind::StringValue(text)) => reader.short_enough(at, &text).map(str::to_owned),
+        Some(Kind::StringValue(text)) => reader.within_limit(at, &text).map(str::to_owned),
         Some(Kind::BoolValue(true)) => Some(String::from("True")),
         Some(Kind::BoolValue(false)) => Some(String::from("False")),
         Some(Kind::NumberValue(number)) if number.is_finite() => Some(number.to_string()),
@@ -217,4 +233,4 @@ fn single(kind: Option<Kind>, at: &At<'_>, reader: &mut Reader<'_>) -> Option<St
     }
 }
 
-const TWICE: &str = "is here twice: names are read in any case";
+const DUPLICATE: &str = "found twice, expected once: names are not case-sensitive";

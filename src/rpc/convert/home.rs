@@ -1,25 +1,29 @@
-//! Where the account lives: a home tenant, or an identity provider that is none (semantics §3, "Users
-//! without a home tenant").
+//! Converts the home of the account: a tenant, or an identity provider outside Entra (semantics §3, "Users without a home
+//! tenant").
 
 use super::super::proto;
-use super::violations::{At, REQUIRED, Reader, found};
+use super::violations::{FieldPath, REQUIRED, RequestReader, found};
 use crate::request::{Home, IdentityProvider, MICROSOFT_ACCOUNTS, SAML_WS_FED};
 use crate::rpc::message::AuthorizeRequest;
 use crate::vocabulary::IdentityProviderName;
 
-/// `None` only where a violation has been noted.
-pub fn read(message: &AuthorizeRequest<'_>, at: &At<'_>, reader: &mut Reader<'_>) -> Option<Home> {
+/// `None` only if a violation has been recorded.
+pub fn read(
+    message: &AuthorizeRequest<'_>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
+) -> Option<Home> {
     if message.identity_provider.is_empty() {
-        in_a_tenant(message, at, reader)
+        home_tenant(message, at, reader)
     } else {
-        at_a_provider(message, at, reader)
+        identity_provider(message, at, reader)
     }
 }
 
-fn in_a_tenant(
+fn home_tenant(
     message: &AuthorizeRequest<'_>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
 ) -> Option<Home> {
     let is_guest = message.access_type == proto::AccessType::Collaboration as i32
         && !message.resource_user.is_empty();
@@ -27,38 +31,38 @@ fn in_a_tenant(
         reader.refuse(&at.name("user"), REQUIRED);
     }
     if !message.identity_provider_issuer.is_empty() {
-        let expected = "found it without identity_provider samlWsFed, expected none";
+        let expected = "found it without identity_provider samlWsFed, expected it to be empty";
         reader.refuse(&at.name("identity_provider_issuer"), expected);
     }
     let at_home = at.name("home_tenant");
     let home = reader.required(&at_home, message.home_tenant);
     if home == Some(MICROSOFT_ACCOUNTS) {
         let message = "found the tenant of Microsoft accounts, expected identity_provider \
-                       microsoftAccount in its place";
+                       microsoftAccount instead";
         reader.refuse(&at_home, message);
     }
     home.map(Home::Tenant)
 }
 
-fn at_a_provider(
+fn identity_provider(
     message: &AuthorizeRequest<'_>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
 ) -> Option<Home> {
-    let of_a_tenant = [
+    let tenant_fields = [
         ("home_tenant", !message.home_tenant.is_empty()),
         ("user", !message.user.is_empty()),
         ("groups", !message.groups.is_empty()),
         ("home_cloud", !message.home_cloud.is_empty()),
     ];
-    for (name, is_given) in of_a_tenant {
-        if is_given {
-            let message = "found beside identity_provider, whose accounts live in no tenant";
+    for (name, is_set) in tenant_fields {
+        if is_set {
+            let message = "found it beside identity_provider, expected it to be empty";
             reader.refuse(&at.name(name), message);
         }
     }
     if message.access_type != proto::AccessType::Collaboration as i32 {
-        let message = "expected ACCESS_TYPE_COLLABORATION beside identity_provider";
+        let message = "expected ACCESS_TYPE_COLLABORATION, which identity_provider requires";
         reader.refuse(&at.name("access_type"), message);
     }
     if message.resource_user.is_empty() {
@@ -69,8 +73,8 @@ fn at_a_provider(
 
 fn provider(
     message: &AuthorizeRequest<'_>,
-    at: &At<'_>,
-    reader: &mut Reader<'_>,
+    at: &FieldPath<'_>,
+    reader: &mut RequestReader<'_>,
 ) -> Option<IdentityProvider> {
     let text = message.identity_provider;
     let at_issuer = at.name("identity_provider_issuer");
@@ -84,7 +88,7 @@ fn provider(
         return Some(IdentityProvider::SamlWsFed { issuer });
     }
     if !issuer.is_empty() {
-        let message = "found beside another identity_provider than samlWsFed, expected none";
+        let message = "found it without identity_provider samlWsFed, expected it to be empty";
         reader.refuse(&at_issuer, message);
     }
     match text.parse() {
@@ -98,5 +102,6 @@ fn provider(
     }
 }
 
-/// What is said of a field that contradicts an account without a home tenant.
-pub const NOT_OF_A_PROVIDER: &str = "cannot be said of an account without a home tenant";
+/// The message for a field that an account without a home tenant cannot have.
+pub const NOT_OF_A_PROVIDER: &str =
+    "found it, expected it to be empty for an account without a home tenant";

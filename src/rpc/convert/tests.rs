@@ -1,4 +1,4 @@
-//! Every fact of a message arrives where it belongs, in the one form that it has inside.
+//! Each field of a message is converted to its domain type.
 
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Timestamp as Instant, Value};
@@ -42,7 +42,7 @@ fn texts(texts: &[&str]) -> Vec<String> {
 }
 
 fn claims() -> (proto::Claims, Claims) {
-    let told = proto::Claims {
+    let message = proto::Claims {
         expires_at: instant(100, 1),
         issued_at: instant(90, 2),
         auth_time: instant(80, 3),
@@ -86,11 +86,11 @@ fn claims() -> (proto::Claims, Claims) {
         certificate_issuer_skis: texts(&["9a42ff"]),
         certificate_policy_oids: texts(&["1.2.3"]),
     };
-    (told, read)
+    (message, read)
 }
 
 fn device() -> (proto::Device, Device) {
-    let told = proto::Device {
+    let message = proto::Device {
         registered: None,
         properties: members([
             ("TrustType", text("ServerAD")),
@@ -116,12 +116,12 @@ fn device() -> (proto::Device, Device) {
         ]
         .into(),
     );
-    (told, read)
+    (message, read)
 }
 
 fn context() -> (proto::Context, Context) {
-    let (device_told, device_read) = device();
-    let told = proto::Context {
+    let (device_message, expected_device) = device();
+    let message = proto::Context {
         ip_address: String::from("::ffff:198.51.100.7"),
         country: String::from("de"),
         platform: String::from("MACOS"),
@@ -129,7 +129,7 @@ fn context() -> (proto::Context, Context) {
         sign_in_risk: String::from("none"),
         user_risk: String::from("HIGH"),
         insider_risk: String::from("minor"),
-        device: Some(device_told),
+        device: Some(device_message),
         app_attributes: members([
             ("Research_Project", list(vec![text("Ä"), text("b")])),
             ("STRASSE_Ü", value(Kind::BoolValue(false))),
@@ -155,7 +155,7 @@ fn context() -> (proto::Context, Context) {
         sign_in_risk: Some(RiskLevel::None),
         user_risk: Some(RiskLevel::High),
         insider_risk: Some(InsiderRiskLevel::Minor),
-        device: Some(device_read),
+        device: Some(expected_device),
         app_attributes: [
             (
                 String::from("research_project"),
@@ -176,31 +176,34 @@ fn context() -> (proto::Context, Context) {
         authentication_flow: Some(AuthenticationFlow::DeviceCodeFlow),
         client_capabilities: texts(&["cp1"]),
     };
-    (told, read)
+    (message, read)
 }
 
-/// The question of a caller who states who asks.
-fn request(message: proto::AuthorizeRequest, limits: &Limits) -> Result<Request, Vec<Violation>> {
-    match question(&mut (&message).into(), limits)? {
-        Question::Stated(request) => Ok(*request),
-        Question::Proven { .. } => panic!("nobody gave a token"),
+/// Converts a request in which the caller states the identity.
+fn request(
+    message: proto::AuthorizeRequest,
+    limits: &RequestLimits,
+) -> Result<Request, Vec<Violation>> {
+    match authorize_request(&mut (&message).into(), limits)? {
+        AuthorizationQuery::Stated(request) => Ok(*request),
+        AuthorizationQuery::Credentials { .. } => panic!("the request has no token"),
     }
 }
 
 #[test]
-fn every_fact_arrives_where_it_belongs() {
-    let (claims_told, claims_read) = claims();
-    let (context_told, context_read) = context();
-    let told = proto::AuthorizeRequest {
+fn every_field_is_converted() {
+    let (claims_message, expected_claims) = claims();
+    let (context_message, expected_context) = context();
+    let message = proto::AuthorizeRequest {
         home_tenant: id(1),
         resource_tenant: format!("{{{}}}", id(2)),
         user: id(3),
         groups: vec![id(5), id(4), id(5)],
         app: id(6).to_uppercase(),
-        claims: Some(claims_told),
+        claims: Some(claims_message),
         access_type: proto::AccessType::Collaboration.into(),
         channel: String::from("19:Launch@thread.tacv2"),
-        context: Some(context_told),
+        context: Some(context_message),
         roles: vec![id(7)],
         client_app: id(8),
         external_user_type: String::from("B2BCollaborationMember"),
@@ -227,16 +230,16 @@ fn every_fact_arrives_where_it_belongs() {
         resource_groups: vec![crate::id::GroupId(10)],
         home_cloud: Some(Cloud::UsGovernment),
         restricting_tenant: Some(crate::id::TenantId(11)),
-        claims: claims_read,
-        context: context_read,
+        claims: expected_claims,
+        context: expected_context,
         request_id: String::from("r-1"),
     };
-    assert_eq!(request(told, &Limits::default()), Ok(read));
+    assert_eq!(request(message, &RequestLimits::default()), Ok(read));
 }
 
 #[test]
-fn what_is_not_said_stays_unsaid() {
-    let told = proto::AuthorizeRequest {
+fn fields_that_are_not_set_stay_unset() {
+    let message = proto::AuthorizeRequest {
         home_tenant: id(1),
         resource_tenant: id(2),
         user: id(3),
@@ -255,14 +258,14 @@ fn what_is_not_said_stays_unsaid() {
         crate::id::AppId(6),
         Timestamp::from_seconds(100),
     );
-    assert_eq!(request(told, &Limits::default()), Ok(read));
+    assert_eq!(request(message, &RequestLimits::default()), Ok(read));
 }
 
 #[test]
 fn a_device_is_unknown_unregistered_or_registered_and_an_empty_message_is_unknown() {
     let read = |registered, properties| {
-        let limits = Limits::default();
-        let mut reader = Reader::new(&limits);
+        let limits = RequestLimits::default();
+        let mut reader = RequestReader::new(&limits);
         let context = proto::Context {
             device: Some(proto::Device {
                 registered,
@@ -270,7 +273,7 @@ fn a_device_is_unknown_unregistered_or_registered_and_an_empty_message_is_unknow
             }),
             ..proto::Context::default()
         };
-        let context = context::read(Some(&mut (&context).into()), &At::ROOT, &mut reader);
+        let context = context::read(Some(&mut (&context).into()), &FieldPath::ROOT, &mut reader);
         (context.device, reader.violations.len())
     };
     assert_eq!(read(None, None), (None, 0));
@@ -280,7 +283,7 @@ fn a_device_is_unknown_unregistered_or_registered_and_an_empty_message_is_unknow
 }
 
 #[test]
-fn a_batch_of_nothing_but_malformed_ids_is_refused_with_a_bounded_list() {
+fn a_batch_of_malformed_ids_is_refused_with_a_bounded_list_of_violations() {
     let bad = proto::AuthorizeRequest {
         groups: vec![String::new(); 1024],
         ..proto::AuthorizeRequest::default()
@@ -288,6 +291,6 @@ fn a_batch_of_nothing_but_malformed_ids_is_refused_with_a_bounded_list() {
     let message = proto::AuthorizeBatchRequest {
         requests: vec![bad; 100],
     };
-    let violations = batch(&mut (&message).into(), &Limits::default()).unwrap_err();
+    let violations = batch(&mut (&message).into(), &RequestLimits::default()).unwrap_err();
     assert_eq!(violations.len(), 1000);
 }

@@ -1,7 +1,7 @@
-//! What is wrong with a request: the field as its caller wrote it, and what was expected there.
+//! Violations in a request: the path of the field, what was found and what was expected.
 //!
-//! Reading goes on past a violation, so that a caller is told all of them at once. In process they are all
-//! handed over; on the wire they travel in a header, so as many are told as a cautious peer accepts.
+//! Reading continues after a violation, so that a caller receives all of them at once. A caller in process receives
+//! all; a gRPC client receives only what fits into a header that cautious clients accept.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,11 +10,11 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::id::{GroupId, NotAGuid};
-use crate::rpc::Limits;
-use crate::rpc::message::Groups;
+use crate::rpc::RequestLimits;
+use crate::rpc::message::GroupList;
 use crate::time::Timestamp;
 
-/// One thing that is wrong with a request.
+/// A violation in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The field's path, such as `requests[2].context.device.properties.trustType`.
@@ -30,76 +30,78 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A place in a request. Costs nothing until it is written.
+/// The path of a field in a request. Formatted only if there is a violation.
 #[derive(Clone, Copy)]
-pub struct At<'a> {
-    parent: Option<&'a At<'a>>,
-    step: Step<'a>,
+pub struct FieldPath<'a> {
+    parent: Option<&'a FieldPath<'a>>,
+    segment: PathSegment<'a>,
 }
 
 #[derive(Clone, Copy)]
-enum Step<'a> {
+enum PathSegment<'a> {
     Root,
     Name(&'a str),
     Item(usize),
 }
 
-impl At<'_> {
+impl FieldPath<'_> {
     /// The request itself.
-    pub const ROOT: At<'static> = At {
+    pub const ROOT: FieldPath<'static> = FieldPath {
         parent: None,
-        step: Step::Root,
+        segment: PathSegment::Root,
     };
 
-    /// A field of what is here, or a key.
-    pub fn name<'a>(&'a self, name: &'a str) -> At<'a> {
-        At {
+    /// The path of a field or map key within this one.
+    pub fn name<'a>(&'a self, name: &'a str) -> FieldPath<'a> {
+        FieldPath {
             parent: Some(self),
-            step: Step::Name(name),
+            segment: PathSegment::Name(name),
         }
     }
 
-    /// A member of the list that is here.
-    pub fn item(&self, index: usize) -> At<'_> {
-        At {
+    /// The path of a list item within this field.
+    pub fn item(&self, index: usize) -> FieldPath<'_> {
+        FieldPath {
             parent: Some(self),
-            step: Step::Item(index),
+            segment: PathSegment::Item(index),
         }
     }
 }
 
-impl fmt::Display for At<'_> {
+impl fmt::Display for FieldPath<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(parent) = self.parent else {
             return Ok(());
         };
         write!(out, "{parent}")?;
-        match (self.step, parent.step) {
-            (Step::Name(name), Step::Root) => out.write_str(&cut(name)),
-            (Step::Name(name), Step::Name(_) | Step::Item(_)) => write!(out, ".{}", cut(name)),
-            (Step::Item(index), _) => write!(out, "[{index}]"),
-            (Step::Root, _) => Ok(()),
+        match (self.segment, parent.segment) {
+            (PathSegment::Name(name), PathSegment::Root) => out.write_str(&truncate(name)),
+            (PathSegment::Name(name), PathSegment::Name(_) | PathSegment::Item(_)) => {
+                write!(out, ".{}", truncate(name))
+            }
+            (PathSegment::Item(index), _) => write!(out, "[{index}]"),
+            (PathSegment::Root, _) => Ok(()),
         }
     }
 }
 
-/// Reads the parts of a request and notes what is wrong with them.
-pub struct Reader<'a> {
-    pub(super) limits: &'a Limits,
+/// Reads the fields of a request and records violations.
+pub struct RequestReader<'a> {
+    pub(super) limits: &'a RequestLimits,
     pub(super) violations: Vec<Violation>,
 }
 
-impl<'a> Reader<'a> {
-    pub fn new(limits: &'a Limits) -> Self {
-        Reader {
+impl<'a> RequestReader<'a> {
+    pub fn new(limits: &'a RequestLimits) -> Self {
+        RequestReader {
             limits,
             violations: Vec::new(),
         }
     }
 
-    /// Notes a violation; past a thousand, that there are some is enough.
-    pub fn refuse(&mut self, at: &At<'_>, message: impl Into<String>) {
-        if self.violations.len() >= MOST_NOTED {
+    /// Records a violation, unless there are already [`MAX_VIOLATIONS`].
+    pub fn refuse(&mut self, at: &FieldPath<'_>, message: impl Into<String>) {
+        if self.violations.len() >= MAX_VIOLATIONS {
             return;
         }
         self.violations.push(Violation {
@@ -108,10 +110,10 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// An id or a word that has to be there.
+    /// Reads an ID or an enumerated string that is required.
     pub fn required<T: FromStr<Err: fmt::Display>>(
         &mut self,
-        at: &At<'_>,
+        at: &FieldPath<'_>,
         text: &str,
     ) -> Option<T> {
         if text.is_empty() {
@@ -121,10 +123,10 @@ impl<'a> Reader<'a> {
         self.parse(at, text)
     }
 
-    /// An id or a word; an empty text says nothing.
+    /// Reads an ID or an enumerated string. An empty string means that it is not set.
     pub fn optional<T: FromStr<Err: fmt::Display>>(
         &mut self,
-        at: &At<'_>,
+        at: &FieldPath<'_>,
         text: &str,
     ) -> Option<T> {
         if text.is_empty() {
@@ -133,14 +135,14 @@ impl<'a> Reader<'a> {
         self.parse(at, text)
     }
 
-    /// A list of ids or words, collected as they come.
+    /// Reads a list of IDs or enumerated strings.
     pub fn each<T: FromStr<Err: fmt::Display>, C: FromIterator<T>>(
         &mut self,
-        at: &At<'_>,
+        at: &FieldPath<'_>,
         texts: &[&str],
-        most: usize,
+        max: usize,
     ) -> C {
-        let texts = self.at_most(at, texts, most);
+        let texts = self.at_most(at, texts, max);
         texts
             .iter()
             .enumerate()
@@ -148,23 +150,23 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// A text that is taken as it is; an empty one says nothing.
-    pub fn text(&mut self, at: &At<'_>, text: &str) -> Option<String> {
+    /// Reads free text. An empty string means that it is not set.
+    pub fn text(&mut self, at: &FieldPath<'_>, text: &str) -> Option<String> {
         if text.is_empty() {
             return None;
         }
         self.line(at, text)
     }
 
-    /// A list of texts, none of them empty.
-    pub fn texts(&mut self, at: &At<'_>, texts: &[&str]) -> Vec<String> {
-        let most = self.limits.list_items;
-        let texts = self.at_most(at, texts, most).iter().enumerate();
+    /// Reads a list of free texts. None may be empty.
+    pub fn texts(&mut self, at: &FieldPath<'_>, texts: &[&str]) -> Vec<String> {
+        let max = self.limits.list_items;
+        let texts = self.at_most(at, texts, max).iter().enumerate();
         texts
             .filter_map(|(index, text)| {
                 let at = at.item(index);
                 if text.is_empty() {
-                    self.refuse(&at, "found an empty text");
+                    self.refuse(&at, "found an empty string, expected a value");
                     return None;
                 }
                 self.line(&at, text)
@@ -172,9 +174,9 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// A text that may stand in a log: short enough, and nothing in it ends a line or moves a cursor.
-    pub fn line(&mut self, at: &At<'_>, text: &str) -> Option<String> {
-        let text = self.short_enough(at, text)?;
+    /// Reads a text that is safe to log: short enough and without control characters.
+    pub fn line(&mut self, at: &FieldPath<'_>, text: &str) -> Option<String> {
+        let text = self.within_limit(at, text)?;
         if text.chars().any(char::is_control) {
             self.refuse(at, "found a control character, expected none");
             return None;
@@ -182,51 +184,53 @@ impl<'a> Reader<'a> {
         Some(text.to_owned())
     }
 
-    /// The text, if it is no longer than texts may be.
-    pub fn short_enough<'t>(&mut self, at: &At<'_>, text: &'t str) -> Option<&'t str> {
-        let most = self.limits.text_bytes;
-        if text.len() <= most {
+    /// Returns the text if its length is within the limit.
+    pub fn within_limit<'t>(&mut self, at: &FieldPath<'_>, text: &'t str) -> Option<&'t str> {
+        let max = self.limits.text_bytes;
+        if text.len() <= max {
             return Some(text);
         }
         self.refuse(
             at,
-            format!("found {} bytes, expected at most {most}", text.len()),
+            format!("found {} bytes, expected at most {max}", text.len()),
         );
         None
     }
 
-    /// A list of groups.
-    pub fn groups(&mut self, at: &At<'_>, groups: &mut Groups<'_>) -> Vec<GroupId> {
-        let most = self.limits.groups;
-        if groups.len() > most {
-            self.refuse(at, too_many(groups.len(), most));
+    /// Reads a list of groups.
+    pub fn groups(&mut self, at: &FieldPath<'_>, groups: &mut GroupList<'_>) -> Vec<GroupId> {
+        let max = self.limits.groups;
+        if groups.len() > max {
+            self.refuse(at, too_many(groups.len(), max));
             return Vec::new();
         }
-        for (index, text) in &groups.unread {
+        for (index, text) in &groups.invalid {
             self.refuse(&at.item(*index), found(text, NotAGuid));
         }
-        std::mem::take(&mut groups.read)
+        std::mem::take(&mut groups.valid)
     }
 
-    /// An instant, if it is one that protobuf allows: the years 1 to 9999.
+    /// Reads a timestamp. Protobuf allows the years 1 to 9999.
     pub fn instant(
         &mut self,
-        at: &At<'_>,
-        told: Option<prost_types::Timestamp>,
+        at: &FieldPath<'_>,
+        timestamp: Option<prost_types::Timestamp>,
     ) -> Option<Timestamp> {
-        let told = told?;
-        if !(FIRST_SECOND..=LAST_SECOND).contains(&told.seconds) {
-            let found = told.seconds;
+        let timestamp = timestamp?;
+        if !(FIRST_SECOND..=LAST_SECOND).contains(&timestamp.seconds) {
+            let found = timestamp.seconds;
             self.refuse(
                 &at.name("seconds"),
-                format!("found {found}, expected an instant of the years 1 to 9999"),
+                format!("found {found}, expected a time in the years 1 to 9999"),
             );
             return None;
         }
-        match u32::try_from(told.nanos) {
-            Ok(nanos) if nanos < 1_000_000_000 => Some(Timestamp::from_parts(told.seconds, nanos)),
+        match u32::try_from(timestamp.nanos) {
+            Ok(nanos) if nanos < 1_000_000_000 => {
+                Some(Timestamp::from_parts(timestamp.seconds, nanos))
+            }
             _ => {
-                let found = told.nanos;
+                let found = timestamp.nanos;
                 self.refuse(
                     &at.name("nanos"),
                     format!("found {found}, expected 0 to 999,999,999"),
@@ -236,43 +240,47 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The list if it is not too long, else nothing of it.
-    pub fn at_most<'l, T>(&mut self, at: &At<'_>, list: &'l [T], most: usize) -> &'l [T] {
-        if list.len() <= most {
+    /// Returns the list, or an empty one if it is too long.
+    pub fn at_most<'l, T>(&mut self, at: &FieldPath<'_>, list: &'l [T], max: usize) -> &'l [T] {
+        if list.len() <= max {
             return list;
         }
-        self.refuse(at, too_many(list.len(), most));
+        self.refuse(at, too_many(list.len(), max));
         &[]
     }
 
-    fn parse<T: FromStr<Err: fmt::Display>>(&mut self, at: &At<'_>, text: &str) -> Option<T> {
+    fn parse<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        at: &FieldPath<'_>,
+        text: &str,
+    ) -> Option<T> {
         text.parse()
             .map_err(|error: T::Err| self.refuse(at, found(text, error)))
             .ok()
     }
 }
 
-/// What is said of a text that cannot be read.
+/// The message for a text that cannot be parsed.
 pub fn found(text: &str, expected: impl fmt::Display) -> String {
-    format!("found {:?}, {expected}", cut(text))
+    format!("found {:?}, {expected}", truncate(text))
 }
 
-/// What is said of a list that is too long.
-pub fn too_many(count: usize, most: usize) -> String {
-    format!("found {count}, expected at most {most}")
+/// The message for a list that is too long.
+pub fn too_many(count: usize, max: usize) -> String {
+    format!("found {count}, expected at most {max}")
 }
 
-/// What is said of a field that has to be there and is not.
+/// The message for a required field that is not set.
 pub const REQUIRED: &str = "is required";
 
 /// `INVALID_ARGUMENT` with `google.rpc.BadRequest`.
 pub fn status(violations: &[Violation]) -> Status {
     let Some(first) = violations.first() else {
-        // INVARIANT(refusal): only called for violations; an empty list is our fault, not the caller's.
-        return Status::internal("a request was refused without a reason");
+        // INVARIANT(refusal): only called with violations. An empty list is a bug here, not an error of the caller.
+        return Status::internal("a request was rejected without a violation");
     };
-    let mut left = MOST_DETAIL_BYTES;
-    let told: Vec<FieldViolation> = violations
+    let mut left = MAX_DETAIL_BYTES;
+    let sent: Vec<FieldViolation> = violations
         .iter()
         .map_while(|one| {
             left = left.checked_sub(one.field.len() + one.message.len() + 8)?;
@@ -281,33 +289,33 @@ pub fn status(violations: &[Violation]) -> Status {
         .collect();
     let message = match violations.len() {
         1 => first.to_string(),
-        all if all == told.len() => format!("{first} (and {} more)", all - 1),
+        all if all == sent.len() => format!("{first} (and {} more)", all - 1),
         all => format!(
-            "{first} (and {} more, of which {} are told)",
+            "{first} (and {} more, {} of them in the details)",
             all - 1,
-            told.len().saturating_sub(1)
+            sent.len().saturating_sub(1)
         ),
     };
-    let details = ErrorDetails::with_bad_request(told);
+    let details = ErrorDetails::with_bad_request(sent);
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
-/// A text of the caller's, short enough to be said again.
-fn cut(text: &str) -> String {
-    let mut short: String = text.chars().take(MOST_CHARACTERS_TOLD).collect();
+/// Truncates a text from the caller for use in a message.
+fn truncate(text: &str) -> String {
+    let mut short: String = text.chars().take(MAX_QUOTED_CHARACTERS).collect();
     if short.len() < text.len() {
         short.push('…');
     }
     short
 }
 
-/// 0001-01-01T00:00:00Z, as protobuf's `Timestamp` has it.
+/// 0001-01-01T00:00:00Z, the minimum of protobuf's `Timestamp`.
 const FIRST_SECOND: i64 = -62_135_596_800;
 /// 9999-12-31T23:59:59Z.
 const LAST_SECOND: i64 = 253_402_300_799;
-/// A batch has room for 100,000 malformed ids of no length, each with a sentence about it.
-const MOST_NOTED: usize = 1000;
-/// Longer than any id or word.
-const MOST_CHARACTERS_TOLD: usize = 64;
-/// Details travel as base64 in a header beside the message; grpc-java takes 8 KiB of headers.
-const MOST_DETAIL_BYTES: usize = 4096;
+/// A batch can contain 100,000 malformed empty IDs, each with a message.
+const MAX_VIOLATIONS: usize = 1000;
+/// Longer than any ID or enumerated string.
+const MAX_QUOTED_CHARACTERS: usize = 64;
+/// Details are sent as base64 in a header beside the message. grpc-java accepts 8 KiB of headers.
+const MAX_DETAIL_BYTES: usize = 4096;

@@ -1,8 +1,8 @@
-//! What Envoy says of a request, and how much of it counts.
+//! Reads the attributes of a CheckRequest that crosstrust trusts.
 //!
-//! Of the client's headers only two count: `authorization`, and, where peers stamp it, the header of tenant
-//! restrictions. Never an `x-` header, a forwarded address or a certificate header: a client can write them all.
-//! (`traceparent` and `tracestate` are read for traces, which decide nothing.)
+//! It uses only two of the client's headers: `authorization` and, if the peers set it, the tenant restrictions header.
+//! It never uses an `x-` header, a forwarded address or a certificate header, because a client can set them all.
+//! (`traceparent` and `tracestate` are read for traces, which do not affect decisions.)
 
 use std::net::IpAddr;
 
@@ -12,12 +12,12 @@ use super::route::Destination;
 use crate::id::TenantId;
 use crate::rpc::message::check::{Attributes, HttpRequest};
 
-/// All values of a header, from both forms in which Envoy sends headers.
+/// All values of a header, from both fields in which Envoy sends headers.
 pub fn header<'a>(http: &HttpRequest<'a>, name: &str) -> SmallVec<[&'a str; 2]> {
     let raw = http.header_map.headers.iter();
     let raw = raw.filter(|header| header.key.eq_ignore_ascii_case(name));
     let raw = raw.map(|header| match header.value {
-        // Bytes that are no text: they match nothing, and still count as a value.
+        // Bytes that are not UTF-8 match nothing, but are still a value.
         "" => std::str::from_utf8(header.raw_value).unwrap_or(NOT_TEXT),
         text => text,
     });
@@ -26,44 +26,44 @@ pub fn header<'a>(http: &HttpRequest<'a>, name: &str) -> SmallVec<[&'a str; 2]> 
     raw.chain(plain.map(|(_, value)| *value)).collect()
 }
 
-/// What a request's `authorization` holds.
+/// The content of the `authorization` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Credentials<'a> {
-    /// Nothing, or a scheme that is not ours.
+pub enum AuthorizationHeader<'a> {
+    /// No header, or another scheme than Bearer.
     None,
-    /// A token.
+    /// A bearer token.
     Bearer(&'a str),
-    /// More than one: Envoy joins doubled headers with a comma, which no token has.
-    Several,
+    /// More than one value. Envoy joins repeated headers with a comma, which a token cannot contain.
+    Multiple,
 }
 
-/// Reads `authorization` (RFC 6750 §2.1).
-pub fn credentials<'a>(http: &HttpRequest<'a>) -> Credentials<'a> {
+/// Parses the `authorization` header (RFC 6750 §2.1).
+pub fn authorization<'a>(http: &HttpRequest<'a>) -> AuthorizationHeader<'a> {
     let values = header(http, "authorization");
     let value = match values.as_slice() {
-        [] => return Credentials::None,
+        [] => return AuthorizationHeader::None,
         [value] => value,
-        _ => return Credentials::Several,
+        _ => return AuthorizationHeader::Multiple,
     };
     if value.contains(',') {
-        return Credentials::Several;
+        return AuthorizationHeader::Multiple;
     }
     match value.trim().split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-            Credentials::Bearer(token.trim())
+            AuthorizationHeader::Bearer(token.trim())
         }
-        _ => Credentials::None,
+        _ => AuthorizationHeader::None,
     }
 }
 
-/// The address of Envoy's peer: never one that a header gives.
+/// The address of Envoy's peer, never one from a header.
 pub fn client_address(attributes: &Attributes<'_>) -> Option<IpAddr> {
     let socket = attributes.source.address.socket_address.as_ref()?;
     let ip: IpAddr = socket.address.parse().ok()?;
     Some(ip.to_canonical())
 }
 
-/// Where the request goes; `path` has been found unambiguous.
+/// The destination of the request. `path` must be unambiguous.
 pub fn destination<'a>(
     attributes: &Attributes<'a>,
     http: &HttpRequest<'a>,
@@ -76,7 +76,7 @@ pub fn destination<'a>(
     }
 }
 
-/// Whether the request is a gRPC call: it is then answered in gRPC's words.
+/// Whether the request is a gRPC call, which needs a gRPC error as its denial.
 pub fn is_grpc(http: &HttpRequest<'_>) -> bool {
     let types = header(http, "content-type");
     types
@@ -84,10 +84,10 @@ pub fn is_grpc(http: &HttpRequest<'_>) -> bool {
         .any(|value| value.starts_with("application/grpc"))
 }
 
-/// The tenant that `sec-Restrict-Tenant-Access-Policy: <tenant id>:<policy id>` names
-/// (learn.microsoft.com/entra/external-id/tenant-restrictions-v2); `None` where it is missing, doubled or
+/// The tenant in `sec-Restrict-Tenant-Access-Policy: <tenant id>:<policy id>`
+/// (learn.microsoft.com/entra/external-id/tenant-restrictions-v2). `None` if the header is missing, repeated or
 /// malformed.
-pub fn stamped_restriction(http: &HttpRequest<'_>) -> Option<TenantId> {
+pub fn restricting_tenant(http: &HttpRequest<'_>) -> Option<TenantId> {
     let values = header(http, "sec-restrict-tenant-access-policy");
     let [value] = values.as_slice() else {
         return None;
@@ -97,5 +97,5 @@ pub fn stamped_restriction(http: &HttpRequest<'_>) -> Option<TenantId> {
     tenant.parse().ok()
 }
 
-/// A header value that equals no value that is looked for.
+/// A header value that differs from every expected value.
 const NOT_TEXT: &str = "\u{fffd}";

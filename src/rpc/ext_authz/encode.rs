@@ -1,8 +1,8 @@
-//! An outcome → the bytes of a `CheckResponse`. The only place that makes one.
+//! Encodes an outcome as a `CheckResponse`. The only module that creates one.
 //!
-//! Envoy reads only the top status code: an unset one, or 0 beside a denial, is an allow. So every response
-//! here has its status set, and only an allow that the engine gave has 0. End users and foreign callers learn
-//! no more of a denial than Entra tells them, unless the route says so.
+//! Envoy reads only the top-level status code: an unset status, or 0 beside a denied response, is an allow. So every
+//! response here sets its status, and only an allow by the engine has code 0. End users and external callers receive no
+//! more details of a denial than Entra returns, unless the route enables `detail`.
 
 mod allow;
 
@@ -23,150 +23,150 @@ use tonic::Code;
 use tonic::body::Body;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use allow::allowed;
+use allow::encode_allow;
 
-use crate::decision::{Challenge, Cure, Denial, Reason, Stage, Verdict};
+use crate::decision::{Challenge, Denial, Reason, Stage, StepUp, Verdict};
 use crate::engine::Answer;
 use crate::id::{TenantId, UserId};
 use crate::rpc::challenge::ChallengeValues;
 use crate::rpc::unary;
 
-/// What became of a request.
+/// The outcome of a Check.
 #[derive(Debug)]
-pub enum Outcome {
-    /// The engine answered.
+pub enum CheckOutcome {
+    /// The engine decided.
     Decided {
-        /// What it said.
+        /// The answer of the engine.
         answer: Answer,
-        /// The user's home tenant; none for an account that lives in no tenant.
+        /// The user's home tenant. `None` for an account without a tenant.
         home: Option<TenantId>,
-        /// The user's id at home, where it is known.
+        /// The user's ID in the home tenant, if known.
         user: Option<UserId>,
-        /// The client understands claims challenges.
+        /// Whether the client understands claims challenges.
         understands_claims: bool,
     },
-    /// There was nothing to ask the engine.
+    /// Denied without an evaluation.
     Refused(Answer),
-    /// No token, or one that does not count; `problem` says why.
+    /// No token, or a token that is not accepted; `problem` states why.
     Unauthenticated {
         answer: Answer,
         problem: Option<String>,
     },
-    /// Ours.
-    Fault(Fault),
+    /// A server error.
+    Error(CheckError),
 }
 
-impl Outcome {
-    /// The engine's answer, or the denial of what it was not asked; a fault of ours has none.
+impl CheckOutcome {
+    /// The engine's answer, or the denial without an evaluation. A server error has none.
     pub fn answer(&self) -> Option<&Answer> {
         match self {
-            Outcome::Decided { answer, .. }
-            | Outcome::Refused(answer)
-            | Outcome::Unauthenticated { answer, .. } => Some(answer),
-            Outcome::Fault(_) => None,
+            CheckOutcome::Decided { answer, .. }
+            | CheckOutcome::Refused(answer)
+            | CheckOutcome::Unauthenticated { answer, .. } => Some(answer),
+            CheckOutcome::Error(_) => None,
         }
     }
 }
 
-/// What keeps us from an answer; never the client's doing.
+/// A server error in a Check. Never caused by the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// Too many calls at once.
+pub enum CheckError {
+    /// Too many concurrent calls.
     Overloaded,
-    /// No answer within the budget.
+    /// No decision within the time limit.
     OverBudget,
     /// The handler panicked.
     Panicked,
-    /// The call is none that can be read: too large, no `CheckRequest`, or not offered at this listener.
+    /// The call cannot be handled: it is too large, not a `CheckRequest`, or not offered at this listener.
     Unreadable,
-    /// There are no policies.
+    /// No policies are loaded.
     NoSnapshot,
-    /// What the route says of its application is malformed.
+    /// The `context_extensions` of the route are malformed.
     RouteMalformed,
-    /// The key sets changed so fast that no identity stayed verified.
+    /// The key sets changed after each verification.
     KeysChanging,
     /// The decision could not be recorded.
     AuditUnavailable,
 }
 
-/// How a request is to be answered.
+/// The form of a response.
 #[derive(Debug, Clone, Copy)]
-pub struct Style<'a> {
-    /// It is a gRPC call.
+pub struct ResponseStyle<'a> {
+    /// Whether the request is a gRPC call.
     pub is_grpc: bool,
-    /// Its route tells reasons.
+    /// Whether its route enables reasons in responses.
     pub detail: bool,
-    /// What clients are told to ask for.
+    /// The challenges for clients.
     pub challenge: &'a ChallengeValues,
 }
 
-/// A `CheckResponse` in bytes. Made here and nowhere else: one without a status would be an allow, and no bytes at all
-/// are one without a status.
+/// An encoded `CheckResponse`. Created only here: a response without a status would be an allow, and empty bytes are a
+/// response without a status.
 #[derive(Debug)]
-pub struct Written(Vec<u8>);
+pub struct EncodedResponse(Vec<u8>);
 
-impl Written {
-    /// For the wire.
+impl EncodedResponse {
+    /// The bytes of the message.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 }
 
-/// The response to a request.
-pub fn encode(outcome: &Outcome, style: &Style<'_>) -> Written {
+/// Encodes the response to a Check.
+pub fn encode(outcome: &CheckOutcome, style: &ResponseStyle<'_>) -> EncodedResponse {
     let refusal = match outcome {
-        Outcome::Decided {
+        CheckOutcome::Decided {
             answer,
             home,
             user,
             understands_claims,
         } => match &answer.decision.verdict {
-            Verdict::Allow => return Written(allowed(answer, *home, *user)),
+            Verdict::Allow => return EncodedResponse(encode_allow(answer, *home, *user)),
             Verdict::Deny(denial) if denial.reason == Reason::NoSnapshot => {
-                faulty(Fault::NoSnapshot, style.is_grpc)
+                unavailable_response(CheckError::NoSnapshot, style.is_grpc)
             }
-            Verdict::Deny(denial) => denied(answer, denial, *understands_claims, style),
+            Verdict::Deny(denial) => denied_response(answer, denial, *understands_claims, style),
         },
-        Outcome::Refused(answer) => match &answer.decision.verdict {
-            // Nothing was evaluated, so nothing can have been allowed.
-            Verdict::Allow => faulty(Fault::Panicked, style.is_grpc),
-            Verdict::Deny(denial) => denied(answer, denial, false, style),
+        CheckOutcome::Refused(answer) => match &answer.decision.verdict {
+            // Impossible: nothing was evaluated. Deny.
+            Verdict::Allow => unavailable_response(CheckError::Panicked, style.is_grpc),
+            Verdict::Deny(denial) => denied_response(answer, denial, false, style),
         },
-        Outcome::Unauthenticated { answer, problem } => {
-            let told = Told {
+        CheckOutcome::Unauthenticated { answer, problem } => {
+            let reply = DeniedReply {
                 http: 401,
                 title: "Unauthorized",
                 code: None,
                 reason: Reason::IdentityMissing.name(),
-                sentence: problem.as_deref().unwrap_or("A token is needed."),
+                sentence: problem.as_deref().unwrap_or("A token is required."),
                 is_detailed: true,
                 decision_id: Some(answer.decision_id.to_string()),
                 authenticate: Some(style.challenge.unauthenticated(problem.as_deref())),
             };
-            told.response(Code::Unauthenticated, style.is_grpc)
+            reply.response(Code::Unauthenticated, style.is_grpc)
         }
-        Outcome::Fault(fault) => faulty(*fault, style.is_grpc),
+        CheckOutcome::Error(error) => unavailable_response(*error, style.is_grpc),
     };
-    Written(refusal.encode_to_vec())
+    EncodedResponse(refusal.encode_to_vec())
 }
 
-/// The answer of a call that never got to its service, as HTTP/2.
-pub fn fault_response(fault: Fault) -> http::Response<Body> {
-    unary::response(&faulty(fault, false).encode_to_vec())
+/// The HTTP/2 response to a call that failed before its service.
+pub fn error_response(error: CheckError) -> http::Response<Body> {
+    unary::response(&unavailable_response(error, false).encode_to_vec())
 }
 
-fn denied(
+fn denied_response(
     answer: &Answer,
     denial: &Denial,
     understands_claims: bool,
-    style: &Style<'_>,
+    style: &ResponseStyle<'_>,
 ) -> CheckResponse {
-    let authenticate = wanted(answer, denial, understands_claims, style);
+    let authenticate = www_authenticate(answer, denial, understands_claims, style);
     let (http, title, code) = match authenticate {
         Some(_) => (401, "Unauthorized", Code::Unauthenticated),
         None => (403, "Forbidden", Code::PermissionDenied),
     };
-    let told = Told {
+    let reply = DeniedReply {
         http,
         title,
         code: denial.code(),
@@ -178,49 +178,49 @@ fn denied(
     };
     CheckResponse {
         dynamic_metadata: Some(structure(metadata(answer, denial.reason.name()))),
-        ..told.response(code, style.is_grpc)
+        ..reply.response(code, style.is_grpc)
     }
 }
 
-/// What a new sign-in would have to bring, if one would help. A token that has expired or was revoked is no token
-/// any more (RFC 6750 §3.1); after a revocation a client that knows claims challenges is told how new the next one
-/// has to be (learn.microsoft.com/entra/identity-platform/app-resilience-continuous-access-evaluation).
-fn wanted(
+/// `WWW-Authenticate`, if a new sign-in can resolve the denial. An expired or revoked token is an invalid token (RFC 6750
+/// §3.1). After a revocation, a client that understands claims challenges receives the minimum issue time of the next token
+/// (learn.microsoft.com/entra/identity-platform/app-resilience-continuous-access-evaluation).
+fn www_authenticate(
     answer: &Answer,
     denial: &Denial,
     understands_claims: bool,
-    style: &Style<'_>,
+    style: &ResponseStyle<'_>,
 ) -> Option<String> {
     let values = style.challenge;
-    let ask = |challenge| values.insufficient(challenge, understands_claims, answer.at);
+    let challenged = |challenge| values.insufficient(challenge, understands_claims, answer.at);
     match (&denial.challenge, denial.stage) {
-        (Some(challenge), _) => Some(ask(challenge)),
+        (Some(challenge), _) => Some(challenged(challenge)),
         (None, Some(Stage::Token)) if understands_claims => {
-            let anew = Challenge {
-                cures: smallvec::smallvec![Cure::Reauthenticate],
+            let reauthenticate = Challenge {
+                step_ups: smallvec::smallvec![StepUp::Reauthenticate],
             };
-            Some(ask(&anew))
+            Some(challenged(&reauthenticate))
         }
         (None, Some(Stage::Token)) => Some(values.unauthenticated(Some(denial.reason.message()))),
         (None, _) => None,
     }
 }
 
-fn faulty(fault: Fault, is_grpc: bool) -> CheckResponse {
-    let (reason, sentence) = match fault {
-        Fault::Overloaded => ("OVERLOADED", "Too many requests at once."),
-        Fault::OverBudget => ("TIMEOUT", "No decision within the time that there was."),
-        Fault::Panicked => ("INTERNAL", "The decision failed."),
-        Fault::Unreadable => ("UNREADABLE", "The question could not be read."),
-        Fault::NoSnapshot => (Reason::NoSnapshot.name(), Reason::NoSnapshot.message()),
-        Fault::RouteMalformed => ("ROUTE_MALFORMED", "The route is not configured rightly."),
-        Fault::KeysChanging => ("KEYS_CHANGING", "Key sets are changing."),
-        Fault::AuditUnavailable => {
+fn unavailable_response(error: CheckError, is_grpc: bool) -> CheckResponse {
+    let (reason, sentence) = match error {
+        CheckError::Overloaded => ("OVERLOADED", "Too many concurrent requests."),
+        CheckError::OverBudget => ("TIMEOUT", "No decision within the time limit."),
+        CheckError::Panicked => ("INTERNAL", "The decision failed."),
+        CheckError::Unreadable => ("UNREADABLE", "The Check request could not be handled."),
+        CheckError::NoSnapshot => (Reason::NoSnapshot.name(), Reason::NoSnapshot.message()),
+        CheckError::RouteMalformed => ("ROUTE_MALFORMED", "The route configuration is malformed."),
+        CheckError::KeysChanging => ("KEYS_CHANGING", "The key sets changed during verification."),
+        CheckError::AuditUnavailable => {
             let reason = Reason::AuditUnavailable;
             (reason.name(), reason.message())
         }
     };
-    let told = Told {
+    let reply = DeniedReply {
         http: 503,
         title: "Service Unavailable",
         code: None,
@@ -230,23 +230,23 @@ fn faulty(fault: Fault, is_grpc: bool) -> CheckResponse {
         decision_id: None,
         authenticate: None,
     };
-    told.response(Code::Unavailable, is_grpc)
+    reply.response(Code::Unavailable, is_grpc)
 }
 
-/// A response that is no allow.
-struct Told<'a> {
+/// A denied response.
+struct DeniedReply<'a> {
     http: u16,
     title: &'a str,
     code: Option<u32>,
     reason: &'a str,
     sentence: &'a str,
-    /// Reason and sentence are told.
+    /// Whether the response contains `reason` and `sentence`.
     is_detailed: bool,
     decision_id: Option<String>,
     authenticate: Option<String>,
 }
 
-impl Told<'_> {
+impl DeniedReply<'_> {
     fn response(&self, code: Code, is_grpc: bool) -> CheckResponse {
         let mut headers = vec![set("cache-control", "no-store".to_owned())];
         headers.extend(
@@ -256,7 +256,7 @@ impl Told<'_> {
         );
         let body = if is_grpc {
             headers.extend(self.grpc_headers(code));
-            self.told_sentence().to_owned()
+            self.visible_sentence().to_owned()
         } else {
             headers.push(set("content-type", "application/problem+json".to_owned()));
             self.problem()
@@ -274,7 +274,7 @@ impl Told<'_> {
         }
     }
 
-    fn told_sentence(&self) -> &str {
+    fn visible_sentence(&self) -> &str {
         if self.is_detailed {
             self.sentence
         } else {
@@ -286,7 +286,7 @@ impl Told<'_> {
         self.code.map(|code| format!("AADSTS{code}"))
     }
 
-    /// RFC 9457. Without a type of its own, the title is the status's.
+    /// RFC 9457. The type `about:blank` requires the title of the HTTP status.
     fn problem(&self) -> String {
         let mut problem = json!({
             "type": "about:blank",
@@ -310,7 +310,7 @@ impl Told<'_> {
         problem.to_string()
     }
 
-    /// Envoy hands these on to a gRPC client, with the body as the message.
+    /// Envoy sends these to a gRPC client, with the body as the message.
     fn grpc_headers(&self, code: Code) -> [HeaderValueOption; 2] {
         let reason = if self.is_detailed {
             self.reason
@@ -326,8 +326,8 @@ impl Told<'_> {
             .filter_map(|(name, text)| Some((name.to_owned(), text?)));
         let facts: HashMap<String, String> = facts.collect();
         let details = ErrorDetails::with_error_info(reason, "crosstrust", facts);
-        let told = tonic::Status::with_error_details(code, self.told_sentence(), details);
-        let encoded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(told.details());
+        let status = tonic::Status::with_error_details(code, self.visible_sentence(), details);
+        let encoded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(status.details());
         [
             set("grpc-status", i32::from(code).to_string()),
             set("grpc-status-details-bin", encoded),

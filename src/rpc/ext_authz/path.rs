@@ -1,11 +1,11 @@
-//! Whether a path means the same to everybody who reads it.
+//! Rejects ambiguous paths.
 //!
-//! Envoy, we and the application each decide by the path. One that some of them would normalise, decode or cut
-//! differently is refused, whatever route it was found on (CVE-2021-32777 and its like).
+//! Envoy, crosstrust and the application all use the path. A path that they might normalise, decode or truncate
+//! differently is rejected on every route (CVE-2021-32777 and similar).
 
 use std::borrow::Cow;
 
-/// The path without its query; `None` where it is ambiguous.
+/// The path without its query. `None` if it is ambiguous.
 pub fn unambiguous(target: &str) -> Option<&str> {
     let path = target.split_once('?').map_or(target, |(path, _query)| path);
     let is_rooted = path.starts_with('/');
@@ -18,10 +18,10 @@ fn characters_are_plain(path: &str) -> bool {
     while let Some(byte) = bytes.next() {
         let byte = match byte {
             b'%' => match (bytes.next().and_then(hex), bytes.next().and_then(hex)) {
-                (Some(high), Some(low)) if !is_telling(high << 4 | low) => high << 4 | low,
+                (Some(high), Some(low)) if !must_not_be_escaped(high << 4 | low) => high << 4 | low,
                 _ => return false,
             },
-            // Matrix parameters, Windows' separators, fragments: not every reader keeps them.
+            // Matrix parameters, Windows separators and fragments: servers treat them differently.
             b';' | b'\\' | b'#' => return false,
             0x21..=0x7e => byte,
             _ => return false,
@@ -31,9 +31,9 @@ fn characters_are_plain(path: &str) -> bool {
     std::str::from_utf8(&decoded).is_ok()
 }
 
-/// A byte that may not come in disguise: it ends or changes a segment, or begins another escape; or it needs no
-/// escape, and some readers take it away and others do not (RFC 3986 §2.3).
-fn is_telling(byte: u8) -> bool {
+/// Whether an escape of this byte makes the path ambiguous: it ends or changes a segment or starts another escape, or it
+/// needs no escape and only some servers decode it (RFC 3986 §2.3).
+fn must_not_be_escaped(byte: u8) -> bool {
     let is_structure = matches!(
         byte,
         0..=0x1f | 0x7f | b'/' | b'\\' | b'.' | b'%' | b';' | b'?' | b'#'
@@ -41,7 +41,7 @@ fn is_telling(byte: u8) -> bool {
     is_structure || byte.is_ascii_alphanumeric() || b"-_~".contains(&byte)
 }
 
-/// The path as an application reads it that takes every escape away; itself where there is none.
+/// The path with every escape decoded, as some applications do.
 pub fn decoded(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return Cow::Borrowed(path);
@@ -52,7 +52,7 @@ pub fn decoded(path: &str) -> Cow<'_, str> {
         let byte = match byte {
             b'%' => match (bytes.next().and_then(hex), bytes.next().and_then(hex)) {
                 (Some(high), Some(low)) => high << 4 | low,
-                // Not in a path that has been found unambiguous.
+                // Impossible in an unambiguous path.
                 _ => return Cow::Borrowed(path),
             },
             plain => plain,
@@ -71,7 +71,7 @@ fn hex(byte: u8) -> Option<u8> {
     }
 }
 
-/// No empty segment but the last, and none that means "here" or "up".
+/// No empty segment except the last, and no `.` or `..`.
 fn segments_are_plain(path: &str) -> bool {
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
@@ -83,14 +83,14 @@ fn segments_are_plain(path: &str) -> bool {
     true
 }
 
-/// Whether `path` is `prefix` or lies below it, by whole segments.
+/// Whether `path` is `prefix` or below it, by complete segments.
 pub fn is_below(path: &str, prefix: &str) -> bool {
     let prefix = prefix.trim_end_matches('/');
     path.strip_prefix(prefix)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The same without ASCII case; other letters are compared as they are.
+/// As [`is_below`], but ignores ASCII case. Other letters are compared exactly.
 pub fn is_below_ignoring_case(path: &str, prefix: &str) -> bool {
     let prefix = prefix.trim_end_matches('/');
     let Some((start, rest)) = path.split_at_checked(prefix.len()) else {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_paths_pass_without_their_query() {
+    fn an_unambiguous_path_is_returned_without_its_query() {
         for (target, path) in [
             ("/", "/"),
             ("/a/b", "/a/b"),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_readers_may_read_differently_does_not() {
+    fn an_ambiguous_path_is_rejected() {
         for target in [
             "",
             "*",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_counts_by_whole_segments() {
+    fn a_prefix_matches_complete_segments() {
         for (path, prefix, is) in [
             ("/docs", "/docs", true),
             ("/docs/", "/docs", true),

@@ -1,79 +1,78 @@
-//! Which application a request is for: from Envoy's own route configuration, or from our route table.
+//! Determines the application of a request, from Envoy's route configuration or from the route table.
 //!
-//! `context_extensions` come from the configuration of Envoy's route and beat the table, whole: facts are never
-//! put together from two sources. A name that is not known is refused, since a misspelt restriction would
-//! otherwise be none.
+//! `context_extensions` come from Envoy's route configuration and replace the table completely: facts from two sources
+//! are never combined. An unknown name is rejected, because a misspelt restriction would otherwise be ignored.
 
 use super::path;
 use crate::id::{AppId, TenantId};
 use crate::request::{AccessType, ChannelId};
-use crate::rpc::assumed::Assumed;
+use crate::rpc::assumed::AssumedFacts;
 
-/// What a route says of a request.
+/// The facts that a route states about its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteFacts {
-    /// The tenant where the application lives.
+    /// The tenant that contains the application.
     pub resource: TenantId,
     /// The application.
     pub app: AppId,
-    /// How users have to cross, where that is said.
+    /// The required access type, if set.
     pub access: Option<AccessType>,
-    /// The shared channel that is reached.
+    /// The shared channel that is requested.
     pub channel: Option<ChannelId>,
-    /// Without a channel nobody is let in.
+    /// Whether a request without a channel is denied.
     pub require_channel: bool,
-    /// The tenant whose network the request comes from.
+    /// The tenant that owns the network of the request.
     pub restricting_tenant: Option<TenantId>,
-    /// Callers are told the reason of a denial.
+    /// Whether responses contain the reason of a denial.
     pub detail: bool,
 }
 
 /// A row of the route table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Host names in lower case without port; none: any.
+    /// Host names in lower case without port. Empty means any host.
     pub hosts: Vec<String>,
-    /// What the path has to begin with, by whole segments.
+    /// The prefix of the path, by complete segments.
     pub path: Option<String>,
     /// Whether the path is compared without ASCII case.
     pub case_insensitive: bool,
-    /// The principal of the destination, exactly.
+    /// The exact principal of the destination.
     pub principal: Option<String>,
-    /// What is then known.
+    /// The facts of the route.
     pub facts: RouteFacts,
-    /// What is then assumed where the request is silent.
-    pub assumed: Assumed,
+    /// The facts that are assumed if a request does not contain them.
+    pub assumed: AssumedFacts,
 }
 
-/// The routes of the configuration; the first that matches counts.
+/// The routes of the configuration. The first match applies.
 #[derive(Debug, Clone, Default)]
-pub struct RouteTable(Vec<Route>);
+pub struct EnvoyRouteTable(Vec<Route>);
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Destination<'a> {
     /// The `:authority`.
     pub host: &'a str,
-    /// The path, without its query and unambiguous.
+    /// The unambiguous path, without its query.
     pub path: &'a str,
-    /// Who the destination is, where the mesh knows (`destination.principal`).
+    /// The principal of the destination (`destination.principal`). Empty if unknown.
     pub principal: &'a str,
 }
 
-impl RouteTable {
-    /// A table of these rows.
+impl EnvoyRouteTable {
+    /// Creates a table of these rows.
     pub fn new(routes: Vec<Route>) -> Self {
-        RouteTable(routes)
+        EnvoyRouteTable(routes)
     }
 
-    /// The first row that matches. None where the host is no plain name, also if a row is for any host, and where
-    /// the path without its escapes would be another row's: whoever serves it may read it so.
+    /// The first row that matches. `None` if the host is not a plain name, even if a row matches any host, and if the decoded
+    /// path matches another row, because the application may decode it.
     pub fn find(&self, destination: Destination<'_>) -> Option<&Route> {
         let host = host_name(destination.host)?;
         let decoded = path::decoded(destination.path);
         let found = self.position(&host, destination.path, destination.principal);
-        let also = self.position(&host, &decoded, destination.principal);
-        self.0.get(found.filter(|_| found == also)?)
+        let found_decoded = self.position(&host, &decoded, destination.principal);
+        self.0.get(found.filter(|_| found == found_decoded)?)
     }
 
     fn position(&self, host: &String, path: &str, principal: &str) -> Option<usize> {
@@ -93,50 +92,50 @@ impl RouteTable {
     }
 }
 
-/// The name in lower case without its port; `None` for what is no plain name.
+/// The name in lower case without its port. `None` if it is not a plain name.
 fn host_name(authority: &str) -> Option<String> {
     let (name, port) = match authority.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, port),
         _ => (authority, ""),
     };
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
-    // A dot at the end makes it another text for the same host.
+    // A trailing dot is another spelling of the same host.
     let is_named = !name.is_empty() && !name.ends_with('.') && name.bytes().all(is_plain);
     let has_port = port.bytes().all(|byte| byte.is_ascii_digit());
     (is_named && has_port).then(|| name.to_ascii_lowercase())
 }
 
-/// Reads `context_extensions`; `None` where there are none, a sentence where they are malformed.
-pub fn stated(extensions: &[(&str, &str)]) -> Option<Result<RouteFacts, String>> {
+/// Parses `context_extensions`. `None` if there are none; an error message if they are malformed.
+pub fn from_context_extensions(extensions: &[(&str, &str)]) -> Option<Result<RouteFacts, String>> {
     (!extensions.is_empty()).then(|| read(extensions))
 }
 
 fn read(extensions: &[(&str, &str)]) -> Result<RouteFacts, String> {
     let mut values = [None; NAMES.len()];
     for (name, value) in extensions {
-        let place = NAMES.iter().position(|known| known == name);
-        let Some(place) = place.and_then(|place| values.get_mut(place)) else {
+        let index = NAMES.iter().position(|known| known == name);
+        let Some(slot) = index.and_then(|index| values.get_mut(index)) else {
             let names = NAMES.join(", ");
             return Err(format!("found `{name}`, expected one of {names}"));
         };
-        if place.replace(*value).is_some() {
+        if slot.replace(*value).is_some() {
             return Err(format!("found `{name}` twice"));
         }
     }
     let text = |name: &str| {
-        let place = NAMES.iter().position(|known| *known == name)?;
-        *values.get(place)?
+        let index = NAMES.iter().position(|known| *known == name)?;
+        *values.get(index)?
     };
     Ok(RouteFacts {
         resource: required(RESOURCE_TENANT, text(RESOURCE_TENANT))?,
         app: required(APP, text(APP))?,
         access: text(ACCESS_TYPE).map(access_type).transpose()?,
         channel: text(CHANNEL).map(channel).transpose()?,
-        require_channel: switch(REQUIRE_CHANNEL, text(REQUIRE_CHANNEL))?,
+        require_channel: flag(REQUIRE_CHANNEL, text(REQUIRE_CHANNEL))?,
         restricting_tenant: text(RESTRICTING_TENANT)
             .map(|text| id(RESTRICTING_TENANT, text))
             .transpose()?,
-        detail: switch(DETAIL, text(DETAIL))?,
+        detail: flag(DETAIL, text(DETAIL))?,
     })
 }
 
@@ -160,13 +159,13 @@ fn access_type(text: &str) -> Result<AccessType, String> {
 }
 
 fn channel(text: &str) -> Result<ChannelId, String> {
-    if text.is_empty() || text.len() > MOST_CHANNEL_BYTES || text.chars().any(char::is_control) {
-        return Err(format!("{CHANNEL}: expected the id of a channel"));
+    if text.is_empty() || text.len() > MAX_CHANNEL_BYTES || text.chars().any(char::is_control) {
+        return Err(format!("{CHANNEL}: expected a channel ID"));
     }
     Ok(ChannelId(text.to_owned()))
 }
 
-fn switch(name: &str, text: Option<&str>) -> Result<bool, String> {
+fn flag(name: &str, text: Option<&str>) -> Result<bool, String> {
     match text {
         None => Ok(false),
         Some(text) => text
@@ -192,8 +191,8 @@ const NAMES: &[&str] = &[
     DETAIL,
 ];
 
-/// As for every text of a request.
-const MOST_CHANNEL_BYTES: usize = 1024;
+/// The limit of every text of a request.
+const MAX_CHANNEL_BYTES: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -220,13 +219,13 @@ mod tests {
             case_insensitive: false,
             principal: principal.map(str::to_owned),
             facts: facts(),
-            assumed: Assumed::NOTHING,
+            assumed: AssumedFacts::NOTHING,
         }
     }
 
     #[test]
-    fn the_first_row_that_matches_in_everything_counts() {
-        let table = RouteTable::new(vec![
+    fn the_first_row_whose_conditions_all_match_applies() {
+        let table = EnvoyRouteTable::new(vec![
             row(&["wiki.example"], Some("/docs"), None),
             row(&["wiki.example"], None, Some("spiffe://a/wiki")),
             row(&["other.example", "wiki.example"], Some("/x"), None),
@@ -251,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn a_wider_row_does_not_take_what_a_narrower_one_may_be_meant_for() {
-        let table = RouteTable::new(vec![
+    fn a_wider_row_does_not_match_a_path_whose_decoded_form_matches_another_row() {
+        let table = EnvoyRouteTable::new(vec![
             row(&["wiki.example"], None, None),
             row(&[], Some("/@staff"), None),
             row(&[], None, None),
@@ -267,9 +266,9 @@ mod tests {
         };
         assert_eq!(find("else.example", "/@staff/x"), Some(1));
         assert_eq!(find("else.example", "/a%20b"), Some(2));
-        // Decoded it is another row's.
+        // The decoded path matches another row.
         assert_eq!(find("else.example", "/%40staff/x"), None);
-        // It may be the wiki's name, or nobody's.
+        // Not plain host names, so they match no row, not even those for any host.
         for host in [
             "wiki.example.",
             "user@wiki.example",
@@ -282,10 +281,10 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_ignores_case_takes_a_path_in_any_case_and_the_others_do_not() {
+    fn only_a_case_insensitive_row_matches_a_path_in_any_case() {
         let mut admin = row(&[], Some("/Admin"), None);
         admin.case_insensitive = true;
-        let table = RouteTable::new(vec![admin, row(&[], Some("/docs"), None)]);
+        let table = EnvoyRouteTable::new(vec![admin, row(&[], Some("/docs"), None)]);
         let find = |path| {
             let found = table.find(Destination {
                 host: "wiki.example",
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_loses_case_and_port_only() {
+    fn only_case_and_port_are_removed_from_a_host() {
         assert_eq!(host_name("A.b:80").as_deref(), Some("a.b"));
         assert_eq!(host_name("[::1]:80").as_deref(), Some("[::1]"));
         assert_eq!(host_name("[::1]").as_deref(), Some("[::1]"));
@@ -312,11 +311,11 @@ mod tests {
     }
 
     #[test]
-    fn context_extensions_are_taken_whole_or_not_at_all() {
-        let read = |pairs: &[(&str, &str)]| stated(pairs);
-        let least = [("resource_tenant", TENANT), ("app", TENANT)];
+    fn malformed_context_extensions_are_rejected_completely() {
+        let read = |pairs: &[(&str, &str)]| from_context_extensions(pairs);
+        let required = [("resource_tenant", TENANT), ("app", TENANT)];
         assert_eq!(read(&[]), None);
-        assert_eq!(read(&least), Some(Ok(facts())));
+        assert_eq!(read(&required), Some(Ok(facts())));
         for (name, value) in [
             ("resource_tennant", TENANT),
             ("access_type", "guest"),
@@ -326,13 +325,13 @@ mod tests {
             ("detail", ""),
             ("app", "x"),
         ] {
-            let mut pairs = least.to_vec();
+            let mut pairs = required.to_vec();
             pairs.push((name, value));
             assert!(read(&pairs).unwrap().is_err(), "{name}");
         }
         assert!(read(&[("app", TENANT)]).unwrap().is_err());
-        // Whichever of the two counted, somebody would have meant the other.
-        let twice = [least[0], least[1], least[1]];
+        // Neither of the two values can be preferred.
+        let twice = [required[0], required[1], required[1]];
         assert_eq!(read(&twice), Some(Err("found `app` twice".to_owned())));
     }
 }

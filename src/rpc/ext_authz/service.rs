@@ -1,4 +1,4 @@
-//! From attributes to an outcome: the route's facts, then the identity, then the engine.
+//! Handles a Check: determines the route, then the identity, then calls the engine.
 
 use std::sync::Arc;
 
@@ -7,75 +7,82 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
 use tonic::codegen::{Body as HttpBody, StdError};
 
-use super::attributes::{self, Credentials};
-use super::encode::{Fault, Outcome, Style, Written, encode};
+use super::attributes::{self, AuthorizationHeader};
+use super::encode::{CheckError, CheckOutcome, EncodedResponse, ResponseStyle, encode};
 use super::path;
 use super::route::{self, RouteFacts};
 use crate::decision::{Denial, Reason, Stage};
 use crate::engine::{Engine, View};
 use crate::id::{TenantId, UserId};
-use crate::identity::Asked;
-use crate::log::sign_in::PartlyAsked;
+use crate::identity::RequestedAccess;
+use crate::log::sign_in::PartialSignInRequest;
 use crate::printable::printable;
 use crate::request::{Api, Context};
-use crate::rpc::assumed::{Assumed, NOTHING};
+use crate::rpc::assumed::{AssumedFacts, NOTHING};
 use crate::rpc::gateway::{Gateway, JwtAuthn};
-use crate::rpc::limits::Limits;
+use crate::rpc::limits::RequestLimits;
 use crate::rpc::message;
 use crate::rpc::message::check::{Attributes, CheckRequest, HttpRequest};
-use crate::rpc::proof::{self, Proof, Question, Settled, Unsettled};
-use crate::rpc::recorder::{Recorder, Unrecorded};
-use crate::rpc::reflection::Answering;
+use crate::rpc::query::{self, AuthorizationQuery, Credential, QueryError, ResolvedQuery};
+use crate::rpc::recorder::{RecordError, Recorder};
+use crate::rpc::reflection::ResponseFuture;
 use crate::rpc::router::Rights;
 use crate::rpc::{trace, unary};
 
-/// The service, at a listener with these rights.
+/// Handles Check for callers with these rights.
 #[derive(Debug)]
-pub struct Check {
+pub struct CheckHandler {
     pub engine: Arc<Engine>,
     pub gateway: Arc<Gateway>,
     pub recorder: Recorder,
-    pub limits: Limits,
+    pub limits: RequestLimits,
     pub rights: Arc<Rights>,
 }
 
-/// Why a request does not get as far as the engine.
-enum Stop {
+/// Why a request does not reach the engine.
+enum EarlyExit {
     Denied(Denial),
     Unauthenticated(Option<String>),
-    Fault(Fault),
+    Error(CheckError),
 }
 
-/// Answers a call of Check.
-pub fn call<B>(check: &Arc<Check>, request: http::Request<B>) -> Answering
+/// Handles a call of Check.
+pub fn call<B>(check: &Arc<CheckHandler>, request: http::Request<B>) -> ResponseFuture
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<StdError> + Send,
 {
     let check = Arc::clone(check);
-    let most_bytes = check.limits.check_bytes;
+    let max_bytes = check.limits.check_bytes;
     let has_trace = trace::is_traced(request.headers());
-    unary::call(request, most_bytes, move |message| async move {
+    unary::call(request, max_bytes, move |message| async move {
         Ok(check.answer(message, has_trace).await.into_bytes())
     })
 }
 
-impl Check {
-    async fn answer(&self, message: Bytes, has_trace: bool) -> Written {
-        let (style, question) = self.read(&message, has_trace);
-        // Waiting for a record holds no more than the question.
+impl CheckHandler {
+    async fn answer(&self, message: Bytes, has_trace: bool) -> EncodedResponse {
+        let (style, query) = self.read(&message, has_trace);
+        // Free the message before waiting for the record.
         drop(message);
-        let outcome = match question {
-            Ok(question) => self.ask(question).await,
+        let outcome = match query {
+            Ok(query) => self.decide(query).await,
             Err(outcome) => outcome,
         };
-        outcome.answer().into_iter().for_each(trace::decided);
+        outcome
+            .answer()
+            .into_iter()
+            .for_each(trace::record_decision);
         encode(&outcome, &style)
     }
 
-    /// How the request is to be answered, and the question that it puts, or what becomes of it without one.
-    fn read(&self, message: &[u8], has_trace: bool) -> (Style<'_>, Result<Question, Outcome>) {
-        let mut style = Style {
+    /// Decodes the message: the form of the response, and the query or the outcome without one.
+    fn read(
+        &self,
+        message: &[u8],
+        has_trace: bool,
+    ) -> (ResponseStyle<'_>, Result<AuthorizationQuery, CheckOutcome>) {
+        let mut style = ResponseStyle {
             is_grpc: false,
             detail: false,
             challenge: &self.gateway.challenge,
@@ -83,36 +90,36 @@ impl Check {
         let read = message::decode::<CheckRequest<'_>>(message);
         let attributes = read.unwrap_or_default().attributes;
         let Some(http) = &attributes.request.http else {
-            return (style, Err(Outcome::Fault(Fault::Unreadable)));
+            return (style, Err(CheckOutcome::Error(CheckError::Unreadable)));
         };
         if !has_trace {
-            trace::asked_about(http);
+            trace::join_checked_request(http);
         }
         style.is_grpc = attributes::is_grpc(http);
-        let question = match self.route(&attributes, http) {
+        let query = match self.route(&attributes, http) {
             Ok((facts, assumed)) => {
                 style.detail = facts.detail;
-                self.asked(&attributes, http, &facts, assumed)
-                    .map_err(|stop| self.stopped(stop, on_route(&facts)))
+                self.build_query(&attributes, http, &facts, assumed)
+                    .map_err(|exit| self.exit_outcome(exit, on_route(&facts)))
             }
-            Err(stop) => Err(self.stopped(stop, PartlyAsked::default())),
+            Err(exit) => Err(self.exit_outcome(exit, PartialSignInRequest::default())),
         };
-        (style, question)
+        (style, query)
     }
 
-    /// What is known of the route, and what is assumed there.
+    /// The facts of the route, and the facts that are assumed on it.
     fn route(
         &self,
         attributes: &Attributes<'_>,
         http: &HttpRequest<'_>,
-    ) -> Result<(RouteFacts, &Assumed), Stop> {
-        let unknown = || Stop::Denied(Denial::of(None, Reason::RouteUnknown));
+    ) -> Result<(RouteFacts, &AssumedFacts), EarlyExit> {
+        let unknown = || EarlyExit::Denied(Denial::of(None, Reason::RouteUnknown));
         let path = path::unambiguous(http.path).ok_or_else(unknown)?;
-        match route::stated(&attributes.context_extensions) {
+        match route::from_context_extensions(&attributes.context_extensions) {
             Some(Ok(facts)) => Ok((facts, &NOTHING)),
             Some(Err(problem)) => {
                 tracing::warn!(host = %printable(http.host), problem, "context_extensions are malformed");
-                Err(Stop::Fault(Fault::RouteMalformed))
+                Err(EarlyExit::Error(CheckError::RouteMalformed))
             }
             None => {
                 let destination = attributes::destination(attributes, http, path);
@@ -123,27 +130,27 @@ impl Check {
         }
     }
 
-    /// The question, with what proves whose it is.
-    fn asked(
+    /// The query with its credentials.
+    fn build_query(
         &self,
         attributes: &Attributes<'_>,
         http: &HttpRequest<'_>,
         facts: &RouteFacts,
-        assumed: &Assumed,
-    ) -> Result<Question, Stop> {
+        assumed: &AssumedFacts,
+    ) -> Result<AuthorizationQuery, EarlyExit> {
         if facts.require_channel && facts.channel.is_none() {
             let denial = Denial::of(Some(Stage::SharedChannel), Reason::ChannelUnknown);
-            return Err(Stop::Denied(denial));
+            return Err(EarlyExit::Denied(denial));
         }
-        let restricting_tenant = self.restriction(http, facts)?;
-        let proofs = self.proofs(attributes, http)?;
+        let restricting_tenant = self.restricting_tenant(http, facts)?;
+        let credentials = self.credentials(attributes, http)?;
         let mut context = Context {
             ip_address: attributes::client_address(attributes),
             ..Context::default()
         };
         assumed.fill(&mut context);
         self.rights.assumed.fill(&mut context);
-        let asked = Asked {
+        let asked = RequestedAccess {
             resource: facts.resource,
             app: facts.app,
             access: facts.access,
@@ -153,127 +160,134 @@ impl Check {
             context,
             request_id: String::new(),
         };
-        Ok(Question::Proven {
-            proofs,
+        Ok(AuthorizationQuery::Credentials {
+            credentials,
             asked: Box::new(asked),
         })
     }
 
-    /// The route's facts always win; where peers stamp the header, one that is missing or doubled is a denial
+    /// The route's facts take precedence. If the peers set the header, a missing or repeated one is a denial
     /// (semantics §6).
-    fn restriction(
+    fn restricting_tenant(
         &self,
         http: &HttpRequest<'_>,
         facts: &RouteFacts,
-    ) -> Result<Option<TenantId>, Stop> {
+    ) -> Result<Option<TenantId>, EarlyExit> {
         if facts.restricting_tenant.is_some() || !self.rights.restriction_header {
             return Ok(facts.restricting_tenant);
         }
-        let stamped = attributes::stamped_restriction(http);
-        stamped.map(Some).ok_or_else(|| {
+        let tenant = attributes::restricting_tenant(http);
+        tenant.map(Some).ok_or_else(|| {
             let stage = Some(Stage::TenantRestriction);
-            Stop::Denied(Denial::of(stage, Reason::TenantRestricted))
+            EarlyExit::Denied(Denial::of(stage, Reason::TenantRestricted))
         })
     }
 
-    /// A bearer token comes first; with the claims of Envoy's jwt_authn beside it, both have to say the same.
-    fn proofs(
+    /// The bearer token first, then the claims of Envoy's jwt_authn. Both must agree.
+    fn credentials(
         &self,
         attributes: &Attributes<'_>,
         http: &HttpRequest<'_>,
-    ) -> Result<Vec<Proof>, Stop> {
+    ) -> Result<Vec<Credential>, EarlyExit> {
         let sources = &self.rights.identity;
-        let mut proofs = Vec::new();
-        match attributes::credentials(http) {
-            Credentials::Several => {
-                return Err(Stop::Denied(Denial::of(None, Reason::IdentityAmbiguous)));
+        let mut credentials = Vec::new();
+        match attributes::authorization(http) {
+            AuthorizationHeader::Multiple => {
+                return Err(EarlyExit::Denied(Denial::of(
+                    None,
+                    Reason::IdentityAmbiguous,
+                )));
             }
-            Credentials::Bearer(token) if sources.bearer => {
-                proofs.push(Proof::Token(token.to_owned()));
+            AuthorizationHeader::Bearer(token) if sources.bearer => {
+                credentials.push(Credential::Token(token.to_owned()));
             }
-            Credentials::Bearer(_) | Credentials::None => {}
+            AuthorizationHeader::Bearer(_) | AuthorizationHeader::None => {}
         }
         let payload = sources.jwt_authn.as_ref();
-        let payload = payload.and_then(|named| jwt_payload(attributes, named));
-        proofs.extend(payload.map(Proof::Payload));
-        if proofs.is_empty() {
-            return Err(Stop::Unauthenticated(None));
+        let payload = payload.and_then(|source| jwt_claims(attributes, source));
+        credentials.extend(payload.map(Credential::VerifiedClaims));
+        if credentials.is_empty() {
+            return Err(EarlyExit::Unauthenticated(None));
         }
-        Ok(proofs)
+        Ok(credentials)
     }
 
-    async fn ask(&self, question: Question) -> Outcome {
+    async fn decide(&self, query: AuthorizationQuery) -> CheckOutcome {
         let gateway = &self.gateway;
-        let questions = std::slice::from_ref(&question);
-        let answer = |view: &View<'_>, settled: &[Settled<'_>]| {
-            let settled = settled.first()?;
-            let pending = self.recorder.answer(view, settled, &question, Api::Check);
+        let queries = std::slice::from_ref(&query);
+        let answer = |view: &View<'_>, resolved: &[ResolvedQuery<'_>]| {
+            let resolved = resolved.first()?;
+            let pending = self.recorder.answer(view, resolved, &query, Api::Check);
             Some((
                 pending,
-                settled.as_ref().ok().map(|request| Asker::of(request)),
+                resolved
+                    .as_ref()
+                    .ok()
+                    .map(|request| ResponseIdentity::of(request)),
             ))
         };
-        let ask = || proof::settle(gateway, &self.engine, questions, answer);
-        let (pending, asker) = match proof::patiently(gateway, questions, ask).await {
+        let decide = || query::resolve(gateway, &self.engine, queries, answer);
+        let (pending, identity) = match query::retry_after_key_fetch(gateway, queries, decide).await
+        {
             Ok(Some(answered)) => answered,
-            // One question was put, so one is settled.
-            Ok(None) => return Outcome::Fault(Fault::Panicked),
-            Err(Unsettled::Unproven(unproven)) => {
-                let stop = Stop::Unauthenticated(Some(unproven.problem));
-                return self.stopped(stop, question.partly());
+            // Impossible: one query resolves to one result. Deny.
+            Ok(None) => return CheckOutcome::Error(CheckError::Panicked),
+            Err(QueryError::InvalidCredential(invalid)) => {
+                let exit = EarlyExit::Unauthenticated(Some(invalid.problem));
+                return self.exit_outcome(exit, query.partly());
             }
-            Err(Unsettled::KeysChanging) => return Outcome::Fault(Fault::KeysChanging),
+            Err(QueryError::KeysChanging) => return CheckOutcome::Error(CheckError::KeysChanging),
         };
-        match (self.recorder.recorded(pending).await, asker) {
-            (Ok(answer), Some(asker)) => Outcome::Decided {
+        match (self.recorder.wait_recorded(pending).await, identity) {
+            (Ok(answer), Some(identity)) => CheckOutcome::Decided {
                 answer,
-                home: asker.home,
-                user: asker.user,
-                understands_claims: asker.understands_claims,
+                home: identity.home,
+                user: identity.user,
+                understands_claims: identity.understands_claims,
             },
-            (Ok(answer), None) => Outcome::Refused(answer),
-            (Err(Unrecorded), _) => Outcome::Fault(Fault::AuditUnavailable),
+            (Ok(answer), None) => CheckOutcome::Refused(answer),
+            (Err(RecordError), _) => CheckOutcome::Error(CheckError::AuditUnavailable),
         }
     }
 
-    fn stopped(&self, stop: Stop, asked: PartlyAsked<'_>) -> Outcome {
+    fn exit_outcome(&self, exit: EarlyExit, asked: PartialSignInRequest<'_>) -> CheckOutcome {
         let view = self.engine.view();
         let refuse = |denial, problem| {
-            let asked = PartlyAsked { problem, ..asked };
+            let asked = PartialSignInRequest { problem, ..asked };
             self.recorder.refuse(&view, denial, asked, Api::Check)
         };
-        match stop {
-            Stop::Denied(denial) => Outcome::Refused(refuse(denial, None)),
-            Stop::Unauthenticated(problem) => {
+        match exit {
+            EarlyExit::Denied(denial) => CheckOutcome::Refused(refuse(denial, None)),
+            EarlyExit::Unauthenticated(problem) => {
                 let denial = Denial::of(None, Reason::IdentityMissing);
                 let answer = refuse(denial, problem.as_deref());
-                Outcome::Unauthenticated { answer, problem }
+                CheckOutcome::Unauthenticated { answer, problem }
             }
-            Stop::Fault(fault) => Outcome::Fault(fault),
+            EarlyExit::Error(error) => CheckOutcome::Error(error),
         }
     }
 }
 
-/// What is known of a request on this route, where nobody could be found who made it.
-fn on_route(facts: &RouteFacts) -> PartlyAsked<'_> {
-    PartlyAsked {
+/// The known parts of a request without an identity on this route.
+fn on_route(facts: &RouteFacts) -> PartialSignInRequest<'_> {
+    PartialSignInRequest {
         resource: Some(facts.resource),
         app: Some(facts.app),
         channel: facts.channel.as_ref(),
-        ..PartlyAsked::default()
+        ..PartialSignInRequest::default()
     }
 }
 
-/// What an answer has to know of the one it is for.
-struct Asker {
+/// The facts about the user that a response needs.
+struct ResponseIdentity {
     home: Option<TenantId>,
     user: Option<UserId>,
     understands_claims: bool,
 }
 
-impl Asker {
+impl ResponseIdentity {
     fn of(request: &crate::request::Request) -> Self {
-        Asker {
+        ResponseIdentity {
             home: request.home.tenant(),
             user: request.user,
             understands_claims: understands_claims(&request.context),
@@ -281,27 +295,27 @@ impl Asker {
     }
 }
 
-/// Microsoft's documentation writes `cp1`, in any case.
+/// `cp1` in Microsoft's documentation; not case-sensitive.
 fn understands_claims(context: &Context) -> bool {
-    let mut told = context.client_capabilities.iter();
-    told.any(|capability| capability.eq_ignore_ascii_case("cp1"))
+    let mut capabilities = context.client_capabilities.iter();
+    capabilities.any(|capability| capability.eq_ignore_ascii_case("cp1"))
 }
 
-/// The claims that Envoy verified, from the place that the operator named. Where the same namespace is there
-/// in typed form too, Envoy itself reads only that one, so there are none.
-fn jwt_payload(
+/// The claims that Envoy verified, from the configured namespace and key. `None` if the namespace also exists in typed
+/// form, because Envoy itself reads only that one.
+fn jwt_claims(
     attributes: &Attributes<'_>,
-    named: &JwtAuthn,
+    source: &JwtAuthn,
 ) -> Option<serde_json::Map<String, serde_json::Value>> {
     let metadata = attributes.metadata_context.as_ref()?;
     if metadata
         .typed_filter_metadata
-        .contains_key(&named.namespace)
+        .contains_key(&source.namespace)
     {
         return None;
     }
-    let namespace = metadata.filter_metadata.get(&named.namespace)?;
-    match namespace.fields.get(&named.payload)?.kind.as_ref()? {
+    let namespace = metadata.filter_metadata.get(&source.namespace)?;
+    match namespace.fields.get(&source.payload)?.kind.as_ref()? {
         Kind::StructValue(claims) => Some(object(claims)),
         _ => None,
     }
@@ -314,7 +328,7 @@ fn object(structure: &Struct) -> serde_json::Map<String, serde_json::Value> {
         .collect()
 }
 
-/// Depth is bounded where the message was decoded: prost goes 100 levels deep.
+/// The depth is bounded: prost decodes at most 100 levels.
 fn json(value: &Value) -> serde_json::Value {
     match &value.kind {
         None | Some(Kind::NullValue(_)) => serde_json::Value::Null,

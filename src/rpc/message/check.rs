@@ -1,15 +1,15 @@
-//! `envoy.service.auth.v3.CheckRequest`: the fields that count, as prost reads them; the others are passed over whatever
-//! they hold.
+//! `envoy.service.auth.v3.CheckRequest`: the fields that crosstrust uses, decoded as prost decodes them. All other fields
+//! are skipped, whatever their content.
 //!
 //! Field numbers: <https://github.com/envoyproxy/envoy/blob/main/api/envoy/service/auth/v3/attribute_context.proto>, and
-//! `address.proto` and `base.proto` of `envoy/config/core/v3`, read 2026-11-27. A key that a map has twice has both
-//! values here, where prost has the last: Envoy writes no such map.
+//! `address.proto` and `base.proto` of `envoy/config/core/v3`, read 2026-11-27. A map keeps both values of a
+//! duplicate key, while prost keeps the last. Envoy does not send duplicate keys.
 
 use envoy_types::pb::envoy::config::core::v3::Metadata;
 use prost::encoding::WireType;
 
-use super::Malformed;
-use super::decode::{Borrowed, delimited, merge, message, owned, skip, text};
+use super::MalformedMessage;
+use super::decode::{BorrowedMessage, delimited, merge, message, owned, skip, text};
 
 /// `envoy.service.auth.v3.CheckRequest`
 #[derive(Debug, Default, PartialEq)]
@@ -22,23 +22,23 @@ pub struct CheckRequest<'a> {
 pub struct Attributes<'a> {
     pub source: Peer<'a>,
     pub destination: Peer<'a>,
-    pub request: Request<'a>,
-    pub context_extensions: Texts<'a>,
-    /// Rare, and nested: read by prost.
+    pub request: AttributeRequest<'a>,
+    pub context_extensions: StringMap<'a>,
+    /// Rare and nested: decoded by prost.
     pub metadata_context: Option<Metadata>,
 }
 
 /// `envoy.service.auth.v3.AttributeContext.Peer`
 #[derive(Debug, Default, PartialEq)]
 pub struct Peer<'a> {
-    pub address: Address<'a>,
+    pub address: EnvoyAddress<'a>,
     pub principal: &'a str,
 }
 
 /// `envoy.config.core.v3.Address`
 #[derive(Debug, Default, PartialEq)]
-pub struct Address<'a> {
-    /// None where it is a pipe, or an address within Envoy.
+pub struct EnvoyAddress<'a> {
+    /// `None` for a pipe or an Envoy-internal address.
     pub socket_address: Option<SocketAddress<'a>>,
 }
 
@@ -50,14 +50,14 @@ pub struct SocketAddress<'a> {
 
 /// `envoy.service.auth.v3.AttributeContext.Request`
 #[derive(Debug, Default, PartialEq)]
-pub struct Request<'a> {
+pub struct AttributeRequest<'a> {
     pub http: Option<HttpRequest<'a>>,
 }
 
 /// `envoy.service.auth.v3.AttributeContext.HttpRequest`
 #[derive(Debug, Default, PartialEq)]
 pub struct HttpRequest<'a> {
-    pub headers: Texts<'a>,
+    pub headers: StringMap<'a>,
     pub path: &'a str,
     pub host: &'a str,
     pub header_map: HeaderMap<'a>,
@@ -77,11 +77,16 @@ pub struct HeaderValue<'a> {
     pub raw_value: &'a [u8],
 }
 
-/// A map from text to text, in the order that it came in.
-pub type Texts<'a> = Vec<(&'a str, &'a str)>;
+/// The entries of a map of strings, in the order of the message.
+pub type StringMap<'a> = Vec<(&'a str, &'a str)>;
 
-impl<'a> Borrowed<'a> for CheckRequest<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for CheckRequest<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => merge(&mut self.attributes, delimited(wire, bytes)?),
             _ => skip(tag, wire, bytes),
@@ -89,8 +94,13 @@ impl<'a> Borrowed<'a> for CheckRequest<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for Attributes<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for Attributes<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => merge(&mut self.source, delimited(wire, bytes)?),
             2 => merge(&mut self.destination, delimited(wire, bytes)?),
@@ -102,8 +112,13 @@ impl<'a> Borrowed<'a> for Attributes<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for Peer<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for Peer<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => merge(&mut self.address, delimited(wire, bytes)?),
             4 => text(&mut self.principal, wire, bytes),
@@ -112,12 +127,17 @@ impl<'a> Borrowed<'a> for Peer<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for Address<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for EnvoyAddress<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => message(&mut self.socket_address, wire, bytes),
             PIPE | ENVOY_INTERNAL_ADDRESS => {
-                // Of what excludes each other, the last counts.
+                // In a oneof, the last field wins.
                 self.socket_address = None;
                 delimited(wire, bytes)?;
                 Ok(())
@@ -127,8 +147,13 @@ impl<'a> Borrowed<'a> for Address<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for SocketAddress<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for SocketAddress<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             2 => text(&mut self.address, wire, bytes),
             _ => skip(tag, wire, bytes),
@@ -136,8 +161,13 @@ impl<'a> Borrowed<'a> for SocketAddress<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for Request<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for AttributeRequest<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             2 => message(&mut self.http, wire, bytes),
             _ => skip(tag, wire, bytes),
@@ -145,8 +175,13 @@ impl<'a> Borrowed<'a> for Request<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for HttpRequest<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for HttpRequest<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             3 => entry(&mut self.headers, wire, bytes),
             4 => text(&mut self.path, wire, bytes),
@@ -157,8 +192,13 @@ impl<'a> Borrowed<'a> for HttpRequest<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for HeaderMap<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for HeaderMap<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => {
                 let mut value = HeaderValue::default();
@@ -171,8 +211,13 @@ impl<'a> Borrowed<'a> for HeaderMap<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for HeaderValue<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for HeaderValue<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => text(&mut self.key, wire, bytes),
             2 => text(&mut self.value, wire, bytes),
@@ -185,12 +230,17 @@ impl<'a> Borrowed<'a> for HeaderValue<'a> {
     }
 }
 
-/// An entry of a map: a message of its own with key and value.
+/// An entry of a map: a message with key and value.
 #[derive(Default)]
-struct Entry<'a>(&'a str, &'a str);
+struct MapEntry<'a>(&'a str, &'a str);
 
-impl<'a> Borrowed<'a> for Entry<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for MapEntry<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => text(&mut self.0, wire, bytes),
             2 => text(&mut self.1, wire, bytes),
@@ -199,8 +249,12 @@ impl<'a> Borrowed<'a> for Entry<'a> {
     }
 }
 
-fn entry<'a>(map: &mut Texts<'a>, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
-    let mut entry = Entry::default();
+fn entry<'a>(
+    map: &mut StringMap<'a>,
+    wire: WireType,
+    bytes: &mut &'a [u8],
+) -> Result<(), MalformedMessage> {
+    let mut entry = MapEntry::default();
     merge(&mut entry, delimited(wire, bytes)?)?;
     map.push((entry.0, entry.1));
     Ok(())

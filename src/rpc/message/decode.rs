@@ -1,35 +1,43 @@
-//! Bytes → messages. Decides nothing, copies no text, and reads what prost would read.
+//! Decodes request messages without copying strings. Accepts the same bytes as prost.
 //!
-//! Encoding: <https://protobuf.dev/programming-guides/encoding/>, read 2026-11-27. That prost reads the same is a
-//! property of `tests` beside this; only how deep unknown groups, and in a Check metadata, may nest differs by a level or two.
+//! Encoding: <https://protobuf.dev/programming-guides/encoding/>, read 2026-11-27. A property in `tests` compares it with
+//! prost. Only the maximum nesting of unknown groups, and of metadata in a Check, differs by one or two levels.
 
 use prost::DecodeError;
 use prost::encoding::{self, DecodeContext, WireType};
 use prost_types::{Struct, Timestamp};
 
-use super::{AuthorizeBatchRequest, AuthorizeRequest, Claims, Context, ExplainRequest, Groups};
+use super::{
+    AuthorizeBatchRequest, AuthorizeRequest, ClaimsMessage, ContextMessage, ExplainRequest,
+    GroupList,
+};
 use crate::id::{GroupId, parse_guid_bytes};
 
-/// The bytes are no such message. What is wrong with them prost can tell, who reads them once more.
+/// The bytes cannot be decoded. Decode them with prost for an error message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed;
+pub struct MalformedMessage;
 
-/// A message that borrows its texts from the bytes it is read from.
-pub trait Borrowed<'a>: Default {
-    /// Takes the field in: what follows its key in `bytes`.
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed>;
+/// A message that borrows its strings from the bytes.
+pub trait BorrowedMessage<'a>: Default {
+    /// Decodes one field; `bytes` begins after the field's key.
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage>;
 }
 
-/// Reads a message that takes up all of the bytes.
-pub fn decode<'a, M: Borrowed<'a>>(bytes: &'a [u8]) -> Result<M, Malformed> {
+/// Decodes a message from all of the bytes.
+pub fn decode<'a, M: BorrowedMessage<'a>>(bytes: &'a [u8]) -> Result<M, MalformedMessage> {
     let mut message = M::default();
     merge(&mut message, bytes)?;
     Ok(message)
 }
 
-/// How many questions a batch holds, without a look into them: a message of the usual size has room for half a
-/// million that say nothing. What is wrong is told by prost, whose functions these are.
-pub fn questions(mut batch: &[u8]) -> Result<usize, DecodeError> {
+/// Counts the requests of a batch without decoding them: a message within the size limit can contain half a million empty
+/// ones. Uses prost's functions and returns prost's errors.
+pub fn count_requests(mut batch: &[u8]) -> Result<usize, DecodeError> {
     let mut count: usize = 0;
     while !batch.is_empty() {
         let (tag, wire) = encoding::decode_key(&mut batch)?;
@@ -39,10 +47,10 @@ pub fn questions(mut batch: &[u8]) -> Result<usize, DecodeError> {
     Ok(count)
 }
 
-pub(super) fn merge<'a, M: Borrowed<'a>>(
+pub(super) fn merge<'a, M: BorrowedMessage<'a>>(
     message: &mut M,
     mut bytes: &'a [u8],
-) -> Result<(), Malformed> {
+) -> Result<(), MalformedMessage> {
     while !bytes.is_empty() {
         let (tag, wire) = encoding::decode_key(&mut bytes)?;
         message.merge(tag, wire, &mut bytes)?;
@@ -50,8 +58,13 @@ pub(super) fn merge<'a, M: Borrowed<'a>>(
     Ok(())
 }
 
-impl<'a> Borrowed<'a> for AuthorizeBatchRequest<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for AuthorizeBatchRequest<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => {
                 self.requests.push(decode(delimited(wire, bytes)?)?);
@@ -62,8 +75,13 @@ impl<'a> Borrowed<'a> for AuthorizeBatchRequest<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for ExplainRequest<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for ExplainRequest<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => message(&mut self.request, wire, bytes),
             _ => skip(tag, wire, bytes),
@@ -71,8 +89,13 @@ impl<'a> Borrowed<'a> for ExplainRequest<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for AuthorizeRequest<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for AuthorizeRequest<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => text(&mut self.home_tenant, wire, bytes),
             2 => text(&mut self.resource_tenant, wire, bytes),
@@ -99,8 +122,13 @@ impl<'a> Borrowed<'a> for AuthorizeRequest<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for Claims<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for ClaimsMessage<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => instant(&mut self.expires_at, wire, bytes),
             2 => instant(&mut self.issued_at, wire, bytes),
@@ -126,8 +154,13 @@ impl<'a> Borrowed<'a> for Claims<'a> {
     }
 }
 
-impl<'a> Borrowed<'a> for Context<'a> {
-    fn merge(&mut self, tag: u32, wire: WireType, bytes: &mut &'a [u8]) -> Result<(), Malformed> {
+impl<'a> BorrowedMessage<'a> for ContextMessage<'a> {
+    fn merge(
+        &mut self,
+        tag: u32,
+        wire: WireType,
+        bytes: &mut &'a [u8],
+    ) -> Result<(), MalformedMessage> {
         match tag {
             1 => text(&mut self.ip_address, wire, bytes),
             2 => text(&mut self.country, wire, bytes),
@@ -160,9 +193,9 @@ pub(super) fn text<'a>(
     field: &mut &'a str,
     wire: WireType,
     bytes: &mut &'a [u8],
-) -> Result<(), Malformed> {
+) -> Result<(), MalformedMessage> {
     let text = delimited(wire, bytes)?;
-    *field = std::str::from_utf8(text).map_err(|_| Malformed)?;
+    *field = std::str::from_utf8(text).map_err(|_| MalformedMessage)?;
     Ok(())
 }
 
@@ -170,23 +203,23 @@ fn texts<'a>(
     field: &mut Vec<&'a str>,
     wire: WireType,
     bytes: &mut &'a [u8],
-) -> Result<(), Malformed> {
+) -> Result<(), MalformedMessage> {
     let mut one = "";
     text(&mut one, wire, bytes)?;
     field.push(one);
     Ok(())
 }
 
-/// One group, and all that follow it in the usual form: its key, 36, and 36 characters.
+/// Decodes a group and all that directly follow it in the usual form: key, length 36, 36 characters.
 fn groups<'a>(
-    field: &mut Groups<'a>,
+    field: &mut GroupList<'a>,
     key: u8,
     wire: WireType,
     bytes: &mut &'a [u8],
-) -> Result<(), Malformed> {
-    // The first of a list: room for as many as can follow.
-    if field.read.capacity() == 0 {
-        field.read.reserve(bytes.len() / USUAL_BYTES + 1);
+) -> Result<(), MalformedMessage> {
+    // The first group: reserve capacity for all that can follow.
+    if field.valid.capacity() == 0 {
+        field.valid.reserve(bytes.len() / USUAL_BYTES + 1);
     }
     let mut one = "";
     text(&mut one, wire, bytes)?;
@@ -200,28 +233,28 @@ fn groups<'a>(
         let Ok(id) = parse_guid_bytes(guid) else {
             break;
         };
-        field.read.push(GroupId(id));
+        field.valid.push(GroupId(id));
         read += USUAL_BYTES;
     }
-    *bytes = bytes.get(read..).ok_or(Malformed)?;
+    *bytes = bytes.get(read..).ok_or(MalformedMessage)?;
     Ok(())
 }
 
-pub(super) fn message<'a, M: Borrowed<'a>>(
+pub(super) fn message<'a, M: BorrowedMessage<'a>>(
     field: &mut Option<M>,
     wire: WireType,
     bytes: &mut &'a [u8],
-) -> Result<(), Malformed> {
+) -> Result<(), MalformedMessage> {
     let inner = delimited(wire, bytes)?;
     merge(field.get_or_insert_default(), inner)
 }
 
-/// A message of which nothing is borrowed.
+/// Decodes a message with prost, without borrowing.
 pub(super) fn owned<M: prost::Message>(
     field: &mut M,
     wire: WireType,
     bytes: &mut &[u8],
-) -> Result<(), Malformed> {
+) -> Result<(), MalformedMessage> {
     let inner = delimited(wire, bytes)?;
     Ok(field.merge(inner)?)
 }
@@ -230,11 +263,11 @@ fn instant(
     field: &mut Option<Timestamp>,
     wire: WireType,
     bytes: &mut &[u8],
-) -> Result<(), Malformed> {
+) -> Result<(), MalformedMessage> {
     owned(field.get_or_insert_default(), wire, bytes)
 }
 
-fn flag(field: &mut bool, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malformed> {
+fn flag(field: &mut bool, wire: WireType, bytes: &mut &[u8]) -> Result<(), MalformedMessage> {
     Ok(encoding::bool::merge(
         wire,
         field,
@@ -243,7 +276,7 @@ fn flag(field: &mut bool, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malfo
     )?)
 }
 
-fn number(field: &mut i32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malformed> {
+fn number(field: &mut i32, wire: WireType, bytes: &mut &[u8]) -> Result<(), MalformedMessage> {
     Ok(encoding::int32::merge(
         wire,
         field,
@@ -252,7 +285,7 @@ fn number(field: &mut i32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malf
     )?)
 }
 
-pub(super) fn skip(tag: u32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Malformed> {
+pub(super) fn skip(tag: u32, wire: WireType, bytes: &mut &[u8]) -> Result<(), MalformedMessage> {
     Ok(encoding::skip_field(
         wire,
         tag,
@@ -261,18 +294,21 @@ pub(super) fn skip(tag: u32, wire: WireType, bytes: &mut &[u8]) -> Result<(), Ma
     )?)
 }
 
-pub(super) fn delimited<'a>(wire: WireType, bytes: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
+pub(super) fn delimited<'a>(
+    wire: WireType,
+    bytes: &mut &'a [u8],
+) -> Result<&'a [u8], MalformedMessage> {
     encoding::check_wire_type(WireType::LengthDelimited, wire)?;
     let length = encoding::decode_varint(bytes)?;
-    let length = usize::try_from(length).map_err(|_| Malformed)?;
-    let (inner, rest) = bytes.split_at_checked(length).ok_or(Malformed)?;
+    let length = usize::try_from(length).map_err(|_| MalformedMessage)?;
+    let (inner, rest) = bytes.split_at_checked(length).ok_or(MalformedMessage)?;
     *bytes = rest;
     Ok(inner)
 }
 
-impl From<DecodeError> for Malformed {
+impl From<DecodeError> for MalformedMessage {
     fn from(_: DecodeError) -> Self {
-        Malformed
+        MalformedMessage
     }
 }
 
@@ -282,5 +318,5 @@ const GROUPS_KEY: u8 = 4 << 3 | 2;
 const RESOURCE_GROUPS_KEY: u8 = 14 << 3 | 2;
 /// `8-4-4-4-12`
 const GUID_BYTES: u8 = 36;
-/// Such a group with its key and its length.
+/// A group in the usual form, with its key and length.
 const USUAL_BYTES: usize = 38;

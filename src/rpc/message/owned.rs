@@ -1,11 +1,11 @@
-//! Owned messages of the generated types, borrowed.
+//! Conversions from owned messages of the generated types.
 
 use super::super::proto;
-use super::{AuthorizeBatchRequest, AuthorizeRequest, Claims, Context, Groups};
+use super::{AuthorizeBatchRequest, AuthorizeRequest, ClaimsMessage, ContextMessage, GroupList};
 
 impl<'a> From<&'a proto::AuthorizeRequest> for AuthorizeRequest<'a> {
     fn from(message: &'a proto::AuthorizeRequest) -> Self {
-        // Taken apart without `..`, so that a new field cannot be forgotten.
+        // Destructured without `..`, so that a new field cannot be forgotten.
         let proto::AuthorizeRequest {
             home_tenant,
             resource_tenant,
@@ -32,17 +32,17 @@ impl<'a> From<&'a proto::AuthorizeRequest> for AuthorizeRequest<'a> {
             home_tenant,
             resource_tenant,
             user,
-            groups: Groups::from(groups.as_slice()),
+            groups: GroupList::from(groups.as_slice()),
             app,
-            claims: claims.as_ref().map(Claims::from),
+            claims: claims.as_ref().map(ClaimsMessage::from),
             access_type: *access_type,
             channel,
-            context: context.as_ref().map(Context::from),
+            context: context.as_ref().map(ContextMessage::from),
             roles: texts(roles),
             client_app,
             external_user_type,
             resource_user,
-            resource_groups: Groups::from(resource_groups.as_slice()),
+            resource_groups: GroupList::from(resource_groups.as_slice()),
             home_cloud,
             restricting_tenant,
             request_id,
@@ -53,9 +53,9 @@ impl<'a> From<&'a proto::AuthorizeRequest> for AuthorizeRequest<'a> {
     }
 }
 
-impl<'a> From<&'a proto::Claims> for Claims<'a> {
+impl<'a> From<&'a proto::Claims> for ClaimsMessage<'a> {
     fn from(message: &'a proto::Claims) -> Self {
-        // Taken apart without `..`, so that a new field cannot be forgotten.
+        // Destructured without `..`, so that a new field cannot be forgotten.
         let proto::Claims {
             expires_at,
             issued_at,
@@ -77,7 +77,7 @@ impl<'a> From<&'a proto::Claims> for Claims<'a> {
             certificate_issuer_skis,
             certificate_policy_oids,
         } = message;
-        Claims {
+        ClaimsMessage {
             expires_at: *expires_at,
             issued_at: *issued_at,
             auth_time: *auth_time,
@@ -101,9 +101,9 @@ impl<'a> From<&'a proto::Claims> for Claims<'a> {
     }
 }
 
-impl<'a> From<&'a proto::Context> for Context<'a> {
+impl<'a> From<&'a proto::Context> for ContextMessage<'a> {
     fn from(message: &'a proto::Context) -> Self {
-        // Taken apart without `..`, so that a new field cannot be forgotten.
+        // Destructured without `..`, so that a new field cannot be forgotten.
         let proto::Context {
             ip_address,
             country,
@@ -124,7 +124,7 @@ impl<'a> From<&'a proto::Context> for Context<'a> {
             client_capabilities,
             country_source,
         } = message;
-        Context {
+        ContextMessage {
             ip_address,
             country,
             platform,
@@ -156,14 +156,14 @@ impl<'a> From<&'a proto::AuthorizeBatchRequest> for AuthorizeBatchRequest<'a> {
     }
 }
 
-impl<'a> From<&'a [String]> for Groups<'a> {
-    fn from(given: &'a [String]) -> Self {
-        let mut groups = Groups::default();
-        given.iter().for_each(|text| groups.push(text));
+impl<'a> From<&'a [String]> for GroupList<'a> {
+    fn from(list: &'a [String]) -> Self {
+        let mut groups = GroupList::default();
+        list.iter().for_each(|text| groups.push(text));
         groups
     }
 }
 
-fn texts(given: &[String]) -> Vec<&str> {
-    given.iter().map(String::as_str).collect()
+fn texts(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
 }

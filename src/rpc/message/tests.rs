@@ -1,4 +1,4 @@
-//! Whatever bytes come, they are read as prost reads them: the same fields, or refused by both.
+//! Any bytes are decoded as prost decodes them: to the same fields, or rejected by both.
 
 mod check;
 
@@ -8,7 +8,7 @@ use prost::Message as _;
 use super::super::proto;
 use super::*;
 
-/// Numbers that decide what is made; when they are used up, it is the plainest.
+/// Numbers that select what is generated. When they run out, the simplest choice is made.
 struct Choices<'a>(&'a [u16]);
 
 impl Choices<'_> {
@@ -21,21 +21,21 @@ impl Choices<'_> {
     }
 }
 
-/// How a field is written in the contract.
+/// How a field is encoded.
 #[derive(Clone, Copy)]
-enum Kind {
+enum FieldKind {
     Text,
     Varint,
-    Message(&'static [Kind]),
+    Message(&'static [FieldKind]),
 }
 
-use Kind::{Message, Text, Varint};
+use FieldKind::{Message, Text, Varint};
 
-const INSTANT: &[Kind] = &[Varint, Varint];
-const VALUE: &[Kind] = &[Varint, Text, Text, Varint, Message(&[]), Message(&[Text])];
-const STRUCT: &[Kind] = &[Message(&[Text, Message(VALUE)])];
-const DEVICE: &[Kind] = &[Varint, Message(STRUCT)];
-const CLAIMS: &[Kind] = &[
+const INSTANT: &[FieldKind] = &[Varint, Varint];
+const VALUE: &[FieldKind] = &[Varint, Text, Text, Varint, Message(&[]), Message(&[Text])];
+const STRUCT: &[FieldKind] = &[Message(&[Text, Message(VALUE)])];
+const DEVICE: &[FieldKind] = &[Varint, Message(STRUCT)];
+const CLAIMS: &[FieldKind] = &[
     Message(INSTANT),
     Message(INSTANT),
     Message(INSTANT),
@@ -56,7 +56,7 @@ const CLAIMS: &[Kind] = &[
     Text,
     Text,
 ];
-const CONTEXT: &[Kind] = &[
+const CONTEXT: &[FieldKind] = &[
     Text,
     Text,
     Text,
@@ -76,7 +76,7 @@ const CONTEXT: &[Kind] = &[
     Text,
     Text,
 ];
-const REQUEST: &[Kind] = &[
+const REQUEST: &[FieldKind] = &[
     Text,
     Text,
     Text,
@@ -99,9 +99,9 @@ const REQUEST: &[Kind] = &[
     Text,
 ];
 
-/// A message of these fields, in any order, some of them twice and some of them unknown. One in `care` is written in
-/// a way that it should not.
-fn message(kinds: &[Kind], choices: &mut Choices<'_>, care: u16) -> Vec<u8> {
+/// A message of these fields in any order, some of them repeated and some unknown. One field in `care` is encoded
+/// incorrectly.
+fn message(kinds: &[FieldKind], choices: &mut Choices<'_>, care: u16) -> Vec<u8> {
     let mut out = Vec::new();
     for _ in 0..choices.below(12) {
         let number = choices.below(u16::try_from(kinds.len()).unwrap() + 2);
@@ -112,7 +112,7 @@ fn message(kinds: &[Kind], choices: &mut Choices<'_>, care: u16) -> Vec<u8> {
     out
 }
 
-fn field(number: u64, kind: Kind, choices: &mut Choices<'_>, care: u16, out: &mut Vec<u8>) {
+fn field(number: u64, kind: FieldKind, choices: &mut Choices<'_>, care: u16, out: &mut Vec<u8>) {
     let is_odd = choices.below(care) == care - 1;
     let wire = match kind {
         Varint => 0,
@@ -164,10 +164,10 @@ const TEXTS: [&[u8]; 9] = [
     b"\xff\xfe",
 ];
 
-/// Read by us and by prost: the fields in words (a number may be none, and then is not equal to itself), or nothing.
+/// Decodes with this crate and with prost. Returns the `Debug` text, because NaN is not equal to itself, or `None`.
 fn both<'a, M, P>(bytes: &'a [u8], owned: &'a mut P) -> (Option<String>, Option<String>)
 where
-    M: Borrowed<'a> + From<&'a P> + std::fmt::Debug,
+    M: BorrowedMessage<'a> + From<&'a P> + std::fmt::Debug,
     P: prost::Message + Default,
 {
     let ours = decode::<M>(bytes)
@@ -187,7 +187,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
-    fn messages_of_any_fields_are_read_as_prost_reads_them(
+    fn messages_of_any_fields_are_decoded_as_prost_decodes_them(
         choices in prop::collection::vec(any::<u16>(), 0..300),
         care in prop::sample::select(&[50_u16, 1000, u16::MAX]),
     ) {
@@ -197,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn batches_too(choices in prop::collection::vec(any::<u16>(), 0..300)) {
+    fn batches_are_decoded_as_prost_decodes_them(choices in prop::collection::vec(any::<u16>(), 0..300)) {
         let bytes = message(&[Message(REQUEST)], &mut Choices(&choices), 1000);
         let mut owned = proto::AuthorizeBatchRequest::default();
         let (ours, theirs) = both::<AuthorizeBatchRequest<'_>, _>(&bytes, &mut owned);
@@ -205,7 +205,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_bytes_are_read_as_prost_reads_them(
+    fn damaged_bytes_are_decoded_as_prost_decodes_them(
         choices in prop::collection::vec(any::<u16>(), 0..300),
         damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in any::<prop::sample::Index>(),
@@ -226,23 +226,23 @@ proptest! {
 }
 
 #[test]
-fn many_groups_are_read_in_their_order_with_the_odd_ones_at_their_places() {
-    let given: Vec<String> = (0..300_u128)
+fn groups_keep_their_order_and_invalid_ones_their_index() {
+    let groups: Vec<String> = (0..300_u128)
         .map(|number| match number % 100 {
             7 => format!("{{{}}}", uuid::Uuid::from_u128(number)),
             42 => "no guid".to_owned(),
             _ => uuid::Uuid::from_u128(number).to_string(),
         })
         .collect();
-    let told = proto::AuthorizeRequest {
-        groups: given,
+    let message = proto::AuthorizeRequest {
+        groups,
         ..proto::AuthorizeRequest::default()
     };
-    let bytes = told.encode_to_vec();
+    let bytes = message.encode_to_vec();
     let read: AuthorizeRequest<'_> = decode(&bytes).unwrap();
-    let odd = [42, 142, 242].map(|place| (place, "no guid"));
-    assert_eq!(read.groups.unread, odd);
+    let invalid = [42, 142, 242].map(|place| (place, "no guid"));
+    assert_eq!(read.groups.invalid, invalid);
     let expected = (0..300).filter(|number| number % 100 != 42).map(GroupId);
-    assert!(read.groups.read.iter().copied().eq(expected));
-    assert_eq!(read, AuthorizeRequest::from(&told));
+    assert!(read.groups.valid.iter().copied().eq(expected));
+    assert_eq!(read, AuthorizeRequest::from(&message));
 }

@@ -1,7 +1,7 @@
-//! Whether certificates and revocation lists can work: what they are for, and their dates.
+//! Checks the purpose and the dates of certificates and revocation lists.
 //!
-//! What can never work is an error. What has expired, or is not valid yet, is an error only where something better is in
-//! force (`watch`): at a start a refusal would turn a certificate that is late into an outage of every listener.
+//! A wrong purpose is an error. Expired or not yet valid files are an error only on reload (`watch`), when the previous
+//! ones stay active: at startup an error would turn a late renewal into an outage of all listeners.
 
 use std::path::Path;
 
@@ -13,30 +13,30 @@ use x509_parser::certificate::{Validity, X509Certificate};
 use super::TlsError;
 use super::material::{CAS, CERTIFICATES, CRLS, malformed};
 
-/// Something to say about a file that can be served with.
+/// A problem in a file that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Concern {
+pub(super) struct TlsFileWarning {
     pub(super) found: String,
     pub(super) effect: &'static str,
 }
 
-/// What is known of a file: what to say about it, and when its first part ends, in seconds since 1970.
+/// The warnings about a file, and when its first part expires, in seconds since 1970.
 #[derive(Debug)]
-pub(super) struct Checked {
-    pub(super) concerns: Vec<Concern>,
+pub(super) struct CheckedTlsFile {
+    pub(super) warnings: Vec<TlsFileWarning>,
     pub(super) not_after: i64,
 }
 
-/// Our chain. With the reason for which no client would believe it now, if there is one.
-pub(super) fn own(
+/// Checks the server certificate chain. Also returns an error if the certificate has expired or is not valid yet.
+pub(super) fn server_chain(
     file: &Path,
     chain: &[CertificateDer<'_>],
     now: i64,
-) -> Result<(Checked, Option<TlsError>), TlsError> {
-    let mut concerns = Vec::new();
-    let ends = chain.iter().filter_map(x509);
-    let ends = ends.map(|one| one.validity().not_after.timestamp());
-    let not_after = ends.min().unwrap_or(i64::MAX);
+) -> Result<(CheckedTlsFile, Option<TlsError>), TlsError> {
+    let mut warnings = Vec::new();
+    let expiries = chain.iter().filter_map(x509);
+    let expiries = expiries.map(|one| one.validity().not_after.timestamp());
+    let not_after = expiries.min().unwrap_or(i64::MAX);
     let mut parsed = chain.iter().zip(1..);
     let own = parsed.next().and_then(|(one, _)| x509(one));
     let own = own.ok_or_else(|| malformed(file, "0 certificates", CERTIFICATES))?;
@@ -46,37 +46,37 @@ pub(super) fn own(
         let found = "a certificate that is not for servers (extended key usage)";
         return Err(malformed(file, found, CERTIFICATES));
     }
-    for (above, number) in parsed {
-        let found = x509(above).and_then(|above| out_of_date(above.validity(), now));
-        concerns.extend(found.map(|found| Concern {
+    for (issuer, number) in parsed {
+        let found = x509(issuer).and_then(|issuer| out_of_date(issuer.validity(), now));
+        warnings.extend(found.map(|found| TlsFileWarning {
             found: format!("certificate {number} {found}"),
-            effect: "clients that need it for the way to their root refuse the connection",
+            effect: "clients that need it for their path to a root refuse the connection",
         }));
     }
     let refused = out_of_date(own.validity(), now).map(|found| TlsError::OutOfDate {
         file: file.to_owned(),
         found: format!("a certificate that {found}"),
     });
-    let checked = Checked {
-        concerns,
+    let checked = CheckedTlsFile {
+        warnings,
         not_after,
     };
     Ok((checked, refused))
 }
 
-/// The client CAs. Their dates are not looked at in a handshake: RFC 5280 §6.1.1 (d) counts none among what is to be
-/// known of a trust anchor, and neither does webpki.
+/// Checks the client CAs. A handshake does not check their dates: they are not part of a trust anchor in RFC 5280
+/// §6.1.1 (d) and in webpki.
 pub(super) fn client_cas(
     file: &Path,
     cas: &[CertificateDer<'_>],
     now: i64,
-) -> Result<Checked, TlsError> {
-    let mut checked = Checked {
-        concerns: Vec::new(),
+) -> Result<CheckedTlsFile, TlsError> {
+    let mut checked = CheckedTlsFile {
+        warnings: Vec::new(),
         not_after: i64::MAX,
     };
     for (ca, number) in cas.iter().zip(1..) {
-        let ca = x509(ca).ok_or_else(|| malformed(file, "no X.509", CAS))?;
+        let ca = x509(ca).ok_or_else(|| malformed(file, "a certificate that is not X.509", CAS))?;
         if !may_sign(&ca) {
             let found = format!(
                 "certificate {number}, which may not sign others (basic constraints, key usage)"
@@ -86,9 +86,9 @@ pub(super) fn client_cas(
         let end = ca.validity().not_after.timestamp();
         checked.not_after = checked.not_after.min(end);
         let found = out_of_date(ca.validity(), now);
-        checked.concerns.extend(found.map(|found| Concern {
+        checked.warnings.extend(found.map(|found| TlsFileWarning {
             found: format!("certificate {number} {found}"),
-            effect: "what it signed is still let in: take it out of the file to end that",
+            effect: "certificates that it signed are still accepted; remove it from the file to refuse them",
         }));
     }
     Ok(checked)
@@ -102,22 +102,22 @@ fn may_sign(certificate: &X509Certificate<'_>) -> bool {
     is_ca && signs.is_ok_and(|usage| usage.is_none_or(|usage| usage.value.key_cert_sign()))
 }
 
-/// The revocation lists, and which client CA has none.
+/// Checks the revocation lists, and that each client CA has one.
 pub(super) fn revocation_lists(
     file: &Path,
     lists: &[CertificateRevocationListDer<'_>],
     cas: &[CertificateDer<'_>],
     now: i64,
-) -> Result<Checked, TlsError> {
-    let mut checked = Checked {
-        concerns: Vec::new(),
+) -> Result<CheckedTlsFile, TlsError> {
+    let mut checked = CheckedTlsFile {
+        warnings: Vec::new(),
         not_after: i64::MAX,
     };
     let mut issuers = Vec::new();
     for (list, number) in lists.iter().zip(1..) {
         let parsed = x509_parser::parse_x509_crl(list).ok();
         let Some((_, list)) = parsed.filter(|(rest, _)| rest.is_empty()) else {
-            let found = format!("no X.509 in revocation list {number}");
+            let found = format!("revocation list {number} that is not X.509");
             return Err(malformed(file, found, CRLS));
         };
         let Some(due) = list.next_update().map(|due| due.timestamp()) else {
@@ -126,12 +126,12 @@ pub(super) fn revocation_lists(
         };
         checked.not_after = checked.not_after.min(due);
         if due < now {
-            checked.concerns.push(Concern {
+            checked.warnings.push(TlsFileWarning {
                 found: format!(
-                    "revocation list {number} was to be replaced by {}",
+                    "revocation list {number} expired at its nextUpdate {}",
                     date(due)
                 ),
-                effect: "clients of its issuer are refused until there is a newer one",
+                effect: "clients of its issuer are refused until it is replaced",
             });
         }
         issuers.push(list.issuer().as_raw().to_vec());
@@ -139,8 +139,8 @@ pub(super) fn revocation_lists(
     for (ca, number) in cas.iter().zip(1..) {
         let subject = x509(ca).map(|ca| ca.subject().as_raw().to_vec());
         if subject.is_some_and(|subject| !issuers.contains(&subject)) {
-            checked.concerns.push(Concern {
-                found: format!("no revocation list of certificate {number} of client_ca"),
+            checked.warnings.push(TlsFileWarning {
+                found: format!("no revocation list of certificate {number} in client_ca"),
                 effect: "clients whose certificates it issued are refused",
             });
         }
@@ -148,8 +148,8 @@ pub(super) fn revocation_lists(
     Ok(checked)
 }
 
-/// Other parts of a file are passed over when it is read; a revocation list among certificates would do nothing.
-pub(super) fn no_revocation_list(
+/// Rejects a revocation list in a file of certificates or keys, where it would be ignored.
+pub(super) fn reject_revocation_lists(
     file: &Path,
     bytes: &[u8],
     expected: &'static str,
@@ -157,19 +157,19 @@ pub(super) fn no_revocation_list(
     match kinds(bytes).any(|kind| kind == SectionKind::Crl) {
         true => Err(malformed(
             file,
-            "a revocation list, which counts in client_crl only",
+            "a revocation list, which is used in client_crl only",
             expected,
         )),
         false => Ok(()),
     }
 }
 
-/// A file of revocation lists holds nothing else.
-pub(super) fn only_revocation_lists(file: &Path, bytes: &[u8]) -> Result<(), TlsError> {
+/// Rejects other PEM sections in a file of revocation lists.
+pub(super) fn reject_other_pem_sections(file: &Path, bytes: &[u8]) -> Result<(), TlsError> {
     match kinds(bytes).find(|kind| *kind != SectionKind::Crl) {
         Some(other) => Err(malformed(
             file,
-            format!("a part of another kind ({other:?})"),
+            format!("a PEM section of another kind ({other:?})"),
             CRLS,
         )),
         None => Ok(()),

@@ -1,7 +1,7 @@
-//! Which of the client CA's certificates may connect: those with a SPIFFE id that is named.
+//! Authenticates clients by the SPIFFE id in their certificate.
 //!
 //! Follows SPIFFE X509-SVID §2 and §5: the id is the leaf's only URI. Ids are compared byte by byte, never by
-//! pattern or prefix. The chain, the dates and the key usage are rustls' business and come first.
+//! pattern or prefix. rustls verifies the chain, the dates and the key usage first.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -18,39 +18,39 @@ use x509_parser::extensions::GeneralName;
 use crate::printable::printable;
 use crate::serve::PeerRefusal;
 
-/// Lets in the peers that `chain` lets in and that `ids` lists.
+/// Accepts client certificates that `chain` accepts and whose SPIFFE id `ids` lists.
 #[derive(Debug)]
 pub(super) struct PeerVerifier {
     pub(super) chain: Arc<dyn ClientCertVerifier>,
-    /// `None`: every certificate of the client CA.
+    /// `None` accepts every certificate of the client CA.
     pub(super) ids: Option<Vec<String>>,
 }
 
-/// What a refused peer's certificate says, escaped for a log line.
+/// The identity in the certificate of a refused peer, escaped for a log line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::serve) struct PeerCertificate {
-    /// Its URIs, with commas between them.
+    /// Its URIs, separated by commas.
     pub(in crate::serve) uri: String,
     /// Its serial number, hexadecimal.
     pub(in crate::serve) serial: String,
 }
 
 tokio::task_local! {
-    /// The certificate that the handshake of this task was refused for: rustls gives its verifier no connection to tell,
-    /// and its error has no place for a certificate.
+    /// The certificate that the handshake of this task refused. Task-local, because rustls passes no connection to its
+    /// verifier and its error cannot contain a certificate.
     static REFUSED: RefCell<Option<PeerCertificate>>;
 }
 
-/// Finishes a handshake within this time, and returns with its outcome the certificate that a [`PeerVerifier`] refused.
-pub(super) async fn noting_refused<F: Future>(
+/// Runs a handshake with a timeout, and also returns the certificate that a [`PeerVerifier`] refused.
+pub(super) async fn with_refused_certificate<F: Future>(
     handshake: F,
-    within: Duration,
+    timeout: Duration,
 ) -> (Option<PeerCertificate>, Result<F::Output, Elapsed>) {
-    let noted = async {
-        let outcome = tokio::time::timeout(within, handshake).await;
+    let handshake = async {
+        let outcome = tokio::time::timeout(timeout, handshake).await;
         (REFUSED.with(RefCell::take), outcome)
     };
-    REFUSED.scope(RefCell::default(), noted).await
+    REFUSED.scope(RefCell::default(), handshake).await
 }
 
 impl ClientCertVerifier for PeerVerifier {
@@ -65,13 +65,13 @@ impl ClientCertVerifier for PeerVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let verified = self.chain.verify_client_cert(leaf, intermediates, now);
-        let verified = verified.and_then(|verified| match (&self.ids, only_uri(leaf)) {
+        let verified = verified.and_then(|verified| match (&self.ids, single_uri(leaf)) {
             (None, _) => Ok(verified),
             (Some(ids), Some(uri)) if ids.contains(&uri) => Ok(verified),
             (Some(_), _) => Err(CertificateError::ApplicationVerificationFailure.into()),
         });
         if verified.is_err() {
-            // It fails outside of `noting_refused`, where nobody asks.
+            // Fails outside of `with_refused_certificate`, where it is not needed.
             let _ = REFUSED.try_with(|refused| refused.replace(Some(PeerCertificate::of(leaf))));
         }
         verified
@@ -119,21 +119,21 @@ impl PeerCertificate {
             GeneralName::URI(uri) => Some(*uri),
             _ => None,
         });
-        let uris: Vec<&str> = uris.take(MOST_SHOWN_URIS).collect();
+        let uris: Vec<&str> = uris.take(MAX_LOGGED_URIS).collect();
         PeerCertificate {
-            uri: shown(&uris.join(",")),
-            serial: shown(&leaf.raw_serial_as_string()),
+            uri: for_log(&uris.join(",")),
+            serial: for_log(&leaf.raw_serial_as_string()),
         }
     }
 }
 
-/// As much of a text as a log line needs, escaped.
-fn shown(text: &str) -> String {
-    let most: String = text.chars().take(MOST_SHOWN_CHARACTERS).collect();
-    printable(&most).into_owned()
+/// Truncates and escapes a text for a log line.
+fn for_log(text: &str) -> String {
+    let truncated: String = text.chars().take(MAX_LOGGED_CHARACTERS).collect();
+    printable(&truncated).into_owned()
 }
 
-/// The reason for which a certificate was refused.
+/// Why a certificate was refused.
 pub(super) fn reason(error: &CertificateError) -> PeerRefusal {
     use CertificateError as E;
     match error {
@@ -152,10 +152,10 @@ pub(super) fn reason(error: &CertificateError) -> PeerRefusal {
     }
 }
 
-/// The certificate's URI, if it has exactly one and nothing in it that one cannot read.
-fn only_uri(leaf: &[u8]) -> Option<String> {
+/// The URI of the certificate, if it has exactly one, of printable ASCII characters.
+fn single_uri(leaf: &[u8]) -> Option<String> {
     let (rest, leaf) = x509_parser::parse_x509_certificate(leaf).ok()?;
-    // Fails where the extension is there twice.
+    // Fails if the extension occurs twice.
     let names = leaf.subject_alternative_name().ok()??;
     let mut uris = Vec::new();
     for name in &names.value.general_names {
@@ -167,7 +167,7 @@ fn only_uri(leaf: &[u8]) -> Option<String> {
         }
     }
     match uris.as_slice() {
-        // A NUL ends a text in other programs: whoever signed it may have read another name.
+        // NUL ends a string in other programs: the CA may have checked another name.
         [uri] if rest.is_empty() && uri.bytes().all(|byte| byte.is_ascii_graphic()) => {
             Some((*uri).to_owned())
         }
@@ -175,7 +175,7 @@ fn only_uri(leaf: &[u8]) -> Option<String> {
     }
 }
 
-/// SPIFFE-ID §2: a trust domain and a path of at least one segment, without anything that needs escaping.
+/// SPIFFE-ID §2: a trust domain and a path of at least one segment, without characters that need escaping.
 pub(super) fn is_spiffe_id(text: &str) -> bool {
     let Some((domain, path)) = text
         .strip_prefix("spiffe://")
@@ -186,7 +186,7 @@ pub(super) fn is_spiffe_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_digit() || b".-_".contains(&byte);
     let in_domain = |byte: u8| byte.is_ascii_lowercase() || plain(byte);
     let in_path = |byte: u8| byte.is_ascii_alphabetic() || plain(byte);
-    text.len() <= MOST_ID_BYTES
+    text.len() <= MAX_ID_BYTES
         && !domain.is_empty()
         && domain.bytes().all(in_domain)
         && path
@@ -194,14 +194,14 @@ pub(super) fn is_spiffe_id(text: &str) -> bool {
             .all(|segment| !["", ".", ".."].contains(&segment) && segment.bytes().all(in_path))
 }
 
-/// A certificate for a peer has one URI; more are shown so that the mistake can be seen.
-const MOST_SHOWN_URIS: usize = 4;
+/// A valid certificate has one URI. More are logged so that the mistake is visible.
+const MAX_LOGGED_URIS: usize = 4;
 
 /// Longer than any SPIFFE id in use, and short enough for a log line.
-const MOST_SHOWN_CHARACTERS: usize = 256;
+const MAX_LOGGED_CHARACTERS: usize = 256;
 
 /// SPIFFE-ID §2.3.
-const MOST_ID_BYTES: usize = 2048;
+const MAX_ID_BYTES: usize = 2048;
 
 #[cfg(test)]
 mod tests {
@@ -221,47 +221,47 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_the_only_uri_among_other_names() {
+    fn the_id_is_the_only_uri_of_the_certificate() {
         let dns = || SanType::DnsName("a.example".try_into().unwrap());
         let id = "spiffe://contoso.example/envoy";
-        assert_eq!(only_uri(&leaf(vec![dns(), uri(id)])).as_deref(), Some(id));
+        assert_eq!(single_uri(&leaf(vec![dns(), uri(id)])).as_deref(), Some(id));
         for names in [
             vec![],
             vec![dns()],
             vec![uri(id), uri(id)],
             vec![uri(id), uri("https://a.example")],
         ] {
-            assert_eq!(only_uri(&leaf(names)), None);
+            assert_eq!(single_uri(&leaf(names)), None);
         }
     }
 
     #[test]
-    fn an_id_with_a_character_that_does_not_show_is_none() {
+    fn a_uri_with_an_unprintable_character_is_not_an_id() {
         for end in ["\0", "\n", " ", "\0.evil.example", "\u{7f}"] {
             let id = format!("spiffe://contoso.example/envoy{end}");
-            assert_eq!(only_uri(&leaf(vec![uri(&id)])), None, "{id:?}");
+            assert_eq!(single_uri(&leaf(vec![uri(&id)])), None, "{id:?}");
         }
     }
 
     #[test]
-    fn what_is_shown_of_a_certificate_is_escaped_and_short() {
+    fn the_logged_identity_is_escaped_and_truncated() {
         let long = "b".repeat(2000);
         let names = vec![uri("spiffe://a/\n\u{1b}[31m"), uri(&long)];
-        let shown = PeerCertificate::of(&leaf(names));
+        let logged = PeerCertificate::of(&leaf(names));
         let begin = "spiffe://a/\\u{000a}\\u{001b}[31m,bbb";
-        assert!(shown.uri.starts_with(begin), "{}", shown.uri);
-        assert!(shown.uri.len() < 300);
-        assert!(!shown.serial.is_empty());
+        assert!(logged.uri.starts_with(begin), "{}", logged.uri);
+        assert!(logged.uri.len() < 300);
+        assert!(!logged.serial.is_empty());
         assert_eq!(PeerCertificate::of(b""), PeerCertificate::default());
     }
 
     #[test]
-    fn what_is_no_certificate_has_no_id() {
-        assert_eq!(only_uri(b""), None);
-        assert_eq!(only_uri(b"spiffe://contoso.example/envoy"), None);
+    fn bytes_that_are_not_a_certificate_have_no_id() {
+        assert_eq!(single_uri(b""), None);
+        assert_eq!(single_uri(b"spiffe://contoso.example/envoy"), None);
         let mut longer = leaf(vec![uri("spiffe://a/b")]);
         longer.push(0);
-        assert_eq!(only_uri(&longer), None);
+        assert_eq!(single_uri(&longer), None);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The thread that looks at the files of all listeners with TLS, and puts new ones in force.
+//! The thread that checks the TLS files of all listeners and reloads changed ones.
 //!
-//! It looks every few seconds and when it is told to, and compares what the files hold, for a few kilobytes are
-//! read sooner than all is thought of that can change a file and leave its dates alone. What cannot be used
-//! changes nothing and is told once. Connections that exist are not looked at again: they go by their age.
+//! It checks at an interval and on request, and compares the content, because a file can change without a change of its
+//! timestamps. Files that cannot be used change nothing and are reported once. Existing connections are not checked
+//! again; they end at their maximum age.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,99 +12,100 @@ use std::thread;
 use std::time::Duration;
 
 use super::material::{Digest, Material};
-use super::{Active, Endpoint, TlsError, now, warn_of};
+use super::{ActiveTls, TlsEndpoint, TlsError, log_warnings, now};
 
-/// The thread's owner: it ends when this is dropped, after the look that it is at.
+/// Owns the thread: when dropped, the thread ends after its current check.
 #[derive(Debug)]
-pub(in crate::serve) struct Watch(Option<Arc<SyncSender<()>>>);
+pub(in crate::serve) struct TlsFileWatcher(Option<Arc<SyncSender<()>>>);
 
-/// Makes the files be looked at now, as long as the server runs.
+/// Triggers an immediate check of the TLS files while the server runs.
 #[derive(Debug, Clone)]
-pub struct TlsHint(Weak<SyncSender<()>>);
+pub struct TlsReloadHandle(Weak<SyncSender<()>>);
 
-/// A listener's files as the thread knows them.
-struct Watched {
-    endpoint: Arc<Endpoint>,
-    /// What was told last of files that cannot be used.
-    told: Option<Told>,
+/// A listener with TLS that the thread checks.
+struct WatchedEndpoint {
+    endpoint: Arc<TlsEndpoint>,
+    /// The last reported error. `None` while the files can be used.
+    reported: Option<ReportedTlsError>,
 }
 
 #[derive(PartialEq, Eq)]
-struct Told {
+struct ReportedTlsError {
     digest: Option<Digest>,
     error: String,
 }
 
-impl Watch {
-    /// Starts the thread, if there is something to look at.
+impl TlsFileWatcher {
+    /// Starts the thread, if there are listeners with TLS.
     pub(in crate::serve) fn start(
-        endpoints: Vec<Arc<Endpoint>>,
-        every: Duration,
-    ) -> io::Result<Watch> {
+        endpoints: Vec<Arc<TlsEndpoint>>,
+        interval: Duration,
+    ) -> io::Result<TlsFileWatcher> {
         if endpoints.is_empty() {
-            return Ok(Watch(None));
+            return Ok(TlsFileWatcher(None));
         }
-        // One hint that waits is as good as many.
-        let (hint, hints) = sync_channel(1);
-        let watched = endpoints.into_iter().map(|endpoint| Watched {
+        // One pending request serves for many.
+        let (request, requests) = sync_channel(1);
+        let watched = endpoints.into_iter().map(|endpoint| WatchedEndpoint {
             endpoint,
-            told: None,
+            reported: None,
         });
-        let watched: Vec<Watched> = watched.collect();
+        let watched: Vec<WatchedEndpoint> = watched.collect();
         thread::Builder::new()
             .name("tls-files".to_owned())
-            .spawn(move || look_until_the_end(watched, &hints, every))?;
-        Ok(Watch(Some(Arc::new(hint))))
+            .spawn(move || run_checks(watched, &requests, interval))?;
+        Ok(TlsFileWatcher(Some(Arc::new(request))))
     }
 
-    pub(in crate::serve) fn hint(&self) -> TlsHint {
-        TlsHint(self.0.as_ref().map_or_else(Weak::new, Arc::downgrade))
+    pub(in crate::serve) fn handle(&self) -> TlsReloadHandle {
+        TlsReloadHandle(self.0.as_ref().map_or_else(Weak::new, Arc::downgrade))
     }
 }
 
-impl TlsHint {
-    /// Look now.
-    pub fn hint(&self) {
-        if let Some(hint) = self.0.upgrade() {
-            // It fails when one waits already, or when the thread has ended with the server.
-            let _ = hint.try_send(());
+impl TlsReloadHandle {
+    /// Requests a check.
+    pub fn check_now(&self) {
+        if let Some(request) = self.0.upgrade() {
+            // Fails if a request is pending, or if the thread has ended with the server.
+            let _ = request.try_send(());
         }
     }
 }
 
-fn look_until_the_end(mut watched: Vec<Watched>, hints: &Receiver<()>, every: Duration) {
+fn run_checks(mut watched: Vec<WatchedEndpoint>, requests: &Receiver<()>, interval: Duration) {
     loop {
-        let is_hint = match hints.recv_timeout(every) {
+        let is_requested = match requests.recv_timeout(interval) {
             Ok(()) => true,
             Err(RecvTimeoutError::Timeout) => false,
             Err(RecvTimeoutError::Disconnected) => return,
         };
         for one in &mut watched {
             let before = one.endpoint.active.load().digest;
-            // Parsers of what others wrote: a panic may cost this look, not all later ones.
-            if catch_unwind(AssertUnwindSafe(|| one.look())).is_err() {
-                tracing::error!(address = %one.endpoint.address, "looking at the TLS files panicked");
+            // A panic of a parser ends this check, not the later ones.
+            if catch_unwind(AssertUnwindSafe(|| one.check())).is_err() {
+                tracing::error!(address = %one.endpoint.address, "the check of the TLS files panicked");
             }
-            if is_hint && one.told.is_none() && before == one.endpoint.active.load().digest {
-                tracing::info!(address = %one.endpoint.address, "SIGHUP: looked at the TLS files, nothing changed");
+            if is_requested && one.reported.is_none() && before == one.endpoint.active.load().digest
+            {
+                tracing::info!(address = %one.endpoint.address, "SIGHUP: TLS files checked, nothing changed");
             }
         }
     }
 }
 
-impl Watched {
-    fn look(&mut self) {
+impl WatchedEndpoint {
+    fn check(&mut self) {
         let tls = &self.endpoint.tls;
         let material = match Material::read(tls) {
             Ok(material) => material,
-            Err(error) => return self.tell(None, &error),
+            Err(error) => return self.report(None, &error),
         };
         let digest = material.digest();
         if digest == self.endpoint.active.load().digest {
-            self.told = None;
+            self.reported = None;
             return;
         }
-        // Who writes them may be at it: the next look sees more.
+        // A write may be in progress: the next check reads the files again.
         if !Material::read(tls).is_ok_and(|again| again.digest() == digest) {
             return;
         }
@@ -112,37 +113,37 @@ impl Watched {
         let is_new = certificate != self.endpoint.active.load().certificate;
         let loaded = material.load(tls, now());
         let loaded = loaded.and_then(|mut loaded| match loaded.out_of_date.take() {
-            // The certificate in force may still be believed.
+            // The active certificate may still be valid.
             Some(error) if is_new => Err(error),
-            // It is the one in force: a change of the client CAs or revocation lists must not wait for a better one.
+            // The certificate is unchanged: a change of client CAs or revocation lists must not wait for its renewal.
             Some(_) | None => Ok(loaded),
         });
         match loaded {
             Ok(loaded) => {
                 let address = &self.endpoint.address;
-                warn_of(address, &loaded);
-                self.endpoint.active.store(Arc::new(Active {
+                log_warnings(address, &loaded);
+                self.endpoint.active.store(Arc::new(ActiveTls {
                     config: loaded.config,
                     digest,
                     certificate,
-                    endings: loaded.endings,
+                    expiries: loaded.expiries,
                 }));
-                self.told = None;
-                tracing::info!(%address, "new TLS files are in force");
+                self.reported = None;
+                tracing::info!(%address, "TLS files reloaded");
             }
-            Err(error) => self.tell(Some(digest), &error),
+            Err(error) => self.report(Some(digest), &error),
         }
     }
 
-    fn tell(&mut self, digest: Option<Digest>, error: &TlsError) {
-        let told = Told {
+    fn report(&mut self, digest: Option<Digest>, error: &TlsError) {
+        let reported = ReportedTlsError {
             digest,
             error: error.to_string(),
         };
-        if self.told.as_ref() != Some(&told) {
+        if self.reported.as_ref() != Some(&reported) {
             let address = &self.endpoint.address;
-            tracing::error!(%address, %error, "the TLS files cannot be used: what they were before stays in force");
-            self.told = Some(told);
+            tracing::error!(%address, %error, "cannot reload the TLS files: the previous ones stay active");
+            self.reported = Some(reported);
         }
     }
 }

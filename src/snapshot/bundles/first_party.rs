@@ -1,13 +1,13 @@
-//! Microsoft's own applications of which no source says to which bundles they belong.
+//! Microsoft's own applications whose bundles no source lists.
 //!
 //! Source: applications whose `appOwnerOrganizationId` is one of Microsoft's own tenants
 //! (f8cdef31-a31e-4b4a-93e4-5f571e91255a, 72f988bf-86f1-41af-91ab-2d7cd011db47,
-//! cdc5aeea-15c5-4db6-b079-fcadd2505dc2), as a directory shows them; collected by the community list
-//! github.com/merill/microsoft-info as of 2026-08-20. Those of the tables in `bundles` are not repeated.
+//! cdc5aeea-15c5-4db6-b079-fcadd2505dc2) in directory exports; collected by the community list
+//! github.com/merill/microsoft-info as of 2026-08-20. Applications of the tables in `bundles` are omitted.
 
 use crate::id::AppId;
 
-/// Sorted by id, without repeats.
+/// Sorted by id, without duplicates.
 #[rustfmt::skip]
 pub(super) const FIRST_PARTY_APPS: &[AppId] = &[
     AppId(0x00000001_0000_0000_c000_000000000000), // Azure ESTS Service

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crosstrust::cache::{CacheBytes, Held};
+use crosstrust::cache::{CacheBytes, CacheUsage};
 use crosstrust::id::UserId;
 use crosstrust::request::Request;
 use crosstrust::time::Timestamp;
@@ -33,8 +33,8 @@ impl World {
         }
     }
 
-    fn held(&self) -> Held {
-        self.engine.counters().held
+    fn held(&self) -> CacheUsage {
+        self.engine.counters().usage
     }
 }
 
@@ -93,13 +93,13 @@ fn entries_of_old_tokens_give_way_to_those_of_new_ones() {
 fn what_has_ended_is_taken_out_within_minutes_and_what_is_good_stays() {
     let world = World::of(1 << 20);
     world.ask_each(0..10, NOON);
-    world.clock.pass(20 * MINUTE);
+    world.clock.advance(20 * MINUTE);
     let later = NOON.plus(20 * MINUTE);
     world.ask_each(10..15, later);
     world.engine.reap();
     assert_eq!(world.held().entries, 15);
 
-    world.clock.pass(10 * MINUTE);
+    world.clock.advance(10 * MINUTE);
     world.engine.reap();
     let held = world.held();
     assert_eq!((held.entries, held.evictions), (5, 10));
@@ -107,13 +107,13 @@ fn what_has_ended_is_taken_out_within_minutes_and_what_is_good_stays() {
     assert!((10..15).all(|user| world.ask_of(user, later)));
 
     // A sweep in the same minute finds nothing, also where something has ended.
-    world.clock.pass(20 * MINUTE);
+    world.clock.advance(20 * MINUTE);
     world.engine.reap();
     assert_eq!(
         world.held(),
-        Held {
+        CacheUsage {
             evictions: 15,
-            ..Held::default()
+            ..CacheUsage::default()
         }
     );
 }
@@ -122,13 +122,13 @@ fn what_has_ended_is_taken_out_within_minutes_and_what_is_good_stays() {
 fn an_entry_that_is_met_after_its_end_goes_at_once() {
     let world = World::of(1 << 20);
     world.ask_of(1, NOON);
-    world.clock.pass(30 * MINUTE);
+    world.clock.advance(30 * MINUTE);
     assert!(!world.ask_of(1, NOON));
     assert_eq!(
         world.held(),
-        Held {
+        CacheUsage {
             evictions: 1,
-            ..Held::default()
+            ..CacheUsage::default()
         }
     );
 }
@@ -139,9 +139,9 @@ fn a_cache_without_room_for_one_entry_keeps_none_and_answers_all_the_same() {
     assert!(!world.ask_of(1, NOON) && !world.ask_of(1, NOON));
     assert_eq!(
         world.held(),
-        Held {
+        CacheUsage {
             evictions: 2,
-            ..Held::default()
+            ..CacheUsage::default()
         }
     );
 }

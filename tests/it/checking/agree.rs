@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
-use crosstrust::reload::{Outcome, ReloadOptions, Reloader};
+use crosstrust::reload::{ReloadOptions, ReloadOutcome, Reloader};
 
 use super::{CONTOSO, FABRIKAM, SOMETHING, check_in, folder, organization, policy};
 
@@ -20,7 +20,7 @@ fn serve(root: &Path) -> (Vec<String>, bool) {
     started.handle.stop();
     let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     lines.sort();
-    (lines, matches!(started.first, Outcome::Rejected(_)))
+    (lines, matches!(started.first, ReloadOutcome::Rejected(_)))
 }
 
 fn sorted(run: &super::Run) -> Vec<String> {

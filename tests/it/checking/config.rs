@@ -77,7 +77,7 @@ fn a_member_that_is_known_to_decide_cannot_be_accepted() {
     let run = check_in(root.path(), &["--config", "c.toml", "policies"]);
     assert_eq!(run.code, Some(2));
     assert!(
-        run.err.contains("`inboundTrust` is a member that decides"),
+        run.err.contains("`inboundTrust` affects decisions"),
         "{}",
         run.err
     );

@@ -15,7 +15,7 @@ fn paths_have_one_form_however_the_root_is_given() {
     let wanted = check_in(root.path(), &["x"]).out;
     assert!(wanted.contains("x/contoso/partners.json:1:"), "{wanted}");
     assert!(
-        wanted.contains("it already stands at x/contoso/partners.json:1"),
+        wanted.contains("the first is at x/contoso/partners.json:1"),
         "{wanted}"
     );
     assert!(wanted.contains("x/fabrikam: error[CT030]"), "{wanted}");

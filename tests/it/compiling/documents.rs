@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crosstrust::compile::{Compiled, compile};
 use crosstrust::graph::document::*;
-use crosstrust::graph::{Code, Place, Severity};
+use crosstrust::graph::{Code, Severity, SourceLocation};
 use crosstrust::id::*;
 use crosstrust::policy_settings::PolicySettings;
 use crosstrust::time::Timestamp;
@@ -15,8 +15,8 @@ pub const FABRIKAM: TenantId = TenantId(0xfa);
 pub const WOODGROVE: TenantId = TenantId(0x30);
 
 /// A place in `file`, on a line that tells it from others.
-pub fn place(file: &str, path: &str) -> Place {
-    Place {
+pub fn place(file: &str, path: &str) -> SourceLocation {
+    SourceLocation {
         file: Arc::from(file),
         line: u32::try_from(path.len()).unwrap(),
         column: 1,
@@ -26,7 +26,7 @@ pub fn place(file: &str, path: &str) -> Place {
 
 pub fn tenant(id: TenantId, name: &str) -> TenantDocuments {
     TenantDocuments {
-        place: Place::of_file(name),
+        place: SourceLocation::of_file(name),
         organization: Some(Organization {
             place: place(&format!("{name}/organization.json"), "$"),
             id,
@@ -45,7 +45,7 @@ pub fn tenant(id: TenantId, name: &str) -> TenantDocuments {
         providers: Vec::new(),
         federations: Vec::new(),
         assumed_outbound: Vec::new(),
-        refused: Refused::default(),
+        refused: RefusedDocuments::default(),
     }
 }
 
@@ -79,12 +79,12 @@ pub fn default_with(change: impl FnOnce(&mut Configuration)) -> Option<Configura
     Some(configuration)
 }
 
-pub fn partner(tenant: TenantId) -> Partner {
+pub fn partner(tenant: TenantId) -> PartnerConfiguration {
     partner_at(tenant, "$[0]")
 }
 
-pub fn partner_at(tenant: TenantId, path: &str) -> Partner {
-    Partner {
+pub fn partner_at(tenant: TenantId, path: &str) -> PartnerConfiguration {
+    PartnerConfiguration {
         tenant,
         configuration: configuration("contoso/partners.json", path),
         is_service_provider: false,
@@ -93,14 +93,17 @@ pub fn partner_at(tenant: TenantId, path: &str) -> Partner {
     }
 }
 
-pub fn partner_with(tenant: TenantId, change: impl FnOnce(&mut Configuration)) -> Partner {
+pub fn partner_with(
+    tenant: TenantId,
+    change: impl FnOnce(&mut Configuration),
+) -> PartnerConfiguration {
     let mut partner = partner(tenant);
     change(&mut partner.configuration);
     partner
 }
 
-pub fn setting(users: (Access, &[UserTarget]), apps: (Access, &[ApplicationTarget])) -> Setting {
-    Setting {
+pub fn setting(users: (Access, &[UserTarget]), apps: (Access, &[ApplicationTarget])) -> B2bSetting {
+    B2bSetting {
         place: place("settings.json", "$.setting"),
         users: Some(rule("usersAndGroups", users)),
         applications: Some(rule("applications", apps)),
@@ -108,28 +111,28 @@ pub fn setting(users: (Access, &[UserTarget]), apps: (Access, &[ApplicationTarge
     }
 }
 
-pub fn allow_all() -> Setting {
+pub fn allow_all() -> B2bSetting {
     all(Access::Allowed)
 }
 
-pub fn block_all() -> Setting {
+pub fn block_all() -> B2bSetting {
     all(Access::Blocked)
 }
 
-fn all(access: Access) -> Setting {
+fn all(access: Access) -> B2bSetting {
     setting(
         (access, &[UserTarget::AllUsers]),
         (access, &[ApplicationTarget::AllApplications]),
     )
 }
 
-fn rule<T: Copy>(name: &str, (access, targets): (Access, &[T])) -> Rule<T> {
+fn rule<T: Copy>(name: &str, (access, targets): (Access, &[T])) -> AccessRule<T> {
     let path = format!("$.setting.{name}");
-    let targets = targets.iter().enumerate().map(|(index, value)| At {
+    let targets = targets.iter().enumerate().map(|(index, value)| Located {
         value: *value,
         place: place("settings.json", &format!("{path}.targets[{index}]")),
     });
-    Rule {
+    AccessRule {
         targets: targets.collect(),
         place: place("settings.json", &path),
         access,
@@ -230,7 +233,7 @@ pub fn errors(tenants: &[TenantDocuments]) -> Vec<(Code, String, String)> {
         .filter(|finding| finding.severity == Severity::Error);
     errors
         .map(|finding| {
-            let Place { file, path, .. } = finding.place;
+            let SourceLocation { file, path, .. } = finding.place;
             (finding.code, file.to_string(), path)
         })
         .collect()

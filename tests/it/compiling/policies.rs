@@ -67,7 +67,7 @@ fn include_lists_that_are_all_empty_are_worth_a_warning() {
 fn a_list_with_any_entry_is_not_empty() {
     let guests = |types: &[UserType]| GuestsOrExternalUsers {
         types: types.iter().copied().collect(),
-        tenants: ExternalTenants::Unsaid,
+        tenants: ExternalTenants::Unspecified,
     };
     for list in [
         UsersList {
@@ -145,7 +145,7 @@ fn a_rule_that_rests_on_an_incomplete_bundle_says_how_many_applications_are_know
             (Severity::Info, Code::IncompleteBundle)
         );
         let wanted = format!(
-            "found {bundle}: {} of its applications are known",
+            "found {bundle}: the ids of {} of its applications are known",
             known(bundle)
         );
         assert!(finding.message.starts_with(&wanted), "{finding}");
@@ -195,7 +195,7 @@ fn exclusions_that_exclude_everyone_or_nobody_are_worth_a_warning() {
         if let Some(users) = &mut policy.conditions.users {
             users.exclude.guests = Some(GuestsOrExternalUsers {
                 types: [UserType::ServiceProvider].into_iter().collect(),
-                tenants: ExternalTenants::Unsaid,
+                tenants: ExternalTenants::Unspecified,
             });
         }
     });
@@ -205,9 +205,9 @@ fn exclusions_that_exclude_everyone_or_nobody_are_worth_a_warning() {
 fn locations(
     include: &[LocationEntry],
     exclude: &[LocationEntry],
-) -> IncludeExclude<At<LocationEntry>> {
+) -> IncludeExclude<Located<LocationEntry>> {
     let list = |name: &str, entries: &[LocationEntry]| {
-        let entry = |(index, value): (usize, &LocationEntry)| At {
+        let entry = |(index, value): (usize, &LocationEntry)| Located {
             value: *value,
             place: place(FILE, &format!("$.{name}[{index}]")),
         };

@@ -2,13 +2,13 @@
 
 use crosstrust::graph::document::*;
 use crosstrust::id::*;
-use crosstrust::snapshot::Reads;
+use crosstrust::snapshot::ContextReads;
 use crosstrust::vocabulary::*;
 
 use super::documents::*;
 
 type Change = fn(&mut ConditionalAccessPolicy);
-type Fact = fn(&mut Reads) -> &mut bool;
+type Fact = fn(&mut ContextReads) -> &mut bool;
 
 fn apps(policy: &mut ConditionalAccessPolicy) -> &mut ApplicationsCondition {
     policy.conditions.applications.as_mut().unwrap()
@@ -26,7 +26,7 @@ fn locations(policy: &mut ConditionalAccessPolicy, exclude: LocationEntry) {
     let place = place("contoso/conditional-access.json", "$.location");
     policy.conditions.locations = Some(IncludeExclude {
         include: Vec::new(),
-        exclude: vec![At {
+        exclude: vec![Located {
             value: exclude,
             place,
         }],
@@ -126,7 +126,7 @@ const FACTS: &[(Change, Fact)] = &[
     ),
 ];
 
-fn reads_of(state: PolicyState, change: Change) -> Reads {
+fn reads_of(state: PolicyState, change: Change) -> ContextReads {
     let contoso = contoso_with(|contoso| {
         let location = |id, kind| NamedLocation {
             place: place("contoso/named-locations.json", "$"),
@@ -155,12 +155,15 @@ fn reads_of(state: PolicyState, change: Change) -> Reads {
 #[test]
 fn a_fact_is_read_if_an_enforced_or_reported_policy_names_it() {
     for (number, (change, fact)) in FACTS.iter().enumerate() {
-        let mut wanted = Reads::default();
+        let mut wanted = ContextReads::default();
         *fact(&mut wanted) = true;
         for state in [PolicyState::Enabled, PolicyState::ReportOnly] {
             assert_eq!(reads_of(state, *change), wanted, "{number}");
         }
-        assert_eq!(reads_of(PolicyState::Disabled, *change), Reads::default());
+        assert_eq!(
+            reads_of(PolicyState::Disabled, *change),
+            ContextReads::default()
+        );
     }
 }
 
@@ -173,14 +176,17 @@ fn an_excluded_action_reads_the_user_action() {
             excluded_actions: [UserAction::AccountRecovery].into_iter().collect(),
         });
     });
-    let wanted = Reads {
+    let wanted = ContextReads {
         user_action: true,
-        ..Reads::default()
+        ..ContextReads::default()
     };
     assert_eq!(compiled(&[contoso]).snapshot.reads(), wanted);
 }
 
 #[test]
 fn a_policy_without_conditions_reads_nothing() {
-    assert_eq!(reads_of(PolicyState::Enabled, |_| {}), Reads::default());
+    assert_eq!(
+        reads_of(PolicyState::Enabled, |_| {}),
+        ContextReads::default()
+    );
 }

@@ -5,13 +5,13 @@ use crosstrust::graph::document::ApplicationTarget::{
     AllApplications, AllMicrosoftApps, Application, Office365,
 };
 use crosstrust::graph::document::UserTarget::{AllUsers, Group, User};
-use crosstrust::graph::document::{Configuration, Setting};
+use crosstrust::graph::document::{B2bSetting, Configuration};
 use crosstrust::id::{AppId, GroupId, UserId};
 use crosstrust::vocabulary::Access::{Allowed, Blocked};
 
 use super::documents::*;
 
-type Put = fn(&mut Configuration, Setting);
+type Put = fn(&mut Configuration, B2bSetting);
 
 /// Where a setting can stand.
 const MEMBERS: [(&str, Put); 5] = [
@@ -33,7 +33,7 @@ const MEMBERS: [(&str, Put); 5] = [
 ];
 
 /// Asserts what is wrong with the setting, wherever it stands.
-fn expect_everywhere(setting: &Setting, wanted: &[(Code, &str)]) {
+fn expect_everywhere(setting: &B2bSetting, wanted: &[(Code, &str)]) {
     let wanted: Vec<_> = wanted
         .iter()
         .map(|(code, path)| (*code, String::from("settings.json"), (*path).to_owned()))

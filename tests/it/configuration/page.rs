@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use crosstrust::config::{KEYS, Key};
+use crosstrust::config::{ConfigKey, KEYS};
 
 use super::{ISSUER, ROUTE, print, read};
 
@@ -22,14 +22,14 @@ fn section<'p>(page: &'p str, marker: &str) -> &'p str {
 
 /// The row of the reference table that describes `key`: its name, the form or unit of its value as `--help` names
 /// it, its default, and the sentence of `--help`.
-fn reference_row(key: &Key) -> String {
+fn reference_row(key: &ConfigKey) -> String {
     let (meaning, default) = match key.help.split_once(" [default: ") {
         Some((meaning, default)) => (meaning, default.trim_end_matches(']').to_owned()),
         None if key.default.is_empty() => (key.help, "none".to_owned()),
         None => (key.help, format!("`{}`", key.default)),
     };
-    let unit = key.takes.to_lowercase().replace('|', " or ");
-    let unit = if key.many {
+    let unit = key.value_name.to_lowercase().replace('|', " or ");
+    let unit = if key.is_list {
         format!("list of {unit}")
     } else {
         unit

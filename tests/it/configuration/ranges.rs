@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-use crosstrust::config::{Bound, Config, Given, KEYS, Origin};
+use crosstrust::config::{Config, ConfigOverrides, KEYS, NumberRange, ValueOrigin};
 
 use super::{ISSUER, ROUTE, print, read};
 
 fn read_flag(key: &'static str, value: &str) -> Result<Config, String> {
-    let given = Given {
-        values: vec![(key, value.to_owned(), Origin::Flag)],
-        ..Given::default()
+    let given = ConfigOverrides {
+        values: vec![(key, value.to_owned(), ValueOrigin::Flag)],
+        ..ConfigOverrides::default()
     };
     Config::read(None, given).map_err(|error| error.to_string())
 }
@@ -18,21 +18,21 @@ fn read_flag(key: &'static str, value: &str) -> Result<Config, String> {
 fn every_number_has_a_range_and_one_past_either_end_is_refused() {
     let units = ["NUMBER", "BYTES", "SECONDS", "MILLISECONDS", "DAYS"];
     for key in KEYS {
-        let is_number = units.contains(&key.takes) || key.default.parse::<f64>().is_ok();
-        assert_eq!(key.bound.is_some(), is_number, "{} needs a range", key.name);
-        let Some(bound) = key.bound else { continue };
-        let (good, bad) = match bound {
-            Bound::Whole { least, most } => {
-                let below = i128::from(least) - 1;
-                let above = i128::from(most) + 1;
+        let is_number = units.contains(&key.value_name) || key.default.parse::<f64>().is_ok();
+        assert_eq!(key.range.is_some(), is_number, "{} needs a range", key.name);
+        let Some(range) = key.range else { continue };
+        let (good, bad) = match range {
+            NumberRange::Whole { min, max } => {
+                let below = i128::from(min) - 1;
+                let above = i128::from(max) + 1;
                 (
-                    [least.to_string(), most.to_string()],
+                    [min.to_string(), max.to_string()],
                     [below, above].map(|n| n.to_string()),
                 )
             }
-            Bound::Seconds { most } | Bound::SecondsOrZero { most } => (
-                ["0.001".to_owned(), most.to_string()],
-                ["0.0009".to_owned(), format!("{most}.001")],
+            NumberRange::Seconds { max } | NumberRange::SecondsOrZero { max } => (
+                ["0.001".to_owned(), max.to_string()],
+                ["0.0009".to_owned(), format!("{max}.001")],
             ),
         };
         for good in good {
@@ -41,7 +41,7 @@ fn every_number_has_a_range_and_one_past_either_end_is_refused() {
         let huge = ["9223372036854775807", "7e18", "1e400", "NaN", "-1", "x"].map(str::to_owned);
         for bad in bad.into_iter().chain(huge) {
             let error = read_flag(key.name, &bad).expect_err(key.name);
-            let expected = format!("{} = `{bad}` (flag): expected {bound}", key.name);
+            let expected = format!("flag: {} = `{bad}`: expected {range}", key.name);
             assert_eq!(error, expected);
         }
     }
@@ -53,11 +53,11 @@ fn a_duration_that_overflows_a_clock_is_refused_with_its_line() {
     for (text, expected) in [
         (
             "[keys]\nmax_stale = 9223372036854775807\n",
-            "c.toml:2): expected a number of seconds from 0.001 to 31622400",
+            "c.toml:2: keys.max_stale = `9223372036854775807`: expected a number of seconds from 0.001 to 31622400",
         ),
         (
             "[reload]\nrescan = 7e18\n",
-            "c.toml:2): expected a number of seconds from 0.001 to 86400",
+            "c.toml:2: reload.rescan = `7e18`: expected a number of seconds from 0.001 to 86400",
         ),
     ] {
         let (is_good, said) = print(folder.path(), text);
@@ -90,7 +90,7 @@ fn a_file_of_a_megabyte_is_read() {
     let text = format!("{text}{covered}");
     let error = read(&text).unwrap_err();
     assert!(
-        error.contains(&format!("c.toml:{line})")) && error.contains("c.toml:36"),
+        error.contains(&format!("c.toml:{line}: ")) && error.contains("c.toml:36"),
         "{error}"
     );
     let (text, count) = fill(&|number| ISSUER.replace("login", &format!("login-{number}")));

@@ -101,7 +101,7 @@ fn flags_of_the_context_reach_the_decision() {
             .clone()
             .find(|one| one["name"] == "signInRiskLevels");
         let platform = conditions.clone().find(|one| one["name"] == "platforms");
-        [risk, platform].map(|one| one.unwrap()["request"].as_str().unwrap().to_owned())
+        [risk, platform].map(|one| one.unwrap()["requestValue"].as_str().unwrap().to_owned())
     };
     assert_eq!(ask(&[]), ["not provided", "not provided"]);
     assert_eq!(

@@ -1,7 +1,9 @@
 //! What Explain lists and leaves out, where several entries or several tenants count: cases written by hand.
 
 use crosstrust::decision::Reason;
-use crosstrust::evaluate::{ConditionFinding, ConditionOutcome, Explanation, Fact, Question};
+use crosstrust::evaluate::{
+    ConditionFinding, ConditionOutcome, Evaluation, Explanation, RequestFact,
+};
 use crosstrust::id::TenantId;
 use crosstrust::request::{LocatedCountry, Request};
 use crosstrust::revocation::Revocations;
@@ -15,10 +17,10 @@ use crate::support::universe::*;
 
 fn explain(world: &World, request: &Request) -> Explanation {
     let snapshot = product::snapshot(world);
-    Question::new(&snapshot, request).explain(&Revocations::default(), NOW)
+    Evaluation::new(&snapshot, request).explain(&Revocations::default(), NOW)
 }
 
-fn denied(explanation: &Explanation) -> (Reason, Vec<Fact>) {
+fn denied(explanation: &Explanation) -> (Reason, Vec<RequestFact>) {
     let missing = explanation.missing.iter().map(|one| one.fact.clone());
     let denial = explanation.decision.denial().expect("a denial");
     (denial.reason, missing.collect())
@@ -113,7 +115,7 @@ fn a_setting_that_depends_on_an_unknown_bundle_lists_the_application() {
         let explanation = explain(&world, &request);
         assert_eq!(
             denied(&explanation),
-            (reason, vec![Fact::Bundles(app)]),
+            (reason, vec![RequestFact::Bundles(app)]),
             "{number}"
         );
         let sentence = explanation.missing[0].fact.sentence();
@@ -147,7 +149,7 @@ fn unknown_groups_beside_an_unknown_bundle_are_both_listed() {
     let unsure = with(reaching(PURVIEW), |request| {
         request.claims.groups_incomplete = true
     });
-    let facts = vec![Fact::Groups, Fact::Bundles(PURVIEW)];
+    let facts = vec![RequestFact::Groups, RequestFact::Bundles(PURVIEW)];
     let told = denied(&explain(&inbound(&both), &unsure));
     assert_eq!(told, (Reason::InboundApplication, facts));
 }
@@ -159,7 +161,7 @@ fn a_client_application_that_may_be_allowed_is_listed_where_the_request_names_no
     let one = setting("allowed", &[all_users()], "allowed", &[app(SHAREPOINT)]);
     let blocked = setting("allowed", &[all_users()], "blocked", &[app(PAYROLL)]);
     let nobody = setting("allowed", &[user(BOB)], "allowed", &[app(SHAREPOINT)]);
-    let listed = vec![Fact::ClientApp];
+    let listed = vec![RequestFact::ClientApp];
     let cases = [
         (inbound(&one), &silent, InboundApplication, listed.clone()),
         (outbound(&one), &silent, OutboundApplication, listed),
@@ -202,7 +204,11 @@ fn what_a_list_of_users_lacks_is_listed_only_where_no_other_entry_matches() {
         request.claims.groups_incomplete = true;
         request.claims.roles_incomplete = true;
     });
-    let every = [Fact::ResourceGroups, Fact::Roles, Fact::ResourceUser];
+    let every = [
+        RequestFact::ResourceGroups,
+        RequestFact::Roles,
+        RequestFact::ResourceUser,
+    ];
     for (world, outcome, missing) in [
         (
             list(false, false),
@@ -240,13 +246,13 @@ fn a_country_of_the_other_method_is_not_said_to_be_absent() {
             request.context.country = source.map(|source| LocatedCountry { country, source });
         })
     };
-    let other = Fact::CountryOfOtherMethod;
+    let other = RequestFact::CountryOfOtherMethod;
     for (lookup, sent_by, fact) in [
-        (ClientIpAddress, None, Fact::Country(ClientIpAddress)),
+        (ClientIpAddress, None, RequestFact::Country(ClientIpAddress)),
         (
             AuthenticatorAppGps,
             None,
-            Fact::Country(AuthenticatorAppGps),
+            RequestFact::Country(AuthenticatorAppGps),
         ),
         (
             ClientIpAddress,
@@ -262,7 +268,7 @@ fn a_country_of_the_other_method_is_not_said_to_be_absent() {
         let explanation = explain(&located(&lookup.to_string()), &sent(sent_by));
         assert_eq!(denied(&explanation).1, std::slice::from_ref(&fact));
         let locations = &condition(&explanation, "locations").policy;
-        let expected = format!("include DE (found by {lookup})");
+        let expected = format!("include DE (determined by {lookup})");
         assert_eq!(locations, &expected);
         let sentence = fact.sentence();
         let other_was_sent = sent_by.is_some();
@@ -327,16 +333,16 @@ fn a_policy_that_is_taken_off_for_a_user_action_says_so() {
             request.context.user_action = Some(action)
         })
     };
-    let told = "taken off by conditional-access-settings.json for this user action";
-    for (action, is_taken_off) in [
+    let text = "excluded by conditional-access-settings.json for this user action";
+    for (action, is_excluded) in [
         (UserAction::RegisterDevice, true),
         (UserAction::RegisterSecurityInfo, false),
     ] {
         let explanation = explain(&world, &registering(action));
         let applications = condition(&explanation, "applications");
-        assert_eq!(applications.policy.contains(told), is_taken_off);
+        assert_eq!(applications.policy.contains(text), is_excluded);
         let is_matched = applications.outcome == ConditionOutcome::Matched;
-        assert_eq!(is_matched, !is_taken_off);
+        assert_eq!(is_matched, !is_excluded);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crosstrust::evaluate::{Explanation, Fact, Question};
+use crosstrust::evaluate::{Evaluation, Explanation, RequestFact};
 use crosstrust::request::{AccessType, Claims, Device, LocatedCountry, Request, UserClass};
 use crosstrust::revocation::Revocations;
 use crosstrust::snapshot::Snapshot;
@@ -26,7 +26,7 @@ fn explain(
     request: &Request,
     now: Timestamp,
 ) -> Explanation {
-    Question::new(snapshot, request).explain(revocations, now)
+    Evaluation::new(snapshot, request).explain(revocations, now)
 }
 
 fn for_each_case(
@@ -58,56 +58,61 @@ fn for_each_case(
 }
 
 /// Whether the request lacks the fact.
-fn is_absent(fact: &Fact, request: &Request) -> bool {
+fn is_absent(fact: &RequestFact, request: &Request) -> bool {
     let Request {
         context, claims, ..
     } = request;
     match fact {
-        Fact::User => request.user.is_none(),
-        Fact::Groups | Fact::ResourceGroups => claims.groups_incomplete,
-        Fact::Roles => claims.roles_incomplete,
-        Fact::ResourceUser => request.resource_user.is_none(),
-        Fact::ExternalUserType => request.external_user_type.is_none(),
-        Fact::ClientApp => request.client_app.is_none(),
-        Fact::IssuedAt => claims.issued_at.is_none(),
-        Fact::AuthTime => claims.auth_time.is_none(),
-        Fact::SessionId => claims.session_id.is_none(),
-        Fact::AuthenticationMethods => claims.authentication_methods.is_empty(),
-        Fact::ResourceAuthenticationMethods => claims.resource_authentication_methods.is_empty(),
-        Fact::AuthenticatorAaguid => claims.authenticator_aaguid.is_none(),
-        Fact::CertificateIssuerSkis => claims.certificate_issuer_skis.is_empty(),
-        Fact::CertificatePolicyOids => claims.certificate_policy_oids.is_empty(),
-        Fact::IpAddress => context.ip_address.is_none(),
-        Fact::Country(_) => context.country.is_none(),
-        Fact::CountryOfOtherMethod(lookup) => {
+        RequestFact::User => request.user.is_none(),
+        RequestFact::Groups | RequestFact::ResourceGroups => claims.groups_incomplete,
+        RequestFact::Roles => claims.roles_incomplete,
+        RequestFact::ResourceUser => request.resource_user.is_none(),
+        RequestFact::ExternalUserType => request.external_user_type.is_none(),
+        RequestFact::ClientApp => request.client_app.is_none(),
+        RequestFact::IssuedAt => claims.issued_at.is_none(),
+        RequestFact::AuthTime => claims.auth_time.is_none(),
+        RequestFact::SessionId => claims.session_id.is_none(),
+        RequestFact::AuthenticationMethods => claims.authentication_methods.is_empty(),
+        RequestFact::ResourceAuthenticationMethods => {
+            claims.resource_authentication_methods.is_empty()
+        }
+        RequestFact::AuthenticatorAaguid => claims.authenticator_aaguid.is_none(),
+        RequestFact::CertificateIssuerSkis => claims.certificate_issuer_skis.is_empty(),
+        RequestFact::CertificatePolicyOids => claims.certificate_policy_oids.is_empty(),
+        RequestFact::IpAddress => context.ip_address.is_none(),
+        RequestFact::Country(_) => context.country.is_none(),
+        RequestFact::CountryOfOtherMethod(lookup) => {
             context.country.is_some_and(|own| own.source != *lookup)
         }
-        Fact::EasSupported => context.client_app_type == Some(ClientAppType::ExchangeActiveSync),
-        Fact::Platform => context.platform.is_none(),
-        Fact::ClientAppType => context.client_app_type.is_none(),
-        Fact::SignInRisk => context.sign_in_risk.is_none(),
-        Fact::UserRisk => context.user_risk.is_none(),
-        Fact::InsiderRisk => context.insider_risk.is_none(),
-        Fact::AuthenticationFlow => context.authentication_flow.is_none(),
-        Fact::Device => context.device.is_none(),
-        Fact::DeviceProperty(property) => match &context.device {
+        RequestFact::EasSupported => {
+            context.client_app_type == Some(ClientAppType::ExchangeActiveSync)
+        }
+        RequestFact::Platform => context.platform.is_none(),
+        RequestFact::ClientAppType => context.client_app_type.is_none(),
+        RequestFact::SignInRisk => context.sign_in_risk.is_none(),
+        RequestFact::UserRisk => context.user_risk.is_none(),
+        RequestFact::InsiderRisk => context.insider_risk.is_none(),
+        RequestFact::AuthenticationFlow => context.authentication_flow.is_none(),
+        RequestFact::Device => context.device.is_none(),
+        RequestFact::DeviceProperty(property) => match &context.device {
             Some(Device::Registered(known)) => !known.contains_key(property),
             Some(Device::Unregistered) | None => false,
         },
-        Fact::AppAttribute(name) => !context.app_attributes.contains_key(name),
-        Fact::ApprovedApplication => context.approved_application.is_none(),
-        Fact::AppProtection => context.app_protection.is_none(),
-        Fact::PasswordChanged => context.password_changed.is_none(),
-        Fact::RiskRemediated => context.risk_remediated.is_none(),
-        Fact::CompliantNetwork | Fact::MfaTrustedIps | Fact::Bundles(_) | Fact::AgentResource => {
-            true
-        }
+        RequestFact::AppAttribute(name) => !context.app_attributes.contains_key(name),
+        RequestFact::ApprovedApplication => context.approved_application.is_none(),
+        RequestFact::AppProtection => context.app_protection.is_none(),
+        RequestFact::PasswordChanged => context.password_changed.is_none(),
+        RequestFact::RiskRemediated => context.risk_remediated.is_none(),
+        RequestFact::CompliantNetwork
+        | RequestFact::MfaTrustedIps
+        | RequestFact::Bundles(_)
+        | RequestFact::AgentResource => true,
     }
 }
 
 /// The request with one absent fact filled in, in every way that matters, and the facts of which one has to be
 /// listed where that turns the denial into an allow.
-fn fills(request: &Request, now: Timestamp, rng: &mut Rng) -> Vec<(Vec<Fact>, Request)> {
+fn fills(request: &Request, now: Timestamp, rng: &mut Rng) -> Vec<(Vec<RequestFact>, Request)> {
     let mut filled = Vec::new();
     context_fills(request, rng, &mut filled);
     claims_fills(request, now, &mut filled);
@@ -116,7 +121,7 @@ fn fills(request: &Request, now: Timestamp, rng: &mut Rng) -> Vec<(Vec<Fact>, Re
     filled
 }
 
-type Filled = Vec<(Vec<Fact>, Request)>;
+type Filled = Vec<(Vec<RequestFact>, Request)>;
 
 fn with(request: &Request, change: impl FnOnce(&mut Request)) -> Request {
     let mut other = request.clone();
@@ -138,35 +143,47 @@ fn context_fills(request: &Request, rng: &mut Rng, filled: &mut Filled) {
     let addresses = ["198.51.100.7", "203.0.113.7", "192.0.2.1", "2001:db8:2::1"];
     let addresses: [std::net::IpAddr; 4] = addresses.map(|text| text.parse().unwrap());
     let countries: [Country; 4] = ["DE", "US", "FR", "ZZ"].map(|text| text.parse().unwrap());
-    fill!(ip_address, Fact::IpAddress, addresses);
+    fill!(ip_address, RequestFact::IpAddress, addresses);
     for source in CountrySource::ALL {
         let located = countries.map(|country| LocatedCountry {
             country,
             source: *source,
         });
-        fill!(country, Fact::Country(*source), located);
+        fill!(country, RequestFact::Country(*source), located);
     }
-    fill!(platform, Fact::Platform, Platform::ALL);
-    fill!(client_app_type, Fact::ClientAppType, ClientAppType::ALL);
-    fill!(sign_in_risk, Fact::SignInRisk, RiskLevel::ALL);
-    fill!(user_risk, Fact::UserRisk, RiskLevel::ALL);
-    fill!(insider_risk, Fact::InsiderRisk, InsiderRiskLevel::ALL);
+    fill!(platform, RequestFact::Platform, Platform::ALL);
+    fill!(
+        client_app_type,
+        RequestFact::ClientAppType,
+        ClientAppType::ALL
+    );
+    fill!(sign_in_risk, RequestFact::SignInRisk, RiskLevel::ALL);
+    fill!(user_risk, RequestFact::UserRisk, RiskLevel::ALL);
+    fill!(
+        insider_risk,
+        RequestFact::InsiderRisk,
+        InsiderRiskLevel::ALL
+    );
     fill!(
         authentication_flow,
-        Fact::AuthenticationFlow,
+        RequestFact::AuthenticationFlow,
         AuthenticationFlow::ALL
     );
     fill!(
         approved_application,
-        Fact::ApprovedApplication,
+        RequestFact::ApprovedApplication,
         [true, false]
     );
-    fill!(app_protection, Fact::AppProtection, [true, false]);
-    fill!(password_changed, Fact::PasswordChanged, [true, false]);
-    fill!(risk_remediated, Fact::RiskRemediated, [true, false]);
+    fill!(app_protection, RequestFact::AppProtection, [true, false]);
+    fill!(
+        password_changed,
+        RequestFact::PasswordChanged,
+        [true, false]
+    );
+    fill!(risk_remediated, RequestFact::RiskRemediated, [true, false]);
     let mut devices: Vec<Device> = (0..6).filter_map(|_| filters::device(rng)).collect();
     devices.push(Device::Unregistered);
-    fill!(device, Fact::Device, &devices);
+    fill!(device, RequestFact::Device, &devices);
     if let Some(Device::Registered(known)) = &request.context.device {
         for device in &devices {
             let Device::Registered(other) = device else {
@@ -178,13 +195,16 @@ fn context_fills(request: &Request, rng: &mut Rng, filled: &mut Filled) {
                 let change = |other: &mut Request| {
                     other.context.device = Some(Device::Registered(properties));
                 };
-                filled.push((vec![Fact::DeviceProperty(*property)], with(request, change)));
+                filled.push((
+                    vec![RequestFact::DeviceProperty(*property)],
+                    with(request, change),
+                ));
             }
         }
     }
     for (name, value) in filters::attributes(rng) {
         if !request.context.app_attributes.contains_key(&name) {
-            let fact = Fact::AppAttribute(name.clone());
+            let fact = RequestFact::AppAttribute(name.clone());
             let change = |other: &mut Request| {
                 other.context.app_attributes.insert(name, value);
             };
@@ -195,17 +215,21 @@ fn context_fills(request: &Request, rng: &mut Rng, filled: &mut Filled) {
 
 fn claims_fills(request: &Request, now: Timestamp, filled: &mut Filled) {
     let claims = &request.claims;
-    let mut fill = |facts: Vec<Fact>, change: &dyn Fn(&mut Claims)| {
+    let mut fill = |facts: Vec<RequestFact>, change: &dyn Fn(&mut Claims)| {
         filled.push((facts, with(request, |other| change(&mut other.claims))));
     };
     if claims.auth_time.is_none() {
-        fill(vec![Fact::AuthTime], &|claims| claims.auth_time = Some(now));
+        fill(vec![RequestFact::AuthTime], &|claims| {
+            claims.auth_time = Some(now)
+        });
     }
     if claims.issued_at.is_none() {
-        fill(vec![Fact::IssuedAt], &|claims| claims.issued_at = Some(now));
+        fill(vec![RequestFact::IssuedAt], &|claims| {
+            claims.issued_at = Some(now)
+        });
     }
     if claims.session_id.is_none() {
-        fill(vec![Fact::SessionId], &|claims| {
+        fill(vec![RequestFact::SessionId], &|claims| {
             claims.session_id = Some("another".into())
         });
     }
@@ -220,14 +244,14 @@ fn claims_fills(request: &Request, now: Timestamp, filled: &mut Filled) {
         false => list.is_empty(),
     };
     if silent(claims.authentication_methods) {
-        fill(vec![Fact::AuthenticationMethods], &|claims| {
+        fill(vec![RequestFact::AuthenticationMethods], &|claims| {
             claims.authentication_methods = every()
         });
     }
     if silent(claims.resource_authentication_methods) {
         let facts = vec![
-            Fact::ResourceAuthenticationMethods,
-            Fact::AuthenticationMethods,
+            RequestFact::ResourceAuthenticationMethods,
+            RequestFact::AuthenticationMethods,
         ];
         fill(facts, &|claims| {
             claims.resource_authentication_methods = every()
@@ -235,18 +259,18 @@ fn claims_fills(request: &Request, now: Timestamp, filled: &mut Filled) {
     }
     if claims.authenticator_aaguid.is_none() {
         for model in AAGUIDS {
-            fill(vec![Fact::AuthenticatorAaguid], &|claims| {
+            fill(vec![RequestFact::AuthenticatorAaguid], &|claims| {
                 claims.authenticator_aaguid = Some(model)
             });
         }
     }
     if claims.certificate_issuer_skis.is_empty() {
-        fill(vec![Fact::CertificateIssuerSkis], &|claims| {
+        fill(vec![RequestFact::CertificateIssuerSkis], &|claims| {
             claims.certificate_issuer_skis = ISSUER_SKIS.map(String::from).to_vec()
         });
     }
     if claims.certificate_policy_oids.is_empty() {
-        fill(vec![Fact::CertificatePolicyOids], &|claims| {
+        fill(vec![RequestFact::CertificatePolicyOids], &|claims| {
             claims.certificate_policy_oids = POLICY_OIDS.map(String::from).to_vec()
         });
     }
@@ -261,7 +285,7 @@ fn user_fills(request: &Request, filled: &mut Filled) {
                 other.resource_groups.extend(groups);
             };
             filled.push((
-                vec![Fact::Groups, Fact::ResourceGroups],
+                vec![RequestFact::Groups, RequestFact::ResourceGroups],
                 with(request, change),
             ));
         }
@@ -272,7 +296,7 @@ fn user_fills(request: &Request, filled: &mut Filled) {
                 other.claims.roles_incomplete = false;
                 other.roles.extend(roles);
             };
-            filled.push((vec![Fact::Roles], with(request, change)));
+            filled.push((vec![RequestFact::Roles], with(request, change)));
         }
     }
     let is_guest = request.access == AccessType::Collaboration
@@ -281,17 +305,17 @@ fn user_fills(request: &Request, filled: &mut Filled) {
         // A direct connect user without a guest object is known to have none.
         if request.resource_user.is_none() && is_guest {
             let change = |other: &mut Request| other.resource_user = Some(user);
-            filled.push((vec![Fact::ResourceUser], with(request, change)));
+            filled.push((vec![RequestFact::ResourceUser], with(request, change)));
         }
         if request.user.is_none() {
             let change = |other: &mut Request| other.user = Some(user);
-            filled.push((vec![Fact::User], with(request, change)));
+            filled.push((vec![RequestFact::User], with(request, change)));
         }
     }
     if request.client_app.is_none() {
         for app in APPS {
             let change = |other: &mut Request| other.client_app = Some(app);
-            filled.push((vec![Fact::ClientApp], with(request, change)));
+            filled.push((vec![RequestFact::ClientApp], with(request, change)));
         }
     }
     // An internal user is an internal guest only if the request says so.
@@ -299,7 +323,7 @@ fn user_fills(request: &Request, filled: &mut Filled) {
         for named in UserType::ALL {
             let other = with(request, |other| other.external_user_type = Some(*named));
             if other.contradiction().is_none() {
-                filled.push((vec![Fact::ExternalUserType], other));
+                filled.push((vec![RequestFact::ExternalUserType], other));
             }
         }
     }
@@ -313,7 +337,7 @@ fn a_fact_that_alone_turns_a_denial_into_an_allow_is_listed() {
             assert!(explanation.missing.is_empty());
             return;
         }
-        let listed: Vec<&Fact> = explanation.missing.iter().map(|one| &one.fact).collect();
+        let listed: Vec<&RequestFact> = explanation.missing.iter().map(|one| &one.fact).collect();
         for (facts, filled) in fills(request, now, rng) {
             let decision = crosstrust::evaluate::decide(snapshot, revocations, &filled, now);
             if !decision.is_allow() {
@@ -370,14 +394,14 @@ fn a_listed_fact_is_absent_and_some_failing_policy_or_setting_reads_it() {
 
 #[test]
 fn each_fact_says_its_field_and_how_to_provide_it() {
-    let risk = Fact::SignInRisk;
+    let risk = RequestFact::SignInRisk;
     assert_eq!(risk.field(), "context.sign_in_risk");
     assert_eq!(
         risk.sentence(),
         "sign_in_risk was not provided: send it, or set it under `assume` for this listener"
     );
     assert!(risk.is_assumable());
-    let time = Fact::AuthTime;
+    let time = RequestFact::AuthTime;
     assert_eq!(time.field(), "claims.auth_time");
     assert!(!time.is_assumable());
     assert!(

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crosstrust::decision::{Reason, Stage};
-use crosstrust::evaluate::{ConditionOutcome, Explanation, Fact, Question};
+use crosstrust::evaluate::{ConditionOutcome, Evaluation, Explanation, RequestFact};
 use crosstrust::request::{Device, DeviceProperty, PropertyValue, Request};
 use crosstrust::revocation::{Revocation, Revocations};
-use crosstrust::rpc::proto::{self, ConditionOutcome as Told};
-use crosstrust::rpc::{Assumed, Limits, client};
+use crosstrust::rpc::proto;
+use crosstrust::rpc::{AssumedFacts, RequestLimits, client};
 use crosstrust::vocabulary::{ClientAppType, CountrySource, Platform, RiskLevel};
 use serde_json::{Value, json};
 
@@ -24,10 +24,10 @@ fn explain(world: &World, request: &Request) -> Explanation {
 fn explain_revoked(world: &World, revocations: &[Revocation], request: &Request) -> Explanation {
     let snapshot = product::snapshot(world);
     let revocations: Revocations = revocations.iter().cloned().collect();
-    Question::new(&snapshot, request).explain(&revocations, NOW)
+    Evaluation::new(&snapshot, request).explain(&revocations, NOW)
 }
 
-fn missing(explanation: &Explanation) -> Vec<Fact> {
+fn missing(explanation: &Explanation) -> Vec<RequestFact> {
     let facts = explanation.missing.iter().map(|one| one.fact.clone());
     facts.collect()
 }
@@ -114,14 +114,14 @@ fn a_silent_request_lists_every_condition_as_not_provided_with_the_fact_that_it_
         Reason::MfaRequired
     );
     let expected = [
-        Fact::ClientAppType,
-        Fact::SignInRisk,
-        Fact::UserRisk,
-        Fact::InsiderRisk,
-        Fact::AuthenticationFlow,
-        Fact::Platform,
-        Fact::IpAddress,
-        Fact::Device,
+        RequestFact::ClientAppType,
+        RequestFact::SignInRisk,
+        RequestFact::UserRisk,
+        RequestFact::InsiderRisk,
+        RequestFact::AuthenticationFlow,
+        RequestFact::Platform,
+        RequestFact::IpAddress,
+        RequestFact::Device,
     ];
     assert_eq!(missing(&explanation), expected);
     assert!(
@@ -166,7 +166,7 @@ fn conditions_after_the_first_that_does_not_match_are_listed_too() {
     let filter = &explanation.policies[0].conditions[9];
     assert_eq!(
         filter.missing,
-        [Fact::DeviceProperty(DeviceProperty::TrustType)]
+        [RequestFact::DeviceProperty(DeviceProperty::TrustType)]
     );
     // It does not apply, so nothing depends on what is missing.
     assert!(explanation.decision.is_allow());
@@ -194,7 +194,7 @@ fn a_users_type_that_is_only_possible_is_not_provided() {
         outcomes(&explanation)[0],
         ("users", ConditionOutcome::NotProvided)
     );
-    assert_eq!(missing(&explanation), [Fact::ExternalUserType]);
+    assert_eq!(missing(&explanation), [RequestFact::ExternalUserType]);
     // The type that the policy names is given: nothing is missing.
     let explanation = explain(&world, &guest());
     assert_eq!(
@@ -208,23 +208,23 @@ fn a_users_type_that_is_only_possible_is_not_provided() {
 fn what_makes_a_policy_fail_is_listed_and_what_another_policy_lacks_is_not() {
     let frequency = json!({"signInFrequency": {"value": 1, "type": "hours", "isEnabled": true,
         "frequencyInterval": "timeBased", "authenticationType": "primaryAndSecondaryAuthentication"}});
-    let cases: [(Value, Request, Vec<Fact>); 4] = [
+    let cases: [(Value, Request, Vec<RequestFact>); 4] = [
         (
             having(require(&[]), "sessionControls", frequency),
             with(internal(), |request| request.claims.auth_time = None),
-            vec![Fact::AuthTime],
+            vec![RequestFact::AuthTime],
         ),
         (
             require(&["approvedApplication", "compliantApplication"]),
             with(internal(), |request| {
                 request.context.app_protection = Some(false)
             }),
-            vec![Fact::ApprovedApplication],
+            vec![RequestFact::ApprovedApplication],
         ),
         (
             require_one(&["passwordChange", "riskRemediation"]),
             internal(),
-            vec![Fact::PasswordChanged, Fact::RiskRemediated],
+            vec![RequestFact::PasswordChanged, RequestFact::RiskRemediated],
         ),
         // Satisfied: what it lacks does not matter.
         (
@@ -253,7 +253,7 @@ fn stages_before_conditional_access_list_what_they_lack() {
         explanation.decision.denial().unwrap().reason,
         Reason::SessionRevoked
     );
-    assert_eq!(missing(&explanation), [Fact::SessionId]);
+    assert_eq!(missing(&explanation), [RequestFact::SessionId]);
 
     let marketing = setting("allowed", &[group(MARKETING)], "allowed", &[all_apps()]);
     let contoso = tenant(CONTOSO).partner(FABRIKAM, json!({"b2bDirectConnectInbound": marketing}));
@@ -264,7 +264,7 @@ fn stages_before_conditional_access_list_what_they_lack() {
         explanation.decision.denial().unwrap().reason,
         Reason::GroupsUnknown
     );
-    assert_eq!(missing(&explanation), [Fact::Groups]);
+    assert_eq!(missing(&explanation), [RequestFact::Groups]);
     // A denial for certain lists nothing.
     let explanation = explain(&world, &direct());
     assert_eq!(
@@ -281,7 +281,7 @@ fn every_stage_says_why_it_passes() {
     let explanation = explain(&world, &done);
     assert!(explanation.decision.is_allow());
     let ends = format!(
-        "The token ends at {} and is not revoked.",
+        "The token expires at {} and is not revoked.",
         done.claims.expires_at
     );
     let expected = [
@@ -292,11 +292,11 @@ fn every_stage_says_why_it_passes() {
         ),
         (
             Stage::Outbound,
-            "The home tenant's outbound setting lets this user reach this application.",
+            "The home tenant's outbound setting allows this user to access this application.",
         ),
         (
             Stage::Inbound,
-            "The resource tenant's inbound setting lets this user reach this application.",
+            "The resource tenant's inbound setting allows this user to access this application.",
         ),
         (
             Stage::ConditionalAccess,
@@ -334,21 +334,27 @@ fn the_wire_carries_conditions_missing_facts_and_names() {
         ..wire::request()
     };
     let engine = Arc::clone(&engine);
-    let told = client::explain_here(&engine, &Limits::default(), request).unwrap();
+    let told = client::explain_in_process(&engine, &RequestLimits::default(), request).unwrap();
     let [missing] = told.missing_facts.as_slice() else {
         panic!("{:?}", told.missing_facts);
     };
     assert_eq!(missing.field, "context.sign_in_risk");
     assert_eq!(
-        missing.sentence,
+        missing.message,
         "sign_in_risk was not provided: send it, or set it under `assume` for this listener"
     );
     assert!(missing.assumable);
     assert_eq!(missing.policy_ids, [policy_id(1).to_string()]);
     let risk = &told.policies[0].conditions[2];
     assert_eq!(risk.name, "signInRiskLevels");
-    assert_eq!(risk.outcome(), Told::NotProvidedTreatedAsMatching);
-    assert_eq!((&*risk.policy, &*risk.request), ("high", "not provided"));
+    assert_eq!(
+        risk.outcome(),
+        proto::ConditionOutcome::NotProvidedTreatedAsMatching
+    );
+    assert_eq!(
+        (&*risk.policy_value, &*risk.request_value),
+        ("high", "not provided")
+    );
     assert_eq!(risk.missing_fields, ["context.sign_in_risk"]);
     let names: Vec<_> = told.names.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(
@@ -365,37 +371,37 @@ fn the_wire_carries_conditions_missing_facts_and_names() {
         json["stages"][0]["message"]
             .as_str()
             .unwrap()
-            .starts_with("The token ends")
+            .starts_with("The token expires")
     );
 }
 
 #[test]
 fn a_fact_is_assumable_if_and_only_if_the_configuration_takes_it() {
-    let device = Fact::DeviceProperty(DeviceProperty::TrustType);
+    let device = RequestFact::DeviceProperty(DeviceProperty::TrustType);
     let cases = [
-        (Fact::IpAddress, "192.0.2.1"),
-        (Fact::Country(CountrySource::ClientIpAddress), "CH"),
-        (Fact::Platform, "windows"),
-        (Fact::ClientAppType, "browser"),
-        (Fact::SignInRisk, "none"),
-        (Fact::UserRisk, "none"),
-        (Fact::InsiderRisk, "none"),
-        (Fact::AuthenticationFlow, "none"),
-        (Fact::Device, "unregistered"),
-        (Fact::ApprovedApplication, "true"),
-        (Fact::AppProtection, "true"),
-        (Fact::PasswordChanged, "true"),
-        (Fact::RiskRemediated, "true"),
+        (RequestFact::IpAddress, "192.0.2.1"),
+        (RequestFact::Country(CountrySource::ClientIpAddress), "CH"),
+        (RequestFact::Platform, "windows"),
+        (RequestFact::ClientAppType, "browser"),
+        (RequestFact::SignInRisk, "none"),
+        (RequestFact::UserRisk, "none"),
+        (RequestFact::InsiderRisk, "none"),
+        (RequestFact::AuthenticationFlow, "none"),
+        (RequestFact::Device, "unregistered"),
+        (RequestFact::ApprovedApplication, "true"),
+        (RequestFact::AppProtection, "true"),
+        (RequestFact::PasswordChanged, "true"),
+        (RequestFact::RiskRemediated, "true"),
         (device, "AzureAD"),
-        (Fact::AppAttribute("set_name".into()), "x"),
-        (Fact::AuthTime, "2027-01-15T08:30:00Z"),
-        (Fact::Groups, "x"),
-        (Fact::ExternalUserType, "serviceProvider"),
+        (RequestFact::AppAttribute("set_name".into()), "x"),
+        (RequestFact::AuthTime, "2027-01-15T08:30:00Z"),
+        (RequestFact::Groups, "x"),
+        (RequestFact::ExternalUserType, "serviceProvider"),
     ];
     for (fact, value) in cases {
         let field = fact.field();
         let name = field.strip_prefix("context.").unwrap_or(&field);
-        let taken = Assumed::read(&[(name.to_owned(), value.to_owned())]).is_ok();
+        let taken = AssumedFacts::read(&[(name.to_owned(), value.to_owned())]).is_ok();
         assert_eq!(fact.is_assumable(), taken, "{fact:?}");
         assert_eq!(
             fact.sentence().contains("under `assume`"),

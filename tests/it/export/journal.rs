@@ -10,7 +10,8 @@ use crosstrust::log::export::{ExportOptions, Exporter};
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
 use crosstrust::log::journal::{
-    Entry, Journal, JournalOptions, Kind, Record, RecordKind, Records, Source, WaitBounds,
+    EventKind, Journal, JournalEntry, JournalOptions, JournalRecord, RecordKind, RecordSource,
+    Records, WaitBounds,
 };
 use crosstrust::otlp::{Collector, Signal};
 
@@ -32,7 +33,7 @@ impl Logged {
     fn with(folder: &Path, segment_bytes: u64, retention_bytes: u64) -> Logged {
         std::fs::create_dir_all(folder).unwrap();
         let options = JournalOptions {
-            signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
+            signer: Signer::load_or_create(&folder.join("signing.key")).unwrap(),
             queue: 8192,
             wait: WaitBounds::within(Duration::from_millis(100)),
             linger: Duration::ZERO,
@@ -61,12 +62,12 @@ impl Logged {
     fn sign_in(&self, number: u32) -> crosstrust::log::journal::Ticket {
         let body =
             format!(r#"{{"id":"{number}","homeTenantId":"home","resourceTenantId":"resource"}}"#);
-        let entry = Entry {
-            kind: Kind::SignIn,
+        let entry = JournalEntry {
+            kind: EventKind::SignIn,
             time: Clock::System.now().wall,
             body: body.into_bytes(),
             is_awaited: true,
-            source: Source::PROCESS,
+            source: RecordSource::PROCESS,
             when_durable: None,
         };
         self.journal.append(entry).unwrap()
@@ -76,8 +77,8 @@ impl Logged {
         self.journal.close();
     }
 
-    fn records(&self) -> Vec<Record> {
-        let disk = Arc::new(SystemDisk::beside(&self.folder));
+    fn records(&self) -> Vec<JournalRecord> {
+        let disk = Arc::new(SystemDisk::read_only(&self.folder));
         let records = Records::between(disk, None, None).unwrap();
         records.map(Result::unwrap).collect()
     }
@@ -114,7 +115,7 @@ pub fn named(endpoint: &str, variables: &[(&str, &str)]) -> Collector {
         let found = variables.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    Collector::at(Signal::Logs, "log.export", endpoint, &lookup).unwrap()
+    Collector::with_endpoint(Signal::Logs, "log.export", endpoint, &lookup).unwrap()
 }
 
 pub fn exporter(log: &Logged, url: &str) -> Exporter {
@@ -128,7 +129,7 @@ pub fn exporter_with(log: &Logged, collector: Collector) -> Exporter {
     let options = ExportOptions {
         linger: Duration::from_millis(5),
         first_retry: Duration::from_millis(5),
-        longest_retry: Duration::from_millis(50),
+        max_retry: Duration::from_millis(50),
         ..ExportOptions::to(collector, vec![service])
     };
     Exporter::start(&log.journal, options, Clock::System).unwrap()

@@ -86,7 +86,7 @@ async fn a_denial_tells_a_code_and_its_reason_only_where_the_route_says_so() {
 }
 
 #[tokio::test]
-async fn a_curable_denial_is_a_claims_challenge_for_clients_that_know_it_and_rfc_9470_for_others() {
+async fn a_denial_with_a_step_up_is_a_claims_challenge_or_an_rfc_9470_challenge() {
     let world = World::new(Setup::default()).await;
     let ask = async |extra| {
         let claims = tokens::with(world.claims(SHAREPOINT), extra);
@@ -153,7 +153,7 @@ async fn a_grpc_call_is_told_in_the_words_of_grpc() {
     let answer = world.check(&request).await;
     assert_denied(&answer, 401, Code::Unauthenticated);
     assert_eq!(answer.header("grpc-status"), Some("16"));
-    assert_eq!(answer.body, "A token is needed.");
+    assert_eq!(answer.body, "A token is required.");
     let details = answer.header("grpc-status-details-bin").unwrap();
     let details = STANDARD_NO_PAD.decode(details).unwrap();
     assert!(tonic_types::pb::Status::decode(details.as_slice()).is_ok());

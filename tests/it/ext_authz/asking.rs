@@ -9,12 +9,12 @@ use crosstrust::cache::CacheBytes;
 use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::identity::{
-    Algorithm, Identity, Issuer, IssuerIndex, Preset, Tenants, TokenLimits, Trust,
+    Algorithm, Issuer, IssuerIndex, Preset, Tenants, TokenLimits, TokenVerifier, TrustedIssuers,
 };
-use crosstrust::reload::{Outcome, ReloadOptions, load_once};
+use crosstrust::reload::{ReloadOptions, ReloadOutcome, load_once};
 use crosstrust::rpc::{
-    Applications, Backend, ChallengeValues, Gateway, HealthState, Recorder, Rights, RouteTable,
-    router,
+    ApplicationAudiences, Backend, ChallengeValues, EnvoyRouteTable, Gateway, HealthState,
+    Recorder, Rights, router,
 };
 use crosstrust::time::Timestamp;
 use envoy_types::pb::envoy::config::core::v3::address::Address as Kind;
@@ -45,7 +45,7 @@ pub const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
 pub struct World {
     pub engine: Arc<Engine>,
     pub clock: Arc<ManualClock>,
-    pub identity: Arc<Identity>,
+    pub identity: Arc<TokenVerifier>,
     pub fabrikam: Signer,
     pub contoso: Signer,
     server: TestServer,
@@ -55,7 +55,7 @@ pub struct World {
 /// What differs from the usual server.
 pub struct Setup {
     pub rights: Rights,
-    pub routes: RouteTable,
+    pub routes: EnvoyRouteTable,
     pub has_policies: bool,
     pub challenge: ChallengeValues,
     pub recorder: Recorder,
@@ -65,7 +65,7 @@ impl Default for Setup {
     fn default() -> Self {
         Setup {
             rights: Rights::ALL,
-            routes: RouteTable::default(),
+            routes: EnvoyRouteTable::default(),
             has_policies: true,
             challenge: ChallengeValues {
                 mfa: Some("c1".to_owned()),
@@ -87,15 +87,15 @@ impl World {
             let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
             assert!(matches!(
                 load_once(&engine, ReloadOptions::of(policies)),
-                Outcome::Activated(_)
+                ReloadOutcome::Activated(_)
             ));
         }
         let fabrikam = Signer::new(Algorithm::EdDsa, "fabrikam-key");
         let contoso = Signer::new(Algorithm::Es256, "contoso-key");
-        let trust = Trust {
+        let trust = TrustedIssuers {
             issuers: vec![issuer(FABRIKAM_ISS, FABRIKAM), issuer(CONTOSO_ISS, CONTOSO)],
         };
-        let identity = Identity::new(trust, Arc::clone(&engine), TokenLimits::default());
+        let identity = TokenVerifier::new(trust, Arc::clone(&engine), TokenLimits::default());
         let identity = Arc::new(identity);
         for (index, signer) in [&fabrikam, &contoso].into_iter().enumerate() {
             identity.publish(IssuerIndex(index), Some(tokens::key_set(&[signer])), None);
@@ -104,7 +104,7 @@ impl World {
             gateway: Arc::new(Gateway {
                 identity: Some(Arc::clone(&identity)),
                 routes: setup.routes,
-                applications: Applications::new([(
+                applications: ApplicationAudiences::new([(
                     LAUNCHER.parse().unwrap(),
                     vec!["api://launcher".to_owned()],
                 )]),

@@ -12,8 +12,8 @@ use crosstrust::clock::Clock;
 use crosstrust::engine::{Engine, EngineOptions};
 use crosstrust::log::Log;
 use crosstrust::metrics::Metrics;
-use crosstrust::rpc::{Budgets, HealthState, Rights, ServiceSet, router};
-use crosstrust::serve::{CallRules as _, Fault, Listener, ServeOptions, Server};
+use crosstrust::rpc::{HealthState, Rights, RpcCallRules, ServiceSet, router};
+use crosstrust::serve::{CallFault, CallRules as _, Listener, ServeOptions, Server};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use prost::Message as _;
@@ -26,14 +26,14 @@ use super::asking::{LAUNCHER, PATH, Setup, World, assert_denied, attributes, get
 use super::read::{Read, read};
 use crate::server;
 
-fn budgets() -> Budgets {
-    Budgets {
+fn budgets() -> RpcCallRules {
+    RpcCallRules {
         metrics: Arc::new(Metrics::new(&[])),
         log: Log::default(),
     }
 }
 
-async fn told(fault: Fault) -> Read {
+async fn told(fault: CallFault) -> Read {
     let response = budgets().answer(PATH, fault).unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "application/grpc");
@@ -49,9 +49,9 @@ async fn told(fault: Fault) -> Read {
 #[tokio::test]
 async fn a_call_that_is_shed_late_or_panics_is_a_denial_with_a_reason() {
     for (fault, reason) in [
-        (Fault::Overloaded, "OVERLOADED"),
-        (Fault::OverBudget, "TIMEOUT"),
-        (Fault::Panicked, "INTERNAL"),
+        (CallFault::Overloaded, "OVERLOADED"),
+        (CallFault::OverBudget, "TIMEOUT"),
+        (CallFault::Panicked, "INTERNAL"),
     ] {
         let answer = told(fault).await;
         assert_denied(&answer, 503, Code::Unavailable);

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crosstrust::rpc::{Assumed, IdentitySources, JwtAuthn, Rights, Route, RouteFacts, RouteTable};
+use crosstrust::rpc::{
+    AssumedFacts, EnvoyRouteTable, IdentitySources, JwtAuthn, Rights, Route, RouteFacts,
+};
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, Metadata};
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
@@ -291,14 +293,14 @@ fn route(host: &str, assumed: &[(&str, &str)]) -> Route {
             restricting_tenant: None,
             detail: true,
         },
-        assumed: Assumed::read(&pairs.collect::<Vec<_>>()).unwrap(),
+        assumed: AssumedFacts::read(&pairs.collect::<Vec<_>>()).unwrap(),
     }
 }
 
 #[tokio::test]
 async fn a_mesh_without_context_extensions_is_told_apart_by_the_route_table() {
     let world = World::new(Setup {
-        routes: RouteTable::new(vec![route("wiki.contoso.example", &[])]),
+        routes: EnvoyRouteTable::new(vec![route("wiki.contoso.example", &[])]),
         ..Setup::default()
     })
     .await;

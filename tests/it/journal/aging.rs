@@ -99,10 +99,10 @@ fn a_clock_that_is_set_ahead_under_a_running_process_removes_nothing_until_it_is
     process.write("ahead");
     assert_eq!(kept(&disk, "first"), 40);
     // The bound is seven days: so long an operator has.
-    process.clock.pass(DAY * 6);
+    process.clock.advance(DAY * 6);
     process.write("later");
     assert_eq!(kept(&disk, "first"), 40);
-    process.clock.pass(DAY + DAY / 2);
+    process.clock.advance(DAY + DAY / 2);
     process.soon_postpones(false);
     process.write("believed");
     process.journal.close();
@@ -122,7 +122,7 @@ fn a_file_that_ended_in_the_future_does_not_switch_retention_by_age_off() {
     ahead.journal.close();
     let right = Process::start(&disk, NOON.plus(DAY), ninety_days());
     right.write("right");
-    right.clock.pass(DAY * 91);
+    right.clock.advance(DAY * 91);
     right.write("now");
     right.journal.close();
     assert_eq!((kept(&disk, "first"), kept(&disk, "ahead")), (0, 0));

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crosstrust::log::journal::disk::Disk;
-use crosstrust::log::journal::{Journal, Kind, Lost, Record, RecordKind, Ticket};
+use crosstrust::log::journal::{EventKind, GapReason, Journal, JournalRecord, RecordKind, Ticket};
 
 use super::fault_disk::{End, FaultDisk};
 use super::world::{entry, faults, gaps, ids, json, open, options, records};
@@ -136,7 +136,7 @@ impl Story {
         if self.random.chance(90) {
             // The writer looks at once when there is something to write.
             let surely = journal
-                .append_surely(entry(&format!("{cycle}.s-0"), 5))
+                .append_unbounded(entry(&format!("{cycle}.s-0"), 5))
                 .wait();
             if surely.is_err() {
                 self.fail("a sure record was not written after the faults");
@@ -156,7 +156,11 @@ impl Story {
         journal.close();
         // The others are named by their numbers.
         let lost = journal.status().lost;
-        let counted = [Lost::QueueFull, Lost::DiskError, Lost::Limited];
+        let counted = [
+            GapReason::QueueFull,
+            GapReason::DiskError,
+            GapReason::Limited,
+        ];
         let lost: u64 = counted.into_iter().map(|reason| lost.of(reason)).sum();
         let written = journal.status().records as usize;
         let all = records(&self.journal_disk());
@@ -215,7 +219,7 @@ impl Story {
 }
 
 /// A number that is neither on record nor told to be missing, or that is there twice.
-fn untold_hole(records: &[Record]) -> Option<u64> {
+fn untold_hole(records: &[JournalRecord]) -> Option<u64> {
     let mut told = HashSet::new();
     for record in records.iter().filter(|one| one.kind == RecordKind::Gap) {
         let gap = json(record);
@@ -263,7 +267,7 @@ fn append(journal: &Journal, thread: &str, mut random: Rng) -> Vec<Written> {
         let padding = random.one(&[0, 10, 200, 1500]);
         if random.chance(10) {
             // Where the disk fails, it is overtaken.
-            let ticket = journal.append_surely(entry(&id, padding));
+            let ticket = journal.append_unbounded(entry(&id, padding));
             written.push((id.clone(), id, Said::Later(ticket)));
             continue;
         }
@@ -273,7 +277,7 @@ fn append(journal: &Journal, thread: &str, mut random: Rng) -> Vec<Written> {
                 written.push((order, id, Said::Now(ticket.wait().is_ok())));
             }
             Ok(ticket) => written.push((order, id, Said::Later(ticket))),
-            Err(refused) => journal.lost(Kind::SignIn, refused.into()),
+            Err(refused) => journal.count_lost(EventKind::SignIn, refused.into()),
         }
     }
     written

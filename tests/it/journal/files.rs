@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::log::journal::disk::{Disk, DiskFile};
-use crosstrust::log::journal::{Journal, JournalOptions, Kind, Lost, Position, Refused};
+use crosstrust::log::journal::{
+    AppendError, EventKind, GapReason, Journal, JournalOptions, Position,
+};
 
 use super::fault_disk::FaultDisk;
 use super::world::{NOON, entry, faults, gaps, ids, look, open, options, records, write};
@@ -84,7 +86,7 @@ fn files_whose_records_are_too_old_go_and_that_is_told() {
     .unwrap();
     write(&journal, numbered(0, 50));
     assert!(segments(&files).contains(&String::from("segment-0000000001.jsonl")));
-    clock.pass(Duration::from_secs(3601));
+    clock.advance(Duration::from_secs(3601));
     write(&journal, numbered(50, 70));
     journal.close();
     assert_eq!(faults(&disk), Vec::<String>::new());
@@ -104,7 +106,7 @@ fn a_file_that_was_not_exported_stays() {
     let (journal, _) = open(&disk, options).unwrap();
     write(&journal, numbered(0, 50));
     assert_eq!(ids(&records(&disk)).len(), 50);
-    journal.exported_to(Position {
+    journal.set_exported(Position {
         segment: 3,
         offset: 10,
         seq: 0,
@@ -134,9 +136,9 @@ fn a_full_disk_takes_the_reserve_and_it_is_made_again_when_there_is_room() {
     soon("it fails", || journal.status().failing_since.is_some());
     assert_eq!(
         journal.append(entry("refused", 10)).map(drop),
-        Err(Refused::Failing)
+        Err(AppendError::Failing)
     );
-    let kept = journal.append_surely(entry("kept", 10));
+    let kept = journal.append_unbounded(entry("kept", 10));
 
     let since = Instant::now();
     files.set_capacity(None);
@@ -179,7 +181,7 @@ fn a_start_on_a_disk_without_space_for_the_reserve_takes_records_once_there_is_s
         assert!(journal.status().failing_since.is_some());
         assert_eq!(
             journal.append(entry("refused", 10)).map(drop),
-            Err(Refused::Failing)
+            Err(AppendError::Failing)
         );
         files.set_capacity(None);
         soon("it writes", || journal.status().failing_since.is_none());
@@ -209,11 +211,11 @@ fn the_space_of_the_reserve_takes_the_record_that_the_disk_is_full_and_no_other(
     });
     assert!(!files.files().contains_key("reserve"));
     let written = journal.status().records;
-    let kept = journal.append_surely(entry("kept", 10));
+    let kept = journal.append_unbounded(entry("kept", 10));
     // It looks for space five times a second, and there are some kilobytes, but not as much as the reserve.
     for _ in 0..20 {
         let refused = journal.append(entry("refused", 10)).map(drop);
-        assert_eq!(refused, Err(Refused::Failing));
+        assert_eq!(refused, Err(AppendError::Failing));
         std::thread::sleep(Duration::from_millis(25));
     }
     assert_eq!(journal.status().records, written);
@@ -238,8 +240,8 @@ fn a_process_that_ends_on_a_full_disk_leaves_the_number_of_what_is_missing() {
     awaited.is_awaited = true;
     assert!(journal.append(awaited).unwrap().wait().is_err());
     soon("it fails", || !files.files().contains_key("reserve"));
-    journal.lost(Kind::SignIn, Lost::DiskError);
-    let _kept = journal.append_surely(entry("kept", 10));
+    journal.count_lost(EventKind::SignIn, GapReason::DiskError);
+    let _kept = journal.append_unbounded(entry("kept", 10));
     journal.close();
     let told = gaps(&records(&disk));
     let missing: u64 = told.iter().filter_map(|gap| gap["signIns"].as_u64()).sum();
@@ -409,7 +411,7 @@ fn a_disk_that_hangs_blocks_nobody_who_appends() {
         }
         assert!(tickets.len() < 1000);
     };
-    assert_eq!(refused, Refused::Full);
+    assert_eq!(refused, AppendError::Full);
     drop(held);
     for ticket in tickets {
         assert_eq!(ticket.wait(), Ok(()));

@@ -77,7 +77,7 @@ fn the_size_of_files_may_be_limited() {
         output.status.success() && told.contains("1 passed"),
         "{told}"
     );
-    let disk: Arc<dyn Disk> = Arc::new(SystemDisk::beside(folder.path()));
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk::read_only(folder.path()));
     assert_eq!(faults(&disk), Vec::<String>::new());
     let expected: Vec<String> = (0..100).map(|number| number.to_string()).collect();
     assert_eq!(ids(&records(&disk)), expected);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::Disk;
-use crosstrust::log::journal::verify::{Fault, Known, verify};
-use crosstrust::log::journal::{Hash, Head, Kind, Lost, RecordKind};
+use crosstrust::log::journal::verify::{VerifyFault, VerifyOptions, verify};
+use crosstrust::log::journal::{EventKind, GapReason, Head, RecordHash, RecordKind};
 use crosstrust::time::Timestamp;
 use serde_json::Value;
 
@@ -23,24 +23,24 @@ fn log() -> Files {
         let as_disk: Arc<dyn Disk> = Arc::new(disk.clone());
         let (journal, _) = open(&as_disk, options(1500)).unwrap();
         write(&journal, (0..6).map(|number| format!("{run}-{number}")));
-        journal.lost(Kind::SignIn, Lost::Limited);
+        journal.count_lost(EventKind::SignIn, GapReason::Limited);
         journal.close();
     }
     disk.files()
 }
 
-fn faults_of(files: &Files, known: &Known) -> Vec<Fault> {
+fn faults_of(files: &Files, known: &VerifyOptions) -> Vec<VerifyFault> {
     let disk: Arc<dyn Disk> = Arc::new(FaultDisk::of(files));
     verify(&disk, known).unwrap().faults
 }
 
-fn faults(files: &Files) -> Vec<Fault> {
-    faults_of(files, &Known::default())
+fn faults(files: &Files) -> Vec<VerifyFault> {
+    faults_of(files, &VerifyOptions::default())
 }
 
 fn notes(files: &Files) -> Vec<String> {
     let disk: Arc<dyn Disk> = Arc::new(FaultDisk::of(files));
-    verify(&disk, &Known::default()).unwrap().notes
+    verify(&disk, &VerifyOptions::default()).unwrap().notes
 }
 
 /// One of the faults is told of this record.
@@ -106,7 +106,7 @@ fn forge(files: &Files, at: usize, change: impl FnOnce(&mut Vec<(RecordKind, Vec
     let before = &all[at - 1];
     let file = &before.file;
     let record: Value = serde_json::from_slice(before.line(files)).unwrap();
-    let hash = Hash::read(record["hash"].as_str().unwrap().as_bytes()).unwrap();
+    let hash = RecordHash::parse(record["hash"].as_str().unwrap().as_bytes()).unwrap();
     let mut head = Head {
         seq: before.seq,
         hash,
@@ -149,7 +149,7 @@ fn what_head_json_signs_is_known() {
     let files = log();
     let report = |files: &Files| {
         let disk: Arc<dyn Disk> = Arc::new(FaultDisk::of(files));
-        verify(&disk, &Known::default()).unwrap()
+        verify(&disk, &VerifyOptions::default()).unwrap()
     };
     let head: Value = serde_json::from_slice(&files["head.json"]).unwrap();
     let whole = report(&files);
@@ -342,12 +342,12 @@ fn a_file_that_is_deleted_renamed_swapped_or_cut_is_named() {
 #[test]
 fn another_key_and_another_log_are_named() {
     let files = log();
-    let known = |key: String| Known {
+    let known = |key: String| VerifyOptions {
         key: Some(key),
         heads: Vec::new(),
     };
     let folder = tempfile::tempdir().unwrap();
-    let other = Signer::load_or_make(&folder.path().join("other")).unwrap();
+    let other = Signer::load_or_create(&folder.path().join("other")).unwrap();
     assert_ne!(faults_of(&files, &known(other.public_key())), []);
     assert_eq!(
         faults_of(&files, &known(super::world::signer().public_key())),
@@ -405,11 +405,11 @@ fn an_older_head_with_the_end_cut_off_is_told_by_a_checkpoint_that_was_kept() {
     cut.get_mut(&checkpoint.file)
         .unwrap()
         .truncate(checkpoint.to);
-    let known = Known {
+    let known = VerifyOptions {
         key: None,
         heads: vec![Head {
             seq: kept["seq"].as_u64().unwrap(),
-            hash: Hash::read(kept["hash"].as_str().unwrap().as_bytes()).unwrap(),
+            hash: RecordHash::parse(kept["hash"].as_str().unwrap().as_bytes()).unwrap(),
         }],
     };
     let faults = faults_of(&cut, &known);
@@ -428,11 +428,11 @@ fn the_end_that_a_crash_leaves_is_no_fault() {
         .unwrap();
     let mut head = Head {
         seq: last_seq(&files),
-        hash: Hash::NONE,
+        hash: RecordHash::NONE,
     };
     let record: Value =
         serde_json::from_slice(places(&files).last().unwrap().line(&files)).unwrap();
-    head.hash = Hash::read(record["hash"].as_str().unwrap().as_bytes()).unwrap();
+    head.hash = RecordHash::parse(record["hash"].as_str().unwrap().as_bytes()).unwrap();
     let mut behind = Vec::new();
     for number in 0..20 {
         let body = entry(&format!("late-{number}"), 50).body;

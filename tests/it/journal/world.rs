@@ -7,10 +7,10 @@ use std::time::Duration;
 use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::Disk;
-use crosstrust::log::journal::verify::{Known, Report, verify};
+use crosstrust::log::journal::verify::{VerifyOptions, VerifyReport, verify};
 use crosstrust::log::journal::{
-    Entry, Journal, JournalError, JournalOptions, Kind, Record, RecordKind, Records, Recovery,
-    Source, WaitBounds,
+    EventKind, Journal, JournalEntry, JournalError, JournalOptions, JournalRecord, RecordKind,
+    RecordSource, Records, Recovery, WaitBounds,
 };
 use crosstrust::time::Timestamp;
 use serde_json::Value;
@@ -20,11 +20,11 @@ pub fn signer() -> Signer {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        Signer::load_or_make(&folder.path().join("signing.key")).unwrap();
+        Signer::load_or_create(&folder.path().join("signing.key")).unwrap();
         folder
     });
     let key: PathBuf = folder.path().join("signing.key");
-    Signer::load_or_make(&key).unwrap()
+    Signer::load_or_create(&key).unwrap()
 }
 
 /// Nothing is removed, nothing is reserved, nothing is gathered.
@@ -55,13 +55,13 @@ pub fn open(
     Journal::open(options, Arc::clone(disk), clock())
 }
 
-pub fn entry(id: &str, padding: usize) -> Entry {
-    Entry {
-        kind: Kind::SignIn,
+pub fn entry(id: &str, padding: usize) -> JournalEntry {
+    JournalEntry {
+        kind: EventKind::SignIn,
         time: NOON,
         body: format!(r#"{{"id":"{id}","pad":"{}"}}"#, "x".repeat(padding)).into_bytes(),
         is_awaited: false,
-        source: Source::PROCESS,
+        source: RecordSource::PROCESS,
         when_durable: None,
     }
 }
@@ -73,13 +73,13 @@ pub fn write(journal: &Journal, ids: impl IntoIterator<Item = String>) {
     }
 }
 
-pub fn records(disk: &Arc<dyn Disk>) -> Vec<Record> {
+pub fn records(disk: &Arc<dyn Disk>) -> Vec<JournalRecord> {
     let records = Records::between(Arc::clone(disk), None, None).unwrap();
     records.map(Result::unwrap).collect()
 }
 
 /// The ids of the entries, in their order.
-pub fn ids(records: &[Record]) -> Vec<String> {
+pub fn ids(records: &[JournalRecord]) -> Vec<String> {
     let events = records
         .iter()
         .filter(|record| matches!(record.kind, RecordKind::SignIn | RecordKind::Audit));
@@ -88,19 +88,19 @@ pub fn ids(records: &[Record]) -> Vec<String> {
         .collect()
 }
 
-pub fn gaps(records: &[Record]) -> Vec<Value> {
+pub fn gaps(records: &[JournalRecord]) -> Vec<Value> {
     let gaps = records
         .iter()
         .filter(|record| record.kind == RecordKind::Gap);
     gaps.map(json).collect()
 }
 
-pub fn json(record: &Record) -> Value {
+pub fn json(record: &JournalRecord) -> Value {
     serde_json::from_slice(&record.body).unwrap()
 }
 
-pub fn look(disk: &Arc<dyn Disk>) -> Report {
-    verify(disk, &Known::default()).unwrap()
+pub fn look(disk: &Arc<dyn Disk>) -> VerifyReport {
+    verify(disk, &VerifyOptions::default()).unwrap()
 }
 
 /// The faults, as people see them.

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use crosstrust::changes::{Change, ChannelName, Object, Operation, Property};
-use crosstrust::graph::{Code, Finding, Place};
-use crosstrust::log::audit::{Actor, Audit, Record};
+use crosstrust::changes::{Change, ChangedObject, ChannelName, Operation, Property};
+use crosstrust::graph::{Code, Finding, SourceLocation};
+use crosstrust::log::audit::{Actor, AuditEvent, AuditHeader};
 use crosstrust::log::pseudonym::Pseudonyms;
 use crosstrust::snapshot::SnapshotId;
 use serde_json::{Value, json};
 
 use super::*;
 
-fn body(audit: &Audit<'_>, pseudonyms: &Pseudonyms) -> Value {
-    let record = Record {
+fn body(audit: &AuditEvent<'_>, pseudonyms: &Pseudonyms) -> Value {
+    let record = AuditHeader {
         id: some_id(),
         time: NOW,
         actor: Actor::Caller("spiffe://contoso/operator"),
@@ -20,7 +20,7 @@ fn body(audit: &Audit<'_>, pseudonyms: &Pseudonyms) -> Value {
     read(&audit.body(&record, pseudonyms))
 }
 
-fn change(object: Object, operation: Operation, properties: Vec<Property>) -> Change {
+fn change(object: ChangedObject, operation: Operation, properties: Vec<Property>) -> Change {
     Change {
         tenant: CONTOSO,
         object,
@@ -33,7 +33,7 @@ fn change(object: Object, operation: Operation, properties: Vec<Property>) -> Ch
 
 fn changed(change: &Change, pseudonyms: &Pseudonyms) -> Value {
     let snapshot = Some(SnapshotId([7; 32]));
-    body(&Audit::Changed { change, snapshot }, pseudonyms)
+    body(&AuditEvent::Changed { change, snapshot }, pseudonyms)
 }
 
 fn property(name: &str, old: Option<Value>, new: Option<Value>) -> Property {
@@ -63,7 +63,7 @@ fn a_changed_policy_is_told_with_old_and_new_values_as_they_were_written() {
         property("state", None, Some(json!("enabled"))),
     ];
     let change = change(
-        Object::ConditionalAccessPolicy,
+        ChangedObject::ConditionalAccessPolicy,
         Operation::Updated,
         properties,
     );
@@ -95,11 +95,11 @@ fn a_changed_policy_is_told_with_old_and_new_values_as_they_were_written() {
 #[test]
 fn activities_have_microsofts_names() {
     use Operation::{Added, Created, Deleted, Demoted, Promoted, Removed, Updated};
-    let member = || Object::ChannelMember {
+    let member = || ChangedObject::ChannelMember {
         channel: channel(),
         home: FABRIKAM,
     };
-    let team = || Object::ChannelTeam {
+    let team = || ChangedObject::ChannelTeam {
         channel: channel(),
         home: FABRIKAM,
     };
@@ -107,138 +107,143 @@ fn activities_have_microsofts_names() {
     let channels = "SharedChannelManagement";
     let table = [
         (
-            Object::Partner,
+            ChangedObject::Partner,
             Created,
             cross,
             "Add a partner to cross-tenant access setting",
         ),
         (
-            Object::Partner,
+            ChangedObject::Partner,
             Updated,
             cross,
             "Update a partner cross-tenant access setting",
         ),
         (
-            Object::Partner,
+            ChangedObject::Partner,
             Deleted,
             cross,
             "Delete partner specific cross-tenant access setting",
         ),
         (
-            Object::DefaultSetting,
+            ChangedObject::DefaultSetting,
             Updated,
             cross,
             "Update the company default cross-tenant access setting",
         ),
         (
-            Object::DefaultSetting,
+            ChangedObject::DefaultSetting,
             Deleted,
             cross,
             "Reset the cross-tenant access default setting",
         ),
         (
-            Object::IdentitySync,
+            ChangedObject::IdentitySync,
             Created,
             cross,
             "Create a partner cross-tenant identity sync setting",
         ),
         (
-            Object::IdentitySync,
+            ChangedObject::IdentitySync,
             Updated,
             cross,
             "Update a partner cross-tenant identity sync setting",
         ),
         (
-            Object::IdentitySync,
+            ChangedObject::IdentitySync,
             Deleted,
             cross,
             "Delete a partner cross-tenant identity sync setting",
         ),
         (
-            Object::ConditionalAccessPolicy,
+            ChangedObject::ConditionalAccessPolicy,
             Created,
             "Policy",
             "Add Conditional Access policy",
         ),
         (
-            Object::ConditionalAccessPolicy,
+            ChangedObject::ConditionalAccessPolicy,
             Updated,
             "Policy",
             "Update Conditional Access policy",
         ),
         (
-            Object::ConditionalAccessPolicy,
+            ChangedObject::ConditionalAccessPolicy,
             Deleted,
             "Policy",
             "Delete Conditional Access policy",
         ),
         (
-            Object::ConditionalAccessSettings,
+            ChangedObject::ConditionalAccessSettings,
             Updated,
             "Policy",
             "Update Conditional Access settings",
         ),
         (
-            Object::ConditionalAccessSettings,
+            ChangedObject::ConditionalAccessSettings,
             Deleted,
             "Policy",
             "Reset Conditional Access settings",
         ),
         (
-            Object::NamedLocation,
+            ChangedObject::NamedLocation,
             Created,
             "Policy",
             "Add named location",
         ),
         (
-            Object::NamedLocation,
+            ChangedObject::NamedLocation,
             Updated,
             "Policy",
             "Update named location",
         ),
         (
-            Object::NamedLocation,
+            ChangedObject::NamedLocation,
             Deleted,
             "Policy",
             "Delete named location",
         ),
         (
-            Object::AuthenticationStrength,
+            ChangedObject::AuthenticationStrength,
             Created,
             "ApplicationManagement",
             "Authentication Strength Policy Create",
         ),
         (
-            Object::AuthenticationStrength,
+            ChangedObject::AuthenticationStrength,
             Updated,
             "ApplicationManagement",
             "Authentication Strength Policy Update",
         ),
         (
-            Object::AuthenticationStrength,
+            ChangedObject::AuthenticationStrength,
             Deleted,
             "ApplicationManagement",
             "Authentication Strength Policy Delete",
         ),
         (
-            Object::IdentityProvider,
+            ChangedObject::IdentityProvider,
             Created,
             "DirectoryManagement",
             "Add identity provider",
         ),
         (
-            Object::Federation,
+            ChangedObject::Federation,
             Deleted,
             "DirectoryManagement",
             "Delete federation with external domain",
         ),
         (
-            Object::AssumedOutbound,
+            ChangedObject::AssumedOutbound,
             Updated,
             "CrossTenantAccessSettings",
             "Update assumed outbound access of a partner",
         ),
-        (Object::Channel, Created, channels, "Add shared channel"),
+        (
+            ChangedObject::Channel,
+            Created,
+            channels,
+            "Add shared channel",
+        ),
         (member(), Added, channels, "Add member to shared channel"),
         (
             member(),
@@ -273,7 +278,7 @@ fn activities_have_microsofts_names() {
 #[test]
 fn a_channels_member_is_told_with_the_channel_and_as_in_tenant_or_cross_tenant() {
     for (home, word) in [(FABRIKAM, "cross-tenant"), (CONTOSO, "in-tenant")] {
-        let object = Object::ChannelMember {
+        let object = ChangedObject::ChannelMember {
             channel: channel(),
             home,
         };
@@ -316,7 +321,7 @@ fn a_change_of_one_in_ten_thousand_targets_tells_that_one() {
         Some(setting(new)),
     )];
     let record = changed(
-        &change(Object::Partner, Operation::Updated, properties),
+        &change(ChangedObject::Partner, Operation::Updated, properties),
         &Pseudonyms::OFF,
     );
     assert_eq!(record["truncated"], true);
@@ -339,7 +344,11 @@ fn an_object_that_is_too_large_for_a_record_is_cut_and_is_still_json() {
         .map(|number| json!(format!("{HOSTILE}{number}")))
         .collect();
     let properties = (0..50).map(|number| property(&format!("p{number}"), Some(json!(long)), None));
-    let change = change(Object::Partner, Operation::Deleted, properties.collect());
+    let change = change(
+        ChangedObject::Partner,
+        Operation::Deleted,
+        properties.collect(),
+    );
     let record = changed(&change, &Pseudonyms::OFF);
     assert_eq!(record["truncated"], true);
     let told = record["targetResources"][0]["modifiedProperties"]
@@ -357,7 +366,7 @@ fn with_a_key_users_are_hashes_inside_values_too_and_their_names_are_left_out() 
     let keyed = Pseudonyms::keyed(&[7; 32]).unwrap();
     let felix = FELIX.to_string().to_uppercase();
     let entry = json!({"userId": felix, "email": "felix@fabrikam.com", "displayName": "Felix F.", "roles": []});
-    let object = Object::ChannelMember {
+    let object = ChangedObject::ChannelMember {
         channel: channel(),
         home: FABRIKAM,
     };
@@ -378,7 +387,7 @@ fn with_a_key_users_are_hashes_inside_values_too_and_their_names_are_left_out() 
     ];
     let policy = changed(
         &change(
-            Object::ConditionalAccessPolicy,
+            ChangedObject::ConditionalAccessPolicy,
             Operation::Updated,
             properties,
         ),
@@ -417,48 +426,48 @@ fn with_a_key_users_are_hashes_inside_values_too_and_their_names_are_left_out() 
 fn everything_that_happens_has_a_record_and_only_changes_belong_to_an_organisation() {
     let keys = [String::from("k1"), String::from("k2")];
     let findings: Vec<Finding> = (0..200)
-        .map(|_| Finding::error(Place::of_file(HOSTILE), Code::Syntax, HOSTILE))
+        .map(|_| Finding::error(SourceLocation::of_file(HOSTILE), Code::Syntax, HOSTILE))
         .collect();
     let id = SnapshotId([1; 32]);
     let all = [
-        Audit::Started {
+        AuditEvent::Started {
             version: "1",
             policies: "policies",
             addresses: &keys,
             snapshot: Some(id),
         },
-        Audit::Stopped { cause: "SIGTERM" },
-        Audit::SnapshotActivated {
+        AuditEvent::Stopped { cause: "SIGTERM" },
+        AuditEvent::SnapshotActivated {
             id,
             version: 2,
             source: "policies",
             previous: None,
             changes: 3,
-            untold: 0,
+            omitted: 0,
         },
-        Audit::SnapshotRejected {
+        AuditEvent::SnapshotRejected {
             message: HOSTILE,
             findings: &findings,
             in_force: Some(id),
         },
-        Audit::Explained {
+        AuditEvent::Explained {
             home: Some(FABRIKAM),
             resource: Some(CONTOSO),
             user: Some(FELIX),
             app: Some(PAYROLL),
             outcome: "ALLOWED",
         },
-        Audit::Reloaded {
+        AuditEvent::Reloaded {
             allow_removals: true,
             outcome: "rejected",
         },
-        Audit::KeysChanged {
+        AuditEvent::KeysChanged {
             issuer: "https://issuer",
             source: "keys.json",
             added: &keys,
             removed: &[],
         },
-        Audit::KeysWithdrawn {
+        AuditEvent::KeysWithdrawn {
             issuer: "https://issuer",
             source: "keys.json",
             cause: "out of reach",

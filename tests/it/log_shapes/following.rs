@@ -10,7 +10,9 @@ use std::time::Duration;
 use crosstrust::clock::Clock;
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
-use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Source, WaitBounds};
+use crosstrust::log::journal::{
+    EventKind, Journal, JournalEntry, JournalOptions, RecordSource, WaitBounds,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -91,7 +93,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn journal(folder: &Path, segment_bytes: u64) -> Journal {
     let disk = SystemDisk::lock(folder).unwrap();
     let options = JournalOptions {
-        signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
+        signer: Signer::load_or_create(&folder.join("signing.key")).unwrap(),
         queue: 100,
         wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
@@ -109,12 +111,12 @@ fn write(journal: &Journal, id: &str) {
     let mut asked = request();
     asked.request_id = id.to_owned();
     let body = body_of(&asked, &engine().authorize(&asked), &Pseudonyms::OFF);
-    let entry = Entry {
-        kind: Kind::SignIn,
+    let entry = JournalEntry {
+        kind: EventKind::SignIn,
         time: Clock::System.now().wall,
         body,
         is_awaited: true,
-        source: Source::PROCESS,
+        source: RecordSource::PROCESS,
         when_durable: None,
     };
     journal.append(entry).unwrap().wait().unwrap();

@@ -141,11 +141,11 @@ fn a_value_that_cannot_be_read_is_an_error_that_says_what_was_expected() {
         (&["--reason", "MFA_REQUIRED", "--audit"], "--audit"),
         (
             &["--from", "7 days"],
-            "a span before now such as 90s, 30m, 12h, 7d or 2w",
+            "a duration before now such as 90s, 30m, 12h, 7d or 2w",
         ),
         (
             &["--to", "soon"],
-            "a span before now such as 90s, 30m, 12h, 7d or 2w",
+            "a duration before now such as 90s, 30m, 12h, 7d or 2w",
         ),
         (
             &["--from", "1d", "--to", "2d"],
@@ -157,7 +157,7 @@ fn a_value_that_cannot_be_read_is_an_error_that_says_what_was_expected() {
             &["--app", "payroll"],
             "--app: found `payroll`, expected an application id",
         ),
-        (&["--policies", "nowhere"], "found no folder nowhere"),
+        (&["--policies", "nowhere"], "nowhere is not a folder"),
     ] {
         let arguments = [&["--operator"], arguments].concat();
         let error = refused(folder.path(), &arguments);
@@ -190,7 +190,7 @@ fn show_in(place: &Path, log: &Path, arguments: &[&str]) -> std::process::Output
 }
 
 #[test]
-fn tenants_have_names_where_policies_are_at_hand() {
+fn tenants_have_names_if_policies_are_available() {
     let log = tempfile::tempdir().unwrap();
     write_log(log.path(), &Pseudonyms::OFF);
     let place = policies("Fabrikam Inc");
@@ -199,7 +199,7 @@ fn tenants_have_names_where_policies_are_at_hand() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    // By default those of `policies`, where it is there.
+    // By default those of `policies`, if it exists.
     assert!(text(show_in(place.path(), log.path(), &["--operator"])).contains("Fabrikam Inc ("));
     assert!(!text(show_in(elsewhere.path(), log.path(), &["--operator"])).contains("Fabrikam Inc"));
     // Those of the configuration.
@@ -241,7 +241,7 @@ fn tenants_have_names_where_policies_are_at_hand() {
         ),
         (
             elsewhere.path(),
-            "--partner: found `Contosso`, expected a tenant id; with the policies at hand",
+            "--partner: found `Contosso`, expected a tenant id; a display name or a verified domain needs",
         ),
     ] {
         let output = show_in(place, log.path(), &["--operator", "--partner", "Contosso"]);
@@ -265,7 +265,7 @@ fn records_are_shown_though_the_policies_have_errors() {
     assert_eq!(text.lines().count(), 5, "{text}");
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
-        error.contains("note: tenants have no names here: ")
+        error.contains("note: tenant names are not available: ")
             && error.contains("`crosstrust check policies`"),
         "{error}"
     );

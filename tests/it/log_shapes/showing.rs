@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crosstrust::clock::Clock;
-use crosstrust::log::audit::{Actor, Audit, Record};
+use crosstrust::log::audit::{Actor, AuditEvent, AuditHeader};
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
-use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Lost, Source, WaitBounds};
+use crosstrust::log::journal::{
+    EventKind, GapReason, Journal, JournalEntry, JournalOptions, RecordSource, WaitBounds,
+};
 use crosstrust::log::pseudonym::Pseudonyms;
 use serde_json::Value;
 
@@ -19,7 +21,7 @@ use super::*;
 pub fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
     let disk = SystemDisk::lock(folder).unwrap();
     let options = JournalOptions {
-        signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
+        signer: Signer::load_or_create(&folder.join("signing.key")).unwrap(),
         queue: 100,
         wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
@@ -31,12 +33,12 @@ pub fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
     };
     let (journal, _) = Journal::open(options, Arc::new(disk), Clock::System).unwrap();
     let append = |kind, hour: i64, body| {
-        let entry = Entry {
+        let entry = JournalEntry {
             kind,
             time: Timestamp::from_seconds(1_800_000_000 + hour * 3600),
             body,
             is_awaited: true,
-            source: Source::PROCESS,
+            source: RecordSource::PROCESS,
             when_durable: None,
         };
         journal.append(entry).unwrap().wait().unwrap();
@@ -53,32 +55,32 @@ pub fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
         asked.claims.mfa = mfa;
         asked.request_id = HOSTILE.to_owned();
         append(
-            Kind::SignIn,
+            EventKind::SignIn,
             hour,
             body_of(&asked, &engine.authorize(&asked), pseudonyms),
         );
     }
     let change = crosstrust::changes::Change {
         tenant: CONTOSO,
-        object: crosstrust::changes::Object::Partner,
+        object: crosstrust::changes::ChangedObject::Partner,
         id: FABRIKAM.to_string(),
         display_name: Some(HOSTILE.to_owned()),
         operation: crosstrust::changes::Operation::Deleted,
         properties: Vec::new(),
     };
-    let record = Record {
+    let record = AuditHeader {
         id: some_id(),
         time: NOW,
         actor: Actor::PoliciesFolder,
     };
-    let audit = Audit::Changed {
+    let audit = AuditEvent::Changed {
         change: &change,
         snapshot: None,
     };
-    append(Kind::Audit, 4, audit.body(&record, pseudonyms));
-    journal.lost(Kind::SignIn, Lost::QueueFull);
-    let stopped = Audit::Stopped { cause: "SIGTERM" };
-    append(Kind::Audit, 5, stopped.body(&record, pseudonyms));
+    append(EventKind::Audit, 4, audit.body(&record, pseudonyms));
+    journal.count_lost(EventKind::SignIn, GapReason::QueueFull);
+    let stopped = AuditEvent::Stopped { cause: "SIGTERM" };
+    append(EventKind::Audit, 5, stopped.body(&record, pseudonyms));
     journal.close();
 }
 
@@ -305,7 +307,7 @@ fn a_record_that_was_changed_is_marked_in_every_format() {
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(
-            told.contains("`crosstrust log verify` names them"),
+            told.contains("`crosstrust log verify` lists them"),
             "{told}"
         );
         let told = String::from_utf8(output.stdout).unwrap();
@@ -336,7 +338,7 @@ fn a_record_that_was_changed_is_marked_in_every_format() {
 fn write_many_files(folder: &Path, count: usize, retention_bytes: u64) {
     let disk = SystemDisk::lock(folder).unwrap();
     let options = JournalOptions {
-        signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
+        signer: Signer::load_or_create(&folder.join("signing.key")).unwrap(),
         queue: 100,
         wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
@@ -348,12 +350,12 @@ fn write_many_files(folder: &Path, count: usize, retention_bytes: u64) {
     };
     let (journal, _) = Journal::open(options, Arc::new(disk), Clock::System).unwrap();
     for number in 0..count {
-        let entry = Entry {
-            kind: Kind::SignIn,
+        let entry = JournalEntry {
+            kind: EventKind::SignIn,
             time: Clock::System.now().wall,
             body: format!(r#"{{"id":"{number}","pad":"{}"}}"#, "x".repeat(300)).into_bytes(),
             is_awaited: true,
-            source: Source::PROCESS,
+            source: RecordSource::PROCESS,
             when_durable: None,
         };
         journal.append(entry).unwrap().wait().unwrap();

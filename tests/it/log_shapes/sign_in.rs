@@ -2,7 +2,7 @@
 
 use crosstrust::decision::{Denial, Reason};
 use crosstrust::log::pseudonym::Pseudonyms;
-use crosstrust::log::sign_in::{self, Asked, PartlyAsked, SignIn};
+use crosstrust::log::sign_in::{self, PartialSignInRequest, SignIn, SignInRequest};
 use crosstrust::request::{AccessType, Api};
 use crosstrust::vocabulary::UserType;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn an_allow_is_told_in_graphs_words() {
             "enforcedGrantControls": ["mfa"], "enforcedSessionControls": ["signInFrequency"],
         }],
         "crosstrust": {
-            "decision": "ALLOW", "reason": "ALLOWED", "stage": null, "isCurable": false,
+            "decision": "ALLOW", "reason": "ALLOWED", "stage": null, "stepUp": false,
             "snapshotId": answer.active.as_ref().unwrap().snapshot.id().to_string(), "snapshotVersion": 1,
             "expiresAt": answer.decision.expires_at.to_string(), "api": "Authorize", "requestId": "call-1",
             "channelId": null, "assumedOutbound": null, "resourceUserId": null, "identityProvider": null,
@@ -50,7 +50,7 @@ fn a_denial_has_its_code_its_reason_and_what_would_help() {
     asked.claims.mfa = false;
     let event = event_of(&asked);
     assert_eq!(event["status"]["errorCode"], 50076);
-    let help = "A new sign-in would help that brings multifactor authentication at home.";
+    let help = "Sign in again with multifactor authentication in the home tenant.";
     assert_eq!(event["status"]["additionalDetails"], help);
     assert_eq!(event["conditionalAccessStatus"], "failure");
     assert_eq!(
@@ -60,7 +60,7 @@ fn a_denial_has_its_code_its_reason_and_what_would_help() {
     let ours = &event["crosstrust"];
     assert_eq!(ours["reason"], "MFA_REQUIRED");
     assert_eq!(ours["stage"], "CONDITIONAL_ACCESS");
-    assert_eq!(ours["isCurable"], true);
+    assert_eq!(ours["stepUp"], true);
 }
 
 #[test]
@@ -131,11 +131,11 @@ fn what_is_refused_before_it_can_be_asked_tells_what_is_known() {
         .view()
         .refuse(Denial::of(None, Reason::IdentityMissing));
     let event = SignIn {
-        asked: Asked::Part(PartlyAsked {
+        request: SignInRequest::Partial(PartialSignInRequest {
             resource: Some(CONTOSO),
             app: Some(PAYROLL),
             ip_address: Some("2001:db8::1".parse().unwrap()),
-            ..PartlyAsked::default()
+            ..PartialSignInRequest::default()
         }),
         answer: &answer,
         time: NOW,

@@ -1,32 +1,38 @@
 //! Who sees what of a record, what is found, and how it is written out.
 
-use crosstrust::changes::{Change, Object, Operation};
-use crosstrust::log::audit::{Actor, Audit, Record as AuditRecord};
+use crosstrust::changes::{Change, ChangedObject, Operation};
+use crosstrust::log::audit::{Actor, AuditEvent, AuditHeader};
 use crosstrust::log::pseudonym::Pseudonyms;
 use crosstrust::log::view::{
-    self, Filter, Format, Kind, Layout, Outcome, Person, Printer, Record, Seen, Side, Viewer,
+    self, EventKind, Printer, RecordFilter, RecordFormat, RecordOutcome, RecordRef, SignInSide,
+    TableLayout, UserFilter, Viewer, VisibleRecord,
 };
 use serde_json::{Value, json};
 
 use super::*;
 
-fn look(body: &Value, kind: Kind, viewer: Viewer, filter: &Filter) -> Option<Seen> {
+fn look(
+    body: &Value,
+    kind: EventKind,
+    viewer: Viewer,
+    filter: &RecordFilter,
+) -> Option<VisibleRecord> {
     let body = body.to_string();
-    let record = Record {
+    let record = RecordRef {
         seq: 41,
         time: NOW,
         kind,
         body: body.as_bytes(),
     };
-    view::seen(&record, viewer, filter).unwrap()
+    view::visible_record(&record, viewer, filter).unwrap()
 }
 
-fn as_seen(body: &Value, id: TenantId, side: Side) -> Option<Value> {
+fn as_seen(body: &Value, id: TenantId, side: SignInSide) -> Option<Value> {
     let seen = look(
         body,
-        Kind::SignIn,
+        EventKind::SignIn,
         Viewer::Tenant { id, side },
-        &Filter::default(),
+        &RecordFilter::default(),
     );
     seen.map(|seen| Value::Object(seen.body))
 }
@@ -37,7 +43,7 @@ fn the_home_organisation_sees_the_client_and_nothing_of_conditional_access() {
     asked.resource_user = Some(GUEST);
     asked.restricting_tenant = Some(FABRIKAM);
     let event = event_of(&asked);
-    let seen = as_seen(&event, FABRIKAM, Side::Home).unwrap();
+    let seen = as_seen(&event, FABRIKAM, SignInSide::Home).unwrap();
     let mut expected = event.clone();
     for name in [
         "appliedConditionalAccessPolicies",
@@ -62,7 +68,7 @@ fn the_home_organisation_sees_the_client_and_nothing_of_conditional_access() {
 #[test]
 fn the_resource_organisation_sees_conditional_access_and_nothing_of_the_client() {
     let event = event_of(&request());
-    let seen = as_seen(&event, CONTOSO, Side::Resource).unwrap();
+    let seen = as_seen(&event, CONTOSO, SignInSide::Resource).unwrap();
     let mut expected = event.clone();
     for name in ["appId", "clientAppUsed"] {
         expected.as_object_mut().unwrap().remove(name).unwrap();
@@ -80,17 +86,25 @@ fn the_resource_organisation_sees_conditional_access_and_nothing_of_the_client()
 fn nobody_sees_the_sign_ins_of_others_or_those_of_their_other_side() {
     let event = event_of(&request());
     for (id, side) in [
-        (FABRIKAM, Side::Resource),
-        (CONTOSO, Side::Home),
-        (TenantId(5), Side::Home),
-        (TenantId(5), Side::Resource),
+        (FABRIKAM, SignInSide::Resource),
+        (CONTOSO, SignInSide::Home),
+        (TenantId(5), SignInSide::Home),
+        (TenantId(5), SignInSide::Resource),
     ] {
         assert_eq!(as_seen(&event, id, side), None);
     }
     // A sign-in of nobody knows whom is seen by nobody but the operator.
     let unknown = json!({"homeTenantId": null, "resourceTenantId": null});
-    assert_eq!(as_seen(&unknown, CONTOSO, Side::Home), None);
-    assert!(look(&unknown, Kind::SignIn, Viewer::Operator, &Filter::default()).is_some());
+    assert_eq!(as_seen(&unknown, CONTOSO, SignInSide::Home), None);
+    assert!(
+        look(
+            &unknown,
+            EventKind::SignIn,
+            Viewer::Operator,
+            &RecordFilter::default()
+        )
+        .is_some()
+    );
 }
 
 #[test]
@@ -98,18 +112,18 @@ fn the_sign_in_of_an_own_user_is_whole() {
     let mut asked = request();
     asked.home = CONTOSO.into();
     let event = event_of(&asked);
-    for side in [Side::Home, Side::Resource] {
+    for side in [SignInSide::Home, SignInSide::Resource] {
         assert_eq!(as_seen(&event, CONTOSO, side), Some(event.clone()));
     }
 }
 
-fn finds(event: &Value, kind: Kind, filter: Filter) -> bool {
+fn finds(event: &Value, kind: EventKind, filter: RecordFilter) -> bool {
     let viewers = match kind {
-        Kind::SignIn => Viewer::Tenant {
+        EventKind::SignIn => Viewer::Tenant {
             id: FABRIKAM,
-            side: Side::Home,
+            side: SignInSide::Home,
         },
-        Kind::Audit => Viewer::Operator,
+        EventKind::Audit => Viewer::Operator,
     };
     look(event, kind, viewers, &filter).is_some()
 }
@@ -120,90 +134,90 @@ fn every_filter_finds_what_it_says_and_nothing_else() {
     let mut denied = request();
     denied.claims.mfa = false;
     let denied = event_of(&denied);
-    let all = Filter::default;
-    let person = |id| Some(Person::of(id, &Pseudonyms::OFF));
+    let all = RecordFilter::default;
+    let person = |id| Some(UserFilter::of(id, &Pseudonyms::OFF));
     let second = std::time::Duration::from_secs(1);
     let table = [
         (
-            Filter {
+            RecordFilter {
                 user: person(FELIX),
                 ..all()
             },
             true,
         ),
         (
-            Filter {
+            RecordFilter {
                 user: person(GUEST),
                 ..all()
             },
             false,
         ),
         (
-            Filter {
+            RecordFilter {
                 app: Some(PAYROLL),
                 ..all()
             },
             true,
         ),
         (
-            Filter {
+            RecordFilter {
                 app: Some(CLIENT),
                 ..all()
             },
             false,
         ),
         (
-            Filter {
-                outcome: Some(Outcome::Success),
+            RecordFilter {
+                outcome: Some(RecordOutcome::Success),
                 ..all()
             },
             true,
         ),
         (
-            Filter {
-                outcome: Some(Outcome::Failure),
+            RecordFilter {
+                outcome: Some(RecordOutcome::Failure),
                 ..all()
             },
             false,
         ),
         (
-            Filter {
+            RecordFilter {
                 from: Some(NOW),
                 ..all()
             },
             true,
         ),
         (
-            Filter {
+            RecordFilter {
                 from: Some(NOW.plus(second)),
                 ..all()
             },
             false,
         ),
         (
-            Filter {
+            RecordFilter {
                 to: Some(NOW),
                 ..all()
             },
             false,
         ),
         (
-            Filter {
+            RecordFilter {
                 to: Some(NOW.plus(second)),
                 ..all()
             },
             true,
         ),
         (
-            Filter {
-                kind: Some(Kind::SignIn),
+            RecordFilter {
+                kind: Some(EventKind::SignIn),
                 ..all()
             },
             true,
         ),
         (
-            Filter {
-                kind: Some(Kind::Audit),
+            RecordFilter {
+                kind: Some(EventKind::Audit),
                 ..all()
             },
             false,
@@ -211,16 +225,16 @@ fn every_filter_finds_what_it_says_and_nothing_else() {
     ];
     for (filter, expected) in table {
         assert_eq!(
-            finds(&event, Kind::SignIn, filter.clone()),
+            finds(&event, EventKind::SignIn, filter.clone()),
             expected,
             "{filter:?}"
         );
     }
     assert!(finds(
         &denied,
-        Kind::SignIn,
-        Filter {
-            outcome: Some(Outcome::Failure),
+        EventKind::SignIn,
+        RecordFilter {
+            outcome: Some(RecordOutcome::Failure),
             ..all()
         }
     ));
@@ -229,9 +243,9 @@ fn every_filter_finds_what_it_says_and_nothing_else() {
     unnumbered["status"]["errorCode"] = Value::Null;
     assert!(finds(
         &unnumbered,
-        Kind::SignIn,
-        Filter {
-            outcome: Some(Outcome::Failure),
+        EventKind::SignIn,
+        RecordFilter {
+            outcome: Some(RecordOutcome::Failure),
             ..all()
         }
     ));
@@ -245,17 +259,17 @@ fn a_user_is_found_by_id_where_records_hold_hashes() {
     let by = |user| {
         finds(
             &event,
-            Kind::SignIn,
-            Filter {
+            EventKind::SignIn,
+            RecordFilter {
                 user: Some(user),
-                ..Filter::default()
+                ..RecordFilter::default()
             },
         )
     };
-    assert!(by(Person::of(FELIX, &keyed)));
-    assert!(by(Person::called(&keyed.user(FELIX))));
-    assert!(!by(Person::of(GUEST, &keyed)));
-    assert!(!by(Person::of(FELIX, &Pseudonyms::OFF)));
+    assert!(by(UserFilter::of(FELIX, &keyed)));
+    assert!(by(UserFilter::of_pseudonym(&keyed.user(FELIX))));
+    assert!(!by(UserFilter::of(GUEST, &keyed)));
+    assert!(!by(UserFilter::of(FELIX, &Pseudonyms::OFF)));
 }
 
 #[test]
@@ -263,19 +277,27 @@ fn what_is_hidden_cannot_be_searched_for() {
     let mut asked = request();
     asked.resource_user = Some(GUEST);
     let event = event_of(&asked);
-    let guest = Filter {
-        user: Some(Person::of(GUEST, &Pseudonyms::OFF)),
-        ..Filter::default()
+    let guest = RecordFilter {
+        user: Some(UserFilter::of(GUEST, &Pseudonyms::OFF)),
+        ..RecordFilter::default()
     };
-    let by = |id, side| look(&event, Kind::SignIn, Viewer::Tenant { id, side }, &guest).is_some();
-    assert!(by(CONTOSO, Side::Resource));
-    assert!(!by(FABRIKAM, Side::Home));
+    let by = |id, side| {
+        look(
+            &event,
+            EventKind::SignIn,
+            Viewer::Tenant { id, side },
+            &guest,
+        )
+        .is_some()
+    };
+    assert!(by(CONTOSO, SignInSide::Resource));
+    assert!(!by(FABRIKAM, SignInSide::Home));
 }
 
 fn change() -> Change {
     Change {
         tenant: CONTOSO,
-        object: Object::Partner,
+        object: ChangedObject::Partner,
         id: FABRIKAM.to_string(),
         display_name: Some(HOSTILE.to_owned()),
         operation: Operation::Updated,
@@ -283,8 +305,8 @@ fn change() -> Change {
     }
 }
 
-fn audited(audit: &Audit<'_>) -> Value {
-    let record = AuditRecord {
+fn audited(audit: &AuditEvent<'_>) -> Value {
+    let record = AuditHeader {
         id: some_id(),
         time: NOW,
         actor: Actor::PoliciesFolder,
@@ -295,13 +317,14 @@ fn audited(audit: &Audit<'_>) -> Value {
 #[test]
 fn an_organisation_sees_the_audit_records_of_its_own_policies_and_the_operator_all() {
     let change = change();
-    let changed = audited(&Audit::Changed {
+    let changed = audited(&AuditEvent::Changed {
         change: &change,
         snapshot: None,
     });
-    let stopped = audited(&Audit::Stopped { cause: "SIGTERM" });
-    let sees = |body, viewer| look(body, Kind::Audit, viewer, &Filter::default()).is_some();
-    for side in [Side::Home, Side::Resource] {
+    let stopped = audited(&AuditEvent::Stopped { cause: "SIGTERM" });
+    let sees =
+        |body, viewer| look(body, EventKind::Audit, viewer, &RecordFilter::default()).is_some();
+    for side in [SignInSide::Home, SignInSide::Resource] {
         assert!(sees(&changed, Viewer::Tenant { id: CONTOSO, side }));
         assert!(!sees(&changed, Viewer::Tenant { id: FABRIKAM, side }));
         assert!(!sees(&stopped, Viewer::Tenant { id: CONTOSO, side }));
@@ -311,65 +334,75 @@ fn an_organisation_sees_the_audit_records_of_its_own_policies_and_the_operator_a
 
 #[test]
 fn a_body_that_is_no_object_is_an_error_that_names_the_record() {
-    let record = Record {
+    let record = RecordRef {
         seq: 7,
         time: NOW,
-        kind: Kind::SignIn,
+        kind: EventKind::SignIn,
         body: b"[1]",
     };
-    let error = view::seen(&record, Viewer::Operator, &Filter::default()).unwrap_err();
+    let error =
+        view::visible_record(&record, Viewer::Operator, &RecordFilter::default()).unwrap_err();
     assert!(
         error.to_string().starts_with("record 7 cannot be read"),
         "{error}"
     );
 }
 
-fn printed(format: Format, kind: Kind, bodies: &[Value]) -> String {
-    laid_out(format, kind, bodies, Layout::default())
+fn printed(format: RecordFormat, kind: EventKind, bodies: &[Value]) -> String {
+    laid_out(format, kind, bodies, TableLayout::default())
 }
 
-fn laid_out(format: Format, kind: Kind, bodies: &[Value], layout: Layout) -> String {
+fn laid_out(
+    format: RecordFormat,
+    kind: EventKind,
+    bodies: &[Value],
+    layout: TableLayout,
+) -> String {
     let mut printer = Printer::new(Vec::new(), format, kind, layout).unwrap();
     for body in bodies {
         printer
-            .print(&look(body, kind, Viewer::Operator, &Filter::default()).unwrap())
+            .print(&look(body, kind, Viewer::Operator, &RecordFilter::default()).unwrap())
             .unwrap();
     }
     String::from_utf8(printer.finish().unwrap()).unwrap()
 }
 
 /// Sign-ins and audit records with hostile names in every place that somebody else fills.
-fn hostile() -> [(Kind, Vec<Value>); 2] {
+fn hostile() -> [(EventKind, Vec<Value>); 2] {
     let mut asked = request();
     asked.request_id = HOSTILE.to_owned();
     let mut event = event_of(&asked);
     event["userId"] = json!(HOSTILE);
     let change = change();
     let audits = vec![
-        audited(&Audit::Changed {
+        audited(&AuditEvent::Changed {
             change: &change,
             snapshot: None,
         }),
-        audited(&Audit::SnapshotRejected {
+        audited(&AuditEvent::SnapshotRejected {
             message: HOSTILE,
             findings: &[],
             in_force: None,
         }),
     ];
     [
-        (Kind::SignIn, vec![event.clone(), event]),
-        (Kind::Audit, audits),
+        (EventKind::SignIn, vec![event.clone(), event]),
+        (EventKind::Audit, audits),
     ]
 }
 
 #[test]
 fn a_table_is_a_line_a_record_and_cannot_act_on_a_terminal() {
     for (kind, bodies) in hostile() {
-        let table = printed(Format::Table, kind, &bodies);
+        let table = printed(RecordFormat::Table, kind, &bodies);
         assert_eq!(table.lines().count(), 1 + bodies.len(), "{table}");
         assert!(!table.replace('\n', "").contains(acts), "{table:?}");
     }
-    let table = printed(Format::Table, Kind::SignIn, &[event_of(&request())]);
+    let table = printed(
+        RecordFormat::Table,
+        EventKind::SignIn,
+        &[event_of(&request())],
+    );
     let row = table.lines().nth(1).unwrap();
     let cells: Vec<&str> = row.split_whitespace().collect();
     let expected = [
@@ -388,12 +421,17 @@ fn a_table_is_a_line_a_record_and_cannot_act_on_a_terminal() {
 fn a_table_shows_names_beside_ids_and_fits_the_terminal() {
     let mut asked = request();
     asked.app = AppId(0x00000003_0000_0ff1_ce00_000000000000);
-    let layout = |width| Layout {
+    let layout = |width| TableLayout {
         width,
         names: [(FABRIKAM.to_string(), "Fabrikam".to_owned())].into(),
     };
     let events = [event_of(&asked), event_of(&request())];
-    let told = laid_out(Format::Table, Kind::SignIn, &events, layout(None));
+    let told = laid_out(
+        RecordFormat::Table,
+        EventKind::SignIn,
+        &events,
+        layout(None),
+    );
     assert_eq!(told.lines().count(), 3, "{told}");
     for name in [
         format!("Fabrikam ({FABRIKAM})"),
@@ -403,14 +441,19 @@ fn a_table_shows_names_beside_ids_and_fits_the_terminal() {
     }
     for (kind, bodies) in hostile() {
         for width in [100, 160] {
-            let told = laid_out(Format::Table, kind, &bodies, layout(Some(width)));
+            let told = laid_out(RecordFormat::Table, kind, &bodies, layout(Some(width)));
             let longest = told.lines().map(|line| line.chars().count()).max();
             assert!(longest.unwrap() <= width, "{told}");
             assert!(!told.replace('\n', "").contains(acts), "{told:?}");
         }
     }
     // Programs read ids.
-    let told = laid_out(Format::Csv, Kind::SignIn, &events, layout(Some(100)));
+    let told = laid_out(
+        RecordFormat::Csv,
+        EventKind::SignIn,
+        &events,
+        layout(Some(100)),
+    );
     assert!(
         told.contains(&format!(",{FABRIKAM},")) && !told.contains("Fabrikam ("),
         "{told}"
@@ -420,7 +463,7 @@ fn a_table_shows_names_beside_ids_and_fits_the_terminal() {
 #[test]
 fn json_lines_hold_all_that_may_be_seen_and_where_it_is_in_the_log() {
     for (kind, bodies) in hostile() {
-        let lines = printed(Format::Json, kind, &bodies);
+        let lines = printed(RecordFormat::Json, kind, &bodies);
         assert!(!lines.replace('\n', "").contains(acts));
         let read: Vec<Value> = lines
             .lines()
@@ -447,7 +490,7 @@ fn a_table_names_the_policies_of_a_denial_by_conditional_access() {
             "appliedConditionalAccessPolicies": policies,
         })
     };
-    let table = |event| printed(Format::Table, Kind::SignIn, &[event]);
+    let table = |event| printed(RecordFormat::Table, EventKind::SignIn, &[event]);
     let blocked = table(event("failure", "Block old clients", 53003));
     assert!(
         blocked.contains("CA_BLOCKED: Block old clients"),
@@ -458,8 +501,8 @@ fn a_table_names_the_policies_of_a_denial_by_conditional_access() {
     let allowed = table(event("failure", "Block old clients", 0));
     assert!(!allowed.contains("Block"), "{allowed}");
     let csv = printed(
-        Format::Csv,
-        Kind::SignIn,
+        RecordFormat::Csv,
+        EventKind::SignIn,
         &[event("failure", "Block old clients", 53003)],
     );
     assert!(csv.contains(",CA_BLOCKED,"), "{csv}");
@@ -468,7 +511,7 @@ fn a_table_names_the_policies_of_a_denial_by_conditional_access() {
 #[test]
 fn csv_has_one_row_a_record_and_no_cell_that_is_a_formula() {
     for (kind, bodies) in hostile() {
-        let text = printed(Format::Csv, kind, &bodies);
+        let text = printed(RecordFormat::Csv, kind, &bodies);
         assert!(!text.replace('\n', "").contains(acts));
         let mut rows = csv::Reader::from_reader(text.as_bytes());
         let heads = rows.headers().unwrap().clone();
@@ -477,7 +520,7 @@ fn csv_has_one_row_a_record_and_no_cell_that_is_a_formula() {
         for cell in rows.iter().flatten() {
             assert!(!cell.starts_with(['=', '+', '-', '@', '\t']), "{cell}");
         }
-        if kind == Kind::SignIn {
+        if kind == EventKind::SignIn {
             let at = |head: &str| heads.iter().position(|one| one == head).unwrap();
             assert!(rows[0][at("userId")].starts_with("'=HYPERLINK("));
             assert_eq!(&rows[0][at("resourceId")], PAYROLL.to_string());
@@ -485,7 +528,7 @@ fn csv_has_one_row_a_record_and_no_cell_that_is_a_formula() {
     }
     for formula in ["=1", "+1", "-1", "@a", " =1", "＝1"] {
         let event = json!({"userId": formula, "status": {}});
-        let row = printed(Format::Csv, Kind::SignIn, &[event]);
+        let row = printed(RecordFormat::Csv, EventKind::SignIn, &[event]);
         assert!(row.contains(&format!("'{formula}")), "{row}");
     }
 }

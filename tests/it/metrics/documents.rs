@@ -19,8 +19,8 @@ fn known() -> BTreeSet<String> {
     let names = FAMILIES.iter().flat_map(|family| {
         let name = family.query_name();
         match family.kind {
-            Kind::Counter | Kind::Gauge => vec![name],
-            Kind::Histogram => ["_bucket", "_sum", "_count"]
+            MetricKind::Counter | MetricKind::Gauge => vec![name],
+            MetricKind::Histogram => ["_bucket", "_sum", "_count"]
                 .map(|end| name.clone() + end)
                 .to_vec(),
         }
@@ -35,7 +35,7 @@ fn every_metric_of_the_dashboard_and_of_the_alerts_is_told_by_a_server() {
     let told = server.scrape().names();
     // TLS and issuers have series only where they are configured; their families are there.
     let sometimes = |name: &str| {
-        name.contains("_tls_") || name.contains("_issuer_") || name.contains("_policies_last_look")
+        name.contains("_tls_") || name.contains("_issuer_") || name.contains("_policies_last_scan")
     };
     for file in [
         "deploy/grafana/crosstrust.json",

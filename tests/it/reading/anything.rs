@@ -1,6 +1,6 @@
 //! Exports as they are found: kinds told by contents, tenants without a name.
 
-use crosstrust::graph::{Code, Kind, PolicyFiles, Reading, read_anything};
+use crosstrust::graph::{Code, DocumentKind, ParsedPolicies, PolicyFiles, read_anything};
 use crosstrust::policy_settings::PolicySettings;
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
     only_tenant, policy_when, sound,
 };
 
-fn alone(name: &str, text: &str) -> Reading {
+fn alone(name: &str, text: &str) -> ParsedPolicies {
     read_anything(files([(name, text)]), &PolicySettings::NONE)
 }
 
@@ -20,30 +20,30 @@ fn what_a_file_holds_is_told_by_its_contents() {
     let location = format!(r#"{{"id": "{SOMETHING}", "countriesAndRegions": ["DE"]}}"#);
     let strength = format!(r#"{{"id": "{SOMETHING}", "allowedCombinations": ["fido2"]}}"#);
     for (text, kind) in [
-        (organization.as_str(), Kind::Organization),
+        (organization.as_str(), DocumentKind::Organization),
         (
             r#"{"allowedCloudEndpoints": ["microsoftonline.us"]}"#,
-            Kind::CrossTenantAccess,
+            DocumentKind::CrossTenantAccess,
         ),
         (
             r#"{"isServiceDefault": true, "inboundTrust": {}}"#,
-            Kind::Default,
+            DocumentKind::Default,
         ),
-        (&partner, Kind::Partners),
-        (&policy, Kind::ConditionalAccess),
-        (&location, Kind::NamedLocations),
-        (&strength, Kind::AuthenticationStrengths),
+        (&partner, DocumentKind::Partners),
+        (&policy, DocumentKind::ConditionalAccess),
+        (&location, DocumentKind::NamedLocations),
+        (&strength, DocumentKind::AuthenticationStrengths),
         (
             r#"{"exclusions": {"allResourcesExclusions": {}}}"#,
-            Kind::ConditionalAccessSettings,
+            DocumentKind::ConditionalAccessSettings,
         ),
         (
             r#"{"id": "19:a", "membershipType": "shared"}"#,
-            Kind::SharedChannels,
+            DocumentKind::SharedChannels,
         ),
         (
             r#"{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#identity/conditionalAccess/namedLocations", "value": []}"#,
-            Kind::NamedLocations,
+            DocumentKind::NamedLocations,
         ),
     ] {
         let reading = alone("export.json", text);
@@ -56,7 +56,10 @@ fn what_a_file_holds_is_told_by_its_contents() {
 fn contents_win_over_a_name_and_a_name_tells_where_contents_do_not() {
     let policy = policy_when(r#""platforms": null"#);
     let reading = alone("my/own/partners.json", &policy);
-    assert_eq!(reading.documents[0].kind, Some(Kind::ConditionalAccess));
+    assert_eq!(
+        reading.documents[0].kind,
+        Some(DocumentKind::ConditionalAccess)
+    );
     let reading = alone(
         "my/own/Default.json",
         r#"{"inboundTrust": {"isMfaAccepted": true}}"#,

@@ -1,11 +1,11 @@
 //! `conditional-access-settings.json`.
 
-use crosstrust::graph::{Code, Reading};
+use crosstrust::graph::{Code, ParsedPolicies};
 use crosstrust::vocabulary::{UserAction, WordSet};
 
 use super::{assert_errors, assert_warnings, contoso, only_tenant, sound};
 
-fn reading(entries: &str) -> Reading {
+fn reading(entries: &str) -> ParsedPolicies {
     let text = format!(
         r#"{{"@odata.context": "https://graph.microsoft.com/beta/$metadata#identity/conditionalAccess/settings/$entity",
 "id": "settings", "modifiedDateTime": null, "exclusions": {{"allResourcesExclusions": {{"userActionExclusions":
@@ -14,7 +14,7 @@ fn reading(entries: &str) -> Reading {
     contoso("conditional-access-settings", text)
 }
 
-fn excluded(reading: Reading) -> WordSet<UserAction> {
+fn excluded(reading: ParsedPolicies) -> WordSet<UserAction> {
     let tenant = only_tenant(reading);
     let settings = tenant.conditional_access_settings.expect("settings");
     settings.excluded_actions

@@ -107,7 +107,7 @@ fn guest_types_are_one_comma_separated_text_or_an_array() {
 fn external_tenants_are_told_by_kind_or_by_type() {
     let these = ExternalTenants::These(vec![FABRIKAM.parse().expect("a GUID")]);
     for (tenants, wanted) in [
-        (String::from("null"), ExternalTenants::Unsaid),
+        (String::from("null"), ExternalTenants::Unspecified),
         (
             String::from(r#"{"membershipKind": "All"}"#),
             ExternalTenants::All,

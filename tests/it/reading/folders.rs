@@ -1,6 +1,6 @@
 //! The layout of a policies folder.
 
-use crosstrust::graph::{Code, Kind, SourceFile, read_anything, read_policies_folder};
+use crosstrust::graph::{Code, DocumentKind, SourceFile, read_anything, read_policies_folder};
 use crosstrust::policy_settings::PolicySettings;
 
 use super::{CONTOSO, FABRIKAM, SOMETHING, assert_errors, files, policy_when};
@@ -44,7 +44,7 @@ fn every_tenant_is_a_folder_and_every_kind_a_file_or_a_folder_of_any_depth() {
     assert_eq!(tenants, [("contoso", 3, 1), ("fabrikam", 0, 0)]);
     assert_eq!(reading.documents.len(), 6);
     assert_eq!(reading.documents[0].file, "contoso/Partners/woodgrove.json");
-    assert_eq!(reading.documents[0].kind, Some(Kind::Partners));
+    assert_eq!(reading.documents[0].kind, Some(DocumentKind::Partners));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_file_that_is_refused_as_a_whole_is_counted_as_unread() {
     );
     assert_errors(&reading, &[(Code::Syntax, 1, "$")]);
     assert!(reading.documents[1].unread);
-    assert_eq!(reading.documents[1].kind, Some(Kind::Partners));
+    assert_eq!(reading.documents[1].kind, Some(DocumentKind::Partners));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Documents that are not what their name says, and members that are not known but decide (semantics §2).
 
-use crosstrust::graph::{Code, Reading, Severity, read_anything, read_policies_folder};
+use crosstrust::graph::{Code, ParsedPolicies, Severity, read_anything, read_policies_folder};
 use crosstrust::policy_settings::PolicySettings;
 
 use super::{
@@ -188,7 +188,7 @@ fn an_unknown_member_that_holds_none_that_decides_stays_a_warning() {
     ));
 }
 
-fn with_undecisive(text: &str) -> Reading {
+fn with_undecisive(text: &str) -> ParsedPolicies {
     let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
     read_policies_folder(
         files([

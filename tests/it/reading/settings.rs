@@ -1,7 +1,7 @@
 //! `default.json` and `partners.json`.
 
 use crosstrust::graph::document::{ApplicationTarget, UserTarget};
-use crosstrust::graph::{Code, Reading};
+use crosstrust::graph::{Code, ParsedPolicies};
 use crosstrust::vocabulary::Access;
 
 use super::{FABRIKAM, SOMEONE, SOMETHING, assert_errors, contoso, message, sound};
@@ -11,7 +11,7 @@ const ALL_USERS: &str =
 const ALL_APPS: &str = r#"{"accessType": "allowed", "targets": [{"target": "AllApplications", "targetType": "application"}]}"#;
 
 /// A partner whose inbound collaboration has these two rules, on lines 3 and 4.
-fn partner(users: &str, applications: &str) -> Reading {
+fn partner(users: &str, applications: &str) -> ParsedPolicies {
     contoso(
         "partners",
         format!(

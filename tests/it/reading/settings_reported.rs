@@ -1,11 +1,11 @@
 //! What of a default or a partner is read, decides nothing, and is reported all the same (semantics §2, §9).
 
-use crosstrust::graph::{Code, Reading, Severity};
+use crosstrust::graph::{Code, ParsedPolicies, Severity};
 
 use super::{FABRIKAM, assert_errors, contoso, listed, message, told};
 
 #[track_caller]
-fn assert_infos(reading: &Reading, wanted: &[Code]) {
+fn assert_infos(reading: &ParsedPolicies, wanted: &[Code]) {
     assert_eq!(
         told(reading, Severity::Warning),
         [],

@@ -1,6 +1,6 @@
 //! One object, a bare array, a page; and what only looks like a document.
 
-use crosstrust::graph::{Code, Kind};
+use crosstrust::graph::{Code, DocumentKind};
 
 use super::{CONTOSO, FABRIKAM, assert_errors, assert_warnings, contoso, message, sound};
 
@@ -22,11 +22,16 @@ fn a_document_is_one_object_a_bare_array_or_a_page() {
 fn an_empty_document_is_said_with_an_empty_array_object_or_page() {
     for text in ["[]", "{}", r#"{"value": []}"#] {
         // Of one object there is no page.
-        let is_one = |kind: &&Kind| matches!(kind, Kind::Default | Kind::CrossTenantAccess);
+        let is_one = |kind: &&DocumentKind| {
+            matches!(
+                kind,
+                DocumentKind::Default | DocumentKind::CrossTenantAccess
+            )
+        };
         let is_page = text.contains("value");
-        for kind in Kind::ALL
+        for kind in DocumentKind::ALL
             .iter()
-            .filter(|kind| **kind != Kind::Organization && !(is_page && is_one(kind)))
+            .filter(|kind| **kind != DocumentKind::Organization && !(is_page && is_one(kind)))
         {
             let reading = contoso(kind.name(), text);
             assert_eq!(reading.documents.len(), 2);
@@ -155,5 +160,5 @@ fn all_findings_of_a_document_are_told() {
     assert_eq!(reading.tenants[0].partners.len(), 1);
     let counts = &reading.documents[1];
     assert_eq!((counts.objects, counts.refused), (4, 3));
-    assert_eq!(counts.kind, Some(Kind::Partners));
+    assert_eq!(counts.kind, Some(DocumentKind::Partners));
 }

@@ -1,6 +1,6 @@
 //! Cross-tenant synchronisation: a kind of its own that decides nothing and is no partner entry (semantics §2).
 
-use crosstrust::graph::{Code, Kind, Severity, read_anything, read_policies_folder};
+use crosstrust::graph::{Code, DocumentKind, Severity, read_anything, read_policies_folder};
 use crosstrust::policy_settings::PolicySettings;
 
 use super::{CONTOSO, FABRIKAM, SOMETHING, contoso, files, listed, only_tenant, sound, told};
@@ -134,9 +134,9 @@ fn check_counts_it_as_what_it_is() {
     assert_eq!(
         kinds,
         [
-            Some(Kind::Organization),
-            Some(Kind::Partners),
-            Some(Kind::IdentitySynchronization)
+            Some(DocumentKind::Organization),
+            Some(DocumentKind::Partners),
+            Some(DocumentKind::IdentitySynchronization)
         ]
     );
 }

@@ -1,7 +1,7 @@
 //! Envoy's questions: what is on record of those that are let in, kept out, or not known.
 
 use crosstrust::log::Mode;
-use crosstrust::log::journal::{Lost, RecordKind};
+use crosstrust::log::journal::{GapReason, RecordKind};
 use crosstrust::rpc::Recorder;
 use serde_json::Value;
 use tonic::Code;
@@ -81,7 +81,7 @@ async fn strangers_cannot_fill_the_log_and_those_that_are_left_out_are_counted()
         assert_denied(&answer, 401, Code::Unauthenticated);
     }
     let journal = ledger.log.journal().unwrap().status();
-    let counted = journal.lost.of(Lost::Limited);
+    let counted = journal.lost.of(GapReason::Limited);
     assert!(counted > 100, "{journal:?}");
     let gaps = ledger.close(RecordKind::Gap);
     let limited = gaps.iter().filter(|gap| gap["reason"] == "limited");

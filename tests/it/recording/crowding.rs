@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crosstrust::log::Mode;
-use crosstrust::log::journal::{Entry, Journal, Kind, Lost, RecordKind, Refused, Source, Ticket};
+use crosstrust::log::journal::{
+    AppendError, EventKind, GapReason, Journal, JournalEntry, RecordKind, RecordSource, Ticket,
+};
 use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
 use crosstrust::rpc::proto::{AuthorizeBatchRequest, AuthorizeRequest, Decision};
-use crosstrust::rpc::{Backend, Budgets, Recorder, Rights};
+use crosstrust::rpc::{Backend, Recorder, Rights, RpcCallRules};
 use crosstrust::serve::ServeOptions;
 use crosstrust::time::Timestamp;
 use serde_json::Value;
@@ -20,16 +22,21 @@ use crate::server;
 use crate::support::server::{Running, serve_with};
 use crate::wire::world::{engine, request_with};
 
-const FLOOD: Source = Source(1);
-const OTHER: Source = Source(2);
+const FLOOD: RecordSource = RecordSource(1);
+const OTHER: RecordSource = RecordSource(2);
 
 fn journal(ledger: &Ledger) -> &Journal {
     ledger.log.journal().unwrap()
 }
 
-fn append(ledger: &Ledger, id: &str, is_awaited: bool, source: Source) -> Result<Ticket, Refused> {
-    journal(ledger).append(Entry {
-        kind: Kind::SignIn,
+fn append(
+    ledger: &Ledger,
+    id: &str,
+    is_awaited: bool,
+    source: RecordSource,
+) -> Result<Ticket, AppendError> {
+    journal(ledger).append(JournalEntry {
+        kind: EventKind::SignIn,
         time: Timestamp::from_seconds(1_800_000_000),
         body: format!(r#"{{"id":"{id}"}}"#).into_bytes(),
         is_awaited,
@@ -41,7 +48,7 @@ fn append(ledger: &Ledger, id: &str, is_awaited: bool, source: Source) -> Result
 /// Holds the disk, and has the writer wait for it: what is appended from here on waits in the queue.
 fn hold(ledger: &Ledger) {
     ledger.valve.turn(State::Held);
-    let _ticket = append(ledger, "held", true, Source::PROCESS).unwrap();
+    let _ticket = append(ledger, "held", true, RecordSource::PROCESS).unwrap();
     let since = Instant::now();
     while journal(ledger).status().queued > 0 {
         assert!(since.elapsed() < Duration::from_secs(10));
@@ -114,8 +121,8 @@ fn a_source_gets_as_many_places_as_it_leaves_free_and_what_is_refused_is_counted
     let mut refused = 0;
     for _ in 0..200 {
         if let Err(full) = append(&ledger, "flood", false, FLOOD) {
-            assert_eq!(full, Refused::Full);
-            journal(&ledger).lost(Kind::SignIn, Lost::from(full));
+            assert_eq!(full, AppendError::Full);
+            journal(&ledger).count_lost(EventKind::SignIn, GapReason::from(full));
             refused += 1;
         }
     }
@@ -153,7 +160,7 @@ fn serve(ledger: &Ledger) -> Running {
     };
     let options = ServeOptions {
         drain: Duration::from_millis(100),
-        rules: Arc::new(Budgets {
+        rules: Arc::new(RpcCallRules {
             metrics: Arc::default(),
             log: ledger.log.clone(),
         }),
@@ -228,7 +235,7 @@ async fn fresh_allows_are_answered_while_denials_fill_the_queue_of_a_slow_disk()
             while flooding.load(Ordering::Relaxed) {
                 // As long as an event is.
                 let body = format!(r#"{{"id":"{}"}}"#, "x".repeat(1400)).into_bytes();
-                let flood = |source| journal.append(denial(body.clone(), Source(source)));
+                let flood = |source| journal.append(denial(body.clone(), RecordSource(source)));
                 // From as many sources as fill the queue.
                 if (100..120).all(|source| flood(source).is_err()) {
                     std::thread::sleep(Duration::from_micros(100));
@@ -250,9 +257,9 @@ async fn fresh_allows_are_answered_while_denials_fill_the_queue_of_a_slow_disk()
     assert!(allowed >= 4, "{allowed} of 5");
 }
 
-fn denial(body: Vec<u8>, source: Source) -> Entry {
-    Entry {
-        kind: Kind::SignIn,
+fn denial(body: Vec<u8>, source: RecordSource) -> JournalEntry {
+    JournalEntry {
+        kind: EventKind::SignIn,
         time: Timestamp::from_seconds(1_800_000_000),
         body,
         is_awaited: false,

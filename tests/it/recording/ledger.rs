@@ -7,7 +7,7 @@ use std::time::Duration;
 use crosstrust::clock::Clock;
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
-use crosstrust::log::journal::verify::{Known, verify};
+use crosstrust::log::journal::verify::{VerifyOptions, verify};
 use crosstrust::log::journal::{Journal, JournalOptions, RecordKind, Records, WaitBounds};
 use crosstrust::log::pseudonym::Pseudonyms;
 use crosstrust::log::{Log, Mode};
@@ -39,7 +39,7 @@ impl Ledger {
         change(&mut options);
         let opened = Journal::open(options, Arc::new(disk), Clock::System);
         let journal = Arc::new(opened.unwrap().0);
-        let log = Log::to(Arc::clone(&journal), mode, Pseudonyms::OFF, Clock::System);
+        let log = Log::new(Arc::clone(&journal), mode, Pseudonyms::OFF, Clock::System);
         Ledger {
             log,
             valve,
@@ -52,7 +52,7 @@ impl Ledger {
     pub fn close(self, kind: RecordKind) -> Vec<Value> {
         self.journal.close();
         let disk = self.journal.disk();
-        let report = verify(&disk, &Known::default()).unwrap();
+        let report = verify(&disk, &VerifyOptions::default()).unwrap();
         assert_eq!(report.faults, []);
         let records = Records::between(disk, None, None).unwrap();
         let records = records.map(Result::unwrap);
@@ -65,7 +65,7 @@ impl Ledger {
 
 fn options(folder: &Path) -> JournalOptions {
     JournalOptions {
-        signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
+        signer: Signer::load_or_create(&folder.join("signing.key")).unwrap(),
         queue: 100,
         // Long enough for a machine that runs other tests as well.
         wait: WaitBounds::fixed(Duration::from_secs(1)),

@@ -3,7 +3,7 @@
 use crosstrust::graph::document::{ApplicationTarget, UserTarget};
 use crosstrust::id::GroupId;
 use crosstrust::log::Mode;
-use crosstrust::log::journal::{Lost, RecordKind};
+use crosstrust::log::journal::{GapReason, RecordKind};
 use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
 use crosstrust::rpc::proto::{AuthorizeRequest, AuthorizeResponse, Decision, Reason};
 use crosstrust::rpc::{Backend, HealthState, Recorder, Rights, router};
@@ -71,7 +71,7 @@ impl World {
             .unwrap()
             .status()
             .lost
-            .of(Lost::Limited);
+            .of(GapReason::Limited);
         let events = self.ledger.close(RecordKind::SignIn);
         let id = |event: &Value| event["id"].as_str().unwrap().to_owned();
         (events.iter().map(id).collect(), limited)

@@ -8,7 +8,9 @@ use std::time::Duration;
 use crosstrust::clock::{Clock, ManualClock};
 use crosstrust::log::journal::checkpoint::Signer;
 use crosstrust::log::journal::disk::SystemDisk;
-use crosstrust::log::journal::{Entry, Journal, JournalOptions, Kind, Source, WaitBounds};
+use crosstrust::log::journal::{
+    EventKind, Journal, JournalEntry, JournalOptions, RecordSource, WaitBounds,
+};
 
 use crate::observed::page;
 use crate::support::sidecar::{Sidecar, log, records};
@@ -20,7 +22,7 @@ fn write_log(folder: &Path, from: u32, to: u32) {
     let folder = records(folder);
     let disk = SystemDisk::lock(&folder).unwrap();
     let options = JournalOptions {
-        signer: Signer::load_or_make(&folder.join("signing.key")).unwrap(),
+        signer: Signer::load_or_create(&folder.join("signing.key")).unwrap(),
         queue: 100,
         wait: WaitBounds::within(Duration::from_millis(100)),
         linger: Duration::ZERO,
@@ -36,17 +38,17 @@ fn write_log(folder: &Path, from: u32, to: u32) {
     for day in 0..2 {
         for number in 0..30 {
             let body = format!(r#"{{"id":"{day}-{number:02}"}}"#).into_bytes();
-            let entry = Entry {
-                kind: Kind::SignIn,
+            let entry = JournalEntry {
+                kind: EventKind::SignIn,
                 time: clock.now().wall,
                 body,
                 is_awaited: false,
-                source: Source::PROCESS,
+                source: RecordSource::PROCESS,
                 when_durable: None,
             };
             journal.append(entry).unwrap().wait().unwrap();
         }
-        clock.pass(DAY * (from - to));
+        clock.advance(DAY * (from - to));
     }
     journal.close();
 }
@@ -84,7 +86,7 @@ fn a_start_with_the_clock_far_ahead_of_the_records_removes_none_and_warns() {
         metrics.contains("crosstrust_log_retention_postponed 1"),
         "{metrics}"
     );
-    assert!(metrics.contains(r#"crosstrust_log_lost_total{reason="retention"} 0"#));
+    assert!(metrics.contains(r#"crosstrust_log_records_lost_total{reason="retention"} 0"#));
 }
 
 #[test]
@@ -114,7 +116,7 @@ fn each_file_that_is_removed_is_logged_counted_and_on_record() {
         metrics.contains(r#"crosstrust_log_gaps_total{reason="retention"} 1"#),
         "{metrics}"
     );
-    assert!(!metrics.contains(r#"crosstrust_log_lost_total{reason="retention"} 0"#));
+    assert!(!metrics.contains(r#"crosstrust_log_records_lost_total{reason="retention"} 0"#));
     assert!(shown(folder.path()) < 60);
     assert!(log(folder.path(), &["verify"]).status.success());
 }

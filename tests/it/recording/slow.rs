@@ -7,7 +7,7 @@ use crosstrust::log::journal::WaitBounds;
 use crosstrust::log::{Log, Mode};
 use crosstrust::rpc::proto::Decision;
 use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
-use crosstrust::rpc::{Backend, Budgets, HealthState, Recorder, Rights, router};
+use crosstrust::rpc::{Backend, HealthState, Recorder, Rights, RpcCallRules, router};
 use crosstrust::serve::CallRules as _;
 use tonic::transport::Channel;
 
@@ -38,15 +38,19 @@ async fn a_slow_disk_is_reported_before_a_caller_times_out() {
     });
     let (mut client, _server) = serve(&ledger.log).await;
     let journal = Arc::clone(ledger.log.journal().unwrap());
-    assert!(!journal.pace().is_slow, "{:?}", journal.pace());
+    assert!(
+        !journal.commit_stats().is_slow,
+        "{:?}",
+        journal.commit_stats()
+    );
     ledger.valve.turn(State::Held);
     let asked = tokio::spawn(async move { client.authorize(request_with_mfa()).await });
     let since = Instant::now();
-    while !journal.pace().is_slow {
+    while !journal.commit_stats().is_slow {
         assert!(since.elapsed() < Duration::from_secs(10));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(journal.pace().timeouts, 0);
+    assert_eq!(journal.commit_stats().timeouts, 0);
     ledger.valve.turn(State::Open);
     let answer = asked.await.unwrap().unwrap().into_inner();
     assert_eq!(answer.decision(), Decision::Allow);
@@ -60,7 +64,7 @@ async fn a_caller_that_waits_in_vain_is_counted_and_waits_as_long_as_configured(
     });
     let (client, _server) = serve(&ledger.log).await;
     let journal = Arc::clone(ledger.log.journal().unwrap());
-    assert_eq!(journal.pace().wait, wait);
+    assert_eq!(journal.commit_stats().wait, wait);
     ledger.valve.turn(State::Held);
     let begun = Instant::now();
     let asking = (0..3).map(|user| {
@@ -75,8 +79,11 @@ async fn a_caller_that_waits_in_vain_is_counted_and_waits_as_long_as_configured(
         assert!(asked.await.unwrap().is_err());
     }
     assert!(begun.elapsed() >= wait);
-    assert_eq!(journal.pace().timeouts, 3);
-    assert!(journal.pace().is_slow, "the commit that hangs counts");
+    assert_eq!(journal.commit_stats().timeouts, 3);
+    assert!(
+        journal.commit_stats().is_slow,
+        "the commit that hangs counts"
+    );
     ledger.valve.turn(State::Open);
 }
 
@@ -85,7 +92,7 @@ fn a_call_that_may_wait_for_its_record_has_its_wait_and_the_time_to_answer() {
     let ledger = Ledger::with(Mode::Strict, |options| {
         options.wait = WaitBounds::fixed(Duration::from_millis(140));
     });
-    let budgets = Budgets {
+    let budgets = RpcCallRules {
         metrics: Arc::default(),
         log: ledger.log.clone(),
     };

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use crosstrust::serve::{CallRules, Fault, ServeOptions};
+use crosstrust::serve::{CallFault, CallRules, ServeOptions};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::client::conn::http2;
@@ -48,7 +48,7 @@ fn a_call_over_its_budget_is_unavailable_and_the_next_is_answered() {
 }
 
 #[test]
-fn a_client_that_has_less_time_than_the_budget_is_answered_in_its_time() {
+fn a_grpc_timeout_shorter_than_the_budget_is_respected() {
     bounded(async {
         let server = Running::tcp(options());
         let answer = server.client().await.call_within("Held", Some("20m")).await;
@@ -57,7 +57,7 @@ fn a_client_that_has_less_time_than_the_budget_is_answered_in_its_time() {
 }
 
 #[test]
-fn a_timeout_that_cannot_be_read_leaves_the_budget() {
+fn a_malformed_grpc_timeout_leaves_the_budget_unchanged() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             handler_budget: Duration::from_millis(20),
@@ -73,7 +73,7 @@ fn a_timeout_that_cannot_be_read_leaves_the_budget() {
 }
 
 #[test]
-fn a_call_beyond_those_in_flight_is_shed_and_a_place_that_comes_free_is_used() {
+fn a_call_over_the_in_flight_limit_is_shed_and_a_released_slot_is_reused() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
@@ -92,7 +92,7 @@ fn a_call_beyond_those_in_flight_is_shed_and_a_place_that_comes_free_is_used() {
 }
 
 #[test]
-fn calls_that_are_shed_before_their_body_has_come_do_not_end_their_connection() {
+fn calls_shed_before_their_body_arrives_do_not_close_their_connection() {
     let server = Running::tcp(ServeOptions {
         in_flight: 1,
         local_error_resets: 4,
@@ -117,7 +117,7 @@ fn calls_that_are_shed_before_their_body_has_come_do_not_end_their_connection() 
 }
 
 #[test]
-fn the_body_of_a_call_that_is_answered_before_it_does_not_end_the_connection() {
+fn a_body_that_arrives_after_the_response_does_not_close_the_connection() {
     let server = Running::tcp(ServeOptions {
         in_flight: 1,
         local_error_resets: 4,
@@ -143,7 +143,7 @@ fn the_body_of_a_call_that_is_answered_before_it_does_not_end_the_connection() {
 }
 
 #[test]
-fn a_call_that_has_waited_for_its_thread_beyond_the_budget_is_shed_unseen() {
+fn a_call_that_waits_for_its_thread_longer_than_its_budget_is_shed_without_being_read() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             handler_budget: Duration::from_millis(50),
@@ -166,7 +166,7 @@ fn a_call_that_has_waited_for_its_thread_beyond_the_budget_is_shed_unseen() {
 }
 
 #[test]
-fn a_connection_that_floods_its_thread_with_frames_lets_a_call_of_another_run() {
+fn a_flood_of_frames_does_not_block_calls_of_other_connections() {
     let server = Running::tcp(ServeOptions {
         threads: 1,
         ..options()
@@ -195,7 +195,7 @@ fn a_connection_that_floods_its_thread_with_frames_lets_a_call_of_another_run() 
 }
 
 #[test]
-fn a_stream_holds_no_place_in_flight_once_it_has_headers() {
+fn a_stream_releases_its_in_flight_slot_with_its_headers() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
@@ -209,7 +209,7 @@ fn a_stream_holds_no_place_in_flight_once_it_has_headers() {
 }
 
 #[test]
-fn a_panic_is_unavailable_and_the_connection_goes_on() {
+fn a_panic_is_unavailable_and_the_connection_stays_open() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
@@ -224,7 +224,7 @@ fn a_panic_is_unavailable_and_the_connection_goes_on() {
 }
 
 #[test]
-fn a_client_that_goes_away_gives_its_place_in_flight_back() {
+fn a_client_that_disconnects_releases_its_in_flight_slot() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
@@ -242,7 +242,7 @@ fn a_client_that_goes_away_gives_its_place_in_flight_back() {
 }
 
 #[test]
-fn a_stream_beyond_those_allowed_is_refused_and_the_others_go_on() {
+fn a_stream_over_the_http2_limit_is_refused_and_the_others_continue() {
     let server = Running::tcp(ServeOptions {
         streams: 2,
         ..options()
@@ -272,19 +272,19 @@ impl CallRules for HeldIsSpecial {
         }
     }
 
-    fn answer(&self, path: &str, fault: Fault) -> Option<Response<Body>> {
+    fn answer(&self, path: &str, fault: CallFault) -> Option<Response<Body>> {
         assert_eq!(
             path, "/test.Echo/Panic",
             "a panic of the rules is caught as well"
         );
-        assert_eq!(fault, Fault::Panicked);
+        assert_eq!(fault, CallFault::Panicked);
         let answer = Response::builder().header("grpc-status", "0");
         Some(answer.header("own", "yes").body(Body::empty()).unwrap())
     }
 }
 
 #[test]
-fn the_rules_give_a_call_another_budget_and_another_answer_to_a_fault() {
+fn call_rules_override_the_budget_and_the_response_to_a_fault() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             handler_budget: Duration::from_millis(20),
@@ -306,7 +306,7 @@ fn the_rules_give_a_call_another_budget_and_another_answer_to_a_fault() {
 }
 
 #[test]
-fn large_messages_are_read_as_fast_as_they_come() {
+fn large_messages_are_not_rate_limited() {
     bounded(async {
         // At the pace of a connection without calls, 100 MiB would take ten seconds.
         let server = Running::tcp(ServeOptions {

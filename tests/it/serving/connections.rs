@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crosstrust::serve::{Address, ListenError, ServeError, ServeOptions, Server};
+use crosstrust::serve::{ListenAddress, ListenError, ServeError, ServeOptions, Server};
 
 use super::echo::{
     NEVER, Running, bounded, echo, header, listener, options, reached, reaches, until,
@@ -19,7 +19,7 @@ fn soon() -> ServeOptions {
 }
 
 #[test]
-fn a_connection_that_says_nothing_is_closed() {
+fn a_silent_connection_is_closed() {
     let server = Running::tcp(soon());
     Raw::tcp(server.socket_address()).is_closed();
     until(|| server.closed("silent", "") == 1);
@@ -44,7 +44,7 @@ fn settings_are_sent_to_a_client_that_has_sent_nothing_yet() {
 }
 
 #[test]
-fn a_connection_that_has_opened_outlives_the_deadline_for_opening() {
+fn an_open_connection_outlives_the_deadline_for_opening() {
     bounded(async {
         let server = Running::tcp(soon());
         let client = server.client().await;
@@ -56,7 +56,7 @@ fn a_connection_that_has_opened_outlives_the_deadline_for_opening() {
 }
 
 #[test]
-fn a_client_that_answers_no_ping_is_closed() {
+fn a_client_that_does_not_answer_pings_is_closed() {
     let server = Running::tcp(ServeOptions {
         keepalive_interval: Duration::from_millis(20),
         keepalive_timeout: Duration::from_millis(20),
@@ -68,7 +68,7 @@ fn a_client_that_answers_no_ping_is_closed() {
 }
 
 #[test]
-fn a_connection_of_age_is_told_to_go_and_then_cut() {
+fn a_connection_of_maximum_age_receives_goaway_and_is_closed_after_the_grace_period() {
     let server = Running::tcp(ServeOptions {
         connection_age: Duration::from_millis(50),
         goaway_grace: Duration::from_millis(50),
@@ -82,7 +82,7 @@ fn a_connection_of_age_is_told_to_go_and_then_cut() {
 }
 
 #[test]
-fn a_connection_too_many_waits_and_a_place_that_comes_free_is_used() {
+fn a_connection_over_the_limit_waits_for_a_released_slot() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             connections: 1,
@@ -93,7 +93,7 @@ fn a_connection_too_many_waits_and_a_place_that_comes_free_is_used() {
         assert_eq!(first.status("Ok").await, "0");
         let second = server.client().await;
         let waiting = tokio::spawn(async move { second.status("Ok").await });
-        reached(&server.listeners[0].waited, 1).await;
+        reached(&server.listeners[0].delayed, 1).await;
         assert_eq!(first.status("Ok").await, "0", "the first goes on meanwhile");
         assert!(!waiting.is_finished());
         drop(first);
@@ -102,7 +102,7 @@ fn a_connection_too_many_waits_and_a_place_that_comes_free_is_used() {
 }
 
 #[test]
-fn silent_connections_shut_nobody_out() {
+fn silent_connections_do_not_block_other_clients() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             connections: 2,
@@ -114,12 +114,12 @@ fn silent_connections_shut_nobody_out() {
 }
 
 /// A listener address for a test with several.
-fn any() -> Address {
+fn any() -> ListenAddress {
     "127.0.0.1:0".parse().unwrap()
 }
 
 #[test]
-fn connections_that_have_not_opened_keep_no_client_out_of_any_listener() {
+fn unopened_connections_do_not_block_clients_of_any_listener() {
     bounded(async {
         // None of them is closed by a deadline.
         let server = Running::start(options(), &[any(), any()]);
@@ -146,7 +146,7 @@ fn connections_that_have_not_opened_keep_no_client_out_of_any_listener() {
 }
 
 #[test]
-fn a_burst_of_connections_larger_than_the_pool_of_unopened_ones_all_open() {
+fn all_connections_of_a_burst_over_the_unopened_limit_open() {
     let server = Running::tcp(ServeOptions {
         unopened: 4,
         unopened_grace: NEVER,
@@ -162,7 +162,7 @@ fn a_burst_of_connections_larger_than_the_pool_of_unopened_ones_all_open() {
 }
 
 #[test]
-fn a_listener_whose_places_are_all_taken_leaves_the_others_their_reserve() {
+fn a_full_listener_leaves_reserved_slots_to_the_others() {
     bounded(async {
         let server = Running::start(
             ServeOptions {
@@ -181,7 +181,7 @@ fn a_listener_whose_places_are_all_taken_leaves_the_others_their_reserve() {
         // Reserve and rest are used up.
         let waiting = server.client_of(0).await;
         let waiting = tokio::spawn(async move { waiting.status("Ok").await });
-        reached(&server.listeners[0].waited, 1).await;
+        reached(&server.listeners[0].delayed, 1).await;
         for _ in 0..2 {
             let client = server.client_of(1).await;
             assert_eq!(client.status("Ok").await, "0");
@@ -198,7 +198,7 @@ fn a_listener_whose_places_are_all_taken_leaves_the_others_their_reserve() {
 }
 
 #[test]
-fn an_idle_connection_does_not_give_way_where_its_place_would_help_nobody() {
+fn an_idle_connection_is_not_closed_if_no_waiting_connection_can_use_its_slot() {
     bounded(async {
         let server = Running::start(
             ServeOptions {
@@ -220,7 +220,7 @@ fn an_idle_connection_does_not_give_way_where_its_place_would_help_nobody() {
         }
         let waiting = server.client_of(0).await;
         let waiting = tokio::spawn(async move { waiting.status("Ok").await });
-        reached(&server.listeners[0].waited, 1).await;
+        reached(&server.listeners[0].delayed, 1).await;
         // By the time that an idle one of its own has made way, it would have as well.
         server.stage.release.add_permits(1);
         assert_eq!(waiting.await.unwrap(), "0");
@@ -232,7 +232,7 @@ fn an_idle_connection_does_not_give_way_where_its_place_would_help_nobody() {
 }
 
 #[test]
-fn connections_that_wait_for_a_place_outlast_those_that_have_not_opened() {
+fn opening_connections_are_closed_before_those_that_wait_for_a_slot() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             connections: 1,
@@ -244,7 +244,7 @@ fn connections_that_wait_for_a_place_outlast_those_that_have_not_opened() {
         assert_eq!(first.status("Ok").await, "0");
         let second = server.client().await;
         let waiting = tokio::spawn(async move { second.status("Ok").await });
-        reached(&server.listeners[0].waited, 1).await;
+        reached(&server.listeners[0].delayed, 1).await;
         let _silent: Vec<_> = (0..32).map(|_| Raw::tcp(server.socket_address())).collect();
         until(|| server.closed("unopened", "") == 32 - 3);
         drop(first);
@@ -253,7 +253,7 @@ fn connections_that_wait_for_a_place_outlast_those_that_have_not_opened() {
 }
 
 #[test]
-fn another_protocol_on_a_plaintext_listener_is_closed_and_counted_as_what_it_is() {
+fn another_protocol_on_a_plaintext_listener_is_closed_and_counted_by_name() {
     let server = Running::tcp(options());
     let cases: [(&[u8], &str); 5] = [
         (b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", "http1"),
@@ -275,7 +275,7 @@ fn another_protocol_on_a_plaintext_listener_is_closed_and_counted_as_what_it_is(
 }
 
 #[test]
-fn a_client_that_goes_away_before_it_sends_anything_is_not_counted_as_closed() {
+fn a_client_that_disconnects_before_it_sends_anything_is_not_counted_as_closed() {
     let server = Running::tcp(options());
     for _ in 0..3 {
         drop(Raw::tcp(server.socket_address()));
@@ -286,7 +286,7 @@ fn a_client_that_goes_away_before_it_sends_anything_is_not_counted_as_closed() {
 }
 
 #[test]
-fn an_idle_connection_gives_way_to_one_that_waits_even_if_it_does_not_listen() {
+fn an_idle_connection_that_ignores_goaway_is_closed_for_a_waiting_one() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             connections: 2,
@@ -310,7 +310,7 @@ fn an_idle_connection_gives_way_to_one_that_waits_even_if_it_does_not_listen() {
 }
 
 #[test]
-fn connections_spread_over_the_threads_and_go_where_the_fewest_are() {
+fn connections_are_assigned_to_the_thread_with_the_fewest() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             threads: 3,
@@ -351,7 +351,7 @@ fn connections_spread_over_the_threads_and_go_where_the_fewest_are() {
 }
 
 #[test]
-fn beyond_loopback_there_is_no_listener_without_a_word_for_it() {
+fn a_plaintext_listener_beyond_loopback_must_be_allowed_explicitly() {
     let bind = |at: &str, plaintext: bool| {
         let mut listener = listener(at.parse().unwrap(), echo().0);
         listener.plaintext = plaintext;
@@ -378,8 +378,8 @@ fn all_listeners_are_bound_or_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let listeners = [
-        Address::Unix(path.clone()),
-        Address::Tcp(taken.local_addr().unwrap()),
+        ListenAddress::Unix(path.clone()),
+        ListenAddress::Tcp(taken.local_addr().unwrap()),
     ];
     let listeners = listeners.map(|at| listener(at, echo().0));
     assert!(Server::bind(listeners.into(), options()).is_err());
@@ -391,12 +391,12 @@ fn all_listeners_are_bound_or_none() {
 }
 
 #[test]
-fn one_server_answers_on_all_of_its_listeners() {
+fn one_server_answers_on_all_listeners() {
     bounded(async {
-        let any: Address = "127.0.0.1:0".parse().unwrap();
+        let any: ListenAddress = "127.0.0.1:0".parse().unwrap();
         let server = Running::start(options(), &[any.clone(), any]);
         for address in &server.addresses {
-            let Address::Tcp(address) = address else {
+            let ListenAddress::Tcp(address) = address else {
                 panic!("{address}");
             };
             assert_ne!(address.port(), 0);

@@ -4,13 +4,13 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crosstrust::serve::{Drained, ServeOptions, Server};
+use crosstrust::serve::{DrainSummary, ServeOptions, Server};
 
 use super::echo::{NEVER, PATIENCE, Running, bounded, echo, listener, options};
 use super::raw::Raw;
 
 #[test]
-fn a_running_call_finishes_and_nobody_new_is_accepted() {
+fn draining_finishes_running_calls_and_accepts_no_new_connections() {
     bounded(async {
         let mut server = Running::tcp(options());
         let client = server.client().await;
@@ -27,12 +27,12 @@ fn a_running_call_finishes_and_nobody_new_is_accepted() {
         server.stage.release.add_permits(1);
         assert_eq!(held.await.unwrap(), "0");
         client.closed().await;
-        assert_eq!(server.drained().await, Drained { aborted: 0 });
+        assert_eq!(server.drained().await, DrainSummary { aborted: 0 });
     });
 }
 
 #[test]
-fn an_idle_server_ends_at_once() {
+fn an_idle_server_drains_immediately() {
     bounded(async {
         let mut server = Running::tcp(ServeOptions {
             drain: NEVER,
@@ -46,7 +46,7 @@ fn an_idle_server_ends_at_once() {
         let begun = Instant::now();
         server.stop();
         client.closed().await;
-        assert_eq!(server.drained().await, Drained { aborted: 0 });
+        assert_eq!(server.drained().await, DrainSummary { aborted: 0 });
         assert!(
             begun.elapsed() < Duration::from_secs(2),
             "{:?}",
@@ -56,7 +56,7 @@ fn an_idle_server_ends_at_once() {
 }
 
 #[test]
-fn a_call_that_does_not_end_is_cut_and_counted() {
+fn a_call_that_does_not_end_is_aborted_and_counted() {
     bounded(async {
         let mut server = Running::tcp(ServeOptions {
             drain: Duration::from_millis(30),
@@ -67,13 +67,13 @@ fn a_call_that_does_not_end_is_cut_and_counted() {
         let _open = stream.call("Stream").await.unwrap();
         server.begun(2).await;
         server.stop();
-        assert_eq!(server.drained().await, Drained { aborted: 2 });
+        assert_eq!(server.drained().await, DrainSummary { aborted: 2 });
         assert!(held.await.unwrap().is_err());
     });
 }
 
 #[test]
-fn a_thread_that_computes_without_end_is_left_behind() {
+fn a_thread_that_never_yields_does_not_block_the_drain() {
     bounded(async {
         let mut server = Running::tcp(ServeOptions {
             drain: Duration::from_millis(10),
@@ -83,14 +83,14 @@ fn a_thread_that_computes_without_end_is_left_behind() {
         let spinning = tokio::spawn(async move { client.call("Spin").await });
         server.begun(1).await;
         server.stop();
-        assert_eq!(server.drained().await, Drained { aborted: 1 });
+        assert_eq!(server.drained().await, DrainSummary { aborted: 1 });
         server.unspin.send(()).unwrap();
         drop(spinning.await);
     });
 }
 
 #[test]
-fn health_can_say_so_while_the_server_still_accepts() {
+fn health_can_report_not_serving_before_the_drain() {
     let (echo, _unspin) = echo();
     let listener = listener("127.0.0.1:0".parse().unwrap(), echo);
     let server = Server::bind(vec![listener], options()).unwrap();
@@ -100,7 +100,7 @@ fn health_can_say_so_while_the_server_still_accepts() {
         let drained = server.run(async {}, || {
             tell.send(TcpStream::connect(address).is_ok()).unwrap();
         });
-        assert_eq!(drained, Drained { aborted: 0 });
+        assert_eq!(drained, DrainSummary { aborted: 0 });
     });
     assert!(told.recv_timeout(PATIENCE).unwrap());
 }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crosstrust::serve::{
-    Address, CallBody, Counters, Drained, Listener, ListenerCounters, ServeOptions, Server,
+    CallBody, Counters, DrainSummary, ListenAddress, Listener, ListenerCounters, ServeOptions,
+    Server,
 };
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
@@ -102,13 +103,13 @@ fn answer(body: Body) -> Response<Body> {
 
 /// A server on a thread of its own.
 pub struct Running {
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<ListenAddress>,
     pub stage: Arc<Stage>,
     pub counters: Arc<Counters>,
     pub listeners: Vec<Arc<ListenerCounters>>,
     pub unspin: mpsc::Sender<()>,
     stop: Option<oneshot::Sender<()>>,
-    drained: Option<oneshot::Receiver<Drained>>,
+    drained: Option<oneshot::Receiver<DrainSummary>>,
 }
 
 /// Options of a single thread, with all deadlines out of the way.
@@ -122,7 +123,7 @@ pub fn options() -> ServeOptions {
     }
 }
 
-pub fn listener(address: Address, service: Echo) -> Listener<Echo> {
+pub fn listener(address: ListenAddress, service: Echo) -> Listener<Echo> {
     Listener {
         address,
         plaintext: false,
@@ -147,7 +148,7 @@ impl Running {
         Running::start(options, &["127.0.0.1:0".parse().unwrap()])
     }
 
-    pub fn start(options: ServeOptions, addresses: &[Address]) -> Running {
+    pub fn start(options: ServeOptions, addresses: &[ListenAddress]) -> Running {
         let (echo, unspin) = echo();
         let listeners = addresses
             .iter()
@@ -163,7 +164,7 @@ impl Running {
             addresses: server.addresses().to_vec(),
             stage: echo.0,
             counters: server.counters(),
-            listeners: server.figures().listeners,
+            listeners: server.stats().listeners,
             unspin,
             stop: Some(stop),
             drained: Some(drained),
@@ -181,8 +182,8 @@ impl Running {
 
     pub fn address_of(&self, listener: usize) -> SocketAddr {
         match &self.addresses[listener] {
-            Address::Tcp(address) => *address,
-            Address::Unix(path) => panic!("{}", path.display()),
+            ListenAddress::Tcp(address) => *address,
+            ListenAddress::Unix(path) => panic!("{}", path.display()),
         }
     }
 
@@ -207,7 +208,7 @@ impl Running {
     }
 
     /// Waits for the end without blocking the clients, who have to take leave.
-    pub async fn drained(&mut self) -> Drained {
+    pub async fn drained(&mut self) -> DrainSummary {
         self.drained.take().unwrap().await.unwrap()
     }
 

@@ -18,11 +18,11 @@ const HEADERS: u8 = 1;
 const IN_CHILD: &str = "CROSSTRUST_TEST_FEW_FILES";
 
 #[test]
-fn without_files_the_accept_loop_pauses_and_then_goes_on() {
+fn without_file_descriptors_the_accept_loop_pauses_and_then_continues() {
     if std::env::var_os(IN_CHILD).is_some() {
         return without_files();
     }
-    let name = "serving::files::without_files_the_accept_loop_pauses_and_then_goes_on";
+    let name = "serving::files::without_file_descriptors_the_accept_loop_pauses_and_then_continues";
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(IN_CHILD, "1")

@@ -51,7 +51,7 @@ async fn open(client: &Client, most: usize) -> Vec<Response> {
 }
 
 #[test]
-fn a_connection_has_only_so_many_open_streams_and_its_calls_go_on() {
+fn open_streams_per_connection_are_limited_and_calls_continue() {
     bounded(async {
         let server = Running::tcp(limited(100, 2));
         let (client, other) = (server.client().await, server.client().await);
@@ -64,7 +64,7 @@ fn a_connection_has_only_so_many_open_streams_and_its_calls_go_on() {
 }
 
 #[test]
-fn a_stream_that_ends_makes_room_for_another() {
+fn a_finished_stream_releases_its_slot() {
     bounded(async {
         let server = Running::tcp(limited(1, 1));
         let client = server.client().await;
@@ -78,7 +78,7 @@ fn a_stream_that_ends_makes_room_for_another() {
 }
 
 #[test]
-fn the_streams_of_one_listener_leave_those_of_another() {
+fn streams_on_one_listener_leave_reserved_slots_to_another() {
     bounded(async {
         let any = || "127.0.0.1:0".parse().unwrap();
         let server = Running::start(limited(8, 100), &[any(), any()]);

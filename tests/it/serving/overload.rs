@@ -18,7 +18,7 @@ fn two_listeners(options: ServeOptions) -> Running {
 }
 
 #[test]
-fn a_call_is_admitted_when_its_headers_arrive_and_not_when_its_turn_comes() {
+fn a_call_is_admitted_when_its_headers_arrive() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 2,
@@ -79,7 +79,7 @@ fn a_call_that_waits_for_an_overloaded_thread_longer_than_the_queue_delay_is_she
 }
 
 #[test]
-fn a_refusal_is_held_back_so_that_a_client_that_asks_again_at_once_asks_seldom() {
+fn a_delayed_refusal_slows_down_clients_that_retry_immediately() {
     bounded(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
@@ -100,7 +100,7 @@ fn a_refusal_is_held_back_so_that_a_client_that_asks_again_at_once_asks_seldom()
 }
 
 #[test]
-fn unfinished_calls_on_one_listener_leave_the_places_of_another() {
+fn unfinished_calls_on_one_listener_leave_reserved_slots_to_another() {
     let server = two_listeners(ServeOptions {
         in_flight: 8,
         message_wait: NEVER,
@@ -125,7 +125,7 @@ fn unfinished_calls_on_one_listener_leave_the_places_of_another() {
 }
 
 #[test]
-fn a_call_whose_message_does_not_arrive_loses_its_place() {
+fn a_call_whose_message_does_not_arrive_releases_its_slot() {
     let server = Running::tcp(ServeOptions {
         in_flight: 1,
         message_wait: Duration::from_millis(30),
@@ -142,7 +142,7 @@ fn a_call_whose_message_does_not_arrive_loses_its_place() {
 }
 
 #[test]
-fn a_call_whose_message_has_arrived_has_its_whole_budget() {
+fn a_call_whose_message_has_arrived_has_its_full_budget() {
     let server = Running::tcp(ServeOptions {
         message_wait: Duration::from_millis(20),
         ..options()
@@ -159,7 +159,7 @@ fn a_call_whose_message_has_arrived_has_its_whole_budget() {
 }
 
 #[test]
-fn a_call_that_has_waited_is_answered_where_its_thread_has_answered_nothing_else() {
+fn a_call_that_waited_is_answered_if_its_thread_served_no_other_calls() {
     bounded(async {
         let server = Running::tcp(options());
         let client = server.client().await;

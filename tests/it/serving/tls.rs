@@ -11,10 +11,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crosstrust::rpc::client::{self, Server as Asked};
+use crosstrust::rpc::client::{self, ServerTarget};
 use crosstrust::rpc::{HealthState, Rights, router};
 use crosstrust::serve::{
-    Address, ListenError, Listener, Peers, ServeError, ServeOptions, Server, Tls, TlsHint,
+    ListenAddress, ListenError, Listener, ListenerTls, Peers, ServeError, ServeOptions, Server,
+    TlsReloadHandle,
 };
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
@@ -36,7 +37,7 @@ struct House {
     folder: tempfile::TempDir,
     authority: Authority,
     running: Running,
-    hint: TlsHint,
+    hint: TlsReloadHandle,
 }
 
 impl House {
@@ -54,7 +55,7 @@ impl House {
         authority: Authority,
         options: ServeOptions,
         ports: usize,
-        tls: impl Fn(PathBuf) -> Tls,
+        tls: impl Fn(PathBuf) -> ListenerTls,
     ) -> House {
         let folder = tempfile::tempdir().unwrap();
         let (echo, unspin) = echo();
@@ -66,7 +67,7 @@ impl House {
             over_tls(echo.clone(), tls(files))
         });
         let server = Server::bind(listeners.collect(), options).unwrap();
-        let hint = server.tls_hint();
+        let hint = server.tls_reload_handle();
         House {
             folder,
             authority,
@@ -85,8 +86,8 @@ impl House {
 
     fn address(&self, port: usize) -> SocketAddr {
         match &self.running.addresses[port] {
-            Address::Tcp(address) => *address,
-            Address::Unix(path) => panic!("{}", path.display()),
+            ListenAddress::Tcp(address) => *address,
+            ListenAddress::Unix(path) => panic!("{}", path.display()),
         }
     }
 
@@ -104,10 +105,10 @@ impl House {
 
     /// Waits until new connections see this certificate.
     async fn sees(&self, port: usize, config: &ClientConfig, certificate: &Leaf) {
-        self.hint.hint();
+        self.hint.check_now();
         while shown(self.address(port), config).await != certificate.der() {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            self.hint.hint();
+            self.hint.check_now();
         }
     }
 
@@ -124,17 +125,17 @@ impl House {
     }
 }
 
-fn tls(files: PathBuf, peers: Peers) -> Tls {
-    Tls {
+fn tls(files: PathBuf, peers: Peers) -> ListenerTls {
+    ListenerTls {
         certificate: files.join("server.pem"),
         key: files.join("server.key"),
-        client_ca: (peers != Peers::Anyone).then(|| files.join("ca.pem")),
+        client_ca: (peers != Peers::Unauthenticated).then(|| files.join("ca.pem")),
         client_crl: None,
         peers,
     }
 }
 
-fn over_tls(echo: Echo, tls: Tls) -> Listener<Echo> {
+fn over_tls(echo: Echo, tls: ListenerTls) -> Listener<Echo> {
     let mut listener = listener("127.0.0.1:0".parse().unwrap(), echo);
     listener.tls = Some(tls);
     listener
@@ -190,7 +191,7 @@ fn say(at: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_named_peer_is_answered_over_either_version_of_tls() {
+fn a_listed_peer_is_accepted_over_tls_1_2_and_1_3() {
     bounded(async {
         let house = House::for_envoy();
         let leaf = house.authority.client(&[ENVOY]);
@@ -204,7 +205,7 @@ fn a_named_peer_is_answered_over_either_version_of_tls() {
 }
 
 #[test]
-fn whoever_is_not_named_is_refused_over_either_version_of_tls() {
+fn an_unlisted_peer_is_refused_over_tls_1_2_and_1_3() {
     bounded(async {
         let house = House::for_envoy();
         let (own, other) = (&house.authority, Authority::new());
@@ -260,7 +261,7 @@ fn whoever_is_not_named_is_refused_over_either_version_of_tls() {
 }
 
 #[test]
-fn any_certificate_of_the_ca_is_let_in_where_that_is_said_and_no_other() {
+fn peers_any_accepts_every_certificate_of_the_ca_and_no_other() {
     bounded(async {
         let house = House::new(Peers::AnyOfCa);
         let at = house.address(0);
@@ -273,9 +274,9 @@ fn any_certificate_of_the_ca_is_let_in_where_that_is_said_and_no_other() {
 }
 
 #[test]
-fn without_a_client_ca_nobody_is_asked_for_a_certificate() {
+fn without_a_client_ca_no_client_certificate_is_requested() {
     bounded(async {
-        let house = House::new(Peers::Anyone);
+        let house = House::new(Peers::Unauthenticated);
         let client = client_of(house.address(0), &house.shows_nothing()).await;
         assert_eq!(client.status("Ok").await, "0");
     });
@@ -284,7 +285,7 @@ fn without_a_client_ca_nobody_is_asked_for_a_certificate() {
 #[test]
 fn what_is_not_http2_over_tls_1_2_or_1_3_is_closed() {
     bounded(async {
-        let house = House::new(Peers::Anyone);
+        let house = House::new(Peers::Unauthenticated);
         let at = house.address(0);
         let mut other = house.shows_nothing();
         other.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -326,7 +327,7 @@ fn no_session_is_resumed() {
 }
 
 #[test]
-fn a_new_certificate_is_shown_to_new_connections_while_old_ones_go_on() {
+fn a_new_certificate_is_used_for_new_connections_while_old_ones_continue() {
     bounded(async {
         let house = House::for_envoy();
         let envoy = house.envoy();
@@ -342,13 +343,13 @@ fn a_new_certificate_is_shown_to_new_connections_while_old_ones_go_on() {
 }
 
 #[test]
-fn a_new_certificate_is_found_without_a_hint() {
+fn a_new_certificate_is_loaded_without_a_trigger() {
     bounded(async {
         let soon = ServeOptions {
             tls_rescan: Duration::from_millis(5),
             ..options()
         };
-        let house = House::with(Peers::Anyone, soon, 1);
+        let house = House::with(Peers::Unauthenticated, soon, 1);
         let new = house.authority.server();
         new.write(&house.files(0));
         while shown(house.address(0), &house.shows_nothing()).await != new.der() {
@@ -358,7 +359,7 @@ fn a_new_certificate_is_found_without_a_hint() {
 }
 
 #[test]
-fn a_new_client_ca_shuts_out_the_clients_of_the_old_one() {
+fn a_new_client_ca_refuses_clients_of_the_old_one() {
     bounded(async {
         let house = House::for_envoy();
         let at = house.address(0);
@@ -367,9 +368,9 @@ fn a_new_client_ca_shuts_out_the_clients_of_the_old_one() {
         let connected = client_of(at, &old).await;
         assert!(!is_let_in(at, &new).await);
         std::fs::write(house.files(0).join("ca.pem"), &next.pem).unwrap();
-        house.hint.hint();
+        house.hint.check_now();
         while !is_let_in(at, &new).await {
-            house.hint.hint();
+            house.hint.check_now();
         }
         assert!(!is_let_in(at, &old).await);
         // It goes by its age.
@@ -378,13 +379,13 @@ fn a_new_client_ca_shuts_out_the_clients_of_the_old_one() {
 }
 
 #[test]
-fn whoever_does_not_come_to_an_end_with_its_handshake_and_preface_is_closed() {
+fn a_client_that_does_not_finish_its_handshake_and_preface_is_closed() {
     bounded(async {
         let soon = ServeOptions {
             first_byte: Duration::from_millis(50),
             ..options()
         };
-        let house = House::with(Peers::Anyone, soon, 1);
+        let house = House::with(Peers::Unauthenticated, soon, 1);
         let at = house.address(0);
         let hello = hello(house.shows_nothing());
         for said in [0, 1, hello.len() - 1, hello.len()] {
@@ -402,13 +403,13 @@ fn whoever_does_not_come_to_an_end_with_its_handshake_and_preface_is_closed() {
 }
 
 #[test]
-fn handshakes_that_stall_keep_no_client_out_of_any_listener() {
+fn stalled_handshakes_do_not_block_clients_of_any_listener() {
     bounded(async {
         let patient = ServeOptions {
             first_byte: Duration::from_secs(3600),
             ..options()
         };
-        let house = House::with(Peers::Anyone, patient, 2);
+        let house = House::with(Peers::Unauthenticated, patient, 2);
         let hello = hello(house.shows_nothing());
         let begin = |bytes: &[u8]| {
             let mut raw = Raw::tcp(house.address(0));
@@ -426,7 +427,7 @@ fn handshakes_that_stall_keep_no_client_out_of_any_listener() {
 }
 
 #[test]
-fn another_protocol_on_a_listener_with_tls_is_closed_and_counted_as_what_it_is() {
+fn another_protocol_on_a_listener_with_tls_is_closed_and_counted_by_name() {
     bounded(async {
         let house = House::for_envoy();
         let at = house.address(0);
@@ -454,9 +455,9 @@ fn another_protocol_on_a_listener_with_tls_is_closed_and_counted_as_what_it_is()
 }
 
 #[test]
-fn a_handshake_does_not_hold_up_the_end() {
+fn a_handshake_does_not_delay_the_drain() {
     bounded(async {
-        let mut house = House::new(Peers::Anyone);
+        let mut house = House::new(Peers::Unauthenticated);
         let mut silent = Raw::tcp(house.address(0));
         reaches(&house.running.counters.accepted, 1);
         house.running.stop();
@@ -466,7 +467,7 @@ fn a_handshake_does_not_hold_up_the_end() {
 }
 
 #[test]
-fn beyond_loopback_tls_has_to_ask_who_connects() {
+fn tls_beyond_loopback_must_authenticate_clients() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let files = folder.path();
     authority.server().write(files);
@@ -481,14 +482,14 @@ fn beyond_loopback_tls_has_to_ask_who_connects() {
         }
     };
     assert!(matches!(
-        bind(Peers::Anyone),
+        bind(Peers::Unauthenticated),
         ListenError::Unprotected { .. }
     ));
     assert!(matches!(bind(Peers::AnyOfCa), ListenError::Io { .. }));
 }
 
 #[test]
-fn the_command_lines_client_asks_over_tls_and_believes_its_ca_only() {
+fn the_cli_client_uses_tls_and_trusts_only_its_ca() {
     bounded(async {
         let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
         authority.server().write(folder.path());
@@ -511,9 +512,9 @@ fn the_command_lines_client_asks_over_tls_and_believes_its_ca_only() {
         let serving = std::thread::spawn(move || server.run(async { drop(stopped.await) }, || {}));
 
         let leaf = authority.client(&[ENVOY]);
-        let asked = |ca: &Authority, leaf: Option<&Leaf>| Asked {
+        let asked = |ca: &Authority, leaf: Option<&Leaf>| ServerTarget {
             name: name.clone(),
-            tls: Some(client::Tls {
+            tls: Some(client::ClientTls {
                 ca: ca.pem.clone().into_bytes(),
                 identity: leaf.map(|leaf| (leaf.pem.clone().into(), leaf.key.clone().into())),
                 name: Some(HOST.to_owned()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crosstrust::serve::{Address, ListenError, ServeError, ServeOptions, Server};
+use crosstrust::serve::{ListenAddress, ListenError, ServeError, ServeOptions, Server};
 
 use super::echo::{Client, Echo, Running, bounded, echo, listener, options, until};
 use super::raw::Raw;
@@ -19,14 +19,14 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 
 fn start(path: &Path, uids: Option<Vec<u32>>) -> Running {
     let (echo, unspin) = echo();
-    let mut listener = listener(Address::Unix(path.to_owned()), echo.clone());
+    let mut listener = listener(ListenAddress::Unix(path.to_owned()), echo.clone());
     listener.uids = uids;
     let server = Server::bind(vec![listener], options()).unwrap();
     Running::run(server, echo, unspin)
 }
 
 fn refused(path: &Path) -> ListenError {
-    let listener = listener(Address::Unix(path.to_owned()), echo().0);
+    let listener = listener(ListenAddress::Unix(path.to_owned()), echo().0);
     match Server::<Echo>::bind(vec![listener], options()) {
         Err(ServeError::Listen(error)) => error,
         other => panic!("{other:?}"),
@@ -47,7 +47,7 @@ fn own_uid() -> u32 {
 }
 
 #[test]
-fn a_socket_is_its_owners_alone_and_goes_with_the_server() {
+fn a_socket_is_accessible_to_its_owner_only_and_removed_at_the_end() {
     bounded(async {
         let (_folder, path) = folder();
         let mut server = start(&path, None);
@@ -60,7 +60,7 @@ fn a_socket_is_its_owners_alone_and_goes_with_the_server() {
 }
 
 #[test]
-fn a_socket_for_named_users_can_be_opened_by_all_and_lets_the_named_in() {
+fn a_socket_with_uids_has_mode_0666_and_accepts_listed_users() {
     bounded(async {
         let (_folder, path) = folder();
         let _server = start(&path, Some(vec![own_uid()]));
@@ -83,7 +83,7 @@ fn as_user<T: Send>(uid: u32, work: impl FnOnce() -> T + Send) -> T {
 
 /// Only root may become another user; without root, the mode of the other test is what can be asserted.
 #[test]
-fn a_named_user_without_a_shared_group_is_let_in_and_others_are_closed() {
+fn a_listed_user_without_a_shared_group_is_accepted_and_others_are_closed() {
     const GATEWAY: u32 = 51_001;
     const OTHER: u32 = 51_002;
     let (folder, path) = folder();
@@ -116,7 +116,7 @@ fn a_named_user_without_a_shared_group_is_let_in_and_others_are_closed() {
 }
 
 #[test]
-fn a_peer_whose_uid_is_not_named_is_closed_at_once() {
+fn a_peer_with_an_unlisted_uid_is_closed_immediately() {
     let (_folder, path) = folder();
     let server = start(&path, Some(vec![own_uid() + 1]));
     Raw::unix(&path).is_closed();
@@ -125,7 +125,7 @@ fn a_peer_whose_uid_is_not_named_is_closed_at_once() {
 }
 
 #[test]
-fn nobody_may_connect_where_no_uid_is_named() {
+fn an_empty_list_of_uids_refuses_all_peers() {
     let (_folder, path) = folder();
     let _server = start(&path, Some(Vec::new()));
     Raw::unix(&path).is_closed();
@@ -143,18 +143,18 @@ fn uids_on_tcp_are_refused() {
 }
 
 #[test]
-fn a_silent_connection_is_closed_here_as_well() {
+fn a_silent_connection_on_a_unix_socket_is_closed() {
     let (_folder, path) = folder();
     let options = ServeOptions {
         first_byte: Duration::from_millis(30),
         ..options()
     };
-    let _server = Running::start(options, &[Address::Unix(path.clone())]);
+    let _server = Running::start(options, &[ListenAddress::Unix(path.clone())]);
     Raw::unix(&path).is_closed();
 }
 
 #[test]
-fn a_socket_that_nobody_listens_on_is_replaced() {
+fn a_stale_socket_file_is_replaced() {
     bounded(async {
         let (_folder, path) = folder();
         drop(UnixListener::bind(&path).unwrap());
@@ -165,7 +165,7 @@ fn a_socket_that_nobody_listens_on_is_replaced() {
 }
 
 #[test]
-fn a_socket_that_somebody_listens_on_is_left_alone() {
+fn a_socket_in_use_is_not_replaced() {
     bounded(async {
         let (_folder, path) = folder();
         let _server = start(&path, None);
@@ -175,7 +175,7 @@ fn a_socket_that_somebody_listens_on_is_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_no_socket_is_left_alone() {
+fn a_file_that_is_not_a_socket_is_not_replaced() {
     let (_folder, path) = folder();
     std::fs::write(&path, "precious").unwrap();
     assert!(matches!(refused(&path), ListenError::NotASocket { .. }));
@@ -186,7 +186,7 @@ fn a_file_that_is_no_socket_is_left_alone() {
 }
 
 #[test]
-fn a_successors_socket_is_not_removed() {
+fn the_socket_file_of_a_new_process_is_not_removed() {
     bounded(async {
         let (_folder, path) = folder();
         let mut server = start(&path, None);

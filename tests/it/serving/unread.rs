@@ -19,7 +19,7 @@ fn limited(unread_wait: Duration) -> ServeOptions {
 }
 
 #[test]
-fn a_connection_whose_answers_are_not_read_is_closed() {
+fn a_connection_whose_responses_are_not_read_is_closed() {
     let server = Running::tcp(limited(Duration::from_millis(30)));
     let mut raw = Raw::open_without_window(server.socket_address());
     for stream in [1, 3, 5, 7] {
@@ -42,7 +42,7 @@ fn reaches_none(server: &Running) {
 }
 
 #[test]
-fn answers_that_wait_in_the_socket_count_as_unread() {
+fn responses_buffered_in_the_socket_count_as_unread() {
     let server = Running::tcp(ServeOptions {
         unread_bytes: 16 * LARGE,
         unread_wait: Duration::from_millis(30),
@@ -63,7 +63,7 @@ fn answers_that_wait_in_the_socket_count_as_unread() {
 }
 
 #[test]
-fn while_answers_are_unread_no_more_are_made() {
+fn unread_responses_apply_backpressure_to_further_calls() {
     let server = Running::tcp(limited(NEVER));
     let mut raw = Raw::open_without_window(server.socket_address());
     for stream in [1, 3, 5, 7] {
@@ -81,7 +81,7 @@ fn while_answers_are_unread_no_more_are_made() {
 }
 
 #[test]
-fn a_client_that_reads_gets_more_than_fits_at_once() {
+fn a_client_that_reads_receives_more_than_the_unread_limit() {
     bounded(async {
         let server = Running::tcp(limited(Duration::from_secs(10)));
         let client = server.client().await;
@@ -96,7 +96,7 @@ fn a_client_that_reads_gets_more_than_fits_at_once() {
 }
 
 #[test]
-fn calls_of_a_connection_whose_answers_are_unread_hold_no_place() {
+fn calls_that_wait_for_unread_responses_hold_no_slot() {
     let server = Running::tcp(ServeOptions {
         in_flight: 1,
         handler_budget: NEVER,

@@ -1,7 +1,7 @@
 //! Claims that a gateway has verified: every check but the signature is made again.
 
 use crosstrust::identity::{
-    Algorithm, Identity, IssuerIndex, Preset, Tenants, TokenError, Told, Verified,
+    Algorithm, Excerpt, IssuerIndex, Preset, Tenants, TokenError, TokenVerifier, VerifiedToken,
 };
 use crosstrust::time::Timestamp;
 use serde_json::{Value, json};
@@ -12,11 +12,11 @@ use crate::support::tokens::{
 
 const ISS: &str = "https://idp.example";
 
-fn believe(identity: &Identity, payload: Value) -> Result<Verified, TokenError> {
+fn believe(identity: &TokenVerifier, payload: Value) -> Result<VerifiedToken, TokenError> {
     let Value::Object(payload) = payload else {
         panic!("{payload}")
     };
-    identity.believe(payload)
+    identity.check_claims(payload)
 }
 
 /// Numbers as protobuf's `Struct` has them.
@@ -41,9 +41,9 @@ fn claims_in_doubles_prove_what_the_token_itself_proves() {
     let believed = believe(&identity, in_doubles(payload)).unwrap();
     // But who issued it: no signature was verified here.
     assert!(token.issuing_tenant.is_some() && believed.issuing_tenant.is_none());
-    let verified = Verified {
+    let verified = VerifiedToken {
         issuing_tenant: None,
-        ..Verified::clone(&token)
+        ..VerifiedToken::clone(&token)
     };
     assert_eq!(verified, believed);
 }
@@ -62,7 +62,7 @@ fn all_but_the_signature_is_checked() {
         (json!({ "iss": [ISS] }), TokenError::NoIssuer),
         (
             json!({ "iss": "x" }),
-            TokenError::UnknownIssuer(Told::of("x")),
+            TokenError::UnknownIssuer(Excerpt::of("x")),
         ),
         (json!({ "aud": "x" }), TokenError::OtherAudience),
         (json!({ "aud": null }), TokenError::Missing("aud")),

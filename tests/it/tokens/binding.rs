@@ -71,7 +71,7 @@ fn a_key_id_that_only_another_issuer_has_is_unknown() {
     let b = issuer("https://b.example", Preset::EntraV2);
     let (identity, _, _) = with_keys(vec![(a, &[&one]), (b, &[&two])]);
     let found = identity.verify_now(&two.sign(&claims("https://a.example")));
-    let unknown = found.err().and_then(|error| error.wants_keys_of());
+    let unknown = found.err().and_then(|error| error.issuer_to_refresh());
     assert_eq!(unknown, Some(IssuerIndex(0)));
 }
 
@@ -123,8 +123,8 @@ fn a_tenant_that_is_not_listed_is_refused_and_one_that_is_not_told_identifies_no
     );
     for tid in [json!(null), json!(7), json!("contoso.example")] {
         let token = signer.sign(&with(claims(iss), json!({ "tid": tid })));
-        let who = identity.verify_now(&token).unwrap().who.clone();
-        assert_eq!(who, Err(crosstrust::identity::Unidentified::NoTenant));
+        let who = identity.verify_now(&token).unwrap().subject.clone();
+        assert_eq!(who, Err(crosstrust::identity::SubjectError::NoTenant));
     }
 }
 
@@ -138,7 +138,7 @@ fn an_issuer_without_tenants_has_its_one_tenant_and_a_token_that_names_another_i
     let found = |tid| {
         let token = signer.sign(&with(claims(iss), json!({ "tid": tid, "cid": "0oa1" })));
         let verified = identity.verify_now(&token)?;
-        Ok(verified.who.as_ref().unwrap().tenant)
+        Ok(verified.subject.as_ref().unwrap().tenant)
     };
     assert_eq!(found(json!(null)), Ok(tenant(TENANT)));
     assert_eq!(found(json!(TENANT)), Ok(tenant(TENANT)));

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crosstrust::identity::{
-    Algorithm, IssuerIndex, JsonError, Part, Preset, TokenError, Told, Wrong,
+    Algorithm, Excerpt, IssuerIndex, JsonError, JsonFault, Preset, TokenError, TokenPart,
 };
 use crosstrust::time::Timestamp;
 use serde_json::{Value, json};
@@ -71,11 +71,11 @@ fn decoded(text: &Value) -> Vec<u8> {
 }
 
 /// A fault in the JSON of a part; where in the text is not compared.
-fn json_of(part: Part, what: Wrong) -> TokenError {
+fn json_of(part: TokenPart, fault: JsonFault) -> TokenError {
     let fault = JsonError::At {
         line: 0,
         column: 0,
-        what,
+        fault,
     };
     TokenError::NotJson { part, fault }
 }
@@ -84,8 +84,8 @@ fn without_place(error: TokenError) -> TokenError {
     match error {
         TokenError::NotJson {
             part,
-            fault: JsonError::At { what, .. },
-        } => json_of(part, what),
+            fault: JsonError::At { fault, .. },
+        } => json_of(part, fault),
         other => other,
     }
 }
@@ -104,8 +104,8 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
     let signer = Signer::new(Algorithm::Es256, "key-1");
     let s = &signer;
     let good = s.sign(&claims(ISS));
-    let twice = |part| json_of(part, Wrong::Twice);
-    let syntax = |part| json_of(part, Wrong::Syntax);
+    let twice = |part| json_of(part, JsonFault::DuplicateName);
+    let syntax = |part| json_of(part, JsonFault::Syntax);
     let signature = good.rsplit_once('.').unwrap().1.to_owned();
     let cases = vec![
         (
@@ -126,7 +126,7 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
         (
             "4 empty signature",
             signed_as(&good, ""),
-            TokenError::NotBase64(Part::Signature),
+            TokenError::NotBase64(TokenPart::Signature),
         ),
         (
             "5 zero r and s",
@@ -136,7 +136,7 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
         (
             "6 padded signature",
             signed_as(&good, &format!("{signature}==")),
-            TokenError::NotBase64(Part::Signature),
+            TokenError::NotBase64(TokenPart::Signature),
         ),
         (
             "7 five parts",
@@ -146,32 +146,32 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
         (
             "8 more JSON behind the payload",
             payload_ending(s, "}{}"),
-            syntax(Part::Payload),
+            syntax(TokenPart::Payload),
         ),
         (
             "9 byte order mark",
             s.sign_text(s.header().to_string(), format!("\u{feff}{}", claims(ISS))),
-            syntax(Part::Payload),
+            syntax(TokenPart::Payload),
         ),
         (
             "10 exp twice",
             payload_ending(s, &format!(",\"exp\":{}}}", NOW + 9)),
-            twice(Part::Payload),
+            twice(TokenPart::Payload),
         ),
         (
             "11 iss twice",
             payload_ending(s, ",\"iss\":\"https://evil.example\"}"),
-            twice(Part::Payload),
+            twice(TokenPart::Payload),
         ),
         (
             "12 alg twice",
             header_ending(s, ",\"alg\":\"none\"}"),
-            twice(Part::Header),
+            twice(TokenPart::Header),
         ),
         (
             "13 kid twice",
             header_ending(s, ",\"kid\":\"key-2\"}"),
-            twice(Part::Header),
+            twice(TokenPart::Header),
         ),
         (
             "14 no iss",
@@ -226,55 +226,55 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
         (
             "23 crit",
             headed(s, json!({ "crit": ["exp"] })),
-            TokenError::Forbidden("crit"),
+            TokenError::ForbiddenHeader("crit"),
         ),
         (
             "24 b64 false",
             headed(s, json!({ "b64": false })),
-            TokenError::Forbidden("b64"),
+            TokenError::ForbiddenHeader("b64"),
         ),
         (
             "25 typ dpop+jwt",
             headed(s, json!({ "typ": "dpop+jwt" })),
-            TokenError::Type(Told::of("dpop+jwt")),
+            TokenError::Type(Excerpt::of("dpop+jwt")),
         ),
         (
             "26 jku",
             headed(s, json!({ "jku": "https://evil.example/keys" })),
-            TokenError::Forbidden("jku"),
+            TokenError::ForbiddenHeader("jku"),
         ),
         (
             "27 x5u",
             headed(s, json!({ "x5u": "https://evil.example/cert" })),
-            TokenError::Forbidden("x5u"),
+            TokenError::ForbiddenHeader("x5u"),
         ),
         (
             "28 jwk",
             headed(s, json!({ "jwk": s.jwk() })),
-            TokenError::Forbidden("jwk"),
+            TokenError::ForbiddenHeader("jwk"),
         ),
         (
             "29 x5c",
             headed(s, json!({ "x5c": ["MIIB"] })),
-            TokenError::Forbidden("x5c"),
+            TokenError::ForbiddenHeader("x5c"),
         ),
         (
             "30 kid is a path",
             headed(s, json!({ "kid": "../../key-1" })),
             TokenError::UnknownKey {
                 issuer: IssuerIndex(0),
-                kid: Told::of("../../key-1"),
+                kid: Excerpt::of("../../key-1"),
             },
         ),
         (
             "31 tid twice",
             payload_ending(s, ",\"tid\":\"22222222-2222-4222-8222-222222222222\"}"),
-            twice(Part::Payload),
+            twice(TokenPart::Payload),
         ),
         (
             "32 groups twice",
             payload_ending(s, ",\"groups\":[],\"groups\":[]}"),
-            twice(Part::Payload),
+            twice(TokenPart::Payload),
         ),
         (
             "33 a claim of 1 MiB",
@@ -305,12 +305,12 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
         (
             "standard base64",
             format!("e+0.{}", good.split_once('.').unwrap().1),
-            TokenError::NotBase64(Part::Header),
+            TokenError::NotBase64(TokenPart::Header),
         ),
         (
             "a space behind",
             format!("{good} "),
-            TokenError::NotBase64(Part::Signature),
+            TokenError::NotBase64(TokenPart::Signature),
         ),
         (
             "a header of 9 KiB",
@@ -326,24 +326,24 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
             "a header that is a list",
             s.sign_text("[]", claims(ISS).to_string()),
             TokenError::NotJson {
-                part: Part::Header,
+                part: TokenPart::Header,
                 fault: JsonError::NotAnObject,
             },
         ),
         (
             "zip",
             headed(s, json!({ "zip": "DEF" })),
-            TokenError::Forbidden("zip"),
+            TokenError::ForbiddenHeader("zip"),
         ),
         (
             "enc",
             headed(s, json!({ "enc": "A256GCM" })),
-            TokenError::Forbidden("enc"),
+            TokenError::ForbiddenHeader("enc"),
         ),
         (
             "cty",
             headed(s, json!({ "cty": "JWT" })),
-            TokenError::Forbidden("cty"),
+            TokenError::ForbiddenHeader("cty"),
         ),
         (
             "no alg",
@@ -391,7 +391,7 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
         (
             "an issuer that is nobody",
             s.sign(&claims("https://idp.example/")),
-            TokenError::UnknownIssuer(Told::of("https://idp.example/")),
+            TokenError::UnknownIssuer(Excerpt::of("https://idp.example/")),
         ),
         (
             "no exp",
@@ -464,12 +464,12 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
         (
             "a session that ends a line",
             claiming(s, json!({ "sid": "a\nb" })),
-            TokenError::BadText(Told::of("sid")),
+            TokenError::BadText(Excerpt::of("sid")),
         ),
         (
             "a session of 1025 bytes",
             claiming(s, json!({ "sid": "s".repeat(1025) })),
-            TokenError::BadText(Told::of("sid")),
+            TokenError::BadText(Excerpt::of("sid")),
         ),
     ];
     check(s, cases);
@@ -531,7 +531,9 @@ fn a_time_with_a_fraction_is_rounded_to_the_strict_side() {
     });
     let said = with(claims(ISS), times.clone());
     let verified = identity.verify_now(&s.sign(&said)).unwrap();
-    let believed = identity.believe(said.as_object().unwrap().clone()).unwrap();
+    let believed = identity
+        .check_claims(said.as_object().unwrap().clone())
+        .unwrap();
     for claims in [&verified.claims, &believed.claims] {
         assert_eq!(claims.expires_at, second(NOW + 60));
         assert_eq!(claims.issued_at, Some(second(NOW - 60)));
@@ -589,7 +591,10 @@ fn a_time_with_a_fraction_is_rounded_to_the_strict_side() {
     for word in ["NaN", "Infinity", "1e999", "-1e999"] {
         let token = payload_ending(s, &format!(",\"auth_time\":{word}}}"));
         let found = identity.verify_now(&token).map_err(without_place);
-        assert_eq!(found.err(), Some(json_of(Part::Payload, Wrong::Syntax)));
+        assert_eq!(
+            found.err(),
+            Some(json_of(TokenPart::Payload, JsonFault::Syntax))
+        );
     }
 }
 

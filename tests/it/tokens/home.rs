@@ -2,8 +2,8 @@
 
 use crosstrust::id::{AppId, GroupId, RoleId, TenantId};
 use crosstrust::identity::{
-    Algorithm, Asked, Field, Home, Issuer, IssuerName, Preset, Rule, Tenants, Unidentified,
-    Verified,
+    AccountHome, Algorithm, ClaimRule, Field, Issuer, IssuerName, Preset, RequestedAccess,
+    SubjectError, Tenants, VerifiedToken,
 };
 use crosstrust::request::{
     self, AccessType, ChannelId, Context, IdentityProvider, Request, UserClass,
@@ -20,22 +20,22 @@ const GROUP: &str = "66666666-6666-4666-8666-666666666661";
 const ROLE: &str = "62e90394-69f5-4237-9190-012177145e10";
 const HOME_USER: &str = "88888888-8888-4888-8888-888888888888";
 
-fn verified_by(change: impl FnOnce(&mut Issuer), members: Value) -> Verified {
+fn verified_by(change: impl FnOnce(&mut Issuer), members: Value) -> VerifiedToken {
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let mut issuer = issuer(ISS, Preset::EntraV2);
     change(&mut issuer);
     let (identity, _, _) = with_keys(vec![(issuer, &[&signer])]);
     let said = with(claims(ISS), json!({ "groups": [GROUP], "wids": [ROLE] }));
     let token = signer.sign(&with(said, members));
-    Verified::clone(&identity.verify_now(&token).unwrap())
+    VerifiedToken::clone(&identity.verify_now(&token).unwrap())
 }
 
-fn verified(members: Value) -> Verified {
+fn verified(members: Value) -> VerifiedToken {
     verified_by(|_| {}, members)
 }
 
-fn asked(resource: &str, access: Option<AccessType>) -> Asked {
-    Asked {
+fn asked(resource: &str, access: Option<AccessType>) -> RequestedAccess {
+    RequestedAccess {
         resource: tenant(resource),
         app: AppId(5),
         access,
@@ -50,8 +50,8 @@ fn asked(resource: &str, access: Option<AccessType>) -> Asked {
     }
 }
 
-fn request(verified: &Verified, resource: &str) -> Request {
-    let request = verified.request(asked(resource, None)).unwrap();
+fn request(verified: &VerifiedToken, resource: &str) -> Request {
+    let request = verified.to_request(asked(resource, None)).unwrap();
     assert_eq!(request.contradiction(), None);
     request
 }
@@ -125,7 +125,7 @@ fn a_guest_comes_by_collaboration_known_by_the_guest_object_alone() {
 #[test]
 fn a_claim_may_give_a_guests_home_user_and_the_home_groups_stay_unknown() {
     let home_user = |issuer: &mut Issuer| {
-        let rule = Rule::take("home_oid");
+        let rule = ClaimRule::as_is("home_oid");
         issuer.claims.set(Field::HomeUser, rule).unwrap();
     };
     let said = |id: &str| json!({ "idp": idp(OTHER_TENANT), "home_oid": id });
@@ -133,8 +133,8 @@ fn a_claim_may_give_a_guests_home_user_and_the_home_groups_stay_unknown() {
     assert_eq!(request.user, Some(HOME_USER.parse().unwrap()));
     assert!(request.groups.is_empty());
     assert!(request.claims.groups_incomplete);
-    let who = verified_by(home_user, said("no guid")).who;
-    assert_eq!(who, Err(Unidentified::UnknownHome));
+    let who = verified_by(home_user, said("no guid")).subject;
+    assert_eq!(who, Err(SubjectError::UnknownHome));
 }
 
 #[test]
@@ -155,13 +155,16 @@ fn a_guest_whose_home_is_not_told_in_a_known_form_is_nobody() {
         json!({ "idp": format!("http://sts.windows.net/{OTHER_TENANT}/") }),
     ] {
         let verified = verified(said.clone());
-        assert_eq!(verified.who, Err(Unidentified::UnknownHome), "{said}");
+        assert_eq!(verified.subject, Err(SubjectError::UnknownHome), "{said}");
         for resource in [TENANT, OTHER_TENANT] {
-            let found = verified.request(asked(resource, None));
-            assert_eq!(found, Err(Unidentified::UnknownHome));
+            let found = verified.to_request(asked(resource, None));
+            assert_eq!(found, Err(SubjectError::UnknownHome));
         }
     }
-    assert_eq!(verified(json!({ "acct": 0 })).who.unwrap().home, Home::Here);
+    assert_eq!(
+        verified(json!({ "acct": 0 })).subject.unwrap().home,
+        AccountHome::SignInTenant
+    );
 }
 
 #[test]
@@ -204,9 +207,15 @@ fn a_guest_without_a_home_tenant_comes_by_collaboration_from_the_identity_provid
         assert_eq!((request.user, request.home_cloud), (None, None));
         assert!(request.groups.is_empty());
         let direct = asked(TENANT, Some(AccessType::DirectConnect));
-        assert_eq!(verified.request(direct), Err(Unidentified::OtherAccess));
+        assert_eq!(
+            verified.to_request(direct),
+            Err(SubjectError::AccessTypeMismatch)
+        );
         let third = asked(OTHER_TENANT, None);
-        assert_eq!(verified.request(third), Err(Unidentified::OtherAccess));
+        assert_eq!(
+            verified.to_request(third),
+            Err(SubjectError::AccessTypeMismatch)
+        );
     }
 }
 
@@ -247,8 +256,8 @@ fn a_guest_of_one_tenant_does_not_cross_to_a_third() {
             Some(AccessType::DirectConnect),
             Some(AccessType::Collaboration),
         ] {
-            let found = guest.request(asked(resource, access));
-            assert_eq!(found, Err(Unidentified::OtherAccess));
+            let found = guest.to_request(asked(resource, access));
+            assert_eq!(found, Err(SubjectError::AccessTypeMismatch));
         }
     }
 }
@@ -267,14 +276,19 @@ fn a_route_that_wants_another_way_in_than_the_tokens_is_told_so() {
             &member,
             OTHER_TENANT,
             collaboration,
-            Err(Unidentified::OtherAccess),
+            Err(SubjectError::AccessTypeMismatch),
         ),
         (&guest, TENANT, collaboration, Ok(UserClass::Collaboration)),
-        (&guest, TENANT, direct, Err(Unidentified::OtherAccess)),
+        (
+            &guest,
+            TENANT,
+            direct,
+            Err(SubjectError::AccessTypeMismatch),
+        ),
         (&member, TENANT, direct, Ok(UserClass::Internal)),
         (&member, TENANT, collaboration, Ok(UserClass::Internal)),
     ] {
-        let found = verified.request(asked(resource, access));
+        let found = verified.to_request(asked(resource, access));
         assert_eq!(found.map(|request| request.user_class()), expected);
     }
 }
@@ -284,9 +298,9 @@ fn where_the_issuer_knows_no_tenants_the_route_says_how_its_users_cross() {
     let fixed = |issuer: &mut Issuer| issuer.tenants = Tenants::Fixed(tenant(TENANT));
     // An `idp` of such an issuer is its own affair.
     let verified = verified_by(fixed, json!({ "tid": null, "idp": "google", "acct": 1 }));
-    assert_eq!(verified.who.as_ref().unwrap().home, Home::Fixed);
+    assert_eq!(verified.subject.as_ref().unwrap().home, AccountHome::Fixed);
     let request = |resource, access| {
-        let request = verified.request(asked(resource, access)).unwrap();
+        let request = verified.to_request(asked(resource, access)).unwrap();
         assert_eq!(request.contradiction(), None);
         assert_eq!(request.home, tenant(TENANT));
         assert_eq!(request.user, Some(USER.parse().unwrap()));
@@ -312,7 +326,7 @@ fn an_external_user_type_is_kept_where_it_can_be_and_never_makes_a_contradiction
         let said = with(members, json!({ "kind": kind.as_str() }));
         verified_by(
             |issuer| {
-                let rule = Rule::take("kind");
+                let rule = ClaimRule::as_is("kind");
                 issuer.claims.set(Field::ExternalUserType, rule).unwrap();
             },
             said,
@@ -328,11 +342,11 @@ fn an_external_user_type_is_kept_where_it_can_be_and_never_makes_a_contradiction
         let can_be = kind == UserType::DirectConnectUser;
         assert_eq!(kept, can_be.then_some(kind));
         // An internal user is an internal guest or no external user at all.
-        let internal = typed(kind, json!({})).request(asked(TENANT, None));
+        let internal = typed(kind, json!({})).to_request(asked(TENANT, None));
         let expected = if kind == UserType::InternalGuest {
             Ok(Some(kind))
         } else {
-            Err(Unidentified::UnknownHome)
+            Err(SubjectError::UnknownHome)
         };
         assert_eq!(internal.map(|request| request.external_user_type), expected);
     }

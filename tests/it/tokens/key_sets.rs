@@ -1,8 +1,8 @@
 //! Key sets: what is refused as a whole, what is skipped, and what makes two of them the same.
 
 use crosstrust::identity::{
-    Algorithm, IssuerIndex, JsonError, KeyFault, KeySet, KeySetError, Preset, TokenError,
-    WhySkipped, Wrong,
+    Algorithm, IssuerIndex, JsonError, JsonFault, KeyFault, KeySet, KeySetError, Preset,
+    SkipReason, TokenError,
 };
 use serde_json::{Value, json};
 
@@ -46,57 +46,57 @@ fn one_key_that_must_be_secret_refuses_the_whole_set() {
 #[test]
 fn a_key_that_is_of_no_use_here_is_skipped_and_told() {
     let cases = [
-        (with(ec(), json!({ "use": "enc" })), WhySkipped::OtherUse),
+        (with(ec(), json!({ "use": "enc" })), SkipReason::OtherUse),
         (
             with(ec(), json!({ "key_ops": ["sign"] })),
-            WhySkipped::OtherUse,
+            SkipReason::OtherUse,
         ),
-        (with(ec(), json!({ "crv": "P-384" })), WhySkipped::OtherKind),
+        (with(ec(), json!({ "crv": "P-384" })), SkipReason::OtherKind),
         (
             with(ec(), json!({ "crv": "secp256k1" })),
-            WhySkipped::OtherKind,
+            SkipReason::OtherKind,
         ),
         (
             with(ec(), json!({ "kty": "OKP", "crv": "X25519" })),
-            WhySkipped::OtherKind,
+            SkipReason::OtherKind,
         ),
-        (with(ec(), json!({ "kty": "AKP" })), WhySkipped::OtherKind),
+        (with(ec(), json!({ "kty": "AKP" })), SkipReason::OtherKind),
         (
             with(ec(), json!({ "alg": "ES384" })),
-            WhySkipped::OtherAlgorithm,
+            SkipReason::OtherAlgorithm,
         ),
         (
             with(ec(), json!({ "alg": "RS256" })),
-            WhySkipped::OtherAlgorithm,
+            SkipReason::OtherAlgorithm,
         ),
         (
             with(ec(), json!({ "alg": "HS256" })),
-            WhySkipped::OtherAlgorithm,
+            SkipReason::OtherAlgorithm,
         ),
         (
             with(rsa(2048), json!({ "alg": "RSA-OAEP" })),
-            WhySkipped::OtherAlgorithm,
+            SkipReason::OtherAlgorithm,
         ),
-        (rsa(1024), WhySkipped::Size),
-        (rsa(2040), WhySkipped::Size),
-        (rsa(8200), WhySkipped::Size),
-        (with(ec(), json!({ "use": "" })), WhySkipped::OtherUse),
+        (rsa(1024), SkipReason::Size),
+        (rsa(2040), SkipReason::Size),
+        (rsa(8200), SkipReason::Size),
+        (with(ec(), json!({ "use": "" })), SkipReason::OtherUse),
         (
             with(ec(), json!({ "x": encode([7; 32]) })),
-            WhySkipped::NotOnCurve,
+            SkipReason::NotOnCurve,
         ),
         (
             with(ec(), json!({ "y": encode([0; 32]) })),
-            WhySkipped::NotOnCurve,
+            SkipReason::NotOnCurve,
         ),
-        (with(ec(), json!({ "kid": null })), WhySkipped::NoId),
-        (with(ec(), json!({ "kid": "" })), WhySkipped::NoId),
+        (with(ec(), json!({ "kid": null })), SkipReason::NoId),
+        (with(ec(), json!({ "kid": "" })), SkipReason::NoId),
         (
             with(ec(), json!({ "kid": "k".repeat(1025) })),
-            WhySkipped::NoId,
+            SkipReason::NoId,
         ),
-        (json!("key"), WhySkipped::NotAnObject),
-        (json!(null), WhySkipped::NotAnObject),
+        (json!("key"), SkipReason::NotAnObject),
+        (json!(null), SkipReason::NotAnObject),
     ];
     let malformed = [
         (with(ec(), json!({ "kid": 7 })), "kid"),
@@ -129,14 +129,14 @@ fn a_key_that_is_of_no_use_here_is_skipped_and_told() {
         (with(ec(), json!({ "issuer": 7 })), "issuer"),
         (with(ec(), json!({ "issuer": "i".repeat(1025) })), "issuer"),
     ];
-    let malformed = malformed.map(|(key, member)| (key, WhySkipped::Malformed(member)));
+    let malformed = malformed.map(|(key, member)| (key, SkipReason::Malformed(member)));
     let cases = cases.into_iter().chain(malformed);
     for (key, why) in cases {
         let set = parse(json!([with(ec(), json!({ "kid": "good" })), key])).unwrap();
         let skipped: Vec<_> = set
             .skipped()
             .iter()
-            .map(|one| (one.index, one.why))
+            .map(|one| (one.index, one.reason))
             .collect();
         assert_eq!(skipped, [(1, why)], "{key}");
         assert_eq!(set.kids().collect::<Vec<_>>(), ["good"]);
@@ -150,7 +150,7 @@ fn keys_verify_what_their_alg_says_or_else_what_their_kind_can() {
         let [key] = set.of_id(set.kids().next().unwrap()) else {
             panic!()
         };
-        let fits = Algorithm::ALL.into_iter().filter(|one| key.fits(*one));
+        let fits = Algorithm::ALL.into_iter().filter(|one| key.supports(*one));
         fits.collect::<Vec<_>>()
     };
     assert_eq!(fitting(rsa(2048)), [Algorithm::Rs256, Algorithm::Ps256]);
@@ -173,14 +173,17 @@ fn what_is_no_key_set_is_refused() {
     assert_eq!(error("{}"), KeySetError::NoKeys);
     assert_eq!(error(r#"{"keys":{}}"#), KeySetError::NoKeys);
     for (text, wrong) in [
-        (r#"{"keys":[],"keys":[]}"#, Wrong::Twice),
-        (r#"{"keys":[{"kid":"a","kid":"b"}]}"#, Wrong::Twice),
-        (r#"{"keys":[]} {}"#, Wrong::Syntax),
-        ("<html>", Wrong::Syntax),
+        (r#"{"keys":[],"keys":[]}"#, JsonFault::DuplicateName),
+        (
+            r#"{"keys":[{"kid":"a","kid":"b"}]}"#,
+            JsonFault::DuplicateName,
+        ),
+        (r#"{"keys":[]} {}"#, JsonFault::Syntax),
+        ("<html>", JsonFault::Syntax),
     ] {
         let found = error(text);
         let is_that =
-            matches!(&found, KeySetError::Json(JsonError::At { what, .. }) if *what == wrong);
+            matches!(&found, KeySetError::Json(JsonError::At { fault, .. }) if *fault == wrong);
         assert!(is_that, "{text}: {found}");
     }
     let keys = |count: usize| vec![json!({ "kty": "X" }); count];
@@ -254,9 +257,9 @@ fn at_most_eight_keys_of_one_id_are_kept() {
     let skipped: Vec<_> = set
         .skipped()
         .iter()
-        .map(|one| (one.index, one.why))
+        .map(|one| (one.index, one.reason))
         .collect();
-    let why = WhySkipped::TooManyOfOneId;
+    let why = SkipReason::TooManyOfOneId;
     assert_eq!(skipped, [(8, why), (9, why)]);
 }
 

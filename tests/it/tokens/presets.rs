@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crosstrust::id::{GroupId, RoleId};
 use crosstrust::identity::{
-    Algorithm, Emitted, Field, Identity, Issuer, MarkNeeded, Misfit, Preset, Read, Rule, Scalar,
-    Tenants, TokenError, Told, Unidentified, Verified,
+    Algorithm, ClaimRule, ClaimRuleError, ClaimValue, Emitted, Excerpt, Field, Issuer,
+    MarkRequirement, Preset, SubjectError, Tenants, TokenError, TokenVerifier, ValueMapping,
+    VerifiedToken,
 };
 use crosstrust::time::Timestamp;
 use crosstrust::vocabulary::{AuthenticationMethod, UserType, WordSet};
@@ -21,7 +22,7 @@ const CLIENT: &str = "77777777-7777-4777-8777-777777777777";
 
 struct Issuing {
     signer: Signer,
-    identity: std::sync::Arc<Identity>,
+    identity: std::sync::Arc<TokenVerifier>,
 }
 
 fn issuing(preset: Preset, change: impl FnOnce(&mut Issuer)) -> Issuing {
@@ -33,28 +34,28 @@ fn issuing(preset: Preset, change: impl FnOnce(&mut Issuer)) -> Issuing {
 }
 
 impl Issuing {
-    fn verify(&self, members: Value) -> Result<Verified, TokenError> {
+    fn verify(&self, members: Value) -> Result<VerifiedToken, TokenError> {
         let token = self.signer.sign(&with(claims(ISS), members));
         self.identity
             .verify_now(&token)
-            .map(|one| Verified::clone(&one))
+            .map(|one| VerifiedToken::clone(&one))
     }
 }
 
-fn contains(claim: &str, text: &str) -> Rule {
-    Rule {
+fn contains(claim: &str, text: &str) -> ClaimRule {
+    ClaimRule {
         claim: claim.to_owned(),
-        read: Read::Contains(Scalar::from(text)),
+        mapping: ValueMapping::Contains(ClaimValue::from(text)),
     }
 }
 
-fn values(claim: &str, table: &[(&str, &str)]) -> Rule {
+fn values(claim: &str, table: &[(&str, &str)]) -> ClaimRule {
     let table = table
         .iter()
         .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
-    Rule {
+    ClaimRule {
         claim: claim.to_owned(),
-        read: Read::Values(table.collect::<BTreeMap<_, _>>()),
+        mapping: ValueMapping::Values(table.collect::<BTreeMap<_, _>>()),
     }
 }
 
@@ -68,7 +69,7 @@ fn a_token_of_entra_version_1_tells_user_groups_roles_client_session_and_mfa() {
             "xms_cc": ["cp1"], "idtyp": "user", "ver": "1.0",
         }))
         .unwrap();
-    let who = verified.who.unwrap();
+    let who = verified.subject.unwrap();
     assert_eq!(
         (who.tenant, who.user),
         (tenant(TENANT), USER.parse().unwrap())
@@ -121,7 +122,7 @@ fn a_token_of_okta_tells_the_user_in_a_claim_of_its_own() {
     });
     let said = json!({ "tid": null, "azp": null, "cid": "0oa1", "sub": "a@okta.example", "amr": ["mfa", "otp"], "groups": ["Everyone"] });
     let verified = issuing.verify(said.clone()).unwrap();
-    let who = verified.who.unwrap();
+    let who = verified.subject.unwrap();
     assert_eq!(
         (who.tenant, who.user),
         (tenant(TENANT), USER.parse().unwrap())
@@ -132,7 +133,7 @@ fn a_token_of_okta_tells_the_user_in_a_claim_of_its_own() {
     let verified = issuing
         .verify(with(json!({ "oid": "00u1" }), nameless))
         .unwrap();
-    assert_eq!(verified.who, Err(Unidentified::NoUser));
+    assert_eq!(verified.subject, Err(SubjectError::NoUser));
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn a_token_of_keycloak_tells_the_user_in_sub() {
         "typ": "Bearer", "tid": null, "oid": null, "sub": USER, "sid": "s", "azp": "wiki-frontend", "groups": [GROUP, "/staff"],
     });
     let verified = issuing.verify(said).unwrap();
-    assert_eq!(verified.who.unwrap().user, USER.parse().unwrap());
+    assert_eq!(verified.subject.unwrap().user, USER.parse().unwrap());
     assert_eq!(verified.client_app, None);
     assert!(!verified.claims.mfa);
     // A group that is no GUID and in no table is one that we do not know of.
@@ -165,14 +166,14 @@ fn an_applications_token_identifies_no_user() {
         json!({ "oid": "no guid" }),
         json!({ "oid": [USER] }),
     ] {
-        let who = entra.verify(said.clone()).unwrap().who;
-        assert_eq!(who, Err(Unidentified::NoUser), "{said}");
+        let who = entra.verify(said.clone()).unwrap().subject;
+        assert_eq!(who, Err(SubjectError::NoUser), "{said}");
     }
     assert!(
         entra
             .verify(json!({ "idtyp": "user" }))
             .unwrap()
-            .who
+            .subject
             .is_ok()
     );
 }
@@ -246,7 +247,7 @@ fn lists_that_are_longer_than_a_request_may_have_refuse_the_token() {
         let Value::Object(payload) = with(claims(ISS), json!({ claim: list })) else {
             panic!()
         };
-        issuing.identity.believe(payload).map(|_| ())
+        issuing.identity.check_claims(payload).map(|_| ())
     };
     for (claim, most) in [
         ("groups", 1024),
@@ -256,7 +257,7 @@ fn lists_that_are_longer_than_a_request_may_have_refuse_the_token() {
     ] {
         assert_eq!(believe(claim, most), Ok(()));
         let found = most + 1;
-        let claim = Told::of(claim);
+        let claim = Excerpt::of(claim);
         let expected = TokenError::TooMany {
             claim: claim.clone(),
             found,
@@ -272,15 +273,15 @@ fn a_malformed_claim_grants_nothing() {
     let issuing = issuing(Preset::EntraV1, |issuer| {
         let claims = &mut issuer.claims;
         claims
-            .set(Field::CompliantDevice, Rule::take("compliant"))
+            .set(Field::CompliantDevice, ClaimRule::as_is("compliant"))
             .unwrap();
-        let equals = Rule {
+        let equals = ClaimRule {
             claim: "level".to_owned(),
-            read: Read::Equals(Scalar::Integer(2)),
+            mapping: ValueMapping::Equals(ClaimValue::Integer(2)),
         };
         claims.set(Field::ResourceMfa, equals).unwrap();
         claims
-            .set(Field::AuthenticatorAaguid, Rule::take("aaguid"))
+            .set(Field::AuthenticatorAaguid, ClaimRule::as_is("aaguid"))
             .unwrap();
     });
     let claims = |said: Value| issuing.verify(said).unwrap().claims;
@@ -329,7 +330,10 @@ fn words_are_translated_by_the_operators_table_and_what_is_not_in_it_says_nothin
         let table = values("amr", &[("hwk", "fido2")]);
         claims.set(Field::AuthenticationMethods, table).unwrap();
         claims
-            .set(Field::ResourceAuthenticationMethods, Rule::take("methods"))
+            .set(
+                Field::ResourceAuthenticationMethods,
+                ClaimRule::as_is("methods"),
+            )
             .unwrap();
         let table = values("kind", &[("Guest", "b2bCollaborationGuest")]);
         claims.set(Field::ExternalUserType, table).unwrap();
@@ -360,7 +364,7 @@ fn a_table_turns_names_of_groups_into_guids() {
         let table = values("roles", &[("/staff", GROUP)]);
         issuer.claims.set(Field::Groups, table).unwrap();
     });
-    let ids = |verified: Verified| {
+    let ids = |verified: VerifiedToken| {
         let ids: Vec<String> = verified.groups.iter().map(GroupId::to_string).collect();
         (ids, verified.claims.groups_incomplete)
     };
@@ -379,13 +383,13 @@ fn a_table_turns_names_of_groups_into_guids() {
 
 #[test]
 fn a_rule_that_does_not_go_with_its_field_is_refused() {
-    let mut map = crosstrust::identity::ClaimMap::preset(Preset::EntraV2);
+    let mut map = crosstrust::identity::ClaimMap::from_preset(Preset::EntraV2);
     let found = map.set(Field::Groups, contains("groups", "x"));
-    assert_eq!(found, Err(Misfit::NotAFlag(Field::Groups)));
+    assert_eq!(found, Err(ClaimRuleError::NotAFlag(Field::Groups)));
     let found = map.set(Field::Mfa, values("amr", &[("a", "b")]));
-    assert_eq!(found, Err(Misfit::NoTable(Field::Mfa)));
+    assert_eq!(found, Err(ClaimRuleError::NoTable(Field::Mfa)));
     let found = map.set(Field::AuthTime, values("t", &[("a", "b")]));
-    assert_eq!(found, Err(Misfit::NoTable(Field::AuthTime)));
+    assert_eq!(found, Err(ClaimRuleError::NoTable(Field::AuthTime)));
     for (field, to) in [
         (Field::Groups, "/staff"),
         (Field::User, "me"),
@@ -393,7 +397,10 @@ fn a_rule_that_does_not_go_with_its_field_is_refused() {
         (Field::ExternalUserType, "guest"),
     ] {
         let found = map.set(field, values("c", &[("a", to)]));
-        assert!(matches!(found, Err(Misfit::BadTarget { .. })), "{to}");
+        assert!(
+            matches!(found, Err(ClaimRuleError::BadTarget { .. })),
+            "{to}"
+        );
     }
     let host = map.set(Field::HomeTenant, values("idp", &[("a", "live.com")]));
     assert_eq!(host, Ok(()));
@@ -402,7 +409,7 @@ fn a_rule_that_does_not_go_with_its_field_is_refused() {
 #[test]
 fn no_preset_tells_where_mfa_was_done_and_every_name_is_read_back() {
     for preset in Preset::ALL {
-        let map = crosstrust::identity::ClaimMap::preset(preset);
+        let map = crosstrust::identity::ClaimMap::from_preset(preset);
         assert_eq!(map.rule(Field::ResourceMfa), None);
         assert_eq!(map.rule(Field::CompliantDevice), None);
         assert_eq!(preset.name().parse(), Ok(preset));
@@ -467,7 +474,9 @@ fn an_access_token_of_each_preset_has_its_mark_and_an_id_token_of_the_same_audie
         let verify = |members: &Value| {
             let said = with(unmarked.clone(), members.clone());
             let token = issuing.identity.verify_now(&issuing.signer.sign(&said));
-            let believed = issuing.identity.believe(said.as_object().unwrap().clone());
+            let believed = issuing
+                .identity
+                .check_claims(said.as_object().unwrap().clone());
             assert_eq!(token.as_ref().err(), believed.as_ref().err());
             token.map(|_| ())
         };
@@ -482,7 +491,7 @@ fn an_issuer_whose_access_tokens_have_no_mark_can_be_taken_without_it() {
     let required = issuing(Preset::EntraV2, |_| {});
     assert!(required.verify(unmarked.clone()).is_err());
     let ignored = issuing(Preset::EntraV2, |issuer| {
-        issuer.access_token_mark = MarkNeeded::Ignored;
+        issuer.access_token_mark = MarkRequirement::Ignored;
     });
     assert!(ignored.verify(unmarked.clone()).is_ok());
     // What says that it is another kind of token is refused all the same.

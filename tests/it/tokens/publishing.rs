@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crosstrust::cache::protocol::Epoch;
-use crosstrust::identity::{Algorithm, IssuerIndex, Preset, TokenError, Told};
+use crosstrust::identity::{Algorithm, Excerpt, IssuerIndex, Preset, TokenError};
 use crosstrust::time::Timestamp;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ const FIRST: IssuerIndex = IssuerIndex(0);
 fn unknown_key(kid: &str) -> TokenError {
     TokenError::UnknownKey {
         issuer: FIRST,
-        kid: Told::of(kid),
+        kid: Excerpt::of(kid),
     }
 }
 
@@ -33,7 +33,7 @@ fn a_token_that_was_verified_before_proves_the_same_until_the_keys_change() {
     let fresh = identity.verify_now(&token).unwrap();
     let again = identity.verify_now(&token).unwrap();
     assert!(Arc::ptr_eq(&fresh, &again));
-    assert_eq!(fresh.under, engine.view().keys());
+    assert_eq!(fresh.key_epoch, engine.view().keys());
     let counters = identity.counters();
     assert_eq!(
         (counters.hits, counters.misses, counters.refused),
@@ -43,9 +43,12 @@ fn a_token_that_was_verified_before_proves_the_same_until_the_keys_change() {
     // Another key comes: verified again, under the new epoch, with the same result.
     identity.publish(FIRST, Some(key_set(&[&one, &two])), None);
     let anew = identity.verify_now(&token).unwrap();
-    assert!(anew.under > fresh.under);
-    assert_eq!(anew.under, engine.view().keys());
-    assert_eq!((&anew.who, &anew.claims), (&fresh.who, &fresh.claims));
+    assert!(anew.key_epoch > fresh.key_epoch);
+    assert_eq!(anew.key_epoch, engine.view().keys());
+    assert_eq!(
+        (&anew.subject, &anew.claims),
+        (&fresh.subject, &fresh.claims)
+    );
 
     // The key goes.
     identity.publish(FIRST, Some(key_set(&[&two])), None);
@@ -109,10 +112,10 @@ fn a_token_ends_at_exp_on_the_wall_clock_and_on_the_boot_clock_also_where_it_was
     let expired = Some(TokenError::Expired(end));
 
     let (identity, clock) = start();
-    clock.pass(Duration::from_secs(3600) - Duration::from_nanos(1));
+    clock.advance(Duration::from_secs(3600) - Duration::from_nanos(1));
     assert!(identity.verify_now(&token).is_ok());
     assert_eq!(identity.counters().hits, 1);
-    clock.pass(Duration::from_nanos(1));
+    clock.advance(Duration::from_nanos(1));
     assert_eq!(identity.verify_now(&token).err(), expired);
     assert!(
         identity
@@ -130,10 +133,10 @@ fn a_token_ends_at_exp_on_the_wall_clock_and_on_the_boot_clock_also_where_it_was
 
     // The wall clock stands while an hour passes.
     let (identity, clock) = start();
-    clock.pass(Duration::from_secs(3600) - Duration::from_nanos(1));
+    clock.advance(Duration::from_secs(3600) - Duration::from_nanos(1));
     clock.set_wall(Timestamp::from_seconds(NOW));
     assert!(identity.verify_now(&token).is_ok());
-    clock.pass(Duration::from_nanos(1));
+    clock.advance(Duration::from_nanos(1));
     clock.set_wall(Timestamp::from_seconds(NOW));
     let ended = Some(TokenError::ExpiredOnBootClock(end));
     assert_eq!(identity.verify_now(&token).err(), ended);
@@ -146,7 +149,7 @@ fn an_expired_token_stays_refused_after_the_wall_clock_is_set_back() {
     let token = signer.sign(&claims(ISS));
     let (identity, engine, clock) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
     assert!(identity.verify_now(&token).is_ok());
-    clock.pass(Duration::from_secs(3600));
+    clock.advance(Duration::from_secs(3600));
     assert_eq!(
         identity.verify_now(&token).err(),
         Some(TokenError::Expired(end))
@@ -155,9 +158,9 @@ fn an_expired_token_stays_refused_after_the_wall_clock_is_set_back() {
     let ended = TokenError::ExpiredOnBootClock(end);
     assert_eq!(identity.verify_now(&token).err(), Some(ended.clone()));
     assert!(ended.is_expired());
-    assert_eq!(ended.blame(), TokenError::Expired(end).blame());
+    assert_eq!(ended.class(), TokenError::Expired(end).class());
     // Neither a sweep of the caches nor other keys make it count again.
-    clock.pass(Duration::from_secs(120));
+    clock.advance(Duration::from_secs(120));
     identity.sweep();
     identity.publish(FIRST, Some(key_set(&[&signer])), None);
     engine.reap();
@@ -175,12 +178,12 @@ fn a_wall_clock_that_is_set_back_while_a_token_is_good_does_not_lengthen_it() {
     let (identity, _, clock) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
     assert!(identity.verify_now(&token).is_ok());
     // Verified again every hour, and each time the clock is an hour behind.
-    clock.pass(Duration::from_secs(3600));
+    clock.advance(Duration::from_secs(3600));
     clock.set_wall(Timestamp::from_seconds(NOW));
     assert!(identity.verify_now(&token).is_ok());
-    clock.pass(Duration::from_secs(3600) - Duration::from_nanos(1));
+    clock.advance(Duration::from_secs(3600) - Duration::from_nanos(1));
     assert!(identity.verify_now(&token).is_ok());
-    clock.pass(Duration::from_nanos(1));
+    clock.advance(Duration::from_nanos(1));
     let end = Timestamp::from_seconds(NOW + 7200);
     assert_eq!(
         identity.verify_now(&token).err(),
@@ -194,10 +197,10 @@ fn a_token_that_is_good_for_a_day_is_verified_again_after_an_hour() {
     let token = signer.sign(&with(claims(ISS), json!({"exp": NOW + 24 * 3600})));
     let (identity, _, clock) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
     assert!(identity.verify_now(&token).is_ok());
-    clock.pass(Duration::from_secs(3600) - Duration::from_nanos(1));
+    clock.advance(Duration::from_secs(3600) - Duration::from_nanos(1));
     assert!(identity.verify_now(&token).is_ok());
     assert_eq!(identity.counters().hits, 1);
-    clock.pass(Duration::from_nanos(1));
+    clock.advance(Duration::from_nanos(1));
     assert!(identity.verify_now(&token).is_ok());
     assert_eq!(identity.counters().hits, 1, "looked at anew");
     assert!(identity.verify_now(&token).is_ok());
@@ -214,9 +217,9 @@ fn keys_that_nobody_has_confirmed_for_too_long_verify_nothing_seen_before_or_not
     identity.publish(FIRST, Some(key_set(&[&signer])), until(60));
     let epoch = engine.view().keys();
     assert!(identity.verify_now(&token).is_ok());
-    clock.pass(Duration::from_secs(59));
+    clock.advance(Duration::from_secs(59));
     assert!(identity.verify_now(&token).is_ok());
-    clock.pass(Duration::from_secs(1));
+    clock.advance(Duration::from_secs(1));
     assert_eq!(identity.verify_now(&token).err(), Some(unknown_key("key")));
     // Confirmed at last, and what was seen before counts again.
     identity.publish(FIRST, Some(key_set(&[&signer])), until(600));
@@ -245,14 +248,14 @@ fn a_request_with_an_unknown_key_waits_for_one_look_and_no_longer() {
             identity.verify(&token, long).await.err(),
             Some(unknown_key("two"))
         );
-        identity.wanted().follow();
+        identity.refresh_requests().attach_follower();
         let follower = Arc::clone(&identity);
         let keys = [key_set(&[&one]), key_set(&[&one, &two])];
         let following = tokio::spawn(async move {
             for keys in keys {
-                assert_eq!(follower.wanted().next().await, [FIRST]);
+                assert_eq!(follower.refresh_requests().take_next().await, [FIRST]);
                 follower.publish(FIRST, Some(keys), None);
-                follower.wanted().looked(FIRST);
+                follower.refresh_requests().complete(FIRST);
             }
         });
         assert_eq!(
@@ -297,7 +300,10 @@ fn after_a_withdrawal_has_returned_nothing_verifies_under_the_keys_before() {
                     let after = phase.load(Ordering::SeqCst);
                     if let Ok(one) = found {
                         verified.fetch_add(1, Ordering::SeqCst);
-                        assert!(one.under >= epoch_before, "older than what was in force");
+                        assert!(
+                            one.key_epoch >= epoch_before,
+                            "older than what was in force"
+                        );
                         let was_withdrawn_throughout = before == after && before.is_multiple_of(2);
                         assert!(!was_withdrawn_throughout, "verified by withdrawn keys");
                     }

@@ -1,7 +1,8 @@
-//! Answers: allow, denial with what would cure it, batch, explanation, no policies.
+//! Answers: allow, denial with its step-up, batch, explanation, no policies.
 
 use crosstrust::rpc::proto::{
-    AuthorizeBatchRequest, CureKind, Decision, ExplainRequest, PolicyResult, Reason, Stage, Where,
+    AuthorizeBatchRequest, Decision, ExplainRequest, PolicyResult, Reason, SignInTenant, Stage,
+    StepUpKind,
 };
 
 use super::world::*;
@@ -39,7 +40,7 @@ async fn an_allow_names_its_snapshot_the_policies_that_applied_and_how_long_it_i
 }
 
 #[tokio::test]
-async fn a_denial_is_an_ok_status_with_stage_reason_code_and_what_would_cure_it() {
+async fn a_denial_is_an_ok_status_with_stage_reason_code_and_its_step_up() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
     let answer = client.authorize(request()).await.unwrap().into_inner();
@@ -52,10 +53,10 @@ async fn a_denial_is_an_ok_status_with_stage_reason_code_and_what_would_cure_it(
             .message
             .ends_with("requires multifactor authentication.")
     );
-    let cures = answer.challenge.unwrap().cures;
-    assert_eq!(cures.len(), 1);
-    assert_eq!(cures[0].kind(), CureKind::Mfa);
-    assert_eq!(cures[0].r#where(), Where::Home);
+    let step_ups = answer.challenge.unwrap().step_ups;
+    assert_eq!(step_ups.len(), 1);
+    assert_eq!(step_ups[0].kind(), StepUpKind::Mfa);
+    assert_eq!(step_ups[0].sign_in_tenant(), SignInTenant::Home);
     assert_eq!(answer.applied_policies[0].result(), PolicyResult::Failure);
 }
 

@@ -1,7 +1,7 @@
 //! Requests and answers as JSON, asked of a server on each kind of address and of an engine in process.
 
 use crosstrust::rpc::client::{self, ClientError};
-use crosstrust::rpc::{HealthState, Limits, Rights, router};
+use crosstrust::rpc::{HealthState, RequestLimits, Rights, router};
 use serde_json::json;
 
 use super::world::*;
@@ -60,13 +60,14 @@ fn json_with_an_unknown_member_or_something_after_it_is_no_request() {
 #[tokio::test]
 async fn an_engine_in_process_and_a_server_give_the_same_answer() {
     let engine = engine();
-    let here = client::authorize_here(&engine, &Limits::default(), request()).unwrap();
+    let here = client::authorize_in_process(&engine, &RequestLimits::default(), request()).unwrap();
     let told = client::to_json(&here);
     assert_eq!(told["decision"], "DECISION_DENY");
     assert_eq!(told["errorCode"], "AADSTS50076");
     assert_eq!(told["snapshot"]["version"], "1");
-    assert_eq!(told["challenge"]["cures"][0]["kind"], "CURE_KIND_MFA");
-    let explained = client::explain_here(&engine, &Limits::default(), request()).unwrap();
+    assert_eq!(told["challenge"]["stepUps"][0]["kind"], "STEP_UP_KIND_MFA");
+    let explained =
+        client::explain_in_process(&engine, &RequestLimits::default(), request()).unwrap();
     let explained = client::explanation_to_json(&explained);
     assert_eq!(explained["stages"][4]["reason"], "REASON_MFA_REQUIRED");
 
@@ -94,7 +95,8 @@ async fn a_server_on_a_unix_socket_is_asked_by_its_path() {
 async fn what_keeps_a_client_from_an_answer_is_told_apart() {
     let server = serve_engine(engine()).await;
     let malformed = request_with(|request| request.app = String::from("x"));
-    let here = client::authorize_here(&engine(), &Limits::default(), malformed.clone());
+    let here =
+        client::authorize_in_process(&engine(), &RequestLimits::default(), malformed.clone());
     match client::authorize(&server.url(), malformed).await {
         Err(ClientError::Malformed(there)) => assert_eq!(there, here.unwrap_err()),
         other => panic!("{other:?}"),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use crosstrust::rpc::proto::*;
-use crosstrust::rpc::{HealthState, Limits, Rights, router};
+use crosstrust::rpc::{HealthState, RequestLimits, Rights, router};
 use futures_util::FutureExt as _;
 use http_body_util::Full;
 use prost::Message;
@@ -14,7 +14,7 @@ use tower_service::Service as _;
 use super::world::*;
 use crate::server::{self, TestServer, serve_for_test};
 
-const LIMITS: Limits = Limits {
+const LIMITS: RequestLimits = RequestLimits {
     authorize_bytes: 4000,
     batch_bytes: 9000,
     check_bytes: 256 * 1024,
@@ -219,7 +219,7 @@ async fn a_message_is_read_at_its_limit_and_resource_exhausted_one_past_it() {
 
 #[tokio::test]
 async fn a_thousand_groups_fit_into_a_message_of_the_default_size() {
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     let asked = request_with(|request| {
         request.groups = ids(limits.groups);
         request.resource_groups = ids(limits.groups);

@@ -36,14 +36,11 @@ async fn explain_and_reload_are_for_operators() {
         })
         .await
         .unwrap_err();
-    assert_denied(&status, "Explain is for operators, and this caller is none");
+    assert_denied(&status, "Explain requires operator rights");
     let mut policies = PolicyServiceClient::new(server.channel().await);
     policies.get_snapshot(GetSnapshotRequest {}).await.unwrap();
     let status = policies.reload(ReloadRequest::default()).await;
-    assert_denied(
-        &status.unwrap_err(),
-        "Reload is for operators, and this caller is none",
-    );
+    assert_denied(&status.unwrap_err(), "Reload requires operator rights");
 }
 
 #[tokio::test]
@@ -54,7 +51,7 @@ async fn a_caller_without_the_right_to_state_claims_needs_a_token() {
     })
     .await;
     let mut client = client(&server).await;
-    let sentence = "this caller may not state claims of its own: give a token";
+    let sentence = "this caller may not state claims: set token";
     let status = client.authorize(request()).await.unwrap_err();
     assert_denied(&status, sentence);
     let request_explained = ExplainRequest {

@@ -61,7 +61,7 @@ const MALFORMED: &[(&str, &str, Change)] = &[
     ("restricting_tenant", "expected a GUID", |r| r.restricting_tenant = String::from("x")),
     ("home_cloud", "microsoftonline.us", |r| r.home_cloud = String::from("azure")),
     ("external_user_type", "expected one of", |r| r.external_user_type = String::from("guest")),
-    ("external_user_type", "a direct connect user without resource_user cannot be", |r|
+    ("external_user_type", "expected a user type of a direct connect user without resource_user", |r|
         r.external_user_type = String::from("b2bCollaborationGuest")),
     ("access_type", "found 9", |r| r.access_type = 9),
     ("access_type", "found -1", |r| r.access_type = -1),
@@ -134,7 +134,7 @@ const MALFORMED: &[(&str, &str, Change)] = &[
         context(r).app_attributes = members([("Set_Name", text("x")), ("set_name", text("y"))])),
     ("identity_provider", "samlWsFed", |r| { provider(r); r.identity_provider = String::from("okta"); }),
     ("identity_provider_issuer", "is required", |r| { provider(r); r.identity_provider = String::from("samlWsFed"); }),
-    ("identity_provider_issuer", "another identity_provider", |r| {
+    ("identity_provider_issuer", "without identity_provider samlWsFed", |r| {
         provider(r);
         r.identity_provider_issuer = String::from("https://idp.example");
     }),
@@ -143,13 +143,13 @@ const MALFORMED: &[(&str, &str, Change)] = &[
         r.identity_provider = String::from("SAMLWSFED");
         r.identity_provider_issuer = String::from("a\n");
     }),
-    ("identity_provider_issuer", "expected none", |r| r.identity_provider_issuer = String::from("x")),
+    ("identity_provider_issuer", "expected it to be empty", |r| r.identity_provider_issuer = String::from("x")),
     ("access_type", "ACCESS_TYPE_COLLABORATION", |r| { provider(r); r.access_type = 0; }),
     ("access_type", "ACCESS_TYPE_COLLABORATION", |r| { provider(r); r.access_type = 1; }),
-    ("home_tenant", "live in no tenant", |r| { provider(r); r.home_tenant = String::from(USER); }),
-    ("user", "live in no tenant", |r| { provider(r); r.user = String::from(USER); }),
-    ("groups", "live in no tenant", |r| { provider(r); r.groups = one(USER); }),
-    ("home_cloud", "live in no tenant", |r| { provider(r); r.home_cloud = String::from("microsoftonline.com"); }),
+    ("home_tenant", "beside identity_provider", |r| { provider(r); r.home_tenant = String::from(USER); }),
+    ("user", "beside identity_provider", |r| { provider(r); r.user = String::from(USER); }),
+    ("groups", "beside identity_provider", |r| { provider(r); r.groups = one(USER); }),
+    ("home_cloud", "beside identity_provider", |r| { provider(r); r.home_cloud = String::from("microsoftonline.com"); }),
     ("resource_user", "is required", |r| { provider(r); r.resource_user.clear(); }),
     ("context.app_attributes.", "Set_Name", |r| context(r).app_attributes = members([("", text("x"))])),
 ];
@@ -211,7 +211,7 @@ async fn a_denial_names_the_home_tenant_whose_policies_are_not_loaded() {
     let told = outbound
         .details
         .iter()
-        .find(|one| one.what == "home tenant");
+        .find(|one| one.name == "home tenant");
     assert!(told.unwrap().value.contains(NORTHWIND));
 }
 
@@ -276,7 +276,7 @@ async fn more_violations_than_a_header_holds_are_counted() {
     let status = client.authorize(all_bad).await.unwrap_err();
     let told = fields(&status);
     assert!((2..120).contains(&told.len()), "{}", told.len());
-    let ending = format!("(and 119 more, of which {} are told)", told.len() - 1);
+    let ending = format!("(and 119 more, {} of them in the details)", told.len() - 1);
     assert!(status.message().ends_with(&ending), "{}", status.message());
 }
 

@@ -1,6 +1,6 @@
-//! Grant controls, their operator, their order, and what cures them (semantics §5).
+//! Grant controls, their operator, their order, and their step-ups (semantics §5).
 
-use crosstrust::decision::{Cure, Reason, Stage, Where};
+use crosstrust::decision::{Reason, SignInTenant, Stage, StepUp};
 use crosstrust::request::Request;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::build::*;
 use crate::support::universe::*;
 
 const STAGE: Stage = Stage::ConditionalAccess;
-const MFA_AT_HOME: &[Cure] = &[Cure::Mfa(Where::Home)];
+const MFA_AT_HOME: &[StepUp] = &[StepUp::Mfa(SignInTenant::Home)];
 
 pub fn all() -> Vec<Example> {
     [mfa(), devices(), accepted(), internal_only()]
@@ -44,7 +44,7 @@ fn mfa_at_resource(mut request: Request) -> Request {
 fn mfa() -> Vec<Example> {
     let policy = || require(&["mfa"]);
     let reason = Reason::MfaRequired;
-    let at_resource = &[Cure::Mfa(Where::Resource)];
+    let at_resource = &[StepUp::Mfa(SignInTenant::Resource)];
     vec![
         allows(
             "mfa: internal, done",
@@ -128,7 +128,7 @@ fn devices() -> Vec<Example> {
             internal(),
             STAGE,
             Reason::CompliantDeviceRequired,
-            &[Cure::CompliantDevice],
+            &[StepUp::CompliantDevice],
         ),
         allows(
             "compliant device: guest with trust",
@@ -167,7 +167,7 @@ fn devices() -> Vec<Example> {
             direct(),
             STAGE,
             Reason::HybridJoinedDeviceRequired,
-            &[Cure::HybridJoinedDevice],
+            &[StepUp::HybridJoinedDevice],
         ),
         denies(
             "hybrid joined device: without trust",
@@ -182,7 +182,7 @@ fn devices() -> Vec<Example> {
             internal(),
             STAGE,
             Reason::HybridJoinedDeviceRequired,
-            &[Cure::HybridJoinedDevice],
+            &[StepUp::HybridJoinedDevice],
         ),
     ]
 }

@@ -1,6 +1,6 @@
 //! How long an answer is good (semantics §4), sign-in frequencies and session controls.
 
-use crosstrust::decision::{Cure, PolicyResult, Reason, Stage, Where};
+use crosstrust::decision::{PolicyResult, Reason, SignInTenant, Stage, StepUp};
 use crosstrust::request::Request;
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ fn instants() -> Vec<Example> {
 fn frequencies() -> Vec<Example> {
     let stage = Stage::ConditionalAccess;
     let reason = Reason::SignInFrequencyExceeded;
-    let again = &[Cure::Reauthenticate];
+    let again = &[StepUp::Reauthenticate];
     let hourly = contoso_with(&[with_session(every(1, "hours"))]);
     let daily = contoso_with(&[with_session(every(1, "days"))]);
     let always = contoso_with(&[with_session(
@@ -196,12 +196,12 @@ fn frequencies() -> Vec<Example> {
         )
         .until(in_seconds(3000)),
         challenges(
-            "frequency: a missing control comes first and both are cured at once",
+            "frequency: a missing control comes first and one sign-in resolves both",
             &with_mfa,
             signed_in(guest(), 3600),
             stage,
             Reason::MfaRequired,
-            &[Cure::Mfa(Where::Home), Cure::Reauthenticate],
+            &[StepUp::Mfa(SignInTenant::Home), StepUp::Reauthenticate],
         ),
         challenges(
             "frequency: alone where the control is satisfied",
@@ -214,7 +214,7 @@ fn frequencies() -> Vec<Example> {
             again,
         ),
         denies(
-            "frequency: cures nothing where terms are missing",
+            "frequency: no step-up if terms are missing",
             &with_terms,
             signed_in(guest(), 3600),
             stage,

@@ -1,6 +1,6 @@
-//! Grants of several controls and of several policies (semantics §5): operators, order, cures.
+//! Grants of several controls and of several policies (semantics §5): operators, order, step-ups.
 
-use crosstrust::decision::{Cure, PolicyResult, Reason, Stage, Where};
+use crosstrust::decision::{PolicyResult, Reason, SignInTenant, Stage, StepUp};
 use crosstrust::request::Request;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::build::*;
 use crate::support::universe::*;
 
 const STAGE: Stage = Stage::ConditionalAccess;
-const MFA_AT_HOME: &[Cure] = &[Cure::Mfa(Where::Home)];
+const MFA_AT_HOME: &[StepUp] = &[StepUp::Mfa(SignInTenant::Home)];
 
 pub fn all() -> Vec<Example> {
     [operators(), several(), reported()]
@@ -43,12 +43,12 @@ fn operators() -> Vec<Example> {
     let unsupported = || require(&["approvedApplication", "mfa"]);
     vec![
         challenges(
-            "AND: the first in the documented order is named, all are cured",
+            "AND: the first in the documented order is named, all have a step-up",
             &trusted(all_of()),
             direct(),
             STAGE,
             Reason::MfaRequired,
-            &[Cure::Mfa(Where::Home), Cure::CompliantDevice],
+            &[StepUp::Mfa(SignInTenant::Home), StepUp::CompliantDevice],
         ),
         challenges(
             "AND: what is satisfied is not",
@@ -56,7 +56,7 @@ fn operators() -> Vec<Example> {
             mfa_at_home(direct()),
             STAGE,
             Reason::CompliantDeviceRequired,
-            &[Cure::CompliantDevice],
+            &[StepUp::CompliantDevice],
         ),
         challenges(
             "no operator is AND",
@@ -64,10 +64,10 @@ fn operators() -> Vec<Example> {
             mfa_at_home(direct()),
             STAGE,
             Reason::CompliantDeviceRequired,
-            &[Cure::CompliantDevice],
+            &[StepUp::CompliantDevice],
         ),
         denies(
-            "AND: with one that cannot be cured nothing is",
+            "AND: with one without a step-up there is none",
             &under(all_of(), trust(true, false, true)),
             direct(),
             STAGE,
@@ -86,7 +86,7 @@ fn operators() -> Vec<Example> {
             mfa_at_home(direct()),
         ),
         challenges(
-            "OR: names the one that can be cured",
+            "OR: names the one with a step-up",
             &trusted(mixed()),
             direct(),
             STAGE,
@@ -99,7 +99,7 @@ fn operators() -> Vec<Example> {
             direct(),
             STAGE,
             Reason::CompliantDeviceRequired,
-            &[Cure::CompliantDevice],
+            &[StepUp::CompliantDevice],
         ),
         denies(
             "OR: else the first",
@@ -146,7 +146,7 @@ fn several() -> Vec<Example> {
     let swapped = world([trusting_contoso(full()).policy(2, require(&["mfa"])).policy(1, grant(json!({
         "operator": "AND", "authenticationStrength": {"id": BUILT_IN_PHISHING_RESISTANT.to_string()},
     }))), open_fabrikam()]);
-    let strongest = Cure::Strength(BUILT_IN_PHISHING_RESISTANT, Where::Home);
+    let strongest = StepUp::Strength(BUILT_IN_PHISHING_RESISTANT, SignInTenant::Home);
     let unsupported_then_device = two(
         require(&["approvedApplication"]),
         require(&["compliantDevice"]),
@@ -159,7 +159,7 @@ fn several() -> Vec<Example> {
             direct(),
             STAGE,
             Reason::MfaRequired,
-            &[Cure::Mfa(Where::Home), Cure::CompliantDevice],
+            &[StepUp::Mfa(SignInTenant::Home), StepUp::CompliantDevice],
         )
         .applied(&[
             (policy_id(1), PolicyResult::Failure),
@@ -171,14 +171,14 @@ fn several() -> Vec<Example> {
             mfa_at_home(direct()),
             STAGE,
             Reason::CompliantDeviceRequired,
-            &[Cure::CompliantDevice],
+            &[StepUp::CompliantDevice],
         )
         .applied(&[
             (policy_id(1), PolicyResult::Failure),
             (policy_id(2), PolicyResult::Success),
         ]),
         denies(
-            "several: curable only if every policy is",
+            "several: a step-up only if every policy has one",
             &two(require(&["mfa"]), terms(), full()),
             guest(),
             STAGE,
@@ -197,7 +197,7 @@ fn several() -> Vec<Example> {
             direct(),
             STAGE,
             Reason::AuthenticationStrengthRequired,
-            &[Cure::Mfa(Where::Home), strongest],
+            &[StepUp::Mfa(SignInTenant::Home), strongest],
         ),
         challenges(
             "several: by id, not by the order of the file",
@@ -205,17 +205,17 @@ fn several() -> Vec<Example> {
             direct(),
             STAGE,
             Reason::AuthenticationStrengthRequired,
-            &[Cure::Mfa(Where::Home), strongest],
+            &[StepUp::Mfa(SignInTenant::Home), strongest],
         ),
         denies(
-            "several: a block wins and is not curable",
+            "several: a block wins and has no step-up",
             &two(require(&["mfa"]), block(), full()),
             direct(),
             STAGE,
             Reason::CaBlocked,
         ),
         challenges(
-            "several: the same cure is asked for once",
+            "several: the same step-up is required once",
             &two(require(&["mfa"]), require(&["mfa"]), full()),
             direct(),
             STAGE,
@@ -232,7 +232,7 @@ fn several() -> Vec<Example> {
             direct(),
             STAGE,
             Reason::MfaRequired,
-            &[Cure::Mfa(Where::Home), Cure::HybridJoinedDevice],
+            &[StepUp::Mfa(SignInTenant::Home), StepUp::HybridJoinedDevice],
         ),
     ]
 }

@@ -1,6 +1,6 @@
 //! Users without a home tenant (semantics §3).
 
-use crosstrust::decision::{Cure, Reason, Stage, Where};
+use crosstrust::decision::{Reason, SignInTenant, Stage, StepUp};
 use crosstrust::request::{AccessType, Home, IdentityProvider, Request};
 use crosstrust::revocation::Revocation;
 use crosstrust::vocabulary::{IdentityProviderName, UserType};
@@ -131,7 +131,7 @@ pub fn all() -> Vec<Example> {
             with(google(), |request| request.claims.mfa = true),
             Stage::ConditionalAccess,
             Reason::MfaRequired,
-            &[Cure::Mfa(Where::Resource)],
+            &[StepUp::Mfa(SignInTenant::Resource)],
         ),
         allows(
             "identity provider: MFA done in the resource tenant counts",

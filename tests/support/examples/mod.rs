@@ -21,7 +21,7 @@ pub mod targets;
 pub mod user_types;
 pub mod worked;
 
-use crosstrust::decision::{Cure, PolicyResult, Reason, Stage, Verdict};
+use crosstrust::decision::{PolicyResult, Reason, Stage, StepUp, Verdict};
 use crosstrust::id::PolicyId;
 use crosstrust::request::Request;
 use crosstrust::revocation::Revocation;
@@ -51,14 +51,14 @@ pub struct Expect {
     pub obligations: Option<Vec<PolicyId>>,
 }
 
-/// The cures are all those that the challenge names, in order; none = not curable.
+/// The step-ups of the challenge, in order; none = no challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Allow,
     Deny {
         stage: Stage,
         reason: Reason,
-        cures: Vec<Cure>,
+        step_ups: Vec<StepUp>,
     },
 }
 
@@ -69,8 +69,8 @@ impl From<&Verdict> for Answer {
             Verdict::Deny(denial) => Answer::Deny {
                 stage: denial.stage.expect("a stage"),
                 reason: denial.reason,
-                cures: match &denial.challenge {
-                    Some(challenge) => challenge.cures.to_vec(),
+                step_ups: match &denial.challenge {
+                    Some(challenge) => challenge.step_ups.to_vec(),
                     None => Vec::new(),
                 },
             },
@@ -83,7 +83,7 @@ fn allows(name: &'static str, world: &World, request: Request) -> Example {
     example(name, world, request, Answer::Allow)
 }
 
-/// A denial that no sign-in cures.
+/// A denial without a step-up.
 fn denies(
     name: &'static str,
     world: &World,
@@ -94,16 +94,16 @@ fn denies(
     challenges(name, world, request, stage, reason, &[])
 }
 
-/// A denial that these cure together.
+/// A denial that these step-ups resolve together.
 fn challenges(
     name: &'static str,
     world: &World,
     request: Request,
     stage: Stage,
     reason: Reason,
-    cures: &[Cure],
+    step_ups: &[StepUp],
 ) -> Example {
-    let cures = cures.to_vec();
+    let step_ups = step_ups.to_vec();
     example(
         name,
         world,
@@ -111,7 +111,7 @@ fn challenges(
         Answer::Deny {
             stage,
             reason,
-            cures,
+            step_ups,
         },
     )
 }

@@ -1,6 +1,6 @@
 //! Authentication strengths (semantics §5; learn.microsoft.com/graph/api/authenticationstrengthroot-list-policies).
 
-use crosstrust::decision::{Cure, Reason, Stage, Where};
+use crosstrust::decision::{Reason, SignInTenant, Stage, StepUp};
 use crosstrust::id::StrengthId;
 use crosstrust::request::Request;
 use crosstrust::vocabulary::AuthenticationMethod as Method;
@@ -51,8 +51,8 @@ fn at_resource(mut request: Request, methods: &[Method]) -> Request {
     request
 }
 
-fn cure(id: StrengthId, place: Where) -> [Cure; 1] {
-    [Cure::Strength(id, place)]
+fn step_up(id: StrengthId, place: SignInTenant) -> [StepUp; 1] {
+    [StepUp::Strength(id, place)]
 }
 
 fn columns() -> Vec<Example> {
@@ -72,7 +72,7 @@ fn columns() -> Vec<Example> {
             at_home(internal(), &[Method::Password]),
             STAGE,
             REASON,
-            &cure(INLINE_STRENGTH, Where::Home),
+            &step_up(INLINE_STRENGTH, SignInTenant::Home),
         ),
         allows(
             "strength: internal, a method of no column",
@@ -85,7 +85,7 @@ fn columns() -> Vec<Example> {
             internal(),
             STAGE,
             REASON,
-            &cure(INLINE_STRENGTH, Where::Home),
+            &step_up(INLINE_STRENGTH, SignInTenant::Home),
         ),
         allows(
             "strength: trusted, done at home",
@@ -98,7 +98,7 @@ fn columns() -> Vec<Example> {
             at_home(direct(), &two),
             STAGE,
             REASON,
-            &cure(BUILT_IN_PHISHING_RESISTANT, Where::Home),
+            &step_up(BUILT_IN_PHISHING_RESISTANT, SignInTenant::Home),
         ),
         challenges(
             "strength: trusted, methods done in the resource tenant do not count",
@@ -106,7 +106,7 @@ fn columns() -> Vec<Example> {
             at_resource(guest(), &two),
             STAGE,
             REASON,
-            &cure(INLINE_STRENGTH, Where::Home),
+            &step_up(INLINE_STRENGTH, SignInTenant::Home),
         ),
         denies(
             "strength: trusted, a method outside of the column does not count",
@@ -126,7 +126,7 @@ fn columns() -> Vec<Example> {
             at_home(guest(), &two),
             STAGE,
             REASON,
-            &cure(INLINE_STRENGTH, Where::Resource),
+            &step_up(INLINE_STRENGTH, SignInTenant::Resource),
         ),
         denies(
             "strength: untrusted guest, no combination is in the column",
@@ -148,7 +148,7 @@ fn columns() -> Vec<Example> {
             at_resource(guest(), &[Method::HardwareOath]),
             STAGE,
             REASON,
-            &cure(INLINE_STRENGTH, Where::Resource),
+            &step_up(INLINE_STRENGTH, SignInTenant::Resource),
         ),
         allows(
             "strength: certificates are in the home column",
@@ -168,7 +168,7 @@ fn bare_claims() -> Vec<Example> {
         request
     };
     let built_in = || named(BUILT_IN_MFA);
-    let at = |place| cure(BUILT_IN_MFA, place);
+    let at = |place| step_up(BUILT_IN_MFA, place);
     vec![
         allows(
             "bare MFA: satisfies the built-in strength",
@@ -186,7 +186,7 @@ fn bare_claims() -> Vec<Example> {
             mfa(direct()),
             STAGE,
             REASON,
-            &cure(BUILT_IN_PASSWORDLESS, Where::Home),
+            &step_up(BUILT_IN_PASSWORDLESS, SignInTenant::Home),
         ),
         challenges(
             "bare MFA: on the side that does not count, with trust",
@@ -194,7 +194,7 @@ fn bare_claims() -> Vec<Example> {
             resource_mfa(guest()),
             STAGE,
             REASON,
-            &at(Where::Home),
+            &at(SignInTenant::Home),
         ),
         allows(
             "bare MFA: in the resource tenant, without trust",
@@ -207,7 +207,7 @@ fn bare_claims() -> Vec<Example> {
             mfa(guest()),
             STAGE,
             REASON,
-            &at(Where::Resource),
+            &at(SignInTenant::Resource),
         ),
         denies(
             "bare MFA: direct connect without trust",
@@ -227,7 +227,7 @@ fn bare_claims() -> Vec<Example> {
             at_home(direct(), &[Method::Password]),
             STAGE,
             REASON,
-            &at(Where::Home),
+            &at(SignInTenant::Home),
         ),
         allows(
             "built-in passwordless: device based push",
@@ -240,7 +240,7 @@ fn bare_claims() -> Vec<Example> {
             at_home(direct(), &[Method::DeviceBasedPush]),
             STAGE,
             REASON,
-            &cure(BUILT_IN_PHISHING_RESISTANT, Where::Home),
+            &step_up(BUILT_IN_PHISHING_RESISTANT, SignInTenant::Home),
         ),
     ]
 }
@@ -258,7 +258,7 @@ fn sources() -> Vec<Example> {
         json!({"id": BUILT_IN_PASSWORDLESS.to_string(), "allowedCombinations": ["password,voice"]}),
     );
     let spoken = || at_home(direct(), &[Method::Password, Method::Voice]);
-    let needed = cure(BUILT_IN_PASSWORDLESS, Where::Home);
+    let needed = step_up(BUILT_IN_PASSWORDLESS, SignInTenant::Home);
     vec![
         challenges(
             "strength source: the export wins over the built-in table",
@@ -330,7 +330,7 @@ fn configurations() -> Vec<Example> {
             },
         )
     };
-    let needed = cure(CORPORATE_KEYS, Where::Home);
+    let needed = step_up(CORPORATE_KEYS, SignInTenant::Home);
     let lacks = |name, request| challenges(name, &world, request, STAGE, REASON, &needed);
     vec![
         allows(

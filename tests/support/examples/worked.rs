@@ -1,6 +1,6 @@
 //! The worked examples of semantics §8.
 
-use crosstrust::decision::{Cure, PolicyResult, Reason, Stage, Where};
+use crosstrust::decision::{PolicyResult, Reason, SignInTenant, Stage, StepUp};
 use serde_json::{Value, json};
 
 use super::{Example, allows, challenges, denies};
@@ -138,12 +138,12 @@ fn three() -> Vec<Example> {
             ask(true),
         ),
         challenges(
-            "3: a token without MFA can be cured at home",
+            "3: a token without MFA has a step-up at home",
             &trusted,
             ask(false),
             Stage::ConditionalAccess,
             Reason::MfaRequired,
-            &[Cure::Mfa(Where::Home)],
+            &[StepUp::Mfa(SignInTenant::Home)],
         ),
         denies(
             "3: MFA that is not trusted counts for nothing",
@@ -194,7 +194,7 @@ fn four() -> Vec<Example> {
             ask(false, true),
             stage,
             Reason::CompliantDeviceRequired,
-            &[Cure::CompliantDevice],
+            &[StepUp::CompliantDevice],
         ),
         denies(
             "4: a compliant device that is not trusted does not pass",
@@ -209,12 +209,12 @@ fn four() -> Vec<Example> {
             ask(false, true),
         ),
         challenges(
-            "4: of two the one that can be cured is named",
+            "4: of two the one with a step-up is named",
             &either,
             ask(true, false),
             stage,
             Reason::HybridJoinedDeviceRequired,
-            &[Cure::HybridJoinedDevice],
+            &[StepUp::HybridJoinedDevice],
         ),
     ]
 }

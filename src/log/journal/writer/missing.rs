@@ -1,15 +1,15 @@
-//! Files and folders that another process has removed or replaced: what is gone, and where records go on.
+//! Detects segments and folders that another process has removed or replaced, and continues in the current folder.
 
 use std::collections::BTreeSet;
 use std::io;
 
-use super::Writer;
+use super::JournalWriter;
 use crate::log::journal::files;
-use crate::log::journal::gap::{Gap, Lost};
+use crate::log::journal::gap::{Gap, GapReason};
 
-impl Writer {
-    /// Finds which files are gone, before a new one is begun. Where the folder was removed or replaced, the one that is
-    /// there now is locked first.
+impl JournalWriter {
+    /// Finds missing segments before a new one is started. If the folder was removed or replaced, locks the folder that is
+    /// at the path now first.
     pub(super) fn find_missing(&mut self) -> io::Result<()> {
         if self.disk.check_in_place().is_err() {
             self.reopen_folder()?;
@@ -22,44 +22,44 @@ impl Writer {
         if let Some(last) = present.last() {
             self.next_number = self.next_number.max(last.saturating_add(1));
         }
-        let is_gone = |number: u64| !present.contains(&number);
-        let mut gone: Vec<(u64, u64)> = Vec::new();
-        self.olds.retain(|old| {
-            if is_gone(old.number) {
-                gone.push((old.first_seq, old.last_seq));
+        let is_missing = |number: u64| !present.contains(&number);
+        let mut missing: Vec<(u64, u64)> = Vec::new();
+        self.closed_segments.retain(|segment| {
+            if is_missing(segment.number) {
+                missing.push((segment.first_seq, segment.last_seq));
             }
-            !is_gone(old.number)
+            !is_missing(segment.number)
         });
-        if let Some(tail) = self.tail.as_ref().filter(|tail| is_gone(tail.segment))
-            && !self.is_tail_gone
+        if let Some(tail) = self.tail.as_ref().filter(|tail| is_missing(tail.segment))
+            && !self.is_tail_missing
         {
-            self.is_tail_gone = true;
-            gone.push((self.tail_first_seq, tail.seq));
+            self.is_tail_missing = true;
+            missing.push((self.tail_first_seq, tail.seq));
         }
-        for (from, to) in joined(gone) {
+        for (from, to) in joined(missing) {
             tracing::error!(
                 from,
                 to,
                 "files of records were removed by another process: these records are lost"
             );
-            self.found.push(Gap {
+            self.detected.push(Gap {
                 from: Some(from),
                 to: Some(to),
-                ..Gap::of(Lost::Damaged)
+                ..Gap::of(GapReason::Damaged)
             });
         }
         Ok(())
     }
 
-    /// Goes on in the folder that is at the path now. What this process had put into the other one is made anew: the
-    /// signing key, without which the next start could not go on, and the reserve.
+    /// Continues in the folder that is at the path now. Restores the signing key, which the next start needs to continue
+    /// the log, and the reserve.
     fn reopen_folder(&mut self) -> io::Result<()> {
         self.disk.reopen()?;
         tracing::error!(
-            "the folder of records was removed or replaced: records go on in the one that is there now"
+            "the folder of records was removed or replaced: continuing in the folder that is at the path now"
         );
         if let Err(error) = self.options.signer.restore() {
-            tracing::error!(%error, "the next start cannot go on with these records: bring the signing key back");
+            tracing::error!(%error, "cannot restore the signing key: the next start cannot continue this log without it");
         }
         self.has_reserve = false;
         match self.refill_reserve() {
@@ -69,7 +69,7 @@ impl Writer {
     }
 }
 
-/// Ranges that follow each other become one.
+/// Merges adjacent ranges.
 fn joined(ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     let mut joined: Vec<(u64, u64)> = Vec::new();
     for (from, to) in ranges {

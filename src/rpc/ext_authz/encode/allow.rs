@@ -1,20 +1,24 @@
-//! The response of an allow, written field by field: it is nearly every answer.
+//! Encodes the response of an allow field by field: it is by far the most frequent response.
 //!
 //! Field numbers: <https://github.com/envoyproxy/envoy/blob/main/api/envoy/service/auth/v3/external_auth.proto>, and
-//! `base.proto` of `envoy/config/core/v3`, read 2026-11-27. A test reads it with prost's types.
+//! `base.proto` of `envoy/config/core/v3`, read 2026-11-27. A test decodes it with prost.
 
 use std::fmt::Display;
 
 use crate::engine::Answer;
 use crate::id::{TenantId, UserId};
-use crate::rpc::codec::Writer;
+use crate::rpc::codec::MessageWriter;
 use crate::time::Timestamp;
 
-/// INVARIANT(allow): reached only with an allow that the engine gave.
-pub(super) fn allowed(answer: &Answer, home: Option<TenantId>, user: Option<UserId>) -> Vec<u8> {
+/// INVARIANT(allow): called only with an allow by the engine.
+pub(super) fn encode_allow(
+    answer: &Answer,
+    home: Option<TenantId>,
+    user: Option<UserId>,
+) -> Vec<u8> {
     let expires_at = answer.decision.expires_at;
-    let mut response = Writer::new();
-    // A status that says nothing but is there: code 0.
+    let mut response = MessageWriter::new();
+    // An empty status that is set: code 0.
     response.nested(STATUS, |_| {});
     response.nested(OK_RESPONSE, |ok| {
         set(ok, "x-crosstrust-decision-id", answer.decision_id);
@@ -38,46 +42,47 @@ pub(super) fn allowed(answer: &Answer, home: Option<TenantId>, user: Option<User
     response.into_bytes()
 }
 
-/// Whole seconds that are left.
+/// The remaining lifetime in whole seconds.
 fn max_age(expires_at: Timestamp, now: Timestamp) -> f64 {
     let left = expires_at.as_nanos().saturating_sub(now.as_nanos());
-    let seconds = (left / 1_000_000_000).clamp(0, MOST_SECONDS);
+    let seconds = (left / 1_000_000_000).clamp(0, MAX_AGE_SECONDS);
     u32::try_from(seconds).map_or(0.0, f64::from)
 }
 
-/// A header of the request, or none: Envoy sets first and removes last, so only what is not set is listed.
-fn set_or_remove(response: &mut Writer, name: &str, value: Option<impl Display>) {
+/// Sets a header of the request, or removes it. Envoy sets first and removes last, so only unset headers are listed for
+/// removal.
+fn set_or_remove(response: &mut MessageWriter, name: &str, value: Option<impl Display>) {
     match value {
         Some(value) => set(response, name, value),
         None => response.text(HEADERS_TO_REMOVE, name),
     }
 }
 
-/// A header of the request, in place of what it had under this name.
-fn set(response: &mut Writer, name: &str, value: impl Display) {
+/// Sets a header of the request, replacing existing values.
+fn set(response: &mut MessageWriter, name: &str, value: impl Display) {
     response.nested(HEADERS, |option| {
         option.nested(HEADER, |header| {
             header.text(KEY, name);
-            header.shown(VALUE, value);
+            header.display(VALUE, value);
         });
         option.number(APPEND_ACTION, OVERWRITE_IF_EXISTS_OR_ADD);
     });
 }
 
-fn fact(metadata: &mut Writer, name: &str, value: impl Display) {
-    member(metadata, name, |out| out.shown(STRING_VALUE, value));
+fn fact(metadata: &mut MessageWriter, name: &str, value: impl Display) {
+    member(metadata, name, |out| out.display(STRING_VALUE, value));
 }
 
-/// A fact that is the empty text where it is not known.
-fn maybe_fact(metadata: &mut Writer, name: &str, value: Option<impl Display>) {
+/// Writes a fact, or an empty string if it is not known.
+fn maybe_fact(metadata: &mut MessageWriter, name: &str, value: Option<impl Display>) {
     match value {
         Some(value) => fact(metadata, name, value),
         None => fact(metadata, name, ""),
     }
 }
 
-/// A member of a `google.protobuf.Struct`.
-fn member(structure: &mut Writer, name: &str, value: impl FnOnce(&mut Writer)) {
+/// Writes a member of a `google.protobuf.Struct`.
+fn member(structure: &mut MessageWriter, name: &str, value: impl FnOnce(&mut MessageWriter)) {
     structure.nested(FIELDS, |field| {
         field.text(KEY, name);
         field.nested(VALUE, value);
@@ -87,8 +92,8 @@ fn member(structure: &mut Writer, name: &str, value: impl FnOnce(&mut Writer)) {
 const HOME_TENANT: &str = "x-crosstrust-home-tenant";
 const USER: &str = "x-crosstrust-user";
 
-/// No answer is good for a year.
-const MOST_SECONDS: i64 = 31_536_000;
+/// A year, longer than any answer is valid.
+const MAX_AGE_SECONDS: i64 = 31_536_000;
 
 /// `CheckResponse`
 const STATUS: u32 = 1;
@@ -139,7 +144,7 @@ mod tests {
             decision_id: DecisionId(7),
             at: NOW,
         };
-        let bytes = allowed(&answer, home, user);
+        let bytes = encode_allow(&answer, home, user);
         CheckResponse::decode(&bytes[..]).unwrap()
     }
 
@@ -165,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn prost_reads_what_was_written() {
+    fn prost_decodes_the_response() {
         let response = read(
             (Some(TenantId(8)), Some(UserId(9))),
             NOW.plus(std::time::Duration::from_millis(90_900)),
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_home_tenant_and_a_user_that_are_not_known_are_taken_out_of_the_request() {
+    fn headers_of_an_unknown_home_tenant_and_user_are_removed_from_the_request() {
         let response = read((None, None), NOW);
         let (set_headers, removed) = headers(&response);
         assert_eq!(set_headers.len(), 2);

@@ -1,4 +1,4 @@
-//! What counts of an Envoy's question is read as prost reads it.
+//! The used fields of Envoy's CheckRequest are decoded as prost decodes them.
 
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::service::auth::v3 as envoy;
@@ -6,14 +6,14 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::super::check::{
-    Address, Attributes, CheckRequest, HeaderMap, HeaderValue, HttpRequest, Peer, Request,
-    SocketAddress, Texts,
+    AttributeRequest, Attributes, CheckRequest, EnvoyAddress, HeaderMap, HeaderValue, HttpRequest,
+    Peer, SocketAddress, StringMap,
 };
 use super::super::decode;
-use super::{Choices, INSTANT, Kind, Message, STRUCT, Text, Varint, message};
+use super::{Choices, FieldKind, INSTANT, Message, STRUCT, Text, Varint, message};
 
-const ENTRY: &[Kind] = &[Text, Text];
-const PEER: &[Kind] = &[
+const ENTRY: &[FieldKind] = &[Text, Text];
+const PEER: &[FieldKind] = &[
     Message(&[
         Message(&[Varint, Text, Varint, Text, Text, Varint, Text]),
         Message(&[Text, Varint]),
@@ -24,7 +24,7 @@ const PEER: &[Kind] = &[
     Text,
     Text,
 ];
-const HTTP: &[Kind] = &[
+const HTTP: &[FieldKind] = &[
     Text,
     Text,
     Message(ENTRY),
@@ -39,11 +39,11 @@ const HTTP: &[Kind] = &[
     Text,
     Message(&[Message(&[Text, Text, Text])]),
 ];
-const METADATA: &[Kind] = &[
+const METADATA: &[FieldKind] = &[
     Message(&[Text, Message(STRUCT)]),
     Message(&[Text, Message(&[Text, Text])]),
 ];
-const ATTRIBUTES: &[Kind] = &[
+const ATTRIBUTES: &[FieldKind] = &[
     Message(PEER),
     Message(PEER),
     Text,
@@ -59,7 +59,7 @@ const ATTRIBUTES: &[Kind] = &[
     Message(METADATA),
 ];
 
-/// What prost has read, in our form.
+/// Converts prost's message to the borrowed one.
 fn borrowed(read: &envoy::CheckRequest) -> CheckRequest<'_> {
     let attributes = read.attributes.as_ref();
     let http = attributes
@@ -69,7 +69,7 @@ fn borrowed(read: &envoy::CheckRequest) -> CheckRequest<'_> {
         attributes: Attributes {
             source: peer(attributes.and_then(|a| a.source.as_ref())),
             destination: peer(attributes.and_then(|a| a.destination.as_ref())),
-            request: Request {
+            request: AttributeRequest {
                 http: http.map(|http| HttpRequest {
                     headers: texts(&http.headers),
                     path: &http.path,
@@ -80,7 +80,7 @@ fn borrowed(read: &envoy::CheckRequest) -> CheckRequest<'_> {
                 }),
             },
             context_extensions: attributes
-                .map_or_else(Texts::new, |a| texts(&a.context_extensions)),
+                .map_or_else(StringMap::new, |a| texts(&a.context_extensions)),
             metadata_context: attributes.and_then(|a| a.metadata_context.clone()),
         },
     }
@@ -93,7 +93,7 @@ fn peer(peer: Option<&envoy::attribute_context::Peer>) -> Peer<'_> {
         _ => None,
     };
     Peer {
-        address: Address {
+        address: EnvoyAddress {
             socket_address: socket.map(|socket| SocketAddress {
                 address: &socket.address,
             }),
@@ -110,19 +110,19 @@ fn values(map: &core::HeaderMap) -> impl Iterator<Item = HeaderValue<'_>> {
     })
 }
 
-fn texts(map: &std::collections::HashMap<String, String>) -> Texts<'_> {
-    let mut texts: Texts<'_> = map.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+fn texts(map: &std::collections::HashMap<String, String>) -> StringMap<'_> {
+    let mut texts: StringMap<'_> = map.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     texts.sort_unstable();
     texts
 }
 
-/// Of a key that comes twice the last, as prost has it, and all in one order.
-fn as_map(texts: &mut Texts<'_>) {
+/// Keeps the last value of a duplicate key, as prost does, and sorts by key.
+fn as_map(texts: &mut StringMap<'_>) {
     let map: std::collections::BTreeMap<_, _> = texts.iter().copied().collect();
     *texts = map.into_iter().collect();
 }
 
-/// What prost reads we read, and what we do not read prost does not.
+/// Asserts that everything that prost accepts is decoded to the same fields.
 fn agrees(bytes: &[u8]) -> Result<(), TestCaseError> {
     let ours = decode::<CheckRequest<'_>>(bytes).map(|mut request| {
         as_map(&mut request.attributes.context_extensions);
@@ -136,7 +136,7 @@ fn agrees(bytes: &[u8]) -> Result<(), TestCaseError> {
     let mut theirs = borrowed(&theirs);
     prop_assert!(ours.is_ok());
     let mut ours = ours.unwrap_or_default();
-    // Read by prost in both, with numbers that may be none and so are not equal to themselves.
+    // Both decode metadata with prost. Compare its length, because NaN is not equal to itself.
     let length = |request: &mut CheckRequest<'_>| {
         let metadata = request.attributes.metadata_context.take();
         metadata.map(|metadata| metadata.encoded_len())
@@ -150,7 +150,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
-    fn whatever_prost_reads_is_read_likewise(
+    fn everything_that_prost_accepts_is_decoded_to_the_same_fields(
         choices in prop::collection::vec(any::<u16>(), 0..300),
         care in prop::sample::select(&[1000_u16, u16::MAX]),
     ) {
@@ -158,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    fn also_when_it_is_damaged(
+    fn damaged_bytes_that_prost_accepts_are_decoded_to_the_same_fields(
         choices in prop::collection::vec(any::<u16>(), 0..300),
         damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
@@ -172,7 +172,7 @@ proptest! {
     }
 }
 
-/// A field within fields: the numbers on the way to it, and what it holds.
+/// Encodes a nested field: `path` has the field numbers from the outermost message inwards.
 fn within(path: &[u64], content: &[u8]) -> Vec<u8> {
     path.iter().rev().fold(content.to_vec(), |inner, number| {
         let mut out = Vec::new();
@@ -184,7 +184,7 @@ fn within(path: &[u64], content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_counts_has_to_be_text_and_whole() {
+fn used_strings_must_be_utf8_and_complete() {
     let texts: [&[u64]; 11] = [
         &[1, 1, 1, 1, 2],
         &[1, 2, 4],

@@ -23,7 +23,7 @@ pub fn world() -> Vec<TenantDocuments> {
     vec![contoso, tenant(FABRIKAM, "fabrikam")]
 }
 
-pub fn fabrikam_partner() -> Partner {
+pub fn fabrikam_partner() -> PartnerConfiguration {
     partner_with(FABRIKAM, |fabrikam| {
         let users = [Group(GroupId(2)), User(UserId(1)), Group(GroupId(1))];
         let apps = [
@@ -129,8 +129,8 @@ pub fn users_list(guests: &[TenantId]) -> UsersList {
     }
 }
 
-pub fn at(entry: LocationEntry) -> At<LocationEntry> {
-    At {
+pub fn at(entry: LocationEntry) -> Located<LocationEntry> {
+    Located {
         value: entry,
         place: place("contoso/conditional-access.json", "$.location"),
     }

@@ -15,7 +15,7 @@ fn not_yet(params: &mut CertificateParams) {
 }
 
 #[test]
-fn what_can_never_work_is_an_error_at_the_start_that_names_the_file() {
+fn unusable_tls_files_are_a_startup_error_that_names_the_file() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let files = folder.path();
     let list = authority.revocation_list(&[], 4000);
@@ -23,7 +23,7 @@ fn what_can_never_work_is_an_error_at_the_start_that_names_the_file() {
     let leaf = authority.client(&[ENVOY]);
     let with_list = |pem: &str| format!("{pem}{list}");
     let bind = || {
-        let tls = Tls {
+        let tls = ListenerTls {
             client_crl: Some(files.join("crl.pem")),
             ..tls(files.to_owned(), Peers::AnyOfCa)
         };
@@ -63,16 +63,16 @@ fn what_can_never_work_is_an_error_at_the_start_that_names_the_file() {
 fn revocation_lists_without_a_client_ca_are_an_error() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     authority.server().write(folder.path());
-    let tls = Tls {
+    let tls = ListenerTls {
         client_crl: Some(folder.path().join("crl.pem")),
-        ..tls(folder.path().to_owned(), Peers::Anyone)
+        ..tls(folder.path().to_owned(), Peers::Unauthenticated)
     };
     let error = Server::bind(vec![over_tls(echo().0, tls)], options()).unwrap_err();
     assert!(error.to_string().contains("no client_ca"), "{error}");
 }
 
 #[test]
-fn a_certificate_that_is_out_of_date_or_for_another_use_changes_nothing() {
+fn a_reload_rejects_an_expired_certificate_or_one_for_another_use() {
     bounded(async {
         for change in [expire, not_yet] {
             let rarely = ServeOptions {
@@ -101,18 +101,18 @@ fn a_certificate_that_is_out_of_date_or_for_another_use_changes_nothing() {
 }
 
 #[test]
-fn a_certificate_that_is_out_of_date_is_taken_at_the_start() {
+fn an_expired_certificate_is_accepted_at_startup() {
     for change in [expire, not_yet] {
         let folder = tempfile::tempdir().unwrap();
         let late = Authority::new().server_with(change);
         late.write(folder.path());
-        let tls = tls(folder.path().to_owned(), Peers::Anyone);
+        let tls = tls(folder.path().to_owned(), Peers::Unauthenticated);
         assert!(Server::bind(vec![over_tls(echo().0, tls)], options()).is_ok());
     }
 }
 
 #[test]
-fn a_client_ca_that_is_none_changes_nothing() {
+fn a_reload_rejects_a_client_ca_that_is_not_a_ca() {
     bounded(async {
         let rarely = ServeOptions {
             tls_rescan: NEVER,
@@ -136,7 +136,7 @@ fn a_client_ca_that_is_none_changes_nothing() {
 
 /// docs/configuration.md says so.
 #[test]
-fn an_expired_client_ca_is_still_believed_until_it_is_taken_out() {
+fn an_expired_client_ca_is_trusted_until_it_is_removed() {
     bounded(async {
         let house = House::of(Authority::expired(), options(), 1, |files| {
             // The server's own certificate is another authority's.
@@ -146,15 +146,15 @@ fn an_expired_client_ca_is_still_believed_until_it_is_taken_out() {
         let at = house.address(0);
         assert!(is_let_in(at, &house.shows(&leaf)).await);
         std::fs::write(house.files(0).join("ca.pem"), &Authority::new().pem).unwrap();
-        house.hint.hint();
+        house.hint.check_now();
         while is_let_in(at, &house.shows(&leaf)).await {
-            house.hint.hint();
+            house.hint.check_now();
         }
     });
 }
 
 #[test]
-fn a_ca_may_not_be_taken_for_one_by_its_name_alone() {
+fn a_certificate_without_ca_constraints_is_not_accepted_as_client_ca() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let files = folder.path();
     authority.server().write(files);
@@ -166,7 +166,7 @@ fn a_ca_may_not_be_taken_for_one_by_its_name_alone() {
 }
 
 #[test]
-fn files_that_cannot_be_used_change_nothing() {
+fn a_reload_rejects_unusable_tls_files() {
     bounded(async {
         let rarely = ServeOptions {
             tls_rescan: NEVER,
@@ -207,7 +207,7 @@ fn files_that_cannot_be_used_change_nothing() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_named_at_the_start() {
+fn a_startup_error_names_the_unusable_file() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let files = folder.path();
     let good = authority.server();

@@ -152,7 +152,7 @@ fn refused_peers_are_logged_at_a_bounded_rate() {
 }
 
 #[test]
-fn another_protocol_is_logged_by_name_at_either_kind_of_listener() {
+fn another_protocol_is_logged_by_name_on_plaintext_and_tls_listeners() {
     let authority = Authority::new();
     let list = authority.revocation_list(&[], 4000);
     let program = Program::start(&authority, &authority.server(), &list);
@@ -171,14 +171,14 @@ fn another_protocol_is_logged_by_name_at_either_kind_of_listener() {
 }
 
 #[test]
-fn files_that_are_out_of_date_are_warned_about_at_the_start() {
+fn expired_files_are_logged_as_warnings_at_startup() {
     let authority = Authority::expired();
     let server = authority.server_with(authority::expire);
     let list = Authority::named("others").revocation_list(&[], 2021);
     let program = Program::start(&authority, &server, &list);
     program.line(&["WARN", "server.pem", "expired at 2001-01-01"]);
-    program.line(&["WARN", "ca.pem", "expired at 2001-01-01", "still let in"]);
-    program.line(&["WARN", "crl.pem", "was to be replaced by 2021-01-01"]);
+    program.line(&["WARN", "ca.pem", "expired at 2001-01-01", "still accepted"]);
+    program.line(&["WARN", "crl.pem", "expired at its nextUpdate 2021-01-01"]);
     program.line(&["WARN", "crl.pem", "no revocation list of certificate 1"]);
     let body = page(program.admin, "/metrics", "text/plain").body;
     for key in ["certificate", "client_ca", "client_crl"] {

@@ -8,7 +8,7 @@ fn revoking(authority: Authority, list: &str) -> House {
     House::of(authority, options(), 1, |files| {
         let file = files.join("crl.pem");
         std::fs::write(&file, list).unwrap();
-        Tls {
+        ListenerTls {
             client_crl: Some(file),
             ..tls(files, Peers::Spiffe(vec![ENVOY.to_owned()]))
         }
@@ -22,7 +22,7 @@ async fn is_refused_for(house: &House, leaf: &Leaf, reason: &str) {
 }
 
 #[test]
-fn a_revoked_certificate_is_refused_and_others_of_its_ca_are_let_in() {
+fn a_revoked_certificate_is_refused_and_others_of_its_ca_are_accepted() {
     bounded(async {
         let authority = Authority::new();
         let (good, bad) = (authority.client(&[ENVOY]), authority.client(&[ENVOY]));
@@ -34,7 +34,7 @@ fn a_revoked_certificate_is_refused_and_others_of_its_ca_are_let_in() {
 }
 
 #[test]
-fn a_new_revocation_list_shuts_out_new_connections_and_live_ones_go_on() {
+fn a_new_revocation_list_refuses_new_connections_and_keeps_existing_ones() {
     bounded(async {
         let authority = Authority::new();
         let (good, bad) = (authority.client(&[ENVOY]), authority.client(&[ENVOY]));
@@ -45,7 +45,7 @@ fn a_new_revocation_list_shuts_out_new_connections_and_live_ones_go_on() {
         let write = |revoked: &[&Leaf]| {
             let list = house.authority.revocation_list(revoked, 4000);
             std::fs::write(house.files(0).join("crl.pem"), list).unwrap();
-            house.hint.hint();
+            house.hint.check_now();
         };
         write(&[]);
         while !is_let_in(at, &house.shows(&bad)).await {}
@@ -53,7 +53,7 @@ fn a_new_revocation_list_shuts_out_new_connections_and_live_ones_go_on() {
         assert_eq!(live.status("Ok").await, "0");
         write(&[&bad]);
         while is_let_in(at, &house.shows(&bad)).await {
-            house.hint.hint();
+            house.hint.check_now();
         }
         is_refused_for(&house, &bad, "revoked").await;
         assert!(is_let_in(at, &house.shows(&good)).await);
@@ -62,7 +62,7 @@ fn a_new_revocation_list_shuts_out_new_connections_and_live_ones_go_on() {
 }
 
 #[test]
-fn clients_of_an_issuer_without_a_list_or_with_an_old_one_are_refused() {
+fn clients_of_an_issuer_without_a_valid_revocation_list_are_refused() {
     bounded(async {
         for (list_of_own, until, reason) in [
             (false, 4000, "noRevocationList"),
@@ -80,7 +80,7 @@ fn clients_of_an_issuer_without_a_list_or_with_an_old_one_are_refused() {
 }
 
 #[test]
-fn an_old_revocation_list_still_refuses_what_is_on_it() {
+fn an_old_revocation_list_still_refuses_the_certificates_on_it() {
     bounded(async {
         let authority = Authority::new();
         let bad = authority.client(&[ENVOY]);
@@ -91,7 +91,7 @@ fn an_old_revocation_list_still_refuses_what_is_on_it() {
 }
 
 #[test]
-fn a_new_revocation_list_is_put_in_force_though_the_servers_certificate_has_expired() {
+fn a_new_revocation_list_is_loaded_even_if_the_server_certificate_has_expired() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     authority.server_with(expire).write(folder.path());
@@ -99,7 +99,7 @@ fn a_new_revocation_list_is_put_in_force_though_the_servers_certificate_has_expi
     let file = folder.path().join("crl.pem");
     let write = |until| std::fs::write(&file, authority.revocation_list(&[], until)).unwrap();
     write(4000);
-    let tls = Tls {
+    let tls = ListenerTls {
         client_crl: Some(file.clone()),
         ..tls(
             folder.path().to_owned(),
@@ -112,7 +112,7 @@ fn a_new_revocation_list_is_put_in_force_though_the_servers_certificate_has_expi
     };
     let server = Server::bind(vec![over_tls(echo().0, tls)], often).unwrap();
     let ends = || {
-        let files = server.figures().certificates();
+        let files = server.stats().certificate_expiries();
         let list = files.iter().find(|one| one.file == "client_crl");
         list.unwrap().not_after
     };

@@ -1,33 +1,33 @@
-//! The lines of a group, and what is true once they are on disk. Touches no disk.
+//! Builds the lines of a group, and the state of the log after it is on disk. Does no I/O.
 
 use std::io;
 
 use uuid::Uuid;
 
 use super::checkpoint::Checkpoint;
-use super::files::Opening;
-use super::gap::{CountsByReason, Gap, Lost};
+use super::files::SegmentHeader;
+use super::gap::{CountsByReason, Gap, GapReason};
 use super::line::{Head, RecordKind};
 use super::queue::Queued;
-use super::{JournalOptions, Kind};
+use super::{EventKind, JournalOptions};
 use crate::clock::Clock;
 use crate::time::Timestamp;
 
-/// A group as it is written, and what is true once it is on disk.
-pub(super) struct Text {
+/// The bytes of a group, and the state of the log after it is on disk.
+pub(super) struct GroupBuffer {
     pub bytes: Vec<u8>,
     pub head: Head,
     pub records: u64,
     /// Gap records.
     pub gaps: CountsByReason,
-    /// Records that these name by their numbers, but for retention, which has a count of its own.
+    /// Records in the ranges of these gap records, except those of retention, which are counted separately.
     pub missing: CountsByReason,
     pub checkpoint: Option<Checkpoint>,
 }
 
-impl Text {
-    pub fn behind(head: Head) -> Self {
-        Text {
+impl GroupBuffer {
+    pub fn after(head: Head) -> Self {
+        GroupBuffer {
             bytes: Vec::new(),
             head,
             records: 0,
@@ -37,37 +37,37 @@ impl Text {
         }
     }
 
-    pub fn open(&mut self, clock: &Clock, opening: &Opening) -> io::Result<()> {
+    pub fn write_header(&mut self, clock: &Clock, header: &SegmentHeader) -> io::Result<()> {
         self.line(
             clock.now().wall,
             RecordKind::Segment,
-            &serde_json::to_vec(opening)?,
+            &serde_json::to_vec(header)?,
         );
         Ok(())
     }
 
-    pub fn put(&mut self, clock: &Clock, entries: &[Queued], gaps: &[Gap]) {
+    pub fn write_records(&mut self, clock: &Clock, entries: &[Queued], gaps: &[Gap]) {
         for gap in gaps {
-            // A struct of numbers and words.
+            // Serializing numbers and words does not fail.
             let body = serde_json::to_vec(gap).unwrap_or_else(|_| b"{}".to_vec());
             self.line(clock.now().wall, RecordKind::Gap, &body);
             self.gaps.add(gap.reason, 1);
-            if gap.reason != Lost::Retention {
+            if gap.reason != GapReason::Retention {
                 self.missing.add(gap.reason, gap.numbered());
             }
         }
         for Queued { entry, .. } in entries {
             let kind = match entry.kind {
-                Kind::SignIn => RecordKind::SignIn,
-                Kind::Audit => RecordKind::Audit,
+                EventKind::SignIn => RecordKind::SignIn,
+                EventKind::Audit => RecordKind::Audit,
             };
             self.line(entry.time, kind, &entry.body);
         }
     }
 
-    pub fn sign(&mut self, clock: &Clock, options: &JournalOptions, log: Uuid) {
+    pub fn write_checkpoint(&mut self, clock: &Clock, options: &JournalOptions, log: Uuid) {
         let checkpoint = options.signer.sign(log, self.head);
-        // A struct of numbers and words.
+        // Serializing numbers and words does not fail.
         if let Ok(body) = serde_json::to_vec(&checkpoint) {
             self.line(clock.now().wall, RecordKind::Checkpoint, &body);
             self.checkpoint = Some(checkpoint);

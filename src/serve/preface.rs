@@ -1,8 +1,7 @@
-//! How a connection begins: the bytes up to the end of the HTTP/2 preface and its first frame, or which other protocol
-//! they are of.
+//! Reads the HTTP/2 connection preface and the first frame, or detects another protocol.
 //!
 //! RFC 9113 §3.4: a client begins with a preface of 24 bytes and a SETTINGS frame, whose header of 9 bytes begins with
-//! the length of the rest. Whether the frame is right is h2's business.
+//! the length of its payload. h2 validates the frame.
 
 use std::io;
 use std::pin::Pin;
@@ -12,58 +11,58 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::WrongProtocol;
-use super::tls::Refusal;
+use super::tls::ConnectionRefusal;
 
-/// What bytes from the beginning of a connection are.
+/// How much of the preface and the first frame the bytes contain.
 #[derive(Debug, PartialEq, Eq)]
-enum Beginning {
-    /// The preface and the first frame, and perhaps more.
-    Opened,
-    /// So far they could become that.
+enum PrefaceProgress {
+    /// The preface and the first frame, and possibly more.
+    Complete,
+    /// A valid beginning.
     Incomplete,
     Other(WrongProtocol),
 }
 
-/// What is read from a connection until it has opened; handed on when the connection has a place.
+/// Buffers the bytes read until a connection has opened, and forwards them once it is admitted.
 ///
-/// HTTP/2 runs meanwhile, without a byte to read: the server's SETTINGS go out at once, for a client may send nothing
-/// before them (Envoy, on a connection that it opens ahead of need).
+/// Meanwhile h2 runs without input, so that the server's SETTINGS are sent immediately: a client may send nothing before
+/// it receives them (Envoy on a preconnected connection).
 #[derive(Debug)]
-pub(super) struct Opening {
+pub(super) struct PrefaceReader {
     bytes: Vec<u8>,
-    handed_on: usize,
-    /// `None` once it is known.
+    forwarded: usize,
+    /// Reports whether the connection has opened. `None` once sent.
     opened: Option<oneshot::Sender<Result<(), WrongProtocol>>>,
-    /// `None` once the connection has its place.
+    /// `None` once the connection is admitted.
     admitted: Option<oneshot::Receiver<()>>,
 }
 
-/// The other side of an [`Opening`], for the connection's task.
+/// The handle of a [`PrefaceReader`], for the task of the connection.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub(super) struct PrefaceHandle {
     opened: oneshot::Receiver<Result<(), WrongProtocol>>,
     admitted: oneshot::Sender<()>,
 }
 
-impl Opening {
-    pub(super) fn new() -> (Opening, Admission) {
-        let (seen, opened) = oneshot::channel();
+impl PrefaceReader {
+    pub(super) fn new() -> (PrefaceReader, PrefaceHandle) {
+        let (result, opened) = oneshot::channel();
         let (admit, admitted) = oneshot::channel();
-        let opening = Opening {
+        let reader = PrefaceReader {
             bytes: Vec::new(),
-            handed_on: 0,
-            opened: Some(seen),
+            forwarded: 0,
+            opened: Some(result),
             admitted: Some(admitted),
         };
-        let admission = Admission {
+        let handle = PrefaceHandle {
             opened,
             admitted: admit,
         };
-        (opening, admission)
+        (reader, handle)
     }
 
-    /// Reads until the connection has opened, waits until it has a place, and then gives what was read. True with the
-    /// last of it.
+    /// Reads until the connection has opened, waits until it is admitted, and then forwards the buffered bytes. Returns
+    /// true with the last of them.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -71,18 +70,18 @@ impl Opening {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<bool>> {
         while self.opened.is_some() {
-            let seen = match look(&self.bytes) {
-                Beginning::Opened => Ok(()),
-                Beginning::Other(protocol) => Err(protocol),
-                Beginning::Incomplete => {
+            let result = match inspect(&self.bytes) {
+                PrefaceProgress::Complete => Ok(()),
+                PrefaceProgress::Other(protocol) => Err(protocol),
+                PrefaceProgress::Incomplete => {
                     ready!(self.poll_more(cx, stream.as_mut()))?;
                     continue;
                 }
             };
             if let Some(opened) = self.opened.take() {
-                let _ = opened.send(seen);
+                let _ = opened.send(result);
             }
-            if seen.is_err() {
+            if result.is_err() {
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
             }
         }
@@ -91,11 +90,11 @@ impl Opening {
             admitted.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
             self.admitted = None;
         }
-        let ahead = self.bytes.get(self.handed_on..).unwrap_or_default();
-        let now = ahead.get(..buffer.remaining()).unwrap_or(ahead);
-        buffer.put_slice(now);
-        self.handed_on += now.len();
-        Poll::Ready(Ok(self.handed_on == self.bytes.len()))
+        let buffered = self.bytes.get(self.forwarded..).unwrap_or_default();
+        let chunk = buffered.get(..buffer.remaining()).unwrap_or(buffered);
+        buffer.put_slice(chunk);
+        self.forwarded += chunk.len();
+        Poll::Ready(Ok(self.forwarded == self.bytes.len()))
     }
 
     fn poll_more(
@@ -103,7 +102,7 @@ impl Opening {
         cx: &mut Context<'_>,
         stream: Pin<&mut impl AsyncRead>,
     ) -> Poll<io::Result<()>> {
-        let mut bytes = [0; USUAL_BYTES];
+        let mut bytes = [0; FIRST_READ_BYTES];
         let mut read = ReadBuf::new(&mut bytes);
         ready!(stream.poll_read(cx, &mut read))?;
         if read.filled().is_empty() {
@@ -114,74 +113,74 @@ impl Opening {
     }
 }
 
-impl Admission {
+impl PrefaceHandle {
     /// Runs HTTP/2 until the connection has opened.
-    pub(super) async fn opened(&mut self, http2: impl Future) -> Result<(), Refusal> {
+    pub(super) async fn opened(&mut self, http2: impl Future) -> Result<(), ConnectionRefusal> {
         let opened = tokio::select! {
             biased;
             opened = &mut self.opened => opened.ok(),
-            // The client went away, or speaks another protocol.
+            // The client disconnected or speaks another protocol.
             _ended = http2 => self.opened.try_recv().ok(),
         };
-        let opened = opened.ok_or(Refusal::Gone)?;
-        opened.map_err(Refusal::Protocol)
+        let opened = opened.ok_or(ConnectionRefusal::Disconnected)?;
+        opened.map_err(ConnectionRefusal::Protocol)
     }
 
-    /// The connection has its place.
+    /// Admits the connection: h2 receives its bytes from now on.
     pub(super) fn admit(self) {
-        // The stream is gone only with the connection.
+        // Fails only if the connection is closed.
         let _ = self.admitted.send(());
     }
 }
 
-/// Which protocol without TLS is spoken to a listener with TLS. Reads on, since the connection is refused in any case.
-pub(super) async fn without_tls(
+/// Detects the plaintext protocol of a client of a TLS listener. May consume bytes, because the connection is refused.
+pub(super) async fn detect_plaintext(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> Result<WrongProtocol, io::Error> {
     let mut bytes = Vec::with_capacity(PREFACE.len());
     loop {
-        // `P` alone begins the preface and POST.
+        // Both the preface and POST begin with `P`.
         let undecided = bytes.len() < 3 && PREFACE.starts_with(&bytes);
         if !undecided {
             return Ok(match bytes.starts_with(b"PRI") {
                 true => WrongProtocol::PlaintextHttp2,
-                false => other(&bytes),
+                false => detect_protocol(&bytes),
             });
         }
         if stream.read_buf(&mut bytes).await? == 0 {
-            return Ok(other(&bytes));
+            return Ok(detect_protocol(&bytes));
         }
     }
 }
 
-/// Whether a byte can be the first of something that [`without_tls`] recognises.
+/// Whether a protocol that [`detect_plaintext`] recognises can begin with this byte.
 pub(super) fn may_be_http(first: u8) -> bool {
     METHODS.iter().any(|method| method.first() == Some(&first)) || PREFACE.first() == Some(&first)
 }
 
-fn look(bytes: &[u8]) -> Beginning {
+fn inspect(bytes: &[u8]) -> PrefaceProgress {
     let is_preface = bytes
         .iter()
         .zip(PREFACE)
         .all(|(found, expected)| found == expected);
     if !is_preface {
-        return Beginning::Other(other(bytes));
+        return PrefaceProgress::Other(detect_protocol(bytes));
     }
     let Some([high, middle, low]) = bytes.get(PREFACE.len()..PREFACE.len() + 3) else {
-        return Beginning::Incomplete;
+        return PrefaceProgress::Incomplete;
     };
     let length = u32::from_be_bytes([0, *high, *middle, *low]);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    // A longer frame than any that is accepted: h2 says so.
+    // Longer than any accepted frame: h2 rejects it.
     let end = HEADER_END.saturating_add(length);
-    match length > MOST_FIRST_FRAME || bytes.len() >= end {
-        true => Beginning::Opened,
-        false => Beginning::Incomplete,
+    match length > MAX_FIRST_FRAME || bytes.len() >= end {
+        true => PrefaceProgress::Complete,
+        false => PrefaceProgress::Incomplete,
     }
 }
 
-fn other(bytes: &[u8]) -> WrongProtocol {
-    // RFC 8446 §5.1: the record of a handshake, then the legacy version, which begins with 3.
+fn detect_protocol(bytes: &[u8]) -> WrongProtocol {
+    // RFC 8446 §5.1: a handshake record, then the legacy version, which begins with 3.
     if let [TLS_HANDSHAKE] | [TLS_HANDSHAKE, 3, ..] = bytes {
         return WrongProtocol::Tls;
     }
@@ -198,11 +197,11 @@ fn other(bytes: &[u8]) -> WrongProtocol {
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADER_END: usize = PREFACE.len() + 9;
 
-/// RFC 9113 §4.2: the least maximum of a frame, and ours.
-const MOST_FIRST_FRAME: usize = 16_384;
+/// RFC 9113 §4.2: the smallest permitted maximum frame size, which is also ours.
+const MAX_FIRST_FRAME: usize = 16_384;
 
-/// A preface, SETTINGS and the first call of most clients.
-const USUAL_BYTES: usize = 512;
+/// Enough for the preface, SETTINGS and the first call of most clients.
+const FIRST_READ_BYTES: usize = 512;
 
 /// RFC 8446 §5.1.
 pub(super) const TLS_HANDSHAKE: u8 = 22;
@@ -230,27 +229,27 @@ mod tests {
         bytes.extend([0, 0, 6, 4, 0, 0, 0, 0, 0]);
         bytes.extend([0, 3, 0, 0, 0, 100]);
         for cut in 0..bytes.len() {
-            assert_eq!(look(&bytes[..cut]), Beginning::Incomplete, "{cut}");
+            assert_eq!(inspect(&bytes[..cut]), PrefaceProgress::Incomplete, "{cut}");
         }
-        assert_eq!(look(&bytes), Beginning::Opened);
+        assert_eq!(inspect(&bytes), PrefaceProgress::Complete);
         bytes.extend([0; 100]);
-        assert_eq!(look(&bytes), Beginning::Opened);
+        assert_eq!(inspect(&bytes), PrefaceProgress::Complete);
     }
 
     #[test]
-    fn an_empty_first_frame_opens_and_one_that_is_too_long_is_left_to_h2() {
-        let begun = |header: &[u8]| look(&[PREFACE, header].concat());
-        assert_eq!(begun(&[0; 8]), Beginning::Incomplete);
-        assert_eq!(begun(&[0; 9]), Beginning::Opened);
+    fn an_empty_first_frame_opens_and_an_oversized_one_is_left_to_h2() {
+        let preface_with = |header: &[u8]| inspect(&[PREFACE, header].concat());
+        assert_eq!(preface_with(&[0; 8]), PrefaceProgress::Incomplete);
+        assert_eq!(preface_with(&[0; 9]), PrefaceProgress::Complete);
         assert_eq!(
-            begun(&[0, 0x40, 0, 4, 0, 0, 0, 0, 0]),
-            Beginning::Incomplete
+            preface_with(&[0, 0x40, 0, 4, 0, 0, 0, 0, 0]),
+            PrefaceProgress::Incomplete
         );
-        assert_eq!(begun(&[0, 0x40, 1]), Beginning::Opened);
+        assert_eq!(preface_with(&[0, 0x40, 1]), PrefaceProgress::Complete);
     }
 
     #[test]
-    fn other_protocols_are_known_by_their_first_bytes() {
+    fn other_protocols_are_detected_by_their_first_bytes() {
         for (bytes, protocol) in [
             (&[22, 3, 1, 2, 0][..], WrongProtocol::Tls),
             (&[22], WrongProtocol::Tls),
@@ -261,8 +260,12 @@ mod tests {
             (b"GETS", WrongProtocol::Unknown),
             (b"\0", WrongProtocol::Unknown),
         ] {
-            assert_eq!(look(bytes), Beginning::Other(protocol), "{bytes:?}");
+            assert_eq!(
+                inspect(bytes),
+                PrefaceProgress::Other(protocol),
+                "{bytes:?}"
+            );
         }
-        assert_eq!(look(b"P"), Beginning::Incomplete);
+        assert_eq!(inspect(b"P"), PrefaceProgress::Incomplete);
     }
 }

@@ -1,25 +1,25 @@
-//! A snapshot in the making: the lists that all tenants share.
+//! A snapshot under construction: the lists that all tenants share.
 
 use std::collections::BTreeSet;
 
 use super::findings::Findings;
-use super::groups::Groups;
+use super::groups::GroupInterner;
 use crate::graph::document::TenantDocuments;
 use crate::id::TenantId;
-use crate::snapshot::{AppDirectory, Location, Policy, Relation, Setting, Strength};
+use crate::snapshot::{AccessSetting, AppDirectory, Location, Policy, Relation, Strength};
 use crate::time::Timestamp;
 
-/// What the parts of `compile` write to. Positions in these lists are what the snapshot holds.
+/// The parts of `compile` append to these lists; the snapshot refers to positions in them.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct SnapshotBuilder {
     pub(super) findings: Findings,
     /// The tenants that are compiled together.
     pub(super) loaded: BTreeSet<TenantId>,
     /// For findings about dates.
     pub(super) now: Timestamp,
     pub(super) applications: AppDirectory,
-    pub(super) groups: Groups,
-    pub(super) settings: Vec<Setting>,
+    pub(super) groups: GroupInterner,
+    pub(super) settings: Vec<AccessSetting>,
     /// (tenant, partner) of the relation at the same position.
     pub(super) pairs: Vec<(TenantId, TenantId)>,
     pub(super) relations: Vec<Relation>,
@@ -28,9 +28,9 @@ pub(super) struct Draft {
     pub(super) locations: Vec<Location>,
 }
 
-impl Draft {
-    /// Nothing but what is stated of applications, and the groups, which have to be known first: positions
-    /// follow the order of their ids.
+impl SnapshotBuilder {
+    /// A builder with the configured applications and all groups. Groups are collected first because their
+    /// positions follow the order of their ids.
     pub(super) fn new(
         tenants: &[&TenantDocuments],
         applications: AppDirectory,
@@ -40,12 +40,12 @@ impl Draft {
         let organizations = tenants
             .iter()
             .filter_map(|tenant| tenant.organization.as_ref());
-        Draft {
+        SnapshotBuilder {
             findings,
             loaded: organizations.map(|organization| organization.id).collect(),
             now,
             applications,
-            groups: Groups::named_by(tenants),
+            groups: GroupInterner::from_documents(tenants),
             settings: Vec::new(),
             pairs: Vec::new(),
             relations: Vec::new(),
@@ -55,13 +55,13 @@ impl Draft {
         }
     }
 
-    /// Where the next policy will stand; [`push`] reports a list that is too long.
+    /// The position of the next policy; [`push`] reports a list that is too long.
     pub(super) fn next_policy(&self) -> u32 {
         u32::try_from(self.policies.len()).unwrap_or(u32::MAX)
     }
 }
 
-/// Appends, and gives the position. Beyond 32 bits a finding stops the compilation.
+/// Appends the value and returns its position. A list that exceeds 32-bit positions is an error finding.
 pub(super) fn push<T>(list: &mut Vec<T>, value: T, findings: &mut Findings, what: &str) -> u32 {
     let position = u32::try_from(list.len()).unwrap_or_else(|_| {
         findings.too_many(what);

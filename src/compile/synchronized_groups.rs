@@ -1,24 +1,24 @@
-//! Groups that stand as a group of one tenant and as one of another (semantics §9, "Synchronised groups").
+//! Reports group ids that are used as groups of two tenants (semantics §9, "Synchronised groups").
 
 use std::collections::{HashMap, HashSet};
 
 use super::findings::{Findings, origin_of};
-use super::policies::decides;
-use crate::graph::document::{Configuration, Setting, TenantDocuments, UserTarget};
-use crate::graph::{Code, Place};
+use super::policies::is_evaluated;
+use crate::graph::document::{B2bSetting, Configuration, TenantDocuments, UserTarget};
+use crate::graph::{Code, SourceLocation};
 use crate::id::{GroupId, TenantId};
 
-/// Where a setting names a group, and whose group it is there.
-type Named<'d> = HashMap<GroupId, (TenantId, &'d Place)>;
+/// For each group that a setting targets: the tenant that owns it there, and the place.
+type GroupOwners<'d> = HashMap<GroupId, (TenantId, &'d SourceLocation)>;
 
-/// Reports a group of a Conditional Access policy that a setting names as a group of another tenant. `id_of`
-/// gives a tenant's id.
+/// Reports a group of a Conditional Access policy that a setting targets as a group of another tenant.
+/// `id_of` returns a tenant's id.
 pub(super) fn report(
     tenants: &[TenantDocuments],
     id_of: fn(&TenantDocuments) -> TenantId,
     findings: &mut Findings,
 ) {
-    let mut homes: Named<'_> = HashMap::new();
+    let mut owners: GroupOwners<'_> = HashMap::new();
     for tenant in tenants {
         let own = id_of(tenant);
         for partner in &tenant.partners {
@@ -26,24 +26,25 @@ pub(super) fn report(
                 &partner.configuration,
                 own,
                 Some(partner.tenant),
-                &mut homes,
+                &mut owners,
             );
         }
         if let Some(default) = &tenant.default {
-            add(default, own, None, &mut homes);
+            add(default, own, None, &mut owners);
         }
     }
     for tenant in tenants {
-        report_policies(tenant, id_of(tenant), &homes, findings);
+        report_policies(tenant, id_of(tenant), &owners, findings);
     }
 }
 
-/// Inbound settings and restrictions name groups of the partner, outbound settings the tenant's own.
+/// Inbound settings and tenant restrictions target groups of the partner, outbound settings those of the
+/// tenant itself.
 fn add<'d>(
     configuration: &'d Configuration,
     own: TenantId,
     partner: Option<TenantId>,
-    homes: &mut Named<'d>,
+    owners: &mut GroupOwners<'d>,
 ) {
     let outbound = [
         &configuration.direct_connect_outbound,
@@ -56,17 +57,17 @@ fn add<'d>(
     ];
     let outbound = outbound.into_iter().map(|setting| (setting, Some(own)));
     let inbound = inbound.into_iter().map(|setting| (setting, partner));
-    for (setting, home) in outbound.chain(inbound) {
-        let Some((setting, home)) = setting.as_ref().zip(home) else {
+    for (setting, owner) in outbound.chain(inbound) {
+        let Some((setting, owner)) = setting.as_ref().zip(owner) else {
             continue;
         };
         for (group, place) in groups_of(setting) {
-            homes.entry(group).or_insert((home, place));
+            owners.entry(group).or_insert((owner, place));
         }
     }
 }
 
-fn groups_of(setting: &Setting) -> impl Iterator<Item = (GroupId, &Place)> {
+fn groups_of(setting: &B2bSetting) -> impl Iterator<Item = (GroupId, &SourceLocation)> {
     let targets = setting.users.iter().flat_map(|rule| &rule.targets);
     targets.filter_map(|target| match target.value {
         UserTarget::Group(group) => Some((group, &target.place)),
@@ -77,22 +78,22 @@ fn groups_of(setting: &Setting) -> impl Iterator<Item = (GroupId, &Place)> {
 fn report_policies(
     tenant: &TenantDocuments,
     own: TenantId,
-    homes: &Named<'_>,
+    owners: &GroupOwners<'_>,
     findings: &mut Findings,
 ) {
     let mut reported = HashSet::new();
-    for policy in tenant.policies.iter().filter(|policy| decides(policy)) {
+    for policy in tenant.policies.iter().filter(|policy| is_evaluated(policy)) {
         let Some(users) = &policy.conditions.users else {
             continue;
         };
         for group in users.include.groups.iter().chain(&users.exclude.groups) {
-            let elsewhere = homes.get(group).filter(|(home, _)| *home != own);
-            if let Some((home, place)) = elsewhere
+            let other = owners.get(group).filter(|(owner, _)| *owner != own);
+            if let Some((owner, place)) = other
                 && reported.insert(*group)
             {
                 let message = format!(
-                    "found group {group}, which {} names as a group of tenant {home}: Conditional Access \
-                     compares groups of the resource tenant, and a synchronised group has another id there",
+                    "found group {group}, which {} targets as a group of tenant {owner}: Conditional Access \
+                     compares groups of the resource tenant, where a synchronised group has a different id",
                     origin_of(place)
                 );
                 findings.info(&users.place, Code::GroupOfTwoTenants, message);

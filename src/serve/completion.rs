@@ -1,7 +1,7 @@
-//! What became of a call, told once to the rules for calls: whatever way it ends.
+//! Reports the code and duration of each call to [`CallRules::handled`](super::CallRules::handled), exactly once.
 //!
-//! A unary call has ended for us with its response headers: tonic puts an error among them, and what follows is an
-//! OK. A stream ends with its trailers. A call whose client goes away before that was cancelled.
+//! A unary call counts as ended with its response headers: tonic puts errors there, so without one the code is OK. A
+//! stream ends with its trailers. A call whose client disconnects earlier is CANCELLED.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -16,26 +16,26 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::guard::{ConnectionCalls, StreamPlace};
-use super::unread::AnswerBody;
+use super::guard::{ConnectionCalls, StreamSlot};
+use super::unread::TrackedBody;
 
-/// Tells when it is dropped.
+/// The state of a call, reported on drop.
 #[derive(Debug)]
-pub(super) struct Receipt {
+pub(super) struct CallCompletion {
     pub(super) calls: Arc<ConnectionCalls>,
-    /// A counted reference to the path: the request itself goes to the handler.
+    /// A reference-counted copy for the path: the request itself goes to the handler.
     pub(super) uri: Uri,
-    /// The place of a call that is answered by a stream, until the stream ends.
-    pub(super) stream: Option<StreamPlace>,
+    /// The stream slot of a server-streaming call.
+    pub(super) stream: Option<StreamSlot>,
     arrived: Instant,
-    /// What the thread had spent on answered calls at that moment.
+    /// [`ConnectionCalls::served`] at the arrival.
     served_before: Duration,
     code: Code,
 }
 
-impl Receipt {
+impl CallCompletion {
     pub(super) fn new(calls: Arc<ConnectionCalls>, uri: Uri, arrived: Instant) -> Self {
-        Receipt {
+        CallCompletion {
             served_before: calls.served(),
             calls,
             uri,
@@ -53,44 +53,44 @@ impl Receipt {
         self.served_before
     }
 
-    /// The call is answered: told now, or with the end of its stream.
-    pub(super) fn hand_over(mut self, response: Response<Body>) -> Response<AnswerBody> {
+    /// Takes the response: the call ends now, or with its stream.
+    pub(super) fn finish(mut self, response: Response<Body>) -> Response<TrackedBody> {
         let calls = Arc::clone(&self.calls);
-        match code_among(response.headers()) {
+        match grpc_status(response.headers()) {
             Some(code) => self.code = code,
             None if response.status() != StatusCode::OK => self.code = Code::Unknown,
             None if self.stream.is_some() => {
-                let streams = &calls.gate.counters().streams;
+                let streams = &calls.admission.counters().streams;
                 streams.fetch_add(1, Ordering::Relaxed);
                 return response.map(|body| {
-                    let receipt = self;
-                    calls.answer_body(Body::new(Streaming { body, receipt }), true)
+                    let completion = self;
+                    calls.track_body(Body::new(StreamingBody { body, completion }), true)
                 });
             }
             None => self.code = Code::Ok,
         }
-        response.map(|body| calls.answer_body(body, false))
+        response.map(|body| calls.track_body(body, false))
     }
 }
 
-impl Drop for Receipt {
+impl Drop for CallCompletion {
     fn drop(&mut self) {
-        let rules = self.calls.gate.rules();
+        let rules = self.calls.admission.rules();
         let took = self.arrived.elapsed();
-        // The rules are code as well, and this may run while a panic unwinds.
+        // The rules may panic, and this may run while a panic unwinds.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             rules.handled(self.uri.path(), self.code, took);
         }));
     }
 }
 
-/// The body of a stream, watched for its end.
-struct Streaming {
+/// The body of a stream, which ends the call.
+struct StreamingBody {
     body: Body,
-    receipt: Receipt,
+    completion: CallCompletion,
 }
 
-impl HttpBody for Streaming {
+impl HttpBody for StreamingBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -101,11 +101,11 @@ impl HttpBody for Streaming {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
-                if let Some(code) = frame.trailers_ref().and_then(code_among) {
-                    self.receipt.code = code;
+                if let Some(code) = frame.trailers_ref().and_then(grpc_status) {
+                    self.completion.code = code;
                 }
             }
-            Some(Err(status)) => self.receipt.code = status.code(),
+            Some(Err(status)) => self.completion.code = status.code(),
             None => {}
         }
         Poll::Ready(frame)
@@ -120,14 +120,14 @@ impl HttpBody for Streaming {
     }
 }
 
-impl Drop for Streaming {
+impl Drop for StreamingBody {
     fn drop(&mut self) {
-        let streams = &self.receipt.calls.gate.counters().streams;
+        let streams = &self.completion.calls.admission.counters().streams;
         streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn code_among(headers: &HeaderMap) -> Option<Code> {
+fn grpc_status(headers: &HeaderMap) -> Option<Code> {
     let code = headers.get("grpc-status")?;
     Some(Code::from_bytes(code.as_bytes()))
 }

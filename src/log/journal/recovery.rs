@@ -1,8 +1,9 @@
-//! What a start finds: the last record that holds, what is torn behind it, and what is missing.
+//! Recovery at the start: finds the last valid record, a torn write after it, and missing records.
 //!
-//! The last group may be torn, and nobody was told of it. Where more does not hold, or not in the way of a crash, or
-//! `head.json` vouches for a later record or is gone, something was lost that was on disk: that is told as damage.
-//! Either way nothing is cut off; the next file says how much of this one counts.
+//! The last group may be torn; its records were never confirmed. If more than one group is invalid, or not in the way
+//! that a crash leaves it, or `head.json` signs a later record or is missing, then records on disk were lost: a gap
+//! record reports them as damaged. No segment is truncated in either case; the header of the next segment states how
+//! many bytes are valid.
 
 use std::io;
 use std::sync::Arc;
@@ -11,50 +12,53 @@ use uuid::Uuid;
 
 use super::JournalError;
 use super::disk::Disk;
-use super::files::{self, Link, Previous, Segment};
-use super::gap::{Gap, Lost};
+use super::files::{self, ChainLink, PreviousSegment, Segment};
+use super::gap::{Gap, GapReason};
 use super::line::Head;
-use super::retention::Old;
+use super::retention::ClosedSegment;
 use super::tail::Tail;
 use crate::time::Timestamp;
 
-/// What was found at the start, for people.
+/// The result of the recovery, for the log of the process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// There was no log.
+    /// No log existed.
     pub is_new: bool,
-    /// The last record that holds.
+    /// The sequence number of the last valid record.
     pub last_seq: u64,
-    /// Bytes behind it that do not count.
+    /// Ignored bytes after it.
     pub torn_bytes: u64,
-    /// Records that hold and that no checkpoint vouches for, as a process leaves them that was killed.
+    /// Valid records that no checkpoint signs, as a killed process leaves them.
     pub unsigned: u64,
-    /// Records that were on disk and are no more: first and last.
+    /// Records that were on disk and are missing: first and last.
     pub missing: Option<(u64, u64)>,
 }
 
-/// All that the writer goes on from.
+/// The state from which the writer continues.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct RecoveredState {
     pub log: Uuid,
     pub next_number: u64,
-    pub tail: Option<Previous>,
-    /// The first record of that file.
+    pub tail: Option<PreviousSegment>,
+    /// The first record of the tail's segment.
     pub tail_first_seq: u64,
-    /// What the next record follows: no number is used again that counted once.
+    /// The head of the chain. Sequence numbers of confirmed records are never reused.
     pub head: Head,
     pub gaps: Vec<Gap>,
-    pub olds: Vec<Old>,
-    /// When the last record was written.
+    pub closed_segments: Vec<ClosedSegment>,
+    /// The time of the last record.
     pub newest: Option<Timestamp>,
     unsigned: u64,
-    /// There was nothing.
+    /// No log existed.
     pub is_new: bool,
 }
 
-impl Found {
+impl RecoveredState {
     pub fn recovery(&self) -> Recovery {
-        let damage = self.gaps.iter().find(|gap| gap.reason == Lost::Damaged);
+        let damage = self
+            .gaps
+            .iter()
+            .find(|gap| gap.reason == GapReason::Damaged);
         let missing = damage.and_then(|gap| gap.from.zip(gap.to));
         Recovery {
             is_new: self.is_new,
@@ -66,78 +70,83 @@ impl Found {
     }
 }
 
-/// Looks at what is there. `key` is the public key that will sign: a log goes on under the one it began with.
-pub(super) fn look(disk: &Arc<dyn Disk>, key: &str) -> Result<Found, JournalError> {
+/// Recovers the existing log. `key` is the public key of the signer: a log is continued only with the key that it was
+/// started with.
+pub(super) fn recover(disk: &Arc<dyn Disk>, key: &str) -> Result<RecoveredState, JournalError> {
     let cannot_read = |error| JournalError::Disk {
-        what: "read the records that are there",
+        what: "read the existing records",
         error,
     };
     let segments = files::segments(disk.as_ref()).map_err(cannot_read)?;
-    let mut opened = segments.iter().filter_map(|one| one.opening.as_ref());
-    if let Some(opened) = opened.next_back().filter(|last| last.body.key != key) {
+    let mut headers = segments.iter().filter_map(|one| one.header.as_ref());
+    if let Some(header) = headers.next_back().filter(|last| last.body.key != key) {
         return Err(JournalError::Key {
-            expected: opened.body.key.clone(),
+            expected: header.body.key.clone(),
             found: key.to_owned(),
         });
     }
-    look_at_files(disk, &segments, key).map_err(cannot_read)
+    recover_segments(disk, &segments, key).map_err(cannot_read)
 }
 
-fn look_at_files(disk: &Arc<dyn Disk>, segments: &[Segment], key: &str) -> io::Result<Found> {
+fn recover_segments(
+    disk: &Arc<dyn Disk>,
+    segments: &[Segment],
+    key: &str,
+) -> io::Result<RecoveredState> {
     let signed = files::read_head(disk.as_ref())?;
     let signed = signed.filter(|signed| signed.is_signed_by(key));
     let chain = files::chain(segments);
     let next_number = segments.last().map_or(1, |last| last.number + 1);
     let last = chain.last().map(|link| link.segment);
-    let opened = last.and_then(|last| Some((last, last.opening.as_ref()?)));
-    let log = match (&opened, &signed) {
-        (Some((_, opened)), _) => opened.body.log,
+    let header = last.and_then(|last| Some((last, last.header.as_ref()?)));
+    let log = match (&header, &signed) {
+        (Some((_, header)), _) => header.body.log,
         (None, Some(signed)) => signed.log,
         (None, None) => new_id(),
     };
     let is_new = segments.is_empty();
-    // It is there before the first record is.
+    // `head.json` is written before the first record.
     let lost_head = signed.is_none() && !is_new;
     let signed_seq = signed
         .filter(|signed| signed.log == log)
         .map_or(0, |signed| signed.seq);
-    let mut found = Tail::nothing(signed_seq);
+    let mut found = Tail::empty(signed_seq);
     if let Some(last) = last {
-        found = Tail::look(disk, last, signed_seq)?;
-        // Whoever wrote it may not have come to sync it, or in vain.
+        found = Tail::read(disk, last, signed_seq)?;
+        // The process that wrote it may have ended before its sync, or the sync may have failed.
         disk.write_again(&files::name(last.number), found.signed_bytes)?;
         disk.sync_directory()?;
     }
     let last_number = last.map_or(0, |last| last.number);
     for later in segments.iter().filter(|one| one.number > last_number) {
-        found = found.and(Tail::look(disk, later, signed_seq)?);
+        found = found.join(Tail::read(disk, later, signed_seq)?);
     }
     let is_torn = found.is_torn() && !lost_head;
-    // What is torn never counted, and its numbers are free: a hole would have to be told, and what tells it could be
-    // torn in its turn.
+    // Torn records never counted, so their numbers are reused. Otherwise a gap record would have to report the jump, and
+    // it could be torn too.
     let highest = if is_torn {
         found.head.seq
     } else {
         found.highest.max(signed_seq).max(found.head.seq)
     };
-    Ok(Found {
+    Ok(RecoveredState {
         log,
         next_number,
-        tail: last.map(|last| Previous {
+        tail: last.map(|last| PreviousSegment {
             segment: last.number,
             seq: found.head.seq,
             hash: found.head.hash.to_string(),
             bytes: found.good_bytes,
         }),
-        tail_first_seq: opened.map_or(found.head.seq, |(_, opened)| opened.head.seq),
+        tail_first_seq: header.map_or(found.head.seq, |(_, header)| header.head.seq),
         head: Head {
             seq: highest,
             hash: found.head.hash,
         },
         gaps: gaps(&found, highest, is_torn),
-        olds: olds(&chain),
+        closed_segments: closed_segments(&chain),
         newest: found.newest,
-        // A clean end has the checkpoint itself behind what it signs.
+        // After a clean shutdown, only the checkpoint itself follows the record that it signs.
         unsigned: found.head.seq.saturating_sub(signed_seq.saturating_add(1)),
         is_new: is_new && signed_seq == 0,
     })
@@ -148,9 +157,9 @@ fn gaps(found: &Tail, highest: u64, is_torn: bool) -> Vec<Gap> {
         return Vec::new();
     }
     let reason = if is_torn {
-        Lost::TornTail
+        GapReason::TornTail
     } else {
-        Lost::Damaged
+        GapReason::Damaged
     };
     let missing = Some((found.head.seq + 1, highest)).filter(|(from, to)| from <= to);
     vec![Gap {
@@ -161,32 +170,32 @@ fn gaps(found: &Tail, highest: u64, is_torn: bool) -> Vec<Gap> {
     }]
 }
 
-/// The files before the last, as retention looks at them.
-fn olds(chain: &[Link<'_>]) -> Vec<Old> {
+/// The segments before the last one, for retention.
+fn closed_segments(chain: &[ChainLink<'_>]) -> Vec<ClosedSegment> {
     let pairs = chain.iter().zip(chain.iter().skip(1));
-    let old = |(link, next): (&Link<'_>, &Link<'_>)| {
-        let next = next.segment.opening.as_ref()?;
+    let closed = |(link, next): (&ChainLink<'_>, &ChainLink<'_>)| {
+        let next = next.segment.header.as_ref()?;
         let last_seq = next.body.previous.as_ref()?.seq;
-        let opening = link.segment.opening.as_ref();
-        Some(Old {
+        let header = link.segment.header.as_ref();
+        Some(ClosedSegment {
             number: link.segment.number,
             bytes: link.segment.length,
-            first_seq: opening.map_or(last_seq, |opened| opened.head.seq),
+            first_seq: header.map_or(last_seq, |header| header.head.seq),
             last_seq,
             followed_at: instant(&next.time),
         })
     };
-    pairs.filter_map(old).collect()
+    pairs.filter_map(closed).collect()
 }
 
-/// What cannot be read is as old as can be told, and goes first.
+/// A segment with an unreadable time counts as the oldest and is removed first.
 fn instant(text: &str) -> Timestamp {
     text.parse().unwrap_or(Timestamp::MIN)
 }
 
 fn new_id() -> Uuid {
     let mut random = [0; 16];
-    // Where the system has no random numbers there is no key to sign with either.
+    // Without random numbers, the signing key could not have been generated either.
     let _ = aws_lc_rs::rand::fill(&mut random);
     uuid::Builder::from_random_bytes(random).into_uuid()
 }

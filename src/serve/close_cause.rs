@@ -1,58 +1,58 @@
-//! Why the server closes connections, counted for each listener.
+//! Counts why the server closes connections, for each listener.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Address;
+use super::ListenAddress;
 
-/// Why the server closed a connection that its client had not ended.
+/// Why the server closed a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseCause {
     /// The peer may not connect.
     Peer(PeerRefusal),
     /// The first bytes are those of another protocol.
     Protocol(WrongProtocol),
-    /// The TLS handshake failed for another reason than who the peer is.
+    /// The TLS handshake failed for another reason than the peer's certificate.
     Handshake,
-    /// The handshake, or the HTTP/2 preface and the first frame, were not complete in time.
+    /// The TLS handshake, HTTP/2 preface and first frame were not complete in time.
     Silent,
-    /// It had not opened, or had no place yet, and was the oldest one when a newer connection came.
+    /// It was the oldest unopened connection when a newer one was accepted.
     Unopened,
-    /// It had no call, and another connection waited for a place.
+    /// It was idle while another connection waited for a connection slot.
     Crowded,
-    /// Its client read no answers.
+    /// The client did not read its responses.
     Unread,
-    /// It was cut when the time to drain was over.
+    /// It was aborted at the drain timeout.
     Drain,
 }
 
 /// Why a peer may not connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerRefusal {
-    /// Its user id is not among `uids`.
+    /// Its user id is not in `uids`.
     Uid,
     /// It sent no certificate.
     NoCertificate,
-    /// Its certificate is good, but the URI in it is not among `peers`.
+    /// Its certificate is valid, but its URI is not in `peers`.
     NotListed,
-    /// Its certificate, or one above it, has expired.
+    /// Its certificate, or an issuer's, has expired.
     Expired,
-    /// Its certificate, or one above it, is not valid yet.
+    /// Its certificate, or an issuer's, is not valid yet.
     NotYetValid,
-    /// No client CA signed it.
+    /// Its certificate is not signed by a client CA.
     UnknownIssuer,
-    /// It is on a revocation list.
+    /// Its certificate is revoked.
     Revoked,
     /// `client_crl` has no usable revocation list of an issuer in its chain.
     NoRevocationList,
     /// The revocation list of an issuer in its chain is past its `nextUpdate`.
     RevocationListExpired,
-    /// It is not for clients (extended key usage).
+    /// Its certificate is not for client authentication (extended key usage).
     Purpose,
-    /// Anything else that rustls refuses, such as an unknown critical extension.
+    /// Another error of rustls, for example an unknown critical extension.
     Invalid,
 }
 
-/// The protocol that a client speaks, where the listener expects another.
+/// The protocol of a client that the listener does not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrongProtocol {
     /// TLS to a listener without TLS.
@@ -61,7 +61,7 @@ pub enum WrongProtocol {
     Http1,
     /// HTTP/2 without TLS to a listener with TLS.
     PlaintextHttp2,
-    /// None of these.
+    /// Unknown.
     Unknown,
 }
 
@@ -108,7 +108,7 @@ impl CloseCause {
         }
     }
 
-    /// The label `reason` of the metric; empty where the cause says it all.
+    /// The label `reason` of the metric; empty if the cause has no reasons.
     pub const fn reason(self) -> &'static str {
         match self {
             CloseCause::Peer(refusal) => refusal.name(),
@@ -124,7 +124,7 @@ impl CloseCause {
 }
 
 impl PeerRefusal {
-    /// The word in metrics and log lines.
+    /// The name in metrics and log lines.
     pub const fn name(self) -> &'static str {
         match self {
             PeerRefusal::Uid => "uid",
@@ -143,7 +143,7 @@ impl PeerRefusal {
 }
 
 impl WrongProtocol {
-    /// The word in metrics and log lines.
+    /// The name in metrics and log lines.
     pub const fn name(self) -> &'static str {
         match self {
             WrongProtocol::Tls => "tls",
@@ -154,24 +154,24 @@ impl WrongProtocol {
     }
 }
 
-/// What happened to the connections of one listener since the start.
+/// Connection counters of one listener since the start.
 #[derive(Debug)]
 pub struct ListenerCounters {
-    /// The listener.
-    pub address: Address,
-    /// Connections that had opened and found all places taken.
-    pub waited: AtomicU64,
-    /// Connections that are accepted now and not served: they have not opened, or wait for a place.
+    /// The address of the listener.
+    pub address: ListenAddress,
+    /// Connections delayed by the connection limit.
+    pub delayed: AtomicU64,
+    /// Gauge of unopened connections: opening, or waiting for a connection slot.
     pub unopened: AtomicU64,
     /// In the order of [`CloseCause::ALL`].
     closed: [AtomicU64; CloseCause::ALL.len()],
 }
 
 impl ListenerCounters {
-    pub(super) fn new(address: Address) -> Self {
+    pub(super) fn new(address: ListenAddress) -> Self {
         ListenerCounters {
             address,
-            waited: AtomicU64::new(0),
+            delayed: AtomicU64::new(0),
             unopened: AtomicU64::new(0),
             closed: [const { AtomicU64::new(0) }; CloseCause::ALL.len()],
         }
@@ -184,16 +184,16 @@ impl ListenerCounters {
         }
     }
 
-    /// How many connections were closed, by cause.
+    /// Closed connections by cause and reason.
     pub fn closed(&self) -> impl Iterator<Item = (CloseCause, u64)> {
         let counts = self.closed.iter().map(|one| one.load(Ordering::Relaxed));
         CloseCause::ALL.into_iter().zip(counts)
     }
 
-    /// How many connections were closed with this cause, whatever the reason.
+    /// Closed connections with this cause, for all reasons.
     pub fn closed_by(&self, cause: &str) -> u64 {
-        let those = self.closed().filter(|(one, _)| one.name() == cause);
-        those.map(|(_, count)| count).sum()
+        let matching = self.closed().filter(|(one, _)| one.name() == cause);
+        matching.map(|(_, count)| count).sum()
     }
 }
 
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_cause_is_counted_under_its_own_labels() {
+    fn each_cause_has_a_separate_counter_and_labels() {
         let counters = ListenerCounters::new("127.0.0.1:1".parse().unwrap());
         for (times, cause) in (1..).zip(CloseCause::ALL) {
             (0..times).for_each(|_| counters.count(cause));

@@ -1,4 +1,4 @@
-//! Instants as a command line gives them: absolute, or as a span before now.
+//! Times as command-line arguments: absolute, or relative to now.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,50 +6,52 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// An instant, or a span before the instant at which the command runs.
+/// An instant, or a duration before the time at which the command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(super) enum TimeArgument {
     At(Timestamp),
     Ago(Duration),
 }
 
-impl When {
+impl TimeArgument {
     pub(super) fn resolve(self, now: Timestamp) -> Timestamp {
         match self {
-            When::At(instant) => instant,
-            When::Ago(span) => now.minus(span),
+            TimeArgument::At(instant) => instant,
+            TimeArgument::Ago(span) => now.minus(span),
         }
     }
 }
 
-/// A text that is neither.
+/// The text is neither an instant nor a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NotAnInstantOrSpan;
+pub(super) struct InvalidTimeArgument;
 
-impl fmt::Display for NotAnInstantOrSpan {
+impl fmt::Display for InvalidTimeArgument {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(
-            "expected an instant such as 2026-11-24T18:00:00Z, a day such as 2026-11-24 (from its beginning in UTC), \
-             or a span before now such as 90s, 30m, 12h, 7d or 2w",
+            "expected an instant such as 2026-11-24T18:00:00Z, a day such as 2026-11-24 (its start in UTC), \
+             or a duration before now such as 90s, 30m, 12h, 7d or 2w",
         )
     }
 }
 
-impl std::error::Error for NotAnInstantOrSpan {}
+impl std::error::Error for InvalidTimeArgument {}
 
-impl FromStr for When {
-    type Err = NotAnInstantOrSpan;
+impl FromStr for TimeArgument {
+    type Err = InvalidTimeArgument;
 
-    fn from_str(text: &str) -> Result<Self, NotAnInstantOrSpan> {
-        if let Some(span) = span(text) {
-            return Ok(When::Ago(span));
+    fn from_str(text: &str) -> Result<Self, InvalidTimeArgument> {
+        if let Some(span) = parse_span(text) {
+            return Ok(TimeArgument::Ago(span));
         }
-        text.parse().map(When::At).map_err(|_| NotAnInstantOrSpan)
+        text.parse()
+            .map(TimeArgument::At)
+            .map_err(|_| InvalidTimeArgument)
     }
 }
 
-/// A whole number and its unit: `s`, `m`, `h`, `d` or `w`.
-pub(super) fn span(text: &str) -> Option<Duration> {
+/// Parses a whole number with a unit: `s`, `m`, `h`, `d` or `w`.
+pub(super) fn parse_span(text: &str) -> Option<Duration> {
     let split = text.len().checked_sub(1)?;
     let (number, unit) = text.split_at_checked(split)?;
     let seconds = match unit {
@@ -60,7 +62,7 @@ pub(super) fn span(text: &str) -> Option<Duration> {
         "w" => 7 * 24 * 60 * 60,
         _ => return None,
     };
-    // `parse` takes a sign as well.
+    // `parse` would accept a sign.
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
     let number = number.parse::<u64>().ok().filter(|_| is_number)?;
     Some(Duration::from_secs(number.checked_mul(seconds)?))
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_a_number_and_a_unit_and_everything_else_an_instant() {
+    fn a_span_is_a_number_and_a_unit_and_everything_else_is_an_instant() {
         let now = Timestamp::from_seconds(1_800_000_000);
         for (text, seconds) in [
             ("0s", 0),
@@ -83,14 +85,14 @@ mod tests {
         ] {
             let instant = Timestamp::from_seconds(1_800_000_000 - seconds);
             assert_eq!(
-                text.parse::<When>().unwrap().resolve(now),
+                text.parse::<TimeArgument>().unwrap().resolve(now),
                 instant,
                 "{text}"
             );
         }
         for text in ["2027-01-15", "2027-01-15T00:00:00Z"] {
             let midnight = Timestamp::from_seconds(1_799_971_200);
-            assert_eq!(text.parse(), Ok(When::At(midnight)), "{text}");
+            assert_eq!(text.parse(), Ok(TimeArgument::At(midnight)), "{text}");
         }
         for text in [
             "",
@@ -106,10 +108,14 @@ mod tests {
             "18446744073709551615w",
             "yesterday",
         ] {
-            assert_eq!(text.parse::<When>(), Err(NotAnInstantOrSpan), "{text:?}");
+            assert_eq!(
+                text.parse::<TimeArgument>(),
+                Err(InvalidTimeArgument),
+                "{text:?}"
+            );
         }
-        // A span counts for at most what an instant can hold, 292 years: before every record.
-        let long = "18446744073709551615s".parse::<When>().unwrap();
+        // A span saturates at the range of an instant, 292 years: before every record.
+        let long = "18446744073709551615s".parse::<TimeArgument>().unwrap();
         assert!(long.resolve(now) < Timestamp::from_seconds(-7_000_000_000));
     }
 }
