@@ -161,7 +161,8 @@ pub async fn open_beyond(
             while due <= now && due < shared.end {
                 ensure!(
                     shared.under_way.get() < most,
-                    "more than {most} calls under way"
+                    "more than {most} calls under way: the generator offers no more than {:.0} a second",
+                    f64::from(sent) / shared.begun.elapsed().as_secs_f64()
                 );
                 let turn = sent as usize % connections.len();
                 let connection = connections.get(turn).context("no such connection")?;

@@ -68,13 +68,16 @@ pub fn send(sender: &mut SendRequest<Bytes>, head: &Head, question: Bytes) -> Re
     })
 }
 
+/// RESOURCE_EXHAUSTED and UNAVAILABLE: more calls than are admitted, or no answer in time.
+const REFUSALS: [&str; 2] = ["8", "14"];
+
 /// What becomes of a call that may be refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Answered {
         is_right: bool,
     },
-    /// RESOURCE_EXHAUSTED, or to Envoy a denial that says OVERLOADED.
+    /// RESOURCE_EXHAUSTED or UNAVAILABLE, or to Envoy a denial that says OVERLOADED.
     Refused,
 }
 
@@ -110,7 +113,8 @@ impl Coming {
         };
         let status = self.read(first).await?;
         let status = status.as_ref();
-        if status.is_some_and(|status| status.get("grpc-status").is_some_and(|code| code == "8")) {
+        let code = status.and_then(|status| status.get("grpc-status"));
+        if code.is_some_and(|code| REFUSALS.iter().any(|refusal| code == refusal)) {
             return Ok(Outcome::Refused);
         }
         is_ok(status)?;

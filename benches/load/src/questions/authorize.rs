@@ -24,8 +24,6 @@ const MARKETING: &str = "22014bd5-5359-407a-8b9e-031063965121";
 
 /// Users that take turns where answers are remembered.
 pub const SEEN_USERS: u64 = 1000;
-/// Questions in one batch.
-pub const BATCH: u32 = 32;
 
 /// How many groups a user is in.
 #[derive(Debug, Clone, Copy)]
@@ -137,15 +135,14 @@ pub fn mixed(groups: Groups) -> Result<Questions> {
     Ok(Questions::of(frames.collect()))
 }
 
-/// The seen users, 32 in one call.
-pub fn batches(groups: Groups) -> Questions {
-    let size = u64::from(BATCH);
+/// The seen users, so many in one call.
+pub fn batches(groups: Groups, size: u32) -> Questions {
     let batch = |first: u64| {
-        let users = (first..first + size).map(|user| user % SEEN_USERS);
+        let users = (first..first + u64::from(size)).map(|user| user % SEEN_USERS);
         let requests = users.map(|user| opens_sharepoint(user, groups)).collect();
         Frame::fixed(&AuthorizeBatchRequest { requests })
     };
-    let firsts = (0..SEEN_USERS).step_by(BATCH as usize);
+    let firsts = (0..SEEN_USERS).step_by(size as usize);
     Questions::of(firsts.map(batch).collect())
 }
 
@@ -176,11 +173,11 @@ pub fn glance(answer: &[u8], expected: Expected) -> bool {
 }
 
 /// Every answer of the batch has to say this.
-pub fn verify_batch(answer: &[u8], expected: Expected) -> Result<()> {
+pub fn verify_batch(answer: &[u8], size: u32, expected: Expected) -> Result<()> {
     let answers = AuthorizeBatchResponse::decode(answer)?.responses;
     ensure!(
-        answers.len() == BATCH as usize,
-        "{} answers to a batch of {BATCH}",
+        answers.len() == size as usize,
+        "{} answers to a batch of {size}",
         answers.len()
     );
     answers.iter().try_for_each(|answer| says(answer, expected))

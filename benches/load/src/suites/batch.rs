@@ -7,27 +7,30 @@ use anyhow::Result;
 use super::{FIFTY, all, authorize};
 use crate::generator::Shape;
 use crate::measure::{Plan, Round, in_turns};
-use crate::questions::authorize::{self as asked, AUTHORIZE_BATCH, BATCH, SEEN};
+use crate::questions::authorize::{self as asked, AUTHORIZE_BATCH, Groups, SEEN};
 use crate::report::{Goal, Report};
 use crate::server::Server;
 use crate::systems::{Log, Running, Systems, Transport};
 
-/// Batches of 32 questions whose decisions are cached.
-pub(super) fn hits(running: &Running) -> Server {
+/// Batches of so many questions whose decisions are cached.
+pub(super) fn hits(running: &Running, size: u32, groups: Groups) -> Server {
+    let name = format!("batch of {size}, hits");
     Server {
         method: AUTHORIZE_BATCH,
-        questions: Rc::new(asked::batches(FIFTY)),
-        verify: Rc::new(|answer| asked::verify_batch(answer, SEEN)),
+        questions: Rc::new(asked::batches(groups, size)),
+        verify: Rc::new(move |answer| asked::verify_batch(answer, size, SEEN)),
         glance: Rc::new(asked::glance_batch),
-        decisions: BATCH,
-        ..authorize("batch of 32, hits", running, asked::hits(FIFTY), SEEN)
+        decisions: size,
+        ..authorize(&name, running, asked::hits(groups), SEEN)
     }
 }
+
+const BATCH: u32 = 32;
 
 pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
     let running = systems.crosstrust(Log::Off, Transport::Tcp)?;
     let single = authorize("single call, hit", &running, asked::hits(FIFTY), SEEN);
-    let batch = hits(&running);
+    let batch = hits(&running, BATCH, FIFTY);
     let contestants = all(vec![single, batch], Shape::DEFAULT).await?;
     let measured = in_turns(&contestants, plan).await?;
     let [single, batch] = &measured[..] else {
