@@ -14,6 +14,7 @@ mod connection_slots;
 mod counters;
 mod drain;
 mod fair_read;
+mod grpc_timeout;
 mod guard;
 mod listener;
 mod listener_state;

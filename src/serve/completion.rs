@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, Uri};
@@ -17,6 +17,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::guard::{ConnectionCalls, StreamSlot};
+use super::message::CallArrival;
 use super::unread::TrackedBody;
 
 /// The state of a call, reported on drop.
@@ -27,30 +28,22 @@ pub(super) struct CallCompletion {
     pub(super) uri: Uri,
     /// The stream slot of a server-streaming call.
     pub(super) stream: Option<StreamSlot>,
-    arrived: Instant,
-    /// [`ConnectionCalls::served`] at the arrival.
-    served_before: Duration,
+    pub(super) arrival: CallArrival,
     code: Code,
 }
 
 impl CallCompletion {
     pub(super) fn new(calls: Arc<ConnectionCalls>, uri: Uri, arrived: Instant) -> Self {
         CallCompletion {
-            served_before: calls.served(),
+            arrival: CallArrival {
+                at: arrived,
+                served: calls.served(),
+            },
             calls,
             uri,
             stream: None,
-            arrived,
             code: Code::Cancelled,
         }
-    }
-
-    pub(super) fn arrived(&self) -> Instant {
-        self.arrived
-    }
-
-    pub(super) fn served_before(&self) -> Duration {
-        self.served_before
     }
 
     /// Takes the response: the call ends now, or with its stream.
@@ -76,7 +69,7 @@ impl CallCompletion {
 impl Drop for CallCompletion {
     fn drop(&mut self) {
         let rules = self.calls.admission.rules();
-        let took = self.arrived.elapsed();
+        let took = self.arrival.at.elapsed();
         // The rules may panic, and this may run while a panic unwinds.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             rules.handled(self.uri.path(), self.code, took);

@@ -19,7 +19,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::error::Elapsed;
@@ -28,7 +28,8 @@ use tonic::body::Body;
 use super::activity::ConnectionActivity;
 use super::completion::CallCompletion;
 use super::connection_id::{CONNECTION, ConnectionId};
-use super::message::{CallBody, MessageState};
+use super::grpc_timeout::grpc_timeout;
+use super::message::{CallArrival, CallBody, MessageState};
 use super::slots::{SlotSource, Slots};
 use super::thread_load::{MEASURE_MIN_WAIT, ThreadLoad};
 use super::unread::{TrackedBody, UnreadResponses};
@@ -103,7 +104,7 @@ pub(super) struct ConnectionCalls {
     pub(super) admission: Arc<AdmissionControl>,
     slots: Arc<ListenerSlots>,
     thread: Arc<ThreadLoad>,
-    activity: Arc<ConnectionActivity>,
+    pub(super) activity: Arc<ConnectionActivity>,
     unread: Arc<UnreadResponses>,
     /// Calls in flight on the connection.
     in_flight: AtomicU64,
@@ -173,6 +174,12 @@ impl AdmissionControl {
         })
     }
 
+    /// Counts a call that waited too long for its thread.
+    fn count_late(&self) {
+        let queued = &self.counters.queued_too_long;
+        queued.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn count_and_respond(&self, path: &str, fault: CallFault) -> Response<Body> {
         let counters = &self.counters;
         let counter = match fault {
@@ -240,6 +247,15 @@ impl ConnectionCalls {
         let all = counters.in_flight.load(Ordering::Relaxed);
         let connections = counters.connections.load(Ordering::Relaxed);
         own <= 1 || own.saturating_mul(2).saturating_mul(connections) < all
+    }
+
+    /// Whether to shed a call that arrived then and has not been read: it has waited longer than
+    /// `ServeOptions::queue_delay` for an overloaded thread.
+    pub(super) fn is_late(&self, arrival: CallArrival) -> bool {
+        let waited = arrival.at.elapsed();
+        waited >= self.admission.queue_delay
+            && !self.is_below_fair_share()
+            && self.thread.is_overloaded(waited, arrival.served)
     }
 
     fn acquire_call(self: &Arc<Self>) -> Option<CallSlot> {
@@ -355,21 +371,15 @@ where
     let (calls, path) = (&completion.calls, completion.uri.path());
     let admission = &calls.admission;
     let budget = admission.budget(path);
-    let waited = completion.arrived().elapsed();
-    let is_late = waited >= admission.queue_delay
-        && !calls.is_below_fair_share()
-        && calls
-            .thread
-            .is_overloaded(waited, completion.served_before());
-    if waited >= budget || is_late {
+    let waited = completion.arrival.at.elapsed();
+    if waited >= budget || calls.is_late(completion.arrival) {
         drop(slot);
-        let queued = &admission.counters.queued_too_long;
-        queued.fetch_add(1, Ordering::Relaxed);
+        admission.count_late();
         Box::pin(delay_refusal(completion, request)).await;
         return admission.response(path, CallFault::Overloaded);
     }
     let budget = budget.min(grpc_timeout(request.headers()).unwrap_or(budget));
-    let until = completion.arrived().checked_add(budget);
+    let until = completion.arrival.at.checked_add(budget);
     // Waits without a slot, so that a client that does not read responses takes none from others.
     let slot = match calls.unread.is_full() {
         false => slot,
@@ -387,9 +397,8 @@ where
             }
         }
     };
-    let _slot = slot;
     let (parts, body) = request.into_parts();
-    let (body, message) = CallBody::new(body, Arc::clone(&calls.activity));
+    let (body, message) = CallBody::new(body, calls, completion.arrival);
     let request = Request::from_parts(parts, body);
     // `call` runs inside, too, because it may panic like its future.
     let handler = AssertUnwindSafe(async {
@@ -400,17 +409,24 @@ where
     });
     let message = MessageDeadline {
         message,
-        until: completion.arrived().checked_add(admission.message),
+        until: completion.arrival.at.checked_add(admission.message),
     };
     let handler = CONNECTION.scope(calls.id, handler.catch_unwind());
-    let handler = measure_first_poll(&calls.thread, waited, handler);
-    match run_within_deadlines(until, message, handler).await {
+    let handler = measure_polls(&calls.thread, waited, handler);
+    let outcome = run_within_deadlines(until, message, handler).await;
+    drop(slot);
+    match outcome {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => {
             let message = panic_message(panic.as_ref());
             tracing::error!(path, message, "a call panicked");
             admission.count_and_respond(path, CallFault::Panicked)
+        }
+        Err(CallFault::Overloaded) => {
+            admission.count_late();
+            Box::pin(refusal_time(completion)).await;
+            admission.response(path, CallFault::Overloaded)
         }
         Err(fault) => admission.count_and_respond(path, fault),
     }
@@ -431,15 +447,10 @@ async fn refuse(
 
 /// Reads and drops the body of a refused call, and returns [`REFUSAL_DELAY`] after its arrival.
 async fn delay_refusal(completion: &CallCompletion, request: Request<Incoming>) {
-    let budget = completion.calls.admission.budget(completion.uri.path());
-    let span = budget.min(REFUSAL_DELAY);
-    let Some(until) = completion.arrived().checked_add(span) else {
-        return;
-    };
-    let mut wait = pin!(tokio::time::sleep_until(until.into()));
+    let mut wait = pin!(refusal_time(completion));
     {
-        let activity = Arc::clone(&completion.calls.activity);
-        let (mut body, _) = CallBody::new(request.into_body(), activity);
+        let body = request.into_body();
+        let (mut body, _) = CallBody::new(body, &completion.calls, completion.arrival);
         let end = async { while let Some(Ok(_)) = body.frame().await {} };
         tokio::select! {
             biased;
@@ -448,6 +459,15 @@ async fn delay_refusal(completion: &CallCompletion, request: Request<Incoming>) 
         }
     }
     wait.await;
+}
+
+/// Waits until a refusal of this call is sent.
+async fn refusal_time(completion: &CallCompletion) {
+    let budget = completion.calls.admission.budget(completion.uri.path());
+    let span = budget.min(REFUSAL_DELAY);
+    if let Some(until) = completion.arrival.at.checked_add(span) {
+        tokio::time::sleep_until(until.into()).await;
+    }
 }
 
 /// Runs the future until the deadline. Creates no timer for a future that is ready at its first poll, as most are.
@@ -465,22 +485,20 @@ async fn within_deadline<F: Future>(
     }
 }
 
-/// Measures the first poll, in which nearly every call is answered, if the call waited for its thread.
-async fn measure_first_poll<F: Future>(
-    thread: &ThreadLoad,
-    waited: Duration,
-    handler: F,
-) -> F::Output {
-    let begun = (waited >= MEASURE_MIN_WAIT).then(Instant::now);
+/// Measures the polls of a call that waited for its thread or for its message.
+async fn measure_polls<F: Future>(thread: &ThreadLoad, waited: Duration, handler: F) -> F::Output {
     let mut handler = pin!(handler);
-    let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await;
-    if let Some(begun) = begun {
-        thread.add_served(begun.elapsed());
-    }
-    match first {
-        Poll::Ready(output) => output,
-        Poll::Pending => handler.await,
-    }
+    let mut is_measured = waited >= MEASURE_MIN_WAIT;
+    poll_fn(|cx| {
+        let begun = is_measured.then(Instant::now);
+        let polled = handler.as_mut().poll(cx);
+        if let Some(begun) = begun {
+            thread.add_served(begun.elapsed());
+        }
+        is_measured = true;
+        polled
+    })
+    .await
 }
 
 /// A request message and the deadline for its arrival.
@@ -489,52 +507,42 @@ struct MessageDeadline {
     until: Option<Instant>,
 }
 
-/// Runs the handler until its deadline, as long as the message arrives in time.
+/// Runs the handler until its deadline, as long as the message arrives in time and the call is not shed.
 async fn run_within_deadlines<F: Future>(
     until: Option<Instant>,
     awaited: MessageDeadline,
     handler: F,
 ) -> Result<F::Output, CallFault> {
     let mut handler = pin!(handler);
-    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await {
-        return Ok(output);
+    let MessageDeadline {
+        message,
+        until: message_until,
+    } = awaited;
+    let mut handled = pin!(poll_fn(|cx| match handler.as_mut().poll(cx) {
+        Poll::Ready(output) => {
+            message.set_answered();
+            Poll::Ready(Ok(output))
+        }
+        Poll::Pending if message.is_shed() => Poll::Ready(Err(CallFault::Overloaded)),
+        Poll::Pending => Poll::Pending,
+    }));
+    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(handled.as_mut().poll(cx))).await {
+        return output;
     }
     // Ignored if the budget ends earlier.
-    let message = awaited
-        .until
-        .filter(|end| until.is_none_or(|until| *end < until));
-    if message.is_some() && !awaited.message.is_complete() {
-        match within_deadline(message, handler.as_mut()).await {
-            Ok(output) => return Ok(output),
-            Err(_elapsed) if !awaited.message.is_complete() => return Err(CallFault::Incomplete),
+    let message_until = message_until.filter(|end| until.is_none_or(|until| *end < until));
+    if message_until.is_some() && !message.is_complete() {
+        match within_deadline(message_until, handled.as_mut()).await {
+            Ok(output) => return output,
+            Err(_elapsed) if !message.is_complete() => return Err(CallFault::Incomplete),
             Err(_elapsed) => {}
         }
     }
-    let handled = within_deadline(until, handler).await;
-    handled.map_err(|_elapsed| match awaited.message.is_complete() {
-        true => CallFault::OverBudget,
-        false => CallFault::Incomplete,
+    let handled = within_deadline(until, handled).await;
+    handled.unwrap_or_else(|_elapsed| match message.is_complete() {
+        true => Err(CallFault::OverBudget),
+        false => Err(CallFault::Incomplete),
     })
-}
-
-/// 90 % of the client's `grpc-timeout`, so that the response arrives in time. `None` if it is absent or malformed: then
-/// the budget alone applies. gRPC over HTTP/2, "Requests": at most 8 digits and a unit.
-fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
-    let unit = text.chars().last()?;
-    let digits = text.strip_suffix(unit)?;
-    let is_valid = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    let count: u64 = is_valid.then(|| digits.parse().ok())??;
-    let nanos = match unit {
-        'H' => 3_600_000_000_000,
-        'M' => 60_000_000_000,
-        'S' => 1_000_000_000,
-        'm' => 1_000_000,
-        'u' => 1_000,
-        'n' => 1,
-        _ => return None,
-    };
-    Some(Duration::from_nanos(count.saturating_mul(nanos) / 10 * 9))
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -548,40 +556,3 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
 /// The time from the arrival of a call to its refusal. The body has usually arrived by then, and a client that retries
 /// immediately sends at most 50 calls a second in sequence.
 const REFUSAL_DELAY: Duration = Duration::from_millis(20);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Option<Duration> {
-        let mut headers = HeaderMap::new();
-        headers.insert("grpc-timeout", text.parse().unwrap());
-        grpc_timeout(&headers)
-    }
-
-    #[test]
-    fn a_grpc_timeout_is_shortened_by_a_tenth() {
-        assert_eq!(parse("100m"), Some(Duration::from_millis(90)));
-        assert_eq!(parse("1S"), Some(Duration::from_millis(900)));
-        assert_eq!(parse("0n"), Some(Duration::ZERO));
-        assert!(parse("99999999H").is_some());
-    }
-
-    #[test]
-    fn a_malformed_grpc_timeout_is_ignored() {
-        for text in [
-            "",
-            "m",
-            "100",
-            "100x",
-            "-1m",
-            "+1m",
-            "100000000m",
-            "1 m",
-            "1.5S",
-        ] {
-            assert_eq!(parse(text), None, "{text}");
-        }
-        assert_eq!(grpc_timeout(&HeaderMap::new()), None);
-    }
-}

@@ -3,49 +3,98 @@
 //! A call may be answered before its body has ended. The rest is still read and dropped: if a body is dropped early, h2
 //! resets the stream, counts frames still in transit as errors, and closes the connection with all its calls after
 //! `ServeOptions::local_error_resets` of them.
+//!
+//! A message that arrives after its headers waits for the thread, too. If the call is late at the last frame of its
+//! message, the body stays pending and `guard` sheds the call.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 
-use super::activity::ConnectionActivity;
+use super::guard::ConnectionCalls;
 
 /// The body of a request, which reports to the server when the message is complete.
 #[derive(Debug)]
 pub struct CallBody {
     /// `None` after its end.
     body: Option<Incoming>,
-    complete: Arc<AtomicBool>,
-    activity: Arc<ConnectionActivity>,
+    state: MessageState,
+    calls: Arc<ConnectionCalls>,
+    arrival: CallArrival,
+    /// Whether the handler has waited for a part of it.
+    has_pended: bool,
 }
 
-/// Whether the request message of a call is complete.
-#[derive(Debug)]
-pub(super) struct MessageState(Arc<AtomicBool>);
+/// When the headers of a call arrived.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallArrival {
+    pub(super) at: Instant,
+    /// [`ConnectionCalls::served`] at that time.
+    pub(super) served: Duration,
+}
+
+/// The state of a request message: one of the constants below.
+#[derive(Debug, Clone)]
+pub(super) struct MessageState(Arc<AtomicU8>);
+
+const ARRIVING: u8 = 0;
+/// The handler has read the body to its end, or has dropped it.
+const COMPLETE: u8 = 1;
+/// The call is to be refused.
+const SHED: u8 = 2;
+/// The response headers are there, so the call is not shed.
+const ANSWERED: u8 = 3;
 
 impl CallBody {
-    pub(super) fn new(body: Incoming, activity: Arc<ConnectionActivity>) -> (Self, MessageState) {
-        let complete = Arc::new(AtomicBool::new(body.is_end_stream()));
-        let state = MessageState(Arc::clone(&complete));
+    pub(super) fn new(
+        body: Incoming,
+        calls: &Arc<ConnectionCalls>,
+        arrival: CallArrival,
+    ) -> (Self, MessageState) {
+        let state = match body.is_end_stream() {
+            true => COMPLETE,
+            false => ARRIVING,
+        };
+        let state = MessageState(Arc::new(AtomicU8::new(state)));
         let body = CallBody {
             body: Some(body),
-            complete,
-            activity,
+            state: state.clone(),
+            calls: Arc::clone(calls),
+            arrival,
+            has_pended: false,
         };
         (body, state)
     }
 }
 
 impl MessageState {
-    /// Whether the handler has read the body to its end, or has dropped it.
     pub(super) fn is_complete(&self) -> bool {
+        self.get() == COMPLETE
+    }
+
+    pub(super) fn is_shed(&self) -> bool {
+        self.get() == SHED
+    }
+
+    pub(super) fn set_answered(&self) {
+        self.0.store(ANSWERED, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u8 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Ends [`ARRIVING`]; the other states are final.
+    fn end(&self, state: u8) {
+        if self.get() == ARRIVING {
+            self.0.store(state, Ordering::Relaxed);
+        }
     }
 }
 
@@ -57,19 +106,28 @@ impl HttpBody for CallBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = &mut self.body else {
+        let me = &mut *self;
+        let Some(body) = &mut me.body else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else {
+            me.has_pended = true;
+            return Poll::Pending;
+        };
         if matches!(frame, None | Some(Err(_))) || body.is_end_stream() {
-            self.complete.store(true, Ordering::Relaxed);
-            self.body = None;
+            let is_arriving = me.state.get() == ARRIVING;
+            if me.has_pended && is_arriving && me.calls.is_late(me.arrival) {
+                me.state.end(SHED);
+                return Poll::Pending;
+            }
+            me.state.end(COMPLETE);
+            me.body = None;
         }
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
             let bytes = u64::try_from(data.len()).unwrap_or(0);
-            self.activity.add_call_bytes(bytes);
+            me.calls.activity.add_call_bytes(bytes);
         }
         Poll::Ready(frame)
     }
@@ -87,7 +145,7 @@ impl HttpBody for CallBody {
 
 impl Drop for CallBody {
     fn drop(&mut self) {
-        self.complete.store(true, Ordering::Relaxed);
+        self.state.end(COMPLETE);
         // Outside of a runtime the connection is closed, too.
         if let Some(rest) = self.body.take()
             && !rest.is_end_stream()

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct ThreadLoad {
     since: Instant,
-    /// In microseconds since `since`.
+    /// The start of its latest idle time, in microseconds since `since`.
+    idle_since: AtomicU64,
+    /// The end of its latest idle time of at least [`MIN_IDLE`].
     last_idle: AtomicU64,
     /// The time spent on answered calls, in nanoseconds.
     served: AtomicU64,
@@ -26,16 +28,28 @@ impl ThreadLoad {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(ThreadLoad {
             since: Instant::now(),
+            idle_since: AtomicU64::new(0),
             last_idle: AtomicU64::new(0),
             served: AtomicU64::new(0),
         })
     }
 
+    /// Records that the thread becomes idle.
+    pub(super) fn begin_idle(&self) {
+        self.idle_since.store(self.micros(), Ordering::Relaxed);
+    }
+
     /// Records that the thread was idle until now.
-    pub(super) fn record_idle(&self) {
-        let now = self.since.elapsed();
-        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        self.last_idle.store(now, Ordering::Relaxed);
+    pub(super) fn end_idle(&self) {
+        let now = self.micros();
+        let idle = now.saturating_sub(self.idle_since.load(Ordering::Relaxed));
+        if Duration::from_micros(idle) >= MIN_IDLE {
+            self.last_idle.store(now, Ordering::Relaxed);
+        }
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// The time spent on answered calls since the thread started.
@@ -63,6 +77,10 @@ impl ThreadLoad {
 
 /// Longer than a burst of work or a short wait for a core. The source above uses the same value.
 const OVERLOADED_AFTER: Duration = Duration::from_millis(100);
+
+/// A thread that has run all its tasks parks for some microseconds even under overload, while clients wait for their flow
+/// control windows.
+const MIN_IDLE: Duration = Duration::from_millis(1);
 
 /// Under any load the thread answers at least 80 % of its maximum throughput.
 const MIN_SERVED_SHARE: f64 = 0.8;

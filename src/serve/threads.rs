@@ -116,11 +116,12 @@ where
     // Built here and not on the thread, so that a failure is reported at startup.
     let load = ThreadLoad::new();
     let runtime = {
-        let load = Arc::clone(&load);
+        let (before, after) = (Arc::clone(&load), Arc::clone(&load));
         let mut builder = Builder::new_current_thread();
         builder
             .enable_all()
-            .on_thread_unpark(move || load.record_idle());
+            .on_thread_park(move || before.begin_idle())
+            .on_thread_unpark(move || after.end_idle());
         builder.build()?
     };
     let shared = Arc::clone(shared);

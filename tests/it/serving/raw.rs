@@ -70,14 +70,23 @@ impl<T: Read + Write> Raw<T> {
         self.0.write_all(bytes).unwrap();
     }
 
-    /// HEADERS of a call without a body (RFC 7541: indexed fields, then literals that are not).
+    /// HEADERS of a call without a body.
     pub fn begin(&mut self, stream: u8, path: &str) {
-        self.headers(stream, path, END_HEADERS | END_STREAM);
+        self.begin_at_once(&[stream], path);
+    }
+
+    /// The same for several calls in one write, so that they are read at once.
+    pub fn begin_at_once(&mut self, streams: &[u8], path: &str) {
+        let frames = streams
+            .iter()
+            .map(|stream| headers(*stream, path, END_HEADERS | END_STREAM));
+        let bytes: Vec<u8> = frames.flatten().collect();
+        self.send(&bytes);
     }
 
     /// HEADERS of a call whose body is still to come.
     pub fn begin_with_body(&mut self, stream: u8, path: &str) {
-        self.headers(stream, path, END_HEADERS);
+        self.send(&headers(stream, path, END_HEADERS));
     }
 
     /// The body of a call: an empty message.
@@ -94,15 +103,6 @@ impl<T: Read + Write> Raw<T> {
     pub fn ping(&mut self) {
         self.send(&[0, 0, 8, PING, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
         self.until(PING);
-    }
-
-    fn headers(&mut self, stream: u8, path: &str, flags: u8) {
-        let mut block = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
-        block.extend(path.as_bytes());
-        block.extend([0x01, 1, b'x']);
-        let length = u8::try_from(block.len()).unwrap();
-        self.send(&[0, 0, length, 1, flags, 0, 0, 0, stream]);
-        self.send(&block);
     }
 
     /// `None` at the end of the connection.
@@ -136,6 +136,15 @@ impl<T: Read + Write> Raw<T> {
     pub fn is_closed(&mut self) {
         while self.frame().is_some() {}
     }
+}
+
+/// RFC 7541: indexed fields, then literals that are not.
+fn headers(stream: u8, path: &str, flags: u8) -> Vec<u8> {
+    let mut block = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+    block.extend(path.as_bytes());
+    block.extend([0x01, 1, b'x']);
+    let length = u8::try_from(block.len()).unwrap();
+    [vec![0, 0, length, 1, flags, 0, 0, 0, stream], block].concat()
 }
 
 fn is_the_end(error: &io::Error) -> bool {
