@@ -69,7 +69,7 @@ pub enum Wait {
 pub enum SignInOutcome {
     /// The event is recorded, or counted as lost.
     Recorded(Wait),
-    /// The same denial of the same question was recorded under this id less than a minute ago. The repetition is counted.
+    /// The same denial of the same request was recorded under this id less than a minute ago. The repetition is counted.
     Repeated(DecisionId),
 }
 
@@ -113,7 +113,7 @@ impl Log {
             mode,
             pseudonyms,
             clock,
-            refusals: RateLimiter::per_second(REFUSALS_A_SECOND),
+            refusals: RateLimiter::per_second(MAX_REFUSALS_PER_SECOND),
             repeats: RepeatedDenials::default(),
         })))
     }
@@ -131,8 +131,8 @@ impl Log {
     }
 
     /// Records a new decision and caches it: at once, or once its event is on disk. Denials never wait; a denial that the
-    /// journal refuses is counted in the next gap record. `repeatable` identifies the question of a denial that is not
-    /// cached and so is decided at each call: it gets one event a minute.
+    /// journal refuses is counted in the next gap record. `repeatable` identifies a denial that is not cached and so is
+    /// decided at each call: it gets one event a minute.
     pub fn record_sign_in(
         &self,
         event: &SignIn<'_>,
@@ -156,10 +156,10 @@ impl Log {
         let now = open.clock.now();
         // INVARIANT(durable): an allow is never treated as a repetition.
         let repeatable = repeatable.filter(|_| !decision.is_allow());
-        if let Some(question) = repeatable
-            && let Err(earlier) =
-                open.repeats
-                    .register(question, event.answer.decision_id, now.boot)
+        if let Some(denial) = repeatable
+            && let Err(earlier) = open
+                .repeats
+                .register(denial, event.answer.decision_id, now.boot)
         {
             open.journal
                 .count_lost(EventKind::SignIn, GapReason::Limited);
@@ -191,8 +191,8 @@ impl Log {
             Err(_) if must_wait => Wait::Refused,
             // A decision without a record is not cached.
             Err(refused) => {
-                if let Some(question) = repeatable {
-                    open.repeats.remove(question);
+                if let Some(denial) = repeatable {
+                    open.repeats.remove(denial);
                 }
                 open.journal.count_lost(EventKind::SignIn, refused.into());
                 Wait::Nothing
@@ -299,4 +299,4 @@ const MAX_BACKPRESSURE: Duration = Duration::from_secs(2);
 /// Records have a few kilobytes each.
 const MAX_QUEUED: usize = 256;
 /// About 30 MB a day. With more, unauthenticated clients could push older records out of retention.
-const REFUSALS_A_SECOND: u32 = 1;
+const MAX_REFUSALS_PER_SECOND: u32 = 1;

@@ -163,8 +163,8 @@ async fn answer(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
-        .max_buf_size(MOST_BYTES)
-        .max_headers(MOST_HEADERS)
+        .max_buf_size(MAX_BUFFER_BYTES)
+        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let (mut end, mut life) = (pin!(ended(stopped)), pin!(sleep(LIFE)));
@@ -217,9 +217,9 @@ const LIFE: Duration = Duration::from_secs(60);
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// The size limit of a request's head.
-const MOST_BYTES: usize = 16 * 1024;
+const MAX_BUFFER_BYTES: usize = 16 * 1024;
 
-const MOST_HEADERS: usize = 64;
+const MAX_HEADERS: usize = 64;
 
 /// The pause after an accept error of the system.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -17,7 +17,7 @@ pub(super) enum ControlStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MissingControl {
     pub(super) reason: Reason,
-    /// The new sign-in that step-up satisfy it, if there is one.
+    /// The step-up that satisfies it, if there is one.
     pub(super) step_up: Option<StepUp>,
 }
 

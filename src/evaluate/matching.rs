@@ -6,7 +6,7 @@ use std::ops::Not;
 
 use crate::snapshot::bundles::Membership;
 
-/// Whether something holds.
+/// Whether a condition matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Match {
     Yes,

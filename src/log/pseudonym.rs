@@ -33,7 +33,7 @@ pub enum IdKind {
 pub enum PseudonymError {
     #[error("cannot be read: {0}")]
     Unreadable(#[from] io::Error),
-    #[error("has {found} bytes, expected {SHORTEST_KEY} to {LONGEST_KEY} random bytes")]
+    #[error("has {found} bytes, expected {MIN_KEY_BYTES} to {MAX_KEY_BYTES} random bytes")]
     Length { found: usize },
 }
 
@@ -43,7 +43,7 @@ impl Pseudonyms {
 
     /// Keyed hashes with this secret.
     pub fn keyed(secret: &[u8]) -> Result<Self, PseudonymError> {
-        if (SHORTEST_KEY..=LONGEST_KEY).contains(&secret.len()) {
+        if (MIN_KEY_BYTES..=MAX_KEY_BYTES).contains(&secret.len()) {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
             Ok(Pseudonyms(Some(key)))
         } else {
@@ -109,10 +109,10 @@ impl fmt::Debug for Pseudonyms {
 }
 
 /// A shorter secret is likely a password, which can be guessed.
-const SHORTEST_KEY: usize = 32;
+const MIN_KEY_BYTES: usize = 32;
 
 /// A longer file is likely not a key.
-const LONGEST_KEY: usize = 4096;
+const MAX_KEY_BYTES: usize = 4096;
 
 /// 128 bits: collisions between ids of a deployment are practically impossible.
 const SHOWN_BYTES: usize = 16;

@@ -1,4 +1,4 @@
-//! Deduplicates the events of denials that are not cached: a question that is repeated within a minute adds no record.
+//! Deduplicates the events of denials that are not cached: a denial that is repeated within a minute adds no record.
 //!
 //! Allows are never deduplicated: each allow that is sent has a separate record, or is cached and has the record of the
 //! first one.
@@ -23,22 +23,22 @@ struct RecentEvent {
 }
 
 impl RepeatedDenials {
-    /// Registers this event for the denial of this question. Fails with the event that is already registered.
+    /// Registers the event of this denial. Fails with the event that is already registered.
     pub(super) fn register(
         &self,
-        question: DenialDigest,
+        denial: DenialDigest,
         event: DecisionId,
         now: Duration,
     ) -> Result<(), DecisionId> {
         let mut events = self.events();
-        if let Some(recent) = events.get(&question)
+        if let Some(recent) = events.get(&denial)
             && now < recent.until
         {
             return Err(recent.event);
         }
         let until = now.saturating_add(INTERVAL);
-        events.insert(question, RecentEvent { event, until });
-        while events.len() > MAX_QUESTIONS
+        events.insert(denial, RecentEvent { event, until });
+        while events.len() > MAX_DENIALS
             || events.front().is_some_and(|(_, first)| first.until <= now)
         {
             events.pop_front();
@@ -47,8 +47,8 @@ impl RepeatedDenials {
     }
 
     /// Removes an event that the journal refused.
-    pub(super) fn remove(&self, question: DenialDigest) {
-        self.events().remove(&question);
+    pub(super) fn remove(&self, denial: DenialDigest) {
+        self.events().remove(&denial);
     }
 
     fn events(&self) -> MutexGuard<'_, LinkedHashMap<DenialDigest, RecentEvent>> {
@@ -57,10 +57,10 @@ impl RepeatedDenials {
     }
 }
 
-/// A question that is repeated all day writes 2 MB.
+/// A denial that is repeated all day writes 2 MB of records.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// About 1.5 MiB. The oldest question is dropped first, and its next repetition is recorded again.
-const MAX_QUESTIONS: usize = 16_384;
+/// About 1.5 MiB. The oldest denial is dropped first, and its next repetition is recorded again.
+const MAX_DENIALS: usize = 16_384;
 
 #[cfg(test)]
 mod tests {
@@ -70,16 +70,16 @@ mod tests {
 
     fn first(
         repeats: &RepeatedDenials,
-        question: u128,
+        denial: u128,
         event: u128,
         now: Duration,
     ) -> Result<(), u128> {
-        let first = repeats.register(DenialDigest(question), DecisionId(event), now);
+        let first = repeats.register(DenialDigest(denial), DecisionId(event), now);
         first.map_err(|DecisionId(event)| event)
     }
 
     #[test]
-    fn a_question_has_one_event_in_an_interval() {
+    fn a_denial_has_one_event_in_an_interval() {
         let repeats = RepeatedDenials::default();
         assert_eq!(first(&repeats, 1, 10, NOW), Ok(()));
         assert_eq!(first(&repeats, 2, 11, NOW), Ok(()));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_whose_event_was_refused_has_none() {
+    fn a_denial_whose_event_was_refused_has_none() {
         let repeats = RepeatedDenials::default();
         assert_eq!(first(&repeats, 1, 10, NOW), Ok(()));
         repeats.remove(DenialDigest(1));
@@ -100,10 +100,10 @@ mod tests {
     #[test]
     fn the_map_is_bounded_and_expired_entries_are_removed() {
         let repeats = RepeatedDenials::default();
-        for question in 0..=MAX_QUESTIONS as u128 {
-            assert_eq!(first(&repeats, question, question, NOW), Ok(()));
+        for denial in 0..=MAX_DENIALS as u128 {
+            assert_eq!(first(&repeats, denial, denial, NOW), Ok(()));
         }
-        assert_eq!(repeats.events().len(), MAX_QUESTIONS);
+        assert_eq!(repeats.events().len(), MAX_DENIALS);
         assert_eq!(first(&repeats, 1, 0, NOW), Err(1));
         assert_eq!(first(&repeats, 0, 0, NOW + INTERVAL), Ok(()));
         assert_eq!(repeats.events().len(), 1);

@@ -54,7 +54,7 @@ impl ReloadWorker {
             folder: Folder::new(folder, limits, settings, allow_removals, debounce),
             shared,
             debounce,
-            rescan: rescan.min(LONGEST_RESCAN),
+            rescan: rescan.min(MAX_RESCAN),
             observer,
             deny_after,
         }
@@ -234,7 +234,7 @@ impl Drop for ReloadWorker {
 }
 
 /// The maximum wait, so that no sum of instants overflows.
-const LONGEST_RESCAN: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_RESCAN: Duration = Duration::from_secs(24 * 60 * 60);
 /// In thousandths: a fifth more or less.
 const JITTER: u32 = 200;
 /// Delay until a replaced snapshot that a request still held is reaped again.

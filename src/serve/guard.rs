@@ -1,8 +1,8 @@
 //! Admission control, a time budget and panic isolation for every call.
 //!
 //! A call is admitted when its headers arrive, before it waits for its thread, so that the queue is bounded by the slots.
-//! It is shed without being read if it has waited longer than its budget, or longer than `ServeOptions::queue_delay` on
-//! an overloaded thread (`thread_load`). A refusal is sent after [`REFUSAL_DELAY`]: otherwise clients that retry
+//! It is shed, at its start or at the end of its message, if it has waited longer than its budget, or longer than
+//! `ServeOptions::queue_delay` on an overloaded thread (`thread_load`). A refusal is sent after [`REFUSAL_DELAY`]: otherwise clients that retry
 //! immediately would cost more than the calls that are answered.
 //! A call that finds no slot, exceeds its budget or panics is answered with a gRPC error, unless [`CallRules`] has another
 //! response: Envoy does not treat an error of Check as a denial. The budget ends with the response headers; a stream has
@@ -249,8 +249,8 @@ impl ConnectionCalls {
         own <= 1 || own.saturating_mul(2).saturating_mul(connections) < all
     }
 
-    /// Whether to shed a call that arrived then and has not been read: it has waited longer than
-    /// `ServeOptions::queue_delay` for an overloaded thread.
+    /// Whether to shed a call with this arrival: it has waited longer than `ServeOptions::queue_delay` for an overloaded
+    /// thread.
     pub(super) fn is_late(&self, arrival: CallArrival) -> bool {
         let waited = arrival.at.elapsed();
         waited >= self.admission.queue_delay

@@ -309,7 +309,7 @@ const OUTSIDE: &str = "    lb_policy: CLUSTER_PROVIDED
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        # The certificate has to be the host's that the client asked for.
+        # The certificate must be for the host that the client requested.
         upstream_http_protocol_options: {auto_sni: true, auto_san_validation: true}
         auto_config: {http_protocol_options: {}, http2_protocol_options: {}}
     transport_socket:

@@ -13,7 +13,7 @@ const TENANTS: [&str; 3] = ["home_tenant", "resource_tenant", "restricting_tenan
 const APPS: [&str; 2] = ["app", "client_app"];
 
 /// How many names an error lists.
-const MOST_LISTED: usize = 10;
+const MAX_LISTED: usize = 10;
 
 /// Replaces names by ids. Without a snapshot, tenants can only be given by id.
 pub(super) fn resolve(request: &mut Map<String, Value>, snapshot: Option<&Snapshot>) -> Result<()> {
@@ -92,9 +92,9 @@ pub(in crate::cli) fn app(field: &str, name: &str) -> Result<String> {
 }
 
 fn listed(names: impl Iterator<Item = String>) -> String {
-    let mut names: Vec<String> = names.take(MOST_LISTED + 1).collect();
-    if names.len() > MOST_LISTED {
-        names.truncate(MOST_LISTED);
+    let mut names: Vec<String> = names.take(MAX_LISTED + 1).collect();
+    if names.len() > MAX_LISTED {
+        names.truncate(MAX_LISTED);
         names.push("…".to_owned());
     }
     names.join(", ")

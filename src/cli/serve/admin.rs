@@ -99,7 +99,7 @@ pub(super) fn start(
 /// The tenants with separate metrics.
 pub(super) fn tenants(config: &Config) -> Result<Vec<TenantId>, ConfigError> {
     let listed = config.list("metrics.tenants");
-    if listed.len() > MOST_TENANTS {
+    if listed.len() > MAX_TENANTS {
         return Err(config.refuse("metrics.tenants", "expected at most 100 tenants"));
     }
     let tenants = listed.iter().map(|text| text.parse());
@@ -112,4 +112,4 @@ pub(super) fn tenants(config: &Config) -> Result<Vec<TenantId>, ConfigError> {
 const MIN_SCANS: u32 = 3;
 
 /// Each tenant has at most eight series.
-const MOST_TENANTS: usize = 100;
+const MAX_TENANTS: usize = 100;

@@ -215,7 +215,7 @@ pub(super) fn metrics_source(
     Ok(journal.map(|journal| {
         LogMetricsSource(Arc::new(move || {
             let status = journal.status();
-            let pace = journal.commit_stats();
+            let commits = journal.commit_stats();
             let to_u64 = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
             LogMetrics {
                 queue: to_u64(status.queued),
@@ -230,10 +230,10 @@ pub(super) fn metrics_source(
                 segments: to_u64(status.segments),
                 last_seq: status.last_seq,
                 last_checkpoint: status.last_checkpoint,
-                commit: pace.commit,
-                wait: pace.wait,
-                wait_timeouts: pace.timeouts,
-                is_slow: pace.is_slow,
+                commit: commits.commit,
+                wait: commits.wait,
+                wait_timeouts: commits.timeouts,
+                is_slow: commits.is_slow,
                 export_lag: exporter.as_ref().map(|exporter| exporter.status().lag),
                 failing_since: status.failing_since,
                 last_error: status.last_error,

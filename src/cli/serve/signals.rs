@@ -90,7 +90,7 @@ async fn refresh_keys(following: FollowHandle) {
         let mut pairs = now.iter().zip(&before);
         pairs.all(|(now, before)| now.attempts > before.attempts)
     });
-    let is_complete = within(LONGEST_REFRESH, async { refreshed.await.is_ok() }).await;
+    let is_complete = within(MAX_REFRESH_WAIT, async { refreshed.await.is_ok() }).await;
     let now = following.status();
     let is_same = now
         .iter()
@@ -108,4 +108,4 @@ async fn within(limit: Duration, done: impl Future<Output = bool>) -> bool {
 }
 
 /// Longer than the limit of a fetch, including discovery.
-const LONGEST_REFRESH: Duration = Duration::from_secs(10);
+const MAX_REFRESH_WAIT: Duration = Duration::from_secs(10);

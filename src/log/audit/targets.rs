@@ -167,11 +167,13 @@ fn modified(object: &mut JsonObject<'_>, property: ModifiedProperty<'_>) {
 
 fn differing(old: &Value, new: &Value) -> (Value, Value) {
     match (old, new) {
-        (Value::Array(olds), Value::Array(news)) => (without(olds, news), without(news, olds)),
-        (Value::Object(olds), Value::Object(news)) => {
+        (Value::Array(before), Value::Array(after)) => {
+            (without(before, after), without(after, before))
+        }
+        (Value::Object(before), Value::Object(after)) => {
             let mut both = (Map::new(), Map::new());
-            for (name, old) in olds {
-                match news.get(name) {
+            for (name, old) in before {
+                match after.get(name) {
                     Some(new) if new == old => {}
                     Some(new) => {
                         let (old, new) = differing(old, new);
@@ -183,7 +185,7 @@ fn differing(old: &Value, new: &Value) -> (Value, Value) {
                     }
                 }
             }
-            let added = news.iter().filter(|(name, _)| !olds.contains_key(*name));
+            let added = after.iter().filter(|(name, _)| !before.contains_key(*name));
             both.1
                 .extend(added.map(|(name, value)| (name.clone(), value.clone())));
             (Value::Object(both.0), Value::Object(both.1))
