@@ -1,8 +1,7 @@
-//! The cache of decisions by itself: `cargo bench --bench cache`. Compare only numbers of one run.
+//! The decision cache alone: `cargo bench --bench cache`. Compare only numbers of one run.
 //!
-//! `key` is what every look-up begins with and belongs to each of the others, too. `hit` has 10,000 users in turn, who
-//! are all remembered; `insert` has a new user each time and a cache that is full, so that each takes the place of
-//! another.
+//! `key` builds the key, which is also part of the other cases. `hit` looks up 10,000 cached users in turn. `insert`
+//! adds a new user each time to a full cache, so that each insert evicts an entry.
 
 #![allow(
     missing_docs,
@@ -28,10 +27,10 @@ use crosstrust::revocation::Revocations;
 use crosstrust::rpc::RequestLimits;
 use crosstrust::rpc::client::to_request;
 
-/// What every answer here was decided under.
-struct Always;
+/// A publication that never changes.
+struct Unchanging;
 
-impl Published for Always {
+impl Published for Unchanging {
     fn epoch(&self) -> Epoch {
         Epoch::FIRST
     }
@@ -40,39 +39,39 @@ impl Published for Always {
 fn caching(criterion: &mut Criterion) {
     let active = calls::engine(None).active().unwrap();
     let now = Clock::System.now();
-    let decided = IdentifiedDecision {
-        decision: Evaluation::new(&active.snapshot, &asked(0))
+    let decision = IdentifiedDecision {
+        decision: Evaluation::new(&active.snapshot, &request_of(0))
             .decide(&Revocations::default(), now.wall),
         id: DecisionId(1),
     };
-    let requests: Vec<Request> = (0..10_000).map(asked).collect();
-    let questions: Vec<Evaluation<'_>> = requests
+    let requests: Vec<Request> = (0..10_000).map(request_of).collect();
+    let evaluations: Vec<Evaluation<'_>> = requests
         .iter()
         .map(|request| Evaluation::new(&active.snapshot, request))
         .collect();
 
-    let mut in_turn = questions.iter().cycle();
+    let mut in_turn = evaluations.iter().cycle();
     criterion.bench_function("cache/key", |bencher| {
         bencher.iter(|| black_box(DecisionKey::of(in_turn.next().unwrap())));
     });
 
     let cache = DecisionCache::new(CacheBytes::default());
-    let keys: Vec<DecisionKey> = questions.iter().map(DecisionKey::of).collect();
+    let keys: Vec<DecisionKey> = evaluations.iter().map(DecisionKey::of).collect();
     for key in &keys {
-        assert!(!ask(&cache, key, now, &decided));
+        assert!(!look_up_or_insert(&cache, key, now, &decision));
     }
     for key in &keys {
-        assert!(ask(&cache, key, now, &decided));
+        assert!(look_up_or_insert(&cache, key, now, &decision));
     }
     let mut in_turn = keys.iter().cycle();
     criterion.bench_function("cache/hit/10k_keys", |bencher| {
-        bencher.iter(|| ask(&cache, in_turn.next().unwrap(), now, &decided));
+        bencher.iter(|| look_up_or_insert(&cache, in_turn.next().unwrap(), now, &decision));
     });
 
     let cache = DecisionCache::new(CacheBytes::default());
     let mut users = new_users(&active);
     for _ in 0..50_000 {
-        ask(&cache, &users.next().unwrap(), now, &decided);
+        look_up_or_insert(&cache, &users.next().unwrap(), now, &decision);
     }
     assert!(
         cache.counters().usage.evictions > 0,
@@ -82,34 +81,34 @@ fn caching(criterion: &mut Criterion) {
     criterion.bench_function("cache/insert/full", |bencher| {
         bencher.iter_batched(
             || users.next().unwrap(),
-            |key| ask(&cache, &key, now, &decided),
+            |key| look_up_or_insert(&cache, &key, now, &decision),
             BatchSize::SmallInput,
         );
     });
 }
 
-/// Whether it was remembered; kept, if it was not.
-fn ask(
+/// Looks up a decision and caches it on a miss; returns whether it was cached.
+fn look_up_or_insert(
     cache: &DecisionCache,
     key: &DecisionKey,
     now: Instants,
-    decided: &IdentifiedDecision,
+    decision: &IdentifiedDecision,
 ) -> bool {
     let slot = cache.slot(key, now);
-    let result = get_or_decide(&Always, &slot, |_| decided.clone());
+    let result = get_or_decide(&Unchanging, &slot, |_| decision.clone());
     if let Some(pending) = slot.pending_insert() {
         pending.insert();
     }
     black_box(result).cached
 }
 
-fn asked(user: u128) -> Request {
+fn request_of(user: u128) -> Request {
     to_request(calls::question(user, 5), &RequestLimits::default()).unwrap()
 }
 
-/// Keys that nobody has asked for.
+/// Keys that are not cached.
 fn new_users(active: &ActiveSnapshot) -> impl Iterator<Item = DecisionKey> {
-    (1 << 24..).map(|user| DecisionKey::of(&Evaluation::new(&active.snapshot, &asked(user))))
+    (1 << 24..).map(|user| DecisionKey::of(&Evaluation::new(&active.snapshot, &request_of(user))))
 }
 
 criterion_group!(benches, caching);

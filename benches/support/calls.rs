@@ -1,7 +1,7 @@
-//! Whole calls without a network: bytes go into the router that `serve` has, and bytes come out.
+//! Complete calls without a network: the router of `serve`, called with bytes.
 //!
-//! The sample policies, one user of Fabrikam after another who opens Contoso's SharePoint, no log. What HTTP/2 costs
-//! besides is measured over sockets, in `benches/load`.
+//! The sample policies, users of Fabrikam that open Contoso's SharePoint, no log. `benches/load` measures the cost of
+//! HTTP/2 over sockets.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tower_service::Service as _;
 pub const AUTHORIZE: &str = "/crosstrust.v1.AuthorizationService/Authorize";
 pub const AUTHORIZE_BATCH: &str = "/crosstrust.v1.AuthorizationService/AuthorizeBatch";
 
-/// The router, with a cache or without.
+/// A router with or without a cache.
 pub fn serving(cache: Option<CacheBytes>) -> Router {
     routed(engine(cache), Gateway::default())
 }
@@ -38,14 +38,14 @@ pub fn engine(cache: Option<CacheBytes>) -> Arc<Engine> {
     engine
 }
 
-/// The sample policies, for packages beneath this one, too.
+/// The folder of the sample policies, also for the packages below `benches`.
 pub fn policies() -> PathBuf {
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let mut folders = above.map(|folder| folder.join("policies"));
     folders.find(|folder| folder.is_dir()).unwrap()
 }
 
-/// The router of this engine.
+/// A router for this engine.
 pub fn routed(engine: Arc<Engine>, gateway: Gateway) -> Router {
     let backend = Backend {
         engine,
@@ -58,7 +58,7 @@ pub fn routed(engine: Arc<Engine>, gateway: Gateway) -> Router {
     router(&backend, &Rights::ALL, &HealthState::new())
 }
 
-/// The answer's message. Nothing here has to be waited for.
+/// Calls the router and returns the body of its answer. No part of the call waits.
 #[inline(never)]
 pub fn call(router: &mut Router, path: &str, message: Bytes) -> Bytes {
     let request = http::Request::post(path)
@@ -70,14 +70,14 @@ pub fn call(router: &mut Router, path: &str, message: Bytes) -> Bytes {
     body.unwrap().to_bytes()
 }
 
-/// A message as gRPC frames it: not compressed, and how long it is.
+/// A message with gRPC's prefix: uncompressed, and its length.
 pub fn framed(message: &impl prost::Message) -> Bytes {
     let message = message.encode_to_vec();
     let length = u32::try_from(message.len()).unwrap();
     [&[0][..], &length.to_be_bytes(), &message].concat().into()
 }
 
-/// A user of this number with so many groups, whom the sample policies let in.
+/// A request of the user with this number and this many groups, which the sample policies allow.
 pub fn question(user: u128, groups: u128) -> AuthorizeRequest {
     let id = |number: u128| uuid::Uuid::from_u128(number).to_string();
     AuthorizeRequest {
@@ -101,7 +101,7 @@ pub fn question(user: u128, groups: u128) -> AuthorizeRequest {
     }
 }
 
-/// So many of those questions in one message.
+/// A batch of the requests of these users.
 pub fn batch(users: std::ops::Range<u128>, groups: u128) -> AuthorizeBatchRequest {
     AuthorizeBatchRequest {
         requests: users.map(|user| question(user, groups)).collect(),

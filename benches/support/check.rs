@@ -1,5 +1,5 @@
-//! Envoy's `Check` of a user who opens Contoso's SharePoint with a token, as Envoy sends it with
-//! `deploy/envoy/bearer.yaml`. For the packages beneath this one.
+//! The `Check` that Envoy sends with `deploy/envoy/bearer.yaml` when a user opens Contoso's SharePoint with a token. For
+//! the packages below `benches`.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
 /// The resource tenant of the sample policies.
 const CONTOSO: &str = "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f";
-/// An application of Contoso's that asks for MFA.
+/// SharePoint Online; Contoso requires MFA for it.
 pub const SHAREPOINT: &str = "00000003-0000-0ff1-ce00-000000000000";
 
 pub fn with_token(token: &str) -> CheckRequest {

@@ -1,4 +1,4 @@
-//! Policies of a size that a bench asks for, as documents: two tenants that trust each other, and what is around them.
+//! Policy documents of a given size: two tenants that trust each other, with partners and Conditional Access policies.
 
 use crosstrust::graph::SourceFile;
 use crosstrust::id::{AppId, GroupId, TenantId};
@@ -25,7 +25,7 @@ fn setting(users: Vec<Value>) -> Value {
     })
 }
 
-pub fn everybody() -> Value {
+pub fn allow_all() -> Value {
     setting(vec![json!({ "target": "AllUsers", "targetType": "user" })])
 }
 
@@ -33,7 +33,7 @@ pub fn group(number: u128) -> GroupId {
     GroupId(0x60_0000_0000_0000_0000_0000 + number * 0x1_0001)
 }
 
-/// Everybody needs MFA, for the application that is asked about or for another one.
+/// A policy that requires MFA from all users, for [`APP`] if it `applies`, otherwise for another application.
 pub fn policy(number: u128, applies: bool) -> Value {
     let app = if applies { APP } else { AppId(5000 + number) };
     json!({
@@ -48,14 +48,14 @@ pub fn policy(number: u128, applies: bool) -> Value {
     })
 }
 
-/// Two tenants that trust each other; inbound is open to `targets` groups, or to everybody where there are none;
-/// besides them `partners` others and `policies` Conditional Access policies, of which one in twenty applies.
+/// Two tenants that trust each other. Inbound allows `targets` groups, or all users if `targets` is 0. There are also
+/// `partners` other partners and `policies` Conditional Access policies, one in twenty of which applies.
 pub fn folder(targets: u128, partners: u128, policies: u128) -> Vec<SourceFile> {
     let groups = (0..targets)
         .map(|n| json!({ "target": group(n).to_string(), "targetType": "group" }))
         .collect();
     let inbound = if targets == 0 {
-        everybody()
+        allow_all()
     } else {
         setting(groups)
     };
@@ -69,7 +69,7 @@ pub fn folder(targets: u128, partners: u128, policies: u128) -> Vec<SourceFile> 
         file("home/organization.json", &json!({ "id": HOME.to_string() })),
         file(
             "home/partners.json",
-            &json!([{ "tenantId": RESOURCE.to_string(), "b2bDirectConnectOutbound": everybody() }]),
+            &json!([{ "tenantId": RESOURCE.to_string(), "b2bDirectConnectOutbound": allow_all() }]),
         ),
         file(
             "resource/organization.json",

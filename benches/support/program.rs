@@ -1,4 +1,4 @@
-//! What starting the program takes, for the packages beneath this one.
+//! Helpers to start the program, for the packages below `benches`.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// Where it serves, by the line in which it says so.
+/// The loopback address in the log line of a server.
 pub fn loopback_address(line: &str) -> Result<SocketAddr> {
     let start = line.find("127.0.0.1:");
     let rest = start.map(|start| &line[start..]).unwrap_or_default();
@@ -15,7 +15,7 @@ pub fn loopback_address(line: &str) -> Result<SocketAddr> {
     address.with_context(|| format!("no address in: {line}"))
 }
 
-/// The folder with everything in it.
+/// Copies a folder with its content.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {

@@ -1,5 +1,5 @@
-// An OpenTelemetry Collector of the parts that the tests need: the OTLP receiver in front of the file exporter.
-// `ocb`, the project's builder, would write the same lines.
+// An OpenTelemetry Collector with the components that the tests need: the OTLP receiver and the file exporter.
+// `ocb`, the project's builder, would generate the same code.
 package main
 
 import (

@@ -1,4 +1,4 @@
-//! `deploy/envoy/bearer.yaml`: real requests, and what the client and the application see of them.
+//! `deploy/envoy/bearer.yaml`: requests with a bearer token, and what the client and the application receive.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,23 +18,23 @@ fn gateway() -> Gateway {
     let gateway = Gateway::start(Deployment::Bearer);
     let bearer = token(FATIMA, LAUNCHER).bearer();
     until("an allow", || {
-        (gateway.ask(LAUNCHER_HOST, &bearer).status == 200).then_some(())
+        (gateway.request(LAUNCHER_HOST, &bearer).status == 200).then_some(())
     });
     gateway
 }
 
-/// The values under this name in what the application got.
-fn seen(answer: &Answer, name: &str) -> Vec<String> {
+/// The values of this header in the request that the application received.
+fn received_headers(answer: &Answer, name: &str) -> Vec<String> {
     assert_eq!(answer.status, 200, "{answer:?}");
-    let told = answer.json();
-    let headers = told["headers"].as_array().unwrap().iter();
+    let echo = answer.json();
+    let headers = echo["headers"].as_array().unwrap().iter();
     let found = headers.filter(|header| header[0] == name);
     found
         .map(|header| header[1].as_str().unwrap().to_owned())
         .collect()
 }
 
-/// A 403 that says no more than Entra tells: code and decision id, no reason.
+/// Asserts a 403 that discloses no more than Entra does: code and decision id, no reason.
 fn assert_denied(answer: &Answer, code: Option<&str>) {
     assert_eq!(answer.status, 403, "{answer:?}");
     assert_eq!(
@@ -45,31 +45,40 @@ fn assert_denied(answer: &Answer, code: Option<&str>) {
     assert_eq!(problem["status"], 403);
     assert_eq!(problem["code"].as_str(), code);
     assert!(problem["decision_id"].is_string(), "{answer:?}");
-    for silent in ["reason", "detail"] {
-        assert_eq!(problem[silent], Value::Null, "{answer:?}");
+    for member in ["reason", "detail"] {
+        assert_eq!(problem[member], Value::Null, "{answer:?}");
     }
 }
 
 #[test]
-fn the_application_sees_the_token_and_whose_request_it_is() {
+fn the_application_receives_the_token_and_the_identity_headers() {
     let gateway = gateway();
     let bearer = token(FATIMA, SHAREPOINT).mfa().bearer();
     let answer = gateway.get(DOCUMENTS, "/a?b=c", &[("authorization", &bearer)]);
-    assert_eq!(seen(&answer, "authorization"), [bearer]);
-    assert_eq!(seen(&answer, "x-crosstrust-home-tenant"), [FATIMA.0]);
-    assert_eq!(seen(&answer, "x-crosstrust-user"), [FATIMA.1]);
-    assert_eq!(seen(&answer, "x-crosstrust-decision-id").len(), 1);
-    assert_eq!(seen(&answer, "x-crosstrust-expires-at").len(), 1);
+    assert_eq!(received_headers(&answer, "authorization"), [bearer]);
+    assert_eq!(
+        received_headers(&answer, "x-crosstrust-home-tenant"),
+        [FATIMA.0]
+    );
+    assert_eq!(received_headers(&answer, "x-crosstrust-user"), [FATIMA.1]);
+    assert_eq!(
+        received_headers(&answer, "x-crosstrust-decision-id").len(),
+        1
+    );
+    assert_eq!(
+        received_headers(&answer, "x-crosstrust-expires-at").len(),
+        1
+    );
     assert_eq!(answer.json()["path"], "/a?b=c");
-    // The same decision stands in Envoy's access log.
-    let id = &seen(&answer, "x-crosstrust-decision-id")[0];
+    // Envoy's access log contains the same decision id.
+    let id = &received_headers(&answer, "x-crosstrust-decision-id")[0];
     until("the access log", || {
         gateway.envoy.log().contains(id.as_str()).then_some(())
     });
 }
 
 #[test]
-fn what_a_client_writes_into_our_headers_never_arrives() {
+fn crosstrust_headers_from_a_client_are_removed() {
     let gateway = gateway();
     let bearer = token(FATIMA, LAUNCHER).bearer();
     let answer = gateway.get(
@@ -82,29 +91,32 @@ fn what_a_client_writes_into_our_headers_never_arrives() {
             ("x-crosstrust-admin", "true"),
         ],
     );
-    assert_eq!(seen(&answer, "x-crosstrust-user"), [FATIMA.1]);
-    assert_eq!(seen(&answer, "x-crosstrust-home-tenant"), [FATIMA.0]);
-    assert_eq!(seen(&answer, "x-crosstrust-admin"), [""; 0]);
+    assert_eq!(received_headers(&answer, "x-crosstrust-user"), [FATIMA.1]);
+    assert_eq!(
+        received_headers(&answer, "x-crosstrust-home-tenant"),
+        [FATIMA.0]
+    );
+    assert_eq!(received_headers(&answer, "x-crosstrust-admin"), [""; 0]);
 }
 
 #[test]
-fn a_denial_tells_no_more_than_entra_does_and_with_detail_the_reason() {
+fn a_denial_discloses_the_reason_only_if_the_route_allows_detail() {
     let gateway = gateway();
-    // Tailspin's users are not let in by direct connect.
-    let tom = gateway.ask(LAUNCHER_HOST, &token(TOM, LAUNCHER).bearer());
+    // Contoso does not allow Tailspin's users by direct connect.
+    let tom = gateway.request(LAUNCHER_HOST, &token(TOM, LAUNCHER).bearer());
     assert_denied(&tom, Some("AADSTS500213"));
     let fatima = token(FATIMA, ADMINISTRATION).mfa().bearer();
-    let answer = gateway.ask(ADMINISTRATION_HOST, &fatima);
+    let answer = gateway.request(ADMINISTRATION_HOST, &fatima);
     assert_eq!(answer.status, 403, "{answer:?}");
     assert_eq!(answer.json()["reason"], "CA_BLOCKED");
     assert_eq!(answer.json()["code"], "AADSTS53003");
 }
 
 #[test]
-fn without_a_token_that_counts_there_is_a_401_that_says_why() {
+fn a_missing_or_invalid_token_is_a_401_with_a_challenge() {
     let gateway = gateway();
-    let good = || token(FATIMA, LAUNCHER);
-    let passed = gateway.upstream.reached();
+    let valid = || token(FATIMA, LAUNCHER);
+    let passed = gateway.upstream.request_count();
     let none = gateway.get(LAUNCHER_HOST, "/", &[]);
     assert_eq!(none.status, 401, "{none:?}");
     let challenge = none.header("www-authenticate").unwrap();
@@ -115,10 +127,10 @@ fn without_a_token_that_counts_there_is_a_401_that_says_why() {
     assert!(!challenge.contains("error="), "{challenge}");
 
     for (name, bearer) in [
-        ("expired", good().expired().bearer()),
-        ("forged", good().forged()),
+        ("expired", valid().expired().bearer()),
+        ("forged", valid().forged()),
         (
-            "for nobody we know",
+            "for another audience",
             token(FATIMA, SUPPLIER_PORTAL).bearer(),
         ),
         (
@@ -127,17 +139,17 @@ fn without_a_token_that_counts_there_is_a_401_that_says_why() {
         ),
         (
             "of another issuer",
-            good()
+            valid()
                 .with("iss", json!("https://evil.example/v2.0"))
                 .bearer(),
         ),
         (
             "of another tenant than its issuer",
-            good().with("tid", json!(CONTOSO)).bearer(),
+            valid().with("tid", json!(CONTOSO)).bearer(),
         ),
         ("no token", "Bearer nonsense".to_owned()),
     ] {
-        let answer = gateway.ask(LAUNCHER_HOST, &bearer);
+        let answer = gateway.request(LAUNCHER_HOST, &bearer);
         assert_eq!(answer.status, 401, "{name}: {answer:?}");
         let challenge = answer.header("www-authenticate").unwrap();
         assert!(
@@ -145,22 +157,22 @@ fn without_a_token_that_counts_there_is_a_401_that_says_why() {
             "{name}: {challenge}"
         );
     }
-    assert_eq!(gateway.upstream.reached(), passed);
+    assert_eq!(gateway.upstream.request_count(), passed);
 }
 
 #[test]
-fn a_token_for_one_application_opens_no_other() {
+fn a_token_for_one_application_is_denied_at_another() {
     let gateway = gateway();
-    let answer = gateway.ask(LAUNCHER_HOST, &token(FATIMA, SHAREPOINT).mfa().bearer());
+    let answer = gateway.request(LAUNCHER_HOST, &token(FATIMA, SHAREPOINT).mfa().bearer());
     assert!(matches!(answer.status, 401 | 403), "{answer:?}");
 }
 
 #[test]
-fn a_client_that_knows_claims_challenges_gets_one_and_others_get_rfc_9470() {
+fn a_cp1_client_gets_a_claims_challenge_and_others_get_rfc_9470() {
     let gateway = gateway();
-    let knows = gateway.ask(DOCUMENTS, &token(FATIMA, SHAREPOINT).cp1().bearer());
-    assert_eq!(knows.status, 401, "{knows:?}");
-    let challenge = knows.header("www-authenticate").unwrap();
+    let with_cp1 = gateway.request(DOCUMENTS, &token(FATIMA, SHAREPOINT).cp1().bearer());
+    assert_eq!(with_cp1.status, 401, "{with_cp1:?}");
+    let challenge = with_cp1.header("www-authenticate").unwrap();
     assert!(
         challenge.contains("error=\"insufficient_claims\""),
         "{challenge}"
@@ -168,10 +180,10 @@ fn a_client_that_knows_claims_challenges_gets_one_and_others_get_rfc_9470() {
     let (_, claims) = challenge.split_once("claims=\"").unwrap();
     let claims = STANDARD.decode(claims.split('"').next().unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&claims).unwrap();
-    let asked = json!({"access_token": {"acrs": {"essential": true, "value": "c1"}}});
-    assert_eq!(claims, asked);
+    let expected = json!({"access_token": {"acrs": {"essential": true, "value": "c1"}}});
+    assert_eq!(claims, expected);
 
-    let other = gateway.ask(DOCUMENTS, &token(FATIMA, SHAREPOINT).bearer());
+    let other = gateway.request(DOCUMENTS, &token(FATIMA, SHAREPOINT).bearer());
     assert_eq!(other.status, 401, "{other:?}");
     let challenge = other.header("www-authenticate").unwrap();
     assert!(
@@ -182,45 +194,45 @@ fn a_client_that_knows_claims_challenges_gets_one_and_others_get_rfc_9470() {
 }
 
 #[test]
-fn a_channel_opens_to_its_members_and_a_route_without_a_channel_to_nobody() {
+fn a_channel_allows_its_members_and_a_route_without_a_channel_denies_them() {
     let gateway = gateway();
     let bearer = token(FATIMA, TEAMS).bearer();
-    let ask = |path| {
+    let status = |path| {
         gateway
             .get(TEAMS_HOST, path, &[("authorization", &bearer)])
             .status
     };
-    assert_eq!(ask("/product-launch/files"), 200);
-    assert_eq!(ask("/supply-chain"), 403);
-    assert_eq!(ask("/"), 403);
-    assert_eq!(ask("/product-launches"), 403);
+    assert_eq!(status("/product-launch/files"), 200);
+    assert_eq!(status("/supply-chain"), 403);
+    assert_eq!(status("/"), 403);
+    assert_eq!(status("/product-launches"), 403);
 }
 
 #[test]
 fn a_host_without_a_route_is_not_found() {
     let gateway = gateway();
-    let answer = gateway.ask("payroll.contoso.example", &token(FATIMA, LAUNCHER).bearer());
+    let answer = gateway.request("payroll.contoso.example", &token(FATIMA, LAUNCHER).bearer());
     assert_eq!(answer.status, 404);
 }
 
 #[test]
-fn two_tokens_are_no_token() {
+fn two_tokens_are_denied() {
     let gateway = gateway();
-    let passed = gateway.upstream.reached();
-    let good = token(FATIMA, LAUNCHER).bearer();
+    let passed = gateway.upstream.request_count();
+    let valid = token(FATIMA, LAUNCHER).bearer();
     let other = token(FELIX, LAUNCHER).bearer();
-    for second in [&good, &other] {
-        let headers = [("authorization", good.as_str()), ("authorization", second)];
+    for second in [&valid, &other] {
+        let headers = [("authorization", valid.as_str()), ("authorization", second)];
         let answer = gateway.get(LAUNCHER_HOST, "/", &headers);
         assert_eq!(answer.status, 403, "{answer:?}");
     }
-    assert_eq!(gateway.upstream.reached(), passed);
+    assert_eq!(gateway.upstream.request_count(), passed);
 }
 
 #[test]
-fn a_path_that_can_be_read_two_ways_reaches_nothing() {
+fn an_ambiguous_path_does_not_reach_the_application() {
     let gateway = gateway();
-    let passed = gateway.upstream.reached();
+    let passed = gateway.upstream.request_count();
     let bearer = token(FATIMA, TEAMS).bearer();
     for path in [
         "/product-launch/..;/supply-chain",
@@ -236,16 +248,16 @@ fn a_path_that_can_be_read_two_ways_reaches_nothing() {
         let answer = gateway.get(TEAMS_HOST, path, &[("authorization", &bearer)]);
         assert!(matches!(answer.status, 400 | 403), "{path}: {answer:?}");
     }
-    assert_eq!(gateway.upstream.reached(), passed);
-    // These have one reading, and Envoy writes it before anybody decides.
-    for (path, means) in [
+    assert_eq!(gateway.upstream.request_count(), passed);
+    // These are unambiguous: Envoy normalizes them before the decision.
+    for (path, normalized) in [
         ("/supply-chain/../product-launch/x", "/product-launch/x"),
         ("/product-launch//x/./y", "/product-launch/x/y"),
         ("/product-launch\\x", "/product-launch/x"),
     ] {
         let answer = gateway.get(TEAMS_HOST, path, &[("authorization", &bearer)]);
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
-        assert_eq!(answer.json()["path"], means);
+        assert_eq!(answer.json()["path"], normalized);
     }
     let out = "/product-launch/../supply-chain";
     let answer = gateway.get(TEAMS_HOST, out, &[("authorization", &bearer)]);
@@ -253,7 +265,7 @@ fn a_path_that_can_be_read_two_ways_reaches_nothing() {
 }
 
 #[test]
-fn a_grpc_client_is_told_in_its_own_words() {
+fn a_grpc_client_gets_a_grpc_status() {
     let gateway = gateway();
     let tom = token(TOM, LAUNCHER).bearer();
     let answer = gateway.grpc(LAUNCHER_HOST, &[("authorization", &tom)]);

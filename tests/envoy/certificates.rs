@@ -1,4 +1,4 @@
-//! A CA, and certificates of it that name a SPIFFE id.
+//! A CA that issues certificates with a SPIFFE id.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ impl Authority {
     pub fn new() -> Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
-        // A name of its own: to Envoy a certificate whose subject is its issuer has signed itself.
+        // A separate name: Envoy treats a certificate whose subject equals its issuer as self-signed.
         params
             .distinguished_name
             .push(DnType::CommonName, "the authority");
@@ -30,12 +30,12 @@ impl Authority {
         }
     }
 
-    /// `ca.pem` in this folder.
+    /// Writes `ca.pem` into this folder.
     pub fn write(&self, folder: &Path) {
         fs::write(folder.join("ca.pem"), &self.certificate).unwrap();
     }
 
-    /// `NAME.pem` and `NAME.key` in this folder, for this SPIFFE id, put there by a rename as certificate agents do it.
+    /// Writes `NAME.pem` and `NAME.key` for this SPIFFE id into this folder, by rename like certificate agents.
     pub fn issue(&self, folder: &Path, name: &str, spiffe: &str) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -46,9 +46,9 @@ impl Authority {
         ];
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         for (end, text) in [("key", key.serialize_pem()), ("pem", certificate)] {
-            let (fresh, whole) = (folder.join("fresh"), folder.join(format!("{name}.{end}")));
-            fs::write(&fresh, text).unwrap();
-            fs::rename(fresh, whole).unwrap();
+            let (temporary, target) = (folder.join("fresh"), folder.join(format!("{name}.{end}")));
+            fs::write(&temporary, text).unwrap();
+            fs::rename(temporary, target).unwrap();
         }
     }
 }

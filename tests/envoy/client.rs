@@ -1,4 +1,4 @@
-//! What a client of the gateway sends, byte for byte, and what it gets.
+//! A client of the gateway that controls each byte of its requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,23 +9,23 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 
-/// A call that takes longer is broken; it fails the test instead of holding it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A call that takes longer fails the test instead of blocking it.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
     pub status: u16,
-    /// Names in lower case; of a gRPC answer the trailers too.
+    /// Names in lower case. For gRPC, the trailers are included.
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Answer {
-    /// The header, which may stand there once at most.
+    /// The value of the header, which may occur at most once.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter().filter(|(known, _)| known == name);
+        let mut found = self.headers.iter().filter(|(found, _)| found == name);
         let value = found.next().map(|(_, value)| value.as_str());
-        assert!(found.next().is_none(), "{name} stands there twice");
+        assert!(found.next().is_none(), "header {name} occurs twice");
         value
     }
 
@@ -34,7 +34,7 @@ impl Answer {
     }
 }
 
-/// An HTTP/1.1 connection that is kept.
+/// A persistent HTTP/1.1 connection.
 pub struct Connection {
     stream: BufReader<TcpStream>,
 }
@@ -43,7 +43,7 @@ impl Connection {
     pub fn open(address: SocketAddr) -> Connection {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         Connection {
             stream: BufReader::new(stream),
         }
@@ -58,17 +58,17 @@ impl Connection {
         self.try_send(&request).expect("an answer")
     }
 
-    /// `None` where the peer hangs up.
+    /// `None` if the peer closes the connection.
     pub fn try_send(&mut self, request: &str) -> Option<Answer> {
         self.stream.get_mut().write_all(request.as_bytes()).ok()?;
-        let first = self.line()?;
+        let first = self.read_line()?;
         let status = first.split(' ').nth(1)?.parse().ok()?;
         let mut answer = Answer {
             status,
             ..Answer::default()
         };
         loop {
-            let line = self.line()?;
+            let line = self.read_line()?;
             if line.is_empty() {
                 break;
             }
@@ -84,27 +84,27 @@ impl Connection {
         let mut body = Vec::new();
         if answer.header("transfer-encoding").is_some() {
             loop {
-                let size = usize::from_str_radix(&self.line()?, 16).ok()?;
-                self.exactly(size, &mut body)?;
-                self.line()?;
+                let size = usize::from_str_radix(&self.read_line()?, 16).ok()?;
+                self.read_exactly(size, &mut body)?;
+                self.read_line()?;
                 if size == 0 {
                     break;
                 }
             }
         } else if let Some(length) = answer.header("content-length") {
-            self.exactly(length.parse().ok()?, &mut body)?;
+            self.read_exactly(length.parse().ok()?, &mut body)?;
         }
         String::from_utf8(body).ok()
     }
 
-    fn exactly(&mut self, size: usize, body: &mut Vec<u8>) -> Option<()> {
+    fn read_exactly(&mut self, size: usize, body: &mut Vec<u8>) -> Option<()> {
         let mut part = vec![0; size];
         self.stream.read_exact(&mut part).ok()?;
         body.extend(part);
         Some(())
     }
 
-    fn line(&mut self) -> Option<String> {
+    fn read_line(&mut self) -> Option<String> {
         let mut line = String::new();
         self.stream.read_line(&mut line).ok()?;
         Some(line.strip_suffix("\r\n")?.to_owned())
@@ -117,7 +117,7 @@ pub fn grpc(address: SocketAddr, host: &str, path: &str, headers: &[(&str, &str)
         .enable_all()
         .build();
     runtime.unwrap().block_on(async {
-        let call = tokio::time::timeout(PATIENCE, grpc_call(address, host, path, headers));
+        let call = tokio::time::timeout(TIMEOUT, grpc_call(address, host, path, headers));
         call.await.expect("an answer in time")
     })
 }
@@ -152,11 +152,11 @@ async fn grpc_call(
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
             .collect()
     };
-    let mut told = entries(&head.headers);
-    told.extend(body.trailers().map(entries).unwrap_or_default());
+    let mut all_headers = entries(&head.headers);
+    all_headers.extend(body.trailers().map(entries).unwrap_or_default());
     Answer {
         status: head.status.as_u16(),
-        headers: told,
+        headers: all_headers,
         body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! `deploy/envoy/egress.yaml`: the way out of Contoso's network.
+//! `deploy/envoy/egress.yaml`: the egress proxy of Contoso's network.
 
 use serde_json::Value;
 
@@ -8,23 +8,26 @@ use crate::tokens::*;
 
 const HEADER: &str = "sec-restrict-tenant-access-policy";
 
-fn seen(answer: &Answer, name: &str) -> Vec<Value> {
+fn received_headers(answer: &Answer, name: &str) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{answer:?}");
-    let told = answer.json();
-    let headers = told["headers"].as_array().unwrap().iter();
+    let echo = answer.json();
+    let headers = echo["headers"].as_array().unwrap().iter();
     let found = headers.filter(|header| header[0] == name);
     found.map(|header| header[1].clone()).collect()
 }
 
 #[test]
-fn a_foreign_account_reaches_what_the_restrictions_name_and_nothing_else() {
+fn an_external_account_reaches_only_the_applications_that_the_restrictions_allow() {
     let gateway = Gateway::start(Deployment::Egress);
-    let allowed = gateway.ask(
+    let allowed = gateway.request(
         "supplier-portal.fabrikam.example",
         &token(FELIX, SUPPLIER_PORTAL).bearer(),
     );
-    assert_eq!(seen(&allowed, "authorization").len(), 1);
-    assert_eq!(seen(&allowed, "x-crosstrust-user"), [Value::Null; 0]);
+    assert_eq!(received_headers(&allowed, "authorization").len(), 1);
+    assert_eq!(
+        received_headers(&allowed, "x-crosstrust-user"),
+        [Value::Null; 0]
+    );
     for (host, bearer) in [
         (
             "source-code.fabrikam.example",
@@ -35,21 +38,21 @@ fn a_foreign_account_reaches_what_the_restrictions_name_and_nothing_else() {
             token(TOM, CAMPAIGN_STUDIO).bearer(),
         ),
     ] {
-        let answer = gateway.ask(host, &bearer);
+        let answer = gateway.request(host, &bearer);
         assert_eq!(answer.status, 403, "{answer:?}");
         assert_eq!(answer.json()["code"], "AADSTS5000211");
     }
-    // On Contoso's network its own applications are a matter of its inbound settings.
-    let own = gateway.ask(
+    // Contoso's own applications are subject to its inbound settings, not to tenant restrictions.
+    let own = gateway.request(
         "launcher.contoso.example",
         &token(FATIMA, LAUNCHER).bearer(),
     );
     assert_eq!(own.status, 200, "{own:?}");
-    assert_eq!(gateway.upstream.reached(), 2);
+    assert_eq!(gateway.upstream.request_count(), 2);
 }
 
 #[test]
-fn a_client_that_names_another_restricting_tenant_is_restricted_all_the_same() {
+fn a_client_cannot_choose_another_restricting_tenant() {
     let gateway = Gateway::start(Deployment::Egress);
     let policy = format!("{TAILSPIN}:{TAILSPIN}");
     let tom = token(TOM, CAMPAIGN_STUDIO).bearer();
@@ -59,13 +62,13 @@ fn a_client_that_names_another_restricting_tenant_is_restricted_all_the_same() {
     let felix = token(FELIX, SUPPLIER_PORTAL).bearer();
     let headers = [("authorization", felix.as_str()), (HEADER, policy.as_str())];
     let answer = gateway.get("supplier-portal.fabrikam.example", "/", &headers);
-    assert_eq!(seen(&answer, HEADER), [Value::Null; 0]);
+    assert_eq!(received_headers(&answer, HEADER), [Value::Null; 0]);
 }
 
 #[test]
-fn sign_ins_are_stamped_with_contoso_whatever_the_client_says() {
-    // Nothing is asked about them, so it does not matter that crosstrust is not there: Entra decides.
-    let gateway = Gateway::alone(Deployment::Egress);
+fn sign_ins_carry_contosos_restriction_header_instead_of_the_clients() {
+    // Envoy does not call crosstrust for sign-ins, so crosstrust need not run: Entra decides.
+    let gateway = Gateway::start_without_sidecar(Deployment::Egress);
     let policy = format!("{TAILSPIN}:{TAILSPIN}");
     for host in [
         "login.microsoftonline.com",
@@ -78,11 +81,11 @@ fn sign_ins_are_stamped_with_contoso_whatever_the_client_says() {
             &[(HEADER, &*policy), (HEADER, &*policy)],
         ] {
             let answer = gateway.get(host, "/common/oauth2/v2.0/authorize", headers);
-            let stamped = seen(&answer, HEADER);
-            assert_eq!(stamped.len(), 1, "{stamped:?}");
+            let values = received_headers(&answer, HEADER);
+            assert_eq!(values.len(), 1, "{values:?}");
             assert!(
-                stamped[0].as_str().unwrap().starts_with(CONTOSO),
-                "{stamped:?}"
+                values[0].as_str().unwrap().starts_with(CONTOSO),
+                "{values:?}"
             );
         }
     }

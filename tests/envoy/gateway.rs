@@ -1,4 +1,4 @@
-//! A configuration of `deploy/envoy` at work: an application, Envoy in front of it, crosstrust beside it, in a folder
+//! A running configuration of `deploy/envoy`: an application, Envoy in front of it and crosstrust beside it, in a folder
 //! with a copy of the sample policies.
 
 use std::fs;
@@ -45,7 +45,7 @@ impl Deployment {
         }
     }
 
-    /// The port of its crosstrust.
+    /// The port of crosstrust in this configuration.
     pub const fn port(self) -> u16 {
         match self {
             Deployment::Bearer => 50061,
@@ -65,15 +65,15 @@ impl Deployment {
     }
 }
 
-/// The folder in which a deployment lives, and the address at which its crosstrust listens.
-pub struct Place {
+/// The folder of a deployment, and the address at which its crosstrust listens.
+pub struct DeploymentFolder {
     folder: TempDir,
     sidecar: IpAddr,
     pub authority: Authority,
 }
 
-impl Place {
-    pub fn new() -> Place {
+impl DeploymentFolder {
+    pub fn new() -> DeploymentFolder {
         let folder = tempfile::tempdir().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         copy(&root.join("policies"), &folder.path().join("policies"));
@@ -85,7 +85,7 @@ impl Place {
         authority.issue(&tls, "envoy", "spiffe://contoso.example/envoy");
         authority.issue(&tls, "server", "spiffe://contoso.example/crosstrust");
         authority.issue(&tls, "inspection", "spiffe://contoso.example/inspection");
-        Place {
+        DeploymentFolder {
             folder,
             sidecar: own_loopback_address(),
             authority,
@@ -100,7 +100,7 @@ impl Place {
         self.path().join(name).to_str().unwrap().to_owned()
     }
 
-    /// The paths of a configuration for Envoy, and nothing else, are ours.
+    /// Replaces only the paths in Envoy's configuration.
     pub fn paths(&self, deployment: Deployment) -> Vec<Swap> {
         let tls = |times| vec![swap("/etc/envoy/tls", self.text("tls")).times(times)];
         match deployment {
@@ -113,12 +113,12 @@ impl Place {
         }
     }
 
-    /// The configuration for Envoy, with this application behind it.
+    /// Envoy's configuration, with the application at the port `upstream`.
     pub fn envoy(&self, deployment: Deployment, upstream: u16) -> String {
         let sidecar = |host: &str| {
-            let here = format!("{{address: {}, port_value: 50051}}", self.sidecar);
+            let address = format!("{{address: {}, port_value: 50051}}", self.sidecar);
             let port = deployment.port();
-            swap(format!("{{address: {host}, port_value: {port}}}"), here)
+            swap(format!("{{address: {host}, port_value: {port}}}"), address)
         };
         let port = if deployment == Deployment::Egress {
             8443
@@ -138,7 +138,7 @@ impl Place {
                     format!("local_jwks: {{filename: {}}}", self.text("keys.json")),
                 )
                 .times(2),
-                // Nothing is fetched then, and no name is looked up.
+                // Then Envoy fetches no keys and resolves no name.
                 swap(
                     "{address: login.microsoftonline.com, port_value: 443}",
                     "{address: 127.0.0.1, port_value: 1}",
@@ -158,7 +158,7 @@ impl Place {
         substitute(&deployment.yaml(), &swaps)
     }
 
-    /// The configuration for crosstrust.
+    /// crosstrust's configuration.
     pub fn sidecar(&self, deployment: Deployment) -> String {
         let mut swaps = vec![swap(
             "discovery = \"https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration\"",
@@ -184,65 +184,65 @@ impl Place {
 }
 
 pub struct Gateway {
-    // Ended in this order.
+    // Dropped in this order.
     pub envoy: Envoy,
     sidecar: Option<Sidecar>,
     pub upstream: Upstream,
     configuration: PathBuf,
-    pub place: Place,
+    pub folder: DeploymentFolder,
 }
 
 impl Gateway {
-    /// Envoy and crosstrust.
+    /// Starts Envoy and crosstrust.
     pub fn start(deployment: Deployment) -> Gateway {
-        let mut gateway = Gateway::alone(deployment);
+        let mut gateway = Gateway::start_without_sidecar(deployment);
         gateway.start_sidecar();
         gateway
     }
 
-    /// Envoy whose crosstrust is not there yet.
-    pub fn alone(deployment: Deployment) -> Gateway {
-        Gateway::at(Place::new(), deployment)
+    /// Starts Envoy without crosstrust.
+    pub fn start_without_sidecar(deployment: Deployment) -> Gateway {
+        Gateway::start_in(DeploymentFolder::new(), deployment)
     }
 
-    /// The same, in a place that was made for it.
-    pub fn at(place: Place, deployment: Deployment) -> Gateway {
+    /// Starts Envoy without crosstrust in a prepared folder.
+    pub fn start_in(folder: DeploymentFolder, deployment: Deployment) -> Gateway {
         let upstream = Upstream::start();
-        let configuration = place.path().join("crosstrust.toml");
-        fs::write(&configuration, place.sidecar(deployment)).unwrap();
-        let yaml = place.envoy(deployment, upstream.address.port());
+        let configuration = folder.path().join("crosstrust.toml");
+        fs::write(&configuration, folder.sidecar(deployment)).unwrap();
+        let yaml = folder.envoy(deployment, upstream.address.port());
         Gateway {
-            envoy: Envoy::start(place.path(), &yaml),
+            envoy: Envoy::start(folder.path(), &yaml),
             sidecar: None,
             upstream,
             configuration,
-            place,
+            folder,
         }
     }
 
     pub fn start_sidecar(&mut self) {
-        self.sidecar = Some(Sidecar::start(self.place.path(), &self.configuration));
+        self.sidecar = Some(Sidecar::start(self.folder.path(), &self.configuration));
     }
 
     pub fn kill_sidecar(&mut self) {
-        self.sidecar.take().expect("a crosstrust that runs");
+        self.sidecar.take().expect("a running crosstrust");
     }
 
     pub fn sidecar(&self) -> &Sidecar {
-        self.sidecar.as_ref().expect("a crosstrust that runs")
+        self.sidecar.as_ref().expect("a running crosstrust")
     }
 
     pub fn connect(&self) -> Connection {
         Connection::open(self.envoy.address)
     }
 
-    /// A GET over a connection of its own.
+    /// A GET on a new connection.
     pub fn get(&self, host: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.connect().get(host, path, headers)
     }
 
     /// A GET of `/` with this `authorization`.
-    pub fn ask(&self, host: &str, bearer: &str) -> Answer {
+    pub fn request(&self, host: &str, bearer: &str) -> Answer {
         self.get(host, "/", &[("authorization", bearer)])
     }
 
@@ -251,11 +251,11 @@ impl Gateway {
     }
 
     pub fn policy(&self, path: &str) -> PathBuf {
-        self.place.path().join("policies").join(path)
+        self.folder.path().join("policies").join(path)
     }
 }
 
-/// An address of this test's own, so that the port is free, and stays free while crosstrust is down.
+/// A loopback address that no other test uses, so that the port is free and stays free while crosstrust is down.
 fn own_loopback_address() -> IpAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [.., high, low] = std::process::id().to_be_bytes();
@@ -280,13 +280,13 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// `jwt-authn.yaml`: keys over the network.
+/// `jwt-authn.yaml`: the remote key set.
 const REMOTE_KEYS: &str = r#"remote_jwks:
                     http_uri: {uri: "https://login.microsoftonline.com/organizations/discovery/v2.0/keys", cluster: entra, timeout: 3s}
                     cache_duration: 600s
                     async_fetch: {}"#;
 
-/// `egress.yaml`: TLS of the clients.
+/// `egress.yaml`: TLS of the listener.
 const INSPECTION: &str = "    - transport_socket:
         name: envoy.transport_sockets.tls
         typed_config:
@@ -299,7 +299,7 @@ const INSPECTION: &str = "    - transport_socket:
       filters:
 ";
 
-/// `egress.yaml`: the world.
+/// `egress.yaml`: the cluster of all external hosts.
 const OUTSIDE: &str = "    lb_policy: CLUSTER_PROVIDED
     cluster_type:
       name: envoy.clusters.dynamic_forward_proxy
@@ -320,7 +320,7 @@ const OUTSIDE: &str = "    lb_policy: CLUSTER_PROVIDED
           validation_context: {trusted_ca: {filename: /etc/ssl/certs/ca-certificates.crt}}
 ";
 
-/// In its place: the test's application.
+/// Its replacement: the test's application.
 const INSIDE: &str = "    load_assignment:
       cluster_name: outside
       endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: ";

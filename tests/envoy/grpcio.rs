@@ -1,6 +1,6 @@
-//! Python's grpcio over a Unix socket. gRPC's C core, which C++, Ruby and PHP have too, sends the path of the socket as
-//! `:authority`, percent-encoded. `%` is no character of a host there (RFC 3986 §3.2.2 has it in registered names, the
-//! `http` crate does not), so h2 resets the stream; the client has to name another authority.
+//! Python's grpcio over a Unix socket. gRPC's C core, which C++, Ruby and PHP also use, sends the percent-encoded path of
+//! the socket as `:authority`. The `http` crate does not accept `%` in a host (RFC 3986 §3.2.2 allows it in registered
+//! names), so h2 resets the stream; the client has to set another authority.
 
 use std::fs;
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::tool;
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 const AUTHORIZE: &str = "/crosstrust.v1.AuthorizationService/Authorize";
 
-/// The status, and the answer in hexadecimal or the details of the error.
+/// Returns the status, and the answer in hexadecimal or the details of the error.
 fn call(target: &str, authority: &str, method: &str, request: &[u8]) -> (String, String) {
     let request: String = request.iter().map(|byte| format!("{byte:02x}")).collect();
     let output = Command::new("python3")
@@ -28,10 +28,13 @@ fn call(target: &str, authority: &str, method: &str, request: &[u8]) -> (String,
         .env("PYTHONPATH", tool::grpcio())
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let result = String::from_utf8(output.stdout).unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
-    let (code, rest) = told.trim_end().split_once(' ').unwrap_or((told.trim(), ""));
+    let (code, rest) = result
+        .trim_end()
+        .split_once(' ')
+        .unwrap_or((result.trim(), ""));
     (code.to_owned(), rest.to_owned())
 }
 
@@ -44,7 +47,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_client_of_grpcs_c_core_reaches_a_unix_socket_if_it_names_an_authority() {
+fn a_grpc_c_core_client_reaches_a_unix_socket_if_it_sets_an_authority() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("crosstrust.sock");
     let configuration = folder.path().join("crosstrust.toml");
@@ -58,7 +61,7 @@ fn a_client_of_grpcs_c_core_reaches_a_unix_socket_if_it_names_an_authority() {
     let _sidecar = Sidecar::start(folder.path(), &configuration);
     let target = format!("unix:{}", socket.display());
 
-    // The authority that the C core makes of the path.
+    // The default authority of the C core: the path.
     let (code, details) = call(&target, "", HEALTH, &[]);
     assert_eq!(code, "INTERNAL", "{details}");
     assert!(details.contains("RST_STREAM"), "{details}");

@@ -1,4 +1,4 @@
-//! `deploy/envoy/jwt-authn.yaml`: Envoy verifies the signature, crosstrust sees claims only.
+//! `deploy/envoy/jwt-authn.yaml`: Envoy verifies the signature, and crosstrust receives only claims.
 
 use serde_json::json;
 
@@ -9,16 +9,16 @@ const LAUNCHER_HOST: &str = "launcher.contoso.example";
 const DOCUMENTS: &str = "documents.contoso.example";
 
 #[test]
-fn claims_that_envoy_verified_are_whose_request_it_is() {
+fn claims_that_envoy_verified_identify_the_user() {
     let gateway = Gateway::start(Deployment::JwtAuthn);
     let bearer = token(FATIMA, SHAREPOINT).mfa().bearer();
-    let answer = gateway.ask(DOCUMENTS, &bearer);
+    let answer = gateway.request(DOCUMENTS, &bearer);
     assert_eq!(answer.status, 200, "{answer:?}");
     assert!(answer.body.contains(FATIMA.1) && answer.body.contains(&bearer));
 }
 
 #[test]
-fn a_forged_or_missing_token_is_not_even_asked_about() {
+fn envoy_rejects_a_forged_or_missing_token_without_calling_crosstrust() {
     let gateway = Gateway::start(Deployment::JwtAuthn);
     let forged = token(FATIMA, LAUNCHER).forged();
     let stranger = token(TOM, LAUNCHER).bearer();
@@ -35,31 +35,31 @@ fn a_forged_or_missing_token_is_not_even_asked_about() {
             "{headers:?}"
         );
     }
-    assert_eq!(gateway.upstream.reached(), 0);
+    assert_eq!(gateway.upstream.request_count(), 0);
 }
 
 #[test]
-fn what_envoy_does_not_check_crosstrust_checks() {
+fn crosstrust_checks_what_envoy_does_not() {
     let gateway = Gateway::start(Deployment::JwtAuthn);
-    // Signed and of the right issuer, but the tenant is another one.
+    // Signed by the right issuer, but for another tenant.
     let crossed = token(FATIMA, LAUNCHER).with("tid", json!(CONTOSO)).bearer();
-    let answer = gateway.ask(LAUNCHER_HOST, &crossed);
+    let answer = gateway.request(LAUNCHER_HOST, &crossed);
     assert_eq!(answer.status, 401, "{answer:?}");
-    // Envoy lets a token live a minute longer.
+    // Envoy accepts a token for a minute after its expiry.
     let expired = token(FATIMA, LAUNCHER).expired().bearer();
-    let answer = gateway.ask(LAUNCHER_HOST, &expired);
+    let answer = gateway.request(LAUNCHER_HOST, &expired);
     assert_eq!(answer.status, 401, "{answer:?}");
-    // For one application, at the door of another.
+    // Issued for another application.
     let other = token(FATIMA, SHAREPOINT).mfa().bearer();
-    let answer = gateway.ask(LAUNCHER_HOST, &other);
+    let answer = gateway.request(LAUNCHER_HOST, &other);
     assert!(matches!(answer.status, 401 | 403), "{answer:?}");
-    assert_eq!(gateway.upstream.reached(), 0);
+    assert_eq!(gateway.upstream.request_count(), 0);
 }
 
 #[test]
-fn without_mfa_the_documents_ask_for_it() {
+fn a_request_without_mfa_gets_a_claims_challenge() {
     let gateway = Gateway::start(Deployment::JwtAuthn);
-    let answer = gateway.ask(DOCUMENTS, &token(FATIMA, SHAREPOINT).cp1().bearer());
+    let answer = gateway.request(DOCUMENTS, &token(FATIMA, SHAREPOINT).cp1().bearer());
     assert_eq!(answer.status, 401, "{answer:?}");
     let challenge = answer.header("www-authenticate").unwrap();
     assert!(challenge.contains("insufficient_claims"), "{challenge}");

@@ -1,39 +1,39 @@
-//! What is shipped can be read by whom it is for.
+//! Envoy and crosstrust accept the shipped configurations, and the Kubernetes manifests fail closed.
 
 use std::process::Command;
 
 use crosstrust::config::KEYS;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::gateway::{Deployment, Place};
+use crate::gateway::{Deployment, DeploymentFolder};
 use crate::proxy::validate;
 use crate::substitute::{shipped, substitute};
 
 #[test]
-fn envoy_takes_every_shipped_configuration_with_nothing_but_the_paths_of_files_changed() {
-    let place = Place::new();
+fn envoy_accepts_every_shipped_configuration_with_only_file_paths_replaced() {
+    let folder = DeploymentFolder::new();
     for deployment in Deployment::ALL {
-        let yaml = substitute(&deployment.yaml(), &place.paths(deployment));
-        if let Err(said) = validate(place.path(), &yaml) {
-            panic!("{}: {said}", deployment.yaml());
+        let yaml = substitute(&deployment.yaml(), &folder.paths(deployment));
+        if let Err(error) = validate(folder.path(), &yaml) {
+            panic!("{}: {error}", deployment.yaml());
         }
     }
 }
 
 #[test]
 fn envoy_refuses_a_configuration_with_a_misspelt_setting() {
-    let place = Place::new();
+    let folder = DeploymentFolder::new();
     let yaml = substitute(&Deployment::Bearer.yaml(), &[]);
     let yaml = yaml.replace("failure_mode_allow", "failure_mode_alow");
     assert!(
-        validate(place.path(), &yaml)
+        validate(folder.path(), &yaml)
             .unwrap_err()
             .contains("failure_mode_alow")
     );
 }
 
 #[test]
-fn every_manifest_is_yaml_and_every_object_says_what_it_is() {
+fn every_manifest_is_yaml_and_every_object_has_a_kind_and_a_name() {
     for file in [
         "deploy/istio/crosstrust.yaml",
         "deploy/istio/gateway.yaml",
@@ -52,7 +52,7 @@ fn every_manifest_is_yaml_and_every_object_says_what_it_is() {
 }
 
 #[test]
-fn no_manifest_lets_anybody_in_without_an_answer() {
+fn no_manifest_allows_a_request_without_an_answer() {
     let mesh = &read("deploy/istio/mesh-config.yaml")[0];
     let provider = &mesh["extensionProviders"][0]["envoyExtAuthzGrpc"];
     assert_eq!(provider["failOpen"].as_bool(), Some(false));
@@ -62,16 +62,16 @@ fn no_manifest_lets_anybody_in_without_an_answer() {
     let policy = policies.iter().find(kind).unwrap();
     assert_eq!(policy["spec"]["extAuth"]["failOpen"].as_bool(), Some(false));
     let context = policy["spec"]["extAuth"]["contextExtensions"].as_vec();
-    let names = context.unwrap().iter().map(|one| one["name"].as_str());
+    let names = context.unwrap().iter().map(|entry| entry["name"].as_str());
     assert_eq!(
         names.collect::<Vec<_>>(),
         [Some("resource_tenant"), Some("app")]
     );
 }
 
-/// A replica that cannot write its records does not start, so each has a disk of its own that outlives it.
+/// A replica that cannot write its records does not start, so each has its own persistent volume.
 #[test]
-fn each_replica_has_a_disk_for_its_records() {
+fn each_replica_has_a_persistent_volume_for_its_records() {
     for file in [
         "deploy/istio/crosstrust.yaml",
         "deploy/envoy-gateway/crosstrust.yaml",
@@ -86,15 +86,15 @@ fn each_replica_has_a_disk_for_its_records() {
         let variable = &container["env"][0];
         assert_eq!(variable["name"].as_str(), Some("STATE_DIRECTORY"), "{file}");
         let mounts = container["volumeMounts"].as_vec().unwrap();
-        let is_there = |mount: &&Yaml| mount["mountPath"] == variable["value"];
-        let mount = mounts.iter().find(is_there).expect(file);
+        let is_state_mount = |mount: &&Yaml| mount["mountPath"] == variable["value"];
+        let mount = mounts.iter().find(is_state_mount).expect(file);
         assert_eq!(&mount["name"], claim, "{file}");
     }
 }
 
-/// Kubernetes sends SIGTERM while gateways still know the address of a pod, and SIGKILL when the grace period is over.
+/// Kubernetes sends SIGTERM while gateways still have the address of a pod, and SIGKILL after the grace period.
 #[test]
-fn each_replica_serves_on_before_it_drains_and_has_the_time_to_do_both() {
+fn the_grace_period_covers_pre_stop_and_drain() {
     let drain = KEYS.iter().find(|key| key.name == "drain").unwrap();
     let drain: i64 = drain.default.parse().unwrap();
     for file in [
@@ -110,15 +110,15 @@ fn each_replica_serves_on_before_it_drains_and_has_the_time_to_do_both() {
         let sleep = &pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"];
         let sleep = sleep.as_i64().expect(file);
         assert!(sleep >= 5, "{file}: {sleep}");
-        // Cut connections have a second to end, and records three for their last export.
+        // Cut connections have 1 s to end, and records 3 s for their last export.
         let grace = pod["terminationGracePeriodSeconds"].as_i64().expect(file);
         assert!(grace > sleep + drain + 1 + 3, "{file}: {grace}");
     }
 }
 
-/// `serve --print-config` reads all of it, and starts nothing.
+/// `serve --print-config` reads the complete configuration and starts no server.
 #[test]
-fn crosstrust_takes_every_shipped_configuration() {
+fn crosstrust_accepts_every_shipped_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let mut files: Vec<(String, String)> = Deployment::ALL
         .iter()
@@ -143,8 +143,8 @@ fn crosstrust_takes_every_shipped_configuration() {
             .env_clear()
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{file}: {said}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{file}: {error}");
     }
 }
 

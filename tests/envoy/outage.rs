@@ -1,11 +1,11 @@
-//! crosstrust is not there, dies, or is slow: nobody comes through, and after it is back the right ones do.
+//! If crosstrust is absent, dead or frozen, all requests are denied; once it is back, it decides again.
 
 use crate::gateway::{Deployment, Gateway};
 use crate::tokens::{self, FATIMA, FELIX, LAUNCHER, SUPPLIER_PORTAL};
 use crate::waiting::until;
 
-/// Someone who is let through by this deployment: the host and the `authorization`.
-fn welcome(deployment: Deployment) -> (&'static str, String) {
+/// A request that this deployment allows: the host and the `authorization` header.
+fn allowed_request(deployment: Deployment) -> (&'static str, String) {
     match deployment {
         Deployment::Bearer | Deployment::JwtAuthn | Deployment::UnixSocket | Deployment::Mtls => (
             "launcher.contoso.example",
@@ -18,24 +18,24 @@ fn welcome(deployment: Deployment) -> (&'static str, String) {
     }
 }
 
-/// Envoy is up first; crosstrust never comes.
-fn nobody_passes_before_it_starts(deployment: Deployment) {
-    let gateway = Gateway::alone(deployment);
-    let (host, bearer) = welcome(deployment);
+/// Envoy runs; crosstrust never starts.
+fn denied_before_start(deployment: Deployment) {
+    let gateway = Gateway::start_without_sidecar(deployment);
+    let (host, bearer) = allowed_request(deployment);
     for _ in 0..5 {
-        let answer = gateway.ask(host, &bearer);
+        let answer = gateway.request(host, &bearer);
         assert_eq!(answer.status, 503, "{answer:?}");
     }
-    assert_eq!(gateway.upstream.reached(), 0);
+    assert_eq!(gateway.upstream.request_count(), 0);
     assert_eq!(gateway.envoy.counter("ext_authz.crosstrust.error"), 5);
 }
 
-/// Killed in the middle; started again, the same people come through.
-fn nobody_passes_while_it_is_dead_and_the_right_ones_after(deployment: Deployment) {
+/// crosstrust is killed and started again; then the same request is allowed.
+fn denied_while_dead(deployment: Deployment) {
     let mut gateway = Gateway::start(deployment);
-    let (host, bearer) = welcome(deployment);
+    let (host, bearer) = allowed_request(deployment);
     until("an allow", || passes(&gateway, host, &bearer));
-    let passed = gateway.upstream.reached();
+    let passed = gateway.upstream.request_count();
 
     gateway.kill_sidecar();
     let mut connection = gateway.connect();
@@ -43,45 +43,45 @@ fn nobody_passes_while_it_is_dead_and_the_right_ones_after(deployment: Deploymen
         let answer = connection.get(host, "/", &[("authorization", &bearer)]);
         assert_eq!(answer.status, 503, "{answer:?}");
     }
-    assert_eq!(gateway.upstream.reached(), passed);
+    assert_eq!(gateway.upstream.request_count(), passed);
 
     gateway.start_sidecar();
     until("an allow after the restart", || {
         passes(&gateway, host, &bearer)
     });
-    assert_eq!(gateway.ask(host, "Bearer nonsense").status, 401);
+    assert_eq!(gateway.request(host, "Bearer nonsense").status, 401);
 }
 
-/// It holds its connections and says nothing: Envoy waits no longer than its timeout.
-fn nobody_passes_while_it_is_frozen(deployment: Deployment) {
+/// A frozen crosstrust holds its connections and does not answer: Envoy waits until its timeout.
+fn denied_while_frozen(deployment: Deployment) {
     let gateway = Gateway::start(deployment);
-    let (host, bearer) = welcome(deployment);
+    let (host, bearer) = allowed_request(deployment);
     until("an allow", || passes(&gateway, host, &bearer));
-    let passed = gateway.upstream.reached();
+    let passed = gateway.upstream.request_count();
 
     gateway.sidecar().freeze();
     for _ in 0..3 {
-        let answer = gateway.ask(host, &bearer);
+        let answer = gateway.request(host, &bearer);
         assert_eq!(answer.status, 503, "{answer:?}");
     }
-    assert_eq!(gateway.upstream.reached(), passed);
+    assert_eq!(gateway.upstream.request_count(), passed);
     gateway.sidecar().thaw();
     until("an allow after the thaw", || {
         passes(&gateway, host, &bearer)
     });
 }
 
-/// An answer that is no allow is a 503, and nothing else: the one who asks may come in.
+/// Whether the allowed request passes. The only other answer is a 503.
 fn passes(gateway: &Gateway, host: &str, bearer: &str) -> Option<()> {
-    let answer = gateway.ask(host, bearer);
+    let answer = gateway.request(host, bearer);
     assert!(matches!(answer.status, 200 | 503), "{answer:?}");
     (answer.status == 200).then_some(())
 }
 
 #[test]
-fn a_grpc_client_is_told_unavailable() {
-    let gateway = Gateway::alone(Deployment::Bearer);
-    let (host, bearer) = welcome(Deployment::Bearer);
+fn a_grpc_client_gets_unavailable() {
+    let gateway = Gateway::start_without_sidecar(Deployment::Bearer);
+    let (host, bearer) = allowed_request(Deployment::Bearer);
     let answer = gateway.grpc(host, &[("authorization", &bearer)]);
     assert_eq!(
         (answer.status, answer.header("grpc-status")),
@@ -90,35 +90,35 @@ fn a_grpc_client_is_told_unavailable() {
 }
 
 #[test]
-fn a_server_with_another_identity_is_asked_nothing() {
-    let mut gateway = Gateway::alone(Deployment::Mtls);
-    let tls = gateway.place.path().join("tls");
+fn envoy_does_not_call_a_server_with_another_identity() {
+    let mut gateway = Gateway::start_without_sidecar(Deployment::Mtls);
+    let tls = gateway.folder.path().join("tls");
     gateway
-        .place
+        .folder
         .authority
         .issue(&tls, "server", "spiffe://contoso.example/somebody");
     gateway.start_sidecar();
-    let (host, bearer) = welcome(Deployment::Mtls);
+    let (host, bearer) = allowed_request(Deployment::Mtls);
     for _ in 0..5 {
-        assert_eq!(gateway.ask(host, &bearer).status, 503);
+        assert_eq!(gateway.request(host, &bearer).status, 503);
     }
-    assert_eq!(gateway.upstream.reached(), 0);
+    assert_eq!(gateway.upstream.request_count(), 0);
 }
 
 #[test]
-fn a_gateway_with_another_identity_is_told_nothing() {
-    let place = crate::gateway::Place::new();
-    let tls = place.path().join("tls");
-    place
+fn crosstrust_does_not_answer_a_gateway_with_another_identity() {
+    let folder = crate::gateway::DeploymentFolder::new();
+    let tls = folder.path().join("tls");
+    folder
         .authority
         .issue(&tls, "envoy", "spiffe://contoso.example/somebody");
-    let mut gateway = Gateway::at(place, Deployment::Mtls);
+    let mut gateway = Gateway::start_in(folder, Deployment::Mtls);
     gateway.start_sidecar();
-    let (host, bearer) = welcome(Deployment::Mtls);
+    let (host, bearer) = allowed_request(Deployment::Mtls);
     for _ in 0..5 {
-        assert_eq!(gateway.ask(host, &bearer).status, 503);
+        assert_eq!(gateway.request(host, &bearer).status, 503);
     }
-    assert_eq!(gateway.upstream.reached(), 0);
+    assert_eq!(gateway.upstream.request_count(), 0);
 }
 
 macro_rules! each_deployment {
@@ -127,18 +127,18 @@ macro_rules! each_deployment {
             use super::Deployment;
 
             #[test]
-            fn nobody_passes_before_crosstrust_starts() {
-                super::nobody_passes_before_it_starts(Deployment::$deployment);
+            fn no_request_passes_before_crosstrust_starts() {
+                super::denied_before_start(Deployment::$deployment);
             }
 
             #[test]
-            fn nobody_passes_while_crosstrust_is_dead_and_the_right_ones_after() {
-                super::nobody_passes_while_it_is_dead_and_the_right_ones_after(Deployment::$deployment);
+            fn no_request_passes_while_crosstrust_is_dead_and_allowed_ones_pass_after_a_restart() {
+                super::denied_while_dead(Deployment::$deployment);
             }
 
             #[test]
-            fn nobody_passes_while_crosstrust_is_frozen() {
-                super::nobody_passes_while_it_is_frozen(Deployment::$deployment);
+            fn no_request_passes_while_crosstrust_is_frozen() {
+                super::denied_while_frozen(Deployment::$deployment);
             }
         })+
     };

@@ -1,4 +1,5 @@
-//! CORS preflights through `deploy/envoy/bearer.yaml`: answered for the listed origin, and no way around the decision.
+//! CORS preflights through `deploy/envoy/bearer.yaml`: Envoy answers them for the listed origin only, and nothing else
+//! bypasses the decision.
 
 use crate::client::Answer;
 use crate::gateway::{Deployment, Gateway};
@@ -21,13 +22,13 @@ fn send(gateway: &Gateway, method: &str, host: &str, headers: Headers<'_>) -> An
 }
 
 #[test]
-fn a_preflight_is_answered_for_the_listed_origin_and_nothing_else_gets_by_unasked() {
+fn only_preflights_of_the_listed_origin_bypass_the_decision() {
     let gateway = Gateway::start(Deployment::Bearer);
     let bearer = token(FATIMA, LAUNCHER).bearer();
     until("an allow", || {
-        (gateway.ask(HOST, &bearer).status == 200).then_some(())
+        (gateway.request(HOST, &bearer).status == 200).then_some(())
     });
-    let reached = gateway.upstream.reached();
+    let reached = gateway.upstream.request_count();
 
     let answer = send(&gateway, "OPTIONS", HOST, &[ORIGIN, METHOD]);
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -40,7 +41,7 @@ fn a_preflight_is_answered_for_the_listed_origin_and_nothing_else_gets_by_unaske
     assert!(allowed.contains("authorization"), "{answer:?}");
     assert_eq!(answer.body, "");
 
-    // Asked about, and denied without a token: (what, method, host, headers).
+    // crosstrust decides these and denies them without a token: (what, method, host, headers).
     let other = ("origin", "https://portal.contoso.example.attacker.example");
     let refused: [(&str, &str, &str, Headers<'_>); 7] = [
         ("another origin", "OPTIONS", HOST, &[other, METHOD]),
@@ -53,7 +54,7 @@ fn a_preflight_is_answered_for_the_listed_origin_and_nothing_else_gets_by_unaske
             &[ORIGIN, METHOD],
         ),
         (
-            "the same with a body to come",
+            "a POST that looks like a preflight",
             "POST",
             HOST,
             &[ORIGIN, METHOD, ("content-length", "0")],
@@ -78,9 +79,9 @@ fn a_preflight_is_answered_for_the_listed_origin_and_nothing_else_gets_by_unaske
         let origin = answer.header("access-control-allow-origin");
         assert_eq!(origin.is_some(), is_listed, "{what}: {answer:?}");
     }
-    assert_eq!(gateway.upstream.reached(), reached);
+    assert_eq!(gateway.upstream.request_count(), reached);
 
-    // A page can read why it was denied, and what it got.
+    // A web page can read the reason of a denial, and the answer to an allowed request.
     let denied = send(&gateway, "GET", HOST, &[ORIGIN]);
     assert!(denied.header("www-authenticate").is_some(), "{denied:?}");
     let exposed = denied.header("access-control-expose-headers");
@@ -91,5 +92,5 @@ fn a_preflight_is_answered_for_the_listed_origin_and_nothing_else_gets_by_unaske
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.header("access-control-allow-origin"), Some(ORIGIN.1));
     }
-    assert_eq!(gateway.upstream.reached(), reached + 2);
+    assert_eq!(gateway.upstream.request_count(), reached + 2);
 }

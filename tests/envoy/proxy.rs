@@ -1,4 +1,4 @@
-//! A running Envoy on ports that the kernel chose. Ends when it is dropped; shows its log when a test fails.
+//! A running Envoy on ports that the kernel chooses. It ends on drop, and prints its log if the test fails.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -12,17 +12,17 @@ use crate::tool;
 use crate::waiting::until;
 
 pub struct Envoy {
-    /// Where its one listener is.
+    /// The address of its only listener.
     pub address: SocketAddr,
     admin: SocketAddr,
     process: Child,
     log: PathBuf,
 }
 
-/// The shipped configurations have no administration interface. Here it tells the port and the counters.
+/// The shipped configurations have no admin interface. The tests need one for the port and the counters.
 const ADMIN: &str = "\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n";
 
-/// Whether Envoy takes this configuration, and what it says if not.
+/// Whether Envoy accepts this configuration; the error is Envoy's message.
 pub fn validate(folder: &Path, configuration: &str) -> Result<(), String> {
     let file = folder.join("validate.yaml");
     fs::write(&file, configuration).unwrap();
@@ -45,7 +45,7 @@ pub fn validate(folder: &Path, configuration: &str) -> Result<(), String> {
 }
 
 impl Envoy {
-    /// Starts it in this folder.
+    /// Starts Envoy in this folder.
     pub fn start(folder: &Path, configuration: &str) -> Envoy {
         let (file, log, admin) = (
             folder.join("envoy.yaml"),
@@ -65,7 +65,7 @@ impl Envoy {
             .stderr(output)
             .spawn()
             .unwrap();
-        // Owned before anything can fail, so that it ends with the test.
+        // Owned before any step can fail, so that the process ends with the test.
         let unset = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut envoy = Envoy {
             address: unset,
@@ -84,28 +84,29 @@ impl Envoy {
         envoy
     }
 
-    /// The address of its listener, once it is ready.
+    /// The address of the listener, once Envoy is ready.
     fn listener(&self) -> Option<SocketAddr> {
-        let ready = self.ask("/ready")?;
+        let ready = self.admin_get("/ready")?;
         if ready.trim() != "LIVE" {
             return None;
         }
-        let told: Value = serde_json::from_str(&self.ask("/listeners?format=json")?).ok()?;
-        let address = &told["listener_statuses"][0]["local_address"]["socket_address"];
+        let listeners: Value =
+            serde_json::from_str(&self.admin_get("/listeners?format=json")?).ok()?;
+        let address = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
         let port = u16::try_from(address["port_value"].as_u64()?).ok()?;
         Some(SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
-    fn ask(&self, path: &str) -> Option<String> {
+    fn admin_get(&self, path: &str) -> Option<String> {
         let answer = Connection::open(self.admin).try_send(&format!(
             "GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n"
         ))?;
         Some(answer.body)
     }
 
-    /// The listener's counter whose name ends so (the clusters have counters of the same names).
+    /// The sum of the listener's counters whose names end with `end` (clusters have counters of the same names).
     pub fn counter(&self, end: &str) -> u64 {
-        let stats = self.ask("/stats?usedonly").unwrap();
+        let stats = self.admin_get("/stats?usedonly").unwrap();
         let lines = stats.lines().filter_map(|line| line.split_once(": "));
         let found = lines.filter(|(name, _)| name.starts_with("http.") && name.ends_with(end));
         found

@@ -1,4 +1,4 @@
-//! Policies change under a running gateway.
+//! Policy reloads behind a running gateway.
 
 use std::fs;
 use std::path::Path;
@@ -16,27 +16,27 @@ const LAUNCHER_HOST: &str = "launcher.contoso.example";
 const TRUSTED: &str = "\"isMfaAccepted\": true";
 const NOT_TRUSTED: &str = "\"isMfaAccepted\": false";
 
-/// As an editor saves: whole, by a rename.
+/// Replaces a file by rename, like an editor.
 fn save(path: &Path, text: &str) {
-    let fresh = path.with_extension("fresh");
-    fs::write(&fresh, text).unwrap();
-    fs::rename(fresh, path).unwrap();
+    let temporary = path.with_extension("fresh");
+    fs::write(&temporary, text).unwrap();
+    fs::rename(temporary, path).unwrap();
 }
 
 #[test]
-fn a_changed_policy_file_turns_the_answer() {
+fn a_changed_policy_file_changes_the_answer() {
     let gateway = Gateway::start(Deployment::Bearer);
     let bearer = token(FATIMA, SHAREPOINT).mfa().bearer();
-    let status = || gateway.ask(DOCUMENTS, &bearer).status;
+    let status = || gateway.request(DOCUMENTS, &bearer).status;
     until("an allow", || (status() == 200).then_some(()));
     let file = gateway.policy("contoso/partners/fabrikam.json");
     let before = fs::read_to_string(&file).unwrap();
     save(&file, &before.replace(TRUSTED, NOT_TRUSTED));
     until("a denial", || (status() == 403).then_some(()));
-    // Half a file changes nothing.
+    // A truncated file is rejected and changes nothing.
     save(&file, &before[..before.len() / 2]);
-    until("the refusal", || {
-        let log = fs::read_to_string(gateway.place.path().join("crosstrust.log")).unwrap();
+    until("the rejection in the log", || {
+        let log = fs::read_to_string(gateway.folder.path().join("crosstrust.log")).unwrap();
         log.contains("fabrikam.json").then_some(())
     });
     assert_eq!(status(), 403);
@@ -44,30 +44,30 @@ fn a_changed_policy_file_turns_the_answer() {
     until("an allow again", || (status() == 200).then_some(()));
 }
 
-/// Asked all the time while the policies go back and forth.
-struct Question {
+/// A request that is sent continuously while the policies alternate.
+struct TestRequest {
     host: &'static str,
     bearer: String,
-    /// What is answered under the policies as they are shipped, and while Fabrikam's MFA is not trusted.
-    right: [u16; 2],
+    /// The expected status with the shipped policies, and with Fabrikam's MFA not trusted.
+    expected: [u16; 2],
 }
 
-fn questions() -> [Question; 4] {
-    let question = |host, bearer, right| Question {
+fn requests() -> [TestRequest; 4] {
+    let request = |host, bearer, expected| TestRequest {
         host,
         bearer,
-        right,
+        expected,
     };
     let fatima = || token(FATIMA, LAUNCHER);
     [
-        question(
+        request(
             DOCUMENTS,
             token(FATIMA, SHAREPOINT).mfa().bearer(),
             [200, 403],
         ),
-        question(LAUNCHER_HOST, fatima().bearer(), [200, 200]),
-        question(LAUNCHER_HOST, token(TOM, LAUNCHER).bearer(), [403, 403]),
-        question(LAUNCHER_HOST, fatima().forged(), [401, 401]),
+        request(LAUNCHER_HOST, fatima().bearer(), [200, 200]),
+        request(LAUNCHER_HOST, token(TOM, LAUNCHER).bearer(), [403, 403]),
+        request(LAUNCHER_HOST, fatima().forged(), [401, 401]),
     ]
 }
 
@@ -77,19 +77,19 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
     const RELOADS: usize = 50;
     const CONNECTIONS: usize = 4;
     let gateway = Gateway::start(Deployment::UnixSocket);
-    let questions = questions();
+    let requests = requests();
     let file = gateway.policy("contoso/partners/fabrikam.json");
     let shipped = fs::read_to_string(&file).unwrap();
     let texts = [shipped.clone(), shipped.replace(TRUSTED, NOT_TRUSTED)];
     let in_force = |connection: &mut Connection, state: usize| {
         until("the policies in force", || {
-            let answer = ask(connection, &questions[0]);
-            (answer == questions[0].right[state]).then_some(())
+            let answer = status_of(connection, &requests[0]);
+            (answer == requests[0].expected[state]).then_some(())
         });
     };
     in_force(&mut gateway.connect(), 0);
 
-    // Even: these policies (of number / 2) have been answered from. Odd: they are being replaced by the next.
+    // Even: the policies of reload phase / 2 are in force. Odd: the next ones are being loaded.
     let phase = AtomicUsize::new(0);
     let over = AtomicBool::new(false);
     let sent = AtomicUsize::new(0);
@@ -102,17 +102,17 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
             if over.load(Ordering::SeqCst) && number >= REQUESTS {
                 return;
             }
-            let question = &questions[number % questions.len()];
-            let status = ask(&mut connection, question);
+            let request = &requests[number % requests.len()];
+            let status = status_of(&mut connection, request);
             let after = phase.load(Ordering::SeqCst);
             if status == NO_ANSWER {
                 unanswered.fetch_add(1, Ordering::SeqCst);
                 continue;
             }
             let possible = before / 2..=after.div_ceil(2);
-            let mut right = possible.map(|number| question.right[number % 2]);
+            let mut expected = possible.map(|number| request.expected[number % 2]);
             assert!(
-                right.any(|right| right == status),
+                expected.any(|expected| expected == status),
                 "{status}, phases {before} to {after}"
             );
         }
@@ -121,7 +121,7 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
         for _ in 0..CONNECTIONS {
             scope.spawn(client);
         }
-        let _over = SetAtEnd(&over);
+        let _over = SetOnDrop(&over);
         let mut connection = gateway.connect();
         for reload in 1..=RELOADS {
             phase.fetch_add(1, Ordering::SeqCst);
@@ -138,19 +138,19 @@ fn ten_thousand_requests_during_fifty_reloads_get_no_wrong_answer() {
     );
 }
 
-/// Not a wrong one: on a machine that other work holds up, a record can be late on the disk or a call late at all.
+/// Not a wrong answer: on a busy machine a record or a call can be late.
 const NO_ANSWER: u16 = 503;
 
-/// Also when the reloads fail: the clients would go on for ever.
-struct SetAtEnd<'a>(&'a AtomicBool);
+/// Stops the clients even if a reload fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for SetAtEnd<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
 
-fn ask(connection: &mut Connection, question: &Question) -> u16 {
-    let headers = [("authorization", question.bearer.as_str())];
-    connection.get(question.host, "/", &headers).status
+fn status_of(connection: &mut Connection, request: &TestRequest) -> u16 {
+    let headers = [("authorization", request.bearer.as_str())];
+    connection.get(request.host, "/", &headers).status
 }

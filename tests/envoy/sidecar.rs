@@ -1,4 +1,4 @@
-//! The real binary, which can be killed, frozen and started again. Ends when it is dropped.
+//! The real binary, which can be killed, frozen and started again. It ends on drop.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// `crosstrust serve` in this folder with this configuration file; returns when it serves.
+    /// Runs `crosstrust serve` in this folder with this configuration file; returns once it serves.
     pub fn start(folder: &Path, configuration: &Path) -> Sidecar {
         let log = folder.join("crosstrust.log");
         let output = File::create(&log).unwrap();
@@ -31,7 +31,7 @@ impl Sidecar {
             .spawn()
             .unwrap();
         let mut sidecar = Sidecar { process, log };
-        until("crosstrust serves", || {
+        until("crosstrust to serve", || {
             if let Some(status) = sidecar.process.try_wait().unwrap() {
                 panic!("crosstrust ended, {status}");
             }
@@ -40,8 +40,8 @@ impl Sidecar {
         sidecar
     }
 
-    /// SIGSTOP: connections stay, nothing is answered. Returns when every thread has stopped: one of them has to run for
-    /// that, and the others go on until then.
+    /// SIGSTOP: connections stay open, and no call is answered. Returns when every thread has stopped: the kernel does not
+    /// stop them all at the same time.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
         let threads = format!("/proc/{}/task", self.process.id());
@@ -52,7 +52,7 @@ impl Sidecar {
                 .next()
                 .is_some_and(|rest| rest.starts_with('T'))
         };
-        until("every thread has stopped", || {
+        until("every thread to stop", || {
             let mut threads = fs::read_dir(&threads).unwrap();
             threads
                 .all(|thread| has_stopped(&thread.unwrap().path()))
@@ -74,7 +74,7 @@ impl Sidecar {
     }
 }
 
-/// SIGKILL, which also ends a frozen one.
+/// Sends SIGKILL, which also ends a frozen process.
 impl Drop for Sidecar {
     fn drop(&mut self) {
         let _ = self.process.kill();

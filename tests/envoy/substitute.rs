@@ -1,10 +1,10 @@
-//! A file of `deploy/`, with other addresses and paths: each text is replaced exactly as often as it is said to
-//! stand there, so that a change of the file cannot make a test try something else than the file.
+//! Replaces addresses and paths in a file of `deploy/`. Each text must occur exactly as often as stated, so that a change
+//! of the file cannot make a test use something else.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// In place of this text that, so many times.
+/// Replaces `from` by `to`; `from` must occur exactly `times` times.
 pub struct Swap {
     pub from: String,
     pub to: String,
@@ -34,7 +34,11 @@ pub fn shipped(path: &str) -> String {
 pub fn substitute(file: &str, swaps: &[Swap]) -> String {
     swaps.iter().fold(shipped(file), |text, swap| {
         let found = text.matches(&swap.from).count();
-        assert_eq!(found, swap.times, "{file}: `{}` stands there", swap.from);
+        assert_eq!(
+            found, swap.times,
+            "occurrences of `{}` in {file}",
+            swap.from
+        );
         text.replace(&swap.from, &swap.to)
     })
 }

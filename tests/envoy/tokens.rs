@@ -1,4 +1,4 @@
-//! Tokens as Entra issues them, signed by a key of ours.
+//! Tokens like those that Entra issues, signed by a key of the tests.
 
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,11 +28,11 @@ pub const CAMPAIGN_STUDIO: &str = "4a018641-cee6-4f53-aaff-c186ea00b0c5";
 
 const KID: &str = "the-key";
 
-/// A token in the making.
+/// The claims of a token; sign it with [`Token::bearer`].
 #[derive(Clone)]
 pub struct Token(Value);
 
-/// This user's token for this application, good for an hour.
+/// This user's token for this application, valid for an hour.
 pub fn token((tenant, user): (&str, &str), app: &str) -> Token {
     let now = now();
     Token(json!({
@@ -49,12 +49,12 @@ impl Token {
         self
     }
 
-    /// With the authentication context that the configurations take for MFA.
+    /// With the authentication context that the configurations treat as MFA.
     pub fn mfa(self) -> Token {
         self.with("acrs", json!(["c1"]))
     }
 
-    /// From a client that can answer a claims challenge.
+    /// From a client that can handle claims challenges.
     pub fn cp1(self) -> Token {
         self.with("xms_cc", json!(["cp1"]))
     }
@@ -66,12 +66,12 @@ impl Token {
             .with("exp", json!(now - 5))
     }
 
-    /// As an `authorization` header's value.
+    /// The value of an `authorization` header.
     pub fn bearer(self) -> String {
         format!("Bearer {}", self.signed(issuer_key()))
     }
 
-    /// The same, signed by somebody who says to have the issuer's key.
+    /// The same with another key's signature under the issuer's key id.
     pub fn forged(self) -> String {
         static KEY: OnceLock<RsaKeyPair> = OnceLock::new();
         format!("Bearer {}", self.signed(KEY.get_or_init(generate)))

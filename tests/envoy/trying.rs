@@ -1,4 +1,4 @@
-//! README's page "Protect a service behind Envoy", as it is written there.
+//! The commands of README's section "Protect a service behind Envoy", as printed there.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::substitute::shipped;
 use crate::tool;
 use crate::waiting::until;
 
-/// Ends with what it has started.
-struct Served(Child);
+/// A running `try.py serve`, which ends on drop with the processes that it started.
+struct TryServer(Child);
 
-impl Drop for Served {
+impl Drop for TryServer {
     fn drop(&mut self) {
         if let Some(process) = Pid::from_raw(self.0.id().cast_signed()) {
             let _ = kill_process(process, Signal::TERM);
@@ -24,7 +24,7 @@ impl Drop for Served {
 }
 
 #[test]
-fn the_two_commands_of_the_readme_do_what_it_says() {
+fn the_two_commands_of_the_readme_print_what_it_shows() {
     let readme =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     for command in [
@@ -34,49 +34,48 @@ fn the_two_commands_of_the_readme_do_what_it_says() {
         assert!(readme.contains(command), "{command}");
     }
     let folder = tempfile::tempdir().unwrap();
-    // The first server of the README still runs, or something else is on its ports and the application's: they are
-    // taken by this test, or were before.
+    // The ports of the README's first server and of the application are in use, by this test or already before.
     let _taken = ["127.0.0.1:50051", "127.0.0.1:9090", "127.0.0.1:8081"].map(TcpListener::bind);
-    let run = |what: &str| try_py(folder.path(), what);
+    let run = |subcommand: &str| try_py(folder.path(), subcommand);
     let log = folder.path().join("log");
-    let output = std::fs::File::create(&log).unwrap();
-    let mut served = Served(
+    let log_file = std::fs::File::create(&log).unwrap();
+    let mut server = TryServer(
         run("serve")
             .stdin(Stdio::null())
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
+            .stdout(log_file.try_clone().unwrap())
+            .stderr(log_file)
             .spawn()
             .unwrap(),
     );
     until("ready", || {
-        let told = std::fs::read_to_string(&log).unwrap();
-        assert!(served.0.try_wait().unwrap().is_none(), "{told}");
-        told.contains("ready on ").then_some(())
+        let output = std::fs::read_to_string(&log).unwrap();
+        assert!(server.0.try_wait().unwrap().is_none(), "{output}");
+        output.contains("ready on ").then_some(())
     });
-    let asked = run("ask").output().unwrap();
-    let told = String::from_utf8_lossy(&asked.stdout);
+    let result = run("ask").output().unwrap();
+    let output = String::from_utf8_lossy(&result.stdout);
     assert!(
-        asked.status.success(),
-        "{told}{}",
-        String::from_utf8_lossy(&asked.stderr)
+        result.status.success(),
+        "{output}{}",
+        String::from_utf8_lossy(&result.stderr)
     );
     for line in readme.lines().filter(|line| {
         ["200  ", "401  ", "403  "]
             .iter()
             .any(|code| line.starts_with(code))
     }) {
-        assert!(told.contains(line), "{line}\n{told}");
+        assert!(output.contains(line), "{line}\n{output}");
     }
     assert_eq!(
-        told.lines().filter(|line| !line.starts_with(' ')).count(),
+        output.lines().filter(|line| !line.starts_with(' ')).count(),
         5,
-        "{told}"
+        "{output}"
     );
 }
 
-/// `serve` without a configuration and the pair run side by side.
+/// `serve` without a configuration and the Envoy example can run at the same time.
 #[test]
-fn the_pair_that_the_page_starts_shares_nothing_with_a_server_without_a_configuration() {
+fn the_envoy_example_shares_no_port_or_log_with_a_default_server() {
     let page = shipped("deploy/envoy/README.md");
     let command = "serve --config deploy/envoy/bearer.toml --log-directory state/bearer";
     assert!(page.contains(command), "{command}");
@@ -96,27 +95,27 @@ fn the_pair_that_the_page_starts_shares_nothing_with_a_server_without_a_configur
     for taken in [DEFAULT_ADDRESS, admin.default] {
         assert!(!shown.contains(taken), "{taken}: {shown}");
     }
-    // The log's default is shown as none.
+    // The default log directory is not shown.
     assert!(shown.contains("state/bearer"), "{shown}");
 }
 
-fn try_py(folder: &Path, what: &str) -> Command {
+fn try_py(folder: &Path, subcommand: &str) -> Command {
     let envoy = std::fs::canonicalize(tool::envoy()).unwrap_or_else(|_| tool::envoy().to_owned());
     let mut command = Command::new("python3");
     command
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["deploy/envoy/try.py", what])
+        .args(["deploy/envoy/try.py", subcommand])
         .args(["--crosstrust", env!("CARGO_BIN_EXE_crosstrust")])
         .arg("--folder")
         .arg(folder)
-        // A variable of our own tests: crosstrust refuses one that names no key.
+        // A variable of the tests: crosstrust rejects unknown CROSSTRUST_ variables.
         .env_remove("CROSSTRUST_CASES")
         .env("ENVOY", envoy);
     command
 }
 
 #[test]
-fn what_ends_early_is_named_with_the_end_of_its_log() {
+fn try_reports_a_process_that_ends_early_with_the_end_of_its_log() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -124,13 +123,13 @@ fn what_ends_early_is_named_with_the_end_of_its_log() {
         .args(["--crosstrust-port", &port])
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success(), "{told}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{error}");
     let log = folder.path().join("crosstrust.log");
     let expected = format!(
         "try: crosstrust has ended with code 2; the end of {}:",
         log.display()
     );
-    assert!(told.contains(&expected), "{told}");
-    assert!(told.contains("the address is in use by"), "{told}");
+    assert!(error.contains(&expected), "{error}");
+    assert!(error.contains("the address is in use by"), "{error}");
 }

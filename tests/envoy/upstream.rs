@@ -1,4 +1,4 @@
-//! The application behind the gateway: tells what it got.
+//! The application behind the gateway. It echoes the path and headers of each request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// Ends when it is dropped.
+/// Ends on drop.
 pub struct Upstream {
     pub address: SocketAddr,
     reached: Arc<AtomicUsize>,
@@ -50,8 +50,8 @@ impl Upstream {
         }
     }
 
-    /// How many requests have come through.
-    pub fn reached(&self) -> usize {
+    /// The number of requests that reached the application.
+    pub fn request_count(&self) -> usize {
         self.reached.load(Ordering::SeqCst)
     }
 }
@@ -74,8 +74,8 @@ fn echo(request: &http::Request<Incoming>) -> http::Response<Full<Bytes>> {
     let headers: Vec<_> = headers
         .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
         .collect();
-    let told = json!({"path": request.uri().to_string(), "headers": headers});
-    http::Response::new(Full::new(Bytes::from(told.to_string())))
+    let body = json!({"path": request.uri().to_string(), "headers": headers});
+    http::Response::new(Full::new(Bytes::from(body.to_string())))
 }
 
 impl Drop for Upstream {

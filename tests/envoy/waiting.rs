@@ -1,18 +1,21 @@
-//! Waiting for what another process does.
+//! Waits for effects of another process.
 
 use std::time::{Duration, Instant};
 
-/// Long enough for a machine that does other things too; nothing takes this long unless it is broken.
+/// Long enough for a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What this gives at last.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Calls `poll` until it returns a value.
+pub fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = poll() {
             return found;
         }
-        assert!(Instant::now() < end, "{what}: not within {DEADLINE:?}");
+        assert!(
+            Instant::now() < end,
+            "waited for {what} longer than {DEADLINE:?}"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }

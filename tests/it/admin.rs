@@ -12,22 +12,22 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::observed::{Observed, Setup, ask, page};
+use crate::observed::{ObservedServer, Setup, ask, page};
 
-async fn grpc_health(server: &Observed) -> bool {
+async fn grpc_health(server: &ObservedServer) -> bool {
     let mut client = HealthClient::new(server.channel().await);
     let answer = client.check(HealthCheckRequest::default()).await.unwrap();
     answer.into_inner().status() == ServingStatus::Serving
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn alive_is_alive_and_ready_is_what_grpc_health_says_with_its_reason() {
+async fn livez_is_ok_and_readyz_matches_grpc_health_and_gives_the_reason() {
     for (has_policies, drains, status, why) in [
         (true, false, 200, serde_json::Value::Null),
         (false, false, 503, "noSnapshot".into()),
         (true, true, 503, "draining".into()),
     ] {
-        let server = Observed::start(Setup {
+        let server = ObservedServer::start(Setup {
             has_policies,
             ..Setup::default()
         });
@@ -50,34 +50,38 @@ async fn alive_is_alive_and_ready_is_what_grpc_health_says_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_snapshot_is_told_as_over_grpc() {
-    let server = Observed::start(Setup::default());
+async fn the_snapshot_page_matches_the_grpc_response() {
+    let server = ObservedServer::start(Setup::default());
     let mut client = PolicyServiceClient::new(server.channel().await);
-    let told = client.get_snapshot(GetSnapshotRequest {}).await.unwrap();
-    let told = told.into_inner();
+    let response = client.get_snapshot(GetSnapshotRequest {}).await.unwrap();
+    let response = response.into_inner();
     let page = page(server.admin.address(), "/v1/snapshot", "*/*");
     let shown = page.json();
     assert!(page.head.contains("content-type: application/json"));
-    assert_eq!(shown["snapshot"]["id"], told.snapshot.unwrap().id);
+    assert_eq!(shown["snapshot"]["id"], response.snapshot.unwrap().id);
     assert_eq!(
         shown["counts"]["tenants"],
-        told.counts.unwrap().tenants.to_string()
+        response.counts.unwrap().tenants.to_string()
     );
-    assert_eq!(shown["source"], told.source);
+    assert_eq!(shown["source"], response.source);
 }
 
 #[test]
-fn nothing_but_looking_is_possible() {
-    let server = Observed::start(Setup::default());
+fn the_admin_address_is_read_only() {
+    let server = ObservedServer::start(Setup::default());
     let address = server.admin.address();
     for path in ["/metrics", "/healthz", "/readyz", "/v1/snapshot"] {
-        let told = ask(
+        let response = ask(
             address,
             &format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n"),
         );
-        assert_eq!(told.status, 405, "{path}");
-        let told = ask(address, &format!("HEAD {path} HTTP/1.1\r\nhost: a\r\n"));
-        assert_eq!((told.status, told.body.as_str()), (200, ""), "{path}");
+        assert_eq!(response.status, 405, "{path}");
+        let response = ask(address, &format!("HEAD {path} HTTP/1.1\r\nhost: a\r\n"));
+        assert_eq!(
+            (response.status, response.body.as_str()),
+            (200, ""),
+            "{path}"
+        );
         assert!(
             page(address, path, "*/*")
                 .head
@@ -92,20 +96,20 @@ fn nothing_but_looking_is_possible() {
         &format!("GET /metrics HTTP/1.1\r\nhost: a\r\n{many}"),
     );
     assert_eq!(refused.status, 431);
-    // Who goes on writing after the answer may be cut before reading it.
+    // A client that keeps writing after the response may be disconnected before it reads it.
     let long = "a".repeat(64 << 10);
     let mut stream = TcpStream::connect(address).unwrap();
     let _ = write!(stream, "GET /metrics HTTP/1.1\r\nhost: {long}\r\n\r\n");
-    let mut told = String::new();
-    let _ = stream.read_to_string(&mut told);
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
     assert!(
-        told.is_empty() || told.starts_with("HTTP/1.1 431"),
-        "{told}"
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
     );
 }
 
-/// Sends a request on a connection that stays, and reads its answer.
-fn ask_and_stay(stream: &mut TcpStream) -> String {
+/// Sends a keep-alive request and reads its response.
+fn send_keep_alive(stream: &mut TcpStream) -> String {
     stream
         .write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
         .unwrap();
@@ -125,47 +129,47 @@ fn ask_and_stay(stream: &mut TcpStream) -> String {
 }
 
 #[test]
-fn connections_that_send_no_request_take_no_page_away_and_are_closed() {
-    let server = Observed::start(Setup::default());
+fn connections_without_a_request_block_no_page_and_are_closed() {
+    let server = ObservedServer::start(Setup::default());
     let address = server.admin.address();
-    let mut asking = TcpStream::connect(address).unwrap();
-    asking
+    let mut active = TcpStream::connect(address).unwrap();
+    active
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
-    assert!(ask_and_stay(&mut asking).starts_with("http/1.1 200"));
-    // More than there are places, and each says half a request or nothing.
-    let silent: Vec<TcpStream> = (0..100)
+    assert!(send_keep_alive(&mut active).starts_with("http/1.1 200"));
+    // More than the connection limit; each sends half a request or nothing.
+    let idle: Vec<TcpStream> = (0..100)
         .map(|number| {
             let mut stream = TcpStream::connect(address).unwrap();
-            // It may have been closed for a newer one.
+            // The server may have closed it in favour of a newer connection.
             let _ = stream.write_all(&b"GET /metrics HT"[..number % 16]);
             stream
         })
         .collect();
     assert_eq!(page(address, "/readyz", "*/*").status, 200);
     assert_eq!(page(address, "/metrics", "*/*").status, 200);
-    // A connection that has asked outlasts those that have not.
-    assert!(ask_and_stay(&mut asking).starts_with("http/1.1 200"));
-    for mut stream in silent {
+    // A connection that has sent a request outlasts those that have not.
+    assert!(send_keep_alive(&mut active).starts_with("http/1.1 200"));
+    for mut stream in idle {
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        let mut said = Vec::new();
-        match stream.read_to_end(&mut said) {
+        let mut received = Vec::new();
+        match stream.read_to_end(&mut received) {
             Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => panic!("{error}"),
-            _ => assert!(said.is_empty()),
+            _ => assert!(received.is_empty()),
         }
     }
 }
 
 #[test]
-fn idle_connections_that_have_asked_make_way_for_new_ones() {
-    let server = Observed::start(Setup::default());
+fn idle_connections_are_closed_in_favour_of_new_ones() {
+    let server = ObservedServer::start(Setup::default());
     let address = server.admin.address();
     let _idle: Vec<TcpStream> = (0..40)
         .map(|_| {
             let mut stream = TcpStream::connect(address).unwrap();
-            assert!(ask_and_stay(&mut stream).starts_with("http/1.1 200"));
+            assert!(send_keep_alive(&mut stream).starts_with("http/1.1 200"));
             stream
         })
         .collect();
@@ -173,14 +177,15 @@ fn idle_connections_that_have_asked_make_way_for_new_ones() {
 }
 
 #[test]
-fn its_end_is_prompt_also_while_somebody_keeps_a_connection() {
-    let server = Observed::start(Setup::default());
+fn shutdown_is_prompt_while_a_client_keeps_a_connection_open() {
+    let server = ObservedServer::start(Setup::default());
     let address = server.admin.address();
-    let mut kept = TcpStream::connect(address).unwrap();
-    kept.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+    let mut open_stream = TcpStream::connect(address).unwrap();
+    open_stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
         .unwrap();
     let mut byte = [0];
-    kept.read_exact(&mut byte).unwrap();
+    open_stream.read_exact(&mut byte).unwrap();
     let start = Instant::now();
     drop(server);
     assert!(
@@ -209,31 +214,31 @@ const SERVICE_LINKS: [(&str, &str); 12] = [
 
 #[test]
 fn the_variables_that_kubernetes_injects_for_a_service_named_crosstrust_are_ignored() {
-    let mut command = Serving::command("127.0.0.1:0");
+    let mut command = ServerProcess::command("127.0.0.1:0");
     command.envs(SERVICE_LINKS);
-    let (_serving, line) = Serving::start(command);
+    let (_serving, line) = ServerProcess::start(command);
     assert!(line.contains(" serving"), "{line}");
-    // The same start with a variable of another name ends at once.
-    let mut command = Serving::command("127.0.0.1:0");
+    // The same start with an unknown variable exits at once.
+    let mut command = ServerProcess::command("127.0.0.1:0");
     command.envs(SERVICE_LINKS).env("CROSSTRUST_SERVE", "1");
     let output = command.output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(
-        told.contains("unknown variable `CROSSTRUST_SERVE`"),
-        "{told}"
+        stderr.contains("unknown variable `CROSSTRUST_SERVE`"),
+        "{stderr}"
     );
 }
 
-/// The binary, over the sample policies, on ports of the kernel's choice. Ends when it is dropped.
-pub struct Serving(Child);
+/// The binary with the sample policies, on ports that the kernel chooses. Stops on drop.
+pub struct ServerProcess(Child);
 
-impl Serving {
+impl ServerProcess {
     pub fn command(admin: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crosstrust"));
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", admin])
-            // A folder of records is one process's.
+            // Only one process may use a log directory.
             .args(["--log-mode", "off"])
             .arg("--policies")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/policies"))
@@ -244,20 +249,20 @@ impl Serving {
         command
     }
 
-    /// Returns with the line that says that it serves.
-    fn start(mut command: Command) -> (Serving, String) {
+    /// Returns once the process logs that it serves, with that line.
+    fn start(mut command: Command) -> (ServerProcess, String) {
         let mut process = command.spawn().unwrap();
         let log = BufReader::new(process.stderr.take().unwrap());
-        let serving = Serving(process);
+        let serving = ServerProcess(process);
         let mut lines = log.lines().map(Result::unwrap);
         let line = lines.find(|line| line.contains(" serving")).unwrap();
-        // The rest is read so that it can be written.
+        // Drain the rest so that the process does not block on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         (serving, line)
     }
 }
 
-impl Drop for Serving {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -265,8 +270,8 @@ impl Drop for Serving {
 }
 
 #[test]
-fn the_line_at_start_tells_the_admin_address_and_it_outlives_the_listeners() {
-    let (mut serving, line) = Serving::start(Serving::command("127.0.0.1:0"));
+fn the_start_line_contains_the_admin_address_which_outlives_the_listeners() {
+    let (mut serving, line) = ServerProcess::start(ServerProcess::command("127.0.0.1:0"));
     let (_, rest) = line.split_once("admin=\"").unwrap();
     let address: SocketAddr = rest.split('"').next().unwrap().parse().unwrap();
     assert_eq!(page(address, "/readyz", "*/*").status, 200);
@@ -280,17 +285,17 @@ fn the_line_at_start_tells_the_admin_address_and_it_outlives_the_listeners() {
 }
 
 #[test]
-fn there_may_be_no_admin_address() {
-    let (_serving, line) = Serving::start(Serving::command("off"));
+fn the_admin_address_can_be_switched_off() {
+    let (_serving, line) = ServerProcess::start(ServerProcess::command("off"));
     assert!(line.contains("admin=\"off\""), "{line}");
 }
 
 #[test]
-fn an_address_that_is_taken_or_none_is_told_with_the_flag() {
+fn an_address_in_use_or_invalid_is_reported_with_its_flag() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     let expected = format!("flag: admin = `{taken}`: the address is in use");
-    for (admin, told) in [
+    for (admin, expected) in [
         (taken.as_str(), expected.as_str()),
         (
             taken.as_str(),
@@ -301,8 +306,11 @@ fn an_address_that_is_taken_or_none_is_told_with_the_flag() {
             "expected an IP address and port such as 127.0.0.1:9090, or off",
         ),
     ] {
-        let output = Serving::command(admin).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && said.contains(told), "{said}");
+        let output = ServerProcess::command(admin).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            !output.status.success() && stderr.contains(expected),
+            "{stderr}"
+        );
     }
 }

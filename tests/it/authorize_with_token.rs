@@ -1,4 +1,4 @@
-//! `Authorize` with a token in place of claims: what it proves, and what may not stand beside it.
+//! `Authorize` with a token in place of claims: the facts that it proves, and the fields that it excludes.
 
 use crosstrust::identity::{Algorithm, IssuerIndex};
 use crosstrust::rpc::client::{self, AuthorizeRequest, ClientError};
@@ -11,7 +11,7 @@ use tonic::Code;
 use crate::ext_authz::asking::{CONTOSO, LAUNCHER, SHAREPOINT, Setup, World};
 use crate::support::tokens::{self, NOW};
 
-fn question(app: &str, token: String) -> AuthorizeRequest {
+fn request_with_token(app: &str, token: String) -> AuthorizeRequest {
     AuthorizeRequest {
         resource_tenant: CONTOSO.to_owned(),
         app: app.to_owned(),
@@ -21,14 +21,14 @@ fn question(app: &str, token: String) -> AuthorizeRequest {
 }
 
 #[tokio::test]
-async fn a_token_answers_for_home_user_groups_and_claims() {
+async fn a_token_supplies_home_user_groups_and_claims() {
     let world = World::new(Setup::default()).await;
     let url = world.url();
-    let answer = client::authorize(&url, question(LAUNCHER, world.good_token())).await;
+    let answer = client::authorize(&url, request_with_token(LAUNCHER, world.good_token())).await;
     assert_eq!(answer.unwrap().decision(), proto::Decision::Allow);
 
     let token = world.fabrikam.sign(&world.claims(SHAREPOINT));
-    let answer = client::authorize(&url, question(SHAREPOINT, token))
+    let answer = client::authorize(&url, request_with_token(SHAREPOINT, token))
         .await
         .unwrap();
     assert_eq!(answer.reason(), proto::Reason::MfaRequired);
@@ -40,84 +40,84 @@ async fn a_token_answers_for_home_user_groups_and_claims() {
 }
 
 #[tokio::test]
-async fn what_a_token_says_may_not_be_said_beside_it() {
+async fn facts_of_a_token_may_not_be_stated_beside_it() {
     let world = World::new(Setup::default()).await;
     let url = world.url();
     let id = CONTOSO.to_owned();
-    let whole = question(LAUNCHER, world.good_token());
-    for (field, spoilt) in [
+    let complete = request_with_token(LAUNCHER, world.good_token());
+    for (field, faulty) in [
         (
             "home_tenant",
             AuthorizeRequest {
                 home_tenant: id.clone(),
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
         (
             "user",
             AuthorizeRequest {
                 user: id.clone(),
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
         (
             "groups",
             AuthorizeRequest {
                 groups: vec![id.clone()],
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
         (
             "roles",
             AuthorizeRequest {
                 roles: vec![id.clone()],
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
         (
             "claims",
             AuthorizeRequest {
                 claims: Some(Claims::default()),
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
         (
             "client_app",
             AuthorizeRequest {
                 client_app: id.clone(),
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
         (
             "resource_user",
             AuthorizeRequest {
                 resource_user: id.clone(),
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
         (
             "resource_groups",
             AuthorizeRequest {
                 resource_groups: vec![id.clone()],
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
         (
             "identity_provider",
             AuthorizeRequest {
                 identity_provider: "google".into(),
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
         (
             "external_user_type",
             AuthorizeRequest {
                 external_user_type: "b2bDirectConnectUser".into(),
-                ..whole.clone()
+                ..complete.clone()
             },
         ),
     ] {
-        let refused = client::authorize(&url, spoilt).await.unwrap_err();
+        let refused = client::authorize(&url, faulty).await.unwrap_err();
         let ClientError::Malformed(violations) = refused else {
             panic!("{field}: {refused}");
         };
@@ -127,22 +127,22 @@ async fn what_a_token_says_may_not_be_said_beside_it() {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_count_is_unauthenticated_and_names_its_place() {
+async fn a_rejected_token_is_unauthenticated_and_names_its_field() {
     let world = World::new(Setup::default()).await;
     let url = world.url();
-    let mut asked = AuthorizationServiceClient::connect(url).await.unwrap();
+    let mut grpc_client = AuthorizationServiceClient::connect(url).await.unwrap();
     let expired = tokens::with(world.claims(LAUNCHER), json!({"exp": NOW}));
-    let expired = question(LAUNCHER, world.fabrikam.sign(&expired));
-    let good = question(LAUNCHER, world.good_token());
+    let expired = request_with_token(LAUNCHER, world.fabrikam.sign(&expired));
+    let good = request_with_token(LAUNCHER, world.good_token());
 
-    let refused = asked.authorize(expired.clone()).await.unwrap_err();
+    let refused = grpc_client.authorize(expired.clone()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     assert!(refused.message().starts_with("token: "), "{refused}");
 
     let batch = AuthorizeBatchRequest {
         requests: vec![good.clone(), expired.clone()],
     };
-    let refused = asked.authorize_batch(batch).await.unwrap_err();
+    let refused = grpc_client.authorize_batch(batch).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     assert!(
         refused.message().starts_with("requests[1].token: "),
@@ -152,30 +152,34 @@ async fn a_token_that_does_not_count_is_unauthenticated_and_names_its_place() {
     let explain = ExplainRequest {
         request: Some(expired),
     };
-    let refused = asked.explain(explain).await.unwrap_err();
+    let refused = grpc_client.explain(explain).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
 
     let batch = AuthorizeBatchRequest {
         requests: vec![good.clone(), good],
     };
-    let answers = asked.authorize_batch(batch).await.unwrap().into_inner();
+    let answers = grpc_client
+        .authorize_batch(batch)
+        .await
+        .unwrap()
+        .into_inner();
     let allows = answers.responses.iter().map(|one| one.decision());
     assert_eq!(allows.collect::<Vec<_>>(), [proto::Decision::Allow; 2]);
 }
 
 #[tokio::test]
-async fn a_good_token_that_does_not_tell_whose_it_is_is_denied_with_a_reason() {
+async fn a_valid_token_without_an_identity_is_denied_with_a_reason() {
     let world = World::new(Setup::default()).await;
     let url = world.url();
-    for (spoilt, reason) in [
+    for (faulty, reason) in [
         (json!({"oid": null}), proto::Reason::IdentityMissing),
         (json!({"idtyp": "app"}), proto::Reason::IdentityMissing),
     ] {
-        let claims = tokens::with(world.claims(LAUNCHER), spoilt.clone());
-        let asked = question(LAUNCHER, world.fabrikam.sign(&claims));
-        let answer = client::authorize(&url, asked).await.unwrap();
-        assert_eq!(answer.decision(), proto::Decision::Deny, "{spoilt}");
-        assert_eq!(answer.reason(), reason, "{spoilt}");
+        let claims = tokens::with(world.claims(LAUNCHER), faulty.clone());
+        let request = request_with_token(LAUNCHER, world.fabrikam.sign(&claims));
+        let answer = client::authorize(&url, request).await.unwrap();
+        assert_eq!(answer.decision(), proto::Decision::Deny, "{faulty}");
+        assert_eq!(answer.reason(), reason, "{faulty}");
         assert_eq!(answer.stage(), proto::Stage::Unspecified);
         assert!(!answer.cached);
     }
@@ -184,7 +188,7 @@ async fn a_good_token_that_does_not_tell_whose_it_is_is_denied_with_a_reason() {
             "iss": crate::ext_authz::asking::CONTOSO_ISS, "tid": CONTOSO, "idp": idp,
         });
         let claims = tokens::with(world.claims(LAUNCHER), guest);
-        question(LAUNCHER, world.contoso.sign(&claims))
+        request_with_token(LAUNCHER, world.contoso.sign(&claims))
     };
     let unknown = guest_of("https://sts.windows.net/contoso.example/");
     let answer = client::authorize(&url, unknown).await.unwrap();
@@ -196,7 +200,7 @@ async fn a_good_token_that_does_not_tell_whose_it_is_is_denied_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_caller_that_may_state_no_claims_may_bring_a_token() {
+async fn a_caller_without_the_right_to_state_claims_may_send_a_token() {
     let world = World::new(Setup {
         rights: Rights {
             own_claims: false,
@@ -206,12 +210,12 @@ async fn a_caller_that_may_state_no_claims_may_bring_a_token() {
     })
     .await;
     let url = world.url();
-    let answer = client::authorize(&url, question(LAUNCHER, world.good_token())).await;
+    let answer = client::authorize(&url, request_with_token(LAUNCHER, world.good_token())).await;
     assert_eq!(answer.unwrap().decision(), proto::Decision::Allow);
 }
 
 #[tokio::test]
-async fn what_is_assumed_is_explained_as_assumed_and_never_beats_what_is_said() {
+async fn assumed_facts_are_explained_as_assumed_and_never_override_stated_ones() {
     let pairs = [("platform".to_owned(), "windows".to_owned())];
     let world = World::new(Setup {
         rights: Rights {
@@ -222,61 +226,60 @@ async fn what_is_assumed_is_explained_as_assumed_and_never_beats_what_is_said() 
     })
     .await;
     let url = world.url();
-    let silent = question(LAUNCHER, world.good_token());
-    let explained = client::explain(&url, silent.clone()).await.unwrap();
+    let without_claims = request_with_token(LAUNCHER, world.good_token());
+    let explained = client::explain(&url, without_claims.clone()).await.unwrap();
     assert_eq!(explained.assumed_facts.len(), 1);
     assert_eq!(explained.assumed_facts[0].name, "platform");
     assert_eq!(explained.assumed_facts[0].value, "windows");
 
-    let said = AuthorizeRequest {
+    let with_claims = AuthorizeRequest {
         context: Some(proto::Context {
             platform: "iOS".to_owned(),
             ..proto::Context::default()
         }),
-        ..silent
+        ..without_claims
     };
-    let explained = client::explain(&url, said).await.unwrap();
+    let explained = client::explain(&url, with_claims).await.unwrap();
     assert!(explained.assumed_facts.is_empty());
 }
 
 #[tokio::test]
-async fn keys_that_are_withdrawn_end_what_was_verified_and_decided_by_them() {
+async fn withdrawing_a_key_invalidates_the_tokens_and_decisions_that_used_it() {
     let world = World::new(Setup::default()).await;
     let url = world.url();
-    let asked = question(LAUNCHER, world.good_token());
+    let request = request_with_token(LAUNCHER, world.good_token());
     for _ in 0..2 {
-        let answer = client::authorize(&url, asked.clone()).await.unwrap();
+        let answer = client::authorize(&url, request.clone()).await.unwrap();
         assert_eq!(answer.decision(), proto::Decision::Allow);
     }
     world
         .identity
         .publish(crosstrust::identity::IssuerIndex(0), None, None);
-    let refused = client::authorize(&url, asked).await.unwrap_err();
+    let refused = client::authorize(&url, request).await.unwrap_err();
     assert!(refused.to_string().contains("token"), "{refused}");
 }
 
 #[tokio::test]
-async fn a_key_that_was_replaced_under_its_id_answers_the_first_request_and_forgeries_stay_refused()
-{
+async fn a_key_replaced_under_its_id_verifies_the_first_request_and_forgeries_stay_rejected() {
     const FABRIKAM: IssuerIndex = IssuerIndex(0);
     let world = World::new(Setup::default()).await;
     let url = world.url();
     let next = tokens::Signer::new(Algorithm::Es256, &world.fabrikam.kid);
-    let asked = question(LAUNCHER, next.sign(&world.claims(LAUNCHER)));
+    let request = request_with_token(LAUNCHER, next.sign(&world.claims(LAUNCHER)));
     world.identity.refresh_requests().attach_follower();
     let (identity, keys) = (world.identity.clone(), tokens::key_set(&[&next]));
     let following = tokio::spawn(async move {
         assert_eq!(identity.refresh_requests().take_next().await, [FABRIKAM]);
         identity.publish(FABRIKAM, Some(keys), None);
         identity.refresh_requests().complete(FABRIKAM);
-        // The next wish is turned down.
+        // The next fetch request is declined.
         assert_eq!(identity.refresh_requests().take_next().await, [FABRIKAM]);
         identity.refresh_requests().complete(FABRIKAM);
     });
-    let answer = client::authorize(&url, asked).await.unwrap();
+    let answer = client::authorize(&url, request).await.unwrap();
     assert_eq!(answer.decision(), proto::Decision::Allow);
     let refusals = world.identity.counters().refused;
-    let refused = client::authorize(&url, question(LAUNCHER, world.good_token())).await;
+    let refused = client::authorize(&url, request_with_token(LAUNCHER, world.good_token())).await;
     assert!(
         refused
             .unwrap_err()
@@ -285,5 +288,5 @@ async fn a_key_that_was_replaced_under_its_id_answers_the_first_request_and_forg
     );
     following.await.unwrap();
     let forged = world.identity.counters().refused - refusals;
-    assert_eq!(forged, 1, "looked at once");
+    assert_eq!(forged, 1, "verified once");
 }

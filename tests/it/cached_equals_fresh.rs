@@ -1,7 +1,7 @@
 //! Two engines that differ only in having a cache give the same answers, over generated policies and
-//! requests, through reloads, revocations and clocks that are set forward and back.
+//! requests, across reloads, revocations and clocks that are set forward and back.
 //!
-//! Requests come in families that differ in one field, so that a key that leaves one out is found.
+//! Requests come in families that differ in one field, which finds a cache key that omits a field.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::random::Rng;
 use crate::support::universe::NOW;
 use crate::support::{generate, mutate, product};
 
-/// Takes one field over from another request.
+/// Copies one field from another request.
 type Splice = fn(&mut Request, &Request);
 
 macro_rules! splices {
@@ -26,7 +26,7 @@ macro_rules! splices {
     };
 }
 
-/// Every field that may differ without making a request that contradicts itself.
+/// Every field that may differ without making the request contradict itself.
 const SPLICES: &[Splice] = splices! {
     groups; resource_groups; app; client_app; channel; roles; home_cloud; restricting_tenant;
     claims.expires_at; claims.issued_at; claims.auth_time; claims.mfa; claims.resource_mfa;
@@ -46,7 +46,7 @@ struct Pair {
     cached: Engine,
     fresh: Engine,
     clock: Arc<ManualClock>,
-    recalled: usize,
+    hits: usize,
 }
 
 impl Pair {
@@ -60,7 +60,7 @@ impl Pair {
             cached: engine(Some(CacheBytes::default())),
             fresh: engine(None),
             clock,
-            recalled: 0,
+            hits: 0,
         }
     }
 
@@ -70,12 +70,12 @@ impl Pair {
         }
     }
 
-    fn ask(&mut self, request: &Request) {
+    fn authorize_both(&mut self, request: &Request) {
         let (left, right) = (
             self.cached.authorize(request),
             self.fresh.authorize(request),
         );
-        let told = |answer: &Answer| {
+        let comparable = |answer: &Answer| {
             let decision = answer.decision.clone();
             let version = answer.active.as_ref().map(|active| active.version);
             (
@@ -86,22 +86,22 @@ impl Pair {
             )
         };
         assert_eq!(
-            told(&left),
-            told(&right),
+            comparable(&left),
+            comparable(&right),
             "cached: {}, {request:#?}",
             left.cached
         );
         if left.cached {
-            // It ends when it did when it was made: not later than one that is made now.
+            // A cached answer keeps its expiry, which is not later than that of a fresh answer.
             assert!(left.decision.expires_at <= right.decision.expires_at);
             assert!(left.decision.expires_at > self.clock.now().wall);
-            self.recalled += 1;
+            self.hits += 1;
         } else {
             assert_eq!(left.decision, right.decision);
         }
     }
 
-    /// One thing that may happen to both.
+    /// Applies one event to both engines.
     fn step(&mut self, worlds: &[World], requests: &[Request], rng: &mut Rng) {
         match rng.below(20) {
             0 => self.activate(rng.pick(worlds)),
@@ -113,17 +113,17 @@ impl Pair {
             }
             2 => self.clock.set_wall(some_time(rng)),
             3 | 4 => self.clock.advance(Duration::from_secs(rng.next() % 600)),
-            _ => self.ask(rng.pick(requests)),
+            _ => self.authorize_both(rng.pick(requests)),
         }
     }
 }
 
-/// Within an hour and a half, most of it within the lifetime of the generated tokens.
+/// Within an hour and a half; most of that is within the lifetime of the generated tokens.
 fn some_time(rng: &mut Rng) -> Timestamp {
     NOW.plus(Duration::from_secs(rng.next() % 5400))
 }
 
-/// Requests that differ from each other in one field, or in nothing that matters.
+/// Requests that differ in one field, or in nothing that matters.
 fn family(world: &World, rng: &mut Rng) -> Vec<Request> {
     let (first, _) = generate::request(world, rng);
     let mut requests = vec![mutate::shuffle_and_repeat_groups(&first, rng)];
@@ -138,8 +138,8 @@ fn family(world: &World, rng: &mut Rng) -> Vec<Request> {
 }
 
 #[test]
-fn with_a_cache_every_answer_is_the_one_without() {
-    let (mut recalled, mut asked) = (0, 0);
+fn cached_answers_equal_fresh_answers() {
+    let (mut hits, mut lookups) = (0, 0);
     for seed in 0..60 {
         let mut rng = Rng::new(seed);
         let world = generate::world(seed);
@@ -151,17 +151,21 @@ fn with_a_cache_every_answer_is_the_one_without() {
         let requests: Vec<Request> = (0..3).flat_map(|_| family(&worlds[2], &mut rng)).collect();
         let mut pair = Pair::new();
         pair.activate(&worlds[2]);
-        // Everything twice under one snapshot, then whatever happens.
-        requests.iter().for_each(|request| pair.ask(request));
-        requests.iter().for_each(|request| pair.ask(request));
+        // Each request twice under one snapshot, then a random event.
+        requests
+            .iter()
+            .for_each(|request| pair.authorize_both(request));
+        requests
+            .iter()
+            .for_each(|request| pair.authorize_both(request));
         for _ in 0..600 {
             pair.step(&worlds, &requests, &mut rng);
         }
-        recalled += pair.recalled;
-        asked += pair.cached.counters().hits + pair.cached.counters().misses;
+        hits += pair.hits;
+        lookups += pair.cached.counters().hits + pair.cached.counters().misses;
     }
     assert!(
-        recalled * 5 > usize::try_from(asked).unwrap(),
-        "{recalled} of {asked} from the cache"
+        hits * 5 > usize::try_from(lookups).unwrap(),
+        "{hits} of {lookups} from the cache"
     );
 }

@@ -1,4 +1,4 @@
-//! A cache changes how fast an answer comes, and nothing else about it.
+//! A cache changes the latency of an answer and nothing else.
 
 mod room;
 
@@ -42,7 +42,7 @@ impl World {
         World { engine, clock }
     }
 
-    /// Contoso lets everybody in.
+    /// Contoso allows all inbound access.
     fn new() -> Self {
         let world = World::with(Some(CacheBytes::default()));
         world.activate("allowed");
@@ -54,25 +54,25 @@ impl World {
             .activate(snapshot_of(&files(contosos_access)), "a test");
     }
 
-    fn ask(&self, request: &Request) -> Answer {
+    fn authorize(&self, request: &Request) -> Answer {
         self.engine.authorize(request)
     }
 
     fn is_cached(&self, request: &Request) -> bool {
-        self.ask(request).cached
+        self.authorize(request).cached
     }
 }
 
-/// Good for half an hour.
+/// A token that is valid for half an hour.
 fn request() -> Request {
     small_world::request(NOON.plus(30 * MINUTE))
 }
 
 #[test]
-fn the_same_question_is_answered_again_with_the_same_decision_id() {
+fn a_repeated_request_gets_the_same_decision_id() {
     let world = World::new();
-    let first = world.ask(&request());
-    let second = world.ask(&request());
+    let first = world.authorize(&request());
+    let second = world.authorize(&request());
     assert!(first.decision.is_allow() && !first.cached && second.cached);
     assert_eq!(first.decision, second.decision);
     assert_eq!(first.decision_id, second.decision_id);
@@ -81,22 +81,22 @@ fn the_same_question_is_answered_again_with_the_same_decision_id() {
 }
 
 #[test]
-fn a_denial_is_kept_as_long_as_an_allow() {
+fn a_denial_is_cached_as_long_as_an_allow() {
     let world = World::new();
     world.activate("blocked");
-    assert!(!world.ask(&request()).cached);
-    let again = world.ask(&request());
+    assert!(!world.authorize(&request()).cached);
+    let again = world.authorize(&request());
     assert!(again.cached);
     assert_eq!(again.decision.denial().unwrap().reason, Reason::InboundUser);
 }
 
 #[test]
-fn what_a_request_is_called_and_how_its_lists_are_ordered_makes_no_other_question() {
+fn request_id_and_list_order_are_not_part_of_the_cache_key() {
     let world = World::new();
     let mut first = request();
     first.roles = vec![RoleId(1), RoleId(2)];
     first.claims.authentication_contexts = vec![String::from("c1"), String::from("c2")];
-    world.ask(&first);
+    world.authorize(&first);
 
     let mut second = first.clone();
     second.request_id = String::from("another");
@@ -110,7 +110,7 @@ fn what_a_request_is_called_and_how_its_lists_are_ordered_makes_no_other_questio
 
 type Change = fn(&mut Request);
 
-/// One change for each field that is always part of the question.
+/// One change for each field that is always part of the cache key.
 const CHANGES: &[(&str, Change)] = &[
     ("home", |r| r.home = WOODGROVE.into()),
     ("resource", |r| r.resource = WOODGROVE),
@@ -180,39 +180,39 @@ const CHANGES: &[(&str, Change)] = &[
 ];
 
 #[test]
-fn any_other_field_makes_another_question() {
+fn every_other_field_is_part_of_the_cache_key() {
     for (i, (name, change)) in CHANGES.iter().enumerate() {
         let world = World::new();
-        world.ask(&request());
+        world.authorize(&request());
         let mut changed = request();
         change(&mut changed);
         assert!(!world.is_cached(&changed), "{name} is not in the key");
-        // And no two changes look alike, whatever field they are in.
+        // No two changes give the same key, even in different fields.
         for (other_name, other) in CHANGES.iter().skip(i + 1) {
             let mut other_changed = request();
             other(&mut other_changed);
             assert!(
                 !world.is_cached(&other_changed),
-                "{name} looks like {other_name}"
+                "{name} has the key of {other_name}"
             );
             world.activate("allowed");
-            world.ask(&changed);
+            world.authorize(&changed);
         }
     }
 }
 
 #[test]
-fn nothing_is_answered_from_before_an_activation_or_a_revocation() {
+fn an_activation_or_a_revocation_invalidates_cached_answers() {
     let world = World::new();
-    world.ask(&request());
+    world.authorize(&request());
     world.activate("blocked");
-    let answer = world.ask(&request());
+    let answer = world.authorize(&request());
     assert!(!answer.cached && !answer.decision.is_allow());
-    // Nor after the same policies have come back.
+    // Also after the same policies are activated again.
     world.activate("allowed");
     assert!(!world.is_cached(&request()));
 
-    world.ask(&request());
+    world.authorize(&request());
     let everything = Revocation::Tenant {
         tenant: FABRIKAM,
         before: NOON,
@@ -220,7 +220,7 @@ fn nothing_is_answered_from_before_an_activation_or_a_revocation() {
     world
         .engine
         .set_revocations([everything].into_iter().collect());
-    let answer = world.ask(&request());
+    let answer = world.authorize(&request());
     assert!(!answer.cached);
     assert_eq!(
         answer.decision.denial().unwrap().reason,
@@ -228,17 +228,17 @@ fn nothing_is_answered_from_before_an_activation_or_a_revocation() {
     );
     // The activation keeps the revocations.
     world.activate("allowed");
-    assert!(!world.ask(&request()).decision.is_allow());
+    assert!(!world.authorize(&request()).decision.is_allow());
 }
 
 #[test]
-fn an_answer_ends_with_the_token_on_the_wall_clock() {
+fn an_answer_expires_with_the_token_on_the_wall_clock() {
     let world = World::new();
-    world.ask(&request());
+    world.authorize(&request());
     world.clock.advance(30 * MINUTE - Duration::from_nanos(1));
     assert!(world.is_cached(&request()));
     world.clock.advance(Duration::from_nanos(1));
-    let answer = world.ask(&request());
+    let answer = world.authorize(&request());
     assert!(!answer.cached);
     assert_eq!(
         answer.decision.denial().unwrap().reason,
@@ -247,9 +247,9 @@ fn an_answer_ends_with_the_token_on_the_wall_clock() {
 }
 
 #[test]
-fn a_wall_clock_that_is_set_back_revives_nothing() {
+fn setting_the_wall_clock_back_revives_no_expired_answer() {
     let world = World::new();
-    world.ask(&request());
+    world.authorize(&request());
     world.clock.advance(20 * MINUTE);
     world.clock.set_wall(NOON.plus(MINUTE));
     assert!(
@@ -259,32 +259,37 @@ fn a_wall_clock_that_is_set_back_revives_nothing() {
     world.clock.advance(10 * MINUTE);
     assert!(
         !world.is_cached(&request()),
-        "half an hour has passed, whatever the wall clock shows"
+        "half an hour has passed on the boot clock"
     );
 }
 
 #[test]
-fn a_wall_clock_that_jumps_ahead_ends_what_it_ends() {
+fn a_forward_jump_of_the_wall_clock_expires_answers() {
     let world = World::new();
-    world.ask(&request());
+    world.authorize(&request());
     world.clock.set_wall(NOON.plus(31 * MINUTE));
     assert_eq!(
-        world.ask(&request()).decision.denial().unwrap().reason,
+        world
+            .authorize(&request())
+            .decision
+            .denial()
+            .unwrap()
+            .reason,
         Reason::TokenExpired
     );
     world.clock.set_wall(NOON.plus(MINUTE));
-    assert!(world.ask(&request()).decision.is_allow());
+    assert!(world.authorize(&request()).decision.is_allow());
 }
 
 #[test]
-fn before_an_answer_was_made_it_is_not_given() {
+fn an_answer_is_not_used_before_the_time_it_was_made() {
     let world = World::new();
     let mut early = request();
     early.claims.issued_at = Some(NOON);
-    assert!(world.ask(&early).decision.is_allow());
+    assert!(world.authorize(&early).decision.is_allow());
     // Set back so far that the token is not yet valid.
     world.clock.set_wall(NOON.minus(10 * MINUTE));
-    let answer = world.ask(&early);
+    let answer = world.authorize(&early);
     assert_eq!(
         answer.decision.denial().unwrap().reason,
         Reason::TokenNotYetValid
@@ -292,21 +297,21 @@ fn before_an_answer_was_made_it_is_not_given() {
 }
 
 #[test]
-fn an_answer_is_good_for_an_hour_at_most() {
+fn an_answer_is_cached_for_at_most_an_hour() {
     let world = World::new();
     let long = small_world::request(NOON.plus(300 * MINUTE));
-    world.ask(&long);
+    world.authorize(&long);
     world.clock.advance(60 * MINUTE - Duration::from_nanos(1));
     assert!(world.is_cached(&long));
     world.clock.advance(Duration::from_nanos(1));
     assert!(!world.is_cached(&long));
-    assert!(world.is_cached(&long), "and then anew");
+    assert!(world.is_cached(&long), "after an hour it is decided again");
 }
 
 #[test]
 fn without_policies_every_answer_is_a_new_denial() {
     let world = World::with(Some(CacheBytes::default()));
-    let answers = [world.ask(&request()), world.ask(&request())];
+    let answers = [world.authorize(&request()), world.authorize(&request())];
     for answer in &answers {
         assert!(!answer.cached && answer.active.is_none());
         assert_eq!(answer.decision.denial().unwrap().reason, Reason::NoSnapshot);
@@ -324,7 +329,7 @@ fn without_a_cache_every_answer_is_new() {
 }
 
 #[test]
-fn a_batch_is_answered_under_one_snapshot_in_its_order() {
+fn a_batch_is_answered_in_order_under_one_snapshot() {
     let world = World::new();
     let mut other = request();
     other.resource = TenantId(77);
@@ -343,7 +348,7 @@ fn a_batch_is_answered_under_one_snapshot_in_its_order() {
 }
 
 #[test]
-fn explaining_neither_asks_nor_feeds_the_cache() {
+fn explain_neither_reads_nor_fills_the_cache() {
     let world = World::new();
     let (active, explanation) = world.engine.explain(&request()).unwrap();
     assert!(explanation.decision.is_allow());
@@ -353,7 +358,7 @@ fn explaining_neither_asks_nor_feeds_the_cache() {
 }
 
 #[test]
-fn a_request_that_says_too_much_is_decided_each_time() {
+fn an_oversized_request_is_not_cached() {
     let world = World::new();
     let with_session = |bytes| {
         let mut request = request();
@@ -367,24 +372,28 @@ fn a_request_that_says_too_much_is_decided_each_time() {
 }
 
 #[test]
-fn versions_count_activations_and_a_replaced_snapshot_is_dropped_when_nobody_holds_it() {
+fn versions_count_activations_and_a_replaced_snapshot_is_dropped_with_its_last_user() {
     let world = World::new();
-    let held = world.ask(&request());
-    let first = Arc::downgrade(held.active.as_ref().unwrap());
+    let answer = world.authorize(&request());
+    let first = Arc::downgrade(answer.active.as_ref().unwrap());
     world.activate("blocked");
     assert_eq!(world.engine.active().unwrap().version, 2);
-    assert_eq!(world.engine.reap(), 1, "somebody holds the first one");
-    drop(held);
+    assert_eq!(
+        world.engine.reap(),
+        1,
+        "an answer still holds the first snapshot"
+    );
+    drop(answer);
     assert!(
         first.upgrade().is_some(),
-        "whoever answered last does not drop it"
+        "the last answer does not drop the snapshot"
     );
     assert_eq!(world.engine.reap(), 0);
     assert!(first.upgrade().is_none());
 }
 
 #[test]
-fn a_fact_that_some_policy_reads_makes_another_question_and_one_that_none_reads_does_not() {
+fn only_facts_that_a_policy_reads_are_part_of_the_cache_key() {
     let policy = when(
         require(&["mfa"]),
         "platforms",
@@ -395,7 +404,7 @@ fn a_fact_that_some_policy_reads_makes_another_question_and_one_that_none_reads_
         .engine
         .activate(product::snapshot(&contoso_with(&[policy])), "a test");
     let plain = with(direct(), |r| r.context.platform = Some(Platform::Linux));
-    assert!(world.ask(&plain).decision.is_allow());
+    assert!(world.authorize(&plain).decision.is_allow());
     let elsewhere = with(plain.clone(), |r| {
         r.context.country = Some(LocatedCountry {
             country: "DE".parse().expect("a country"),
@@ -406,14 +415,14 @@ fn a_fact_that_some_policy_reads_makes_another_question_and_one_that_none_reads_
     let android = with(plain.clone(), |r| {
         r.context.platform = Some(Platform::Android)
     });
-    let answer = world.ask(&android);
+    let answer = world.authorize(&android);
     assert!(!answer.cached && !answer.decision.is_allow());
-    let unsaid = with(plain, |r| r.context.platform = None);
-    assert!(!world.ask(&unsaid).cached);
+    let without_platform = with(plain, |r| r.context.platform = None);
+    assert!(!world.authorize(&without_platform).cached);
 }
 
 #[test]
-fn groups_are_told_apart_where_a_rule_names_them() {
+fn only_groups_that_a_rule_names_are_part_of_the_cache_key() {
     let policy = when(
         block(),
         "users",
@@ -426,9 +435,9 @@ fn groups_are_told_apart_where_a_rule_names_them() {
     let member = with(guest(), |r| {
         r.resource_groups = vec![GroupId(6), GroupId(5)]
     });
-    assert!(world.ask(&member).decision.is_allow());
+    assert!(world.authorize(&member).decision.is_allow());
     let stranger = with(guest(), |r| r.resource_groups = vec![GroupId(6)]);
-    let answer = world.ask(&stranger);
+    let answer = world.authorize(&stranger);
     assert!(!answer.cached);
     assert_eq!(answer.decision.denial().unwrap().reason, Reason::CaBlocked);
     let same_member = with(guest(), |r| {

@@ -1,5 +1,5 @@
-//! What differs between two readings of the policies: applied to the one, it gives the other, and nothing that
-//! means the same differs.
+//! Differences between two versions of the policies: applied to the old version they give the new one, and documents
+//! with the same meaning do not differ.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ const FABRIKAM: &str = "2a7b6c5d-1111-4222-8333-444455556666";
 const USER: &str = "3b8c7d6e-2222-4333-8444-555566667777";
 const OTHER: &str = "4c9d8e7f-3333-4444-8555-666677778888";
 
-/// Every object of a world by whose it is, what it is and its id; its members in one spelling.
+/// Every object of a world by tenant, kind and id, with its members in canonical form.
 type Model = BTreeMap<(TenantId, String, String), BTreeMap<String, Value>>;
 
 fn model(world: &World) -> Model {
@@ -118,19 +118,20 @@ fn model(world: &World) -> Model {
 
 fn members_of(object: &Value) -> BTreeMap<String, Value> {
     let members = object.as_object().unwrap();
-    let said = members.iter().filter(|(name, value)| {
+    let set_members = members.iter().filter(|(name, value)| {
         !value.is_null() && (!name.contains('@') || *name == "@odata.type")
     });
-    said.map(|(name, value)| (name.clone(), plain(value)))
+    set_members
+        .map(|(name, value)| (name.clone(), canonical(value)))
         .collect()
 }
 
-/// One spelling for all that mean the same.
-fn plain(value: &Value) -> Value {
+/// The canonical form of a value.
+fn canonical(value: &Value) -> Value {
     match value {
         Value::String(_) => guid(value).map_or(value.clone(), Value::String),
         Value::Array(items) => {
-            let mut items: Vec<Value> = items.iter().map(plain).collect();
+            let mut items: Vec<Value> = items.iter().map(canonical).collect();
             items.sort_by_key(ToString::to_string);
             Value::Array(items)
         }
@@ -157,7 +158,7 @@ fn key(change: &Change) -> (TenantId, String, String) {
     (change.tenant, kind, change.id.clone())
 }
 
-/// Puts one change into effect, and insists that it tells the truth about what was there.
+/// Applies one change and asserts that its old values match the model.
 fn apply(model: &mut Model, change: &Change) {
     let key = key(change);
     let is_settled = matches!(
@@ -178,14 +179,14 @@ fn apply(model: &mut Model, change: &Change) {
     }
     let members = model.get_mut(&self::key(change)).unwrap();
     for Property { name, old, new } in &change.properties {
-        assert_ne!(old.as_ref().map(plain), new.as_ref().map(plain));
+        assert_ne!(old.as_ref().map(canonical), new.as_ref().map(canonical));
         assert_eq!(
             members.get(name),
-            old.as_ref().map(plain).as_ref(),
+            old.as_ref().map(canonical).as_ref(),
             "{change:?}"
         );
         match new {
-            Some(new) => members.insert(name.clone(), plain(new)),
+            Some(new) => members.insert(name.clone(), canonical(new)),
             None => members.remove(name),
         };
     }
@@ -195,25 +196,25 @@ fn apply(model: &mut Model, change: &Change) {
     }
 }
 
-fn assert_leads(old: &World, new: &World, old_files: &[SourceFile], new_files: &[SourceFile]) {
+fn assert_transforms(old: &World, new: &World, old_files: &[SourceFile], new_files: &[SourceFile]) {
     let changes = compare(old_files, new_files);
-    let (mut reached, wanted) = (model(old), model(new));
+    let (mut reached, expected) = (model(old), model(new));
     for change in &changes.list {
         apply(&mut reached, change);
     }
-    assert_eq!(reached, wanted, "{changes:#?}");
+    assert_eq!(reached, expected, "{changes:#?}");
     assert_eq!(changes.omitted, 0);
 }
 
-/// Each with this chance.
+/// Selects each object with this probability.
 fn chosen<'o>(objects: &'o mut [Value], rng: &mut Rng, percent: usize) -> Vec<&'o mut Value> {
     let mut chosen: Vec<&mut Value> = objects.iter_mut().collect();
     chosen.retain(|_| rng.chance(percent));
     chosen
 }
 
-/// Some objects gone, some members changed, some owners made.
-fn edited(world: &World, rng: &mut Rng) -> World {
+/// Removes some objects, changes some members, and makes some members owners.
+fn edit(world: &World, rng: &mut Rng) -> World {
     const LISTS: [&str; 5] = [
         "partners",
         "conditional-access",
@@ -254,22 +255,22 @@ fn edited(world: &World, rng: &mut Rng) -> World {
 }
 
 #[test]
-fn the_changes_between_two_policies_lead_from_the_one_to_the_other_and_back() {
+fn changes_transform_one_version_into_the_other_and_back() {
     for seed in 0..400 {
         let mut rng = Rng::new(seed);
         let old = generate::world(seed);
         let new = match rng.chance(60) {
-            true => edited(&old, &mut rng),
+            true => edit(&old, &mut rng),
             false => generate::world(seed + 10_000),
         };
-        let (old_files, new_files) = (files(&old), laid_out(&new, &mut rng));
-        assert_leads(&old, &new, &old_files, &new_files);
-        assert_leads(&new, &old, &new_files, &old_files);
+        let (old_files, new_files) = (files(&old), rearranged(&new, &mut rng));
+        assert_transforms(&old, &new, &old_files, &new_files);
+        assert_transforms(&new, &old, &new_files, &old_files);
     }
 }
 
-/// The same documents in other files and folders, in another order and spelling.
-fn laid_out(world: &World, rng: &mut Rng) -> Vec<SourceFile> {
+/// The same documents in other files and folders, in another order and form.
+fn rearranged(world: &World, rng: &mut Rng) -> Vec<SourceFile> {
     let mut files = Vec::new();
     for (number, tenant) in world.tenants.iter().enumerate() {
         let folder = format!("folder-{}", number + 7);
@@ -289,7 +290,7 @@ fn laid_out(world: &World, rng: &mut Rng) -> Vec<SourceFile> {
                 continue;
             }
             for (at, object) in objects.into_iter().enumerate() {
-                let object = respelled(&object, rng);
+                let object = reformatted(&object, rng);
                 let text = match rng.below(2) {
                     0 => serde_json::to_string_pretty(&object).unwrap(),
                     _ => format!("\u{feff}{object}"),
@@ -301,22 +302,22 @@ fn laid_out(world: &World, rng: &mut Rng) -> Vec<SourceFile> {
     files
 }
 
-/// Lists in another order, ids in another case, annotations and nulls beside the members.
-fn respelled(value: &Value, rng: &mut Rng) -> Value {
+/// Lists in another order, ids in another case, and extra annotations.
+fn reformatted(value: &Value, rng: &mut Rng) -> Value {
     match value {
         Value::String(text) => match guid(value) {
             Some(_) => json!(text.to_uppercase()),
             None => value.clone(),
         },
         Value::Array(items) => {
-            let mut items: Vec<Value> = items.iter().map(|item| respelled(item, rng)).collect();
+            let mut items: Vec<Value> = items.iter().map(|item| reformatted(item, rng)).collect();
             rng.shuffle(&mut items);
             Value::Array(items)
         }
         Value::Object(members) => {
             let mut other: Map<String, Value> = members
                 .iter()
-                .map(|(name, value)| (name.clone(), respelled(value, rng)))
+                .map(|(name, value)| (name.clone(), reformatted(value, rng)))
                 .collect();
             other.insert("@odata.etag".to_owned(), json!("W/1"));
             other.insert("description@odata.context".to_owned(), json!("…"));
@@ -334,11 +335,11 @@ fn file(path: &str, text: &str) -> SourceFile {
 }
 
 #[test]
-fn documents_that_are_moved_reordered_or_respelled_are_no_change() {
+fn moved_reordered_or_reformatted_documents_are_unchanged() {
     for seed in 0..200 {
         let mut rng = Rng::new(seed);
         let world = generate::world(seed);
-        let (one, other) = (files(&world), laid_out(&world, &mut rng));
+        let (one, other) = (files(&world), rearranged(&world, &mut rng));
         assert_eq!(compare(&one, &other), Changes::default(), "{seed}");
         assert_eq!(compare(&other, &one), Changes::default(), "{seed}");
     }
@@ -355,8 +356,8 @@ fn contoso(documents: &[(&str, Value)]) -> Vec<SourceFile> {
     files
 }
 
-fn told(changes: &Changes) -> Vec<(String, Operation, &str, Vec<&str>)> {
-    let told = changes.list.iter().map(|change| {
+fn summary(changes: &Changes) -> Vec<(String, Operation, &str, Vec<&str>)> {
+    let changes_with_names = changes.list.iter().map(|change| {
         let names = change.properties.iter().map(|one| one.name.as_str());
         (
             key(change).1,
@@ -365,11 +366,11 @@ fn told(changes: &Changes) -> Vec<(String, Operation, &str, Vec<&str>)> {
             names.collect(),
         )
     });
-    told.collect()
+    changes_with_names.collect()
 }
 
 #[test]
-fn a_channels_members_and_teams_are_told_one_by_one_with_what_became_of_them() {
+fn changes_to_channel_members_and_teams_are_listed_one_by_one() {
     let channel = |members: Value, teams: Value| {
         let channel = json!({"id": "19:a@thread.tacv2", "displayName": "Launch", "membershipType": "shared",
             "members": members, "sharedWithTeams": teams});
@@ -412,7 +413,7 @@ fn a_channels_members_and_teams_are_told_one_by_one_with_what_became_of_them() {
             vec!["displayName", "id", "tenantId"],
         ),
     ];
-    assert_eq!(told(&changes), expected);
+    assert_eq!(summary(&changes), expected);
     assert!(
         changes
             .list
@@ -424,8 +425,8 @@ fn a_channels_members_and_teams_are_told_one_by_one_with_what_became_of_them() {
     };
     assert_eq!(channel.display_name.as_deref(), Some("Launch"));
 
-    let gone = compare(&after, &contoso(&[("shared-channels", json!([]))]));
-    let operations: Vec<Operation> = gone.list.iter().map(|change| change.operation).collect();
+    let removed = compare(&after, &contoso(&[("shared-channels", json!([]))]));
+    let operations: Vec<Operation> = removed.list.iter().map(|change| change.operation).collect();
     use Operation::{Deleted, Removed};
     assert_eq!(operations, [Deleted, Removed, Removed, Removed]);
 }
@@ -446,7 +447,7 @@ fn the_default_setting_is_updated_or_reset_and_never_created() {
 }
 
 #[test]
-fn a_tenant_in_the_place_of_another_is_all_new_even_where_its_files_are_the_same() {
+fn a_tenant_that_replaces_another_is_all_new_even_with_the_same_files() {
     let partners = json!([{"tenantId": FABRIKAM, "isServiceProvider": true}]);
     let before = contoso(&[("partners", partners.clone())]);
     let mut after = before.clone();
@@ -474,7 +475,7 @@ fn a_tenant_in_the_place_of_another_is_all_new_even_where_its_files_are_the_same
 }
 
 #[test]
-fn names_in_pascal_case_and_lists_in_a_page_are_the_same_as_graphs() {
+fn pascal_case_names_and_lists_in_a_page_are_unchanged() {
     let graph = contoso(&[(
         "partners",
         json!([{"tenantId": FABRIKAM, "isServiceProvider": true}]),
@@ -485,7 +486,7 @@ fn names_in_pascal_case_and_lists_in_a_page_are_the_same_as_graphs() {
 }
 
 #[test]
-fn more_changes_than_anybody_reads_are_counted() {
+fn changes_beyond_the_limit_are_counted() {
     let partners: Vec<Value> = (0..MAX_CHANGES + 5)
         .map(|number| json!({"tenantId": format!("00000000-0000-0000-0000-{number:012}")}))
         .collect();
@@ -496,7 +497,7 @@ fn more_changes_than_anybody_reads_are_counted() {
 }
 
 #[test]
-fn a_reload_tells_its_witness_what_differs_even_where_nothing_is_decided_otherwise() {
+fn a_reload_reports_changes_to_its_observer_even_if_no_decision_changes() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     let write = |name: &str, document: Value| {
@@ -511,12 +512,12 @@ fn a_reload_tells_its_witness_what_differs_even_where_nothing_is_decided_otherwi
     };
     write("organization.json", json!({"id": CONTOSO}));
     write("conditional-access.json", policy("One", "disabled"));
-    let heard: Arc<Mutex<Vec<(bool, Changes)>>> = Arc::default();
-    let hearing = Arc::clone(&heard);
+    let reported: Arc<Mutex<Vec<(bool, Changes)>>> = Arc::default();
+    let reporting = Arc::clone(&reported);
     let options = ReloadOptions {
         observer: ReloadObserver::new(move |outcome, changes| {
             let is_new = matches!(outcome, ReloadOutcome::Activated(_));
-            hearing.lock().unwrap().push((is_new, changes.clone()));
+            reporting.lock().unwrap().push((is_new, changes.clone()));
         }),
         rescan: std::time::Duration::from_secs(600),
         ..ReloadOptions::of(root)
@@ -526,12 +527,12 @@ fn a_reload_tells_its_witness_what_differs_even_where_nothing_is_decided_otherwi
     let started = Reloader::start(engine, options).unwrap();
     let reload = || {
         started.handle.reload_blocking(false);
-        heard.lock().unwrap().last().unwrap().clone()
+        reported.lock().unwrap().last().unwrap().clone()
     };
     assert_eq!(
-        heard.lock().unwrap()[0],
+        reported.lock().unwrap()[0],
         (true, Changes::default()),
-        "nothing was before"
+        "there are no earlier policies"
     );
 
     write("conditional-access.json", policy("Two", "disabled"));
@@ -552,9 +553,9 @@ fn a_reload_tells_its_witness_what_differs_even_where_nothing_is_decided_otherwi
     let (is_new, changes) = reload();
     assert!(!is_new && changes.is_empty());
 
-    // What was refused was never in force: the next is compared with what is.
+    // Rejected policies were never in force: the next version is compared with the active one.
     write("conditional-access.json", json!([]));
     let (_, changes) = reload();
-    assert_eq!(told(&changes)[0].1, Operation::Deleted);
+    assert_eq!(summary(&changes)[0].1, Operation::Deleted);
     started.handle.stop();
 }

@@ -1,4 +1,4 @@
-//! `crosstrust check` as it is run: exit codes, output, and that it agrees with what is served.
+//! `crosstrust check` as a command: exit codes, output, and agreement with `serve`.
 
 mod agree;
 mod config;
@@ -15,7 +15,7 @@ pub const CONTOSO: &str = "1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11";
 pub const FABRIKAM: &str = "2a7b6c5d-1111-4222-8333-444455556666";
 pub const SOMETHING: &str = "4c9d8e7f-3333-4444-8555-666677778888";
 
-/// What one run wrote.
+/// Exit code and output of one run.
 #[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
@@ -24,7 +24,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The findings, one a line.
+    /// The findings, one per line.
     pub fn findings(&self) -> Vec<&str> {
         self.out.lines().collect()
     }
@@ -49,7 +49,7 @@ pub fn check_in(directory: &Path, arguments: &[&str]) -> Run {
     }
 }
 
-/// A directory with these files.
+/// Creates a directory with these files.
 pub fn folder(files: &[(&str, &str)]) -> TempDir {
     let root = tempfile::tempdir().unwrap();
     for (path, text) in files {

@@ -1,8 +1,8 @@
-//! Clocks that jump and machines that sleep: whatever the clocks show, no answer relies on a token past its end on
-//! either of them, no record is lost, and everything works again once the wall clock is right.
+//! Clocks that jump and machines that sleep: no answer relies on a token that has expired on either clock, no record
+//! is lost, and everything works again once the wall clock is right.
 //!
 //! Seeded random histories over the engine with its cache, the verified tokens and the journal, all on one clock that
-//! the test moves. A machine that sleeps is a boot clock that goes on while no call comes.
+//! the test sets. Sleep is modelled as a boot clock that advances while no call arrives.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ const SPANS: [Duration; 9] = [
     Duration::from_secs(10 * 365 * 24 * 3600),
 ];
 
-/// The beginning of 1970, the end of 32 bits, and 2232: a kernel lets a wall clock be set no earlier and no later
+/// The start of 1970, the end of 32-bit time, and 2232. The kernel accepts no earlier and no later wall clock
 /// (timekeeping.c, `timespec64_valid_settod`).
 const EXTREMES: [Timestamp; 3] = [
     Timestamp::from_seconds(0),
@@ -59,7 +59,7 @@ const EXTREMES: [Timestamp; 3] = [
     Timestamp::from_seconds(8_277_292_036),
 ];
 
-/// A token that an issuer with a right clock has made.
+/// A token of an issuer whose clock is right.
 struct Token {
     text: String,
     expires_at: Timestamp,
@@ -69,10 +69,10 @@ struct World {
     seed: u64,
     rng: Rng,
     clock: Arc<ManualClock>,
-    /// What a wall clock that nobody sets shows.
+    /// The time of a wall clock that is never set.
     right: Timestamp,
     engine: Arc<Engine>,
-    /// The same without a cache, to compare with.
+    /// The same engine without a cache, for comparison.
     fresh: Engine,
     identity: TokenVerifier,
     signer: Signer,
@@ -154,7 +154,7 @@ impl World {
         }
     }
 
-    /// The wall clock is set: some time ahead or back, or to an instant at which arithmetic could go wrong.
+    /// Sets the wall clock ahead, back, or to an instant at which arithmetic could overflow.
     fn jump(&mut self) {
         if self.rng.chance(10) {
             return self.clock.set_wall(self.rng.one(&EXTREMES));
@@ -170,7 +170,7 @@ impl World {
         self.clock.set_wall(wall.clamp(first, last));
     }
 
-    /// Time passes on both clocks; sometimes the wall clock stands, as one does that is set back meanwhile.
+    /// Advances both clocks; sometimes the wall clock stands still, as if it was set back meanwhile.
     fn sleep(&mut self, spans: Range<usize>) {
         let span = self.rng.one(&SPANS[spans]).min(YEAR);
         let wall = self.clock.now().wall;
@@ -196,7 +196,7 @@ impl World {
         });
     }
 
-    /// Keys or policies are published: what was verified or decided before is looked at anew.
+    /// Publishes keys or policies, which invalidates verified tokens and cached decisions.
     fn publish(&mut self) {
         let other = Signer::new(Algorithm::EdDsa, "other");
         if self.rng.chance(50) {
@@ -207,7 +207,7 @@ impl World {
         }
     }
 
-    /// Policies that were confirmed for an hour count for an hour on the boot clock.
+    /// Policies confirmed for an hour are valid for an hour on the boot clock.
     fn expire_policies(&mut self) {
         self.engine.confirm(HOUR);
         self.clock.advance(HOUR - Duration::from_nanos(1));
@@ -226,31 +226,31 @@ impl World {
         }
     }
 
-    /// A token counts exactly if the reference says so, and then an allow ends no later than the token.
+    /// A token is accepted exactly if the reference accepts it, and an allow then expires no later than the token.
     fn present(&mut self, index: usize) {
         let Token { text, expires_at } = &self.tokens[index];
         let (now, expires_at) = (self.clock.now(), *expires_at);
         let hits = self.identity.counters().hits;
         let verified = self.identity.verify_now(text);
-        let recalled = self.identity.counters().hits > hits;
+        let is_cached = self.identity.counters().hits > hits;
         let has_ended = self.known.has_ended(text, expires_at, now.wall, now.boot);
-        let where_ = format!("seed {}, token {index}: {verified:?}", self.seed);
+        let context = format!("seed {}, token {index}: {verified:?}", self.seed);
         let verified = match verified {
             Ok(verified) => verified,
-            Err(TokenError::Expired(_)) => return assert!(expires_at <= now.wall, "{where_}"),
+            Err(TokenError::Expired(_)) => return assert!(expires_at <= now.wall, "{context}"),
             Err(TokenError::ExpiredOnBootClock(_)) => {
-                return assert!(has_ended && expires_at > now.wall, "{where_}");
+                return assert!(has_ended && expires_at > now.wall, "{context}");
             }
             Err(TokenError::NotYetValid(_)) => {
-                return assert!(self.right > now.wall && !has_ended, "{where_}");
+                return assert!(self.right > now.wall && !has_ended, "{context}");
             }
-            Err(error) => panic!("{where_}: {error}"),
+            Err(error) => panic!("{context}: {error}"),
         };
-        assert!(!has_ended, "{where_}");
-        if !recalled {
+        assert!(!has_ended, "{context}");
+        if !is_cached {
             self.known.verified(text, expires_at, now.wall, now.boot);
         }
-        let asked = RequestedAccess {
+        let access = RequestedAccess {
             resource: tenant(OTHER_TENANT),
             app: AppId(5),
             access: None,
@@ -260,7 +260,7 @@ impl World {
             context: Context::default(),
             request_id: String::new(),
         };
-        self.ask(&verified.to_request(asked).unwrap());
+        self.authorize(&verified.to_request(access).unwrap());
     }
 
     fn state_claims(&mut self) {
@@ -273,12 +273,12 @@ impl World {
             self.right.plus(span),
         );
         request.claims.issued_at = self.rng.maybe(50, self.right);
-        self.ask(&request);
-        self.ask(&request);
+        self.authorize(&request);
+        self.authorize(&request);
     }
 
-    /// The cached answer is the one that a decision at this moment gives, and goes on record.
-    fn ask(&mut self, request: &Request) {
+    /// Asserts that the cached answer equals a fresh decision, and records it.
+    fn authorize(&mut self, request: &Request) {
         let now = self.clock.now();
         let answer = self.engine.authorize(request);
         let fresh = self.fresh.authorize(request).decision;
@@ -304,7 +304,7 @@ impl World {
         self.record(&answer);
     }
 
-    /// Its record, of the moment that the wall clock shows; on disk before the next step.
+    /// Writes a record with the time of the wall clock, and waits until it is on disk.
     fn record(&mut self, answer: &Answer) {
         let id = format!("{}-{}", self.written.len(), answer.decision_id.0);
         let entry = JournalEntry {
@@ -320,13 +320,13 @@ impl World {
         self.written.push(id);
     }
 
-    /// A process that ends and starts while the clocks stand as they do.
+    /// Ends the process and starts another without changing the clocks.
     fn restart_the_journal(&mut self) {
         if let Some(journal) = self.journal.take() {
             journal.close();
         }
         let options = JournalOptions {
-            // Retention by age is another question.
+            // Retention by age is not tested here.
             retention: Duration::MAX,
             ..journals::options(20_000)
         };
@@ -343,7 +343,7 @@ impl World {
         for _ in 0..steps {
             self.step();
         }
-        // The wall clock is set right: new tokens count, and are answered.
+        // The wall clock is corrected: new tokens are accepted.
         self.clock.set_wall(self.right);
         self.issue();
         let before = self.written.len();
@@ -356,7 +356,7 @@ impl World {
     }
 }
 
-/// A hundred histories in `cargo test`; `CROSSTRUST_CASES` runs another number.
+/// A hundred histories by default; `CROSSTRUST_CASES` sets another number.
 fn histories() -> u64 {
     let given = std::env::var("CROSSTRUST_CASES").ok();
     given.map_or(100, |text| {
@@ -366,7 +366,7 @@ fn histories() -> u64 {
 }
 
 #[test]
-fn whatever_the_clocks_do_no_token_counts_past_its_end_and_no_record_is_lost() {
+fn whatever_the_clocks_do_no_expired_token_is_accepted_and_no_record_is_lost() {
     for seed in 0..histories() {
         World::new(seed, Signer::new(Algorithm::EdDsa, "key")).live(60);
     }

@@ -1,4 +1,4 @@
-//! Every command of the command line: help with exit codes, completions, manual pages.
+//! Every command: help with exit codes, shell completions, manual pages.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -17,8 +17,8 @@ fn stdout(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The commands that the help of this one lists, without `help` itself.
-pub fn listed(of: &[&str]) -> Vec<String> {
+/// The subcommands in the help of this command, without `help` itself.
+pub fn subcommands(of: &[&str]) -> Vec<String> {
     let help = stdout(&[of, &["--help"]].concat());
     let Some((_, list)) = help.split_once("Commands:\n") else {
         return Vec::new();
@@ -31,11 +31,11 @@ pub fn listed(of: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// Each command as it is typed, those of `log` included.
+/// The words of each command, including the subcommands of `log`.
 pub fn all() -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    for name in listed(&[]) {
-        let below = listed(&[&name]);
+    for name in subcommands(&[]) {
+        let below = subcommands(&[&name]);
         found.push(vec![name.clone()]);
         found.extend(below.into_iter().map(|one| vec![name.clone(), one]));
     }
@@ -59,7 +59,7 @@ fn the_help_of_every_command_lists_its_exit_codes() {
 }
 
 #[test]
-fn completions_know_every_command() {
+fn completions_contain_every_command() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = stdout(&["completions", shell]);
         for command in all() {
@@ -87,7 +87,7 @@ fn each_command_has_a_manual_page() {
             "{command:?}"
         );
     }
-    // A folder that cannot be made.
+    // A folder that cannot be created.
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     let below: &Path = &file.join("man1");

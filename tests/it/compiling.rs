@@ -1,4 +1,4 @@
-//! What compiles, what does not and where that is said, and when two snapshots are the same.
+//! Compilation: accepted and rejected policies, the place of each finding, and when two snapshots are equal.
 
 pub mod documents;
 mod homes;

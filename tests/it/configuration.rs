@@ -1,4 +1,4 @@
-//! The configuration file: what is read, what is refused and how that is told, and that the documentation is true.
+//! The configuration file: accepted and rejected input, the error messages, and the examples of the documentation.
 
 mod page;
 mod ranges;
@@ -28,7 +28,7 @@ app = "1a01899f-ffd3-4659-9c8b-641314fe61f2"
 "#;
 
 #[test]
-fn the_policies_folder_is_a_line_or_a_table_with_members_that_decide_nothing() {
+fn policies_is_a_path_or_a_table_with_ignored_members() {
     let config = read("policies = \"a\"\n").unwrap();
     assert_eq!(config.text("policies"), "a");
     let config = read("[policies]\nfolder = \"b\"\nundecisive_members = [\"x\", \"y\"]\n").unwrap();
@@ -38,7 +38,7 @@ fn the_policies_folder_is_a_line_or_a_table_with_members_that_decide_nothing() {
     assert!(error.contains("policies.undecisive_members"), "{error}");
 }
 
-/// A file, what is replaced in it, by what, and what the error has to tell.
+/// A file, a text in it, its replacement, and the expected error.
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     (
         ISSUER,
@@ -285,23 +285,23 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
 ];
 
 #[test]
-fn each_mistake_is_told_with_its_line_and_what_was_expected() {
-    for (text, replaced, by, told) in REFUSED {
+fn each_error_contains_its_line_and_the_expected_value() {
+    for (text, replaced, by, expected) in REFUSED {
         let text = if replaced.is_empty() {
             (*text).to_owned()
         } else {
             text.replacen(replaced, by, 1)
         };
         let error = read(&text).expect_err(&text);
-        assert!(error.contains(told), "{text}\n{error}\n{told}");
+        assert!(error.contains(expected), "{text}\n{error}\n{expected}");
     }
-    for whole in [ISSUER, ROUTE] {
-        assert!(read(whole).is_ok());
+    for complete in [ISSUER, ROUTE] {
+        assert!(read(complete).is_ok());
     }
 }
 
 #[test]
-fn facts_of_applications_are_stated_with_or_without_audiences() {
+fn application_facts_may_have_audiences() {
     let id = "1a01899f-ffd3-4659-9c8b-641314fe61f2";
     for facts in [
         "audiences = \"wiki\"",
@@ -316,7 +316,7 @@ fn facts_of_applications_are_stated_with_or_without_audiences() {
             assert_eq!(config.applications[0].app.value, id);
         }
     }
-    for (facts, told) in [
+    for (facts, expected) in [
         (
             "audiences = \"wiki\"",
             "c.toml:1: application: found no `id`",
@@ -328,12 +328,12 @@ fn facts_of_applications_are_stated_with_or_without_audiences() {
         ("id = \"x\"\nbundle = \"Office365\"", "application.bundle"),
     ] {
         let error = read(&format!("[[application]]\n{facts}")).expect_err(facts);
-        assert!(error.contains(told), "{facts}\n{error}\n{told}");
+        assert!(error.contains(expected), "{facts}\n{error}\n{expected}");
     }
 }
 
 #[test]
-fn a_route_that_an_earlier_one_covers_is_an_error() {
+fn a_route_covered_by_an_earlier_one_is_an_error() {
     let later = ROUTE.replace("app = ", "path = \"/docs\"\napp = ");
     let error = read(&format!("{ROUTE}{later}")).unwrap_err();
     assert!(
@@ -344,12 +344,12 @@ fn a_route_that_an_earlier_one_covers_is_an_error() {
 }
 
 #[test]
-fn a_route_without_case_covers_paths_in_any_case_and_is_covered_by_those_without_letters_only() {
+fn a_case_insensitive_route_covers_any_case_and_is_covered_only_by_paths_without_letters() {
     let at = |path: &str, ignores_case: bool| {
         let keys = format!("path = \"{path}\"\ncase_insensitive = {ignores_case}\napp = ");
         ROUTE.replace("app = ", &keys)
     };
-    // (earlier, later, whether the later one is never reached)
+    // (earlier, later, whether the later one is unreachable)
     for (earlier, later, is_shadowed) in [
         (at("/Docs", true), at("/docs/a", false), true),
         (at("/Docs", true), at("/DOCS", true), true),
@@ -372,7 +372,7 @@ fn a_route_without_case_covers_paths_in_any_case_and_is_covered_by_those_without
 }
 
 #[test]
-fn paths_are_relative_to_the_file_and_a_list_is_a_list() {
+fn paths_are_relative_to_the_file_and_lists_are_read() {
     let text = format!("[keys]\norigins = [\"https://a\", \"http://b:1\"]\n{ISSUER}");
     let file = Some((PathBuf::from("/etc/crosstrust/c.toml"), text));
     let config = Config::read(file, ConfigOverrides::default()).unwrap();
@@ -394,7 +394,7 @@ fn paths_are_relative_to_the_file_and_a_list_is_a_list() {
 }
 
 #[test]
-fn a_flag_beats_a_variable_a_variable_the_file_and_the_file_the_default() {
+fn flags_override_variables_which_override_the_file_which_overrides_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("c.toml");
     std::fs::write(
@@ -411,9 +411,9 @@ fn a_flag_beats_a_variable_a_variable_the_file_and_the_file_the_default() {
         .env("CROSSTRUST_LIMITS_CONNECTIONS", "4")
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
     let line = |key: &str| {
-        let mut lines = told.lines().map(|line| line.split_whitespace());
+        let mut lines = printed.lines().map(|line| line.split_whitespace());
         let found = lines.find(|cells| cells.clone().next() == Some(key));
         let cells: Vec<&str> = found.unwrap().skip(1).collect();
         cells.join(" ")
@@ -436,22 +436,22 @@ fn print_with(variables: &[(&str, &str)]) -> (bool, String) {
         .envs(variables.iter().copied())
         .output()
         .unwrap();
-    let told = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(told).unwrap())
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(printed).unwrap())
 }
 
 #[test]
-fn a_variable_that_names_no_key_is_refused_with_the_names_that_are_nearest() {
-    let (is_good, told) = print_with(&[("CROSSTRUST_LIMIT_GROUPS", "7")]);
-    assert!(!is_good, "{told}");
+fn an_unknown_variable_is_rejected_with_the_nearest_names() {
+    let (is_good, printed) = print_with(&[("CROSSTRUST_LIMIT_GROUPS", "7")]);
+    assert!(!is_good, "{printed}");
     assert!(
-        told.contains("unknown variable `CROSSTRUST_LIMIT_GROUPS`")
-            && told.contains("CROSSTRUST_LIMITS_GROUPS"),
-        "{told}"
+        printed.contains("unknown variable `CROSSTRUST_LIMIT_GROUPS`")
+            && printed.contains("CROSSTRUST_LIMITS_GROUPS"),
+        "{printed}"
     );
     for name in ["CROSSTRUST_PORTS", "CROSSTRUST_ADMIN_SERVICE_HOST"] {
-        let (is_good, told) = print_with(&[(name, "x")]);
-        assert!(!is_good && told.contains(name), "{told}");
+        let (is_good, printed) = print_with(&[(name, "x")]);
+        assert!(!is_good && printed.contains(name), "{printed}");
     }
 }
 
@@ -464,8 +464,8 @@ fn print(folder: &Path, text: &str) -> (bool, String) {
         .env_clear()
         .output()
         .unwrap();
-    let told = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(told).unwrap())
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(printed).unwrap())
 }
 
 #[test]
@@ -483,9 +483,9 @@ peers = ["spiffe://contoso.example/envoy"]
 [listener.assume]
 sign_in_risk = "none"
 "#;
-    let whole = format!("{ISSUER}{ROUTE}{listener}");
-    let (is_good, told) = print(folder.path(), &whole);
-    assert!(is_good, "{told}");
+    let text = format!("{ISSUER}{ROUTE}{listener}");
+    let (is_good, printed) = print(folder.path(), &text);
+    assert!(is_good, "{printed}");
     for expected in [
         "issuer.audiences",
         "c.toml:4",
@@ -499,15 +499,15 @@ sign_in_risk = "none"
         "keys.refresh",
         "default",
     ] {
-        assert!(told.contains(expected), "{expected}: {told}");
+        assert!(printed.contains(expected), "{expected}: {printed}");
     }
 }
 
-/// What `serve` would refuse only when it puts its rooms together is refused when the configuration is printed, too.
+/// Printing the configuration also rejects what `serve` would reject only when it builds its components.
 #[test]
-fn what_cannot_be_served_with_is_told_before_anything_is_served() {
+fn an_unusable_configuration_is_rejected_before_serving() {
     let folder = tempfile::tempdir().unwrap();
-    for (text, told) in [
+    for (text, expected) in [
         (
             ISSUER.replace("entra-v2", "entra"),
             "expected entra-v1, entra-v2, okta or keycloak",
@@ -594,8 +594,8 @@ fn what_cannot_be_served_with_is_told_before_anything_is_served() {
             "already set at",
         ),
     ] {
-        let (is_good, said) = print(folder.path(), &text);
-        assert!(!is_good && said.contains(told), "{text}\n{said}");
+        let (is_good, printed) = print(folder.path(), &text);
+        assert!(!is_good && printed.contains(expected), "{text}\n{printed}");
     }
 }
 
@@ -606,36 +606,36 @@ fn stated_applications_are_shown_with_their_lines() {
     let folder = tempfile::tempdir().unwrap();
     let facts = "bundles = [\"Office365\"]\nagent = false\n";
     let assumed = "[route.assume]\ncountry = \"DE\"\ncountry_source = \"authenticatorAppGps\"\n";
-    let (is_good, told) = print(
+    let (is_good, printed) = print(
         folder.path(),
         &format!("{APPLICATION}{facts}{ROUTE}{assumed}"),
     );
-    assert!(is_good, "{told}");
+    assert!(is_good, "{printed}");
     for expected in [
         "application.bundles",
         "application.agent",
         "route.assume.country_source",
         "c.toml:3",
     ] {
-        assert!(told.contains(expected), "{expected}: {told}");
+        assert!(printed.contains(expected), "{expected}: {printed}");
     }
 }
 
-/// Nothing that may be a secret is printed, not even where it is refused.
+/// Possible secrets are never printed, even in errors.
 #[test]
-fn a_password_in_an_address_is_refused_and_not_repeated() {
+fn a_password_in_an_address_is_rejected_and_not_printed() {
     let folder = tempfile::tempdir().unwrap();
     let text = ISSUER.replace("keys = \"", "keys_url = \"https://me:hunter2@x/");
-    let (is_good, said) = print(folder.path(), &text);
+    let (is_good, printed) = print(folder.path(), &text);
     assert!(
-        !is_good && said.contains("without user and password"),
-        "{said}"
+        !is_good && printed.contains("without user and password"),
+        "{printed}"
     );
-    assert!(!said.contains("hunter2"), "{said}");
+    assert!(!printed.contains("hunter2"), "{printed}");
 }
 
 #[test]
-fn the_examples_of_the_documentation_are_true() {
+fn the_examples_of_the_documentation_are_valid() {
     let folder = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut examples = 0;
@@ -643,8 +643,8 @@ fn the_examples_of_the_documentation_are_true() {
         let page = std::fs::read_to_string(root.join(page)).unwrap();
         for block in page.split("```toml\n").skip(1) {
             let text = block.split("```").next().unwrap();
-            let (is_good, told) = print(folder.path(), text);
-            assert!(is_good, "{text}\n{told}");
+            let (is_good, printed) = print(folder.path(), text);
+            assert!(is_good, "{text}\n{printed}");
             examples += 1;
         }
     }
@@ -652,7 +652,7 @@ fn the_examples_of_the_documentation_are_true() {
 }
 
 #[test]
-fn only_callers_on_this_machine_are_operators_unless_a_listener_says_so() {
+fn only_local_callers_are_operators_unless_the_listener_grants_it() {
     let rights = |address: &str, more: &str| {
         let text = format!("[[listener]]\naddress = \"{address}\"\n{more}");
         let config = read(&text).unwrap();
@@ -669,7 +669,7 @@ fn only_callers_on_this_machine_are_operators_unless_a_listener_says_so() {
 }
 
 #[test]
-fn any_certificate_of_a_ca_may_not_stamp_the_header_of_tenant_restrictions() {
+fn the_tenant_restrictions_header_is_not_trusted_from_any_certificate_of_a_ca() {
     let text = |peers: &str| {
         format!(
             "[[listener]]\naddress = \"127.0.0.1:1\"\nrestriction_header = true\n\

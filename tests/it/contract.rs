@@ -1,4 +1,4 @@
-//! The contract keeps to buf's STANDARD and COMMENTS where a program can tell: names, prefixes, comments.
+//! The proto contract follows buf's STANDARD and COMMENTS rules: names, prefixes, comments.
 
 use std::collections::HashSet;
 
@@ -6,12 +6,12 @@ use crosstrust::rpc::FILE_DESCRIPTOR_SET;
 use prost::Message as _;
 use prost_types::{EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet};
 
-fn ours() -> Vec<FileDescriptorProto> {
+fn own_files() -> Vec<FileDescriptorProto> {
     let all = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
-    let ours = |file: &FileDescriptorProto| file.package() == "crosstrust.v1";
-    let ours: Vec<_> = all.file.into_iter().filter(ours).collect();
-    assert_eq!(ours.len(), 2);
-    ours
+    let is_own = |file: &FileDescriptorProto| file.package() == "crosstrust.v1";
+    let own_files: Vec<_> = all.file.into_iter().filter(is_own).collect();
+    assert_eq!(own_files.len(), 2);
+    own_files
 }
 
 /// `AccessType` → `ACCESS_TYPE_`
@@ -37,15 +37,15 @@ fn check_enum(one: &EnumDescriptorProto) {
 
 #[test]
 fn enum_values_carry_their_prefix_and_zero_is_unspecified() {
-    for file in ours() {
+    for file in own_files() {
         file.enum_type.iter().for_each(check_enum);
     }
 }
 
 #[test]
-fn every_call_has_a_request_and_a_response_of_its_own() {
+fn every_method_has_its_own_request_and_response() {
     let mut used = HashSet::new();
-    for method in ours()
+    for method in own_files()
         .iter()
         .flat_map(|file| &file.service)
         .flat_map(|one| &one.method)
@@ -62,8 +62,8 @@ fn every_call_has_a_request_and_a_response_of_its_own() {
 }
 
 #[test]
-fn everything_in_the_contract_is_commented() {
-    for file in ours() {
+fn every_element_of_the_contract_has_a_comment() {
+    for file in own_files() {
         let locations = &file.source_code_info.as_ref().unwrap().location;
         let commented: HashSet<&[i32]> = locations
             .iter()

@@ -1,4 +1,4 @@
-//! What a decision may cost, in what can be counted: memory. Time is for the benches.
+//! Heap allocations of a decision. The benches measure time.
 
 use crosstrust::decision::Stage;
 use crosstrust::evaluate;
@@ -7,8 +7,8 @@ use crosstrust::revocation::Revocations;
 use crate::support::random::Rng;
 use crate::support::{generate, product};
 
-/// A plain decision: it is not about what Conditional Access lacks, its message names nothing, and no more
-/// policies apply than fit in place.
+/// A plain decision is not a Conditional Access denial, has no subject in its message, and has no more applied
+/// policies and obligations than fit inline.
 #[test]
 fn a_plain_decision_allocates_nothing() {
     let none = Revocations::default();
@@ -19,7 +19,7 @@ fn a_plain_decision_allocates_nothing() {
         let mut rng = Rng::new(seed);
         for _ in 0..20 {
             let (mut request, now) = generate::request(&world, &mut rng);
-            // Filters that know a text compare it without case, which may need room.
+            // Filters compare texts without case, which may allocate.
             request.context.device = None;
             request.context.app_attributes.clear();
             let mut decision = None;

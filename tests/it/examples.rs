@@ -1,5 +1,5 @@
-//! semantics §2 to §8 by example, a test a topic: every row of every table, and the worked examples, with
-//! the answers written down by hand. Both evaluators have to give them.
+//! Examples of semantics §2 to §8, one test per topic: every row of every table, and the worked examples, with
+//! answers written by hand. Both evaluators must give them.
 
 use crate::reference;
 use crate::support::examples::{self, Answer, Example};
@@ -58,7 +58,7 @@ macro_rules! topics {
         $(#[test] fn $name() { check(examples::$topic::all()); })*
 
         #[test]
-        fn no_two_examples_have_one_name() {
+        fn example_names_are_unique() {
             let mut names: Vec<&str> = Vec::new();
             $(names.extend(examples::$topic::all().iter().map(|example| example.name));)*
             let all = names.len();

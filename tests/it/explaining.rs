@@ -1,4 +1,4 @@
-//! What Explain says: every condition of every policy, the missing facts that a denial depends on, and why stages
+//! Explain: every condition of every policy, the missing facts that a denial depends on, and why stages
 //! pass.
 
 mod closed_pipe;

@@ -1,4 +1,4 @@
-//! Records on their way to a collector: all of them, in order, through outages and restarts of either side.
+//! Export of records to a collector: complete and in order, across outages and restarts of either side.
 
 mod collector;
 mod journal;
@@ -23,37 +23,37 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::support::otlp::{Received, Receiver, taken, text};
+use crate::support::otlp::{Received, Receiver, accept_all, text};
 use crate::support::sidecar::{self, Sidecar, ask, is_refusal, opens_sharepoint};
-use journal::{Logged, exporter, exporter_with, named};
+use journal::{TestJournal, collector_settings, exporter, exporter_with};
 
 fn seqs(records: &[LogRecord]) -> Vec<u64> {
     let seq = |record: &LogRecord| text(&record.attributes, "crosstrust.seq").unwrap().parse();
     records.iter().map(|record| seq(record).unwrap()).collect()
 }
 
-/// The numbers that came, once each.
+/// The distinct sequence numbers that the collector received.
 fn distinct(received: &Received) -> BTreeSet<u64> {
     seqs(&received.records()).into_iter().collect()
 }
 
-fn until(what: &str, mut look: impl FnMut() -> bool) {
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(30);
-    while !look() {
+    while !condition() {
         assert!(Instant::now() < end, "{what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Every record of the log but those that begin its files.
-fn expected(log: &Logged) -> BTreeSet<u64> {
-    log.sent_kinds().into_iter().collect()
+/// Every record of the log except the first record of each file.
+fn expected(log: &TestJournal) -> BTreeSet<u64> {
+    log.exported_seqs().into_iter().collect()
 }
 
 #[test]
-fn every_record_comes_once_and_in_order_and_says_what_it_is() {
+fn every_record_is_exported_once_in_order_and_with_its_kind() {
     let folder = tempfile::tempdir().unwrap();
-    let (received, log) = (Received::default(), Logged::open(folder.path()));
+    let (received, log) = (Received::default(), TestJournal::open(folder.path()));
     let receiver = Receiver::start(&received);
     log.sign_ins(0..700);
     let exporter = exporter(&log, &receiver.url());
@@ -62,8 +62,8 @@ fn every_record_comes_once_and_in_order_and_says_what_it_is() {
     exporter.stop(Duration::from_secs(10));
 
     let records = received.records();
-    let came = seqs(&records);
-    assert!(came.is_sorted_by(|one, next| one < next), "{came:?}");
+    let numbers = seqs(&records);
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
     assert_eq!(distinct(&received), expected(&log));
     assert!(received.calls().iter().all(|records| *records <= 512));
     let status = exporter.status();
@@ -91,24 +91,26 @@ fn every_record_comes_once_and_in_order_and_says_what_it_is() {
 }
 
 #[test]
-fn while_the_collector_is_away_nothing_is_lost_and_its_return_is_noticed() {
+fn an_outage_of_the_collector_loses_nothing_and_export_resumes_after_it() {
     let folder = tempfile::tempdir().unwrap();
-    let (received, log) = (Received::default(), Logged::open(folder.path()));
+    let (received, log) = (Received::default(), TestJournal::open(folder.path()));
     let receiver = Receiver::start(&received);
     let address = receiver.address;
     let exporter = exporter(&log, &receiver.url());
     log.sign_ins(0..10);
-    until("the first records come", || received.records().len() >= 10);
+    wait_until("the first records arrive", || {
+        received.records().len() >= 10
+    });
     drop(receiver);
     log.sign_ins(10..2000);
-    until("the outage is noticed", || {
+    wait_until("the outage is noticed", || {
         exporter.status().failing_since.is_some()
     });
     let status = exporter.status();
     assert!(status.lag > 0 && status.last_error.is_some(), "{status:?}");
-    let _again = Receiver::at(address, &received, None, Box::new(taken));
+    let _again = Receiver::at(address, &received, None, Box::new(accept_all));
     log.close();
-    until("all is exported", || exporter.status().lag == 0);
+    wait_until("all is exported", || exporter.status().lag == 0);
     let status = exporter.status();
     assert_eq!(status.failing_since, None);
     exporter.stop(Duration::from_secs(1));
@@ -116,13 +118,13 @@ fn while_the_collector_is_away_nothing_is_lost_and_its_return_is_noticed() {
 }
 
 #[test]
-fn a_restart_goes_on_at_the_cursor_and_sends_little_again() {
+fn a_restart_resumes_at_the_cursor_and_resends_few_records() {
     let folder = tempfile::tempdir().unwrap();
     let received = Received::default();
     let receiver = Receiver::start(&received);
     let mut all = BTreeSet::new();
     for round in 0..5_u32 {
-        let log = Logged::open(folder.path());
+        let log = TestJournal::open(folder.path());
         let exporter = exporter(&log, &receiver.url());
         log.sign_ins(round * 300..(round + 1) * 300);
         log.close();
@@ -130,29 +132,29 @@ fn a_restart_goes_on_at_the_cursor_and_sends_little_again() {
         all.extend(expected(&log));
     }
     assert_eq!(distinct(&received), all);
-    // After an orderly end nothing comes twice.
+    // After a clean shutdown nothing is sent twice.
     assert_eq!(received.records().len(), all.len());
 }
 
 #[test]
-fn a_process_that_dies_between_answer_and_cursor_sends_again_and_under_the_same_name() {
+fn a_crash_before_the_cursor_is_written_resends_records_under_the_same_ids() {
     let folder = tempfile::tempdir().unwrap();
     let received = Received::default();
     let receiver = Receiver::start(&received);
-    let log = Logged::open(folder.path());
+    let log = TestJournal::open(folder.path());
     let exporter = exporter(&log, &receiver.url());
     log.sign_ins(0..100);
-    until("all is exported", || exporter.status().lag == 0);
+    wait_until("all is exported", || exporter.status().lag == 0);
     let cursor = std::fs::read(folder.path().join("export.cursor")).unwrap();
     log.sign_ins(100..300);
     log.close();
     exporter.stop(Duration::from_secs(10));
-    // As if what came after had never been noted down.
+    // As if the later cursor had never been written.
     std::fs::write(folder.path().join("export.cursor"), cursor).unwrap();
     drop(log);
-    let log = Logged::open(folder.path());
+    let log = TestJournal::open(folder.path());
     let exporter = journal::exporter(&log, &receiver.url());
-    until("all is exported", || exporter.status().lag == 0);
+    wait_until("all is exported", || exporter.status().lag == 0);
     log.close();
     exporter.stop(Duration::from_secs(10));
 
@@ -169,7 +171,7 @@ fn a_process_that_dies_between_answer_and_cursor_sends_again_and_under_the_same_
 }
 
 #[test]
-fn a_cursor_of_another_log_or_of_nonsense_exports_everything() {
+fn a_cursor_that_is_invalid_or_of_another_log_exports_everything() {
     for cursor in [
         r#"{"log":"00000000-0000-0000-0000-000000000001","segment":1,"offset":9,"seq":4}"#,
         "nonsense",
@@ -179,7 +181,7 @@ fn a_cursor_of_another_log_or_of_nonsense_exports_everything() {
         let received = Received::default();
         let receiver = Receiver::start(&received);
         std::fs::write(folder.path().join("export.cursor"), cursor).unwrap();
-        let log = Logged::open(folder.path());
+        let log = TestJournal::open(folder.path());
         log.sign_ins(0..20);
         let exporter = exporter(&log, &receiver.url());
         log.close();
@@ -189,9 +191,9 @@ fn a_cursor_of_another_log_or_of_nonsense_exports_everything() {
 }
 
 #[test]
-fn an_error_of_whatever_kind_is_tried_again_and_a_pause_that_is_asked_for_is_kept() {
+fn every_kind_of_error_is_retried_and_retry_after_is_honoured() {
     let folder = tempfile::tempdir().unwrap();
-    let (received, log) = (Received::default(), Logged::open(folder.path()));
+    let (received, log) = (Received::default(), TestJournal::open(folder.path()));
     let codes = [
         Code::Unavailable,
         Code::PermissionDenied,
@@ -218,7 +220,7 @@ fn an_error_of_whatever_kind_is_tried_again_and_a_pause_that_is_asked_for_is_kep
                 ))
             }
             Some(code) => Err(Status::new(*code, "no\u{1b}[31m")),
-            None => taken(records),
+            None => accept_all(records),
         }
     };
     let nowhere = "127.0.0.1:0".parse().unwrap();
@@ -226,7 +228,7 @@ fn an_error_of_whatever_kind_is_tried_again_and_a_pause_that_is_asked_for_is_kep
     let begun = Instant::now();
     let exporter = exporter(&log, &receiver.url());
     log.sign_ins(0..50);
-    until("all is exported", || exporter.status().sent >= 50);
+    wait_until("all is exported", || exporter.status().sent >= 50);
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert_eq!(exporter.status().failures, 6);
     log.close();
@@ -235,19 +237,21 @@ fn an_error_of_whatever_kind_is_tried_again_and_a_pause_that_is_asked_for_is_kep
 }
 
 #[test]
-fn a_record_that_the_collector_cannot_read_is_found_passed_over_and_counted() {
+fn a_record_that_the_collector_rejects_is_isolated_skipped_and_counted() {
     let folder = tempfile::tempdir().unwrap();
-    let (received, log) = (Received::default(), Logged::open(folder.path()));
+    let (received, log) = (Received::default(), TestJournal::open(folder.path()));
     let answer = |records: &[LogRecord]| match seqs(records).contains(&17) {
         true => Err(Status::invalid_argument("a bad record")),
-        false => taken(records),
+        false => accept_all(records),
     };
     let nowhere = "127.0.0.1:0".parse().unwrap();
     let receiver = Receiver::at(nowhere, &received, None, Box::new(answer));
     log.sign_ins(0..100);
     let exporter = exporter(&log, &receiver.url());
     log.close();
-    until("all else is exported", || exporter.status().lag == 0);
+    wait_until("all other records are exported", || {
+        exporter.status().lag == 0
+    });
     exporter.stop(Duration::from_secs(10));
     let mut all = expected(&log);
     assert!(all.remove(&17));
@@ -256,9 +260,9 @@ fn a_record_that_the_collector_cannot_read_is_found_passed_over_and_counted() {
 }
 
 #[test]
-fn what_a_collector_says_it_rejected_is_counted_and_not_sent_again() {
+fn rejected_records_of_a_partial_success_are_counted_and_not_resent() {
     let folder = tempfile::tempdir().unwrap();
-    let (received, log) = (Received::default(), Logged::open(folder.path()));
+    let (received, log) = (Received::default(), TestJournal::open(folder.path()));
     let answer = |_: &[LogRecord]| {
         Ok(ExportLogsServiceResponse {
             partial_success: Some(ExportLogsPartialSuccess {
@@ -272,7 +276,7 @@ fn what_a_collector_says_it_rejected_is_counted_and_not_sent_again() {
     log.sign_ins(0..10);
     log.close();
     let exporter = exporter(&log, &receiver.url());
-    until("all is exported", || exporter.status().lag == 0);
+    wait_until("all is exported", || exporter.status().lag == 0);
     exporter.stop(Duration::from_secs(10));
     let calls = u64::try_from(received.calls().len()).unwrap();
     assert_eq!(exporter.status().refused, calls);
@@ -280,16 +284,19 @@ fn what_a_collector_says_it_rejected_is_counted_and_not_sent_again() {
 }
 
 #[test]
-fn the_end_waits_for_a_collector_that_does_not_answer_no_longer_than_it_may() {
+fn shutdown_waits_for_a_silent_collector_at_most_its_timeout() {
     let folder = tempfile::tempdir().unwrap();
-    let log = Logged::open(folder.path());
-    // Takes connections and says nothing.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let exporter = exporter(&log, &format!("http://{}", silent.local_addr().unwrap()));
+    let log = TestJournal::open(folder.path());
+    // Accepts connections and never responds.
+    let silent_collector = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let exporter = exporter(
+        &log,
+        &format!("http://{}", silent_collector.local_addr().unwrap()),
+    );
     log.sign_ins(0..10);
     log.close();
-    let _connection = silent.accept().unwrap();
-    // It is being asked, and has not said that it took anything.
+    let _connection = silent_collector.accept().unwrap();
+    // A request is in flight and nothing is acknowledged.
     let cursor = std::fs::read_to_string(folder.path().join("export.cursor"));
     let cursor = cursor.unwrap_or_else(|_| "\"seq\":0".to_owned());
     assert!(cursor.contains("\"seq\":0"), "{cursor}");
@@ -304,26 +311,26 @@ fn the_end_waits_for_a_collector_that_does_not_answer_no_longer_than_it_may() {
 }
 
 #[test]
-fn files_that_are_not_exported_stay_though_there_are_too_many() {
+fn unexported_files_are_retained_beyond_the_file_limit() {
     let folder = tempfile::tempdir().unwrap();
     let received = Received::default();
     let receiver = Receiver::start(&received);
     let (address, url) = (receiver.address, receiver.url());
     drop(receiver);
-    let log = Logged::open_small(folder.path());
+    let log = TestJournal::open_small(folder.path());
     let exporter = exporter(&log, &url);
     for part in 0..60 {
         log.sign_ins(part * 50..(part + 1) * 50);
     }
     assert!(log.segments() > 10, "{}", log.segments());
     let all = expected(&log);
-    let _again = Receiver::at(address, &received, None, Box::new(taken));
-    until("all is exported", || exporter.status().lag == 0);
-    // The next records have old files removed.
+    let _again = Receiver::at(address, &received, None, Box::new(accept_all));
+    wait_until("all is exported", || exporter.status().lag == 0);
+    // The next records cause old files to be removed.
     for part in 60..80 {
         log.sign_ins(part * 50..(part + 1) * 50);
     }
-    until("old files are removed", || log.segments() < 10);
+    wait_until("old files are removed", || log.segments() < 10);
     log.close();
     exporter.stop(Duration::from_secs(10));
     assert!(distinct(&received).is_superset(&all));
@@ -331,9 +338,9 @@ fn files_that_are_not_exported_stay_though_there_are_too_many() {
 }
 
 #[test]
-fn a_collector_behind_tls_is_reached_by_the_authority_that_a_variable_names_and_by_no_other() {
+fn a_tls_collector_is_verified_by_the_ca_that_a_variable_names_and_by_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let (received, log) = (Received::default(), Logged::open(folder.path()));
+    let (received, log) = (Received::default(), TestJournal::open(folder.path()));
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let certificate = certificate.self_signed(&key).unwrap();
@@ -352,7 +359,7 @@ fn a_collector_behind_tls_is_reached_by_the_authority_that_a_variable_names_and_
     config.alpn_protocols = vec![b"h2".to_vec()];
     let tls = TlsAcceptor::from(Arc::new(config));
     let nowhere = "127.0.0.1:0".parse().unwrap();
-    let receiver = Receiver::at(nowhere, &received, Some(tls), Box::new(taken));
+    let receiver = Receiver::at(nowhere, &received, Some(tls), Box::new(accept_all));
     let endpoint = format!("https://localhost:{}", receiver.address.port());
     log.sign_ins(0..10);
 
@@ -361,13 +368,15 @@ fn a_collector_behind_tls_is_reached_by_the_authority_that_a_variable_names_and_
     let other = other.self_signed(&KeyPair::generate().unwrap()).unwrap();
     std::fs::write(&stranger, other.pem()).unwrap();
     let believed = |file: &std::path::Path| {
-        named(
+        collector_settings(
             &endpoint,
             &[("OTEL_EXPORTER_OTLP_CERTIFICATE", file.to_str().unwrap())],
         )
     };
     let refused = exporter_with(&log, believed(&stranger));
-    until("the stranger is refused", || refused.status().failures > 0);
+    wait_until("the unknown certificate is rejected", || {
+        refused.status().failures > 0
+    });
     refused.stop(Duration::ZERO);
     assert!(received.records().is_empty());
 
@@ -377,7 +386,7 @@ fn a_collector_behind_tls_is_reached_by_the_authority_that_a_variable_names_and_
     assert_eq!(distinct(&received), expected(&log));
 }
 
-/// The bodies of sign-in events that came, as JSON.
+/// The bodies of the received sign-in events, as JSON.
 fn sign_ins(received: &Received) -> Vec<serde_json::Value> {
     let records = received.records().into_iter();
     let events = records.filter(|record| record.event_name == "crosstrust.sign_in");
@@ -389,7 +398,7 @@ fn sign_ins(received: &Received) -> Vec<serde_json::Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_binary_exports_what_it_answered_though_it_is_killed() {
+async fn the_binary_exports_its_records_although_it_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let received = Received::default();
     let receiver = Receiver::start(&received);
@@ -399,32 +408,32 @@ async fn the_binary_exports_what_it_answered_though_it_is_killed() {
         let sidecar = Sidecar::start(folder.path(), &["--log-export", &url]);
         let mut client = sidecar.client().await;
         for user in 0..100 {
-            let question = opens_sharepoint(round * 100 + user, true);
-            match ask(&mut client, question).await {
+            let request = opens_sharepoint(round * 100 + user, true);
+            match ask(&mut client, request).await {
                 Ok(answer) => {
                     decisions.insert(answer.decision_id);
                 }
-                // The disk of a busy machine may be late.
+                // The disk of a busy machine may be slow.
                 Err(status) => assert!(is_refusal(&status), "{status}"),
             }
         }
         sidecar.kill();
     }
     let sidecar = Sidecar::start(folder.path(), &["--log-export", &url]);
-    let told = || -> BTreeSet<String> {
+    let exported = || -> BTreeSet<String> {
         let events = sign_ins(&received).into_iter();
         let ids = events.map(|event| event["id"].as_str().unwrap().to_owned());
         ids.collect()
     };
-    until("every answer has been exported", || {
-        told().is_superset(&decisions)
+    wait_until("every answer has been exported", || {
+        exported().is_superset(&decisions)
     });
     assert!(
-        sidecar.told().contains("records are exported"),
+        sidecar.output().contains("records are exported"),
         "{}",
-        sidecar.told()
+        sidecar.output()
     );
-    // What the end writes is exported as well.
+    // Records written at shutdown are exported as well.
     sidecar.end();
     let last = seqs(&received.records()).into_iter().max().unwrap();
     let records = Records::between(
@@ -437,8 +446,8 @@ async fn the_binary_exports_what_it_answered_though_it_is_killed() {
 }
 
 #[test]
-fn a_collector_that_cannot_be_used_is_an_error_at_the_start() {
-    for (endpoint, told) in [
+fn an_unusable_collector_configuration_is_an_error_at_start() {
+    for (endpoint, expected) in [
         (
             "ftp://collector",
             "log.export: found `ftp://collector`, expected http://",
@@ -452,6 +461,6 @@ fn a_collector_that_cannot_be_used_is_an_error_at_the_start() {
             .unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{error}");
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }

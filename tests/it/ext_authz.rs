@@ -1,4 +1,4 @@
-//! Envoy's question over the wire: what is asked, what Envoy makes of the answer, and that nothing but a full
+//! Envoy ext_authz over the wire: requests, how Envoy interprets the responses, and that only a complete
 //! evaluation allows.
 
 mod answers;

@@ -1,4 +1,4 @@
-//! docs/findings.md: complete, made from the table in the code, and its examples are true.
+//! docs/findings.md is complete, generated from the table in the code, and its examples are correct.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ const ORGANIZATION: &str =
     r#"{"id": "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f", "displayName": "Contoso"}"#;
 
 #[test]
-fn the_page_is_what_the_table_says() {
+fn the_page_matches_the_table() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/findings.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, page()).unwrap();
@@ -20,7 +20,7 @@ fn the_page_is_what_the_table_says() {
     let is_current = found == page();
     assert!(
         is_current,
-        "docs/findings.md is old: UPDATE_DOCS=1 cargo test --test it findings_page"
+        "docs/findings.md is out of date: UPDATE_DOCS=1 cargo test --test it findings_page"
     );
     for code in Code::ALL {
         let heading = format!("\n## {}\n", code.id());
@@ -29,7 +29,7 @@ fn the_page_is_what_the_table_says() {
 }
 
 #[test]
-fn check_reports_each_example_under_its_id_and_with_a_severity_that_it_may_have() {
+fn check_reports_each_example_with_its_id_and_an_allowed_severity() {
     let mut without = Vec::new();
     for code in Code::ALL {
         let folder = tempfile::tempdir().unwrap();
@@ -51,15 +51,15 @@ fn check_reports_each_example_under_its_id_and_with_a_severity_that_it_may_have(
             std::fs::write(root.join(name), content).unwrap();
         }
         let output = run(&["check", folder.path().to_str().unwrap()]);
-        let told = String::from_utf8(output.stdout).unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
         let severities = explanation.severities.iter();
         let expected: Vec<String> = severities
             .map(|severity| format!(": {}[{}] ", severity.word(), code.id()))
             .collect();
-        let is_found = told
+        let is_found = stdout
             .lines()
             .any(|line| expected.iter().any(|one| line.contains(one)));
-        assert!(is_found, "{expected:?}\n{told}");
+        assert!(is_found, "{expected:?}\n{stdout}");
     }
     assert_eq!(without, ["CT001", "CT031", "CT032"]);
 }

@@ -27,7 +27,7 @@ fn stderr(output: &Output) -> String {
 
 const QUIET: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--admin", "off"];
 
-fn until(what: &str, done: impl Fn() -> bool) {
+fn wait_until(what: &str, done: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !done() {
         assert!(Instant::now() < deadline, "{what}");
@@ -39,29 +39,26 @@ fn until(what: &str, done: impl Fn() -> bool) {
 fn serve_without_policies_says_how_to_get_some_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(folder.path(), &QUIET);
-    let told = stderr(&output);
-    assert_eq!(output.status.code(), Some(2), "{told}");
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{error}");
     for expected in [
         "`policies` does not exist",
         "crosstrust init",
         "--policies",
         "--allow-empty",
     ] {
-        assert!(told.contains(expected), "{expected}: {told}");
+        assert!(error.contains(expected), "{expected}: {error}");
     }
-    assert_eq!(told.lines().count(), 1, "{told}");
+    assert_eq!(error.lines().count(), 1, "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// Denies until the samples appear at once, as a mount does, and serves them then.
-fn waits_for(folder: &Path, sidecar: &Sidecar, policies: &Path) {
-    let told = sidecar.told();
-    assert!(told.contains("no snapshot is active"), "{told}");
-    assert!(
-        !told.contains("the active snapshot stays in force"),
-        "{told}"
-    );
-    assert!(told.contains("serving without policies"), "{told}");
+/// Denies until the samples appear atomically, as with a mount, and then serves them.
+fn assert_waits_for(folder: &Path, sidecar: &Sidecar, policies: &Path) {
+    let log = sidecar.output();
+    assert!(log.contains("no snapshot is active"), "{log}");
+    assert!(!log.contains("the active snapshot stays in force"), "{log}");
+    assert!(log.contains("serving without policies"), "{log}");
     let samples = folder.join("samples");
     assert!(
         run(folder, &["init", samples.to_str().unwrap()])
@@ -69,27 +66,27 @@ fn waits_for(folder: &Path, sidecar: &Sidecar, policies: &Path) {
             .success()
     );
     fs::rename(samples.join("policies"), policies).unwrap();
-    until("active", || sidecar.told().contains("policies activated"));
+    wait_until("active", || sidecar.output().contains("policies activated"));
 }
 
 #[test]
-fn with_allow_empty_it_serves_and_takes_policies_that_come_later() {
+fn with_allow_empty_it_serves_and_loads_policies_that_appear_later() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = crosstrust(folder.path(), &QUIET);
     command.arg("--allow-empty");
     let sidecar = Sidecar::spawn(command, folder.path());
-    waits_for(folder.path(), &sidecar, &folder.path().join("policies"));
+    assert_waits_for(folder.path(), &sidecar, &folder.path().join("policies"));
     sidecar.end();
 }
 
 #[test]
-fn a_configured_folder_that_is_missing_is_waited_for() {
+fn a_missing_configured_folder_is_waited_for() {
     for how in ["flag", "variable", "file"] {
         let folder = tempfile::tempdir().unwrap();
         let policies = folder.path().join("mounted-late");
         let text = policies.to_str().unwrap();
         let file = folder.path().join("c.toml");
-        // The environment is cleared where it is spawned: `env` sets the variable.
+        // The helper clears the environment: `env` sets the variable.
         let mut command = Command::new("/usr/bin/env");
         if how == "variable" {
             command.arg(format!("CROSSTRUST_POLICIES={text}"));
@@ -104,7 +101,7 @@ fn a_configured_folder_that_is_missing_is_waited_for() {
             }
         };
         let sidecar = Sidecar::spawn(command, folder.path());
-        waits_for(folder.path(), &sidecar, &policies);
+        assert_waits_for(folder.path(), &sidecar, &policies);
         sidecar.end();
     }
 }
@@ -127,10 +124,10 @@ fn init_writes_the_sample_policies_and_overwrites_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(folder.path(), &["init", "new"]);
     assert!(output.status.success(), "{}", stderr(&output));
-    let told = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(
-        told.contains("cd new\n  crosstrust serve --config crosstrust.toml"),
-        "{told}"
+        stdout.contains("cd new\n  crosstrust serve --config crosstrust.toml"),
+        "{stdout}"
     );
     let new = folder.path().join("new");
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
@@ -170,16 +167,16 @@ fn init_writes_the_sample_policies_and_overwrites_nothing() {
         fs::read_to_string(new.join("crosstrust.toml")).unwrap(),
         "# mine\n"
     );
-    // The file that the user has, and nothing of the attempts.
+    // Only the user's file remains; failed attempts leave nothing.
     assert_eq!(files(&new).len(), 1);
 }
 
 #[test]
-fn what_init_says_to_run_next_runs() {
+fn the_next_commands_that_init_prints_work() {
     let folder = tempfile::tempdir().unwrap();
-    let told = String::from_utf8(run(folder.path(), &["init"]).stdout).unwrap();
-    let told = told.replace("\\\n", " ");
-    let command = told
+    let stdout = String::from_utf8(run(folder.path(), &["init"]).stdout).unwrap();
+    let stdout = stdout.replace("\\\n", " ");
+    let command = stdout
         .lines()
         .find(|line| line.contains("crosstrust authorize"))
         .unwrap();
@@ -192,8 +189,8 @@ fn what_init_says_to_run_next_runs() {
     }
     let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
     let output = run(folder.path(), &words);
-    let told = String::from_utf8(output.stdout.clone()).unwrap();
-    assert!(told.starts_with("ALLOW\n"), "{told}{}", stderr(&output));
+    let stdout = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(stdout.starts_with("ALLOW\n"), "{stdout}{}", stderr(&output));
 }
 
 #[test]
@@ -211,7 +208,7 @@ fn the_commented_configuration_has_every_key_and_its_default() {
     let all: Vec<String> = scalars
         .lines()
         .map(|line| setting(line).unwrap_or_else(|| line.to_owned()))
-        // A placeholder, where there is no default.
+        // A placeholder if there is no default.
         .filter(|line| {
             ![
                 "DIR",
@@ -254,8 +251,8 @@ fn the_commented_configuration_has_every_key_and_its_default() {
     );
 }
 
-/// An error that is reported once, with code 2, before the folder of the records is made.
-fn fails_before_the_log(folder: &Path, arguments: &[&str], told: &[&str]) {
+/// Asserts an error that is reported once, with exit code 2, before the log directory is created.
+fn assert_fails_before_log_is_created(folder: &Path, arguments: &[&str], expected: &[&str]) {
     let records = folder.join("records");
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let mut command = crosstrust(folder, &["serve"]);
@@ -265,28 +262,32 @@ fn fails_before_the_log(folder: &Path, arguments: &[&str], told: &[&str]) {
         .arg("--log-directory")
         .arg(&records);
     let output = command.args(arguments).output().unwrap();
-    let said = stderr(&output);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    let errors: Vec<&str> = said
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    let errors: Vec<&str> = error
         .lines()
         .filter(|line| line.starts_with("crosstrust: "))
         .collect();
-    assert_eq!(errors.len(), 1, "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
-    for told in told {
-        assert_eq!(errors[0].matches(told).count(), 1, "{told}: {said}");
+    assert_eq!(errors.len(), 1, "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for expected in expected {
+        assert_eq!(
+            errors[0].matches(expected).count(),
+            1,
+            "{expected}: {error}"
+        );
     }
-    assert!(!records.exists(), "{said}");
+    assert!(!records.exists(), "{error}");
 }
 
 #[test]
-fn an_address_that_is_in_use_names_its_key_and_the_process_before_the_log_is_made() {
+fn an_address_in_use_is_reported_with_key_and_process_before_the_log_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let process = format!("(process {})", std::process::id());
     let listener = format!("listener {address} (listener.address, flag)");
-    fails_before_the_log(
+    assert_fails_before_log_is_created(
         folder.path(),
         &["--listen", &address, "--admin", "off"],
         &[
@@ -299,13 +300,13 @@ fn an_address_that_is_in_use_names_its_key_and_the_process_before_the_log_is_mad
     let file = folder.path().join("c.toml");
     fs::write(&file, format!("\n[[listener]]\naddress = {address:?}\n")).unwrap();
     let line = format!("{}:2)", file.display());
-    fails_before_the_log(
+    assert_fails_before_log_is_created(
         folder.path(),
         &["--config", file.to_str().unwrap(), "--admin", "off"],
         &[&line, "the address is in use by", &process],
     );
     let admin = format!("flag: admin = `{address}`");
-    fails_before_the_log(
+    assert_fails_before_log_is_created(
         folder.path(),
         &["--listen", "127.0.0.1:0", "--admin", &address],
         &[&admin, "the address is in use by", &process, "`--admin`"],
@@ -313,7 +314,7 @@ fn an_address_that_is_in_use_names_its_key_and_the_process_before_the_log_is_mad
     let socket = folder.path().join("socket");
     let _held = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let socket = format!("unix:{}", socket.display());
-    fails_before_the_log(
+    assert_fails_before_log_is_created(
         folder.path(),
         &["--listen", &socket, "--admin", "off"],
         &["the address is in use by", &process],
@@ -321,11 +322,11 @@ fn an_address_that_is_in_use_names_its_key_and_the_process_before_the_log_is_mad
 }
 
 #[test]
-fn errors_in_listeners_and_keys_are_found_before_the_log_is_made() {
+fn errors_in_listeners_and_keys_are_found_before_the_log_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let issuer = "[[issuer]]\npreset = \"entra-v2\"\nissuer = \"https://login.example/v2.0\"\n\
                   audiences = [\"a\"]\ntenant = \"1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f\"\n";
-    for (text, told) in [
+    for (text, expected) in [
         (
             "[[listener]]\naddress = \"127.0.0.1:0\"\ntls = { certificate = \"none.pem\", key = \"none.key\" }\n"
                 .to_owned(),
@@ -351,12 +352,12 @@ fn errors_in_listeners_and_keys_are_found_before_the_log_is_made() {
         let file = folder.path().join("c.toml");
         fs::write(&file, text).unwrap();
         let file = file.to_str().unwrap();
-        fails_before_the_log(folder.path(), &["--config", file, "--admin", "off"], &[told]);
+        assert_fails_before_log_is_created(folder.path(), &["--config", file, "--admin", "off"], &[expected]);
     }
 }
 
 #[test]
-fn two_listeners_with_one_address_are_refused_before_the_log_is_made() {
+fn two_listeners_with_one_address_are_rejected_before_the_log_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
@@ -378,14 +379,14 @@ fn two_listeners_with_one_address_are_refused_before_the_log_is_made() {
         fs::write(&file, listener(first) + &listener(second)).unwrap();
         let expected = format!("{}:4): clashes with the listener {first}", file.display());
         let file = file.to_str().unwrap();
-        fails_before_the_log(
+        assert_fails_before_log_is_created(
             folder.path(),
             &["--config", file, "--admin", "off"],
             &[&expected],
         );
     }
     let expected = format!("flag: admin = `{own}`: clashes with the listener {own}");
-    fails_before_the_log(
+    assert_fails_before_log_is_created(
         folder.path(),
         &["--listen", &own, "--admin", &own],
         &[&expected],
@@ -404,14 +405,14 @@ fn sighup_logs_that_nothing_has_changed_and_other_user_signals_are_ignored() {
     let file = folder.path().join("c.toml");
     fs::write(&file, issuer).unwrap();
     let sidecar = Sidecar::start(folder.path(), &["--config", file.to_str().unwrap()]);
-    let count = |text: &str| sidecar.told().matches(text).count();
+    let count = |text: &str| sidecar.output().matches(text).count();
     let policies = "SIGHUP: read the policies, nothing changed";
     let key_sets = "SIGHUP: read the key sets, nothing changed";
     for round in 1..=2 {
         for signal in [Signal::USR1, Signal::USR2, Signal::HUP] {
             kill_process(Pid::from_raw(sidecar.id().cast_signed()).unwrap(), signal).unwrap();
         }
-        until("looked", || {
+        wait_until("the reload is logged", || {
             count(policies) == round && count(key_sets) == round
         });
     }

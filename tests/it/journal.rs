@@ -1,4 +1,4 @@
-//! The journal: what it said is on disk is on disk, and what is not as it was written is told.
+//! The journal: records reported as durable are on disk, and `verify` reports each change of a file.
 
 pub mod fault_disk;
 pub mod world;

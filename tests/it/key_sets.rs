@@ -1,7 +1,7 @@
-//! Issuers' keys are followed: fetched, refreshed, watched, and never from anywhere but where the operator said.
+//! Key sets of issuers: fetching, refreshing and file watching, only from the configured sources.
 //!
-//! Each test changes what an issuer serves or a file holds, and waits for the end of the look that follows. The next
-//! regular look is an hour away where a test is about something else.
+//! Each test changes the response of an issuer or the contents of a file, and waits for the end of the next attempt. The
+//! refresh interval is an hour unless the test is about it.
 
 mod files;
 mod https;
@@ -25,36 +25,36 @@ use serde_json::{Value, json};
 use super::support::key_server::{KeyServer, Page};
 use super::support::tokens::{Signer, claims, identity, issuer, jwks, with};
 
-/// Far more than any machine needs.
-const PATIENCE: Duration = Duration::from_secs(20);
-const FAR_AWAY: Duration = Duration::from_secs(3600);
+/// The longest wait in a test.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const NEVER: Duration = Duration::from_secs(3600);
 const ISS: &str = "https://idp.example/tenant";
 
-struct Followed {
+struct FollowedIssuer {
     identity: Arc<TokenVerifier>,
     engine: Arc<Engine>,
     clock: Arc<ManualClock>,
     handle: FollowHandle,
 }
 
-/// Nothing happens by itself, and the servers of the tests may be fetched from.
+/// No periodic refresh; the test servers are allowed origins.
 fn options(servers: &[&KeyServer]) -> FollowOptions {
     FollowOptions {
-        refresh: FAR_AWAY,
-        unknown_key_pause: FAR_AWAY,
-        timeout: PATIENCE,
-        rescan: FAR_AWAY,
+        refresh: NEVER,
+        unknown_key_pause: NEVER,
+        timeout: TEST_TIMEOUT,
+        rescan: NEVER,
         origins: servers.iter().map(|server| server.origin()).collect(),
         ..FollowOptions::default()
     }
 }
 
-fn try_to_follow(keys: KeySource, options: FollowOptions) -> io::Result<Followed> {
+fn try_to_follow(keys: KeySource, options: FollowOptions) -> io::Result<FollowedIssuer> {
     let mut issuer = issuer(ISS, Preset::EntraV2);
     issuer.keys = keys;
     let (identity, engine, clock) = identity(vec![issuer]);
     let handle = KeySetFollower::start(Arc::clone(&identity), options)?;
-    Ok(Followed {
+    Ok(FollowedIssuer {
         identity,
         engine,
         clock,
@@ -62,12 +62,12 @@ fn try_to_follow(keys: KeySource, options: FollowOptions) -> io::Result<Followed
     })
 }
 
-fn follow(keys: KeySource, options: FollowOptions) -> Followed {
+fn follow(keys: KeySource, options: FollowOptions) -> FollowedIssuer {
     try_to_follow(keys, options).unwrap()
 }
 
 /// Follows `/keys` of this server.
-fn follow_keys(server: &KeyServer) -> Followed {
+fn follow_keys(server: &KeyServer) -> FollowedIssuer {
     follow(key_set_at(server), options(&[server]))
 }
 
@@ -101,7 +101,7 @@ fn run<F: Future>(test: F) -> F::Output {
         .block_on(test)
 }
 
-impl Followed {
+impl FollowedIssuer {
     fn status(&self) -> IssuerStatus {
         self.handle.status().remove(0)
     }
@@ -126,7 +126,7 @@ impl Followed {
         let mut statuses = self.handle.statuses();
         run(async {
             let wait = statuses.wait_for(|all| holds(&all[0]));
-            let found = tokio::time::timeout(PATIENCE, wait).await;
+            let found = tokio::time::timeout(TEST_TIMEOUT, wait).await;
             found
                 .unwrap_or_else(|_| panic!("{:?}", self.status()))
                 .unwrap()[0]
@@ -134,27 +134,27 @@ impl Followed {
         })
     }
 
-    /// Has the keys looked at, and waits for the end of that.
-    fn look_again(&self) -> IssuerStatus {
+    /// Triggers an attempt and waits for its end.
+    fn refresh(&self) -> IssuerStatus {
         let before = self.status().attempts;
         self.handle.hint();
         self.wait_until(|status| status.attempts > before)
     }
 
-    /// Tokens of keys that nobody has, all at the same time.
+    /// Verifies tokens with unknown key ids concurrently.
     fn flood(&self, requests: usize) {
-        let invented = signer("invented");
+        let unknown = signer("unknown");
         run(join_all((0..requests).map(|number| {
             let header =
-                json!({ "typ": "JWT", "alg": "ES256", "kid": format!("invented-{number}") });
-            let token = invented.sign_text(header.to_string(), claims(ISS).to_string());
-            async move { assert!(self.identity.verify(&token, PATIENCE).await.is_err()) }
+                json!({ "typ": "JWT", "alg": "ES256", "kid": format!("unknown-{number}") });
+            let token = unknown.sign_text(header.to_string(), claims(ISS).to_string());
+            async move { assert!(self.identity.verify(&token, TEST_TIMEOUT).await.is_err()) }
         })));
     }
 }
 
 #[test]
-fn the_first_requests_find_keys() {
+fn keys_are_available_for_the_first_request() {
     let (server, key) = (KeyServer::start(), signer("a"));
     server.set("/keys", keys(&[&key]));
     let followed = follow_keys(&server);
@@ -167,7 +167,7 @@ fn the_first_requests_find_keys() {
 }
 
 #[test]
-fn discovery_leads_to_keys() {
+fn keys_are_found_by_discovery() {
     let (server, key) = (KeyServer::start(), signer("a"));
     let document = json!({ "issuer": ISS, "jwks_uri": server.url("/keys"), "more": [1] });
     server.set(DISCOVERY, json_page(&document));
@@ -177,7 +177,7 @@ fn discovery_leads_to_keys() {
 }
 
 #[test]
-fn another_issuers_discovery_document_leads_nowhere() {
+fn the_discovery_document_of_another_issuer_is_refused() {
     let (server, key) = (KeyServer::start(), signer("a"));
     let document =
         json!({ "issuer": "https://idp.example/other", "jwks_uri": server.url("/keys") });
@@ -194,7 +194,7 @@ fn another_issuers_discovery_document_leads_nowhere() {
 }
 
 #[test]
-fn discovery_leads_to_another_origin_only_if_that_is_listed() {
+fn a_jwks_uri_on_another_origin_is_fetched_only_if_the_origin_is_listed() {
     let (server, other, key) = (KeyServer::start(), KeyServer::start(), signer("a"));
     let document = json!({ "issuer": ISS, "jwks_uri": other.url("/keys") });
     server.set(DISCOVERY, json_page(&document));
@@ -213,7 +213,7 @@ fn discovery_leads_to_another_origin_only_if_that_is_listed() {
 }
 
 #[test]
-fn http_is_refused_at_the_start_unless_its_origin_is_listed() {
+fn http_is_refused_at_startup_unless_its_origin_is_listed() {
     let server = KeyServer::start();
     for keys in [key_set_at(&server), discovery_at(&server)] {
         let error = try_to_follow(keys, options(&[])).err().unwrap();
@@ -239,7 +239,7 @@ fn a_redirect_is_not_followed() {
 }
 
 #[test]
-fn an_answer_without_an_end_is_not_read_to_its_end() {
+fn an_endless_response_is_not_read_beyond_the_limit() {
     let server = KeyServer::start();
     server.set("/keys", Page::Endless);
     let followed = follow_keys(&server);
@@ -248,12 +248,12 @@ fn an_answer_without_an_end_is_not_read_to_its_end() {
         "{}",
         followed.error()
     );
-    // The rest are buffers of the system.
+    // The remainder is in buffers of the operating system.
     assert!(server.sent() < 16 << 20, "{}", server.sent());
 }
 
 #[test]
-fn a_key_set_may_be_of_256_kib_and_no_byte_more() {
+fn a_key_set_may_have_256_kib_and_no_byte_more() {
     let (server, key) = (KeyServer::start(), signer("a"));
     let mut document = jwks(&[&key]);
     document.resize(256 << 10, b' ');
@@ -264,7 +264,7 @@ fn a_key_set_may_be_of_256_kib_and_no_byte_more() {
     server.set("/keys", Page::Json(document));
     assert!(
         followed
-            .look_again()
+            .refresh()
             .last_error
             .unwrap()
             .contains("more than 262144 bytes")
@@ -272,7 +272,7 @@ fn a_key_set_may_be_of_256_kib_and_no_byte_more() {
 }
 
 #[test]
-fn an_answer_that_comes_in_drips_is_given_up_and_a_start_does_not_wait_for_it() {
+fn a_slow_response_times_out_and_does_not_delay_startup() {
     let server = KeyServer::start();
     server.set("/keys", Page::Drip);
     let timeout = Duration::from_millis(100);
@@ -286,14 +286,14 @@ fn an_answer_that_comes_in_drips_is_given_up_and_a_start_does_not_wait_for_it() 
 }
 
 #[test]
-fn an_issuer_that_cannot_be_reached_at_the_start_is_asked_again() {
+fn an_issuer_that_is_unavailable_at_startup_is_fetched_again() {
     let (server, key) = (KeyServer::start(), signer("a"));
     server.set("/keys", Page::Status(503));
-    let soon = FollowOptions {
+    let often = FollowOptions {
         refresh: Duration::from_millis(20),
         ..options(&[&server])
     };
-    let followed = follow(key_set_at(&server), soon);
+    let followed = follow(key_set_at(&server), often);
     assert!(!followed.verifies(&key));
     server.set("/keys", keys(&[&key]));
     followed.wait_until(|status| status.keys == 1 && status.last_error.is_none());
@@ -301,21 +301,21 @@ fn an_issuer_that_cannot_be_reached_at_the_start_is_asked_again() {
 }
 
 #[test]
-fn a_new_key_is_found_by_the_first_token_that_names_it() {
+fn the_first_token_with_a_new_key_id_triggers_a_fetch() {
     let (server, old, new) = (KeyServer::start(), signer("old"), signer("new"));
     server.set("/keys", keys(&[&old]));
     let followed = follow_keys(&server);
     server.set("/keys", keys(&[&old, &new]));
     assert!(!followed.verifies(&new));
     let token = new.sign(&claims(ISS));
-    let verified = run(followed.identity.verify(&token, PATIENCE));
+    let verified = run(followed.identity.verify(&token, TEST_TIMEOUT));
     assert_eq!(verified.unwrap().issuer, IssuerIndex(0));
     assert!(followed.verifies(&old));
     assert_eq!(server.requests("/keys").len(), 2);
 }
 
 #[test]
-fn however_many_invented_key_ids_come_the_issuer_is_asked_once_a_pause() {
+fn a_flood_of_unknown_key_ids_causes_one_fetch_in_each_pause() {
     let (server, key) = (KeyServer::start(), signer("a"));
     server.set("/keys", keys(&[&key]));
     let followed = follow_keys(&server);
@@ -325,14 +325,14 @@ fn however_many_invented_key_ids_come_the_issuer_is_asked_once_a_pause() {
     assert_eq!(
         server.requests("/keys").len(),
         2,
-        "at the start, and for all of them"
+        "one at startup, and one for all tokens"
     );
     assert!(followed.verifies(&key));
 }
 
-/// A key of the same id and algorithm.
+/// The new key has the same id, and the same or another algorithm.
 #[test]
-fn a_key_that_was_replaced_under_its_id_is_found_by_the_first_token_of_the_new_one() {
+fn the_first_token_of_a_key_replaced_under_the_same_id_triggers_a_fetch() {
     for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
         let (server, old) = (KeyServer::start(), signer("key"));
         let new = Signer::new(algorithm, "key");
@@ -340,7 +340,9 @@ fn a_key_that_was_replaced_under_its_id_is_found_by_the_first_token_of_the_new_o
         let followed = follow_keys(&server);
         assert!(followed.verifies(&old));
         server.set("/keys", keys(&[&new]));
-        let verified = run(followed.identity.verify(&new.sign(&claims(ISS)), PATIENCE));
+        let verified = run(followed
+            .identity
+            .verify(&new.sign(&claims(ISS)), TEST_TIMEOUT));
         assert!(verified.is_ok(), "{algorithm:?}: {verified:?}");
         assert!(
             followed
@@ -353,7 +355,7 @@ fn a_key_that_was_replaced_under_its_id_is_found_by_the_first_token_of_the_new_o
 }
 
 #[test]
-fn however_many_forged_signatures_come_the_issuer_is_asked_once_a_pause() {
+fn a_flood_of_forged_signatures_causes_one_fetch_in_each_pause() {
     let (server, key, forger) = (KeyServer::start(), signer("a"), signer("a"));
     let other_kind = Signer::new(Algorithm::EdDsa, "a");
     server.set("/keys", keys(&[&key]));
@@ -363,18 +365,18 @@ fn however_many_forged_signatures_come_the_issuer_is_asked_once_a_pause() {
             let forged = with(claims(ISS), json!({ "uti": number }));
             let token = forger.sign(&forged);
             let identity = &followed.identity;
-            async move { assert!(identity.verify(&token, PATIENCE).await.is_err()) }
+            async move { assert!(identity.verify(&token, TEST_TIMEOUT).await.is_err()) }
         })));
     }
-    let looks = || server.requests("/keys").len();
-    assert_eq!(looks(), 2, "at the start, and for all of them");
+    let fetches = || server.requests("/keys").len();
+    assert_eq!(fetches(), 2, "one at startup, and one for all tokens");
     followed.flood(200);
-    assert_eq!(looks(), 2, "unknown ids have the same pause");
+    assert_eq!(fetches(), 2, "unknown key ids share the pause");
     assert!(followed.verifies(&key));
 }
 
 #[test]
-fn keys_that_cannot_be_used_are_counted_and_the_others_are_in_force() {
+fn unusable_keys_are_counted_and_the_others_are_in_force() {
     let (server, key) = (KeyServer::start(), signer("a"));
     let mut padded = signer("b").jwk();
     padded["x"] = json!(format!("{}=", padded["x"].as_str().unwrap()));
@@ -387,12 +389,12 @@ fn keys_that_cannot_be_used_are_counted_and_the_others_are_in_force() {
     assert_eq!((status.keys, status.skipped.len()), (1, 3));
     assert_eq!(status.last_error, None);
     server.set("/keys", keys(&[&key]));
-    let status = followed.look_again();
+    let status = followed.refresh();
     assert_eq!((status.keys, status.skipped.len()), (1, 0));
 }
 
 #[test]
-fn the_pause_is_kept_also_where_the_look_failed_and_then_is_over() {
+fn the_pause_applies_after_a_failed_fetch_and_then_ends() {
     let pause = Duration::from_millis(300);
     let (server, key) = (KeyServer::start(), signer("a"));
     server.set("/keys", keys(&[&key]));
@@ -404,7 +406,7 @@ fn the_pause_is_kept_also_where_the_look_failed_and_then_is_over() {
     server.set("/keys", Page::Status(500));
     let start = Instant::now();
     while server.requests("/keys").len() < 3 {
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < TEST_TIMEOUT);
         followed.flood(20);
     }
     let requests = server.requests("/keys");
@@ -413,7 +415,7 @@ fn the_pause_is_kept_also_where_the_look_failed_and_then_is_over() {
 }
 
 #[test]
-fn in_an_outage_known_keys_stay_until_they_are_too_old() {
+fn in_an_outage_keys_stay_in_force_until_they_are_too_old() {
     let max_stale = Duration::from_secs(600);
     let (server, key) = (KeyServer::start(), signer("a"));
     server.set("/keys", keys(&[&key]));
@@ -423,7 +425,7 @@ fn in_an_outage_known_keys_stay_until_they_are_too_old() {
     };
     let followed = follow(key_set_at(&server), stale);
     server.set("/keys", Page::Status(500));
-    let status = followed.look_again();
+    let status = followed.refresh();
     assert!(
         status
             .last_error
@@ -438,23 +440,23 @@ fn in_an_outage_known_keys_stay_until_they_are_too_old() {
     followed.clock.advance(Duration::from_millis(1));
     assert!(
         !followed.verifies(&key),
-        "whether or not the follower has noticed"
+        "even if the follower has not noticed yet"
     );
-    followed.look_again();
+    followed.refresh();
     followed.wait_until(|status| status.keys == 0 && status.good_until.is_none());
     assert_ne!(
         followed.epoch(),
         epoch,
-        "and what was decided by them counts no more"
+        "decisions made with these keys are no longer valid"
     );
 
     server.set("/keys", keys(&[&key]));
-    assert_eq!(followed.look_again().keys, 1);
+    assert_eq!(followed.refresh().keys, 1);
     assert!(followed.verifies(&key));
 }
 
 #[test]
-fn keys_end_though_nobody_looks() {
+fn keys_expire_without_an_attempt_to_refresh_them() {
     let (server, key) = (KeyServer::start(), signer("a"));
     server.set("/keys", keys(&[&key]));
     let stale = FollowOptions {
@@ -468,7 +470,7 @@ fn keys_end_though_nobody_looks() {
 }
 
 #[test]
-fn what_is_no_key_set_takes_no_known_key_away() {
+fn an_invalid_key_set_removes_no_known_key() {
     let (server, key) = (KeyServer::start(), signer("a"));
     server.set("/keys", keys(&[&key]));
     let followed = follow_keys(&server);
@@ -485,7 +487,7 @@ fn what_is_no_key_set_takes_no_known_key_away() {
         json!("<html>"),
     ] {
         server.set("/keys", json_page(&garbage));
-        let status = followed.look_again();
+        let status = followed.refresh();
         assert!(status.last_error.is_some(), "{garbage}");
         assert_eq!((status.keys, followed.epoch()), (1, epoch), "{garbage}");
         assert!(followed.verifies(&key));
@@ -493,24 +495,28 @@ fn what_is_no_key_set_takes_no_known_key_away() {
 }
 
 #[test]
-fn a_key_that_the_issuer_takes_away_verifies_nothing_any_more() {
+fn a_key_removed_by_the_issuer_no_longer_verifies_tokens() {
     let (server, old, new) = (KeyServer::start(), signer("old"), signer("new"));
     server.set("/keys", keys(&[&old, &new]));
     let followed = follow_keys(&server);
     assert!(followed.verifies(&old));
     let epoch = followed.epoch();
     server.set("/keys", keys(&[&new, &old]));
-    followed.look_again();
-    assert_eq!(followed.epoch(), epoch, "the order of keys is no change");
+    followed.refresh();
+    assert_eq!(
+        followed.epoch(),
+        epoch,
+        "a new order of keys is not a change"
+    );
 
     server.set("/keys", keys(&[&new]));
-    assert_eq!(followed.look_again().keys, 1);
+    assert_eq!(followed.refresh().keys, 1);
     assert_ne!(followed.epoch(), epoch);
     assert!(!followed.verifies(&old) && followed.verifies(&new));
 }
 
 #[test]
-fn a_key_set_is_fetched_again_and_again() {
+fn a_key_set_is_refreshed_periodically() {
     let (server, old, new) = (KeyServer::start(), signer("old"), signer("new"));
     server.set("/keys", keys(&[&old]));
     let often = FollowOptions {
@@ -525,7 +531,7 @@ fn a_key_set_is_fetched_again_and_again() {
 }
 
 #[test]
-fn one_issuers_outage_is_not_anothers() {
+fn an_outage_of_one_issuer_does_not_affect_another() {
     let (server, key) = (KeyServer::start(), signer("a"));
     server.set("/keys", keys(&[&key]));
     let mut good = issuer(ISS, Preset::EntraV2);
@@ -541,10 +547,10 @@ fn one_issuers_outage_is_not_anothers() {
 }
 
 #[test]
-fn with_the_last_handle_the_following_ends_and_nobody_waits_for_it() {
+fn following_ends_with_the_last_handle_and_no_refresh_is_requested() {
     let (server, key) = (KeyServer::start(), signer("a"));
     server.set("/keys", keys(&[&key]));
-    let Followed {
+    let FollowedIssuer {
         identity, handle, ..
     } = follow_keys(&server);
     let mut statuses = handle.statuses();

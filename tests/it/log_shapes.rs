@@ -1,4 +1,4 @@
-//! Sign-in events and audit records: their shape, who sees what of them, and that nothing in them can harm.
+//! Sign-in events and audit records: format, visibility per organisation, and safe output.
 
 mod audit;
 mod escaping;
@@ -28,11 +28,11 @@ pub const PAYROLL: AppId = AppId(0xa9000000_0000_4000_8000_000000000001);
 pub const CLIENT: AppId = AppId(0xa9000000_0000_4000_8000_000000000002);
 pub const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-/// A name that would colour a terminal, end a line, turn its direction and be a formula.
+/// A name with terminal colours, a line break, a direction override and a spreadsheet formula.
 pub const HOSTILE: &str =
     "=HYPERLINK(\"http://x\")\u{1b}[31m\r\n\u{202e}\u{2028}\u{7}\u{9b}2J\"},{\"";
 
-/// Contoso demands MFA of all, and takes Fabrikam's word for it.
+/// Contoso requires MFA of all users and trusts Fabrikam's MFA.
 pub fn engine() -> Engine {
     let open = json!({
         "usersAndGroups": {"accessType": "allowed", "targets": [{"target": "AllUsers", "targetType": "user"}]},
@@ -75,7 +75,7 @@ pub fn engine() -> Engine {
     engine
 }
 
-/// Felix of Fabrikam wants to reach Contoso's payroll.
+/// Felix of Fabrikam requests access to Contoso's payroll.
 pub fn request() -> Request {
     let mut request = Request::new(FABRIKAM, CONTOSO, FELIX, PAYROLL, Timestamp::MAX);
     request.access = AccessType::DirectConnect;
@@ -100,13 +100,13 @@ pub fn body_of(request: &Request, answer: &Answer, pseudonyms: &Pseudonyms) -> V
     event::body(&event, pseudonyms)
 }
 
-/// The event of this request, decided now.
+/// The event of this request, decided at `NOW`.
 pub fn event_of(request: &Request) -> Value {
     let answer = engine().authorize(request);
     read(&body_of(request, &answer, &Pseudonyms::OFF))
 }
 
-/// Every body has to pass here: one line, bounded, nothing that acts, JSON.
+/// Parses a body and asserts that it is one bounded line of JSON without control characters.
 pub fn read(body: &[u8]) -> Value {
     assert!(
         body.len() <= crosstrust::log::json::BODY_BYTES,
@@ -115,12 +115,12 @@ pub fn read(body: &[u8]) -> Value {
     );
     let text = std::str::from_utf8(body).unwrap();
     assert!(text.starts_with('{') && text.ends_with('}'));
-    assert!(!text.contains(acts), "{text}");
+    assert!(!text.contains(is_terminal_control), "{text}");
     serde_json::from_str(text).unwrap()
 }
 
-/// Written anew, so that the product is not its own judge.
-pub fn acts(character: char) -> bool {
+/// Implemented independently of the product.
+pub fn is_terminal_control(character: char) -> bool {
     let bidi = [
         '\u{61c}', '\u{200e}', '\u{200f}', '\u{feff}', '\u{2028}', '\u{2029}',
     ];

@@ -1,4 +1,4 @@
-//! Behaviour from outside, a module each, in one binary.
+//! Integration tests in one binary, one module per behaviour.
 
 #![allow(
     dead_code,

@@ -1,4 +1,4 @@
-//! What `/metrics` says of a server that was asked, in both forms; what counting costs; what bounds it.
+//! `/metrics` after calls, in both formats; the cost of counting; bounds on series.
 
 mod documents;
 
@@ -27,7 +27,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::ext_authz::asking::{LAUNCHER, Raw, SHAREPOINT, get, send};
-use crate::observed::{Observed, PROMETHEUS, Scrape, Setup, page, series};
+use crate::observed::{ObservedServer, PROMETHEUS, Scrape, Setup, page, series};
 use crate::support::tokens::Signer;
 
 const OPEN_METRICS: &str =
@@ -35,19 +35,19 @@ const OPEN_METRICS: &str =
 
 const CHECK: &str = r#"grpc_service="envoy.service.auth.v3.Authorization",grpc_method="Check""#;
 
-async fn check(server: &Observed, app: &str, token: Option<&str>) {
+async fn check(server: &ObservedServer, app: &str, token: Option<&str>) {
     let request = get(app, token).encode_to_vec();
     send(server.channel().await, request.into()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_server_that_was_asked_tells_exactly_what_it_was_asked() {
-    let server = Observed::start(Setup {
+async fn metrics_equal_the_calls_that_were_made() {
+    let server = ObservedServer::start(Setup {
         in_flight: 1,
         ..Setup::default()
     });
     let launcher = server.token(LAUNCHER);
-    // Let in, twice; denied; nobody; three tokens that do not count.
+    // Two allows; a denial; no identity; three rejected tokens.
     check(&server, LAUNCHER, Some(&launcher)).await;
     check(&server, LAUNCHER, Some(&launcher)).await;
     check(&server, SHAREPOINT, Some(&server.token(SHAREPOINT))).await;
@@ -58,7 +58,7 @@ async fn a_server_that_was_asked_tells_exactly_what_it_was_asked() {
     check(&server, LAUNCHER, Some(&forged)).await;
     let other = crate::support::tokens::claims("https://elsewhere.example/");
     check(&server, LAUNCHER, Some(&server.fabrikam.sign(&other))).await;
-    // Two calls that are wrong, and one that finds the only place taken.
+    // Two malformed calls, and one that is shed because the only slot is taken.
     let mut client = AuthorizationServiceClient::new(server.channel().await);
     let wrong = client
         .authorize(AuthorizeRequest::default())
@@ -66,16 +66,18 @@ async fn a_server_that_was_asked_tells_exactly_what_it_was_asked() {
         .unwrap_err();
     assert_eq!(wrong.code(), Code::InvalidArgument);
     assert_eq!(
-        unknown(server.channel().await, "/no.Such/Method")
+        call_unknown_method(server.channel().await, "/no.Such/Method")
             .await
             .code(),
         Code::Unimplemented
     );
-    let mut held = tonic::Request::new(AuthorizeRequest::default());
-    held.metadata_mut().insert("x-hold", "1".parse().unwrap());
+    let mut held_call = tonic::Request::new(AuthorizeRequest::default());
+    held_call
+        .metadata_mut()
+        .insert("x-hold", "1".parse().unwrap());
     let mut holding = client.clone();
-    let held = tokio::spawn(async move { holding.authorize(held).await });
-    server.scrape_until("a call is at work", |now| {
+    let held_call = tokio::spawn(async move { holding.authorize(held_call).await });
+    server.scrape_until("a call is in flight", |now| {
         now.get("crosstrust_calls_in_flight") == 1.0
     });
     let shed = client
@@ -84,12 +86,12 @@ async fn a_server_that_was_asked_tells_exactly_what_it_was_asked() {
         .unwrap_err();
     assert_eq!(shed.code(), Code::ResourceExhausted);
     server.release.add_permits(1);
-    held.await.unwrap().unwrap_err();
+    held_call.await.unwrap().unwrap_err();
 
-    let told = server.scrape();
+    let scrape = server.scrape();
     let authorize = r#"grpc_service="crosstrust.v1.AuthorizationService",grpc_method="Authorize""#;
     assert_eq!(
-        told.of("grpc_server_handled_total"),
+        scrape.of("grpc_server_handled_total"),
         series(&[
             (&format!(r#"{{{CHECK},grpc_code="OK"}}"#), 7.0),
             (
@@ -106,11 +108,11 @@ async fn a_server_that_was_asked_tells_exactly_what_it_was_asked() {
             ),
         ])
     );
-    let mut count = told.of("grpc_server_handling_seconds_count");
+    let mut count = scrape.of("grpc_server_handling_seconds_count");
     assert_eq!(count.remove(&format!("{{{CHECK}}}")), Some(7.0));
     assert_eq!(count.values().sum::<f64>(), 4.0);
     assert_eq!(
-        told.of("crosstrust_token_verifications_total"),
+        scrape.of("crosstrust_token_verifications_total"),
         series(&[
             (r#"{result="cached",error_class=""}"#, 1.0),
             (r#"{result="verified",error_class=""}"#, 2.0),
@@ -121,63 +123,63 @@ async fn a_server_that_was_asked_tells_exactly_what_it_was_asked() {
     );
     let check = |rest: &str| format!(r#"{{api="check",{rest}}}"#);
     assert_eq!(
-        told.of("crosstrust_decisions_total"),
+        scrape.of("crosstrust_decisions_total"),
         series(&[
             (&check(r#"outcome="allow",reason="ALLOWED",stage="""#), 2.0),
             (
                 &check(r#"outcome="deny",reason="MFA_REQUIRED",stage="CONDITIONAL_ACCESS""#),
                 1.0
             ),
-            // Nobody, and three tokens that do not count.
+            // No identity, and three rejected tokens.
             (
                 &check(r#"outcome="deny",reason="IDENTITY_MISSING",stage="""#),
                 4.0
             ),
         ])
     );
-    let took = |cached: bool| {
-        told.get(&format!(
+    let decisions = |cached: bool| {
+        scrape.get(&format!(
             r#"crosstrust_decision_duration_seconds_count{{cached="{cached}"}}"#
         ))
     };
-    assert_eq!((took(false), took(true)), (6.0, 1.0));
+    assert_eq!((decisions(false), decisions(true)), (6.0, 1.0));
     assert_eq!(
-        told.of("crosstrust_cache_requests_total"),
+        scrape.of("crosstrust_cache_requests_total"),
         series(&[(r#"{result="hit"}"#, 1.0), (r#"{result="miss"}"#, 2.0)])
     );
     assert_eq!(
-        told.of("crosstrust_calls_shed_total"),
+        scrape.of("crosstrust_calls_shed_total"),
         series(&[(r#"{cause="overload"}"#, 1.0)])
     );
-    assert_eq!(told.get("crosstrust_calls_in_flight"), 0.0);
-    assert_eq!(told.get("crosstrust_panics_total"), 0.0);
-    assert_eq!(told.get("crosstrust_ready"), 1.0);
-    assert_eq!(told.get("crosstrust_snapshot_version"), 1.0);
+    assert_eq!(scrape.get("crosstrust_calls_in_flight"), 0.0);
+    assert_eq!(scrape.get("crosstrust_panics_total"), 0.0);
+    assert_eq!(scrape.get("crosstrust_ready"), 1.0);
+    assert_eq!(scrape.get("crosstrust_snapshot_version"), 1.0);
     assert_eq!(
-        told.get("crosstrust_snapshot_activated_timestamp_seconds"),
+        scrape.get("crosstrust_snapshot_activated_timestamp_seconds"),
         1_800_000_000.0
     );
     assert_eq!(
-        told.get(r#"crosstrust_snapshot_objects{kind="tenants"}"#),
+        scrape.get(r#"crosstrust_snapshot_objects{kind="tenants"}"#),
         4.0
     );
 }
 
-async fn unknown(channel: Channel, path: &'static str) -> Status {
+async fn call_unknown_method(channel: Channel, path: &'static str) -> Status {
     let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.unwrap();
     let path = http::uri::PathAndQuery::from_static(path);
-    let asked = tonic::Request::new(Bytes::new());
-    grpc.unary(asked, path, Raw).await.unwrap_err()
+    let request = tonic::Request::new(Bytes::new());
+    grpc.unary(request, path, Raw).await.unwrap_err()
 }
 
-fn decided(
+fn count_decision(
     metrics: &Metrics,
     api: Api,
     resource: TenantId,
     denied: Option<(Option<Stage>, Reason)>,
 ) {
-    // An allow is made by the evaluator alone, so the denial's decision is turned into one.
+    // Only the evaluator can create an allow, so the test changes the verdict of a denial.
     let mut decision = Decision::no_snapshot(Timestamp::from_seconds(0));
     decision.verdict = match denied {
         None => crosstrust::decision::Verdict::Allow,
@@ -193,9 +195,9 @@ fn decided(
 }
 
 #[test]
-fn decisions_are_told_by_outcome_reason_and_stage_and_by_tenant_only_where_it_is_listed() {
+fn decisions_are_counted_by_outcome_reason_and_stage_and_by_tenant_only_if_it_is_listed() {
     let [one, two, stranger] = [1, 2, 3].map(TenantId);
-    let server = Observed::start(Setup {
+    let server = ObservedServer::start(Setup {
         tenants: vec![two, one, one],
         ..Setup::default()
     });
@@ -226,11 +228,11 @@ fn decisions_are_told_by_outcome_reason_and_stage_and_by_tenant_only_where_it_is
         ),
     ];
     for (api, tenant, denied) in counted {
-        decided(&server.metrics, api, tenant, denied);
+        count_decision(&server.metrics, api, tenant, denied);
     }
-    let told = server.scrape();
+    let scrape = server.scrape();
     assert_eq!(
-        told.of("crosstrust_decisions_total"),
+        scrape.of("crosstrust_decisions_total"),
         series(&[
             (
                 r#"{api="check",outcome="allow",reason="ALLOWED",stage=""}"#,
@@ -257,7 +259,7 @@ fn decisions_are_told_by_outcome_reason_and_stage_and_by_tenant_only_where_it_is
     let tenant = |tenant: &str, rest: &str| format!(r#"{{resource_tenant="{tenant}",{rest}}}"#);
     let (first, second) = (one.to_string(), two.to_string());
     assert_eq!(
-        told.of("crosstrust_tenant_decisions_total"),
+        scrape.of("crosstrust_tenant_decisions_total"),
         series(&[
             (&tenant(&first, r#"outcome="allow",stage="""#), 2.0),
             (&tenant(&first, r#"outcome="deny",stage="INBOUND""#), 1.0),
@@ -270,11 +272,11 @@ fn decisions_are_told_by_outcome_reason_and_stage_and_by_tenant_only_where_it_is
         ])
     );
     assert_eq!(
-        told.get(r#"crosstrust_decision_duration_seconds_count{cached="false"}"#),
+        scrape.get(r#"crosstrust_decision_duration_seconds_count{cached="false"}"#),
         7.0
     );
     let bucket = |le: &str| {
-        told.get(&format!(
+        scrape.get(&format!(
             r#"crosstrust_decision_duration_seconds_bucket{{cached="false",le="{le}"}}"#
         ))
     };
@@ -285,9 +287,9 @@ fn decisions_are_told_by_outcome_reason_and_stage_and_by_tenant_only_where_it_is
 }
 
 #[test]
-fn both_forms_say_the_same_and_each_is_named() {
-    let server = Observed::start(Setup::default());
-    decided(&server.metrics, Api::Check, TenantId(1), None);
+fn both_formats_have_the_same_samples_and_their_content_type() {
+    let server = ObservedServer::start(Setup::default());
+    count_decision(&server.metrics, Api::Check, TenantId(1), None);
     let address = server.admin.address();
     let prometheus = page(address, "/metrics", PROMETHEUS);
     let open = page(address, "/metrics", OPEN_METRICS);
@@ -303,7 +305,7 @@ fn both_forms_say_the_same_and_each_is_named() {
     assert!(open.body.ends_with("\n# EOF\n") && !prometheus.body.contains("# EOF"));
 
     let (prometheus, open) = (Scrape::read(&prometheus.body), Scrape::read(&open.body));
-    // OpenMetrics writes 1e-6 where Prometheus writes 1e-06: all but the bounds is the same.
+    // OpenMetrics writes 1e-6, Prometheus 1e-06: everything except the bounds is equal.
     assert_eq!(prometheus.names(), open.names());
     assert_eq!(prometheus.series.len(), open.series.len());
     let mut expected = (BTreeMap::new(), BTreeMap::new());
@@ -321,14 +323,14 @@ fn both_forms_say_the_same_and_each_is_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn no_caller_and_no_tenant_adds_a_series() {
-    let server = Observed::start(Setup {
+    let server = ObservedServer::start(Setup {
         tenants: vec![TenantId(1)],
         ..Setup::default()
     });
     let flood = |round: u128| {
         for tenant in 0..1000 {
             let denied = Some((None, Reason::ResourceTenantUnknown));
-            decided(
+            count_decision(
                 &server.metrics,
                 Api::Check,
                 TenantId(1000 * round + tenant + 2),
@@ -338,7 +340,7 @@ async fn no_caller_and_no_tenant_adds_a_series() {
     };
     let names = |scrape: Scrape| scrape.series.into_keys().collect::<BTreeSet<_>>();
     let channel = server.channel().await;
-    unknown(
+    call_unknown_method(
         channel.clone(),
         "/crosstrust.v1.AuthorizationService/Nothing",
     )
@@ -347,19 +349,19 @@ async fn no_caller_and_no_tenant_adds_a_series() {
     let before = names(server.scrape());
     for method in 0..500 {
         let path: &'static str = format!("/crosstrust.v1.AuthorizationService/M{method}").leak();
-        unknown(channel.clone(), path).await;
+        call_unknown_method(channel.clone(), path).await;
     }
-    unknown(channel.clone(), "/other/\"}evil{x=\"1").await;
+    call_unknown_method(channel.clone(), "/other/\"}evil{x=\"1").await;
     flood(1);
-    let told = server.scrape();
+    let scrape = server.scrape();
     let other = r#"grpc_server_handled_total{grpc_service="other",grpc_method="other",grpc_code="Unimplemented"}"#;
-    assert_eq!(told.get(other), 502.0);
-    assert_eq!(names(told), before);
+    assert_eq!(scrape.get(other), 502.0);
+    assert_eq!(names(scrape), before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_stream_is_counted_while_it_is_open_and_by_how_it_ends() {
-    let server = Observed::start(Setup::default());
+async fn a_stream_is_counted_while_open_and_by_its_final_status() {
+    let server = ObservedServer::start(Setup::default());
     let mut client = HealthClient::new(server.channel().await);
     let watch = r#"grpc_service="grpc.health.v1.Health",grpc_method="Watch""#;
     let ended = |code: &str| format!(r#"grpc_server_handled_total{{{watch},grpc_code="{code}"}}"#);
@@ -373,7 +375,7 @@ async fn a_stream_is_counted_while_it_is_open_and_by_how_it_ends() {
     assert_eq!(now.get("crosstrust_streams"), 2.0);
     assert_eq!(now.get(&ended("OK")), 0.0);
     assert!(now.get("crosstrust_connections") >= 1.0);
-    // A client that goes away, and a server that ends.
+    // A client that disconnects, and a server that shuts down.
     drop(first);
     server.scrape_until("one was cancelled", |now| {
         now.series.get(&ended("Canceled")) == Some(&1.0) && now.get("crosstrust_streams") == 1.0
@@ -450,8 +452,8 @@ fn every_method_that_is_served_is_counted_by_its_name() {
     }
 }
 
-fn with_log() -> Observed {
-    Observed::start(Setup {
+fn with_log() -> ObservedServer {
+    ObservedServer::start(Setup {
         tenants: vec![TenantId(1)],
         stale_budget: Some(Duration::from_secs(300)),
         log: Some(LogMetricsSource(Arc::new(|| LogMetrics {
@@ -477,9 +479,9 @@ fn with_log() -> Observed {
 }
 
 #[test]
-fn the_log_tells_how_it_stands() {
+fn log_metrics_report_the_state_of_the_log() {
     let server = with_log();
-    let told = server.scrape();
+    let scrape = server.scrape();
     for (name, number) in [
         ("queue", 3.0),
         ("queue_limit", 8192.0),
@@ -497,7 +499,7 @@ fn the_log_tells_how_it_stands() {
         ("failing", 1.0),
     ] {
         assert_eq!(
-            told.get(&format!("crosstrust_log_{name}")),
+            scrape.get(&format!("crosstrust_log_{name}")),
             number,
             "{name}"
         );
@@ -515,8 +517,8 @@ fn the_log_tells_how_it_stands() {
 }
 
 #[test]
-fn what_is_refused_without_policies_is_counted_and_the_server_is_not_ready() {
-    let server = Observed::start(Setup {
+fn denials_without_policies_are_counted_and_the_server_is_not_ready() {
+    let server = ObservedServer::start(Setup {
         has_policies: false,
         ..Setup::default()
     });
@@ -531,10 +533,10 @@ fn what_is_refused_without_policies_is_counted_and_the_server_is_not_ready() {
         answer.cached,
         Duration::ZERO,
     );
-    let told = server.scrape();
+    let scrape = server.scrape();
     assert_eq!(
-        told.get(r#"crosstrust_decisions_total{api="check",outcome="deny",reason="ROUTE_UNKNOWN",stage=""}"#),
+        scrape.get(r#"crosstrust_decisions_total{api="check",outcome="deny",reason="ROUTE_UNKNOWN",stage=""}"#),
         1.0
     );
-    assert_eq!(told.get("crosstrust_ready"), 0.0);
+    assert_eq!(scrape.get("crosstrust_ready"), 0.0);
 }

@@ -1,4 +1,4 @@
-//! Nothing in a policy vanishes: what could change a decision and is not read refuses the document.
+//! No part of a policy is ignored silently: a document with an unread member that could change a decision is rejected.
 
 use crosstrust::graph::{Code, Severity, SourceFile, read_policies_folder};
 use crosstrust::policy_settings::PolicySettings;
@@ -30,7 +30,7 @@ fn errors(document: &str, text: &str) -> Vec<Code> {
 }
 
 #[test]
-fn a_bound_reference_and_any_unknown_annotation_are_members_that_are_not_known() {
+fn bound_references_and_unknown_annotations_are_unknown_members() {
     for grant in [
         r#"{"operator": "AND", "builtInControls": ["mfa"], "authenticationStrength@odata.bind": "https://x/1"}"#,
         r#"{"operator": "AND", "builtInControls@odata.x": ["block"]}"#,
@@ -65,7 +65,7 @@ fn a_setting_of_two_null_rules_hides_no_other_member() {
 }
 
 #[test]
-fn an_authentication_context_that_no_request_can_name_is_refused() {
+fn an_authentication_context_that_no_request_can_name_is_rejected() {
     for (context, is_good) in [
         ("c1", true),
         ("C99", true),
@@ -87,7 +87,7 @@ fn an_authentication_context_that_no_request_can_name_is_refused() {
 }
 
 #[test]
-fn a_policy_around_a_page_or_beside_one_is_not_lost() {
+fn a_policy_around_or_beside_a_page_is_not_ignored() {
     let around = policy(&format!(
         r#"{BLOCK}, "grantControls": {{"operator": "OR", "builtInControls": ["block"]}}, "value": []"#
     ));
@@ -97,7 +97,7 @@ fn a_policy_around_a_page_or_beside_one_is_not_lost() {
 }
 
 #[test]
-fn a_location_is_of_one_known_kind() {
+fn a_location_must_be_of_one_known_kind() {
     let location =
         |rest: &str| format!(r#"[{{"id": "00000000-0000-0000-0000-0000000000d1", {rest}}}]"#);
     let both =

@@ -1,4 +1,4 @@
-//! A server with an admin address in this process, and what its pages say.
+//! An in-process server with an admin address, and readers of its pages.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -35,7 +35,7 @@ use crate::ext_authz::asking::{FABRIKAM, FABRIKAM_ISS, FATIMA, LAUNCHER, SHAREPO
 use crate::server;
 use crate::support::tokens::{self, NOW, Signer};
 
-/// What differs from the usual server.
+/// Options of the test server.
 pub struct Setup {
     pub tenants: Vec<TenantId>,
     pub in_flight: usize,
@@ -60,8 +60,8 @@ impl Default for Setup {
     }
 }
 
-/// A server over the sample policies that believes Fabrikam's tokens. Ends when it is dropped.
-pub struct Observed {
+/// A server with the sample policies that trusts Fabrikam's tokens. Stops on drop.
+pub struct ObservedServer {
     pub engine: Arc<Engine>,
     pub metrics: Arc<Metrics>,
     pub health: HealthState,
@@ -78,8 +78,8 @@ pub fn clock() -> Clock {
     Clock::Manual(ManualClock::at(Timestamp::from_seconds(NOW)))
 }
 
-impl Observed {
-    pub fn start(setup: Setup) -> Observed {
+impl ObservedServer {
+    pub fn start(setup: Setup) -> ObservedServer {
         let engine = setup.engine.unwrap_or_else(|| {
             Arc::new(Engine::new(EngineOptions {
                 cache: Some(CacheBytes::default()),
@@ -114,7 +114,7 @@ impl Observed {
             plaintext: false,
             uids: None,
             tls: None,
-            service: Holding {
+            service: HoldingService {
                 router: rpc::router(&backend, &Rights::ALL, &health),
                 release: Arc::clone(&release),
             },
@@ -151,7 +151,7 @@ impl Observed {
             };
             server.run(shutdown, move || ending.close())
         });
-        Observed {
+        ObservedServer {
             engine,
             metrics,
             health,
@@ -169,7 +169,7 @@ impl Observed {
         endpoint.connect().await.unwrap()
     }
 
-    /// What Fabrikam says of Fatima to an application.
+    /// The claims of Fatima's Fabrikam token for an application.
     pub fn claims(&self, app: &str) -> serde_json::Value {
         let theirs = serde_json::json!({"tid": FABRIKAM, "oid": FATIMA, "aud": app, "groups": []});
         tokens::with(tokens::claims(FABRIKAM_ISS), theirs)
@@ -186,8 +186,8 @@ impl Observed {
         Scrape::read(&page.body)
     }
 
-    /// Scrapes until it shows what is looked for: what a client has heard of is counted, how a connection or a
-    /// stream ends comes a moment later.
+    /// Scrapes until the condition holds: an answered call is already counted, but the end of a connection or a
+    /// stream is counted a moment later.
     pub fn scrape_until(&self, what: &str, shows: impl Fn(&Scrape) -> bool) -> Scrape {
         let start = Instant::now();
         loop {
@@ -204,7 +204,7 @@ impl Observed {
     }
 }
 
-impl Drop for Observed {
+impl Drop for ObservedServer {
     fn drop(&mut self) {
         self.release.add_permits(1000);
         drop(self.stop.take());
@@ -228,14 +228,14 @@ fn identity(engine: &Arc<Engine>, fabrikam: &Signer) -> Arc<TokenVerifier> {
     Arc::new(identity)
 }
 
-/// The router, but for calls that are held.
+/// The router, except that calls with `x-hold` wait.
 #[derive(Clone)]
-struct Holding {
+struct HoldingService {
     router: rpc::Router,
     release: Arc<Semaphore>,
 }
 
-impl tower_service::Service<Request<CallBody>> for Holding {
+impl tower_service::Service<Request<CallBody>> for HoldingService {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -255,7 +255,7 @@ impl tower_service::Service<Request<CallBody>> for Holding {
     }
 }
 
-/// What curl and old scrapers ask for.
+/// The format that curl and old scrapers request.
 pub const PROMETHEUS: &str = "text/plain;version=0.0.4";
 
 /// A page of an admin address.
@@ -279,7 +279,7 @@ pub fn page(address: SocketAddr, path: &str, accept: &str) -> Page {
     )
 }
 
-/// Sends this head, which is then ended, and reads to the end.
+/// Sends this request head and reads the response to the end.
 pub fn ask(address: SocketAddr, head: &str) -> Page {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
@@ -296,21 +296,21 @@ pub fn ask(address: SocketAddr, head: &str) -> Page {
     }
 }
 
-/// The series of a scrape: name and labels as they stand, and the number.
+/// The series of a scrape: name with labels, and value.
 #[derive(Debug)]
 pub struct Scrape {
     pub series: BTreeMap<String, f64>,
-    /// Name and kind of each family, as the form calls them.
+    /// Name and type of each family, in the terms of the format.
     pub families: BTreeMap<String, String>,
 }
 
 impl Scrape {
-    /// Reads either form strictly: what stands twice, or is no number, is a failure.
+    /// Parses either format strictly: panics on a duplicate series or an invalid number.
     pub fn read(text: &str) -> Scrape {
         let (mut series, mut families) = (BTreeMap::new(), BTreeMap::new());
         for line in text.lines() {
-            if let Some(told) = line.strip_prefix("# TYPE ") {
-                let (name, kind) = told.split_once(' ').unwrap();
+            if let Some(family) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = family.split_once(' ').unwrap();
                 let before = families.insert(name.to_owned(), kind.to_owned());
                 assert_eq!(before, None, "{line}");
             } else if !line.starts_with('#') {
@@ -322,7 +322,7 @@ impl Scrape {
         Scrape { series, families }
     }
 
-    /// A series that has to be there.
+    /// The value of a series that must exist.
     pub fn get(&self, name: &str) -> f64 {
         let found = self.series.get(name);
         *found.unwrap_or_else(|| panic!("{name} is not in {:#?}", self.series))
@@ -347,8 +347,9 @@ impl Scrape {
 }
 
 /// A family's series by their labels.
-pub fn series(told: &[(&str, f64)]) -> BTreeMap<String, f64> {
-    told.iter()
+pub fn series(expected: &[(&str, f64)]) -> BTreeMap<String, f64> {
+    expected
+        .iter()
         .map(|(labels, number)| ((*labels).to_owned(), *number))
         .collect()
 }

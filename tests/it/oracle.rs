@@ -1,6 +1,6 @@
-//! The product against the oracle: two evaluators that share no code have to agree on every answer.
+//! The product against the oracle: two evaluators that share no code must agree on every answer.
 //!
-//! `CROSSTRUST_CASES=1000000 cargo test oracle` runs as many generated cases as it is told.
+//! `CROSSTRUST_CASES=1000000 cargo test oracle` sets the number of generated cases.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ const CASES: usize = 100_000;
 const CASES_A_WORLD: usize = 50;
 
 fn cases() -> usize {
-    let told = std::env::var("CROSSTRUST_CASES").ok();
-    told.map_or(CASES, |text| {
+    let configured = std::env::var("CROSSTRUST_CASES").ok();
+    configured.map_or(CASES, |text| {
         text.parse().expect("CROSSTRUST_CASES is a number")
     })
 }
@@ -32,7 +32,7 @@ fn cases() -> usize {
 fn world(seed: u64, rng: &mut Rng) -> (World, Vec<Revocation>) {
     let mut world = generate::world(seed);
     world.bundles = product::bundles();
-    // The same for a seed, whatever else is drawn.
+    // Independent of other random draws for the seed.
     world.applications = generate::applications(&mut Rng::new(seed ^ 0xa99));
     let mut synchronizations = Rng::new(seed ^ 0x57c);
     for tenant in &mut world.tenants {
@@ -42,7 +42,7 @@ fn world(seed: u64, rng: &mut Rng) -> (World, Vec<Revocation>) {
     (world, revocations)
 }
 
-/// One world, compiled, with requests and what the oracle says of each.
+/// One compiled world with requests and the oracle's answers.
 struct Case<'a> {
     world: &'a World,
     snapshot: &'a Snapshot,
@@ -52,7 +52,7 @@ struct Case<'a> {
     expected: &'a Expected,
 }
 
-fn for_each_case(seed: u64, count: usize, mut look: impl FnMut(&Case<'_>, &mut Rng)) {
+fn for_each_case(seed: u64, count: usize, mut check: impl FnMut(&Case<'_>, &mut Rng)) {
     let mut rng = Rng::new(seed);
     let (world, revocations) = world(seed, &mut rng);
     let snapshot = product::snapshot(&world);
@@ -67,7 +67,7 @@ fn for_each_case(seed: u64, count: usize, mut look: impl FnMut(&Case<'_>, &mut R
             now,
             expected: &expected,
         };
-        look(&case, &mut rng);
+        check(&case, &mut rng);
     }
 }
 
@@ -137,10 +137,10 @@ fn every_condition_and_every_control_flips_some_decision_of_the_product() {
             return;
         }
     }
-    panic!("these never decide: {undecided:?}");
+    panic!("these never change a decision: {undecided:?}");
 }
 
-/// A change to a tenant's documents that has to matter to some decision.
+/// A change to a tenant's documents that must change some decision.
 type Change = (&'static str, fn(&mut TenantDocuments));
 
 const CHANGES: &[Change] = &[
@@ -175,7 +175,7 @@ const CHANGES: &[Change] = &[
             json!(false),
         );
     }),
-    // A synchronisation policy that stands alone becomes a partner entry that sets nothing.
+    // A synchronisation policy without a partner entry becomes a partner entry that sets nothing.
     ("userSyncInbound", |tenant| {
         let partners = mutate::objects_mut(tenant, "partners");
         let id = |object: &Value| object["tenantId"].as_str()?.parse::<TenantId>().ok();
@@ -221,12 +221,12 @@ fn every_document_about_homes_flips_some_decision_of_the_product() {
         }
     }
     let names: Vec<&str> = undecided.iter().map(|(name, _)| *name).collect();
-    panic!("these never decide: {names:?}");
+    panic!("these never change a decision: {names:?}");
 }
 
 fn differs_on_some(one: &Snapshot, other: &Snapshot, requests: &[(Request, Timestamp)]) -> bool {
     let none = Revocations::default();
-    // What a message says besides is no decision.
+    // The other members of a message are not part of the decision.
     let decided =
         |snapshot: &Snapshot, (request, now): &(Request, Timestamp)| match product::decide(
             snapshot, &none, request, *now,
@@ -238,7 +238,7 @@ fn differs_on_some(one: &Snapshot, other: &Snapshot, requests: &[(Request, Times
         };
     requests
         .iter()
-        .any(|asked| decided(one, asked) != decided(other, asked))
+        .any(|request| decided(one, request) != decided(other, request))
 }
 
 fn flips_some(
@@ -274,7 +274,7 @@ fn both_evaluators_agree_on_all_of_the_small_universe() {
 }
 
 #[test]
-fn order_and_repeats_of_groups_change_nothing() {
+fn order_and_repeats_of_groups_change_no_decision() {
     for seed in 0..500 {
         for_each_case(seed, 30, |case, rng| {
             let shuffled = mutate::shuffle_and_repeat_groups(case.request, rng);
@@ -285,8 +285,8 @@ fn order_and_repeats_of_groups_change_nothing() {
     }
 }
 
-/// Narrower direct connect settings are left to direct connect requests: they can take a collaboration
-/// user out of a policy for direct connect users (semantics §5, "User types overlap").
+/// Narrower direct connect settings apply only to direct connect requests: they can exclude a collaboration
+/// user from a policy for direct connect users (semantics §5, "User types overlap").
 #[test]
 fn a_restriction_never_turns_a_denial_into_an_allow() {
     for seed in 0..500 {
@@ -343,7 +343,7 @@ fn the_same_policies_have_the_same_id_and_explain_agrees_with_the_decision() {
                 .iter()
                 .find_map(|stage| stage.outcome.err());
             let decided = explanation.decision.denial().map(|denial| denial.reason);
-            // An unknown resource tenant is told by every stage that asks for it.
+            // Every stage that needs the resource tenant reports an unknown one.
             assert_eq!(first, decided);
             let applied: Vec<_> = explanation
                 .policies

@@ -1,4 +1,4 @@
-//! Graph JSON as it comes: which shapes are read, which are refused, and where a finding points.
+//! Graph JSON: which shapes are read, which are refused, and where a finding points.
 
 mod anything;
 mod channels;
@@ -45,7 +45,7 @@ fn files<'f>(files: impl IntoIterator<Item = (&'f str, &'f str)>) -> Vec<SourceF
         .collect()
 }
 
-/// Contoso's folder with its organization and this file.
+/// Reads a folder of Contoso with its `organization.json` and this file.
 fn contoso(name: &str, bytes: impl AsRef<[u8]>) -> ParsedPolicies {
     read_policies_folder(
         vec![
@@ -59,11 +59,11 @@ fn contoso(name: &str, bytes: impl AsRef<[u8]>) -> ParsedPolicies {
     )
 }
 
-/// A finding as a test names it: what, on which line, at which path.
-type Told<'t> = (Code, u32, &'t str);
+/// The code, the line and the JSON path of a finding.
+type ExpectedFinding<'t> = (Code, u32, &'t str);
 
-fn told(reading: &ParsedPolicies, severity: Severity) -> Vec<Told<'_>> {
-    reading
+fn findings_of(parsed: &ParsedPolicies, severity: Severity) -> Vec<ExpectedFinding<'_>> {
+    parsed
         .findings
         .iter()
         .filter(|finding| finding.severity == severity)
@@ -74,61 +74,61 @@ fn told(reading: &ParsedPolicies, severity: Severity) -> Vec<Told<'_>> {
         .collect()
 }
 
-/// These errors and no others, in the order of their lines.
+/// Asserts that the errors are exactly these, in the order of their lines.
 #[track_caller]
-fn assert_errors(reading: &ParsedPolicies, wanted: &[Told<'_>]) {
+fn assert_errors(parsed: &ParsedPolicies, expected: &[ExpectedFinding<'_>]) {
     assert_eq!(
-        told(reading, Severity::Error),
-        wanted,
+        findings_of(parsed, Severity::Error),
+        expected,
         "{}",
-        listed(&reading.findings)
+        format_findings(&parsed.findings)
     );
 }
 
 #[track_caller]
-fn assert_warnings(reading: &ParsedPolicies, wanted: &[Told<'_>]) {
-    assert_errors(reading, &[]);
+fn assert_warnings(parsed: &ParsedPolicies, expected: &[ExpectedFinding<'_>]) {
+    assert_errors(parsed, &[]);
     assert_eq!(
-        told(reading, Severity::Warning),
-        wanted,
+        findings_of(parsed, Severity::Warning),
+        expected,
         "{}",
-        listed(&reading.findings)
+        format_findings(&parsed.findings)
     );
 }
 
-/// Nothing is wrong, and nothing worth a look: the one tenant.
+/// The only tenant, after asserting that there is no error and no warning.
 #[track_caller]
-fn sound(reading: ParsedPolicies) -> TenantDocuments {
-    assert_warnings(&reading, &[]);
-    only_tenant(reading)
+fn valid_tenant(parsed: ParsedPolicies) -> TenantDocuments {
+    assert_warnings(&parsed, &[]);
+    only_tenant(parsed)
 }
 
 #[track_caller]
-fn only_tenant(mut reading: ParsedPolicies) -> TenantDocuments {
-    assert_eq!(reading.tenants.len(), 1);
-    reading.tenants.remove(0)
+fn only_tenant(mut parsed: ParsedPolicies) -> TenantDocuments {
+    assert_eq!(parsed.tenants.len(), 1);
+    parsed.tenants.remove(0)
 }
 
-fn listed(findings: &[Finding]) -> String {
+fn format_findings(findings: &[Finding]) -> String {
     let lines: Vec<String> = findings.iter().map(Finding::to_string).collect();
     lines.join("\n")
 }
 
 /// The message of the only finding.
 #[track_caller]
-fn message(reading: &ParsedPolicies) -> &str {
-    match reading.findings.as_slice() {
+fn message(parsed: &ParsedPolicies) -> &str {
+    match parsed.findings.as_slice() {
         [finding] => &finding.message,
-        findings => panic!("expected one finding:\n{}", listed(findings)),
+        findings => panic!("expected one finding:\n{}", format_findings(findings)),
     }
 }
 
-/// A policy that is sound, with these further conditions on line 5.
+/// A valid policy with these additional conditions on line 5.
 fn policy_when(conditions: &str) -> String {
     policy("enabled", conditions, r#""builtInControls": ["mfa"]"#)
 }
 
-/// A policy that is sound, with this grant on line 7.
+/// A valid policy with this grant on line 7.
 fn policy_granting(grant: &str) -> String {
     policy("enabled", r#""platforms": null"#, grant)
 }
@@ -150,8 +150,8 @@ fn conditional_access(policy: &str) -> ParsedPolicies {
 }
 
 #[track_caller]
-fn sound_policy(policy: &str) -> ConditionalAccessPolicy {
-    let mut tenant = sound(conditional_access(policy));
+fn valid_policy(policy: &str) -> ConditionalAccessPolicy {
+    let mut tenant = valid_tenant(conditional_access(policy));
     assert_eq!(tenant.policies.len(), 1);
     tenant.policies.remove(0)
 }

@@ -1,4 +1,4 @@
-//! A tree of policy files is read as one state of it, within limits, and nothing is left out unsaid.
+//! A tree of policy files is read in one consistent state, within limits, and no omission is silent.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -54,7 +54,7 @@ fn json_files_at_any_depth_are_read_and_dot_names_are_not() {
 }
 
 #[test]
-fn what_does_not_end_in_json_is_listed_and_changes_listing_and_digest() {
+fn files_that_do_not_end_in_json_are_listed_and_change_listing_and_digest() {
     let root = tempdir().unwrap();
     write(root.path(), &[("a/default.json", "1")]);
     let read = || read(root.path(), &TreeLimits::default()).unwrap();
@@ -92,7 +92,7 @@ fn what_does_not_end_in_json_is_listed_and_changes_listing_and_digest() {
 }
 
 #[test]
-fn one_file_is_read_by_the_name_that_it_was_given() {
+fn a_single_file_is_read_under_the_given_name() {
     let root = tempdir().unwrap();
     write(root.path(), &[("policy.txt", "{}")]);
     let path = root.path().join("policy.txt");
@@ -131,7 +131,7 @@ fn links_to_files_and_directories_are_followed() {
 }
 
 #[test]
-fn a_circle_of_links_is_an_error() {
+fn a_loop_of_links_is_an_error() {
     let root = tempdir().unwrap();
     write(root.path(), &[("a/default.json", "1")]);
     symlink("..", root.path().join("a/round")).unwrap();
@@ -140,7 +140,7 @@ fn a_circle_of_links_is_an_error() {
 }
 
 #[test]
-fn a_link_that_leads_nowhere_is_an_error() {
+fn a_dangling_link_is_an_error() {
     for name in ["default.json", "tenant"] {
         let root = tempdir().unwrap();
         symlink("nowhere", root.path().join(name)).unwrap();
@@ -150,7 +150,7 @@ fn a_link_that_leads_nowhere_is_an_error() {
 }
 
 #[test]
-fn a_pipe_in_a_files_place_is_an_error_and_nobody_waits_for_it() {
+fn a_pipe_in_place_of_a_file_is_an_error_and_does_not_block() {
     let root = tempdir().unwrap();
     let made = std::process::Command::new("mkfifo")
         .arg(root.path().join("default.json"))
@@ -161,7 +161,7 @@ fn a_pipe_in_a_files_place_is_an_error_and_nobody_waits_for_it() {
 }
 
 #[test]
-fn every_limit_holds_at_it_and_one_past_it() {
+fn every_limit_is_accepted_at_it_and_rejected_one_past_it() {
     let root = tempdir().unwrap();
     write(
         root.path(),
@@ -205,7 +205,7 @@ fn every_limit_holds_at_it_and_one_past_it() {
 }
 
 #[test]
-fn the_digest_tells_every_path_and_every_byte() {
+fn the_digest_depends_on_every_path_and_every_byte() {
     let digest = |files: &[(&str, &str)]| {
         let root = tempdir().unwrap();
         write(root.path(), files);
@@ -225,14 +225,14 @@ fn the_digest_tells_every_path_and_every_byte() {
 }
 
 #[test]
-fn two_states_of_a_tree_are_never_read_as_one() {
+fn two_states_of_a_tree_are_never_mixed() {
     let root = tempdir().unwrap();
     let replace = |name: &str, n: u32| {
         let path = root.path().join(name);
         fs::write(path.with_extension("new"), n.to_string()).unwrap();
         fs::rename(path.with_extension("new"), path).unwrap();
     };
-    // The first file is always the one that is ahead, by one at most.
+    // The first file is ahead of the second by at most one.
     let step = |n| {
         replace("a.json", n);
         replace("b.json", n);

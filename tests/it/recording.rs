@@ -1,4 +1,4 @@
-//! What was answered is on record: in process, where the disk can be held or made to fail, and by the real binary.
+//! Answers are recorded: in process, with a disk that can be blocked or made to fail, and in the real binary.
 
 mod answers;
 mod check;

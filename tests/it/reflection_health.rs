@@ -1,4 +1,4 @@
-//! Reflection, health, and the policies that are in force.
+//! Reflection, health, and the policy service.
 
 use std::fs;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ const ALL: [&str; 5] = [
     "grpc.reflection.v1alpha.ServerReflection",
 ];
 
-/// The services that a server lists, by the version of the reflection service that is asked.
+/// The services that a server lists, for a version of the reflection service.
 macro_rules! listed {
     ($version:ident, $server:expr) => {{
         use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
@@ -43,11 +43,11 @@ macro_rules! listed {
             host: String::new(),
             message_request: Some(message_request),
         };
-        let asked = tokio_stream::iter([
+        let requests = tokio_stream::iter([
             ask(MessageRequest::ListServices(String::new())),
             ask(MessageRequest::FileContainingSymbol(String::from(ALL[0]))),
         ]);
-        match client.server_reflection_info(asked).await {
+        match client.server_reflection_info(requests).await {
             Err(status) => Err(status.code()),
             Ok(answers) => {
                 let answers: Vec<ServerReflectionResponse> =
@@ -71,7 +71,7 @@ macro_rules! listed {
 }
 
 #[tokio::test]
-async fn both_versions_of_reflection_list_what_the_listener_offers() {
+async fn both_versions_of_reflection_list_the_services_of_the_listener() {
     let server = serve_engine(empty_engine()).await;
     assert_eq!(listed!(v1, server).unwrap(), ALL);
     assert_eq!(listed!(v1alpha, server).unwrap(), ALL);
@@ -100,14 +100,14 @@ async fn reflection_can_be_switched_off() {
     assert_eq!(listed!(v1alpha, server), Err(Code::Unimplemented));
 }
 
-fn asking_for(service: &str) -> HealthCheckRequest {
+fn health_request(service: &str) -> HealthCheckRequest {
     HealthCheckRequest {
         service: String::from(service),
     }
 }
 
 async fn check(client: &mut HealthClient<Channel>, service: &str) -> ServingStatus {
-    let answer = client.check(asking_for(service)).await.unwrap();
+    let answer = client.check(health_request(service)).await.unwrap();
     answer.into_inner().status()
 }
 
@@ -143,48 +143,54 @@ async fn every_service_serves_only_with_policies_and_until_the_process_drains() 
     for service in &services {
         assert_eq!(check(&mut client, service).await, ServingStatus::NotServing);
     }
-    let unknown = client.check(asking_for("crosstrust.v2.PolicyService"));
+    let unknown = client.check(health_request("crosstrust.v2.PolicyService"));
     assert_eq!(unknown.await.unwrap_err().code(), Code::NotFound);
 }
 
 #[tokio::test]
-async fn a_watcher_of_health_is_told_each_change_and_the_end() {
+async fn a_health_watcher_receives_each_change_and_the_shutdown() {
     let engine = empty_engine();
     let health = HealthState::new();
     let server = serve(&engine, &health).await;
     let mut client = HealthClient::new(server.channel().await);
-    let watching = client.watch(asking_for(ALL[0])).await.unwrap();
-    let mut told = watching
+    let watching = client.watch(health_request(ALL[0])).await.unwrap();
+    let mut statuses = watching
         .into_inner()
         .map(|one| one.map(|answer| answer.status()));
     assert_eq!(
-        told.next().await.unwrap().unwrap(),
+        statuses.next().await.unwrap().unwrap(),
         ServingStatus::NotServing
     );
     activate(&engine);
-    assert_eq!(told.next().await.unwrap().unwrap(), ServingStatus::Serving);
+    assert_eq!(
+        statuses.next().await.unwrap().unwrap(),
+        ServingStatus::Serving
+    );
     health.drain();
     assert_eq!(
-        told.next().await.unwrap().unwrap(),
+        statuses.next().await.unwrap().unwrap(),
         ServingStatus::NotServing
     );
     health.close();
-    assert!(told.next().await.is_none());
+    assert!(statuses.next().await.is_none());
 }
 
 #[tokio::test]
-async fn a_watcher_of_an_unknown_service_is_told_so_and_kept() {
+async fn a_watcher_of_an_unknown_service_receives_service_unknown_and_stays_open() {
     let health = HealthState::new();
     let server = serve(&engine(&[contoso()]), &health).await;
     let mut client = HealthClient::new(server.channel().await);
-    let watching = client.watch(asking_for("no.such.Service")).await.unwrap();
-    let mut told = watching
+    let watching = client
+        .watch(health_request("no.such.Service"))
+        .await
+        .unwrap();
+    let mut statuses = watching
         .into_inner()
         .map(|one| one.map(|answer| answer.status()));
-    let first = told.next().await.unwrap().unwrap();
+    let first = statuses.next().await.unwrap().unwrap();
     assert_eq!(first, ServingStatus::ServiceUnknown);
     health.close();
-    assert!(told.next().await.is_none());
+    assert!(statuses.next().await.is_none());
 }
 
 fn write_tenant(folder: &std::path::Path, name: &str, id: &str) {
@@ -194,7 +200,7 @@ fn write_tenant(folder: &std::path::Path, name: &str, id: &str) {
 }
 
 #[tokio::test]
-async fn policies_are_told_reloaded_and_watched() {
+async fn policies_can_be_read_reloaded_and_watched() {
     let folder = tempfile::tempdir().unwrap();
     write_tenant(
         folder.path(),
@@ -231,15 +237,18 @@ async fn policies_are_told_reloaded_and_watched() {
     let answer = client.reload(ReloadRequest::default()).await.unwrap();
     let answer = answer.into_inner();
     assert_eq!(answer.outcome(), ReloadOutcome::Activated);
-    let told = events.next().await.unwrap().unwrap().event;
-    assert_eq!(told, answer.snapshot.clone().map(Event::Activated));
+    let event = events.next().await.unwrap().unwrap().event;
+    assert_eq!(event, answer.snapshot.clone().map(Event::Activated));
 
-    let told = client.get_snapshot(GetSnapshotRequest {}).await.unwrap();
-    let told = told.into_inner();
-    assert_eq!(told.snapshot, answer.snapshot);
-    assert_eq!(told.counts.unwrap().tenants, 2);
-    assert!(!told.source.is_empty());
-    assert_eq!((told.last_error.as_str(), told.stale_since), ("", None));
+    let response = client.get_snapshot(GetSnapshotRequest {}).await.unwrap();
+    let response = response.into_inner();
+    assert_eq!(response.snapshot, answer.snapshot);
+    assert_eq!(response.counts.unwrap().tenants, 2);
+    assert!(!response.source.is_empty());
+    assert_eq!(
+        (response.last_error.as_str(), response.stale_since),
+        ("", None)
+    );
 
     fs::write(folder.path().join("fabrikam/organization.json"), "{").unwrap();
     let answer = client.reload(ReloadRequest::default()).await.unwrap();
@@ -251,10 +260,10 @@ async fn policies_are_told_reloaded_and_watched() {
         Some(Event::Rejected(rejection)) => assert_eq!(rejection.findings, answer.findings),
         other => panic!("{other:?}"),
     }
-    let told = client.get_snapshot(GetSnapshotRequest {}).await.unwrap();
-    let told = told.into_inner();
-    assert_eq!(told.last_error, answer.message);
-    assert!(told.stale_since.is_some());
+    let response = client.get_snapshot(GetSnapshotRequest {}).await.unwrap();
+    let response = response.into_inner();
+    assert_eq!(response.last_error, answer.message);
+    assert!(response.stale_since.is_some());
 
     health.close();
     let end = events.next().await.unwrap().unwrap_err();
@@ -262,14 +271,14 @@ async fn policies_are_told_reloaded_and_watched() {
 }
 
 #[tokio::test]
-async fn without_a_folder_there_is_nothing_to_reload_or_to_watch() {
+async fn without_a_folder_reload_and_watch_are_unavailable() {
     let tenants = [contoso(), tenant(crosstrust::id::TenantId(9), "nine")];
     let server = serve_engine(engine(&tenants)).await;
     let mut client = PolicyServiceClient::new(server.channel().await);
-    let told = client.get_snapshot(GetSnapshotRequest {}).await.unwrap();
-    let told = told.into_inner();
-    assert_eq!(told.source, "a test");
-    assert_eq!(told.counts.unwrap().tenants, 2);
+    let response = client.get_snapshot(GetSnapshotRequest {}).await.unwrap();
+    let response = response.into_inner();
+    assert_eq!(response.source, "a test");
+    assert_eq!(response.counts.unwrap().tenants, 2);
     let status = client.reload(ReloadRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
     let status = client.watch_snapshots(WatchSnapshotsRequest {}).await;

@@ -1,4 +1,4 @@
-//! `.ci/full reliability` rewrites the table of docs/reliability.md, and only after a run that passed and wrote rows.
+//! `.ci/full reliability` rewrites the table of docs/reliability.md only after a run that passed and wrote rows.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 struct Checkout(tempfile::TempDir);
 
 impl Checkout {
-    /// The script and the page in a folder of their own, with another program in place of cargo.
+    /// The script and the page in a separate folder, with a stub in place of cargo.
     fn with_cargo(program: &Path) -> Checkout {
         let folder = tempfile::tempdir().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -54,7 +54,7 @@ fn a_run_that_fails_or_writes_no_row_fails_and_leaves_the_page_as_it_is() {
 }
 
 #[test]
-fn a_page_without_its_markers_is_refused_before_anything_is_run() {
+fn a_page_without_its_markers_is_rejected_before_anything_is_run() {
     let checkout = Checkout::with_cargo(Path::new("/bin/false"));
     fs::write(checkout.0.path().join(PAGE), "# A page\n").unwrap();
     let output = checkout.run();
@@ -65,9 +65,9 @@ fn a_page_without_its_markers_is_refused_before_anything_is_run() {
 }
 
 #[test]
-fn a_run_that_passes_replaces_the_table_and_keeps_the_text() {
+fn a_run_that_passes_replaces_the_table_and_preserves_the_text() {
     let checkout = Checkout::with_cargo(Path::new("../fake-cargo"));
-    // Written by another process: this one may fork while the file is open, and it could not be run then.
+    // Another process writes it: if this one forks while the file is open, running it fails (ETXTBSY).
     let fake = r#"printf '#!/bin/sh\n[ -z "$CROSSTRUST_RELIABILITY_ROWS" ] || echo "| a | b | c |" >"$CROSSTRUST_RELIABILITY_ROWS/1-a"\n' >fake-cargo; chmod +x fake-cargo"#;
     let made = Command::new("bash")
         .args(["-c", fake])

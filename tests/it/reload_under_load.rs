@@ -1,6 +1,6 @@
-//! A thousand reloads, one in five of them broken, while callers ask without a pause: every answer is the
-//! oracle's for the snapshot that it names, none is of a snapshot older than one that a reload had told
-//! of before the question, and nothing that is broken ever gets in force.
+//! A thousand reloads, a fifth of them invalid, under constant load: every answer equals the oracle's for the
+//! snapshot that it names, no answer uses a snapshot older than one that a reload had reported before the
+//! request, and invalid policies are never activated.
 
 use std::collections::HashMap;
 use std::fs;
@@ -24,11 +24,11 @@ const RELOADS: u64 = 1_000;
 const WORLDS: u64 = 40;
 const CALLERS: u64 = 2;
 
-/// An answer, which request it is for, and the version that was in force for certain when it was asked.
-struct Heard {
+/// An answer, its request, and the latest version that was certainly in force when the request was sent.
+struct ObservedAnswer {
     answer: Answer,
     request: usize,
-    told_before: u64,
+    reported_before: u64,
 }
 
 fn write(root: &Path, world: &World) {
@@ -42,35 +42,35 @@ fn write(root: &Path, world: &World) {
     }
 }
 
-fn call(
+fn authorize_repeatedly(
     engine: &Engine,
     requests: &[Request],
-    told: &AtomicU64,
+    reported: &AtomicU64,
     stop: &AtomicBool,
     seed: u64,
-) -> Vec<Heard> {
+) -> Vec<ObservedAnswer> {
     let mut rng = Rng::new(seed);
-    let mut heard = Vec::new();
+    let mut answers = Vec::new();
     while !stop.load(Ordering::Relaxed) {
-        let told_before = told.load(Ordering::SeqCst);
+        let reported_before = reported.load(Ordering::SeqCst);
         let request = rng.below(requests.len());
         let answer = engine.authorize(&requests[request]);
-        // A fast machine hears more than need be kept.
-        if heard.len() < 100_000 || rng.chance(1) {
-            heard.push(Heard {
+        // A fast machine gets more answers than need to be stored.
+        if answers.len() < 100_000 || rng.chance(1) {
+            answers.push(ObservedAnswer {
                 answer,
                 request,
-                told_before,
+                reported_before,
             });
         }
-        // Two cores: let the reloader have one.
+        // Leave one of two cores to the reloader.
         std::thread::yield_now();
     }
-    heard
+    answers
 }
 
-/// Reloads world after world, and says how many were refused.
-fn reload(root: &Path, worlds: &[World], handle: &ReloadHandle, told: &AtomicU64) -> u64 {
+/// Reloads one world after another, and returns the number of rejected reloads.
+fn reload(root: &Path, worlds: &[World], handle: &ReloadHandle, reported: &AtomicU64) -> u64 {
     let mut refused = 0;
     for number in 0..RELOADS {
         let world = &worlds[(number % WORLDS) as usize];
@@ -81,7 +81,7 @@ fn reload(root: &Path, worlds: &[World], handle: &ReloadHandle, told: &AtomicU64
         }
         match handle.reload_blocking(true) {
             ReloadOutcome::Activated(activation) => {
-                told.store(activation.version, Ordering::SeqCst)
+                reported.store(activation.version, Ordering::SeqCst)
             }
             ReloadOutcome::Rejected(_) => refused += 1,
             ReloadOutcome::Unchanged { .. } => {}
@@ -91,7 +91,7 @@ fn reload(root: &Path, worlds: &[World], handle: &ReloadHandle, told: &AtomicU64
 }
 
 #[test]
-fn a_thousand_reloads_under_load_and_every_answer_is_right_for_the_snapshot_that_it_names() {
+fn under_a_thousand_reloads_every_answer_is_right_for_the_snapshot_that_it_names() {
     let mut worlds: Vec<World> = (0..WORLDS).map(generate::world).collect();
     for world in &mut worlds {
         world.bundles = product::bundles();
@@ -113,49 +113,49 @@ fn a_thousand_reloads_under_load_and_every_answer_is_right_for_the_snapshot_that
     }));
     let mut options = ReloadOptions::of(folder.path());
     options.allow_removals = true;
-    // Only what is asked for: a half-written folder is looked at in other tests.
+    // Reload only on request: other tests cover partially written folders.
     options.rescan = std::time::Duration::from_secs(3600);
     options.quiet = std::time::Duration::from_secs(3600);
     options.longest_wait = std::time::Duration::from_secs(3600);
     let started = Reloader::start(Arc::clone(&engine), options).unwrap();
 
-    let told = AtomicU64::new(0);
+    let reported = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
-    let (refused, heard) = std::thread::scope(|scope| {
+    let (refused, answers) = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
             .map(|seed| {
-                let (engine, requests, told, stop) = (&engine, &requests, &told, &stop);
-                scope.spawn(move || call(engine, requests, told, stop, seed))
+                let (engine, requests, reported, stop) = (&engine, &requests, &reported, &stop);
+                scope.spawn(move || authorize_repeatedly(engine, requests, reported, stop, seed))
             })
             .collect();
-        let refused = reload(folder.path(), &worlds, &started.handle, &told);
+        let refused = reload(folder.path(), &worlds, &started.handle, &reported);
         stop.store(true, Ordering::Relaxed);
-        let heard: Vec<Heard> = callers
+        let answers: Vec<ObservedAnswer> = callers
             .into_iter()
             .flat_map(|caller| caller.join().unwrap())
             .collect();
-        (refused, heard)
+        (refused, answers)
     });
 
     assert_eq!(refused, RELOADS / 5);
     let mut known: HashMap<(SnapshotId, usize), reference::Expected> = HashMap::new();
     let mut hits = 0;
-    for one in &heard {
+    for one in &answers {
         let active = one
             .answer
             .active
             .as_ref()
-            .expect("there was always a snapshot");
-        assert!(active.version >= one.told_before);
+            .expect("a snapshot was always active");
+        assert!(active.version >= one.reported_before);
         let id = active.snapshot.id();
         let request = &requests[one.request];
         let expected = known
             .entry((id, one.request))
             .or_insert_with(|| reference::decide(by_id[&id], &[], request, NOW));
-        let found = product::said(&active.snapshot, one.answer.decision.clone());
+        let found = product::to_expected(&active.snapshot, one.answer.decision.clone());
         assert_eq!(found, *expected);
         hits += u64::from(one.answer.cached);
     }
-    assert!(heard.len() > 1_000, "{}", heard.len());
+    assert!(answers.len() > 1_000, "{}", answers.len());
     assert!(hits > 0);
 }

@@ -1,7 +1,7 @@
-//! A policies folder that changes is followed, however it is changed, and never into something worse.
+//! Changes to a policies folder are followed, however they are made, but never to invalid policies.
 //!
-//! Each test changes files and waits for what the reloader tells. The rescan is a minute away where a test
-//! is about events, and milliseconds away where it is about the rescan.
+//! Each test changes files and waits for the events of the reloader. The rescan interval is an hour if a test
+//! is about file events, and milliseconds if it is about the rescan.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -25,11 +25,11 @@ use tokio::sync::broadcast;
 use super::small_world::{self, WOODGROVE, default_settings, organization};
 
 /// Far more than any machine needs.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const FAR_AWAY: Duration = Duration::from_secs(3600);
 const CLOSE: Duration = Duration::from_millis(30);
 
-struct Followed {
+struct WatchedFolder {
     root: PathBuf,
     engine: Arc<Engine>,
     handle: ReloadHandle,
@@ -37,12 +37,15 @@ struct Followed {
     _directory: TempDir,
 }
 
-/// Follows a folder in which Contoso lets nobody in.
-fn follow(options: impl FnOnce(&mut ReloadOptions)) -> Followed {
-    follow_what(|root| small_world::write(root, "blocked"), options)
+/// Follows a folder in which Contoso denies all inbound access.
+fn follow(options: impl FnOnce(&mut ReloadOptions)) -> WatchedFolder {
+    follow_with(|root| small_world::write(root, "blocked"), options)
 }
 
-fn follow_what(write: impl FnOnce(&Path), options: impl FnOnce(&mut ReloadOptions)) -> Followed {
+fn follow_with(
+    write: impl FnOnce(&Path),
+    options: impl FnOnce(&mut ReloadOptions),
+) -> WatchedFolder {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("policies");
     fs::create_dir(&root).unwrap();
@@ -62,7 +65,7 @@ fn follow_what(write: impl FnOnce(&Path), options: impl FnOnce(&mut ReloadOption
         "{:?}",
         started.first
     );
-    Followed {
+    WatchedFolder {
         root,
         events: started.handle.events(),
         engine,
@@ -76,8 +79,8 @@ fn without_a_watcher(options: &mut ReloadOptions) {
     options.rescan = CLOSE;
 }
 
-impl Followed {
-    fn lets_in(&self) -> bool {
+impl WatchedFolder {
+    fn allows_inbound(&self) -> bool {
         let request = small_world::request(Timestamp::MAX);
         self.engine.authorize(&request).decision.is_allow()
     }
@@ -96,12 +99,12 @@ impl Followed {
             .build()
             .unwrap();
         runtime
-            .block_on(async { tokio::time::timeout(PATIENCE, self.events.recv()).await })
+            .block_on(async { tokio::time::timeout(TIMEOUT, self.events.recv()).await })
             .unwrap_or_else(|_| panic!("no event: {:?}", self.handle.status()))
             .unwrap()
     }
 
-    /// Waits for the next activation, whatever is rejected on the way.
+    /// Waits for the next activation and skips rejections.
     fn activated(&mut self) -> Activation {
         loop {
             match self.next_event() {
@@ -118,15 +121,15 @@ impl Followed {
         }
     }
 
-    fn activated_and_lets_in(&mut self, lets_in: bool) {
-        while self.activated().version < 2 || self.lets_in() != lets_in {}
+    fn wait_until_inbound(&mut self, allows_inbound: bool) {
+        while self.activated().version < 2 || self.allows_inbound() != allows_inbound {}
     }
 }
 
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        assert!(start.elapsed() < TIMEOUT, "never: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -142,7 +145,7 @@ fn a_file_written_in_place_is_followed() {
     let mut world = follow(|_| {});
     for access in ["allowed", "blocked", "allowed"] {
         fs::write(world.path("contoso/default.json"), default_settings(access)).unwrap();
-        world.activated_and_lets_in(access == "allowed");
+        world.wait_until_inbound(access == "allowed");
     }
 }
 
@@ -154,7 +157,7 @@ fn a_file_renamed_over_the_old_one_is_followed() {
             &world.path("contoso/default.json"),
             &default_settings(access),
         );
-        world.activated_and_lets_in(access == "allowed");
+        world.wait_until_inbound(access == "allowed");
     }
 }
 
@@ -166,11 +169,11 @@ fn an_editor_that_renames_the_old_file_away_first_is_followed() {
         fs::rename(&path, world.path("contoso/default.json~")).unwrap();
         fs::write(&path, default_settings(access)).unwrap();
         fs::remove_file(world.path("contoso/default.json~")).unwrap();
-        world.activated_and_lets_in(access == "allowed");
+        world.wait_until_inbound(access == "allowed");
     }
 }
 
-/// As kubelet lays out a volume: names that lead through `..data`, which is swapped.
+/// A volume as kubelet writes it: links through `..data`, which is swapped.
 fn write_config_map(root: &Path, generation: &str, access: &str) {
     let data = format!("..2026_{generation}");
     fs::create_dir(root.join(&data)).unwrap();
@@ -180,8 +183,8 @@ fn write_config_map(root: &Path, generation: &str, access: &str) {
 }
 
 #[test]
-fn a_config_map_that_is_swapped_again_and_again_is_followed() {
-    let mut world = follow_what(
+fn repeated_swaps_of_a_config_map_are_followed() {
+    let mut world = follow_with(
         |root| {
             write_config_map(root, "0", "blocked");
             for tenant in ["contoso", "fabrikam"] {
@@ -194,14 +197,14 @@ fn a_config_map_that_is_swapped_again_and_again_is_followed() {
     for (generation, access) in [("1", "allowed"), ("2", "blocked"), ("3", "allowed")] {
         write_config_map(&world.root, generation, access);
         fs::remove_dir_all(world.path(&format!("..2026_{old}"))).unwrap();
-        world.activated_and_lets_in(access == "allowed");
+        world.wait_until_inbound(access == "allowed");
         old = String::from(generation);
     }
 }
 
 #[test]
-fn a_folder_that_is_a_link_is_followed_to_where_it_leads() {
-    let mut world = follow_what(
+fn a_linked_folder_is_followed_to_its_target() {
+    let mut world = follow_with(
         |root| {
             let parent = root.parent().unwrap();
             fs::remove_dir(root).unwrap();
@@ -214,20 +217,20 @@ fn a_folder_that_is_a_link_is_followed_to_where_it_leads() {
     let parent = world.root.parent().unwrap().to_owned();
     symlink("second", parent.join("next")).unwrap();
     fs::rename(parent.join("next"), &world.root).unwrap();
-    world.activated_and_lets_in(true);
+    world.wait_until_inbound(true);
     fs::write(
         parent.join("second/contoso/default.json"),
         default_settings("blocked"),
     )
     .unwrap();
-    world.activated_and_lets_in(false);
+    world.wait_until_inbound(false);
 }
 
-/// As git-sync and releases do it: `/srv/current` is replaced, and the folder is `/srv/current/policies`. No directory
-/// that is watched has changed.
+/// Like git-sync and release scripts: `/srv/current` is replaced, and the folder is `/srv/current/policies`. No
+/// watched directory changes.
 #[test]
-fn a_link_above_the_folders_parent_that_is_replaced_is_found_by_the_rescan() {
-    let mut world = follow_what(
+fn a_replaced_link_above_the_parent_of_the_folder_is_found_by_the_rescan() {
+    let mut world = follow_with(
         |root| {
             let parent = root.parent().unwrap();
             small_world::write(&parent.join("first/policies"), "blocked");
@@ -243,12 +246,12 @@ fn a_link_above_the_folders_parent_that_is_replaced_is_found_by_the_rescan() {
     let parent = world.root.parent().unwrap().to_owned();
     symlink("second", parent.join("next")).unwrap();
     fs::rename(parent.join("next"), parent.join("current")).unwrap();
-    world.activated_and_lets_in(true);
+    world.wait_until_inbound(true);
 }
 
 #[test]
-fn a_file_that_is_a_link_is_followed_to_where_it_leads() {
-    let mut world = follow_what(
+fn a_linked_file_is_followed_to_its_target() {
+    let mut world = follow_with(
         |root| {
             small_world::write(root, "blocked");
             let real = root.parent().unwrap().join("shared/settings.json");
@@ -260,23 +263,23 @@ fn a_file_that_is_a_link_is_followed_to_where_it_leads() {
     );
     let real = world.root.parent().unwrap().join("shared/settings.json");
     fs::write(real, default_settings("allowed")).unwrap();
-    world.activated_and_lets_in(true);
+    world.wait_until_inbound(true);
 }
 
 #[test]
-fn a_folder_deleted_and_made_anew_is_followed_each_time() {
+fn a_folder_that_is_deleted_and_created_again_is_followed() {
     let mut world = follow(|_| {});
     for access in ["allowed", "blocked", "allowed"] {
         fs::remove_dir_all(&world.root).unwrap();
         small_world::write(&world.root, access);
-        world.activated_and_lets_in(access == "allowed");
+        world.wait_until_inbound(access == "allowed");
     }
     fs::write(
         world.path("contoso/default.json"),
         default_settings("blocked"),
     )
     .unwrap();
-    world.activated_and_lets_in(false);
+    world.wait_until_inbound(false);
 }
 
 #[test]
@@ -300,7 +303,7 @@ fn a_new_tenants_directory_is_followed() {
 }
 
 #[test]
-fn a_document_that_is_gone_is_refused_until_removals_are_allowed() {
+fn a_removed_document_is_rejected_until_removals_are_allowed() {
     let mut world = follow(|_| {});
     fs::remove_file(world.path("fabrikam/default.json")).unwrap();
     let rejection = world.rejected();
@@ -316,7 +319,7 @@ fn a_document_that_is_gone_is_refused_until_removals_are_allowed() {
     );
     assert_eq!(world.version(), 1);
 
-    // Other changes wait with it.
+    // Other changes are blocked with it.
     fs::write(
         world.path("contoso/default.json"),
         default_settings("allowed"),
@@ -336,7 +339,7 @@ fn a_document_that_is_gone_is_refused_until_removals_are_allowed() {
     assert_eq!(world.version(), 2);
     assert_eq!(world.handle.status().stale_since, None);
     assert_eq!(world.handle.status().last_error, None);
-    // What is gone is forgotten.
+    // The removed document no longer blocks reloads.
     assert!(matches!(
         world.handle.reload_blocking(false),
         ReloadOutcome::Unchanged { id: Some(_) }
@@ -344,7 +347,7 @@ fn a_document_that_is_gone_is_refused_until_removals_are_allowed() {
 }
 
 #[test]
-fn a_tenant_that_is_gone_is_refused_and_every_document_of_it_is_named() {
+fn a_removed_tenant_is_rejected_and_its_documents_are_named() {
     let mut world = follow(|_| {});
     fs::rename(world.path("fabrikam"), world.path(".fabrikam")).unwrap();
     let rejection = world.rejected();
@@ -355,28 +358,28 @@ fn a_tenant_that_is_gone_is_refused_and_every_document_of_it_is_named() {
 }
 
 #[test]
-fn an_emptied_folder_takes_nothing_away() {
-    let mut world = follow_what(|root| small_world::write(root, "allowed"), |_| {});
+fn an_emptied_folder_removes_no_policies() {
+    let mut world = follow_with(|root| small_world::write(root, "allowed"), |_| {});
     fs::remove_dir_all(&world.root).unwrap();
     fs::create_dir(&world.root).unwrap();
     world.rejected();
-    assert!(world.lets_in());
+    assert!(world.allows_inbound());
 }
 
 #[test]
-fn an_operator_may_allow_removals_once_and_for_all() {
+fn removals_can_be_allowed_permanently() {
     let mut world = follow(|options| options.allow_removals = true);
     fs::remove_file(world.path("fabrikam/default.json")).unwrap();
     world.activated();
-    assert!(!world.lets_in());
+    assert!(!world.allows_inbound());
 }
 
 #[test]
-fn broken_policies_leave_the_old_ones_in_force_until_they_are_mended() {
-    let mut world = follow_what(|root| small_world::write(root, "allowed"), |_| {});
+fn invalid_policies_leave_the_old_ones_in_force_until_they_are_fixed() {
+    let mut world = follow_with(|root| small_world::write(root, "allowed"), |_| {});
     let path = world.path("contoso/default.json");
-    let whole = default_settings("blocked");
-    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let complete = default_settings("blocked");
+    fs::write(&path, &complete[..complete.len() / 2]).unwrap();
     let rejection = world.rejected();
     assert!(
         rejection.message.contains("contoso/default.json"),
@@ -389,22 +392,22 @@ fn broken_policies_leave_the_old_ones_in_force_until_they_are_mended() {
         Some(rejection.at)
     );
     assert!(!status.findings.is_empty());
-    assert!(world.lets_in(), "the old policies answer");
+    assert!(world.allows_inbound(), "the old policies stay in force");
 
-    // Broken in another way: stale since the first.
+    // A second fault: stale since the first.
     fs::write(&path, "{").unwrap();
     world.rejected();
     let since = world.handle.status().stale_since;
     assert_eq!(since.map(|since| since.wall), Some(rejection.at));
 
-    fs::write(&path, &whole).unwrap();
-    world.activated_and_lets_in(false);
+    fs::write(&path, &complete).unwrap();
+    world.wait_until_inbound(false);
     let status = world.handle.status();
     assert_eq!((status.last_error, status.stale_since), (None, None));
 }
 
 #[test]
-fn going_back_to_what_is_active_clears_the_error_and_activates_nothing() {
+fn a_return_to_the_active_policies_clears_the_error_without_an_activation() {
     let mut world = follow(|_| {});
     let path = world.path("contoso/default.json");
     fs::write(&path, "[").unwrap();
@@ -416,7 +419,7 @@ fn going_back_to_what_is_active_clears_the_error_and_activates_nothing() {
 }
 
 #[test]
-fn the_same_broken_content_is_told_once_however_often_it_is_seen() {
+fn the_same_invalid_content_is_reported_only_once() {
     let mut world = follow(without_a_watcher);
     let path = world.path("contoso/default.json");
     fs::write(&path, "[").unwrap();
@@ -430,7 +433,7 @@ fn the_same_broken_content_is_told_once_however_often_it_is_seen() {
     }
     assert!(world.handle.status().loads >= loads + 3);
     assert_eq!(world.handle.status().rejections, 1);
-    // Who asks is told all the same.
+    // An explicit reload still reports it.
     assert!(matches!(
         world.handle.reload_blocking(false),
         ReloadOutcome::Rejected(_)
@@ -438,7 +441,7 @@ fn the_same_broken_content_is_told_once_however_often_it_is_seen() {
 }
 
 #[test]
-fn the_same_policies_written_differently_are_not_activated_again() {
+fn reformatted_policies_are_not_activated_again() {
     let world = follow(|_| {});
     let path = world.path("fabrikam/.note.json");
     fs::write(path, "not a policy: its name begins with a dot").unwrap();
@@ -456,18 +459,18 @@ fn the_same_policies_written_differently_are_not_activated_again() {
 }
 
 #[test]
-fn without_a_watcher_the_rescan_finds_what_changed() {
+fn without_a_watcher_the_rescan_finds_changes() {
     let mut world = follow(without_a_watcher);
     assert!(!world.handle.status().is_watched);
     for access in ["allowed", "blocked", "allowed"] {
-        // The same number of bytes in the same file: only its times tell.
+        // Same file and same size: only the timestamps differ.
         fs::write(world.path("contoso/default.json"), default_settings(access)).unwrap();
-        world.activated_and_lets_in(access == "allowed");
+        world.wait_until_inbound(access == "allowed");
     }
 }
 
 #[test]
-fn a_watcher_that_dies_is_replaced_or_done_without() {
+fn a_watcher_that_dies_is_replaced_or_the_rescan_takes_over() {
     let fails = Arc::new(AtomicBool::new(false));
     let make = Arc::clone(&fails);
     let mut world = follow(move |options| {
@@ -481,7 +484,7 @@ fn a_watcher_that_dies_is_replaced_or_done_without() {
     });
     assert!(world.handle.status().is_watched);
     fails.store(true, Ordering::SeqCst);
-    // A new directory needs new watches, and there are none to be had.
+    // A new directory needs new watches, and none are available.
     fs::create_dir(world.path("woodgrove")).unwrap();
     fs::write(
         world.path("woodgrove/organization.json"),
@@ -495,13 +498,13 @@ fn a_watcher_that_dies_is_replaced_or_done_without() {
         default_settings("allowed"),
     )
     .unwrap();
-    world.activated_and_lets_in(true);
+    world.wait_until_inbound(true);
     fails.store(false, Ordering::SeqCst);
     wait_until("watched again", || world.handle.status().is_watched);
 }
 
 #[test]
-fn a_storm_of_events_makes_few_loads_and_ends_with_the_last_content() {
+fn a_burst_of_events_causes_few_loads_and_ends_with_the_last_content() {
     let mut world = follow(|_| {});
     let start = Instant::now();
     let before = world.handle.status().loads;
@@ -515,8 +518,8 @@ fn a_storm_of_events_makes_few_loads_and_ends_with_the_last_content() {
         &world.path("contoso/default.json"),
         &default_settings("allowed"),
     );
-    world.activated_and_lets_in(true);
-    // One in 200 ms while it lasts, and what comes after it.
+    world.wait_until_inbound(true);
+    // One load per 200 ms during the burst, and one afterwards.
     let loads = world.handle.status().loads - before;
     let most = start.elapsed().as_millis() / 200 + 3;
     assert!(
@@ -527,7 +530,7 @@ fn a_storm_of_events_makes_few_loads_and_ends_with_the_last_content() {
 }
 
 #[test]
-fn the_reloaders_own_reading_wakes_it_not() {
+fn own_reads_do_not_trigger_a_reload() {
     let world = follow(|_| {});
     world.handle.reload_blocking(false);
     let before = world.handle.status().loads;
@@ -536,14 +539,14 @@ fn the_reloaders_own_reading_wakes_it_not() {
 }
 
 #[test]
-fn after_a_reload_has_returned_nobody_is_answered_from_older_policies() {
+fn after_a_reload_returns_no_answer_uses_older_policies() {
     let world = follow(|_| {});
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    world.lets_in();
+                    world.allows_inbound();
                 }
             });
         }
@@ -555,14 +558,14 @@ fn after_a_reload_has_returned_nobody_is_answered_from_older_policies() {
                 !matches!(outcome, ReloadOutcome::Rejected(_)),
                 "{outcome:?}"
             );
-            assert_eq!(world.lets_in(), access == "allowed", "round {round}");
+            assert_eq!(world.allows_inbound(), access == "allowed", "round {round}");
         }
         stop.store(true, Ordering::Relaxed);
     });
 }
 
 #[test]
-fn a_hangup_is_a_hint() {
+fn a_sighup_triggers_a_reload() {
     let mut world = follow(|options| {
         without_a_watcher(options);
         options.rescan = FAR_AWAY;
@@ -573,11 +576,11 @@ fn a_hangup_is_a_hint() {
     )
     .unwrap();
     world.handle.hint();
-    world.activated_and_lets_in(true);
+    world.wait_until_inbound(true);
 }
 
 #[test]
-fn a_start_without_usable_policies_says_why_and_goes_on_looking() {
+fn a_start_without_usable_policies_reports_why_and_keeps_retrying() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Arc::new(Engine::new(EngineOptions {
         cache: None,
@@ -594,7 +597,7 @@ fn a_start_without_usable_policies_says_why_and_goes_on_looking() {
     assert_eq!(
         started.handle.status().stale_since,
         None,
-        "there is nothing to be stale"
+        "without policies nothing is stale"
     );
 
     let mut events = started.handle.events();
@@ -605,18 +608,18 @@ fn a_start_without_usable_policies_says_why_and_goes_on_looking() {
 }
 
 #[test]
-fn a_reloader_that_was_stopped_says_so() {
+fn a_reload_after_the_reloader_stopped_is_an_error() {
     let world = follow(|_| {});
     world.handle.stop();
     let ReloadOutcome::Rejected(rejection) = world.handle.reload_blocking(false) else {
-        panic!("a stopped reloader cannot have looked");
+        panic!("a stopped reloader reads nothing");
     };
     assert_eq!(rejection.message, "the reloader has stopped");
     assert!(world.engine.active().is_some());
 }
 
 #[test]
-fn a_file_that_is_not_read_is_reported_when_it_comes_and_forgotten_when_it_goes() {
+fn an_unread_file_is_reported_when_it_appears_and_cleared_when_it_is_removed() {
     let followed = follow(|options| options.watcher = WatcherFactory::native());
     let codes = || {
         let _ = followed.handle.reload_blocking(false);
@@ -633,7 +636,7 @@ fn a_file_that_is_not_read_is_reported_when_it_comes_and_forgotten_when_it_goes(
     fs::write(followed.path(".crosstrustignore"), "*.bak\n").unwrap();
     assert_eq!(codes(), []);
     assert_eq!(followed.version(), version);
-    // In place of a document it is an error, and the active policies stay.
+    // A misnamed document is an error, and the active policies stay.
     fs::write(followed.path("contoso/named-locations.yaml"), "x").unwrap();
     assert_eq!(codes(), [Code::UnreadFile]);
     assert!(followed.handle.status().last_error.is_some());

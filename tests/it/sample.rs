@@ -1,5 +1,5 @@
-//! The sample policies and the questions that `policies/README.md` lists: each is asked of the core, of the
-//! oracle, of the cached engine (twice), and of a running server, and all have to give the written answer.
+//! The sample policies and the requests that `policies/README.md` lists: each is sent to the core, the oracle,
+//! the cached engine (twice) and a running server, and all must give the written answer.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,7 +55,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The objects of a document: of a page, an array, or one alone.
+/// The objects of a document: a page, an array, or a single object.
 fn objects(document: Value) -> Vec<Value> {
     match document {
         Value::Array(list) => list,
@@ -66,7 +66,7 @@ fn objects(document: Value) -> Vec<Value> {
     }
 }
 
-/// The folder as the oracle takes it.
+/// The folder as input of the oracle.
 fn world(policies: &Path) -> World {
     let mut tenants = Vec::new();
     for tenant in entries(policies).into_iter().filter(|path| path.is_dir()) {
@@ -101,7 +101,7 @@ fn world(policies: &Path) -> World {
     }
 }
 
-/// Instants in place of "in 1h" and "10m ago".
+/// Replaces "in 1h" and "10m ago" by instants.
 fn with_times(value: &Value, now: Timestamp) -> Value {
     match value {
         Value::String(text) => {
@@ -142,7 +142,7 @@ fn request(case: &Value, now: Timestamp) -> client::AuthorizeRequest {
         .unwrap_or_else(|error| panic!("{}: {error}", case["name"]))
 }
 
-/// Holds an answer of the wire against what is written.
+/// Compares an answer of the server with the written one.
 fn assert_answers(name: &Value, expect: &Value, response: &client::AuthorizeResponse) {
     let found = client::to_json(response);
     let text = |member: &str, prefix: &str| {
@@ -209,7 +209,7 @@ fn cases() -> Vec<Value> {
 }
 
 #[test]
-fn every_question_about_the_sample_gets_its_answer_however_it_is_asked() {
+fn every_sample_request_gets_its_written_answer_from_every_implementation() {
     let policies = root().join("policies");
     let world = world(&policies);
     let engine = Arc::new(engine());
@@ -253,7 +253,7 @@ fn every_question_about_the_sample_gets_its_answer_however_it_is_asked() {
 }
 
 #[test]
-fn one_changed_member_turns_the_answer_of_a_running_server() {
+fn one_changed_member_changes_the_answer_of_a_running_server() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -279,7 +279,7 @@ fn one_changed_member_turns_the_answer_of_a_running_server() {
         let file = folder.path().join(flip["change"]["file"].as_str().unwrap());
         let mut document = json_of(&file);
         let pointer = flip["change"]["pointer"].as_str().unwrap();
-        *document.pointer_mut(pointer).expect("the member is there") =
+        *document.pointer_mut(pointer).expect("the member exists") =
             flip["change"]["value"].clone();
         let mut events = started.handle.events();
         fs::write(&file, document.to_string()).unwrap();
@@ -292,17 +292,18 @@ fn one_changed_member_turns_the_answer_of_a_running_server() {
 }
 
 #[test]
-fn lines_that_move_change_no_id_and_explain_tells_where_they_are_now() {
+fn moved_lines_change_no_id_and_explain_reports_the_new_lines() {
     let folder = tempfile::tempdir().unwrap();
     copy(&root().join("policies"), folder.path());
     let engine = Arc::new(engine());
     let started = Reloader::start(Arc::clone(&engine), ReloadOptions::of(folder.path())).unwrap();
     let message = request(&cases()[0], Clock::System.now().wall);
     let inbound_origin = || {
-        let told = client::explain_in_process(&engine, &RequestLimits::default(), message.clone())
-            .unwrap();
-        let told = client::explanation_to_json(&told);
-        let stage = &told["stages"][3];
+        let explanation =
+            client::explain_in_process(&engine, &RequestLimits::default(), message.clone())
+                .unwrap();
+        let explanation = client::explanation_to_json(&explanation);
+        let stage = &explanation["stages"][3];
         assert_eq!(stage["stage"], "STAGE_INBOUND");
         stage["details"][0]["origin"].as_str().unwrap().to_owned()
     };

@@ -1,4 +1,4 @@
-//! The server from outside: what it does with connections and calls, whatever the calls mean.
+//! Black-box tests of the server: connections, calls, limits, TLS and draining, with a test service.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Two tenants in files: Fabrikam lets everybody out, and Contoso lets everybody in or nobody.
+//! Two tenants in files: Fabrikam allows all outbound access, and Contoso allows or denies all inbound access.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub fn organization(tenant: TenantId, name: &str) -> String {
     format!(r#"{{"id": "{tenant}", "displayName": "{name}"}}"#)
 }
 
-/// `default.json` with this access type for everybody and everything, both ways.
+/// `default.json` with this access type for all users and applications, in both directions.
 pub fn default_settings(access: &str) -> String {
     let setting = format!(
         r#"{{"usersAndGroups": {{"accessType": "{access}", "targets": [{{"target": "AllUsers", "targetType": "user"}}]}},
@@ -64,7 +64,7 @@ pub fn snapshot_of(files: &[(&str, String)]) -> Snapshot {
         .snapshot
 }
 
-/// A Fabrikam user who wants to reach a Contoso application: allowed if and only if Contoso lets in.
+/// A Fabrikam user requests a Contoso application: allowed if and only if Contoso allows inbound access.
 pub fn request(expires_at: Timestamp) -> Request {
     Request::new(FABRIKAM, CONTOSO, UserId(1), AppId(2), expires_at)
 }

@@ -1,4 +1,4 @@
-//! Policies that cannot be confirmed: for how long they count, what comes then, and who says so.
+//! Stale policies: how long they stay in use, the denials afterwards, and the places that report it.
 
 use std::fs;
 use std::path::Path;
@@ -18,13 +18,13 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::observed::{Observed, Setup, page};
+use crate::observed::{ObservedServer, Setup, page};
 use crate::support::tokens::NOW;
 
 const BUDGET: Duration = Duration::from_secs(60);
 
-/// A folder of one tenant, followed by nobody but whoever asks for a look.
-struct Followed {
+/// A folder with one tenant that is read only on request.
+struct WatchedFolder {
     folder: tempfile::TempDir,
     clock: Arc<ManualClock>,
     engine: Arc<Engine>,
@@ -33,10 +33,10 @@ struct Followed {
 
 const CONTOSO: &str = "1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11";
 
-impl Followed {
-    fn start(deny_after: Option<Duration>) -> Followed {
+impl WatchedFolder {
+    fn start(deny_after: Option<Duration>) -> WatchedFolder {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), &good("Contoso"));
+        write(folder.path(), &valid_policy("Contoso"));
         let clock = ManualClock::at(Timestamp::from_seconds(NOW));
         let engine = Arc::new(Engine::new(EngineOptions {
             cache: Some(CacheBytes::default()),
@@ -51,7 +51,7 @@ impl Followed {
         let reload = Reloader::start(Arc::clone(&engine), options)
             .unwrap()
             .handle;
-        Followed {
+        WatchedFolder {
             folder,
             clock,
             engine,
@@ -59,13 +59,13 @@ impl Followed {
         }
     }
 
-    fn becomes(&self, text: &str) -> ReloadOutcome {
+    fn reload_with(&self, text: &str) -> ReloadOutcome {
         write(self.folder.path(), text);
         self.reload.reload_blocking(false)
     }
 
-    fn observed(&self, stale_budget: Option<Duration>) -> Observed {
-        Observed::start(Setup {
+    fn serve(&self, stale_budget: Option<Duration>) -> ObservedServer {
+        ObservedServer::start(Setup {
             has_policies: false,
             engine: Some(Arc::clone(&self.engine)),
             reload: Some(self.reload.clone()),
@@ -74,7 +74,7 @@ impl Followed {
         })
     }
 
-    /// Whether a user is denied for the lack of policies, and not for another reason.
+    /// Whether a user is denied because no policies are usable.
     fn lacks_policies(&self) -> bool {
         let request = crate::support::build::internal();
         let answer = self.engine.authorize(&request);
@@ -86,7 +86,7 @@ impl Followed {
     }
 }
 
-fn good(name: &str) -> String {
+fn valid_policy(name: &str) -> String {
     format!(r#"{{"id": "{CONTOSO}", "displayName": "{name}"}}"#)
 }
 
@@ -96,29 +96,38 @@ fn write(folder: &Path, organization: &str) {
 }
 
 #[test]
-fn past_the_budget_nothing_is_answered_until_a_good_look() {
-    let followed = Followed::start(Some(BUDGET));
-    let server = followed.observed(Some(BUDGET));
+fn past_the_stale_limit_everything_is_denied_until_a_successful_read() {
+    let followed = WatchedFolder::start(Some(BUDGET));
+    let server = followed.serve(Some(BUDGET));
     assert!(!followed.lacks_policies());
     followed.clock.advance(BUDGET / 2);
-    assert!(matches!(followed.becomes("{"), ReloadOutcome::Rejected(_)));
+    assert!(matches!(
+        followed.reload_with("{"),
+        ReloadOutcome::Rejected(_)
+    ));
 
-    // Within the budget it is visible, and all else is as before.
+    // Within the limit staleness is reported, and decisions are unchanged.
     followed.clock.advance(BUDGET / 2 - Duration::from_nanos(1));
     assert!(!followed.lacks_policies());
     let ready = page(server.admin.address(), "/readyz", "*/*");
     assert_eq!(ready.status, 200);
     assert_eq!(ready.json()["stale"]["beyondBudget"], false);
-    let told = server.scrape();
-    assert_eq!(told.get("crosstrust_snapshot_stale_seconds").round(), 30.0);
-    assert_eq!(told.get("crosstrust_snapshot_stale_budget_seconds"), 60.0);
+    let metrics = server.scrape();
     assert_eq!(
-        told.get(r#"crosstrust_reloads_total{result="rejected",cause="invalid"}"#),
+        metrics.get("crosstrust_snapshot_stale_seconds").round(),
+        30.0
+    );
+    assert_eq!(
+        metrics.get("crosstrust_snapshot_stale_budget_seconds"),
+        60.0
+    );
+    assert_eq!(
+        metrics.get(r#"crosstrust_reloads_total{result="rejected",cause="invalid"}"#),
         1.0
     );
-    assert!(told.get("crosstrust_policies_findings") >= 1.0);
+    assert!(metrics.get("crosstrust_policies_findings") >= 1.0);
 
-    // Past it, counted from the last look that found them as they should be.
+    // Past the limit, counted from the last successful read.
     followed.clock.advance(Duration::from_nanos(1));
     assert!(followed.lacks_policies());
     assert_eq!(
@@ -128,12 +137,18 @@ fn past_the_budget_nothing_is_answered_until_a_good_look() {
     let ready = page(server.admin.address(), "/readyz", "*/*");
     assert_eq!((ready.status, &ready.json()["why"]), (503, &"stale".into()));
     assert_eq!(server.scrape().get("crosstrust_ready"), 0.0);
-    assert!(matches!(followed.becomes("{ "), ReloadOutcome::Rejected(_)));
-    assert!(followed.lacks_policies(), "another bad look mends nothing");
-
-    // What is in force is found again: no activation, and it counts.
     assert!(matches!(
-        followed.becomes(&good("Contoso")),
+        followed.reload_with("{ "),
+        ReloadOutcome::Rejected(_)
+    ));
+    assert!(
+        followed.lacks_policies(),
+        "another failed read does not recover"
+    );
+
+    // The active policies are read again: confirmed without an activation.
+    assert!(matches!(
+        followed.reload_with(&valid_policy("Contoso")),
         ReloadOutcome::Unchanged { .. }
     ));
     assert!(!followed.lacks_policies());
@@ -142,11 +157,11 @@ fn past_the_budget_nothing_is_answered_until_a_good_look() {
         server.scrape().get("crosstrust_snapshot_stale_seconds"),
         0.0
     );
-    // And so it is with new ones.
+    // New policies are also accepted.
     followed.clock.advance(BUDGET);
     assert!(followed.lacks_policies());
     let new = r#", "verifiedDomains": []}"#;
-    let outcome = followed.becomes(&good("Contoso").replace('}', new));
+    let outcome = followed.reload_with(&valid_policy("Contoso").replace('}', new));
     assert!(
         !matches!(outcome, ReloadOutcome::Rejected(_)),
         "{outcome:?}"
@@ -155,21 +170,21 @@ fn past_the_budget_nothing_is_answered_until_a_good_look() {
 }
 
 #[test]
-fn a_reloader_that_looks_no_more_is_noticed_by_nobody_but_the_clock() {
-    let followed = Followed::start(Some(BUDGET));
+fn policies_expire_by_the_clock_if_the_reloader_stops_reading() {
+    let followed = WatchedFolder::start(Some(BUDGET));
     followed.reload.stop();
     followed.clock.advance(BUDGET);
     assert!(followed.lacks_policies());
-    // Setting the wall clock back helps nobody.
+    // Setting the wall clock back does not extend the limit.
     followed.clock.set_wall(Timestamp::from_seconds(NOW - 1000));
     assert!(followed.lacks_policies());
 }
 
 #[test]
-fn stale_figures_use_the_boot_clock_as_the_decision_does() {
-    let followed = Followed::start(None);
-    let server = followed.observed(Some(BUDGET));
-    followed.becomes("{");
+fn staleness_metrics_and_decisions_use_the_boot_clock() {
+    let followed = WatchedFolder::start(None);
+    let server = followed.serve(Some(BUDGET));
+    followed.reload_with("{");
     let stale = || page(server.admin.address(), "/readyz", "*/*").json()["stale"].clone();
     let seconds = || server.scrape().get("crosstrust_snapshot_stale_seconds");
     let noon = Timestamp::from_seconds(NOW);
@@ -182,7 +197,7 @@ fn stale_figures_use_the_boot_clock_as_the_decision_does() {
         assert_eq!((seconds(), &stale()["seconds"]), (0.0, &0.0.into()));
         assert_eq!(stale()["beyondBudget"], false);
     }
-    // Time passes while the wall clock shows an earlier one.
+    // Time passes while the wall clock shows an earlier time.
     followed.clock.advance(BUDGET);
     assert_eq!(stale()["beyondBudget"], false);
     followed.clock.advance(Duration::from_secs(1));
@@ -195,10 +210,10 @@ fn stale_figures_use_the_boot_clock_as_the_decision_does() {
 }
 
 #[test]
-fn without_deny_policies_count_for_ever_and_the_budget_is_only_told() {
-    let followed = Followed::start(None);
-    let server = followed.observed(Some(BUDGET));
-    followed.becomes("{");
+fn without_deny_stale_policies_stay_in_use_and_are_only_reported() {
+    let followed = WatchedFolder::start(None);
+    let server = followed.serve(Some(BUDGET));
+    followed.reload_with("{");
     followed.clock.advance(Duration::from_secs(1_000_000));
     assert!(!followed.lacks_policies());
     let ready = page(server.admin.address(), "/readyz", "*/*");
@@ -215,13 +230,13 @@ fn without_deny_policies_count_for_ever_and_the_budget_is_only_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn whoever_watches_health_is_told_that_the_policies_are_too_old() {
-    let followed = Followed::start(Some(BUDGET));
-    let server = followed.observed(Some(BUDGET));
+async fn health_watchers_are_notified_that_the_policies_are_too_old() {
+    let followed = WatchedFolder::start(Some(BUDGET));
+    let server = followed.serve(Some(BUDGET));
     let mut client = HealthClient::new(server.channel().await);
     let watching = client.watch(HealthCheckRequest::default()).await.unwrap();
-    let mut told = watching.into_inner();
-    let mut next = async || told.message().await.unwrap().unwrap().status();
+    let mut statuses = watching.into_inner();
+    let mut next = async || statuses.message().await.unwrap().unwrap().status();
     assert_eq!(next().await, ServingStatus::Serving);
     followed.clock.advance(BUDGET);
     assert_eq!(next().await, ServingStatus::NotServing);
@@ -230,7 +245,7 @@ async fn whoever_watches_health_is_told_that_the_policies_are_too_old() {
 }
 
 #[test]
-fn a_budget_that_would_deny_between_two_looks_is_refused() {
+fn a_stale_limit_below_the_rescan_interval_is_rejected() {
     let serve = |arguments: &[&str]| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_crosstrust"))
             .args(["serve", "--print-config"])
@@ -243,7 +258,7 @@ fn a_budget_that_would_deny_between_two_looks_is_refused() {
             String::from_utf8(output.stderr).unwrap(),
         )
     };
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["--stale-then", "deny"][..], "stale.budget = `0`"),
         (
             &["--stale-then", "deny", "--stale-budget", "14"],
@@ -256,8 +271,11 @@ fn a_budget_that_would_deny_between_two_looks_is_refused() {
             "metrics.tenants = `contoso`",
         ),
     ] {
-        let (is_good, said) = serve(arguments);
-        assert!(!is_good && said.contains(told), "{arguments:?} {said}");
+        let (is_good, output) = serve(arguments);
+        assert!(
+            !is_good && output.contains(expected),
+            "{arguments:?} {output}"
+        );
     }
     let tenants = vec![CONTOSO; 101].join(",");
     assert!(
@@ -270,8 +288,8 @@ fn a_budget_that_would_deny_between_two_looks_is_refused() {
         &["--stale-budget", "1"],
         &["--admin", "off", "--metrics-tenants", CONTOSO],
     ] {
-        let (is_good, said) = serve(good);
-        assert!(is_good, "{good:?} {said}");
+        let (is_good, output) = serve(good);
+        assert!(is_good, "{good:?} {output}");
     }
     assert!(Config::read(None, ConfigOverrides::default()).is_ok());
 }

@@ -1,4 +1,4 @@
-//! What the configuration states of applications decides in the real server.
+//! Application facts in the configuration affect the decisions of the real server.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use prost_types::Timestamp;
 
 use crate::support::sidecar::{Sidecar, ask};
 
-/// A guest of Tailspin opens Contoso's Launcher; Contoso lets Tailspin's guests reach `Office365`.
+/// A guest of Tailspin opens Contoso's Launcher; Contoso allows Tailspin's guests `Office365`.
 fn opens_launcher() -> AuthorizeRequest {
     AuthorizeRequest {
         home_tenant: String::from("40001184-1cfb-4e41-9f8c-6d0c55108d1b"),

@@ -1,4 +1,4 @@
-//! Tokens: who is believed, what a token proves, and what request becomes of it.
+//! Tokens: which are accepted, what their claims mean, and the request built from them.
 
 mod believing;
 mod binding;

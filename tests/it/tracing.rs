@@ -1,11 +1,13 @@
-//! Traces of the real binary, as a collector gets them: whose they are, what they say, and when there are none.
+//! Traces of the real binary as a collector receives them: parents, attributes, and when no spans are sent.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use crosstrust::rpc::proto::AuthorizeBatchRequest;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request as Asked};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{
+    HttpRequest, Request as CheckedRequest,
+};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -44,7 +46,7 @@ fn sidecar(folder: &Path, variables: &[(&str, &str)]) -> Sidecar {
     Sidecar::spawn(command, folder)
 }
 
-/// With traces every tenth of a second.
+/// Exports spans every tenth of a second.
 fn traced(folder: &Path, receiver: &Receiver, more: &[(&str, &str)]) -> Sidecar {
     let url = receiver.url();
     let mut variables = vec![
@@ -66,12 +68,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn said(span: &Span, key: &str) -> Option<String> {
+fn attribute(span: &Span, key: &str) -> Option<String> {
     text(&span.attributes, key)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_call_is_a_span_in_its_callers_trace_that_says_what_was_decided() {
+async fn a_call_is_a_span_in_its_callers_trace_with_the_decision() {
     let (folder, received) = (tempfile::tempdir().unwrap(), Received::default());
     let receiver = Receiver::start(&received);
     let sidecar = traced(
@@ -110,23 +112,26 @@ async fn a_call_is_a_span_in_its_callers_trace_that_says_what_was_decided() {
         ("crosstrust.cached", "false"),
         ("crosstrust.decision_id", &allowed.decision_id),
     ] {
-        assert_eq!(said(span, key).as_deref(), Some(value), "{key}");
+        assert_eq!(attribute(span, key).as_deref(), Some(value), "{key}");
     }
-    assert_eq!(said(span, "crosstrust.reason"), None);
-    assert!(said(span, "crosstrust.snapshot_id").is_some());
+    assert_eq!(attribute(span, "crosstrust.reason"), None);
+    assert!(attribute(span, "crosstrust.snapshot_id").is_some());
 
     let denied = spans
         .iter()
         .find(|span| hex(&span.trace_id) != TRACE)
         .unwrap();
     assert!(denied.parent_span_id.is_empty(), "{denied:?}");
-    assert_eq!(said(denied, "crosstrust.decision").as_deref(), Some("DENY"));
     assert_eq!(
-        said(denied, "crosstrust.reason").as_deref(),
+        attribute(denied, "crosstrust.decision").as_deref(),
+        Some("DENY")
+    );
+    assert_eq!(
+        attribute(denied, "crosstrust.reason").as_deref(),
         Some("MFA_REQUIRED")
     );
     assert_eq!(
-        said(denied, "crosstrust.stage").as_deref(),
+        attribute(denied, "crosstrust.stage").as_deref(),
         Some("CONDITIONAL_ACCESS")
     );
     // A denial is an answer, not an error.
@@ -180,34 +185,43 @@ async fn errors_batches_and_explanations_have_spans_and_health_checks_have_none(
         .authorize_batch(AuthorizeBatchRequest { requests })
         .await
         .unwrap();
-    // A client that shows up with two parents has none.
-    let mut doubled = parented(opens_sharepoint(1, true), PARENT);
-    doubled
+    // A request with two traceparent headers has no parent.
+    let mut duplicated = parented(opens_sharepoint(1, true), PARENT);
+    duplicated
         .metadata_mut()
         .append("traceparent", PARENT.parse().unwrap());
-    client.authorize(doubled).await.unwrap();
+    client.authorize(duplicated).await.unwrap();
 
     let spans = received.await_spans(3);
     assert_eq!(spans.len(), 3);
     let of = |code: &str, method: &str| {
         let found = spans.iter().find(|span| {
-            said(span, "rpc.response.status_code").as_deref() == Some(code)
+            attribute(span, "rpc.response.status_code").as_deref() == Some(code)
                 && span.name.ends_with(method)
         });
         found.unwrap_or_else(|| panic!("{code} {method}: {spans:#?}"))
     };
     let refused = of("INVALID_ARGUMENT", "/Authorize");
-    assert_eq!(said(refused, "crosstrust.decision"), None);
+    assert_eq!(attribute(refused, "crosstrust.decision"), None);
     let batch = of("OK", "/AuthorizeBatch");
-    assert_eq!(said(batch, "crosstrust.batch.size").as_deref(), Some("2"));
-    assert_eq!(said(batch, "crosstrust.batch.denied").as_deref(), Some("1"));
+    assert_eq!(
+        attribute(batch, "crosstrust.batch.size").as_deref(),
+        Some("2")
+    );
+    assert_eq!(
+        attribute(batch, "crosstrust.batch.denied").as_deref(),
+        Some("1")
+    );
     let cached = of("OK", "/Authorize");
-    assert_eq!(said(cached, "crosstrust.cached").as_deref(), Some("true"));
+    assert_eq!(
+        attribute(cached, "crosstrust.cached").as_deref(),
+        Some("true")
+    );
     assert_ne!(hex(&cached.trace_id), TRACE);
-    assert_eq!(said(cached, "crosstrust.unfinished"), None);
+    assert_eq!(attribute(cached, "crosstrust.unfinished"), None);
 }
 
-/// A Check of a request with these headers; the application is said, a token is not.
+/// A Check of a request with these headers and an application, but without a token.
 fn check(headers: &[(&str, &str)]) -> CheckRequest {
     let headers = headers.iter();
     let http = HttpRequest {
@@ -225,9 +239,9 @@ fn check(headers: &[(&str, &str)]) -> CheckRequest {
     ];
     CheckRequest {
         attributes: Some(AttributeContext {
-            request: Some(Asked {
+            request: Some(CheckedRequest {
                 http: Some(http),
-                ..Asked::default()
+                ..CheckedRequest::default()
             }),
             context_extensions: facts
                 .map(|(name, value)| (name.into(), value.into()))
@@ -238,7 +252,7 @@ fn check(headers: &[(&str, &str)]) -> CheckRequest {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_check_continues_the_trace_of_its_call_or_else_of_the_request_that_it_is_about() {
+async fn a_check_continues_the_trace_of_its_call_or_else_of_the_checked_request() {
     let (folder, received) = (tempfile::tempdir().unwrap(), Received::default());
     let receiver = Receiver::start(&received);
     let sidecar = traced(folder.path(), &receiver, &[]);
@@ -255,7 +269,7 @@ async fn a_check_continues_the_trace_of_its_call_or_else_of_the_request_that_it_
     assert_eq!(hex(&about_one.parent_span_id), "2222222222222222");
     assert_eq!(about_one.name, "envoy.service.auth.v3.Authorization/Check");
     assert_eq!(
-        said(&about_one, "crosstrust.reason").as_deref(),
+        attribute(&about_one, "crosstrust.reason").as_deref(),
         Some("IDENTITY_MISSING")
     );
 
@@ -266,7 +280,7 @@ async fn a_check_continues_the_trace_of_its_call_or_else_of_the_request_that_it_
     let both = received.await_spans(2).pop().unwrap();
     assert_eq!(hex(&both.trace_id), TRACE);
 
-    // Envoy joins doubled headers with a comma.
+    // Envoy joins duplicate headers with a comma.
     for broken in [
         format!("{other},{other}"),
         "nonsense".to_owned(),
@@ -283,7 +297,7 @@ async fn a_check_continues_the_trace_of_its_call_or_else_of_the_request_that_it_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_caller_that_does_not_sample_is_followed_unless_the_sampler_says_otherwise() {
+async fn an_unsampled_parent_is_respected_unless_the_sampler_overrides_it() {
     for (sampler, sampled) in [(None, 1), (Some("always_on"), 2), (Some("always_off"), 0)] {
         let (folder, received) = (tempfile::tempdir().unwrap(), Received::default());
         let receiver = Receiver::start(&received);
@@ -301,19 +315,19 @@ async fn a_caller_that_does_not_sample_is_followed_unless_the_sampler_says_other
             .authorize(parented(opens_sharepoint(1, true), PARENT))
             .await
             .unwrap();
-        // Its end sends what is left.
+        // Shutdown sends the remaining spans.
         sidecar.end();
         assert_eq!(received.spans().len(), sampled, "{sampler:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn nothing_is_sent_where_no_endpoint_is_named_or_a_variable_says_so() {
+async fn no_spans_are_sent_without_an_endpoint_or_if_disabled() {
     let received = Received::default();
     let receiver = Receiver::start(&received);
     let url = receiver.url();
     let at = ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str());
-    for (variables, told) in [
+    for (variables, expected) in [
         (vec![], None),
         (vec![at, ("OTEL_SDK_DISABLED", "true")], None),
         (vec![at, ("OTEL_TRACES_EXPORTER", "none")], None),
@@ -326,16 +340,19 @@ async fn nothing_is_sent_where_no_endpoint_is_named_or_a_variable_says_so() {
         let sidecar = sidecar(folder.path(), &variables);
         let mut client = sidecar.client().await;
         ask(&mut client, opens_sharepoint(1, true)).await.unwrap();
-        let output = sidecar.told();
+        let output = sidecar.output();
         sidecar.end();
         assert!(received.spans().is_empty(), "{variables:?}");
         assert!(
             !output.contains(" traces are exported endpoint"),
             "{output}"
         );
-        assert!(told.is_none_or(|told| output.contains(told)), "{output}");
+        assert!(
+            expected.is_none_or(|expected| output.contains(expected)),
+            "{output}"
+        );
     }
-    // Without propagators the spans are there and nobody's children.
+    // Without propagators the spans are sent without a parent.
     let folder = tempfile::tempdir().unwrap();
     let sidecar = sidecar(folder.path(), &[at, ("OTEL_PROPAGATORS", "none")]);
     let mut client = sidecar.client().await;
@@ -349,7 +366,7 @@ async fn nothing_is_sent_where_no_endpoint_is_named_or_a_variable_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_collector_that_is_away_holds_up_neither_calls_nor_the_end_and_is_told_once() {
+async fn an_unreachable_collector_delays_neither_calls_nor_shutdown_and_is_logged_once() {
     let (folder, received) = (tempfile::tempdir().unwrap(), Received::default());
     let receiver = Receiver::start(&received);
     let sidecar = traced(
@@ -366,7 +383,7 @@ async fn a_collector_that_is_away_holds_up_neither_calls_nor_the_end_and_is_told
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let begun = std::time::Instant::now();
-    let output = sidecar.told();
+    let output = sidecar.output();
     sidecar.end();
     assert!(
         begun.elapsed() < Duration::from_secs(8),

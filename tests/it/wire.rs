@@ -1,4 +1,4 @@
-//! What a gRPC caller is answered, and what a malformed request is told.
+//! gRPC responses, and the errors for malformed requests.
 
 mod answers;
 mod client;

@@ -1,11 +1,11 @@
-//! A preloaded object that traces what a process does to the files below one folder.
+//! A preloaded object that traces the file operations of a process below one folder.
 //!
-//! tests/reliability/power_loss.rs builds it with rustc (`--crate-type cdylib`) and names it in `LD_PRELOAD`. It stands in
-//! for the C library's file functions that Rust's standard library calls, does what they do, and appends a record to
-//! the trace after each that succeeded; a sync has two records, one before it begins and one before it returns. What the
-//! process does by other ways is not traced: the test compares the traced content with the folder at the end.
+//! tests/reliability/power_loss.rs builds it with rustc (`--crate-type cdylib`) and names it in `LD_PRELOAD`. It wraps
+//! the C library's file functions that Rust's standard library calls, and appends a record to the trace after each call
+//! that succeeds; a sync has two records, one before it begins and one before it returns. Operations by other functions
+//! are not traced: the test compares the traced content with the folder at the end.
 //!
-//! Outside the crate because it needs `unsafe`, which the crate forbids. Linux, 64 bits.
+//! It is outside the crate because it needs `unsafe`, which the crate forbids. Linux, 64 bits.
 
 use std::env;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
@@ -13,9 +13,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The folder whose files are traced, absolute.
+/// The absolute path of the traced folder.
 const FOLDER: &str = "FILE_TRACE_FOLDER";
-/// The file that the trace is appended to, absolute and outside that folder.
+/// The absolute path of the trace file, outside that folder.
 const TRACE: &str = "FILE_TRACE_OUTPUT";
 
 const RTLD_NEXT: *mut c_void = -1_isize as *mut c_void;
@@ -31,8 +31,7 @@ unsafe extern "C" {
     fn lseek64(file: c_int, offset: i64, whence: c_int) -> i64;
 }
 
-/// The function that the process would have called without this object. Unsafe: the type has to be the one that the C
-/// library declares.
+/// The C library's own function. Unsafe: `$type` must be the type that the C library declares.
 macro_rules! next {
     ($name:literal as $type:ty) => {{
         static NEXT: OnceLock<usize> = OnceLock::new();
@@ -53,7 +52,7 @@ type MakeFolder = unsafe extern "C" fn(*const c_char, c_uint) -> c_int;
 
 /// Which descriptors are files below the folder.
 static TRACED: [AtomicBool; 4096] = [const { AtomicBool::new(false) }; 4096];
-/// Held over an operation and its record, so that records are in the order of the operations.
+/// Locked during an operation and its record, so that records have the order of the operations.
 static IN_ORDER: Mutex<()> = Mutex::new(());
 
 fn in_order() -> MutexGuard<'static, ()> {
@@ -77,7 +76,7 @@ fn trace_file() -> c_int {
 fn traced_path<'a>(path: *const c_char) -> Option<&'a [u8]> {
     static PREFIX: OnceLock<Vec<u8>> = OnceLock::new();
     let prefix = PREFIX.get_or_init(|| env::var_os(FOLDER).expect(FOLDER).as_bytes().to_vec());
-    // SAFETY: the caller of the C library's function gives a C string.
+    // SAFETY: the caller of the C library's function passes a C string.
     let path = unsafe { CStr::from_ptr(path) }.to_bytes();
     let rest = path.strip_prefix(prefix.as_slice())?;
     (rest.is_empty() || rest.starts_with(b"/")).then_some(path)
@@ -91,8 +90,8 @@ fn is_traced(file: c_int) -> bool {
     traced(file).is_some_and(|traced| traced.load(Ordering::Relaxed))
 }
 
-/// Appends a record: its kind, three numbers, and bytes with their length before them. One write, so that a reader sees
-/// whole records only.
+/// Appends a record: its kind, the descriptor, a number, and two byte strings with their lengths. It is one write, so
+/// that a reader sees complete records only.
 fn record(kind: u8, file: c_int, at: i64, first: &[u8], second: &[u8]) {
     let mut bytes = vec![kind];
     bytes.extend(file.to_le_bytes());
@@ -101,7 +100,7 @@ fn record(kind: u8, file: c_int, at: i64, first: &[u8], second: &[u8]) {
         bytes.extend((part.len() as u64).to_le_bytes());
         bytes.extend(part);
     }
-    // SAFETY: the bytes are as many as is said.
+    // SAFETY: the pointer and length are those of `bytes`.
     let written =
         unsafe { next!(c"write" as Write)(trace_file(), bytes.as_ptr().cast(), bytes.len()) };
     assert_eq!(written, bytes.len() as isize, "the trace cannot be written");
@@ -168,7 +167,7 @@ fn named(kind: u8, paths: [*const c_char; 2], name: impl FnOnce() -> c_int) -> c
 }
 
 /// # Safety
-/// As the C library's; the third argument is read only where the flags have it.
+/// As in the C library; the third argument is read only if the flags require it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn open64(name: *const c_char, flags: c_int, mode: c_uint) -> c_int {
     opened(name, flags, || unsafe {
@@ -177,7 +176,7 @@ pub unsafe extern "C" fn open64(name: *const c_char, flags: c_int, mode: c_uint)
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn open(name: *const c_char, flags: c_int, mode: c_uint) -> c_int {
     opened(name, flags, || unsafe {
@@ -186,7 +185,7 @@ pub unsafe extern "C" fn open(name: *const c_char, flags: c_int, mode: c_uint) -
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn close(file: c_int) -> c_int {
     if let Some(traced) = traced(file) {
@@ -196,7 +195,7 @@ pub unsafe extern "C" fn close(file: c_int) -> c_int {
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn write(file: c_int, buffer: *const c_void, count: usize) -> isize {
     let write = unsafe { next!(c"write" as Write) };
@@ -208,7 +207,7 @@ pub unsafe extern "C" fn write(file: c_int, buffer: *const c_void, count: usize)
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pwrite64(
     file: c_int,
@@ -227,7 +226,7 @@ pub unsafe extern "C" fn pwrite64(
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ftruncate64(file: c_int, length: i64) -> c_int {
     let truncate = unsafe { next!(c"ftruncate64" as Truncate) };
@@ -243,21 +242,21 @@ pub unsafe extern "C" fn ftruncate64(file: c_int, length: i64) -> c_int {
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsync(file: c_int) -> c_int {
     synced(file, || unsafe { next!(c"fsync" as OfFile)(file) })
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fdatasync(file: c_int) -> c_int {
     synced(file, || unsafe { next!(c"fdatasync" as OfFile)(file) })
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     named(b'r', [from, to], || unsafe {
@@ -266,7 +265,7 @@ pub unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
     named(b'u', [name, name], || unsafe {
@@ -275,7 +274,7 @@ pub unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
 }
 
 /// # Safety
-/// As the C library's.
+/// As in the C library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mkdir(name: *const c_char, mode: c_uint) -> c_int {
     named(b'm', [name, name], || unsafe {

@@ -1,4 +1,4 @@
-//! Stage 6: is the user in the shared channel? (semantics §4, Stage 6)
+//! Stage 6: membership in the shared channel (semantics §4, Stage 6).
 
 use crosstrust::decision::{Reason, Stage};
 use crosstrust::request::{Request, UserClass};
@@ -22,7 +22,7 @@ pub fn check(world: &World, request: &Request) -> Result<(), Failure> {
     };
     let by_team = list(channel, "sharedWithTeams")
         .into_iter()
-        .any(|team| brings_in(team, request));
+        .any(|team| includes_user(team, request));
     let is_member = lists_user(channel, "members", request) || by_team;
     if is_member && request.user_class() != UserClass::Collaboration {
         Ok(())
@@ -31,9 +31,9 @@ pub fn check(world: &World, request: &Request) -> Result<(), Failure> {
     }
 }
 
-/// A team of the user's own home tenant that lists the user, or that has no list and is one of the
-/// user's groups.
-fn brings_in(team: &Value, request: &Request) -> bool {
+/// Whether the team makes the user a member: a team of the home tenant that lists the user or, without a list, is one of
+/// the user's groups.
+fn includes_user(team: &Value, request: &Request) -> bool {
     let tenant = text(team, "tenantId").expect("a team has a tenant");
     if tenant.parse().ok() != request.home.tenant() {
         return false;

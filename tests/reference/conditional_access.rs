@@ -12,7 +12,7 @@ use super::documents::{flag, is_word, member, text};
 use super::grants::{self, FREQUENCY_PLACE, Grant, Missing};
 use super::{Failure, World, conditions};
 
-/// The policies that apply, in the order of their ids.
+/// The policies that apply, in order of their ids.
 pub struct Policies(Vec<Applied>);
 
 struct Applied {
@@ -33,7 +33,7 @@ struct Frequency {
 pub fn evaluate(world: &World, request: &Request, now: Timestamp) -> Policies {
     let tenant = world
         .tenant(request.resource)
-        .expect("an unknown resource tenant was refused before");
+        .expect("an unknown resource tenant is denied earlier");
     let mut applied: Vec<Applied> = tenant
         .objects("conditional-access")
         .into_iter()
@@ -64,7 +64,7 @@ pub fn evaluate(world: &World, request: &Request, now: Timestamp) -> Policies {
 }
 
 impl Policies {
-    /// A block comes first; else the earliest missing control over all policies.
+    /// A block comes first, otherwise the earliest missing control over all policies.
     pub fn failure(&self) -> Option<Failure> {
         if self
             .enforced()
@@ -73,7 +73,7 @@ impl Policies {
             return Some(Failure::of(Stage::ConditionalAccess, Reason::CaBlocked));
         }
         let missing: Vec<Missing> = self.enforced().filter_map(Applied::missing).collect();
-        // The first of equals, and the policies stand in the order of their ids.
+        // The first of equals; the policies are in order of their ids.
         let first = missing.iter().min_by_key(|missing| missing.place)?;
         let all_step_ups: Option<Vec<Vec<StepUp>>> = missing
             .iter()
@@ -100,7 +100,7 @@ impl Policies {
             .collect()
     }
 
-    /// The policies whose session controls have to be upheld.
+    /// The policies whose session controls the gateway must enforce.
     pub fn obligations(&self) -> Vec<PolicyId> {
         self.enforced()
             .filter(|policy| policy.has_session_control)
@@ -127,7 +127,7 @@ impl Policies {
 }
 
 impl Applied {
-    /// What the policy lacks: its grant, its frequency, or both.
+    /// The unsatisfied parts of a policy: its grant, its frequency, or both.
     fn missing(&self) -> Option<Missing> {
         let stale = self.frequency.as_ref().is_some_and(|own| own.has_passed);
         let too_old = Missing {

@@ -1,7 +1,7 @@
-//! Whether a Conditional Access policy applies: every condition it sets has to match
-//! (semantics §5, "Which policies apply").
+//! Whether a Conditional Access policy applies: every condition that it sets must match (semantics §5, "Which policies
+//! apply").
 //!
-//! What the request does not tell matches on the include side and not on the exclude side.
+//! A fact that is missing from the request matches on the include side and not on the exclude side.
 
 use std::str::FromStr;
 
@@ -54,7 +54,7 @@ pub fn apply(
         && device_states(conditions, request)
 }
 
-/// Set to something = a policy for workload identities or agents, which applies to no user.
+/// Whether it is a policy for workload identities or agents, which applies to no user.
 fn is_for_workloads(conditions: &Value) -> bool {
     [
         "clientApplications",
@@ -65,15 +65,15 @@ fn is_for_workloads(conditions: &Value) -> bool {
     ]
     .into_iter()
     .filter_map(|name| member(conditions, name))
-    .any(says_something)
+    .any(is_set)
 }
 
-fn says_something(value: &Value) -> bool {
+fn is_set(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::String(text) => !text.is_empty(),
-        Value::Array(values) => values.iter().any(says_something),
-        Value::Object(members) => members.values().any(says_something),
+        Value::Array(values) => values.iter().any(is_set),
+        Value::Object(members) => members.values().any(is_set),
         Value::Bool(_) | Value::Number(_) => true,
     }
 }
@@ -84,7 +84,7 @@ fn applications(
     condition: &Value,
     request: &Request,
 ) -> bool {
-    if is_taken_off(tenant, condition, request) {
+    if is_action_excluded(tenant, condition, request) {
         return false;
     }
     let mut included: Vec<Fact> = texts(condition, "includeApplications")
@@ -117,9 +117,9 @@ fn applications(
     Fact::any(included) != Fact::No && Fact::any(excluded) != Fact::Yes
 }
 
-/// The tenant's settings may take policies for all resources off requests that name a user action; a policy
-/// that names the action itself stays.
-fn is_taken_off(tenant: &TenantDocuments, condition: &Value, request: &Request) -> bool {
+/// Whether the tenant's settings exclude the request's user action from policies for all resources. A policy that names
+/// the action itself still applies.
+fn is_action_excluded(tenant: &TenantDocuments, condition: &Value, request: &Request) -> bool {
     let Some(own) = request.context.user_action else {
         return false;
     };
@@ -130,7 +130,7 @@ fn is_taken_off(tenant: &TenantDocuments, condition: &Value, request: &Request) 
         && excluded_actions(tenant).any(|action| action.parse() == Ok(own))
 }
 
-/// The actions of exclusions that are enabled, as they are written.
+/// The actions of enabled exclusions, as written.
 fn excluded_actions(tenant: &TenantDocuments) -> impl Iterator<Item = &str> {
     tenant
         .objects("conditional-access-settings")
@@ -158,7 +158,7 @@ fn named_application(world: &World, word: &str, request: &Request) -> Fact {
     }
 }
 
-/// `CustomSecurityAttribute.<Set>_<Name>`; one that the request does not carry is unknown.
+/// `CustomSecurityAttribute.<Set>_<Name>`; unknown if the request does not contain it.
 fn application_attribute(property: &str, request: &Request) -> Option<PropertyValue> {
     let (kind, name) = property.split_once('.').expect("a dotted property");
     assert!(is_word(kind, "CustomSecurityAttribute"));
@@ -176,8 +176,8 @@ fn client_app_types(conditions: &Value, request: &Request) -> bool {
         || Fact::any(types.iter().map(|word| client_app_type(word, request))) != Fact::No
 }
 
-/// `exchangeActiveSync` is the wider word: it means clients of `easSupported` too. Of the narrower word, a
-/// request that names the wider one does not say enough.
+/// `exchangeActiveSync` is the wider word: it includes clients of `easSupported`. If a request states the wider word, the
+/// narrower one is unknown.
 fn client_app_type(word: &str, request: &Request) -> Fact {
     let Some(own) = request.context.client_app_type else {
         return Fact::Unknown;
@@ -198,12 +198,12 @@ fn platforms(conditions: &Value, request: &Request) -> bool {
     let exclude = texts(condition, "excludePlatforms");
     let own = request.context.platform;
     let included = include.is_empty() || has_word(&include, "all") || is_or_unknown(&include, own);
-    // A platform that the request does not name is never excluded, not by `all` either.
+    // A platform that is missing from the request is never excluded, not even by `all`.
     let excluded = own.is_some_and(|own| has_word(&exclude, "all") || is_one_of(&exclude, own));
     included && !excluded
 }
 
-/// A condition that is a plain list of words.
+/// A condition that is a list of words.
 fn risk<W: FromStr<Err: std::fmt::Debug> + PartialEq + Copy>(
     levels: Vec<&str>,
     own: Option<W>,
@@ -246,7 +246,7 @@ fn device_property(property: DeviceProperty, request: &Request) -> Option<Proper
     }
 }
 
-/// The deprecated members, in all the places where they have been, are one condition.
+/// The deprecated members, in all their locations, are one condition.
 fn device_states(conditions: &Value, request: &Request) -> bool {
     let mut include = Vec::new();
     let mut exclude = Vec::new();

@@ -1,6 +1,6 @@
-//! Finding things in the documents, by scanning them.
+//! Look-ups in the documents, by scanning.
 //!
-//! Nothing here decides; what is missing or null is `None` or an empty list.
+//! Nothing here decides. Missing and null are `None` or an empty list.
 
 use crosstrust::id::{AppId, PolicyId, TenantId};
 use crosstrust::vocabulary::Cloud;
@@ -15,8 +15,8 @@ impl World {
         self.tenants.iter().find(|tenant| tenant.id() == id)
     }
 
-    /// Whether the application is in the bundle of this name. Microsoft publishes the members of the portals
-    /// only, so another application of Microsoft's may be in one of the other two.
+    /// Whether the application is in the bundle of this name. Microsoft publishes only the members of the portals, so any
+    /// other Microsoft application may be in one of the other two.
     pub fn in_bundle(&self, app: AppId, bundle: &str) -> Fact {
         let Bundles {
             office365,
@@ -36,7 +36,7 @@ impl World {
         }
         let stated = self.stated(app).and_then(|stated| stated.bundles.as_ref());
         if let Some(stated) = stated {
-            // Whatever is in a narrower bundle is one of Microsoft's.
+            // An application in a narrower bundle is Microsoft's.
             let is_any = bundle == "AllMicrosoftApps" && !stated.is_empty();
             return Fact::from_bool(is_any || stated.contains(&bundle));
         }
@@ -47,7 +47,7 @@ impl World {
         }
     }
 
-    /// Whether the application is a resource of agents, which only the operator can say.
+    /// Whether the application is a resource of agents, which only the operator can state.
     pub fn is_agent(&self, app: AppId) -> Fact {
         match self.stated(app).and_then(|stated| stated.agent) {
             Some(agent) => Fact::from_bool(agent),
@@ -84,7 +84,7 @@ impl TenantDocuments {
             .any(|endpoint| endpoint.parse() == Ok(cloud))
     }
 
-    /// The partner entry for the other tenant; a synchronisation policy among partners is none (semantics §2,
+    /// The partner entry for the other tenant; a synchronisation policy among partners is not one (semantics §2,
     /// "Recognised documents").
     pub fn partner(&self, other: TenantId) -> Option<&Value> {
         self.objects("partners")
@@ -119,7 +119,7 @@ impl TenantDocuments {
     }
 }
 
-/// Whether an object is a cross-tenant synchronisation policy: by one of its members, be it null.
+/// Whether an object is a cross-tenant synchronisation policy: it has one of its members, even if null.
 pub fn is_synchronization(object: &Value) -> bool {
     [
         "userSyncInbound",
@@ -131,7 +131,7 @@ pub fn is_synchronization(object: &Value) -> bool {
     .any(|name| object.get(name).is_some())
 }
 
-/// A member that is there and not null.
+/// A member that is present and not null.
 pub fn member<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
     object.get(name).filter(|value| !value.is_null())
 }
@@ -144,7 +144,7 @@ pub fn flag(object: &Value, name: &str) -> Option<bool> {
     member(object, name).map(|value| value.as_bool().expect("a boolean"))
 }
 
-/// The strings of a list; none where it is missing or null.
+/// The strings of a list; none if it is missing or null.
 pub fn texts<'v>(object: &'v Value, name: &str) -> Vec<&'v str> {
     list(object, name)
         .into_iter()

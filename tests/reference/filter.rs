@@ -1,13 +1,13 @@
-//! The rule language of device and application filters: read and evaluated in one go, three-valued
+//! The rule language of device and application filters: parsed and evaluated in one pass, three-valued
 //! (semantics §5; learn.microsoft.com/entra/identity/conditional-access/concept-condition-filters-for-devices).
 //!
-//! Tightest first: comparison, `-not`, `-and`, `-or`; parentheses. The hyphen may be left out.
+//! Precedence, tightest first: comparison, `-not`, `-and`, `-or`; parentheses. The hyphen is optional.
 
 use crosstrust::request::PropertyValue;
 
 use super::Fact;
 
-/// `None` from `lookup` = the request does not tell.
+/// `None` from `lookup`: the fact is missing from the request.
 pub fn evaluate(rule: &str, lookup: &dyn Fn(&str) -> Option<PropertyValue>) -> Fact {
     let mut reader = Reader {
         tokens: tokens(rule),
@@ -15,7 +15,11 @@ pub fn evaluate(rule: &str, lookup: &dyn Fn(&str) -> Option<PropertyValue>) -> F
         lookup,
     };
     let fact = reader.disjunction();
-    assert_eq!(reader.at, reader.tokens.len(), "rest of the rule {rule}");
+    assert_eq!(
+        reader.at,
+        reader.tokens.len(),
+        "unparsed rest of the rule {rule}"
+    );
     fact
 }
 
@@ -65,7 +69,7 @@ impl Reader<'_> {
         }
         if self.takes(&Token::Open) {
             let fact = self.disjunction();
-            assert!(self.takes(&Token::Close), "a parenthesis stays open");
+            assert!(self.takes(&Token::Close), "unclosed parenthesis");
             return fact;
         }
         self.comparison()
@@ -97,7 +101,7 @@ impl Reader<'_> {
                     }
                 }
             }
-            other => panic!("{other:?} is no value"),
+            other => panic!("expected a value, found {other:?}"),
         }
     }
 
@@ -119,9 +123,9 @@ impl Reader<'_> {
         found
     }
 
-    fn takes_word(&mut self, wanted: &str) -> bool {
+    fn takes_word(&mut self, expected: &str) -> bool {
         let found = match self.tokens.get(self.at) {
-            Some(Token::Word(word)) => without_hyphen(word) == wanted,
+            Some(Token::Word(word)) => without_hyphen(word) == expected,
             _ => false,
         };
         self.at += usize::from(found);
@@ -129,8 +133,8 @@ impl Reader<'_> {
     }
 }
 
-/// On a value that is known: a known null satisfies no positive operator and every negative one,
-/// but a comparison with `null` asks for null itself.
+/// Compares a known value. A known null satisfies no positive operator and every negative one, but a comparison with
+/// `null` matches null itself.
 fn compare(value: &PropertyValue, operator: &str, operand: &Operand) -> bool {
     match operator {
         "ne" => !compare(value, "eq", operand),
@@ -141,16 +145,16 @@ fn compare(value: &PropertyValue, operator: &str, operand: &Operand) -> bool {
         "eq" | "startswith" | "endswith" | "contains" | "in" => match (value, operand) {
             (PropertyValue::Null, Operand::Null) => operator == "eq",
             (PropertyValue::Null, _) | (_, Operand::Null) => false,
-            (PropertyValue::Text(own), Operand::Text(wanted)) => {
-                compare_text(&own.to_lowercase(), operator, &wanted.to_lowercase())
+            (PropertyValue::Text(own), Operand::Text(expected)) => {
+                compare_text(&own.to_lowercase(), operator, &expected.to_lowercase())
             }
-            (PropertyValue::Text(own), Operand::List(wanted)) => {
+            (PropertyValue::Text(own), Operand::List(expected)) => {
                 assert_eq!(operator, "in");
-                wanted.iter().any(|wanted| same(own, wanted))
+                expected.iter().any(|expected| same(own, expected))
             }
-            (PropertyValue::List(own), Operand::Text(wanted)) => {
+            (PropertyValue::List(own), Operand::Text(expected)) => {
                 assert_eq!(operator, "contains");
-                own.iter().any(|own| same(own, wanted))
+                own.iter().any(|own| same(own, expected))
             }
             (PropertyValue::List(_), Operand::List(_)) => panic!("two lists"),
         },
@@ -158,12 +162,12 @@ fn compare(value: &PropertyValue, operator: &str, operand: &Operand) -> bool {
     }
 }
 
-fn compare_text(own: &str, operator: &str, wanted: &str) -> bool {
+fn compare_text(own: &str, operator: &str, expected: &str) -> bool {
     match operator {
-        "eq" => own == wanted,
-        "startswith" => own.starts_with(wanted),
-        "endswith" => own.ends_with(wanted),
-        "contains" => own.contains(wanted),
+        "eq" => own == expected,
+        "startswith" => own.starts_with(expected),
+        "endswith" => own.ends_with(expected),
+        "contains" => own.contains(expected),
         other => panic!("{other} does not take one string"),
     }
 }

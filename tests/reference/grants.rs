@@ -11,7 +11,7 @@ use super::documents::{is_word, member, text, texts};
 use super::settings::{self, Trust};
 use super::{TenantDocuments, World, strengths};
 
-/// What a grant comes to.
+/// The result of a grant.
 #[derive(Debug, Clone)]
 pub enum Grant {
     Block,
@@ -19,7 +19,7 @@ pub enum Grant {
     Missing(Missing),
 }
 
-/// An unsatisfied grant: what its denial names, and every step-up that satisfies it.
+/// An unsatisfied grant: the reason of its denial, and every step-up that satisfies it.
 #[derive(Debug, Clone)]
 pub struct Missing {
     pub place: u8,
@@ -27,8 +27,8 @@ pub struct Missing {
     pub step_ups: Option<Vec<StepUp>>,
 }
 
-/// A control that is not satisfied.
-struct Lack {
+/// An unsatisfied control.
+struct MissingControl {
     place: u8,
     reason: Reason,
     step_up: Option<StepUp>,
@@ -51,8 +51,8 @@ pub fn evaluate(
         return Grant::Block;
     }
     let user = User::of(world, request);
-    let mut controls: Vec<Option<Lack>> = Vec::new();
-    // In the documented order, so that the first that is missing is the one to name.
+    let mut controls: Vec<Option<MissingControl>> = Vec::new();
+    // In the documented order, so that the first missing control is the reason.
     for wanted in CONTROLS {
         if words.iter().any(|word| is_word(word, wanted)) {
             controls.push(user.built_in(wanted));
@@ -94,10 +94,10 @@ const CONTROLS: &[&str] = &[
     "riskRemediation",
 ];
 
-fn all_of(controls: Vec<Option<Lack>>) -> Grant {
-    let lacks: Vec<Lack> = controls.into_iter().flatten().collect();
-    let step_ups = lacks.iter().map(|lack| lack.step_up).collect();
-    match lacks.first() {
+fn all_of(controls: Vec<Option<MissingControl>>) -> Grant {
+    let missing: Vec<MissingControl> = controls.into_iter().flatten().collect();
+    let step_ups = missing.iter().map(|control| control.step_up).collect();
+    match missing.first() {
         None => Grant::Satisfied,
         Some(first) => Grant::Missing(Missing {
             place: first.place,
@@ -107,16 +107,16 @@ fn all_of(controls: Vec<Option<Lack>>) -> Grant {
     }
 }
 
-/// One is enough; where there is none, the first that a step-up can satisfy is named.
-fn any_of(controls: Vec<Option<Lack>>) -> Grant {
+/// One is enough. If none is satisfied, the reason is the first that a step-up can satisfy.
+fn any_of(controls: Vec<Option<MissingControl>>) -> Grant {
     if controls.is_empty() || controls.iter().any(|control| control.is_none()) {
         return Grant::Satisfied;
     }
-    let lacks: Vec<Lack> = controls.into_iter().flatten().collect();
-    let named = lacks
+    let missing: Vec<MissingControl> = controls.into_iter().flatten().collect();
+    let named = missing
         .iter()
-        .find(|lack| lack.step_up.is_some())
-        .unwrap_or(&lacks[0]);
+        .find(|control| control.step_up.is_some())
+        .unwrap_or(&missing[0]);
     Grant::Missing(Missing {
         place: named.place,
         reason: named.reason,
@@ -127,7 +127,7 @@ fn any_of(controls: Vec<Option<Lack>>) -> Grant {
 struct User<'r> {
     request: &'r Request,
     class: UserClass,
-    /// Of the resource tenant in the home tenant; an internal user's claims need none.
+    /// The resource tenant's trust in the home tenant; an internal user's claims need none.
     trust: Trust,
 }
 
@@ -150,7 +150,7 @@ impl<'r> User<'r> {
         }
     }
 
-    fn built_in(&self, control: &str) -> Option<Lack> {
+    fn built_in(&self, control: &str) -> Option<MissingControl> {
         let claims = &self.request.claims;
         let context = &self.request.context;
         match control {
@@ -187,7 +187,7 @@ impl<'r> User<'r> {
         }
     }
 
-    fn mfa(&self) -> Option<Lack> {
+    fn mfa(&self) -> Option<MissingControl> {
         let claims = &self.request.claims;
         let (done, step_up) = match (self.class, self.trust.mfa) {
             (UserClass::DirectConnect, false) => return Some(mfa_not_trusted()),
@@ -202,14 +202,14 @@ impl<'r> User<'r> {
                 (claims.resource_mfa, StepUp::Mfa(SignInTenant::Resource))
             }
         };
-        (!done).then_some(Lack {
+        (!done).then_some(MissingControl {
             place: 0,
             reason: Reason::MfaRequired,
             step_up: Some(step_up),
         })
     }
 
-    fn strength(&self, tenant: &TenantDocuments, named: &Value) -> Option<Lack> {
+    fn strength(&self, tenant: &TenantDocuments, named: &Value) -> Option<MissingControl> {
         let claims = &self.request.claims;
         let (id, strength) = strengths::find(tenant, named);
         let at_home = claims.authentication_methods;
@@ -244,14 +244,14 @@ impl<'r> User<'r> {
         let reachable = strengths::combinations(&strength)
             .into_iter()
             .any(|combination| combination.iter().all(|method| column.contains(method)));
-        (!satisfied).then_some(Lack {
+        (!satisfied).then_some(MissingControl {
             place: 0,
             reason: Reason::AuthenticationStrengthRequired,
             step_up: reachable.then_some(StepUp::Strength(id, step_up_place)),
         })
     }
 
-    fn terms_of_use(&self, terms: &[&str]) -> Option<Lack> {
+    fn terms_of_use(&self, terms: &[&str]) -> Option<MissingControl> {
         let accepted = &self.request.claims.accepted_terms_of_use;
         let all_accepted = terms.iter().all(|id| {
             let id: TermsOfUseId = id.parse().expect("a terms of use id");
@@ -259,15 +259,17 @@ impl<'r> User<'r> {
         });
         match self.class {
             UserClass::DirectConnect => Some(not_supported(6)),
-            UserClass::Internal | UserClass::Collaboration => (!all_accepted).then_some(Lack {
-                place: 6,
-                reason: Reason::TermsOfUseRequired,
-                step_up: None,
-            }),
+            UserClass::Internal | UserClass::Collaboration => {
+                (!all_accepted).then_some(MissingControl {
+                    place: 6,
+                    reason: Reason::TermsOfUseRequired,
+                    step_up: None,
+                })
+            }
         }
     }
 
-    fn custom_controls(&self, ids: &[&str]) -> Option<Lack> {
+    fn custom_controls(&self, ids: &[&str]) -> Option<MissingControl> {
         let accepted = &self.request.claims.accepted_custom_controls;
         let all_accepted = ids.iter().all(|id| {
             let id: CustomControlId = id.parse().expect("a custom control id");
@@ -276,11 +278,16 @@ impl<'r> User<'r> {
         (self.class != UserClass::Internal || !all_accepted).then(|| not_supported(7))
     }
 
-    fn internal_only(&self, place: u8, fact: Option<bool>, reason: Reason) -> Option<Lack> {
+    fn internal_only(
+        &self,
+        place: u8,
+        fact: Option<bool>,
+        reason: Reason,
+    ) -> Option<MissingControl> {
         if self.class != UserClass::Internal {
             return Some(not_supported(place));
         }
-        (fact != Some(true)).then_some(Lack {
+        (fact != Some(true)).then_some(MissingControl {
             place,
             reason,
             step_up: None,
@@ -295,15 +302,15 @@ fn device(
     required: Reason,
     not_trusted: Reason,
     step_up: StepUp,
-) -> Option<Lack> {
+) -> Option<MissingControl> {
     match (trusted, claimed) {
         (true, true) => None,
-        (true, false) => Some(Lack {
+        (true, false) => Some(MissingControl {
             place,
             reason: required,
             step_up: Some(step_up),
         }),
-        (false, _) => Some(Lack {
+        (false, _) => Some(MissingControl {
             place,
             reason: not_trusted,
             step_up: None,
@@ -311,16 +318,16 @@ fn device(
     }
 }
 
-fn mfa_not_trusted() -> Lack {
-    Lack {
+fn mfa_not_trusted() -> MissingControl {
+    MissingControl {
         place: 0,
         reason: Reason::MfaNotTrusted,
         step_up: None,
     }
 }
 
-fn not_supported(place: u8) -> Lack {
-    Lack {
+fn not_supported(place: u8) -> MissingControl {
+    MissingControl {
         place,
         reason: Reason::ControlNotSupported,
         step_up: None,

@@ -1,4 +1,4 @@
-//! Homes that have no policies here: identity providers, and home tenants of which something is assumed
+//! Homes without policies in the snapshot: identity providers, and home tenants with assumed outbound settings
 //! (semantics §3).
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::documents::{is_word, member, text, texts};
 use super::{Failure, TenantDocuments, World};
 
-/// Stage 4 of an account that lives in no tenant.
+/// Stage 4 for an account of an identity provider.
 pub fn check_provider(
     resource: &TenantDocuments,
     provider: &IdentityProvider,
@@ -48,14 +48,14 @@ pub fn check_provider(
     Err(Failure::about(Stage::Inbound, Reason::InboundUser, subject))
 }
 
-/// An entry that lets a user through stage 3.
+/// An entry that allows a user in stage 3.
 pub struct Assumed {
     pub basis: AssumedBasis,
     /// The end of its last day.
     pub until: Timestamp,
 }
 
-/// Stage 3 of a home tenant that is not loaded and whose defaults do not let the user out.
+/// Stage 3 for a home tenant that is not loaded and whose defaults deny the user.
 pub fn check_assumed(
     resource: &TenantDocuments,
     home: TenantId,
@@ -80,7 +80,7 @@ pub fn check_assumed(
     if now >= assumed.until {
         return unused(Some(UnusedEntryReason::ReviewPast));
     }
-    if !holds(entry, request.access) {
+    if !covers(entry, request.access) {
         return unused(Some(UnusedEntryReason::OtherAccessType));
     }
     if assumed.basis == AssumedBasis::TokenIssued && request.issuing_tenant != Some(home) {
@@ -102,7 +102,7 @@ pub fn direct_connect_agreement(
     let entry = entry(resource, home)?;
     let assumed = read(entry);
     let counts = assumed.basis == AssumedBasis::Agreement
-        && holds(entry, AccessType::DirectConnect)
+        && covers(entry, AccessType::DirectConnect)
         && now < assumed.until;
     counts.then_some(assumed.until)
 }
@@ -124,8 +124,8 @@ fn read(entry: &Value) -> Assumed {
     }
 }
 
-/// Missing or null is direct connect only.
-fn holds(entry: &Value, access: AccessType) -> bool {
+/// Whether the entry covers this access type. Missing or null means direct connect only.
+fn covers(entry: &Value, access: AccessType) -> bool {
     if member(entry, "accessTypes").is_none() {
         return access == AccessType::DirectConnect;
     }

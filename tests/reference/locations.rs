@@ -35,15 +35,15 @@ fn named(tenant: &TenantDocuments, word: &str, request: &Request) -> Fact {
                 .map(|location| is_in(location, request)),
         );
     }
-    let wanted: LocationId = word.parse().expect("a location id");
+    let id: LocationId = word.parse().expect("a location id");
     let location = locations
         .into_iter()
-        .find(|location| text(location, "id").is_some_and(|id| id.parse() == Ok(wanted)));
+        .find(|location| text(location, "id").is_some_and(|found| found.parse() == Ok(id)));
     match location {
         Some(location) => is_in(location, request),
         // The MFA trusted IPs, which no export lists.
-        None if wanted == LocationId(0) => Fact::Unknown,
-        None => panic!("{wanted} is not a location of the tenant"),
+        None if id == LocationId(0) => Fact::Unknown,
+        None => panic!("{id} is not a location of the tenant"),
     }
 }
 
@@ -61,7 +61,7 @@ fn is_in(location: &Value, request: &Request) -> Fact {
     } else if is_of_kind(location, "countryNamedLocation") {
         let method = text(location, "countryLookupMethod").unwrap_or("clientIpAddress");
         let method: CountrySource = method.parse().expect("a lookup method");
-        // A country that was found in the other way says nothing here.
+        // A country that was found by the other method does not count.
         let found = request
             .context
             .country
@@ -89,7 +89,7 @@ fn is_of_kind(location: &Value, kind: &str) -> bool {
     is_word(found.trim_start_matches("#microsoft.graph."), kind)
 }
 
-/// Bit by bit, as one would on paper.
+/// Compares bit by bit.
 fn range_contains(range: &str, address: IpAddr) -> bool {
     let (network, length) = range.split_once('/').expect("a range in CIDR form");
     let network: IpAddr = network.parse().expect("an address");

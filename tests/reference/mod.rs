@@ -1,9 +1,9 @@
-//! The reference evaluator: semantics.md once more, in the plainest way, straight over the JSON.
+//! The reference evaluator: semantics.md implemented a second time, as simply as possible, directly on the JSON.
 //!
-//! It shares with the product only the words (`id`, `time`, `vocabulary`, `request`, `decision`,
-//! `revocation`) and none of its reading, compiling or deciding, so that one of the two is wrong
-//! where they differ. It is slow on purpose: every call scans every document again. It believes
-//! its documents to be valid (semantics §2) and in Graph's own spelling, and panics where not.
+//! It shares only the types of `id`, `time`, `vocabulary`, `request`, `decision` and `revocation` with the product, and none
+//! of its reading, compiling or deciding, so that a difference shows an error in one of the two. It is slow on purpose:
+//! every call scans every document again. It requires valid documents (semantics §2) in Graph's own spelling, and panics
+//! otherwise.
 
 mod channel;
 mod conditional_access;
@@ -36,7 +36,7 @@ use serde_json::Value;
 
 pub use documents::is_synchronization;
 
-/// All tenants' documents, and the tables that are product data.
+/// All tenants' documents, and the product's tables.
 #[derive(Debug, Clone)]
 pub struct World {
     pub tenants: Vec<TenantDocuments>,
@@ -44,11 +44,11 @@ pub struct World {
     pub applications: Vec<StatedApplication>,
 }
 
-/// What the operator's configuration states of an application.
+/// The operator's statements about an application.
 #[derive(Debug, Clone)]
 pub struct StatedApplication {
     pub app: AppId,
-    /// The bundles that it is in; `None` = not stated.
+    /// Its bundles; `None` = not stated.
     pub bundles: Option<Vec<&'static str>>,
     pub agent: Option<bool>,
 }
@@ -62,18 +62,18 @@ pub struct TenantDocuments {
     pub documents: BTreeMap<&'static str, Value>,
 }
 
-/// Which applications the reserved words stand for.
+/// The applications of the reserved words.
 #[derive(Debug, Clone)]
 pub struct Bundles {
     pub office365: Vec<AppId>,
     pub all_microsoft: Vec<AppId>,
     pub admin_portals: Vec<AppId>,
-    /// Microsoft's own, besides those.
+    /// Other Microsoft applications.
     pub first_party: Vec<AppId>,
     pub teams_and_sharepoint: Vec<AppId>,
 }
 
-/// What the answer has to be.
+/// The expected decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     pub verdict: Verdict,
@@ -84,7 +84,7 @@ pub struct Expected {
     pub assumed_outbound: Option<AssumedBasis>,
 }
 
-/// A fact is so, is not so, or the request does not tell.
+/// A three-valued fact: true, false, or missing from the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {
     Yes,
@@ -100,7 +100,7 @@ struct Failure {
     subject: Option<Box<DenialSubject>>,
 }
 
-/// Walks the stages of semantics §4; the first that does not pass decides.
+/// Runs the stages of semantics §4; the first that fails decides.
 pub fn decide(
     world: &World,
     revocations: &[Revocation],
@@ -125,20 +125,20 @@ pub fn decide(
             };
             let expected = answer(passed, Some(&policies), request, now);
             match settings::direct_connect_agreement(world, request, now) {
-                Some(until) => good_until(expected, until, now),
+                Some(until) => limit_expiry(expected, until, now),
                 None => expected,
             }
         }
     };
     if let Some(assumed) = assumed {
-        expected = good_until(expected, assumed.until, now);
+        expected = limit_expiry(expected, assumed.until, now);
         expected.assumed_outbound = Some(assumed.basis);
     }
     expected
 }
 
-/// semantics §3: what rests on an assumption ends with it at the latest.
-fn good_until(expected: Expected, until: Timestamp, now: Timestamp) -> Expected {
+/// semantics §3: an answer that relies on an assumption expires with it at the latest.
+fn limit_expiry(expected: Expected, until: Timestamp, now: Timestamp) -> Expected {
     assert!(until > now);
     Expected {
         expires_at: expected.expires_at.min(until),
@@ -154,7 +154,7 @@ fn known_resource(world: &World, request: &Request) -> Result<(), Failure> {
     }
 }
 
-/// semantics §4, "How long an answer is good".
+/// semantics §4, "How long an answer is good": the decision and its expiry.
 fn answer(
     passed: Result<(), Failure>,
     policies: Option<&conditional_access::Policies>,
@@ -172,7 +172,7 @@ fn answer(
     }
     if let Err(failure) = &passed {
         if failure.reason == Reason::TokenNotYetValid {
-            let issued_at = request.claims.issued_at.expect("it was the reason");
+            let issued_at = request.claims.issued_at.expect("the reason requires it");
             instants.push(issued_at.minus(Duration::from_secs(300)));
         }
         if failure.reason == Reason::GroupsUnknown {
@@ -250,7 +250,7 @@ impl Fact {
         }
     }
 
-    /// Some fact of the list holds; of an empty list none does.
+    /// Whether a fact of the list holds; false for an empty list.
     pub fn any(facts: impl IntoIterator<Item = Fact>) -> Fact {
         facts.into_iter().fold(Fact::No, Fact::or)
     }

@@ -45,7 +45,7 @@ fn passes(world: &World, tenant: &TenantDocuments, other: TenantId, request: &Re
     settings::apply(world, &setting, request) == Outcome::Passes
 }
 
-/// A home tenant outside the snapshot is where the request says, else where the resource tenant is.
+/// The cloud of the home tenant. Outside the snapshot it is the one in the request, otherwise that of the resource tenant.
 fn home_cloud(world: &World, request: &Request, otherwise: Cloud) -> Cloud {
     let home = request.home.tenant();
     if let Some(home) = home.and_then(|home| world.tenant(home)) {

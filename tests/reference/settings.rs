@@ -11,7 +11,7 @@ use super::documents::{flag, is_word, list, member, text};
 use super::homes::{self, Assumed};
 use super::{Fact, Failure, TenantDocuments, World};
 
-/// What a setting says about a request.
+/// The result of a setting for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Passes,
@@ -20,7 +20,7 @@ pub enum Outcome {
     GroupsUnknown,
 }
 
-/// Which claims of the home tenant the resource tenant accepts.
+/// The claims of the home tenant that the resource tenant accepts.
 #[derive(Debug, Clone, Copy)]
 pub struct Trust {
     pub mfa: bool,
@@ -28,7 +28,7 @@ pub struct Trust {
     pub hybrid_joined_device: bool,
 }
 
-/// What the user was let through by, where it was an assumption.
+/// Stage 3. Returns the assumption on which the allow relies, if any.
 pub fn check_outbound(
     world: &World,
     request: &Request,
@@ -116,7 +116,7 @@ pub fn check_inbound(world: &World, request: &Request) -> Result<(), Failure> {
     }
 }
 
-/// Whether the user could come by direct connect as well (semantics §5, "User types overlap").
+/// Whether the user could also use direct connect (semantics §5, "User types overlap").
 pub fn direct_connect_eligible(world: &World, request: &Request, now: Timestamp) -> Fact {
     let (home_cloud, resource_cloud) = clouds(world, request);
     if home_cloud != resource_cloud {
@@ -144,7 +144,7 @@ pub fn direct_connect_eligible(world: &World, request: &Request, now: Timestamp)
         .and(fact(&inbound))
 }
 
-/// The end of the agreement by which the user counts as a direct connect user too.
+/// The end of the agreement by which the user is also a direct connect user.
 pub fn direct_connect_agreement(
     world: &World,
     request: &Request,
@@ -158,7 +158,7 @@ pub fn direct_connect_agreement(
     homes::direct_connect_agreement(world, resource, home, now).filter(|_| overlaps)
 }
 
-/// The effective trust of the resource tenant in the home tenant; each boolean inherits by itself.
+/// The effective trust of the resource tenant in the home tenant; each boolean is inherited separately.
 pub fn trust(world: &World, request: &Request) -> Trust {
     if request.home.tenant().is_none() {
         return Trust {
@@ -183,8 +183,8 @@ pub fn trust(world: &World, request: &Request) -> Trust {
     }
 }
 
-/// The tenant's setting for the other tenant: the partner's member, else the default's, else the
-/// service's own. A tenant outside the snapshot has the service's defaults.
+/// The tenant's setting for the other tenant: the partner's member, otherwise the default's, otherwise the service's. A
+/// tenant outside the snapshot has the service's defaults.
 pub fn of(tenant: Option<&TenantDocuments>, other: TenantId, name: &str) -> Value {
     let written = tenant.and_then(|tenant| {
         [tenant.partner(other), default_object(tenant)]
@@ -198,7 +198,7 @@ pub fn of(tenant: Option<&TenantDocuments>, other: TenantId, name: &str) -> Valu
     }
 }
 
-/// The table of semantics §3, with what is unknown tried both ways.
+/// The table of semantics §3; an unknown fact is tried as true and as false.
 pub fn apply(world: &World, setting: &Value, request: &Request) -> Outcome {
     let users = member(setting, "usersAndGroups").expect("a setting has a users rule");
     let applications = member(setting, "applications").expect("a setting has an application rule");
@@ -313,7 +313,7 @@ fn home(request: &Request) -> TenantId {
 fn resource<'w>(world: &'w World, request: &Request) -> &'w TenantDocuments {
     world
         .tenant(request.resource)
-        .expect("an unknown resource tenant was refused before stage 3")
+        .expect("an unknown resource tenant is denied before stage 3")
 }
 
 fn default_object(tenant: &TenantDocuments) -> Option<&Value> {
@@ -339,7 +339,7 @@ fn service_default(name: &str) -> Value {
     let access = match name {
         "b2bCollaborationInbound" | "b2bCollaborationOutbound" => "allowed",
         "b2bDirectConnectInbound" | "b2bDirectConnectOutbound" | "tenantRestrictions" => "blocked",
-        other => panic!("no setting is called {other}"),
+        other => panic!("unknown setting {other}"),
     };
     json!({
         "usersAndGroups": {

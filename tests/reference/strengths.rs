@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::TenantDocuments;
 use super::documents::{is_word, list, member, text, texts};
 
-/// The built-in "multifactor authentication", which a bare "MFA was done" satisfies.
+/// The built-in "multifactor authentication", which a claim of MFA without methods satisfies.
 pub const MULTIFACTOR: StrengthId = StrengthId(2);
 
-/// The methods that count for external users: done at home, where MFA is trusted.
+/// The methods of external users that count if done in the home tenant with trusted MFA.
 pub const HOME_COLUMN: &[Method] = &[
     Method::Password,
     Method::Sms,
@@ -26,7 +26,7 @@ pub const HOME_COLUMN: &[Method] = &[
     Method::X509CertificateMultiFactor,
 ];
 
-/// And done in the resource tenant, where it is not.
+/// The methods that count if done in the resource tenant without trust.
 pub const RESOURCE_COLUMN: &[Method] = &[
     Method::Password,
     Method::Sms,
@@ -35,8 +35,7 @@ pub const RESOURCE_COLUMN: &[Method] = &[
     Method::SoftwareOath,
 ];
 
-/// The strength that a policy names: of the tenant's export, else the policy's own copy, else
-/// built in.
+/// The strength that a policy names: the tenant's export, otherwise the policy's copy, otherwise the built-in.
 pub fn find(tenant: &TenantDocuments, named: &Value) -> (StrengthId, Value) {
     let id: StrengthId = text(named, "id")
         .and_then(|id| id.parse().ok())
@@ -140,7 +139,7 @@ fn built_in(id: StrengthId) -> Value {
             "federatedSingleFactor,sms",
             "federatedSingleFactor,voice",
         ]),
-        _ => panic!("no strength {id}"),
+        _ => panic!("unknown strength {id}"),
     }
     json!({ "allowedCombinations": all })
 }

@@ -1,4 +1,4 @@
-//! Stage 1: the token's own instants, and the revocations that are fed at run time (semantics §4).
+//! Stage 1: the token's times, and revocations that are received at run time (semantics §4).
 
 use std::time::Duration;
 
@@ -24,19 +24,19 @@ pub fn check(revocations: &[Revocation], request: &Request, now: Timestamp) -> R
     Ok(())
 }
 
-/// semantics §4, "When a token has ended", of a process that forgets no token.
+/// semantics §4, "When a token has ended", without forgetting any token.
 #[derive(Debug, Default)]
 pub struct KnownTokens(Vec<TokenVerification>);
 
 #[derive(Debug)]
 struct TokenVerification {
     token: String,
-    /// When the token ends on the boot clock, by this verification.
+    /// The expiry of the token on the boot clock, by this verification.
     boot_end: Duration,
 }
 
 impl KnownTokens {
-    /// Whether a token with a good signature has ended.
+    /// Whether a token with a valid signature has expired.
     pub fn has_ended(
         &self,
         token: &str,
@@ -48,7 +48,7 @@ impl KnownTokens {
         expires_at <= wall || of_token.any(|known| known.boot_end <= boot)
     }
 
-    /// A token that has not ended is verified.
+    /// Records the verification of a token that has not expired.
     pub fn verified(
         &mut self,
         token: &str,
@@ -66,7 +66,7 @@ impl KnownTokens {
     }
 }
 
-/// A token that lacks what would tell is revoked if the entry could match it.
+/// A token without the needed fact is revoked if the entry could match it.
 fn revokes(entry: &Revocation, request: &Request) -> bool {
     match entry {
         Revocation::Session(session) => match &request.claims.session_id {

@@ -1,4 +1,4 @@
-//! The `users` condition: who a Conditional Access policy is about (semantics §5).
+//! The `users` condition: the users to which a Conditional Access policy applies (semantics §5).
 
 use crosstrust::request::{Request, UserClass};
 use crosstrust::time::Timestamp;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::documents::{comma_separated, is_word, list, member, text, texts};
 use super::{Fact, World, settings};
 
-/// The include lists together are one list, the exclude lists another.
+/// All include lists are one list, all exclude lists another.
 pub fn matches(world: &World, users: &Value, request: &Request, now: Timestamp) -> bool {
     let included = Fact::any(
         texts(users, "includeUsers")
@@ -49,21 +49,21 @@ fn named_user(world: &World, word: &str, side: Side, request: &Request, now: Tim
     if is_word(word, "All") {
         return Fact::Yes;
     }
-    // The accounts of agents: no user is one.
+    // No user is an account of an agent.
     if is_word(word, "None") || is_word(word, "AllAgentIdUsers") {
         return Fact::No;
     }
     if is_word(word, "GuestsOrExternalUsers") {
         return Fact::from_bool(has_type(world, UserType::ALL, side, request, now));
     }
-    let wanted = word.parse().expect("a user id");
+    let id = word.parse().expect("a user id");
     let own = match request.user_class() {
         UserClass::Internal => request.user,
         UserClass::DirectConnect | UserClass::Collaboration => request.resource_user,
     };
     match own {
-        Some(own) => Fact::from_bool(own == wanted),
-        // No guest object, or one that the request does not name.
+        Some(own) => Fact::from_bool(own == id),
+        // No guest object, or none in the request.
         None if request.user_class() == UserClass::DirectConnect => Fact::No,
         None => Fact::Unknown,
     }
@@ -77,9 +77,9 @@ fn listed_groups(users: &Value, name: &str, side: Side, request: &Request) -> Ve
     texts(users, name)
         .into_iter()
         .map(|group| {
-            let wanted = group.parse().expect("a group id");
+            let id = group.parse().expect("a group id");
             directory_fact(
-                own.contains(&wanted),
+                own.contains(&id),
                 request.claims.groups_incomplete,
                 side,
                 request,
@@ -92,15 +92,15 @@ fn listed_roles(users: &Value, name: &str, side: Side, request: &Request) -> Vec
     texts(users, name)
         .into_iter()
         .map(|role| {
-            let wanted = role.parse().expect("a role id");
-            let listed = request.roles.contains(&wanted);
+            let id = role.parse().expect("a role id");
+            let listed = request.roles.contains(&id);
             directory_fact(listed, request.claims.roles_incomplete, side, request)
         })
         .collect()
 }
 
-/// Membership in something of the resource tenant's directory. A direct connect user is in none of
-/// it, but one with a guest object is on the include side.
+/// Membership in the resource tenant's directory. A direct connect user has none, but one with a guest object counts as a
+/// member on the include side.
 fn directory_fact(listed: bool, incomplete: bool, side: Side, request: &Request) -> Fact {
     if request.user_class() == UserClass::DirectConnect
         && (request.resource_user.is_none() || side == Side::Exclude)
@@ -152,7 +152,7 @@ fn guest_clause(
     ))
 }
 
-/// One type is enough to be included; to be excluded all must be named.
+/// For inclusion one matching type is enough; for exclusion all types must be named.
 fn has_type(
     world: &World,
     named: &[UserType],
@@ -167,7 +167,7 @@ fn has_type(
     }
 }
 
-/// Every type that the user has or may have.
+/// The types that the user has or may have.
 fn possible_types(world: &World, request: &Request, now: Timestamp) -> Vec<UserType> {
     let guest_or_member = [UserType::CollaborationGuest, UserType::CollaborationMember];
     let mut own = Vec::new();

@@ -1,7 +1,7 @@
 //! Wall clocks that jump and machines that sleep, on the real binary.
 //!
-//! The wall clock and sleep are moved by a preloaded object (`clocks/preload.rs`), the boot clock at the start by a
-//! time namespace (time_namespaces(7)).
+//! A preloaded object (`clocks/preload.rs`) moves the wall clock and simulates sleep. A time namespace
+//! (time_namespaces(7)) sets the boot clock at the start.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -33,13 +33,13 @@ const LAUNCHER: &str = "1a01899f-ffd3-4659-9c8b-641314fe61f2";
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
-/// So few that some tens of allows fill a file of records.
+/// Small: some tens of allows fill a segment.
 const SEGMENT_BYTES: &str = "65536";
 /// How far the wall clock jumps, ahead and back, in seconds.
 const JUMPS: [i64; 7] = [1, 60, 20 * 60, 2 * HOUR, DAY, YEAR, 10 * YEAR];
 
-/// A process whose clocks the test moves.
-struct World {
+/// The files and tokens of a server whose clocks the test moves.
+struct ClockedServer {
     folder: tempfile::TempDir,
     preload: PathBuf,
     offsets: File,
@@ -50,8 +50,8 @@ struct World {
     answers: u64,
 }
 
-impl World {
-    fn new() -> World {
+impl ClockedServer {
+    fn new() -> ClockedServer {
         let folder = tempfile::tempdir().unwrap();
         let signer = Signer::new(Algorithm::EdDsa, "key");
         fs::write(folder.path().join("keys.json"), jwks(&[&signer])).unwrap();
@@ -63,7 +63,7 @@ impl World {
         let path = folder.path().join("offsets");
         fs::write(&path, [0; 16]).unwrap();
         let offsets = File::options().write(true).open(path).unwrap();
-        World {
+        ClockedServer {
             preload: preload(folder.path()),
             folder,
             offsets,
@@ -75,7 +75,7 @@ impl World {
         }
     }
 
-    /// Seconds by which the process's clocks are ahead.
+    /// Sets how far the clocks of the process are ahead, in seconds.
     fn set_clocks(&self, wall: i64, boot: i64) {
         for (at, seconds) in [(0, wall), (8, boot)] {
             let nanos = seconds * 1_000_000_000;
@@ -83,7 +83,7 @@ impl World {
         }
     }
 
-    /// The real binary; in a time namespace whose boot clock is ahead, where that is wanted.
+    /// Starts the real binary; with `boot_ahead`, in a time namespace whose boot clock is ahead by this many seconds.
     fn start(&self, boot_ahead: Option<i64>) -> Sidecar {
         let command = match boot_ahead {
             None => Command::new("/usr/bin/env"),
@@ -93,7 +93,7 @@ impl World {
                 command
             }
         };
-        let (folder, mut command) = (self.folder.path(), self.moved(command));
+        let (folder, mut command) = (self.folder.path(), self.with_moved_clocks(command));
         command.arg(env!("CARGO_BIN_EXE_crosstrust")).arg("serve");
         command.args(["--config", "crosstrust.toml", "--log-mode", "strict"]);
         command.args(["--listen", "127.0.0.1:0", "--admin", "off", "--policies"]);
@@ -103,15 +103,15 @@ impl World {
         Sidecar::spawn(command, folder)
     }
 
-    /// Has `env` run what is appended with the clocks that the test moves.
-    fn moved(&self, mut env: Command) -> Command {
+    /// Completes an `env` command that runs the appended program with the moved clocks.
+    fn with_moved_clocks(&self, mut env: Command) -> Command {
         let offsets = self.folder.path().join("offsets");
         env.arg(format!("LD_PRELOAD={}", self.preload.display()));
         env.arg(format!("CLOCK_OFFSETS={}", offsets.display()));
         env
     }
 
-    /// A token that was issued at this time and is good for so long.
+    /// A token that is issued at this time and valid for this many seconds.
     fn token(&mut self, issued: i64, seconds: i64) -> Token {
         self.tokens += 1;
         let members = json!({
@@ -121,19 +121,19 @@ impl World {
         Token {
             text: self.signer.sign(&with(claims(FABRIKAM_ISS), members)),
             issued,
-            ends: issued + seconds,
+            expires: issued + seconds,
         }
     }
 
-    /// Asks with a token; whether it was allowed. A token that does not count is an error that says so.
+    /// Calls with a token and returns whether the answer is an allow. A rejected token is UNAUTHENTICATED.
     async fn allows(&mut self, client: &mut Client, token: &Token) -> bool {
-        let question = AuthorizeRequest {
+        let request = AuthorizeRequest {
             resource_tenant: CONTOSO.to_owned(),
             app: LAUNCHER.to_owned(),
             token: token.text.clone(),
             ..AuthorizeRequest::default()
         };
-        match self.answer(client, question).await {
+        match self.answer(client, request).await {
             Ok(allowed) => allowed,
             Err(status) => {
                 assert_eq!(status.code(), Code::Unauthenticated, "{status}");
@@ -142,33 +142,33 @@ impl World {
         }
     }
 
-    /// Asks with claims that end at this time; whether it was allowed.
-    async fn allows_claims(&mut self, client: &mut Client, user: u64, ends: i64) -> bool {
-        let mut question = opens_sharepoint(user, true);
-        question.claims.as_mut().unwrap().expires_at = Some(Timestamp {
-            seconds: ends,
+    /// Calls with claims that expire at this time and returns whether the answer is an allow.
+    async fn allows_claims(&mut self, client: &mut Client, user: u64, expires: i64) -> bool {
+        let mut request = opens_sharepoint(user, true);
+        request.claims.as_mut().unwrap().expires_at = Some(Timestamp {
+            seconds: expires,
             nanos: 0,
         });
-        self.answer(client, question).await.unwrap()
+        self.answer(client, request).await.unwrap()
     }
 
-    /// So many users who were not seen before.
-    async fn allows_fresh(&mut self, client: &mut Client, count: u64) {
+    /// Requests an allow for each of `count` new users.
+    async fn allow_new_users(&mut self, client: &mut Client, count: u64) {
         for _ in 0..count {
             self.users += 1;
-            let question = opens_sharepoint(self.users, true);
-            assert!(self.answer(client, question).await.unwrap());
+            let request = opens_sharepoint(self.users, true);
+            assert!(self.answer(client, request).await.unwrap());
         }
     }
 
     async fn answer(
         &mut self,
         client: &mut Client,
-        question: AuthorizeRequest,
+        request: AuthorizeRequest,
     ) -> Result<bool, Status> {
         loop {
-            let answer = match ask(client, question.clone()).await {
-                // The disk of a busy machine may be late.
+            let answer = match ask(client, request.clone()).await {
+                // The disk of a busy machine may be slow.
                 Err(status) if status.message() == Reason::AuditUnavailable.message() => continue,
                 answer => answer?,
             };
@@ -181,34 +181,34 @@ impl World {
         }
     }
 
-    /// The wall clock jumps and comes back: an answer relies on no token past its end, and then all is as before.
+    /// The wall clock jumps and comes back: no answer relies on an expired token, and then decisions are as before.
     async fn jump(&mut self, client: &mut Client, seconds: i64) {
         let now = now();
         let token = self.token(now - 60, HOUR);
         self.users += 1;
-        let (user, ends) = (self.users, now + HOUR);
+        let (user, expires) = (self.users, now + HOUR);
         assert!(self.allows(client, &token).await);
-        assert!(self.allows_claims(client, user, ends).await);
+        assert!(self.allows_claims(client, user, expires).await);
         self.set_clocks(seconds, 0);
         let wall = now + seconds;
         // Five minutes: semantics §4, stage 1.
-        let is_good = wall < token.ends && token.issued <= wall + 300;
+        let is_valid = wall < token.expires && token.issued <= wall + 300;
         let fresh = self.token(now, HOUR);
         for _ in 0..2 {
-            assert_eq!(self.allows(client, &token).await, is_good, "{seconds}");
-            assert_eq!(self.allows(client, &fresh).await, is_good, "{seconds}");
-            let allowed = self.allows_claims(client, user, ends).await;
-            assert_eq!(allowed, wall < ends, "{seconds}");
+            assert_eq!(self.allows(client, &token).await, is_valid, "{seconds}");
+            assert_eq!(self.allows(client, &fresh).await, is_valid, "{seconds}");
+            let allowed = self.allows_claims(client, user, expires).await;
+            assert_eq!(allowed, wall < expires, "{seconds}");
         }
         self.set_clocks(0, 0);
-        // One that was verified while the clock was ahead ends early, and another is good.
+        // A token that was verified while the clock was ahead expires early; a new one is valid.
         assert!(self.allows(client, &token).await, "{seconds}");
-        assert!(self.allows_claims(client, user, ends).await, "{seconds}");
+        assert!(self.allows_claims(client, user, expires).await, "{seconds}");
         let renewed = self.token(now, HOUR);
         assert!(self.allows(client, &renewed).await, "{seconds}");
     }
 
-    /// The machine sleeps for two hours; then the wall clock is set back to where it was.
+    /// The machine sleeps for two hours; then the wall clock is set back by two hours.
     async fn sleep(&mut self, client: &mut Client) {
         let now = now();
         let (used, unused) = (self.token(now - 60, HOUR), self.token(now - 60, HOUR));
@@ -222,10 +222,13 @@ impl World {
         let later = self.token(now + 2 * HOUR, HOUR);
         assert!(self.allows(client, &later).await);
         self.set_clocks(0, 2 * HOUR);
-        assert!(!self.allows(client, &used).await, "it has expired");
+        assert!(
+            !self.allows(client, &used).await,
+            "the token expired during the sleep"
+        );
         assert!(
             self.allows(client, &unused).await,
-            "the wall clock alone decides"
+            "the wall clock decides about a token that was not verified before"
         );
         self.set_clocks(0, 0);
     }
@@ -236,10 +239,10 @@ type Client = AuthorizationServiceClient<Channel>;
 struct Token {
     text: String,
     issued: i64,
-    ends: i64,
+    expires: i64,
 }
 
-/// What the unmoved wall clock shows, in seconds. A jump takes less time than the least margin, four minutes.
+/// The unmoved wall clock, in seconds. A jump takes less time than the smallest margin, four minutes.
 fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     now.as_secs().try_into().unwrap()
@@ -255,21 +258,21 @@ fn preload(folder: &Path) -> PathBuf {
         .args([&object, &source])
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&compiled.stderr);
-    assert!(compiled.status.success(), "{said}");
+    let errors = String::from_utf8_lossy(&compiled.stderr);
+    assert!(compiled.status.success(), "{errors}");
     object
 }
 
-/// Whether the kernel lets the preloaded object write into the vDSO (it does not where the mapping is sealed).
-fn can_move_clocks(world: &World) -> bool {
-    let moved = world
-        .moved(Command::new("/usr/bin/env"))
+/// Whether the preloaded object can write into the vDSO (it cannot if the kernel seals the mapping).
+fn can_move_clocks(server: &ClockedServer) -> bool {
+    let moved = server
+        .with_moved_clocks(Command::new("/usr/bin/env"))
         .arg("true")
         .status();
     moved.unwrap().success()
 }
 
-/// Runs what is appended with a boot clock that is ahead. util-linux's unshare, found as a shell finds it.
+/// A command that runs the appended program with a boot clock that is ahead, by util-linux's unshare from `PATH`.
 fn in_time_namespace(boot_ahead: i64) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join("unshare"));
@@ -280,7 +283,7 @@ fn in_time_namespace(boot_ahead: i64) -> Command {
     command
 }
 
-/// Whether the kernel and unshare give a time namespace to this user.
+/// Whether this user can create a time namespace.
 fn has_time_namespaces() -> bool {
     let uptime = |text: &str| text.split('.').next()?.parse::<i64>().ok();
     let here = fs::read_to_string("/proc/uptime").ok();
@@ -298,18 +301,18 @@ fn has_time_namespaces() -> bool {
         .is_some_and(|(here, there)| there >= here + YEAR)
 }
 
-/// A world of which this machine can move the clocks.
-fn world() -> Option<World> {
+/// `None` if this machine cannot move the clocks of a process.
+fn clocked_server() -> Option<ClockedServer> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         lacks("Linux on x86-64");
         return None;
     }
-    let world = World::new();
-    if !can_move_clocks(&world) {
+    let server = ClockedServer::new();
+    if !can_move_clocks(&server) {
         lacks("a vDSO that can be written");
         return None;
     }
-    Some(world)
+    Some(server)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -318,9 +321,9 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn whatever_the_clocks_show_no_token_counts_past_its_end_and_no_record_is_lost() {
+fn no_expired_token_is_accepted_and_no_record_is_lost_when_clocks_jump() {
     let _alone = crate::figure::alone();
-    let Some(mut world) = world() else {
+    let Some(mut server) = clocked_server() else {
         return;
     };
     let boots = if has_time_namespaces() {
@@ -332,69 +335,69 @@ fn whatever_the_clocks_show_no_token_counts_past_its_end_and_no_record_is_lost()
     let runtime = runtime();
     let rounds = size(1, 10);
     let (mut jumps, mut sleeps) = (0, 0);
-    // Each start on the same records; the boot clock of the one before says nothing to the next.
+    // Each start uses the same records and another boot clock.
     for boot in boots {
-        let sidecar = world.start(boot);
+        let sidecar = server.start(boot);
         runtime.block_on(async {
             let mut client = sidecar.client().await;
             for _ in 0..rounds {
                 for seconds in JUMPS.into_iter().flat_map(|jump| [jump, -jump]) {
-                    world.jump(&mut client, seconds).await;
+                    server.jump(&mut client, seconds).await;
                     jumps += 1;
                 }
-                world.sleep(&mut client).await;
+                server.sleep(&mut client).await;
                 sleeps += 1;
             }
         });
         sidecar.kill();
-        let lost = missing(world.folder.path(), &world.allows);
+        let lost = missing(server.folder.path(), &server.allows);
         assert_eq!(lost, Vec::<String>::new());
     }
-    let (answers, allows) = (world.answers, world.allows.len());
+    let (answers, allows) = (server.answers, server.allows.len());
     row(
         "2-clocks",
-        "the wall clock jumps by ±1 s to ±10 years and comes back, the machine sleeps for two hours and the wall clock is set back; starts with a boot clock ten years ahead; kill -9 and `log verify` after each start",
+        "wall clock jumps by ±1 s to ±10 years and comes back; machine sleeps for two hours, then the wall clock is set back; starts with a boot clock ten years ahead; kill -9 and `log verify` after each start",
         &format!("{jumps} jumps, {sleeps} sleeps, {answers} answers"),
         &format!(
-            "no allow past a token's end on either clock; right again at once; {allows} allows on record, the chain verifies"
+            "no allow with a token that is expired by either clock; correct again at once; {allows} allows recorded, the chain verifies"
         ),
     );
 }
 
-/// The usual `log.retention_days` are 90.
+/// The default of `log.retention_days` is 90.
 #[test]
 fn starts_with_the_clock_91_days_ahead_remove_no_record() {
     let _alone = crate::figure::alone();
-    let Some(mut world) = world() else {
+    let Some(mut server) = clocked_server() else {
         return;
     };
     let starts = size(2, 20);
     for start in 0..starts {
         let is_ahead = start % 2 == 1;
-        world.set_clocks(if is_ahead { 91 * DAY } else { 0 }, 0);
-        let sidecar = world.start(None);
+        server.set_clocks(if is_ahead { 91 * DAY } else { 0 }, 0);
+        let sidecar = server.start(None);
         runtime().block_on(async {
             let mut client = sidecar.client().await;
-            // Some files: records are removed when a new one begins, too.
-            world.allows_fresh(&mut client, 200).await;
+            // Several segments: a new segment also triggers removal.
+            server.allow_new_users(&mut client, 200).await;
         });
         let is_postponed = sidecar
-            .told()
+            .output()
             .contains("removing records by age is postponed");
-        assert_eq!(is_postponed, is_ahead, "{}", sidecar.told());
+        assert_eq!(is_postponed, is_ahead, "{}", sidecar.output());
         sidecar.end();
     }
-    let files = fs::read_dir(records(world.folder.path())).unwrap().count();
+    let files = fs::read_dir(records(server.folder.path())).unwrap().count();
     assert!(files > starts, "{files}");
-    let lost = missing(world.folder.path(), &world.allows);
+    let lost = missing(server.folder.path(), &server.allows);
     assert_eq!(lost, Vec::<String>::new());
     row(
         "3-retention",
-        "every second start with the wall clock 91 days ahead of the records (`log.retention_days = 90`)",
+        "every second start has the wall clock 91 days ahead of the records (`log.retention_days = 90`)",
         &format!(
             "{starts} starts, {} allows, {files} files",
-            world.allows.len()
+            server.allows.len()
         ),
-        "removal by age postponed with a warning each time; every allow on record, the chain verifies",
+        "removal by age postponed with a warning each time; every allow recorded, the chain verifies",
     );
 }

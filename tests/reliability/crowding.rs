@@ -1,4 +1,4 @@
-//! A client that asks for fresh allows while another connection floods the log with denials, or with allows.
+//! A client requests fresh allows while other connections flood the log with denials or with allows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,51 +12,51 @@ use tonic::transport::Channel;
 use crate::figure::{percentile, row, size};
 use crate::support::sidecar::{Sidecar, ask, log, opens_sharepoint};
 
-/// What the other connection sends.
+/// What the flooding connections send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flood {
-    /// Batches of denials, each for another user.
+    /// Batches of denials for new users.
     Denials,
-    /// Batches of allows, each for another user: many more records wait than a group holds.
+    /// Batches of allows for new users: many more records wait than one group commit holds.
     Allows,
 }
 
-/// What the client saw, and how much was sent beside it.
-struct Seen {
-    asked: usize,
+/// The client's results, and the rate of the flood.
+struct FloodResults {
+    requested: usize,
     allowed: usize,
     latencies: Vec<Duration>,
-    /// Questions of the flood a second.
+    /// Requests of the flood per second.
     rate: u64,
 }
 
-/// The questions of the flood so far, and whether it goes on.
+/// The number of flood requests sent, and whether the flood should stop.
 #[derive(Default)]
-struct Flooding {
-    questions: AtomicU64,
+struct FloodState {
+    requests_sent: AtomicU64,
     is_over: AtomicBool,
 }
 
 const BATCH: u64 = 100;
 
 impl Flood {
-    /// Calls at once on a connection: the most that leave the request threads time for others, and far below
-    /// `limits.in_flight`. An allow waits for its record, and a denial for nothing.
-    fn calls_at_once(self) -> usize {
+    /// Concurrent calls on a connection: the most that leave the request threads time for other calls, and far below
+    /// `limits.in_flight`. An allow waits for its record; a denial does not wait.
+    fn concurrent_calls(self) -> usize {
         match self {
             Flood::Denials => 8,
             Flood::Allows => 96,
         }
     }
 
-    /// Sends until it is over; errors are part of a flood.
+    /// Sends until the flood is over, and ignores errors.
     async fn send(
         self,
         mut client: AuthorizationServiceClient<Channel>,
-        flooding: Arc<Flooding>,
+        state: Arc<FloodState>,
         users: Arc<AtomicU64>,
     ) {
-        while !flooding.is_over.load(Ordering::Relaxed) {
+        while !state.is_over.load(Ordering::Relaxed) {
             let first = users.fetch_add(BATCH, Ordering::Relaxed);
             let mfa = self == Flood::Allows;
             let requests = (first..first + BATCH).map(|user| opens_sharepoint(user, mfa));
@@ -64,19 +64,19 @@ impl Flood {
                 requests: requests.collect(),
             };
             let _ = client.authorize_batch(batch).await;
-            flooding.questions.fetch_add(BATCH, Ordering::Relaxed);
+            state.requests_sent.fetch_add(BATCH, Ordering::Relaxed);
         }
     }
 }
 
-/// Floods from this many connections while a client on its own asks one question after another.
-fn flood(kind: Flood, connections: usize, asked: usize) -> Seen {
+/// Floods from this many connections while a client on its own connection sends one request after another.
+fn flood(kind: Flood, connections: usize, requested: usize) -> FloodResults {
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Arc::new(Sidecar::start(folder.path(), &["--log-mode", "strict"]));
-    let flooding = Arc::new(Flooding::default());
+    let state = Arc::new(FloodState::default());
     let users = Arc::new(AtomicU64::new(1 << 32));
     let flooder = std::thread::spawn({
-        let (sidecar, flooding) = (Arc::clone(&sidecar), Arc::clone(&flooding));
+        let (sidecar, state) = (Arc::clone(&sidecar), Arc::clone(&state));
         move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -86,25 +86,25 @@ fn flood(kind: Flood, connections: usize, asked: usize) -> Seen {
                 let mut calls = JoinSet::new();
                 for _ in 0..connections {
                     let client = sidecar.client().await;
-                    for _ in 0..kind.calls_at_once() {
-                        let (flooding, users) = (Arc::clone(&flooding), Arc::clone(&users));
-                        calls.spawn(kind.send(client.clone(), flooding, users));
+                    for _ in 0..kind.concurrent_calls() {
+                        let (state, users) = (Arc::clone(&state), Arc::clone(&users));
+                        calls.spawn(kind.send(client.clone(), state, users));
                     }
                 }
                 calls.join_all().await;
             });
         }
     });
-    // The queue is full by then.
-    while flooding.questions.load(Ordering::Relaxed) < 20_000 {
+    // The log queue is full by then.
+    while state.requests_sent.load(Ordering::Relaxed) < 20_000 {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let before = flooding.questions.load(Ordering::Relaxed);
+    let before = state.requests_sent.load(Ordering::Relaxed);
     let begun = Instant::now();
-    let (allowed, latencies) = ask_for_fresh_allows(&sidecar, asked);
-    let sent = flooding.questions.load(Ordering::Relaxed) - before;
+    let (allowed, latencies) = request_fresh_allows(&sidecar, requested);
+    let sent = state.requests_sent.load(Ordering::Relaxed) - before;
     let rate = sent as f64 / begun.elapsed().as_secs_f64();
-    flooding.is_over.store(true, Ordering::Relaxed);
+    state.is_over.store(true, Ordering::Relaxed);
     flooder.join().unwrap();
     let sidecar = Arc::try_unwrap(sidecar).unwrap_or_else(|_| panic!("the flood is over"));
     sidecar.end();
@@ -114,24 +114,24 @@ fn flood(kind: Flood, connections: usize, asked: usize) -> Seen {
         "{}",
         String::from_utf8_lossy(&verified.stdout)
     );
-    Seen {
-        asked,
+    FloodResults {
+        requested,
         allowed,
         latencies,
         rate: rate as u64,
     }
 }
 
-/// How many of so many questions were allowed, and how long each allow took.
-fn ask_for_fresh_allows(sidecar: &Sidecar, asked: usize) -> (usize, Vec<Duration>) {
+/// Returns how many of `requested` requests were allowed, and the latency of each allow.
+fn request_fresh_allows(sidecar: &Sidecar, requested: usize) -> (usize, Vec<Duration>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
         let mut client = sidecar.client().await;
-        let mut latencies = Vec::with_capacity(asked);
-        for user in 0..asked {
+        let mut latencies = Vec::with_capacity(requested);
+        for user in 0..requested {
             let begun = Instant::now();
             let answer = ask(&mut client, opens_sharepoint(user as u64, true)).await;
             if answer.is_ok_and(|answer| answer.decision() == Decision::Allow) {
@@ -143,27 +143,27 @@ fn ask_for_fresh_allows(sidecar: &Sidecar, asked: usize) -> (usize, Vec<Duration
     })
 }
 
-impl Seen {
+impl FloodResults {
     fn row(&mut self, place: &str, tried: &str) {
-        let (asked, allowed, rate) = (self.asked, self.allowed, self.rate);
+        let (requested, allowed, rate) = (self.requested, self.allowed, self.rate);
         let median = percentile(&mut self.latencies, 50);
-        let late = percentile(&mut self.latencies, 99);
+        let p99 = percentile(&mut self.latencies, 99);
         row(
             place,
             tried,
-            &format!("{asked} fresh allows beside {rate} questions a second"),
-            &format!("{allowed} of {asked} answered; median {median}, p99 {late}"),
+            &format!("{requested} fresh allows, {rate} flood requests/s"),
+            &format!("{allowed} of {requested} answered; median {median}, p99 {p99}"),
         );
     }
 
-    /// The goal is 99 in 100. The short form asks few questions on a machine that runs other tests as well.
+    /// The goal is 99 %. The short form expects 90 %: it sends few requests, while other tests run on the machine.
     fn assert_served(&self) {
         let goal = size(90, 99);
         assert!(
-            self.allowed * 100 >= self.asked * goal,
-            "{} of {} fresh allows were answered, {goal} % expected, beside {} questions a second",
+            self.allowed * 100 >= self.requested * goal,
+            "{} of {} fresh allows were answered at {} flood requests/s, expected {goal} %",
             self.allowed,
-            self.asked,
+            self.requested,
             self.rate
         );
     }
@@ -172,21 +172,21 @@ impl Seen {
 #[test]
 fn fresh_allows_are_answered_while_two_other_connections_flood_the_log_with_denials() {
     let _alone = crate::figure::alone();
-    let mut seen = flood(Flood::Denials, 2, size(100, 6000));
-    seen.row(
+    let mut results = flood(Flood::Denials, 2, size(100, 6000));
+    results.row(
         "1-crowding-denials",
-        "two connections ask for batches of 100 denials, 8 at a time each, while a client asks for fresh allows (`log.mode = strict`)",
+        "two connections send batches of 100 denials, 8 at a time each, while a client requests fresh allows (`log.mode = strict`)",
     );
-    seen.assert_served();
+    results.assert_served();
 }
 
 #[test]
 fn fresh_allows_are_answered_while_another_connection_floods_the_log_with_allows() {
     let _alone = crate::figure::alone();
-    let mut seen = flood(Flood::Allows, 1, size(100, 6000));
-    seen.row(
+    let mut results = flood(Flood::Allows, 1, size(100, 6000));
+    results.row(
         "1-crowding-allows",
-        "one connection asks for batches of 100 fresh allows, 96 at a time, while a client asks for fresh allows (`log.mode = strict`)",
+        "one connection sends batches of 100 fresh allows, 96 at a time, while a client requests fresh allows (`log.mode = strict`)",
     );
-    seen.assert_served();
+    results.assert_served();
 }

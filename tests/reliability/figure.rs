@@ -1,4 +1,4 @@
-//! How long a test runs, and its row of the table.
+//! The size of a test, and its row of the table in docs/reliability.md.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The folder that `.ci/full reliability` names for the rows.
 const ROWS: &str = "CROSSTRUST_RELIABILITY_ROWS";
 
-/// Which of two sizes to run: `short` in `cargo test`, `full` where rows are wanted.
+/// Returns `full` if rows are written (`.ci/full reliability`), otherwise `short`.
 pub fn size<T>(short: T, full: T) -> T {
     match rows() {
         Some(_) => full,
@@ -17,14 +17,14 @@ pub fn size<T>(short: T, full: T) -> T {
     }
 }
 
-/// Lets one test of this binary run at a time: a flood beside another flood measures the machine.
+/// Serialises the tests of this binary: concurrent floods would measure the machine.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes a row of docs/reliability.md. `place` sorts the rows: the section, a hyphen, and a name, such as `1-kill`.
-/// The other texts are cells of the table: what was tried, how often, and what came of it.
+/// The other texts are the cells: what was tried, how often, and the result.
 pub fn row(place: &str, tried: &str, times: &str, result: &str) {
     println!("{tried} | {times} | {result}");
     if let Some(folder) = rows() {
@@ -33,13 +33,14 @@ pub fn row(place: &str, tried: &str, times: &str, result: &str) {
     }
 }
 
-/// Says what this machine lacks for a figure, also where the output of tests is captured. The full form needs it.
+/// Reports that this machine lacks something a test needs, on stderr, which the test harness does not capture. The full
+/// form fails instead.
 pub fn lacks(what: &str) {
     assert!(size(true, false), "this machine lacks {what}");
     let _ = writeln!(std::io::stderr(), "NOT TESTED: this machine lacks {what}");
 }
 
-/// The latency that this many of a hundred calls do not exceed, in milliseconds. For rows; no test asserts it.
+/// The latency at this percentile, as text in milliseconds, for rows.
 pub fn percentile(latencies: &mut [Duration], percent: usize) -> String {
     latencies.sort_unstable();
     let last = latencies.len().saturating_sub(1);

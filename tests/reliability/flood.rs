@@ -1,5 +1,5 @@
-//! Floods of HTTP/2 frames from some connections, while a client on another one asks: its answers are right and come,
-//! and the memory of the process stays bounded.
+//! Floods of HTTP/2 frames on some connections while a normal client calls on another one: the client gets correct
+//! answers, and the memory of the process stays bounded.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,27 +13,27 @@ use crosstrust::rpc::proto::Decision;
 use crate::figure::{percentile, row, size};
 use crate::support::sidecar::{Sidecar, ask, is_refusal, opens_sharepoint};
 
-/// Connections that flood at once. Half of them read what the server sends, half never do.
+/// Concurrent flooding connections. Half of them read what the server sends, half never read.
 const FLOODERS: usize = 4;
-/// What the resident memory may grow by in all floods together. The connections' windows and buffers are bounded by
-/// 1 MiB each, and their ends leave free pages with the allocator.
-const MEMORY: u64 = 32 << 20;
+/// Bound of the growth of resident memory in all floods together, in bytes. The windows and buffers of a connection are
+/// bounded by 1 MiB, and closed connections leave free pages with the allocator.
+const MEMORY_GROWTH: u64 = 32 << 20;
 
-/// A flood: what a connection sends after its preface, in rounds.
+/// What a flooding connection sends after its preface, in rounds.
 struct Flood {
     name: &'static str,
     tried: &'static str,
     round: fn(u32) -> Vec<u8>,
-    /// How many frames a round has.
+    /// Frames in a round.
     frames: u64,
-    /// Whether the server closes such a connection, however little it sends.
+    /// Whether the server closes the connection even at a low rate.
     is_closed: bool,
 }
 
 const FLOODS: &[Flood] = &[
     Flood {
         name: "reset",
-        tried: "calls reset at once (HEADERS, RST_STREAM; CVE-2023-44487)",
+        tried: "calls that are reset at once (HEADERS, RST_STREAM; CVE-2023-44487)",
         round: |round| {
             streams(round, 32, |stream| {
                 [headers(stream, &call(), END_HEADERS), reset(stream)].concat()
@@ -65,7 +65,7 @@ const FLOODS: &[Flood] = &[
     },
     Flood {
         name: "continuation",
-        tried: "one header block without an end (CONTINUATION)",
+        tried: "one endless header block (CONTINUATION)",
         round: |round| match round {
             0 => headers(1, &call(), 0),
             _ => frame(9, 0, 1, &long_header(12_000)),
@@ -132,7 +132,7 @@ const FLOODS: &[Flood] = &[
 
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
-/// Of HEADERS after which nothing comes.
+/// HEADERS that are the complete call.
 const ENDED: u8 = END_HEADERS | END_STREAM;
 const PRIORITY: u8 = 32;
 
@@ -160,7 +160,7 @@ fn depends_on_itself(stream: u32) -> Vec<u8> {
     headers(stream, &priority, END_HEADERS | PRIORITY)
 }
 
-/// The next streams of a connection, this many in a round.
+/// The streams of this round, `count` in each.
 fn streams(round: u32, count: u32, one: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
     let numbers = round * count..(round + 1) * count;
     numbers.flat_map(|number| one(2 * number + 1)).collect()
@@ -185,7 +185,7 @@ fn long_header(length: usize) -> Vec<u8> {
     header
 }
 
-/// An entry of 4,000 bytes in the dynamic table, and references to it of a byte each.
+/// An entry of 4,000 bytes in the dynamic table, and 4,000 references to it of one byte.
 fn expanding(stream: u32) -> Vec<u8> {
     let mut block = call();
     block.extend([0x40, 1, b'a']);
@@ -207,21 +207,21 @@ fn hpack_length(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// What the flooding connections have done.
+/// Counters of the flooding connections.
 #[derive(Default)]
-struct Sent {
+struct FloodCounters {
     frames: AtomicU64,
     connections: AtomicU64,
     /// Closed by the server.
     closed: AtomicU64,
-    /// The server stopped reading: it waits until its answers are read.
+    /// The server stopped reading until the client reads its answers.
     stalled: AtomicU64,
     stop: AtomicBool,
 }
 
 impl Flood {
-    /// Floods until told to stop; a connection that is closed or stalls is followed by another.
-    fn send(&self, address: &str, reads: bool, sent: &Sent) {
+    /// Floods until `sent.stop`, and opens a new connection after one is closed or stalls.
+    fn send(&self, address: &str, reads: bool, sent: &FloodCounters) {
         while !sent.stop.load(Ordering::Relaxed) {
             let mut stream = TcpStream::connect(address).unwrap();
             stream
@@ -232,8 +232,8 @@ impl Flood {
                 let mut stream = stream.try_clone().unwrap();
                 thread::spawn(move || drain(&mut stream))
             });
-            let how = self.send_on(&mut stream, sent);
-            match how.map_err(|error| error.kind()) {
+            let result = self.send_on(&mut stream, sent);
+            match result.map_err(|error| error.kind()) {
                 Ok(()) => {}
                 Err(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                     sent.stalled.fetch_add(1, Ordering::Relaxed);
@@ -250,7 +250,7 @@ impl Flood {
         }
     }
 
-    fn send_on(&self, stream: &mut TcpStream, sent: &Sent) -> io::Result<()> {
+    fn send_on(&self, stream: &mut TcpStream, sent: &FloodCounters) -> io::Result<()> {
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")?;
         stream.write_all(&frame(4, 0, 0, &[]))?;
         // Stream numbers have 31 bits.
@@ -270,24 +270,24 @@ fn drain(stream: &mut TcpStream) {
     while stream.read(&mut bytes).is_ok_and(|read| read > 0) {}
 }
 
-/// What the good client saw.
+/// The results of the normal client.
 #[derive(Default)]
-struct Good {
+struct ClientResults {
     latencies: Vec<Duration>,
     unanswered: Vec<String>,
 }
 
-/// Asks what is cached, what is new, and what is denied, until this many answers have come and `is_over`.
-async fn ask_well(
+/// Sends cached, fresh and denied requests until it has this many answers and `is_over`.
+async fn run_client(
     sidecar: &Sidecar,
     first_user: u64,
     answers: usize,
     is_over: impl Fn() -> bool,
-) -> Good {
+) -> ClientResults {
     let mut client = sidecar.client().await;
-    let mut good = Good::default();
+    let mut results = ClientResults::default();
     let mut asked = 0;
-    while good.latencies.len() < answers || !is_over() {
+    while results.latencies.len() < answers || !is_over() {
         let (user, mfa) = match asked % 10 {
             0 => (first_user + asked, true),
             1 => (0, false),
@@ -299,20 +299,20 @@ async fn ask_well(
             Ok(answer) => {
                 let expected = if mfa { Decision::Allow } else { Decision::Deny };
                 assert_eq!(answer.decision(), expected);
-                good.latencies.push(started.elapsed());
+                results.latencies.push(started.elapsed());
             }
             Err(status) => {
                 assert!(is_refusal(&status), "{status}");
-                good.unanswered.push(status.message().to_owned());
+                results.unanswered.push(status.message().to_owned());
             }
         }
     }
-    good
+    results
 }
 
-/// One flood, and its row.
-fn withstand(flood: &'static Flood, sidecar: &Sidecar, first_user: u64) {
-    let sent = Arc::new(Sent::default());
+/// Runs one flood and writes its row.
+fn run_flood(flood: &'static Flood, sidecar: &Sidecar, first_user: u64) {
+    let sent = Arc::new(FloodCounters::default());
     let address = sidecar.url.strip_prefix("http://").unwrap();
     let memory_before = sidecar.memory("VmRSS");
     let flooders: Vec<_> = (0..FLOODERS)
@@ -337,46 +337,47 @@ fn withstand(flood: &'static Flood, sidecar: &Sidecar, first_user: u64) {
         .enable_all()
         .build()
         .unwrap();
-    let mut good = runtime.block_on(ask_well(sidecar, first_user, answers, is_over));
+    let mut results = runtime.block_on(run_client(sidecar, first_user, answers, is_over));
     sent.stop.store(true, Ordering::Relaxed);
     for flooder in flooders {
         flooder.join().unwrap();
     }
-    let asked = good.latencies.len() + good.unanswered.len();
-    // Beside other tests, on a debug build, the good client's answers have to come; here nearly all of them.
-    let most_unanswered = size(usize::MAX, asked / 100);
+    let calls = results.latencies.len() + results.unanswered.len();
+    // The short form runs on a debug build beside other tests and only requires the answers; the full form bounds the
+    // number of unanswered calls.
+    let most_unanswered = size(usize::MAX, calls / 100);
     assert!(
-        good.unanswered.len() <= most_unanswered,
+        results.unanswered.len() <= most_unanswered,
         "{}: {:?}",
         flood.name,
-        good.unanswered
+        results.unanswered
     );
     let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-    let grown = sidecar.memory("VmRSS").saturating_sub(memory_before);
+    let growth = sidecar.memory("VmRSS").saturating_sub(memory_before);
     row(
         &format!("0-flood-{}", flood.name),
         &format!(
-            "a flood on {FLOODERS} connections beside a good client: {}",
+            "flood on {FLOODERS} connections beside a normal client: {}",
             flood.tried
         ),
         &format!(
-            "{} frames, {} connections; {asked} calls",
+            "{} frames, {} connections; {calls} calls",
             count(&sent.frames),
             count(&sent.connections)
         ),
         &format!(
-            "every answer right, {} calls unanswered, p99 {}; {} flooding connections closed, {} not read from; memory +{} MiB",
-            good.unanswered.len(),
-            percentile(&mut good.latencies, 99),
+            "all answers correct, {} calls unanswered, p99 {}; {} flooding connections closed, {} stalled; memory +{} MiB",
+            results.unanswered.len(),
+            percentile(&mut results.latencies, 99),
             count(&sent.closed),
             count(&sent.stalled),
-            grown >> 20,
+            growth >> 20,
         ),
     );
 }
 
 #[test]
-fn floods_of_frames_have_no_effect_on_a_good_client() {
+fn a_client_gets_correct_answers_during_floods_of_frames() {
     let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::start(folder.path(), &[]);
@@ -384,17 +385,17 @@ fn floods_of_frames_have_no_effect_on_a_good_client() {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(ask_well(&sidecar, 1000, 100, || true));
+    runtime.block_on(run_client(&sidecar, 1000, 100, || true));
     let memory_before = sidecar.memory("VmRSS");
     for (number, flood) in (1..).zip(FLOODS) {
-        withstand(flood, &sidecar, number * 1_000_000);
+        run_flood(flood, &sidecar, number * 1_000_000);
     }
-    let lines = sidecar.told().lines().count();
-    assert!(lines < 40, "{lines} log lines: {}", sidecar.told());
-    let most = sidecar.memory("VmHWM");
-    println!("memory: {memory_before} before, {most} at most");
+    let lines = sidecar.output().lines().count();
+    assert!(lines < 40, "{lines} log lines: {}", sidecar.output());
+    let peak = sidecar.memory("VmHWM");
+    println!("memory: {memory_before} bytes before, {peak} at the peak");
     assert!(
-        most < memory_before + MEMORY,
-        "{memory_before} bytes before the floods, {most} at most in them"
+        peak < memory_before + MEMORY_GROWTH,
+        "{memory_before} bytes before the floods, {peak} at their peak"
     );
 }

@@ -1,4 +1,4 @@
-//! What clients can make the server hold: streams that stay open, and answers that are not read.
+//! Server memory that clients can hold: streams that stay open, and answers that are not read.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn streams_that_stay_open_are_bounded_on_a_connection_and_in_all() {
+fn open_streams_are_bounded_per_connection_and_in_total() {
     let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::start(folder.path(), &["--log-mode", "off"]);
@@ -35,13 +35,13 @@ fn streams_that_stay_open_are_bounded_on_a_connection_and_in_all() {
         for number in 0..connections {
             let client = Client::connect(&address, 65_535).await;
             let path = [WATCH, WATCH_SNAPSHOTS][number % 2];
-            let calls = (0..streams).map(|_| client.begin(path, &[]));
-            let mut of_this = 0;
+            let calls = (0..streams).map(|_| client.start_call(path, &[]));
+            let mut on_connection = 0;
             for response in futures_util::future::join_all(calls).await {
                 let response = response.unwrap();
                 match status(response.headers()).as_str() {
                     "" => {
-                        of_this += 1;
+                        on_connection += 1;
                         open.push(response);
                     }
                     code => {
@@ -50,81 +50,84 @@ fn streams_that_stay_open_are_bounded_on_a_connection_and_in_all() {
                     }
                 }
             }
-            assert!(of_this <= 8, "{of_this} on one connection");
+            assert!(
+                on_connection <= 8,
+                "{on_connection} streams on one connection"
+            );
         }
         (open.len(), refused, memory(&sidecar))
     });
     sidecar.end();
     assert_eq!(open, 256);
     assert_eq!(open + refused, connections * streams);
-    let most = size(f64::INFINITY, before + 32.0);
-    assert!(after <= most, "{after} MiB, {before} before");
+    let bound = size(f64::INFINITY, before + 32.0);
+    assert!(after <= bound, "{after} MiB, {before} before");
     row(
         "2-streams",
         "WatchSnapshots and health Watch that stay open",
         &format!("{connections} connections × {streams} streams"),
         &format!(
-            "{open} open, the others RESOURCE_EXHAUSTED; memory {before:.0} MiB before, {after:.0} MiB with them"
+            "{open} open, the others RESOURCE_EXHAUSTED; memory {before:.0} MiB before, {after:.0} MiB after"
         ),
     );
 }
 
-/// In which every connection is closed, on any machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Calls at work on a connection: together no more than are admitted.
-const AT_ONCE: usize = 8;
+/// Time in which a server on any machine closes every connection.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Concurrent calls on a connection. All connections together have no more than the server admits.
+const CONCURRENT_CALLS: usize = 8;
 
-/// The headers of the answers come, and their bodies are held.
-async fn ask_until_closed(client: &Client, question: &[u8]) {
+/// Calls until the connection is closed, and never reads the body of an answer.
+async fn call_until_closed(client: &Client, batch: &[u8]) {
     let mut answers = Vec::new();
-    while let Some(answer) = client.begin(AUTHORIZE_BATCH, question).await {
+    while let Some(answer) = client.start_call(AUTHORIZE_BATCH, batch).await {
         answers.push(answer);
     }
 }
 
 #[test]
-fn a_client_that_asks_for_batches_and_reads_no_answer_is_closed() {
+fn a_connection_whose_client_reads_no_answers_is_closed() {
     let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::start(folder.path(), &["--log-mode", "off"]);
     let address = sidecar.url.trim_start_matches("http://").to_owned();
     let connections = size(1, 60);
     let requests = (0..100).map(|user| opens_sharepoint(user, true)).collect();
-    let question = AuthorizeBatchRequest { requests }.encode_to_vec();
+    let batch = AuthorizeBatchRequest { requests }.encode_to_vec();
     let before = memory(&sidecar);
-    let begun = Instant::now();
-    let most = runtime().block_on(async {
+    let started = Instant::now();
+    let peak = runtime().block_on(async {
         let tasks = tokio::task::LocalSet::new();
         for _ in 0..connections {
             let client = Client::connect(&address, 0).await;
-            let question = question.clone();
+            let batch = batch.clone();
             tasks.spawn_local(async move {
-                let calls = (0..AT_ONCE).map(|_| ask_until_closed(&client, &question));
+                let calls = (0..CONCURRENT_CALLS).map(|_| call_until_closed(&client, &batch));
                 futures_util::future::join_all(calls).await;
             });
         }
-        let mut most = before;
+        let mut peak = before;
         let mut closed = std::pin::pin!(tasks);
         loop {
-            assert!(begun.elapsed() < PATIENCE, "a connection is not closed");
+            assert!(started.elapsed() < TIMEOUT, "a connection is not closed");
             let again = tokio::time::sleep(Duration::from_millis(20));
             tokio::select! {
-                () = &mut closed => return most,
-                () = again => most = most.max(memory(&sidecar)),
+                () = &mut closed => return peak,
+                () = again => peak = peak.max(memory(&sidecar)),
             }
         }
     });
-    let took = begun.elapsed().as_secs_f64();
+    let took = started.elapsed().as_secs_f64();
     sidecar.end();
-    // A mebibyte on each, and as much again for what is on its way.
+    // 1 MiB for each connection, and the same again for data in transit.
     let bound = size(f64::INFINITY, before + 2.0 * connections as f64);
-    assert!(most <= bound, "{most} MiB, {before} before");
+    assert!(peak <= bound, "{peak} MiB, {before} before");
     row(
         "2-unread",
-        "a window of zero: batches of 100 on each connection, 8 at a time, no answer is read",
+        "clients with a flow-control window of 0 that read no answer: batches of 100, 8 at a time on each connection",
         &format!("{connections} connections"),
         &format!(
-            "the last was closed after {took:.1} s; memory {before:.0} MiB before, at most {most:.0} MiB"
+            "the last was closed after {took:.1} s; memory {before:.0} MiB before, {peak:.0} MiB at the peak"
         ),
     );
 }

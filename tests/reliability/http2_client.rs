@@ -1,4 +1,4 @@
-//! Clients that ask for too much: HTTP/2 with bodies that were made before, and windows that may be closed.
+//! An HTTP/2 client for load: request bodies are encoded once, and the flow-control window may be 0.
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
@@ -16,21 +16,20 @@ pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 pub const WATCH: &str = "/grpc.health.v1.Health/Watch";
 pub const WATCH_SNAPSHOTS: &str = "/crosstrust.v1.PolicyService/WatchSnapshots";
 
-/// RESOURCE_EXHAUSTED and UNAVAILABLE, which are refusals.
+/// `grpc-status` of refusals: RESOURCE_EXHAUSTED and UNAVAILABLE.
 pub const REFUSALS: [&str; 2] = ["8", "14"];
 
 #[derive(Clone)]
 pub struct Client(http2::SendRequest<BoxBody<Bytes, Infallible>>);
 
-/// What came of a call.
-pub struct Answered {
+pub struct CallResult {
     pub status: String,
-    /// Without gRPC's prefix; empty where there is none.
+    /// Without the gRPC length prefix; empty if there is no message.
     pub message: Bytes,
 }
 
 impl Client {
-    /// `address` is HOST:PORT. With a window of 0 no byte of an answer can come.
+    /// `address` is HOST:PORT. With a window of 0 the server cannot send a byte of an answer.
     pub async fn connect(address: &str, window: u32) -> Client {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
@@ -43,8 +42,8 @@ impl Client {
         Client(send)
     }
 
-    /// Sends a call; `None` where the connection is closed before response headers have come.
-    pub async fn begin(
+    /// Sends a call; `None` if the connection is closed before the response headers arrive.
+    pub async fn start_call(
         &self,
         path: &str,
         message: &[u8],
@@ -55,8 +54,8 @@ impl Client {
         self.send(path, Full::new(framed.into()).boxed()).await
     }
 
-    /// A call whose message never comes.
-    pub async fn begin_unfinished(&self, path: &str) {
+    /// Sends a call without ever sending its message.
+    pub async fn start_unfinished_call(&self, path: &str) {
         let never = futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>();
         self.send(path, StreamBody::new(never).boxed()).await;
     }
@@ -76,13 +75,13 @@ impl Client {
         send.send_request(request).await.ok()
     }
 
-    pub async fn call(&self, path: &str, message: &[u8]) -> Option<Answered> {
-        let response = self.begin(path, message).await?;
+    pub async fn call(&self, path: &str, message: &[u8]) -> Option<CallResult> {
+        let response = self.start_call(path, message).await?;
         let headers = response.headers().clone();
         let body = response.into_body().collect().await.ok()?;
         let status = status(body.trailers().unwrap_or(&headers));
         let bytes = body.to_bytes();
-        Some(Answered {
+        Some(CallResult {
             status,
             message: bytes.slice(bytes.len().min(5)..),
         })
@@ -96,7 +95,7 @@ impl Client {
     }
 }
 
-/// A refused stream has its status among the headers, one that is open has none yet.
+/// The status in these headers or trailers. A refused call has it in the headers; for an open stream it is empty.
 pub fn status(headers: &HeaderMap) -> String {
     let status = headers.get("grpc-status");
     status.map_or_else(String::new, |status| status.to_str().unwrap().to_owned())

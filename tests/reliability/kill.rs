@@ -1,4 +1,4 @@
-//! kill -9 at random moments: every allow that a client saw is on record, and the chain holds.
+//! kill -9 at random moments: every allow that a client received is recorded, and the chain verifies.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -13,54 +13,54 @@ use crate::figure::{row, size};
 use crate::support::random::Rng;
 use crate::support::sidecar::{Sidecar, ask, is_refusal, log, opens_sharepoint};
 
-/// Runs `kills` times: start, at least 100 allows, kill while more are asked for. All on the same records. Returns how
-/// many allows the clients saw.
-fn survive(kills: u64, seed: u64) -> usize {
+/// Runs `kills` times on the same records: starts the server, waits for at least 100 allows and kills it during calls.
+/// Returns how many allows the clients received.
+fn kill_repeatedly(kills: u64, seed: u64) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let mut random = Rng::new(seed);
-    let mut seen = HashSet::new();
+    let mut received = HashSet::new();
     let users = Arc::new(AtomicU64::new(0));
     for kill in 0..kills {
         let sidecar = Sidecar::start(folder.path(), &["--log-mode", "strict"]);
         let extra = Duration::from_micros(random.next() % 20_000);
-        seen.extend(runtime.block_on(ask_until_killed(sidecar, extra, &users)));
+        received.extend(runtime.block_on(call_until_killed(sidecar, extra, &users)));
         assert_eq!(
-            missing(folder.path(), &seen),
+            missing(folder.path(), &received),
             Vec::<String>::new(),
             "kill {kill}, seed {seed}"
         );
     }
-    assert!(seen.len() as u64 >= 100 * kills);
-    seen.len()
+    assert!(received.len() as u64 >= 100 * kills);
+    received.len()
 }
 
-/// The ids of the allows that four clients saw until the process was gone.
-async fn ask_until_killed(
+/// The ids of the allows that four clients received until the process ended.
+async fn call_until_killed(
     sidecar: Sidecar,
     extra: Duration,
     users: &Arc<AtomicU64>,
 ) -> HashSet<String> {
     let allows = Arc::new(AtomicU64::new(0));
-    let mut asking = JoinSet::new();
+    let mut clients = JoinSet::new();
     for _ in 0..4 {
         let mut client = sidecar.client().await;
         let (users, allows) = (Arc::clone(users), Arc::clone(&allows));
-        asking.spawn(async move {
-            let mut seen = HashSet::new();
+        clients.spawn(async move {
+            let mut received = HashSet::new();
             loop {
                 let user = users.fetch_add(1, Ordering::Relaxed);
                 let mfa = !user.is_multiple_of(5);
                 let answer = match ask(&mut client, opens_sharepoint(user, mfa)).await {
                     Ok(answer) => answer,
                     Err(status) if is_refusal(&status) => continue,
-                    Err(_) => return seen,
+                    Err(_) => return received,
                 };
                 if answer.decision() == Decision::Allow {
-                    seen.insert(answer.decision_id);
+                    received.insert(answer.decision_id);
                     allows.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -73,11 +73,11 @@ async fn ask_until_killed(
     tokio::task::spawn_blocking(|| sidecar.kill())
         .await
         .unwrap();
-    asking.join_all().await.into_iter().flatten().collect()
+    clients.join_all().await.into_iter().flatten().collect()
 }
 
-/// Verifies the records and gives the decisions that are not among them.
-pub fn missing(folder: &Path, seen: &HashSet<String>) -> Vec<String> {
+/// Verifies the records and returns the ids in `allows` that are not recorded.
+pub fn missing(folder: &Path, allows: &HashSet<String>) -> Vec<String> {
     let verified = log(folder, &["verify"]);
     assert!(
         verified.status.success(),
@@ -96,17 +96,17 @@ pub fn missing(folder: &Path, seen: &HashSet<String>) -> Vec<String> {
             event["id"].as_str().unwrap().to_owned()
         })
         .collect();
-    seen.difference(&recorded).cloned().collect()
+    allows.difference(&recorded).cloned().collect()
 }
 
 #[test]
-fn every_allow_that_a_client_saw_before_a_kill_is_on_record() {
+fn every_allow_that_a_client_received_before_a_kill_is_recorded() {
     let _alone = crate::figure::alone();
     let kills = size(20, 100);
-    let allows = survive(kills, 1);
+    let allows = kill_repeatedly(kills, 1);
     row(
         "1-kill",
-        "kill -9 while four clients ask (`log.mode = strict`); then `log verify`, and a look for each allow that a client saw",
+        "kill -9 while four clients call (`log.mode = strict`); then `log verify` and a search for each allow that a client received",
         &format!("{kills} kills, {allows} allows"),
         "no allow without a record; the chain verifies",
     );

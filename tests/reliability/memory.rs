@@ -1,4 +1,4 @@
-//! What the process holds after a peak of connections, streams and large calls: its memory goes back to the system.
+//! After a peak of connections, streams and large calls, the process returns its memory to the system.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,9 +22,9 @@ fn resident(sidecar: &Sidecar) -> f64 {
     sidecar.memory("VmRSS") as f64 / f64::from(1 << 20)
 }
 
-/// Health streams that wait, and large batches at once, on one connection. Some are refused at the server's limits:
-/// what matters is what the process holds meanwhile.
-async fn crowd(url: String) -> Vec<Streaming<HealthCheckResponse>> {
+/// Opens idle health streams and sends large batches concurrently on one connection. The server's limits refuse some;
+/// the test measures the memory meanwhile.
+async fn load(url: String) -> Vec<Streaming<HealthCheckResponse>> {
     let channel = Endpoint::from_shared(url).unwrap().connect().await.unwrap();
     let mut streams = Vec::new();
     for _ in 0..STREAMS {
@@ -49,26 +49,26 @@ async fn large_batch(channel: Channel) {
     let _ = client.authorize_batch(batch).await;
 }
 
-/// The most that the process held while so many connections were crowded.
+/// The peak of resident memory while this many connections send `load`, in MiB.
 async fn peak(sidecar: &Sidecar, connections: usize) -> f64 {
-    let crowds = (0..connections).map(|_| crowd(sidecar.url.clone()));
-    let mut crowds: JoinSet<_> = crowds.collect();
+    let loads = (0..connections).map(|_| load(sidecar.url.clone()));
+    let mut loads: JoinSet<_> = loads.collect();
     let mut streams = Vec::new();
-    let mut looks = tokio::time::interval(Duration::from_millis(5));
-    let mut most = resident(sidecar);
+    let mut interval = tokio::time::interval(Duration::from_millis(5));
+    let mut highest = resident(sidecar);
     loop {
         tokio::select! {
-            crowd = crowds.join_next() => match crowd {
-                Some(crowd) => streams.push(crowd.unwrap()),
-                None => return most.max(resident(sidecar)),
+            load = loads.join_next() => match load {
+                Some(load) => streams.push(load.unwrap()),
+                None => return highest.max(resident(sidecar)),
             },
-            _ = looks.tick() => most = most.max(resident(sidecar)),
+            _ = interval.tick() => highest = highest.max(resident(sidecar)),
         }
     }
 }
 
 #[test]
-fn memory_goes_back_after_a_peak() {
+fn memory_is_returned_after_a_peak() {
     let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::start(folder.path(), &["--log-mode", "off"]);
@@ -76,22 +76,25 @@ fn memory_goes_back_after_a_peak() {
         .enable_all()
         .build()
         .unwrap();
-    // Once through everything, so that what is made at first use is not taken for the peak's.
+    // A warm-up, so that what is allocated at first use is not counted as part of the peak.
     runtime.block_on(peak(&sidecar, 1));
     let rest = resident(&sidecar);
     let connections = size(40, 100);
-    let most = runtime.block_on(peak(&sidecar, connections));
+    let highest = runtime.block_on(peak(&sidecar, connections));
     // Closes every connection.
     drop(runtime);
     let ended = Instant::now();
-    let goes_back = rest + (most - rest) / 2.0;
-    assert!(most > rest + 8.0, "no peak: {rest:.1}, {most:.1}");
-    while resident(&sidecar) > goes_back {
+    let returned = rest + (highest - rest) / 2.0;
+    assert!(
+        highest > rest + 8.0,
+        "no peak: {rest:.1} MiB before, {highest:.1} after"
+    );
+    while resident(&sidecar) > returned {
         let now = resident(&sidecar);
-        let waited = ended.elapsed() < Duration::from_secs(30);
+        let is_in_time = ended.elapsed() < Duration::from_secs(30);
         assert!(
-            waited,
-            "at rest {rest:.1}, at the peak {most:.1}, now {now:.1} MiB"
+            is_in_time,
+            "{rest:.1} MiB at rest, {highest:.1} at the peak, {now:.1} now"
         );
         thread::sleep(Duration::from_millis(100));
     }
@@ -101,8 +104,8 @@ fn memory_goes_back_after_a_peak() {
     sidecar.end();
     row(
         "2-memory",
-        "resident memory after a peak of connections, each with 100 health streams and 16 batches of 360 kB at once",
+        "resident memory after a peak of connections, each with 100 health streams and 16 concurrent batches of 360 kB",
         &format!("{connections} connections"),
-        &format!("{rest:.0} MiB before, {most:.0} MiB at the peak, {after:.0} MiB 30 s later"),
+        &format!("{rest:.0} MiB before, {highest:.0} MiB at the peak, {after:.0} MiB 30 s later"),
     );
 }

@@ -1,8 +1,7 @@
-//! Reloads under load: every answer is what the policies of its snapshot say.
+//! Reloads under load: every answer follows the policies of its snapshot.
 //!
-//! Version `v` of the policies lets in a set of users that no other version has, and every other version trusts the home
-//! tenant's MFA. So an answer that mixes two versions, comes from an older one, or follows policies that were refused is
-//! wrong for some user.
+//! Each version of the policies allows a different set of users, and every other version trusts the home tenant's MFA.
+//! So an answer that mixes two versions, comes from an older one, or follows rejected policies is wrong for some user.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -24,13 +23,13 @@ use crate::figure::{percentile, row, size};
 use crate::support::random::Rng;
 use crate::support::sidecar::{Sidecar, ask, is_refusal, opens_sharepoint};
 
-/// Versions of the policies; each reload goes on to the next, and after the last to the first.
+/// Versions of the policies. Each reload activates the next; the first follows the last.
 const VERSIONS: u64 = 40;
 const USERS: u64 = 16;
 const CLIENTS: u64 = 4;
 
-/// Whether version `version` lets this user in.
-fn lets_in(version: u64, user: u64) -> bool {
+/// Whether this version allows this user.
+fn allows_user(version: u64, user: u64) -> bool {
     Rng::new(version << 16 | user).next() & 1 == 1
 }
 
@@ -38,19 +37,19 @@ fn trusts_mfa(version: u64) -> bool {
     version.is_multiple_of(2)
 }
 
-/// What version `version` says of a user who did MFA at home.
+/// The decision of this version for a user who did MFA in the home tenant.
 fn expected(version: u64, user: u64) -> (Decision, Reason) {
-    match (lets_in(version, user), trusts_mfa(version)) {
+    match (allows_user(version, user), trusts_mfa(version)) {
         (false, _) => (Decision::Deny, Reason::InboundUser),
         (true, false) => (Decision::Deny, Reason::MfaNotTrusted),
         (true, true) => (Decision::Allow, Reason::Allowed),
     }
 }
 
-/// The sample policies, of which one file changes.
+/// A copy of the sample policies, in which one file changes.
 struct Policies {
     folder: PathBuf,
-    /// Contoso's settings for Fabrikam, as the sample has them.
+    /// The sample's partner settings of Contoso for Fabrikam.
     sample: Value,
 }
 
@@ -67,7 +66,7 @@ impl Policies {
 
     fn document(&self, version: u64) -> Value {
         let mut document = self.sample.clone();
-        let users = (0..USERS).filter(|user| lets_in(version, *user));
+        let users = (0..USERS).filter(|user| allows_user(version, *user));
         let target = |user: u64| json!({ "target": opens_sharepoint(user, true).user, "targetType": "user" });
         let targets: Vec<Value> = users.map(target).collect();
         document["b2bDirectConnectInbound"]["usersAndGroups"]["targets"] = json!(targets);
@@ -75,7 +74,7 @@ impl Policies {
         document
     }
 
-    /// Writes a file outside the folder and renames it into it: one change, and so one report.
+    /// Writes a file outside the folder and renames it into the folder: one change, and so one event.
     fn replace(&self, text: &str) {
         let new = self.folder.with_extension("new");
         fs::write(&new, text).unwrap();
@@ -86,7 +85,7 @@ impl Policies {
         self.replace(&self.document(version).to_string());
     }
 
-    /// A document that would let every user in if any of it counted. `reload` makes each differ.
+    /// A broken document that would allow every user if any part of it took effect. `reload` makes each document differ.
     fn write_broken(&self, reload: u64) {
         let mut document = self.sample.clone();
         document["displayName"] = json!(format!("reload {reload}"));
@@ -129,7 +128,7 @@ fn copy(from: &Path, to: &Path) {
 
 const PARTNER: &str = "contoso/partners/fabrikam.json";
 
-/// What the clients and the writer share.
+/// State that the clients and the writer share.
 #[derive(Default)]
 struct Shared {
     /// The version of the last activation that the server has reported.
@@ -139,11 +138,11 @@ struct Shared {
     stop: AtomicBool,
 }
 
-/// An answer to a client.
-struct Heard {
+/// An answer to a client, with the state before its call.
+struct ReceivedAnswer {
     user: u64,
     snapshot: Snapshot,
-    decided: (Decision, Reason),
+    decision: (Decision, Reason),
     cached: bool,
     reported_before: u64,
     latency: Duration,
@@ -153,15 +152,15 @@ async fn call(
     sidecar: &Sidecar,
     shared: Arc<Shared>,
     seed: u64,
-) -> impl Future<Output = Vec<Heard>> + use<> {
+) -> impl Future<Output = Vec<ReceivedAnswer>> + use<> {
     let mut client = sidecar.client().await;
     let mut random = Rng::new(seed);
     async move {
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         while !shared.stop.load(Ordering::Relaxed) {
             let reported_before = shared.reported.load(Ordering::SeqCst);
             let user = random.next() % USERS;
-            let asked = Instant::now();
+            let call_started = Instant::now();
             let answer = match ask(&mut client, opens_sharepoint(user, true)).await {
                 Ok(answer) => answer,
                 Err(status) => {
@@ -171,27 +170,32 @@ async fn call(
                 }
             };
             shared.answers.fetch_add(1, Ordering::Relaxed);
-            heard.push(Heard {
+            received.push(ReceivedAnswer {
                 user,
-                decided: (answer.decision(), answer.reason()),
+                decision: (answer.decision(), answer.reason()),
                 cached: answer.cached,
                 snapshot: answer.snapshot.unwrap(),
                 reported_before,
-                latency: asked.elapsed(),
+                latency: call_started.elapsed(),
             });
         }
-        heard
+        received
     }
 }
 
-/// Which version of the policies each snapshot has, and how many were refused.
-struct Reloaded {
+/// The version of the policies by snapshot id, and how many reloads were rejected.
+struct ReloadResults {
     versions: HashMap<String, u64>,
-    refused: u64,
+    rejected: u64,
 }
 
-/// Writes version after version, every fifth broken, and waits each time for what the server reports.
-async fn reload(sidecar: &Sidecar, policies: &Policies, reloads: u64, shared: &Shared) -> Reloaded {
+/// Writes one version after another, every fifth broken, and waits for the server's event each time.
+async fn reload(
+    sidecar: &Sidecar,
+    policies: &Policies,
+    reloads: u64,
+    shared: &Shared,
+) -> ReloadResults {
     let endpoint = Endpoint::from_shared(sidecar.url.clone()).unwrap();
     let mut client = PolicyServiceClient::new(endpoint.connect().await.unwrap());
     let watching = client
@@ -204,9 +208,9 @@ async fn reload(sidecar: &Sidecar, policies: &Policies, reloads: u64, shared: &S
         .await
         .unwrap()
         .into_inner();
-    let mut reloaded = Reloaded {
+    let mut results = ReloadResults {
         versions: HashMap::from([(first.snapshot.unwrap().id, 0)]),
-        refused: 0,
+        rejected: 0,
     };
     for number in 1..=reloads {
         let is_broken = number.is_multiple_of(5);
@@ -220,26 +224,26 @@ async fn reload(sidecar: &Sidecar, policies: &Policies, reloads: u64, shared: &S
         match event {
             Event::Activated(snapshot) => {
                 assert!(!is_broken, "reload {number} is broken and was activated");
-                let known = *reloaded.versions.entry(snapshot.id).or_insert(version);
-                assert_eq!(known, version, "two versions have one snapshot id");
+                let known = *results.versions.entry(snapshot.id).or_insert(version);
+                assert_eq!(known, version, "two versions have the same snapshot id");
                 shared.reported.store(snapshot.version, Ordering::SeqCst);
             }
             Event::Rejected(rejection) => {
                 assert!(is_broken, "reload {number}: {rejection:?}");
-                reloaded.refused += 1;
+                results.rejected += 1;
             }
         }
-        // So that each version is asked about.
+        // So that clients call while this version is active.
         let answers = shared.answers.load(Ordering::Relaxed);
         while shared.answers.load(Ordering::Relaxed) < answers + CLIENTS {
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
     }
-    reloaded
+    results
 }
 
 #[test]
-fn every_answer_during_reloads_is_right_for_its_snapshot() {
+fn every_answer_during_reloads_follows_its_snapshot() {
     let _alone = crate::figure::alone();
     let reloads = size(40, 500);
     let folder = tempfile::tempdir().unwrap();
@@ -268,46 +272,47 @@ fn every_answer_during_reloads_is_right_for_its_snapshot() {
         .build()
         .unwrap();
     let started = Instant::now();
-    let (reloaded, heard) = runtime.block_on(async {
+    let (results, received) = runtime.block_on(async {
         let mut clients = JoinSet::new();
         for seed in 0..CLIENTS {
             clients.spawn(call(&sidecar, Arc::clone(&shared), seed).await);
         }
-        let reloaded = reload(&sidecar, &policies, reloads, &shared).await;
+        let results = reload(&sidecar, &policies, reloads, &shared).await;
         shared.stop.store(true, Ordering::Relaxed);
-        let heard: Vec<Heard> = clients.join_all().await.into_iter().flatten().collect();
-        (reloaded, heard)
+        let received: Vec<ReceivedAnswer> =
+            clients.join_all().await.into_iter().flatten().collect();
+        (results, received)
     });
     let seconds = started.elapsed().as_secs_f64();
-    assert_eq!(reloaded.refused, reloads / 5);
+    assert_eq!(results.rejected, reloads / 5);
     let mut found = HashSet::new();
-    for one in &heard {
-        let version = reloaded.versions.get(&one.snapshot.id);
+    for answer in &received {
+        let version = results.versions.get(&answer.snapshot.id);
         let version = *version.expect("the snapshot of an activation");
         assert_eq!(
-            one.decided,
-            expected(version, one.user),
+            answer.decision,
+            expected(version, answer.user),
             "user {}, version {version}",
-            one.user
+            answer.user
         );
-        assert!(one.snapshot.version >= one.reported_before);
-        found.insert((one.decided, one.cached));
+        assert!(answer.snapshot.version >= answer.reported_before);
+        found.insert((answer.decision, answer.cached));
     }
-    // Each of the three answers came both fresh and from the cache.
+    // Each of the three decisions came both fresh and from the cache.
     assert_eq!(found.len(), 6, "{found:?}");
     let unanswered = shared.unanswered.load(Ordering::Relaxed);
-    // Beside other tests, on a debug build, answers may be late.
-    let most_unanswered = size(u64::MAX, heard.len() as u64 / 100);
+    // The short form runs on a debug build beside other tests, where answers may be late.
+    let most_unanswered = size(u64::MAX, received.len() as u64 / 100);
     assert!(unanswered <= most_unanswered, "{unanswered}");
-    let mut latencies: Vec<Duration> = heard.iter().map(|one| one.latency).collect();
+    let mut latencies: Vec<Duration> = received.iter().map(|answer| answer.latency).collect();
     row(
         "0-reload",
-        "policies changed by rename while four clients ask, every fifth change broken in one of four ways; each answer is compared with what the policies of its snapshot say, and its snapshot with the last one reported before the call",
-        &format!("{reloads} reloads, {} calls", heard.len()),
+        "policies changed by rename while four clients call, every fifth change broken in one of four ways; each answer is compared with the policies of its snapshot, and its snapshot with the last one reported before the call",
+        &format!("{reloads} reloads, {} calls", received.len()),
         &format!(
-            "no wrong answer, none from an older snapshot, {unanswered} calls unanswered; {} reloads refused; {:.0} calls/s, p99 {}",
-            reloaded.refused,
-            heard.len() as f64 / seconds,
+            "no wrong answer, none from an older snapshot, {unanswered} calls unanswered; {} reloads rejected; {:.0} calls/s, p99 {}",
+            results.rejected,
+            received.len() as f64 / seconds,
             percentile(&mut latencies, 99),
         ),
     );

@@ -1,5 +1,5 @@
-//! The file that is written, or its folder, is removed or replaced while clients ask: every allow that was asked for
-//! afterwards is on record, and what is gone is named.
+//! The current segment or its folder is removed or replaced while clients call: every allow requested afterwards is
+//! recorded, and `log verify` reports what is missing.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,17 +15,17 @@ use tokio::task::JoinSet;
 use crate::figure::{row, size};
 use crate::support::sidecar::{Sidecar, ask, log, opens_sharepoint, records};
 
-/// What is done to the folder of records.
+/// Removes the current segment, the folder of records, or replaces the folder.
 const REMOVALS: [fn(&Path); 3] = [
     |folder| fs::remove_file(newest_segment(folder)).unwrap(),
     |folder| {
-        // The server puts new files there at once.
+        // The server creates new files there at once.
         while fs::remove_dir_all(folder).is_err() {}
     },
     |folder| {
         let other = folder.with_extension(format!("{:?}", Instant::now()));
         fs::create_dir(&other).unwrap();
-        // At once: the server puts a folder where there is none.
+        // An atomic exchange: the server creates the folder if it is missing.
         renameat_with(CWD, &other, CWD, folder, RenameFlags::EXCHANGE).unwrap();
     },
 ];
@@ -37,42 +37,42 @@ fn newest_segment(folder: &Path) -> PathBuf {
     paths.filter(is_segment).max().unwrap()
 }
 
-/// One server. Returns how many allows were asked for after the removal, how many of these were refused, and the
-/// longest wait of one that was allowed.
-async fn survive(removal: fn(&Path), allows: u64) -> (u64, u64, Duration) {
+/// Runs one server. Of the requests after the removal, returns how many were allowed, how many were refused, and the
+/// longest latency of an allow.
+async fn remove_under_load(removal: fn(&Path), allows: u64) -> (u64, u64, Duration) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let sidecar = Sidecar::start(folder, &["--log-mode", "strict"]);
     let users = Arc::new(AtomicU64::new(0));
     let is_removed = Arc::new(AtomicBool::new(false));
-    let done = Arc::new(AtomicU64::new(0));
-    let mut asking = JoinSet::new();
+    let allowed = Arc::new(AtomicU64::new(0));
+    let mut clients = JoinSet::new();
     for _ in 0..4 {
         let mut client = sidecar.client().await;
-        let (users, is_removed, done) = (
+        let (users, is_removed, allowed) = (
             Arc::clone(&users),
             Arc::clone(&is_removed),
-            Arc::clone(&done),
+            Arc::clone(&allowed),
         );
-        asking.spawn(async move {
-            let (mut seen, mut refused, mut longest) = (HashSet::new(), 0_u64, Duration::ZERO);
-            while done.load(Ordering::Relaxed) < allows {
+        clients.spawn(async move {
+            let (mut received, mut refused, mut longest) = (HashSet::new(), 0_u64, Duration::ZERO);
+            while allowed.load(Ordering::Relaxed) < allows {
                 let user = users.fetch_add(1, Ordering::Relaxed);
-                let counts = is_removed.load(Ordering::SeqCst);
-                let since = Instant::now();
+                let is_after_removal = is_removed.load(Ordering::SeqCst);
+                let started = Instant::now();
                 match ask(&mut client, opens_sharepoint(user, true)).await {
-                    Ok(answer) if counts => {
+                    Ok(answer) if is_after_removal => {
                         assert_eq!(answer.decision(), Decision::Allow);
-                        longest = longest.max(since.elapsed());
-                        seen.insert(answer.decision_id);
-                        done.fetch_add(1, Ordering::Relaxed);
+                        longest = longest.max(started.elapsed());
+                        received.insert(answer.decision_id);
+                        allowed.fetch_add(1, Ordering::Relaxed);
                     }
                     Ok(_) => {}
-                    // AUDIT_UNAVAILABLE, or out of time.
-                    Err(_) => refused += u64::from(counts),
+                    // AUDIT_UNAVAILABLE, or the time limit.
+                    Err(_) => refused += u64::from(is_after_removal),
                 }
             }
-            (seen, refused, longest)
+            (received, refused, longest)
         });
     }
     while users.load(Ordering::Relaxed) < 100 {
@@ -83,12 +83,12 @@ async fn survive(removal: fn(&Path), allows: u64) -> (u64, u64, Duration) {
         .await
         .unwrap();
     is_removed.store(true, Ordering::SeqCst);
-    let mut seen = HashSet::new();
+    let mut received = HashSet::new();
     let (mut refused, mut longest) = (0, Duration::ZERO);
-    for (ids, more, wait) in asking.join_all().await {
-        seen.extend(ids);
+    for (ids, more, latency) in clients.join_all().await {
+        received.extend(ids);
         refused += more;
-        longest = longest.max(wait);
+        longest = longest.max(latency);
     }
     let shown = log(folder, &["show", "--operator", "--format", "json"]);
     let text = String::from_utf8(shown.stdout).unwrap();
@@ -97,40 +97,46 @@ async fn survive(removal: fn(&Path), allows: u64) -> (u64, u64, Duration) {
         event["id"].as_str().unwrap().to_owned()
     });
     let recorded: HashSet<String> = recorded.collect();
-    assert_eq!(seen.difference(&recorded).count(), 0, "{}", sidecar.told());
-    let verified = log(folder, &["verify"]);
-    let told = String::from_utf8(verified.stdout).unwrap();
-    assert!(
-        !verified.status.success() && told.contains("damaged"),
-        "{told}"
+    assert_eq!(
+        received.difference(&recorded).count(),
+        0,
+        "{}",
+        sidecar.output()
     );
-    (seen.len() as u64, refused, longest)
+    let verified = log(folder, &["verify"]);
+    let report = String::from_utf8(verified.stdout).unwrap();
+    assert!(
+        !verified.status.success() && report.contains("damaged"),
+        "{report}"
+    );
+    (received.len() as u64, refused, longest)
 }
 
 #[test]
-fn every_allow_that_is_asked_for_after_a_removal_is_on_record_and_verify_names_what_is_gone() {
+fn allows_after_a_removal_are_recorded_and_verify_reports_what_is_missing() {
     let _alone = crate::figure::alone();
     let (rounds, allows) = size((1, 50), (8, 2000));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let (mut removals, mut seen, mut refused, mut longest) = (0, 0, 0, Duration::ZERO);
+    let (mut removals, mut received, mut refused, mut longest) = (0, 0, 0, Duration::ZERO);
     for _ in 0..rounds {
         for removal in REMOVALS {
-            let (more, turned_away, wait) = runtime.block_on(survive(removal, allows));
+            let (more, more_refused, latency) =
+                runtime.block_on(remove_under_load(removal, allows));
             removals += 1;
-            seen += more;
-            refused += turned_away;
-            longest = longest.max(wait);
+            received += more;
+            refused += more_refused;
+            longest = longest.max(latency);
         }
     }
     row(
         "1-removed",
-        "the segment that is written removed, the folder of records removed, or another put in its place, while four clients ask (`log.mode = strict`)",
-        &format!("{removals} removals, {seen} allows asked for afterwards"),
+        "current segment removed, folder of records removed or replaced, while four clients call (`log.mode = strict`)",
+        &format!("{removals} removals, {received} allows afterwards"),
         &format!(
-            "no allow without a record, {refused} refused for lack of a record in time, longest wait {} ms; `log verify` names what is gone each time",
+            "no allow without a record, {refused} refused because the record was late, longest latency {} ms; `log verify` reports what is missing each time",
             longest.as_millis()
         ),
     );

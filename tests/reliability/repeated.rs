@@ -1,4 +1,4 @@
-//! A denial that is not cached, asked for again and again: it must not push older records out.
+//! A denial that is not cached, requested repeatedly: it must not push out older records.
 
 use std::fs;
 use std::time::Instant;
@@ -10,26 +10,26 @@ use crate::figure::{row, size};
 use crate::support::sidecar::{Sidecar, ask, log, opens_sharepoint, records};
 
 #[test]
-fn a_denial_that_is_asked_for_again_and_again_has_one_event_a_minute() {
+fn a_repeated_uncached_denial_has_one_event_per_minute() {
     let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::start(folder.path(), &["--log-mode", "strict"]);
-    let asked = size(500, 50_000);
-    let mut question = opens_sharepoint(1, true);
-    question.claims.as_mut().unwrap().expires_at = Some(Timestamp::default());
+    let calls = size(500, 50_000);
+    let mut request = opens_sharepoint(1, true);
+    request.claims.as_mut().unwrap().expires_at = Some(Timestamp::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let begun = Instant::now();
+    let started = Instant::now();
     runtime.block_on(async {
         let mut client = sidecar.client().await;
-        for _ in 0..asked {
-            let answer = ask(&mut client, question.clone()).await.unwrap();
+        for _ in 0..calls {
+            let answer = ask(&mut client, request.clone()).await.unwrap();
             assert_eq!(answer.decision(), Decision::Deny);
         }
     });
-    let minutes = begun.elapsed().as_secs() / 60;
+    let minutes = started.elapsed().as_secs() / 60;
     sidecar.end();
     let shown = log(folder.path(), &["show", "--operator", "--format", "json"]).stdout;
     let events = String::from_utf8(shown)
@@ -48,8 +48,8 @@ fn a_denial_that_is_asked_for_again_and_again_has_one_event_a_minute() {
     let bytes: u64 = segments.map(|file| file.metadata().unwrap().len()).sum();
     row(
         "1-repeated",
-        "a client asks again and again with a token that has expired, a denial that is not cached (`log.mode = strict`)",
-        &format!("{asked} calls"),
-        &format!("all denied; events: {events}; bytes of records in all: {bytes}"),
+        "a client calls repeatedly with an expired token, a denial that is not cached (`log.mode = strict`)",
+        &format!("{calls} calls"),
+        &format!("all denied; {events} events; {bytes} bytes of records"),
     );
 }

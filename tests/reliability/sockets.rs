@@ -1,4 +1,5 @@
-//! Floods of connections that do not open, at one listener and at the admin address: what new connections elsewhere see.
+//! Floods of connections that send nothing or no complete TLS handshake, at one listener and at the admin address: new
+//! connections elsewhere still open.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -27,10 +28,10 @@ const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// RFC 9113 §6.5: a SETTINGS frame with ACK.
 const ACKNOWLEDGED: [u8; 9] = [0, 0, 0, 4, 1, 0, 0, 0, 0];
 
-/// No answer takes longer, on any machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than any answer takes on any machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The program with two listeners that have TLS, one of them mutual, and one without.
+/// A server with one mutual TLS, one TLS and one plaintext listener.
 struct Listeners {
     sidecar: Sidecar,
     /// Mutual TLS.
@@ -60,8 +61,8 @@ impl Listeners {
         let sidecar = Sidecar::spawn(command, folder);
         let addresses = sidecar.url.trim_start_matches("http://").split(", ");
         let addresses: Vec<SocketAddr> = addresses.map(|at| at.parse().unwrap()).collect();
-        let told = sidecar.told();
-        let (_, admin) = told.split_once("admin=\"").unwrap();
+        let output = sidecar.output();
+        let (_, admin) = output.split_once("admin=\"").unwrap();
         Listeners {
             flooded: addresses[0],
             tls: addresses[1],
@@ -72,12 +73,12 @@ impl Listeners {
         }
     }
 
-    /// Connects, opens and waits until the server has acknowledged our SETTINGS, which it does once it serves the
-    /// connection. Returns how long that took.
+    /// Connects and waits until the server acknowledges our SETTINGS, which it does once it serves the connection. Returns
+    /// the time taken.
     fn open(&self, at: SocketAddr) -> Option<Duration> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut stream = TcpStream::connect(at).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_read_timeout(Some(TIMEOUT)).ok()?;
         if at == self.plain {
             await_acknowledgement(&mut stream)?;
         } else {
@@ -85,10 +86,10 @@ impl Listeners {
             let session = ClientConnection::new(Arc::clone(&self.client), name).unwrap();
             await_acknowledgement(&mut StreamOwned::new(session, stream))?;
         }
-        Some(begun.elapsed())
+        Some(started.elapsed())
     }
 
-    /// What a client sends first to a listener with TLS.
+    /// A TLS ClientHello.
     fn hello(&self) -> Vec<u8> {
         let name = ServerName::try_from(HOST).unwrap();
         let mut session = ClientConnection::new(Arc::clone(&self.client), name).unwrap();
@@ -97,15 +98,17 @@ impl Listeners {
         hello
     }
 
-    fn ready(&self) -> Option<Duration> {
-        let begun = Instant::now();
+    fn probe(&self) -> Option<Duration> {
+        let started = Instant::now();
         let mut stream = TcpStream::connect(self.admin).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_read_timeout(Some(TIMEOUT)).ok()?;
         let request = b"GET /readyz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
         stream.write_all(request).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
-        answer.starts_with("HTTP/1.1 200").then(|| begun.elapsed())
+        answer
+            .starts_with("HTTP/1.1 200")
+            .then(|| started.elapsed())
     }
 }
 
@@ -120,7 +123,7 @@ fn await_acknowledgement(stream: &mut (impl Read + Write)) -> Option<()> {
     Some(())
 }
 
-/// Writes a CA and a server certificate, and returns a client that believes them.
+/// Writes a CA and a server certificate, and returns a client configuration that trusts them.
 fn certificates(folder: &Path) -> Arc<ClientConfig> {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::default();
@@ -146,20 +149,20 @@ fn certificates(folder: &Path) -> Arc<ClientConfig> {
     Arc::new(client)
 }
 
-/// Opens connections at a rate, sends the same first bytes on each and no more, and keeps the newest of them.
+/// Opens connections at a rate, sends only the same first bytes on each, and holds the newest `limit` of them open.
 struct Flood {
     stop: Arc<AtomicBool>,
-    begun: Arc<AtomicU64>,
+    opened: Arc<AtomicU64>,
     thread: JoinHandle<()>,
 }
 
 impl Flood {
-    fn start(at: SocketAddr, first: Vec<u8>, a_second: u32, kept: usize) -> Flood {
-        let (stop, begun) = (
+    fn start(at: SocketAddr, first: Vec<u8>, per_second: u32, limit: usize) -> Flood {
+        let (stop, opened) = (
             Arc::new(AtomicBool::new(false)),
             Arc::new(AtomicU64::new(0)),
         );
-        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&begun));
+        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&opened));
         let thread = std::thread::spawn(move || {
             let start = Instant::now();
             let mut held = std::collections::VecDeque::new();
@@ -167,17 +170,17 @@ impl Flood {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                // A thread that is late catches up, so that the rate holds.
-                let due = start + Duration::from_secs(1) * number / a_second;
+                // If the thread is late, it catches up to hold the rate.
+                let due = start + Duration::from_secs(1) * number / per_second;
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
                 let Ok(mut stream) = TcpStream::connect(at) else {
                     continue;
                 };
-                // Its end is a reset, and keeps no port in TIME_WAIT.
+                // The connection ends with a reset and leaves no port in TIME_WAIT.
                 let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
                 let _ = stream.write_all(&first);
                 held.push_back(stream);
-                if held.len() > kept {
+                if held.len() > limit {
                     held.pop_front();
                 }
                 counted.fetch_add(1, Ordering::Relaxed);
@@ -185,30 +188,33 @@ impl Flood {
         });
         Flood {
             stop,
-            begun,
+            opened,
             thread,
         }
     }
 
-    /// Waits until so many connections have begun.
-    fn reaches(&self, count: u64) {
-        let end = Instant::now() + PATIENCE;
-        while self.begun.load(Ordering::Relaxed) < count {
-            assert!(Instant::now() < end, "the flood does not begin");
+    /// Waits until this many connections have been opened.
+    fn wait_for(&self, count: u64) {
+        let end = Instant::now() + TIMEOUT;
+        while self.opened.load(Ordering::Relaxed) < count {
+            assert!(
+                Instant::now() < end,
+                "the flood did not reach {count} connections"
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Ends it, and returns how many connections there were.
+    /// Ends the flood and returns its number of connections.
     fn end(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap();
-        self.begun.load(Ordering::Relaxed)
+        self.opened.load(Ordering::Relaxed)
     }
 }
 
-/// Calls this again and again for a while, ten times at least, and returns the times of those that succeeded and how many
-/// did not.
+/// Calls `once` repeatedly for `span`, at least ten times, and returns the sorted times of the successes and the number
+/// of failures.
 fn sample(
     span: Duration,
     pause: Duration,
@@ -236,39 +242,39 @@ fn percentile(sorted: &[Duration], hundredths: usize) -> f64 {
 }
 
 #[test]
-fn new_connections_open_while_another_listener_is_flooded_with_unopened_ones() {
+fn connections_open_while_another_listener_is_flooded_with_unopened_ones() {
     let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let listeners = Listeners::start(folder.path());
     let span = size(Duration::from_secs(2), Duration::from_secs(30));
     let silent = Flood::start(listeners.flooded, Vec::new(), 1000, 1000);
     let half_open = Flood::start(listeners.flooded, listeners.hello(), 400, 1000);
-    // More than all places of the listener.
-    silent.reaches(129);
-    half_open.reaches(65);
+    // More than the listener's limits of unopened connections.
+    silent.wait_for(129);
+    half_open.wait_for(65);
     let others = [listeners.plain, listeners.tls];
-    let begun = Instant::now();
+    let started = Instant::now();
     let (times, failed) = sample(span, Duration::from_millis(5), |number| {
         listeners.open(others[number % 2])
     });
-    let took = begun.elapsed().as_secs_f64();
+    let seconds = started.elapsed().as_secs_f64();
     let (silent, half_open) = (silent.end(), half_open.end());
-    assert_eq!(failed, 0, "{}", listeners.sidecar.told());
-    let (late, most) = (percentile(&times, 99), size(f64::INFINITY, 100.0));
-    assert!(late <= most, "p99 {late} ms");
+    assert_eq!(failed, 0, "{}", listeners.sidecar.output());
+    let (p99, most) = (percentile(&times, 99), size(f64::INFINITY, 100.0));
+    assert!(p99 <= most, "p99 {p99} ms");
     assert!(
         listeners
             .sidecar
-            .told()
+            .output()
             .contains("too many unopened connections")
     );
     row(
         "2-unopened",
-        "silent connections and TLS hellos without an end to one of three listeners, from one client each; new connections to the two others",
+        "silent connections and unfinished TLS handshakes at one of three listeners, from one client each; new connections to the other two",
         &format!(
-            "{:.0} silent and {:.0} half-open a second for {took:.0} s; {} new connections",
-            silent as f64 / took,
-            half_open as f64 / took,
+            "{:.0} silent and {:.0} half-open per second for {seconds:.0} s; {} new connections",
+            silent as f64 / seconds,
+            half_open as f64 / seconds,
             times.len(),
         ),
         &format!(
@@ -281,24 +287,24 @@ fn new_connections_open_while_another_listener_is_flooded_with_unopened_ones() {
 }
 
 #[test]
-fn every_probe_is_answered_while_the_admin_address_is_flooded_with_silent_connections() {
+fn probes_are_answered_while_the_admin_address_is_flooded_with_silent_connections() {
     let _alone = crate::figure::alone();
     let folder = tempfile::tempdir().unwrap();
     let listeners = Listeners::start(folder.path());
     let span = size(Duration::from_secs(1), Duration::from_secs(10));
     let silent = Flood::start(listeners.admin, Vec::new(), 500, 1000);
-    silent.reaches(33);
-    let begun = Instant::now();
-    let (times, failed) = sample(span, Duration::from_millis(10), |_| listeners.ready());
-    let took = begun.elapsed().as_secs_f64();
+    silent.wait_for(33);
+    let started = Instant::now();
+    let (times, failed) = sample(span, Duration::from_millis(10), |_| listeners.probe());
+    let seconds = started.elapsed().as_secs_f64();
     let silent = silent.end();
     assert_eq!(failed, 0);
     row(
         "2-admin",
-        "silent connections to the admin address; `GET /readyz`, each on a connection of its own",
+        "silent connections to the admin address; `GET /readyz`, each on a new connection",
         &format!(
-            "{:.0} silent a second for {took:.0} s; {} probes",
-            silent as f64 / took,
+            "{:.0} silent per second for {seconds:.0} s; {} probes",
+            silent as f64 / seconds,
             times.len(),
         ),
         &format!(

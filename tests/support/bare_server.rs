@@ -1,4 +1,4 @@
-//! The router alone, in this process: behind a plain HTTP/2 listener, without our accept loop and its limits.
+//! The router in this process, behind a plain HTTP/2 listener without our accept loop and its limits.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,10 +20,10 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
-/// What the clocks of [`engine`] show.
+/// The time of the clock of [`engine`].
 pub const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-/// A server that ends when it is dropped.
+/// A server that ends on drop.
 pub struct TestServer {
     address: SocketAddr,
     accepting: JoinHandle<()>,
@@ -52,7 +52,7 @@ pub async fn serve_for_test(router: Router) -> TestServer {
     let accepting = tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            // Else each answer waits 40 ms for the acknowledgement of its headers.
+            // Otherwise each answer waits 40 ms for the acknowledgement of its headers.
             stream.set_nodelay(true).unwrap();
             tokio::spawn(serve(stream, router.clone()));
         }
@@ -74,11 +74,11 @@ pub fn serve_at(path: &Path, router: Router) {
 async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, router: Router) {
     let connection = http2::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // A client that hangs up is no failure of the test.
+    // A client may close the connection; that does not fail the test.
     let _ = connection.await;
 }
 
-/// An engine without policies whose clock stands at [`NOW`].
+/// An engine without policies; its clock stays at [`NOW`].
 pub fn empty_engine() -> Arc<Engine> {
     Arc::new(Engine::new(EngineOptions {
         cache: Some(CacheBytes::default()),
@@ -110,7 +110,7 @@ pub fn backend(engine: Arc<Engine>) -> Backend {
     }
 }
 
-/// Everything, for everybody.
+/// Serves every service to all clients.
 pub async fn serve_engine(engine: Arc<Engine>) -> TestServer {
     serve_for_test(router(&backend(engine), &Rights::ALL, &HealthState::new())).await
 }

@@ -1,4 +1,4 @@
-//! Worlds and requests written by hand: short words for Graph's long JSON.
+//! Builders of worlds and requests for examples: short functions for Graph's long JSON.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::universe::*;
 use crate::reference::{TenantDocuments, World};
 
-/// One tenant's documents in the making.
+/// A builder of one tenant's documents.
 pub struct Tenant(TenantDocuments);
 
 pub fn tenant(id: TenantId) -> Tenant {
@@ -44,13 +44,13 @@ impl Tenant {
         self
     }
 
-    /// The partner entry, of these members.
+    /// Adds a partner entry with these members.
     pub fn partner(self, other: TenantId, mut members: Value) -> Self {
         members["tenantId"] = json!(other.to_string());
         self.add("partners", members)
     }
 
-    /// An enabled policy of these members, unless they say otherwise; its number is its id.
+    /// Adds a policy with these members, enabled by default; its number makes its id.
     pub fn policy(self, number: u64, mut members: Value) -> Self {
         let all = members.as_object_mut().expect("an object");
         all.entry("id")
@@ -61,7 +61,7 @@ impl Tenant {
         self.add("conditional-access", members)
     }
 
-    /// An enabled policy as exports often have it: without an id.
+    /// Adds an enabled policy without an id, as in many exports.
     pub fn policy_without_id(self, name: &str, mut members: Value) -> Self {
         members["displayName"] = json!(name);
         members["state"] = json!("enabled");
@@ -89,7 +89,7 @@ impl Tenant {
         self.add("shared-channels", channel)
     }
 
-    /// What is assumed of this home tenant's outbound settings.
+    /// Adds the assumption about this home tenant's outbound settings.
     pub fn assumed_outbound(self, home: TenantId, mut entry: Value) -> Self {
         entry["tenantId"] = json!(home.to_string());
         self.add("assumed-outbound", entry)
@@ -118,13 +118,13 @@ pub fn world(tenants: impl IntoIterator<Item = Tenant>) -> World {
     }
 }
 
-/// A default that says nothing more, but is one also where its members are null (semantics §2).
+/// Makes the object a default even if its members are null (semantics §2), without setting more.
 pub fn and_nothing_else(mut default: Value) -> Value {
     default["automaticUserConsentSettings"] = json!({});
     default
 }
 
-/// Contoso as a resource tenant that lets Fabrikam in by both access types.
+/// Contoso as a resource tenant that allows Fabrikam by both access types.
 pub fn open_contoso() -> Tenant {
     tenant(CONTOSO).partner(
         FABRIKAM,
@@ -153,7 +153,7 @@ pub fn trust(mfa: bool, compliant: bool, hybrid: bool) -> Value {
     })
 }
 
-/// Fabrikam as a home tenant that lets its users go to Contoso by both access types.
+/// Fabrikam as a home tenant that allows its users to reach Contoso by both access types.
 pub fn open_fabrikam() -> Tenant {
     tenant(FABRIKAM).partner(
         CONTOSO,
@@ -163,7 +163,7 @@ pub fn open_fabrikam() -> Tenant {
     )
 }
 
-/// Both, with these policies of Contoso and full trust.
+/// Both tenants, with these policies of Contoso and full trust.
 pub fn contoso_with(policies: &[Value]) -> World {
     let mut contoso = trusting_contoso(trust(true, true, true));
     for (number, policy) in (1..).zip(policies) {
@@ -233,7 +233,7 @@ pub fn grant(controls: Value) -> Value {
     })
 }
 
-/// The policy with this condition, in place of the one it had.
+/// The policy with this condition, which replaces an existing one.
 pub fn when(mut policy: Value, condition: &str, value: Value) -> Value {
     policy["conditions"][condition] = value;
     policy
@@ -258,7 +258,7 @@ pub fn direct() -> Request {
     request
 }
 
-/// The same as a guest: in Contoso she is the guest Bob.
+/// The same as a guest: her guest object in Contoso is Bob.
 pub fn guest() -> Request {
     let mut request = direct();
     request.access = AccessType::Collaboration;
@@ -267,7 +267,7 @@ pub fn guest() -> Request {
     request
 }
 
-/// Alice is Contoso's own.
+/// The same with Alice as an internal user of Contoso.
 pub fn internal() -> Request {
     let mut request = direct();
     request.home = CONTOSO.into();

@@ -1,8 +1,7 @@
-//! A small universe, in full: every row of the section 3 table on both sides, every claim with every
-//! trust under each control, restrictions and clouds.
+//! A small universe, exhaustively: every row of the table of section 3 on both sides, every claim with every trust under
+//! each control, restrictions and clouds.
 //!
-//! All requests are asked at `universe::NOW`. A world comes with all of its requests, so that it
-//! need be compiled only once.
+//! All requests are decided at `universe::NOW`. A world comes with all of its requests, so that it is compiled only once.
 
 use crosstrust::request::{AccessType, Request};
 use crosstrust::vocabulary::{AuthenticationMethod as Method, UserType, WordSet};
@@ -38,8 +37,9 @@ pub fn every_setting() -> Vec<Value> {
         for who in &who {
             for what in &what {
                 let all_blocked = applications == "blocked" && *what == [all_apps()];
-                let nobody = users == "blocked" && *who == [all_users()];
-                let conflict = (nobody && !all_blocked) || (users == "allowed" && all_blocked);
+                let blocks_all_users = users == "blocked" && *who == [all_users()];
+                let conflict =
+                    (blocks_all_users && !all_blocked) || (users == "allowed" && all_blocked);
                 if !conflict {
                     settings.push(setting(users, who, applications, what));
                 }
@@ -170,7 +170,7 @@ fn requests_over_claims() -> Vec<Request> {
         for bits in 0..16u8 {
             for methods in [WordSet::EMPTY, strong] {
                 for reached in [PAYROLL, SHAREPOINT] {
-                    for unnamed in [false, true] {
+                    for varied in [false, true] {
                         requests.push(with(base.clone(), |request| {
                             request.app = reached;
                             request.claims.mfa = bits & 1 != 0;
@@ -178,7 +178,7 @@ fn requests_over_claims() -> Vec<Request> {
                             request.claims.compliant_device = bits & 4 != 0;
                             request.claims.hybrid_joined_device = bits & 8 != 0;
                             request.claims.authentication_methods = methods;
-                            name_type(request, unnamed);
+                            vary_user_type(request, varied);
                         }));
                     }
                 }
@@ -188,10 +188,10 @@ fn requests_over_claims() -> Vec<Request> {
     requests
 }
 
-/// The other way to be of that class: a direct connect user with a guest object, a guest whose type
-/// is not said, an internal guest.
-fn name_type(request: &mut Request, otherwise: bool) {
-    if !otherwise {
+/// Another user of the same class: a direct connect user with a guest object, a guest of unstated type, an internal
+/// guest.
+fn vary_user_type(request: &mut Request, varied: bool) {
+    if !varied {
         return;
     }
     match request.access {
@@ -224,7 +224,7 @@ fn restrictions() -> impl Iterator<Item = (World, Vec<Request>)> {
         .map(move |world| (world, requests.clone()))
 }
 
-/// Both clouds, what each side allows, and whether each has an entry for the other.
+/// Both clouds, the clouds that each side allows, and whether each has an entry for the other.
 fn clouds() -> impl Iterator<Item = (World, Vec<Request>)> {
     const HERE: &str = "microsoftonline.com";
     const THERE: &str = "microsoftonline.us";

@@ -1,5 +1,5 @@
-//! What a process does to the files below a folder (traced by tests/preload/file_trace.rs), and what a power loss may
-//! leave of them.
+//! The file operations of a process below a folder (traced by tests/preload/file_trace.rs), and images of that folder
+//! after a power loss.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use crate::support::random::Rng;
 
-/// The object to preload, built into this folder.
+/// Builds the object to preload into this folder.
 pub fn build_tracer(folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/preload/file_trace.rs");
     let object = folder.join("libfile_trace.so");
@@ -45,14 +45,14 @@ pub fn traced(tracer: &Path, folder: &Path, trace: &Path) -> Command {
     command
 }
 
-/// How long the trace is now: what is done later has its record behind this.
+/// The current length of the trace in bytes. Later operations have their records after it.
 pub fn length(trace: &Path) -> u64 {
     fs::metadata(trace).unwrap().len()
 }
 
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Where its record ends in the trace.
+    /// The end of its record in the trace, in bytes.
     pub end: u64,
     pub operation: Operation,
 }
@@ -92,8 +92,8 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Whether it changes which names there are, or makes such a change durable.
-    pub fn is_about_names(&self) -> bool {
+    /// Whether it opens or creates, renames or removes a name.
+    pub fn changes_names(&self) -> bool {
         matches!(
             self,
             Operation::Opened { .. }
@@ -104,30 +104,30 @@ impl Operation {
     }
 }
 
-/// All of a trace.
+/// Reads a trace.
 pub fn read(trace: &Path) -> Vec<Event> {
     let bytes = fs::read(trace).unwrap();
-    let mut rest = Rest {
+    let mut reader = TraceReader {
         bytes: &bytes,
         at: 0,
     };
     let mut events = Vec::new();
-    while rest.at < bytes.len() {
-        let operation = rest.operation();
+    while reader.at < bytes.len() {
+        let operation = reader.operation();
         events.push(Event {
-            end: rest.at as u64,
+            end: reader.at as u64,
             operation,
         });
     }
     events
 }
 
-struct Rest<'a> {
+struct TraceReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Rest<'a> {
+impl<'a> TraceReader<'a> {
     fn take(&mut self, count: usize) -> &'a [u8] {
         let taken = &self.bytes[self.at..self.at + count];
         self.at += count;
@@ -138,7 +138,7 @@ impl<'a> Rest<'a> {
         u64::from_le_bytes(self.take(8).try_into().unwrap())
     }
 
-    fn part(&mut self) -> &'a [u8] {
+    fn field(&mut self) -> &'a [u8] {
         let length = self.number();
         self.take(length.try_into().unwrap())
     }
@@ -147,7 +147,7 @@ impl<'a> Rest<'a> {
         let kind = self.take(1)[0];
         let file = i32::from_le_bytes(self.take(4).try_into().unwrap());
         let number = self.number();
-        let (first, second) = (self.part(), self.part());
+        let (first, second) = (self.field(), self.field());
         let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
         match kind {
             b'o' => Operation::Opened {
@@ -172,24 +172,24 @@ impl<'a> Rest<'a> {
             },
             b'u' => Operation::Removed { path: path(first) },
             b'm' => Operation::FolderMade { path: path(first) },
-            other => panic!("a record of kind {other}"),
+            other => panic!("unknown kind of record: {other}"),
         }
     }
 }
 
-/// The files below a folder: as the process sees them, and how much of that a power loss leaves for certain.
+/// The files below a folder: the state that the process sees, and the durable state, which a power loss leaves intact.
 ///
-/// Only what POSIX promises is certain: content after fdatasync or fsync of the file, names after fsync of their folder.
+/// Durable is only what POSIX promises: content after fdatasync or fsync of the file, names after fsync of their folder.
 #[derive(Debug, Clone)]
 pub struct TracedDisk {
     folder: PathBuf,
-    files: Vec<Content>,
+    files: Vec<FileContent>,
     names: BTreeMap<PathBuf, Node>,
-    names_on_disk: BTreeMap<PathBuf, Node>,
-    /// Changes of names that are not synced.
-    pending: Vec<Naming>,
-    opened: HashMap<i32, Opened>,
-    syncing: HashMap<i32, Syncing>,
+    durable_names: BTreeMap<PathBuf, Node>,
+    /// Unsynced changes of names.
+    pending: Vec<NameChange>,
+    opened: HashMap<i32, OpenFile>,
+    syncing: HashMap<i32, PendingSync>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,47 +199,47 @@ enum Node {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Content {
-    seen: Vec<u8>,
-    on_disk: Vec<u8>,
+struct FileContent {
+    current: Vec<u8>,
+    durable: Vec<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Naming {
+enum NameChange {
     Named(PathBuf, Node),
     Renamed(PathBuf, PathBuf, Node),
     Removed(PathBuf),
 }
 
 #[derive(Debug, Clone)]
-struct Opened {
+struct OpenFile {
     path: PathBuf,
     node: Node,
 }
 
 #[derive(Debug, Clone)]
-enum Syncing {
+enum PendingSync {
     Content(usize, Vec<u8>),
-    Names(Vec<Naming>),
+    Names(Vec<NameChange>),
 }
 
-/// What a power loss takes of what was not synced.
+/// Which unsynced changes a power loss loses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// All of it.
+    /// All of them.
     Everything,
-    /// Each change of a name or not; of each file's new content nothing, a part, all, or all with pages of zeros.
+    /// Any part: each change of a name is lost or not; of new content nothing, a part or all remains, or all with pages of zeros.
     Anything,
 }
 
 impl TracedDisk {
-    /// All that is below this folder now, on disk.
+    /// The current files below this folder, all durable.
     pub fn of(folder: &Path) -> TracedDisk {
         let mut disk = TracedDisk {
             folder: folder.to_owned(),
             files: Vec::new(),
             names: BTreeMap::from([(folder.to_owned(), Node::Folder)]),
-            names_on_disk: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
             pending: Vec::new(),
             opened: HashMap::new(),
             syncing: HashMap::new(),
@@ -252,18 +252,18 @@ impl TracedDisk {
                     folders.push(path.clone());
                     Node::Folder
                 } else {
-                    let seen = fs::read(&path).unwrap();
-                    let on_disk = seen.clone();
-                    disk.new_file(Content { seen, on_disk })
+                    let current = fs::read(&path).unwrap();
+                    let durable = current.clone();
+                    disk.new_file(FileContent { current, durable })
                 };
                 disk.names.insert(path, node);
             }
         }
-        disk.names_on_disk.clone_from(&disk.names);
+        disk.durable_names.clone_from(&disk.names);
         disk
     }
 
-    fn new_file(&mut self, content: Content) -> Node {
+    fn new_file(&mut self, content: FileContent) -> Node {
         self.files.push(content);
         Node::File(self.files.len() - 1)
     }
@@ -276,88 +276,90 @@ impl TracedDisk {
                 truncates,
             } => {
                 let node = self.names.get(path).copied().unwrap_or_else(|| {
-                    let node = self.new_file(Content::default());
-                    self.name(Naming::Named(path.clone(), node));
+                    let node = self.new_file(FileContent::default());
+                    self.change_name(NameChange::Named(path.clone(), node));
                     node
                 });
                 if let (true, Node::File(index)) = (*truncates, node) {
-                    self.files[index].seen.clear();
+                    self.files[index].current.clear();
                 }
                 let path = path.clone();
-                self.opened.insert(*file, Opened { path, node });
+                self.opened.insert(*file, OpenFile { path, node });
             }
             Operation::Written { file, at, bytes } => {
-                let seen = &mut self.content(*file).seen;
+                let current = &mut self.content(*file).current;
                 let at = usize::try_from(*at).unwrap();
-                seen.resize(seen.len().max(at + bytes.len()), 0);
-                seen[at..at + bytes.len()].copy_from_slice(bytes);
+                current.resize(current.len().max(at + bytes.len()), 0);
+                current[at..at + bytes.len()].copy_from_slice(bytes);
             }
             Operation::Truncated { file, length } => {
                 let length = usize::try_from(*length).unwrap();
-                self.content(*file).seen.resize(length, 0);
+                self.content(*file).current.resize(length, 0);
             }
             Operation::SyncBegan { file } => {
                 let opened = &self.opened[file];
                 let syncing = match opened.node {
-                    Node::File(index) => Syncing::Content(index, self.files[index].seen.clone()),
+                    Node::File(index) => {
+                        PendingSync::Content(index, self.files[index].current.clone())
+                    }
                     Node::Folder => {
-                        let within = |naming: &&Naming| naming.is_within(&opened.path);
-                        Syncing::Names(self.pending.iter().filter(within).cloned().collect())
+                        let within = |change: &&NameChange| change.is_within(&opened.path);
+                        PendingSync::Names(self.pending.iter().filter(within).cloned().collect())
                     }
                 };
                 self.syncing.insert(*file, syncing);
             }
             Operation::Synced { file } => match self.syncing.remove(file).unwrap() {
-                Syncing::Content(index, content) => self.files[index].on_disk = content,
-                Syncing::Names(synced) => {
-                    for naming in synced {
-                        naming.apply_to(&mut self.names_on_disk);
-                        self.pending.retain(|one| *one != naming);
+                PendingSync::Content(index, content) => self.files[index].durable = content,
+                PendingSync::Names(synced) => {
+                    for change in synced {
+                        change.apply_to(&mut self.durable_names);
+                        self.pending.retain(|one| *one != change);
                     }
                 }
             },
             Operation::Renamed { from, to } => {
                 let node = self.names[from];
-                self.name(Naming::Renamed(from.clone(), to.clone(), node));
+                self.change_name(NameChange::Renamed(from.clone(), to.clone(), node));
             }
-            Operation::Removed { path } => self.name(Naming::Removed(path.clone())),
+            Operation::Removed { path } => self.change_name(NameChange::Removed(path.clone())),
             Operation::FolderMade { path } => {
-                self.name(Naming::Named(path.clone(), Node::Folder));
+                self.change_name(NameChange::Named(path.clone(), Node::Folder));
             }
         }
     }
 
-    fn name(&mut self, naming: Naming) {
-        naming.apply_to(&mut self.names);
-        self.pending.push(naming);
+    fn change_name(&mut self, change: NameChange) {
+        change.apply_to(&mut self.names);
+        self.pending.push(change);
     }
 
-    fn content(&mut self, file: i32) -> &mut Content {
+    fn content(&mut self, file: i32) -> &mut FileContent {
         match self.opened[&file].node {
             Node::File(index) => &mut self.files[index],
-            Node::Folder => panic!("a folder is written"),
+            Node::Folder => panic!("a write to a folder"),
         }
     }
 
-    /// Every file and its content, as the process sees them.
-    pub fn seen(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+    /// Every file with its content, as the process sees them.
+    pub fn current(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let files = self.names.iter().filter_map(|(path, node)| match node {
-            Node::File(index) => Some((path.clone(), self.files[*index].seen.clone())),
+            Node::File(index) => Some((path.clone(), self.files[*index].current.clone())),
             Node::Folder => None,
         });
         files.collect()
     }
 
-    /// Writes what is left after a power loss into another folder.
+    /// Writes an image of the state after a power loss into another folder.
     pub fn write_image(mut self, loss: Loss, random: &mut Rng, into: &Path) {
-        let mut names = self.names_on_disk;
-        for naming in self.pending {
+        let mut names = self.durable_names;
+        for change in self.pending {
             if loss == Loss::Anything && random.chance(50) {
-                naming.apply_to(&mut names);
+                change.apply_to(&mut names);
             }
         }
         fs::create_dir(into).unwrap();
-        // A path sorts behind its parents; what is in a folder that is gone is gone too.
+        // A path sorts after its parents. Without its folder, a file is lost too.
         for (path, node) in names {
             let Ok(below) = path.strip_prefix(&self.folder) else {
                 continue;
@@ -376,11 +378,11 @@ impl TracedDisk {
     }
 }
 
-impl Naming {
+impl NameChange {
     fn is_within(&self, folder: &Path) -> bool {
         match self {
-            Naming::Named(path, _) | Naming::Removed(path) => path.parent() == Some(folder),
-            Naming::Renamed(from, to, _) => {
+            NameChange::Named(path, _) | NameChange::Removed(path) => path.parent() == Some(folder),
+            NameChange::Renamed(from, to, _) => {
                 assert_eq!(from.parent(), to.parent(), "a rename between folders");
                 to.parent() == Some(folder)
             }
@@ -389,40 +391,40 @@ impl Naming {
 
     fn apply_to(&self, names: &mut BTreeMap<PathBuf, Node>) {
         match self {
-            Naming::Named(path, node) => {
+            NameChange::Named(path, node) => {
                 names.insert(path.clone(), *node);
             }
-            Naming::Renamed(from, to, node) => {
+            NameChange::Renamed(from, to, node) => {
                 names.remove(from);
                 names.insert(to.clone(), *node);
             }
-            Naming::Removed(path) => {
+            NameChange::Removed(path) => {
                 names.remove(path);
             }
         }
     }
 }
 
-impl Content {
+impl FileContent {
     fn lose(&mut self, loss: Loss, random: &mut Rng) -> Vec<u8> {
-        let (seen, on_disk) = (std::mem::take(&mut self.seen), &self.on_disk);
+        let (current, durable) = (std::mem::take(&mut self.current), &self.durable);
         if loss == Loss::Everything {
-            return on_disk.clone();
+            return durable.clone();
         }
-        if !seen.starts_with(on_disk) {
-            // It was changed in place.
+        if !current.starts_with(durable) {
+            // The content was changed in place.
             return if random.chance(50) {
-                seen
+                current
             } else {
-                on_disk.clone()
+                durable.clone()
             };
         }
-        let new = on_disk.len()..seen.len();
-        torn(seen, new, random)
+        let new = durable.len()..current.len();
+        tear(current, new, random)
     }
 }
 
-fn torn(mut content: Vec<u8>, new: Range<usize>, random: &mut Rng) -> Vec<u8> {
+fn tear(mut content: Vec<u8>, new: Range<usize>, random: &mut Rng) -> Vec<u8> {
     let somewhere = new.start + random.below(new.len() + 1);
     match random.below(4) {
         0 => content.truncate(new.start),
@@ -440,5 +442,5 @@ fn torn(mut content: Vec<u8>, new: Range<usize>, random: &mut Rng) -> Vec<u8> {
     content
 }
 
-/// A disk writes sectors of at least this size whole.
+/// The size of a sector in bytes: the smallest unit that a disk writes atomically.
 const PAGE: usize = 512;

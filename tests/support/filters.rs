@@ -1,4 +1,4 @@
-//! Filter rules, and devices and attributes that they may hold for.
+//! Generated filter rules, devices and application attributes.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crosstrust::request::{Device, DeviceProperty, PropertyValue};
 
 use super::random::Rng;
 
-/// What a property is compared with, and by which operators.
+/// The kind of a property, which determines its values and operators.
 #[derive(Clone, Copy)]
 enum Kind {
     Id,
@@ -40,7 +40,7 @@ const DEVICE: &[(&str, Kind)] = &[
     ("systemLabels", Kind::Collection),
 ];
 
-/// Set and name of the application attributes, as a rule writes them.
+/// Set and name of the application attributes, as in a rule.
 const ATTRIBUTES: &[(&str, Kind)] = &[
     ("Engineering_Project", Kind::Text),
     ("Engineering_Tier", Kind::Text),
@@ -190,7 +190,7 @@ fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "`\"").replace('\'', "''"))
 }
 
-/// The hyphen is optional.
+/// Writes the operator with or without the optional hyphen.
 fn word(rng: &mut Rng, word: &str) -> String {
     match rng.below(8) {
         0 => word.to_owned(),

@@ -1,7 +1,7 @@
 //! Worlds and requests from a seed.
 //!
-//! Every world is valid (semantics §2) and in Graph's spelling, and its settings are open more often
-//! than not, so that most requests come as far as Conditional Access.
+//! Every world is valid (semantics §2) and in Graph's spelling. Most settings are open, so that most requests reach
+//! Conditional Access.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -159,7 +159,7 @@ fn default_configuration(rng: &mut Rng) -> Value {
     if rng.chance(50) {
         default.insert("tenantRestrictions".into(), setting(rng, true));
     }
-    // What sets nothing is no default (semantics §2).
+    // An object that sets nothing is not a default (semantics §2).
     if !default.is_empty() && default.values().all(Value::is_null) {
         default.insert("automaticUserConsentSettings".into(), json!({}));
     }
@@ -201,8 +201,8 @@ fn partner(rng: &mut Rng, other: TenantId) -> Value {
     Value::Object(partner)
 }
 
-/// Puts synchronisation policies beside partner entries, and in place of them. Where no entry stands beside
-/// them, they would be an error.
+/// Adds synchronisation policies beside partner entries, or replaces entries with them. Without any partner entry beside
+/// them they would be an error.
 pub fn synchronizations(rng: &mut Rng, tenant: &mut TenantDocuments) {
     let own = tenant.id();
     if tenant.objects("partners").is_empty() {
@@ -258,7 +258,7 @@ fn setting(rng: &mut Rng, only_all_users: bool) -> Value {
     match rng.weighted(&[4, 2, 3, 3]) {
         0 => rules("allowed", users, "allowed", any_applications(rng)),
         1 => rules("allowed", users, "blocked", single_applications(rng)),
-        // All users blocked demands that all applications are, too.
+        // If all users are blocked, all applications must be blocked too.
         2 | 3 if everyone => rules("blocked", users, "blocked", all_applications(rng)),
         2 => rules("blocked", users, "allowed", any_applications(rng)),
         _ => rules("blocked", users, "blocked", any_applications(rng)),
@@ -321,7 +321,7 @@ pub fn target(name: String, kind: &str) -> Value {
     json!({"target": name, "targetType": kind})
 }
 
-/// Words and ids compare without case, and ids may stand in braces.
+/// Varies the spelling: words and ids compare without case, and ids may be in braces.
 pub fn spell(rng: &mut Rng, word: impl Display) -> String {
     let word = word.to_string();
     let is_guid = word.len() == 36 && word.contains('-');
@@ -433,7 +433,7 @@ fn teams(rng: &mut Rng) -> Value {
     json!(teams)
 }
 
-/// A request to the world; never one whose fields contradict each other.
+/// A request to the world without contradictory fields.
 pub fn request(world: &World, rng: &mut Rng) -> (Request, Timestamp) {
     let mut now = NOW.plus(Duration::from_nanos(rng.next() % 1_000_000_000_000));
     // Around the end of the day, when assumptions of today end.
@@ -468,15 +468,15 @@ pub fn request(world: &World, rng: &mut Rng) -> (Request, Timestamp) {
     request.restricting_tenant = rng.chance(15).then(|| rng.one(&TENANTS));
     identify(&mut request, rng);
     if rng.chance(8) && request.resource_user.is_some() {
-        live_at_a_provider(&mut request, rng);
+        use_identity_provider(&mut request, rng);
     }
     claims(&mut request.claims, rng, now);
     context(&mut request.context, rng);
     (request, now)
 }
 
-/// The account is at an identity provider that is no tenant.
-fn live_at_a_provider(request: &mut Request, rng: &mut Rng) {
+/// Makes the user an account of an identity provider that is not a tenant.
+fn use_identity_provider(request: &mut Request, rng: &mut Rng) {
     let name = rng.one(IdentityProviderName::ALL);
     let provider = match rng.chance(25) {
         true => IdentityProvider::SamlWsFed {
@@ -494,7 +494,7 @@ fn live_at_a_provider(request: &mut Request, rng: &mut Rng) {
     }
 }
 
-/// Sets what the fields about the user may say together (semantics §4, stage 0).
+/// Sets consistent fields about the user (semantics §4, stage 0).
 fn identify(request: &mut Request, rng: &mut Rng) {
     let home = request.home.tenant();
     request.issuing_tenant = rng
@@ -617,7 +617,7 @@ fn owned(words: Vec<&str>) -> Vec<String> {
     words.into_iter().map(String::from).collect()
 }
 
-/// What an operator may state of the applications.
+/// The operator's statements about applications.
 pub fn applications(rng: &mut Rng) -> Vec<StatedApplication> {
     let chosen = rng.some(&APPS, 30);
     let stated = chosen.into_iter().map(|app| {
@@ -632,7 +632,7 @@ pub fn applications(rng: &mut Rng) -> Vec<StatedApplication> {
     stated.collect()
 }
 
-/// None, most often; else one or two that some request may meet.
+/// Usually none; otherwise one or two that may match requests.
 pub fn revocations(world: &World, rng: &mut Rng) -> Vec<Revocation> {
     if rng.chance(88) {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! A small web server on port 0 that serves key sets, and misbehaves as it is told.
+//! A small web server on port 0 that serves key sets and configured faults.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What a path answers.
+/// The response of a path.
 #[derive(Debug, Clone)]
 pub enum Page {
     Json(Vec<u8>),
     Status(u16),
     Redirect(String),
-    /// A body without an end.
+    /// An endless body.
     Endless,
-    /// A body of which a byte comes now and then.
+    /// An endless body, one byte at a time.
     Drip,
 }
 
@@ -81,21 +81,21 @@ impl KeyServer {
         pages.insert(path.to_owned(), page);
     }
 
-    /// When this path was asked for.
+    /// The times of the requests for this path.
     pub fn requests(&self, path: &str) -> Vec<Instant> {
         let requests = self.state.requests.lock().unwrap();
         let of_path = requests.iter().filter(|(of, _)| of == path);
         of_path.map(|(_, at)| *at).collect()
     }
 
-    /// How many bytes of endless bodies were taken from it.
+    /// The number of bytes of endless bodies that were sent.
     pub fn sent(&self) -> usize {
         *self.state.sent.lock().unwrap()
     }
 }
 
 impl State {
-    /// Whoever asks may hang up whenever it wants.
+    /// Answers a request. The client may close the connection at any time.
     fn answer(&self, stream: impl Read + Write) {
         let mut reader = BufReader::new(stream);
         let mut head = String::new();
@@ -121,13 +121,13 @@ impl State {
                 let head = format!("HTTP/1.1 302 There\r\ncontent-length: 0\r\nlocation: {to}\r\n");
                 stream.write_all(&[head.as_bytes(), CLOSE].concat())
             }
-            Page::Endless => self.send_for_ever(stream, &[b' '; 4096], Duration::ZERO),
-            Page::Drip => self.send_for_ever(stream, b" ", Duration::from_millis(5)),
+            Page::Endless => self.send_endless(stream, &[b' '; 4096], Duration::ZERO),
+            Page::Drip => self.send_endless(stream, b" ", Duration::from_millis(5)),
         };
         let _ = stream.flush();
     }
 
-    fn send_for_ever(
+    fn send_endless(
         &self,
         stream: &mut impl Write,
         piece: &[u8],

@@ -1,5 +1,5 @@
-//! What the tests share: a small universe of ids, worlds and requests drawn from it, changes to
-//! worlds whose effect is known, and examples written by hand.
+//! Shared test support: a small universe of ids, generated worlds and requests, changes to worlds with a known effect,
+//! and examples written by hand.
 
 pub mod build;
 pub mod examples;

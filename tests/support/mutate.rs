@@ -1,4 +1,4 @@
-//! Changes whose effect is known: what only restricts, and what must not matter.
+//! Changes with a known effect: pure restrictions, and changes that must not matter.
 
 use crosstrust::request::Request;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::random::Rng;
 use super::universe::*;
 use crate::reference::{TenantDocuments, World};
 
-/// The order of ids in a request, and their repetition, change nothing.
+/// Shuffles and repeats the ids in a request, which must not change the decision.
 pub fn shuffle_and_repeat_groups(request: &Request, rng: &mut Rng) -> Request {
     let mut other = request.clone();
     shuffle_and_repeat(&mut other.groups, rng);
@@ -25,8 +25,8 @@ fn shuffle_and_repeat<T: Copy>(list: &mut Vec<T>, rng: &mut Rng) {
     rng.shuffle(list);
 }
 
-/// A restriction: another enabled policy that blocks, or a collaboration setting or tenant
-/// restriction that lets less pass. No denial may become an allow by it.
+/// Adds a restriction: an enabled policy that blocks, or a narrower collaboration setting or tenant restriction. It must
+/// not turn a denial into an allow.
 pub fn add_blocking_policy(world: &World, rng: &mut Rng) -> World {
     let mut other = world.clone();
     let members = [
@@ -41,9 +41,9 @@ pub fn add_blocking_policy(world: &World, rng: &mut Rng) -> World {
     other
 }
 
-/// A direct connect setting that lets less pass. No denial of a *direct connect* request may become
-/// an allow by it; a collaboration user loses the second user type with it, so for those it is no
-/// mere restriction (semantics §5, "User types overlap").
+/// Narrows a direct connect setting. It must not turn a denial of a *direct connect* request into an allow. A collaboration
+/// user may lose the second user type by it, so for those it is not a pure restriction (semantics §5, "User types
+/// overlap").
 pub fn restrict_direct_connect(world: &World, rng: &mut Rng) -> World {
     let mut other = world.clone();
     restrict_some_setting(
@@ -54,7 +54,7 @@ pub fn restrict_direct_connect(world: &World, rng: &mut Rng) -> World {
     other
 }
 
-/// Takes a policy out of force: no allow may become a denial by it. `None` where there is none.
+/// Makes a policy report-only, which must not turn an allow into a denial. `None` if the policy does not exist.
 pub fn to_report_only(world: &World, tenant: usize, policy: usize) -> Option<World> {
     let mut other = world.clone();
     let policies = objects_mut(other.tenants.get_mut(tenant)?, "conditional-access");
@@ -63,7 +63,7 @@ pub fn to_report_only(world: &World, tenant: usize, policy: usize) -> Option<Wor
     Some(other)
 }
 
-/// One more policy that is only reported: the verdict stays, and how long it is good.
+/// Adds a report-only policy, which must not change the verdict or its expiry.
 pub fn add_report_only(world: &World, rng: &mut Rng) -> World {
     let mut other = world.clone();
     let nothing = Available {
@@ -105,7 +105,7 @@ fn add_policy(world: &mut World, policy: Value, rng: &mut Rng) {
     objects_mut(&mut world.tenants[place], "conditional-access").push(policy);
 }
 
-/// The list inside a document, as it is written; a missing document becomes an empty list.
+/// The list in a document; a missing document becomes an empty list.
 pub fn objects_mut<'t>(
     tenant: &'t mut TenantDocuments,
     document: &'static str,
@@ -118,7 +118,7 @@ pub fn objects_mut<'t>(
     list.as_array_mut().expect("a list")
 }
 
-/// Every setting that is written out, of partners only: a default has no single users to take away.
+/// Narrows one of the partners' explicit settings (a default has no single users to remove). Returns whether it could.
 fn restrict_some_setting(world: &mut World, members: &[&str], rng: &mut Rng) -> bool {
     let mut places: Vec<(usize, usize, &str)> = Vec::new();
     for (place, tenant) in world.tenants.iter().enumerate() {
@@ -140,7 +140,7 @@ fn restrict_some_setting(world: &mut World, members: &[&str], rng: &mut Rng) -> 
     })
 }
 
-/// An allowed target less, or a blocked one more. False where that is impossible.
+/// Removes an allowed target or adds a blocked one; returns false if that is impossible.
 fn restrict(setting: &mut Value, rng: &mut Rng) -> bool {
     let (rule, more) = match rng.below(2) {
         0 => (

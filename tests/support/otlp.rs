@@ -1,5 +1,5 @@
-//! What an OpenTelemetry collector is to its clients, in this process: it keeps what it is sent, answers as a test
-//! says, and can be taken away and put back at the same address.
+//! An OpenTelemetry collector in this process: it stores what it receives, answers as the test configures, and can be
+//! stopped and started again at the same address.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -32,18 +32,18 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 use tower_service::Service as _;
 
-/// How a call with records is answered.
+/// The answer to a call with log records.
 pub type Answer = dyn Fn(&[LogRecord]) -> Result<ExportLogsServiceResponse, Status> + Send + Sync;
 
-/// All that came, whichever receiver took it.
+/// Everything received, by all receivers.
 #[derive(Clone, Default)]
-pub struct Received(Arc<Mutex<Kept>>);
+pub struct Received(Arc<Mutex<ReceivedData>>);
 
 #[derive(Default)]
-struct Kept {
+struct ReceivedData {
     spans: Vec<Span>,
     records: Vec<LogRecord>,
-    /// How many records each call with records had.
+    /// The number of records in each call with records.
     calls: Vec<usize>,
     resource: Vec<KeyValue>,
     metadata: MetadataMap,
@@ -67,12 +67,12 @@ impl Received {
     }
 
     pub fn header(&self, name: &str) -> Option<String> {
-        let kept = self.0.lock().unwrap();
-        let value = kept.metadata.get(name)?;
+        let data = self.0.lock().unwrap();
+        let value = data.metadata.get(name)?;
         Some(value.to_str().unwrap().to_owned())
     }
 
-    /// Waits until there are so many spans, and gives all.
+    /// Waits until there are at least `many` spans, and returns all.
     pub fn await_spans(&self, many: usize) -> Vec<Span> {
         let end = Instant::now() + Duration::from_secs(30);
         loop {
@@ -86,7 +86,7 @@ impl Received {
     }
 }
 
-/// Takes what is sent until it is dropped.
+/// A receiver that runs until it is dropped.
 pub struct Receiver {
     pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -94,10 +94,10 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// On a port that the kernel chooses, taking everything.
+    /// Starts on a port that the kernel chooses, and accepts everything.
     pub fn start(received: &Received) -> Receiver {
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        Receiver::at(nowhere, received, None, Box::new(taken))
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        Receiver::at(any_port, received, None, Box::new(accept_all))
     }
 
     pub fn at(
@@ -123,7 +123,7 @@ impl Receiver {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 tokio::select! {
                     () = accept(listener, service, tls) => {}
-                    // Connections are cut, as when a process is killed.
+                    // Connections are cut, like when a process is killed.
                     _ = stopped => {}
                 }
             });
@@ -188,16 +188,16 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     });
     let connection =
         http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), answer);
-    // A client that hangs up is no failure of the test.
+    // A client may close the connection; that does not fail the test.
     let _ = connection.await;
 }
 
-/// The usual answer.
-pub fn taken(_: &[LogRecord]) -> Result<ExportLogsServiceResponse, Status> {
+/// The default answer: everything is accepted.
+pub fn accept_all(_: &[LogRecord]) -> Result<ExportLogsServiceResponse, Status> {
     Ok(ExportLogsServiceResponse::default())
 }
 
-/// The address of a receiver that was just dropped may be held for a moment.
+/// Binds with retries: the address of a dropped receiver may stay in use for a moment.
 fn bind(address: SocketAddr) -> TcpListener {
     let end = Instant::now() + Duration::from_secs(10);
     loop {
@@ -220,12 +220,12 @@ impl TraceService for Service {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut kept = self.received.0.lock().unwrap();
-        kept.metadata = request.metadata().clone();
+        let mut data = self.received.0.lock().unwrap();
+        data.metadata = request.metadata().clone();
         for resource in request.into_inner().resource_spans {
-            kept.resource = resource.resource.unwrap_or_default().attributes;
+            data.resource = resource.resource.unwrap_or_default().attributes;
             for scope in resource.scope_spans {
-                kept.spans.extend(scope.spans);
+                data.spans.extend(scope.spans);
             }
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))
@@ -247,17 +247,17 @@ impl LogsService for Service {
             }
         }
         let answer = (self.answer)(&records);
-        let mut kept = self.received.0.lock().unwrap();
-        kept.calls.push(records.len());
+        let mut data = self.received.0.lock().unwrap();
+        data.calls.push(records.len());
         if answer.is_ok() {
-            (kept.metadata, kept.resource) = (metadata, attributes);
-            kept.records.extend(records);
+            (data.metadata, data.resource) = (metadata, attributes);
+            data.records.extend(records);
         }
         answer.map(Response::new)
     }
 }
 
-/// The text of an attribute; numbers and truth values are written out.
+/// The value of an attribute as text; numbers and booleans are formatted.
 pub fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
     let found = attributes.iter().find(|pair| pair.key == key)?;
     match found.value.clone()?.value? {

@@ -7,7 +7,7 @@ use super::generate::{ids, page, spell};
 use super::random::Rng;
 use super::universe::*;
 
-/// What policies can refer to in their tenant.
+/// The objects of a tenant that policies can refer to.
 pub struct Available {
     pub locations: Vec<String>,
     pub strengths: Vec<Value>,
@@ -49,7 +49,7 @@ pub fn named_locations(rng: &mut Rng, available: &mut Available) -> Value {
     ];
     let mut chosen: Vec<Value> = all.into_iter().filter(|_| rng.chance(75)).collect();
     if rng.chance(15) {
-        // By hand: no export has it.
+        // Written by hand: exports do not contain it.
         chosen.push(json!({
             "@odata.type": "#microsoft.graph.ipNamedLocation",
             "id": MFA_TRUSTED_IPS.to_string(), "displayName": "MFA Trusted IPs",
@@ -85,7 +85,7 @@ pub fn strengths(rng: &mut Rng, available: &mut Available) -> Value {
         .strengths
         .extend(all.iter().map(|strength| json!({"id": strength["id"]})));
     if rng.chance(30) {
-        // An export of a built-in wins over the table.
+        // An exported built-in overrides the table.
         all.push(json!({
             "id": BUILT_IN_PASSWORDLESS.to_string(), "displayName": "Passwordless MFA",
             "policyType": "builtIn", "requirementsSatisfied": "mfa",
@@ -154,7 +154,7 @@ pub fn policy(rng: &mut Rng, available: &Available, number: u64, state: &str) ->
     policy
 }
 
-/// A condition's name, how often of a hundred times it is set, and what to.
+/// A condition's name, its probability in percent, and its value.
 type Optional = (&'static str, usize, fn(&mut Rng, &Available) -> Value);
 
 fn conditions(rng: &mut Rng, available: &Available) -> Value {
@@ -368,7 +368,7 @@ const USER_ACTIONS: [&str; 5] = [
     "accountrecovery",
 ];
 
-/// What exclusions of policies for all resources can say.
+/// Exclusions of policies for all resources.
 pub fn conditional_access_settings(rng: &mut Rng) -> Value {
     let mut entries = Vec::new();
     for action in USER_ACTIONS.iter().chain(&["urn:user:dance"]) {
@@ -535,7 +535,7 @@ fn strength(rng: &mut Rng, available: &Available) -> Value {
             INLINE_STRENGTH.to_string(),
             &["federatedMultiFactor", "email"],
         ),
-        // Where the tenant has exported this built-in, the export wins over the copy.
+        // If the tenant exports this built-in, the export overrides the copy.
         2 => own_copy(BUILT_IN_PASSWORDLESS.to_string(), &["deviceBasedPush"]),
         3 | 4 => json!({"id": BUILT_IN_MFA.to_string()}),
         _ => {

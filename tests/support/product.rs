@@ -1,5 +1,5 @@
-//! The product, asked as the oracle is: worlds become files, files become a snapshot, a decision becomes
-//! what the oracle would say.
+//! Runs the product on the oracle's input: worlds become files, files become a snapshot, and a decision becomes an
+//! [`Expected`].
 
 use crosstrust::compile::compile;
 use crosstrust::decision::Decision;
@@ -14,7 +14,7 @@ use crosstrust::vocabulary::Bundle;
 
 use crate::reference::{Bundles, Expected, World};
 
-/// The world's documents as the files of a policies folder, one folder a tenant.
+/// The world's documents as the files of a policies folder, one folder per tenant.
 pub fn files(world: &World) -> Vec<SourceFile> {
     let tenants = world.tenants.iter().enumerate();
     tenants
@@ -30,7 +30,7 @@ pub fn files(world: &World) -> Vec<SourceFile> {
         .collect()
 }
 
-/// What the world's operator states, as the configuration says it.
+/// The statements of the world's operator as settings.
 pub fn settings(world: &World) -> PolicySettings {
     let facts = world.applications.iter().map(|stated| {
         let bundle = |word: &&str| word.parse::<Bundle>().expect("a bundle");
@@ -49,7 +49,7 @@ pub fn settings(world: &World) -> PolicySettings {
     }
 }
 
-/// The snapshot of these files, which have to be without errors.
+/// The snapshot of these files, which must have no errors.
 pub fn snapshot_with(files: Vec<SourceFile>, settings: &PolicySettings) -> Snapshot {
     let reading = graph::read_policies_folder(files, settings);
     let errors = reading
@@ -67,17 +67,17 @@ pub fn snapshot_with(files: Vec<SourceFile>, settings: &PolicySettings) -> Snaps
     }
 }
 
-/// The same where nothing is stated.
+/// The same without statements of the operator.
 pub fn snapshot_of(files: Vec<SourceFile>) -> Snapshot {
     snapshot_with(files, &PolicySettings::NONE)
 }
 
-/// The world, compiled.
+/// The snapshot of a world.
 pub fn snapshot(world: &World) -> Snapshot {
     snapshot_with(files(world), &settings(world))
 }
 
-/// The product's own tables of applications.
+/// The product's tables of applications.
 pub fn bundles() -> Bundles {
     Bundles {
         office365: bundles::OFFICE_365.apps().to_vec(),
@@ -88,21 +88,21 @@ pub fn bundles() -> Bundles {
     }
 }
 
-/// What the product decides, in the oracle's words.
+/// The product's decision in the oracle's types.
 pub fn decide(
     snapshot: &Snapshot,
     revocations: &Revocations,
     request: &Request,
     now: Timestamp,
 ) -> Expected {
-    said(
+    to_expected(
         snapshot,
         evaluate::decide(snapshot, revocations, request, now),
     )
 }
 
-/// A decision of this snapshot, in the oracle's words.
-pub fn said(snapshot: &Snapshot, decision: Decision) -> Expected {
+/// Converts a decision of this snapshot to the oracle's types.
+pub fn to_expected(snapshot: &Snapshot, decision: Decision) -> Expected {
     let id = |index| {
         snapshot
             .policy(index)

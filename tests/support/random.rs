@@ -1,6 +1,6 @@
-//! A small deterministic generator of numbers (SplitMix64), so that a seed names a case for good.
+//! A small deterministic random number generator (SplitMix64), so that a seed always names the same case.
 
-/// The numbers that follow from one seed.
+/// A generator with a seed.
 #[derive(Debug, Clone)]
 pub struct Rng(u64);
 
@@ -17,12 +17,12 @@ impl Rng {
         mixed ^ mixed >> 31
     }
 
-    /// A number from 0 to `end`, which is not reached.
+    /// A number from 0 up to, but not including, `end`.
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
 
-    /// Holds in this many of a hundred draws.
+    /// True with this probability in percent.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
@@ -35,7 +35,7 @@ impl Rng {
         *self.pick(list)
     }
 
-    /// Each item with this chance, in the order of the list.
+    /// Each item with this probability, in the order of the list.
     pub fn some<T: Copy>(&mut self, list: &[T], percent: usize) -> Vec<T> {
         list.iter()
             .copied()
@@ -43,7 +43,7 @@ impl Rng {
             .collect()
     }
 
-    /// As `some`, but never nothing.
+    /// As `some`, but with at least one item.
     pub fn at_least_one<T: Copy>(&mut self, list: &[T], percent: usize) -> Vec<T> {
         let some = self.some(list, percent);
         if some.is_empty() {
@@ -64,7 +64,7 @@ impl Rng {
         }
     }
 
-    /// An index, each as often as its weight says.
+    /// A random index, with the given weights.
     pub fn weighted(&mut self, weights: &[usize]) -> usize {
         let mut left = self.below(weights.iter().sum());
         for (index, weight) in weights.iter().enumerate() {
@@ -73,6 +73,6 @@ impl Rng {
             }
             left -= weight;
         }
-        unreachable!("the weights add up")
+        unreachable!("the drawn number is below the sum of the weights")
     }
 }

@@ -1,4 +1,4 @@
-//! A real server in this process: our services behind our accept loop, on a port that the kernel chose.
+//! A real server in this process: our services behind our accept loop, on a port that the kernel chooses.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,7 +10,7 @@ use crosstrust::rpc::{self, Backend, HealthState, Recorder, RequestLimits, Right
 use crosstrust::serve::{DrainSummary, Listener, ServeOptions, Server};
 use tokio::sync::oneshot;
 
-/// Ends when it is dropped.
+/// A running server, which ends on drop.
 pub struct Running {
     /// `http://127.0.0.1:PORT`
     pub url: String,
@@ -18,9 +18,9 @@ pub struct Running {
     thread: Option<JoinHandle<DrainSummary>>,
 }
 
-/// Serves this engine with every service, to everybody.
+/// Serves this engine with every service, to all clients.
 pub fn start(engine: Arc<Engine>, reload: Option<ReloadHandle>) -> Running {
-    // A client whose runtime stands still does not hear that it should go.
+    // Short: a client whose runtime is blocked does not process GOAWAY.
     let options = ServeOptions {
         drain: Duration::from_millis(100),
         ..ServeOptions::default()

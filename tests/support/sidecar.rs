@@ -1,4 +1,4 @@
-//! The real binary with a log, which can be killed and started again on the same records.
+//! The real binary with a decision log; it can be killed and started again on the same records.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// `crosstrust serve` with the sample policies and its records in this folder; returns when it serves.
+    /// Runs `crosstrust serve` with the sample policies and its records in this folder; returns once it serves.
     pub fn start(folder: &Path, arguments: &[&str]) -> Sidecar {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crosstrust"));
         command.arg("serve").args(["--listen", "127.0.0.1:0"]);
@@ -49,50 +49,50 @@ impl Sidecar {
         };
         let deadline = Instant::now() + Duration::from_secs(30);
         while sidecar.url.is_empty() {
-            assert!(Instant::now() < deadline, "{}", sidecar.told());
+            assert!(Instant::now() < deadline, "{}", sidecar.output());
             if let Some(status) = sidecar.process.try_wait().unwrap() {
-                panic!("it ended, {status}: {}", sidecar.told());
+                panic!("the server ended with {status}: {}", sidecar.output());
             }
             std::thread::sleep(Duration::from_millis(10));
-            let told = sidecar.told();
-            let line = told.lines().find(|line| line.contains(" serving"));
+            let output = sidecar.output();
+            let line = output.lines().find(|line| line.contains(" serving"));
             let address = line.and_then(|line| line.split('"').nth(1));
             sidecar.url = address.map_or_else(String::new, |at| format!("http://{at}"));
         }
         sidecar
     }
 
-    /// Of the process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// What it has written to its terminal.
-    pub fn told(&self) -> String {
+    /// What it has written to stdout and stderr.
+    pub fn output(&self) -> String {
         fs::read_to_string(&self.output).unwrap_or_default()
     }
 
-    /// The admin address, where it was started with one.
+    /// The admin address, if it was started with one.
     pub fn admin(&self) -> SocketAddr {
-        let told = self.told();
-        let (_, rest) = told.split_once("admin=\"").unwrap();
+        let output = self.output();
+        let (_, rest) = output.split_once("admin=\"").unwrap();
         rest.split('"').next().unwrap().parse().unwrap()
     }
 
-    /// SIGKILL, at once.
+    /// Sends SIGKILL and waits for the end.
     pub fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// SIGTERM, and its end.
+    /// Sends SIGTERM and waits for a successful end.
     pub fn end(mut self) {
         kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
         let status = self.process.wait().unwrap();
-        assert!(status.success(), "{status}: {}", self.told());
+        assert!(status.success(), "{status}: {}", self.output());
     }
 
-    /// A line of `/proc/PID/status` in bytes: `VmRSS`, resident memory, or `VmHWM`, the most that it has been.
+    /// A line of `/proc/PID/status` in bytes: `VmRSS`, resident memory, or `VmHWM`, its peak.
     pub fn memory(&self, line: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status
@@ -116,7 +116,7 @@ impl Drop for Sidecar {
     }
 }
 
-/// Where a sidecar that was started in this folder has its records.
+/// The log directory of a sidecar that was started in this folder.
 pub fn records(folder: &Path) -> PathBuf {
     folder.join("records")
 }
@@ -160,8 +160,8 @@ pub async fn ask(
     answer.map(tonic::Response::into_inner)
 }
 
-/// Whether the server has answered with this status, as it may on a busy machine: a record or an answer is late, or calls
-/// are shed. Otherwise the connection has failed.
+/// Whether the server returned this status, as it may on a busy machine (a late record or answer, or a shed call).
+/// Otherwise the connection failed.
 pub fn is_refusal(status: &Status) -> bool {
     std::error::Error::source(status).is_none()
 }

@@ -1,21 +1,20 @@
-//! Every kind of condition and control of a policy, and how to take it out of one: what is taken
-//! out must have mattered to some decision.
+//! Every kind of condition and control of a policy, and how to remove it: each must have affected some decision.
 
 use serde_json::{Value, json};
 
 use super::mutate;
 use crate::reference::World;
 
-/// Something that a policy can have.
+/// A removable part of a world.
 #[derive(Debug, Clone, Copy)]
 pub enum Toggle {
     /// A member at this path.
     Member(&'static [&'static str]),
-    /// A whole document.
+    /// A document.
     Document(&'static str),
-    /// What the operator states of bundles.
+    /// The operator's statements about bundles.
     StatedBundles,
-    /// What the operator states of agents.
+    /// The operator's statements about agents.
     StatedAgents,
     /// A member of a named location.
     Location(&'static str),
@@ -130,7 +129,7 @@ pub const ALL: &[Toggle] = &[
 ];
 
 impl Toggle {
-    /// Takes it out of the world; false where the world does not have it.
+    /// Removes it from the world; false if the world does not have it.
     pub fn take_out(self, world: &mut World) -> bool {
         let mut found = false;
         for stated in &mut world.applications {

@@ -1,5 +1,5 @@
-//! Keys that sign, tokens byte for byte, and issuers that are believed. Signs with the library beneath the one that
-//! crosstrust verifies with, so that a test does not lean on what it tests.
+//! Signing keys, tokens and trusted issuers. It signs with the library below the one that crosstrust verifies with, so
+//! that tests do not depend on the code under test.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crosstrust::identity::{
 use crosstrust::time::Timestamp;
 use serde_json::{Value, json};
 
-/// What the clock of [`identity`] shows.
+/// The time of the clock of [`identity`], in Unix seconds.
 pub const NOW: i64 = 1_800_000_000;
 /// An audience that every [`issuer`] has.
 pub const AUDIENCE: &str = "api://wiki";
@@ -44,7 +44,7 @@ enum Pair {
 }
 
 impl Signer {
-    /// A new key. An RSA key takes a moment to make; the others do not.
+    /// Generates a key. RSA keys are slow to generate.
     pub fn new(algorithm: Algorithm, kid: &str) -> Self {
         let random = SystemRandom::new();
         let pair = match algorithm {
@@ -68,7 +68,7 @@ impl Signer {
         }
     }
 
-    /// The public key, as Entra writes keys: without `alg`.
+    /// The public key in Entra's format, without `alg`.
     pub fn jwk(&self) -> Value {
         let (kid, used_for) = (&self.kid, "sig");
         match &self.pair {
@@ -90,17 +90,17 @@ impl Signer {
         }
     }
 
-    /// The header that an issuer writes.
+    /// The usual header.
     pub fn header(&self) -> Value {
         json!({ "typ": "JWT", "alg": self.algorithm.name(), "kid": self.kid })
     }
 
-    /// A token as an issuer makes it.
+    /// Signs a token with the usual header.
     pub fn sign(&self, claims: &Value) -> String {
         self.sign_text(self.header().to_string(), claims.to_string())
     }
 
-    /// A token of this header and payload, byte for byte.
+    /// Signs exactly these bytes of header and payload.
     pub fn sign_text(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
         let (header, payload) = (encode(header.as_ref()), encode(payload.as_ref()));
         let signed = format!("{header}.{payload}");
@@ -166,10 +166,10 @@ pub fn tenant(text: &str) -> TenantId {
     text.parse().unwrap()
 }
 
-/// The application that [`claims`] are issued to, with which Entra marks access tokens.
+/// The client application in [`claims`] (`azp`), by which Entra marks access tokens.
 pub const CLIENT_APP: &str = "8b1f7f8e-6d0c-4a56-8f0f-3f1f8ad2cc55";
 
-/// Claims of an access token of Entra's for a user of [`TENANT`], good from a minute ago for an hour.
+/// Claims of an Entra access token for a user of [`TENANT`], issued a minute ago and valid for another hour.
 pub fn claims(iss: &str) -> Value {
     json!({
         "iss": iss,
@@ -184,7 +184,7 @@ pub fn claims(iss: &str) -> Value {
     })
 }
 
-/// These claims with some replaced, or left out where the replacement is null.
+/// The claims with these replacements; null removes a claim.
 pub fn with(mut claims: Value, replaced: Value) -> Value {
     let members = claims.as_object_mut().unwrap();
     for (name, value) in replaced.as_object().unwrap() {
@@ -197,7 +197,7 @@ pub fn with(mut claims: Value, replaced: Value) -> Value {
     claims
 }
 
-/// An identity over an engine without policies, its clock at [`NOW`].
+/// A token verifier over an engine without policies, its clock at [`NOW`].
 pub fn identity(issuers: Vec<Issuer>) -> (Arc<TokenVerifier>, Arc<Engine>, Arc<ManualClock>) {
     let clock = ManualClock::at(Timestamp::from_seconds(NOW));
     let engine = Arc::new(Engine::new(EngineOptions {
@@ -209,7 +209,7 @@ pub fn identity(issuers: Vec<Issuer>) -> (Arc<TokenVerifier>, Arc<Engine>, Arc<M
     (Arc::new(identity), engine, clock)
 }
 
-/// The same with the keys of each issuer in force without end.
+/// The same with keys for each issuer that do not expire.
 pub fn with_keys(
     issuers: Vec<(Issuer, &[&Signer])>,
 ) -> (Arc<TokenVerifier>, Arc<Engine>, Arc<ManualClock>) {

@@ -1,7 +1,7 @@
-//! The few ids of which all generated worlds and requests are made, so that they meet.
+//! The few ids of all generated worlds and requests, so that requests match policies.
 //!
-//! The applications are Microsoft's real ones where a bundle has to hold them. One list of users and
-//! one of groups serve every tenant: an id that is looked up in the wrong directory then matches.
+//! Applications in bundles are Microsoft's real ones. All tenants share one list of users and one of groups, so that a
+//! look-up in the wrong directory finds a match.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::reference::Bundles;
 pub const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub const HOUR: u64 = 3600;
 
-/// The day before that of [`NOW`], that day, and how long it lasts from then on (in UTC).
+/// The day before [`NOW`], the day of [`NOW`], and the time from then until midnight (UTC).
 pub const YESTERDAY: &str = "2027-01-14";
 pub const TODAY: &str = "2027-01-15";
 pub const UNTIL_MIDNIGHT: Duration = Duration::from_secs(16 * HOUR);
 
-/// Two issuers that differ in case only are two.
+/// Issuers that differ only in case are different.
 pub const SAML_ISSUERS: [&str; 3] = [
     "https://idp.adatum.example/saml",
     "https://idp.adatum.example/SAML",
@@ -46,7 +46,7 @@ pub const RESEARCH: GroupId = GroupId(guid(0x60, 3));
 pub const FINANCE: GroupId = GroupId(guid(0x60, 4));
 pub const GROUPS: [GroupId; 4] = [MARKETING, SALES, RESEARCH, FINANCE];
 
-/// An application of the tenant's own.
+/// An application of the tenant itself.
 pub const PAYROLL: AppId = AppId(guid(0xa9, 1));
 /// SharePoint Online.
 pub const SHAREPOINT: AppId = AppId(0x00000003_0000_0ff1_ce00_000000000000);
@@ -87,7 +87,7 @@ pub const PASSWORD_AND_SMS: StrengthId = StrengthId(guid(0x5e, 1));
 pub const CORPORATE_KEYS: StrengthId = StrengthId(guid(0x5e, 2));
 pub const INLINE_STRENGTH: StrengthId = StrengthId(guid(0x5e, 3));
 
-/// Two ids that differ in case only are two channels.
+/// Ids that differ only in case are different channels.
 pub const CHANNELS: [&str; 3] = [
     "19:launch@thread.tacv2",
     "19:LAUNCH@thread.tacv2",
@@ -106,7 +106,7 @@ pub const fn policy_id(n: u64) -> PolicyId {
     PolicyId(guid(0xca, n))
 }
 
-/// The bundles, as far as this universe's applications are concerned.
+/// The bundles, restricted to this universe's applications.
 pub fn bundles() -> Bundles {
     Bundles {
         office365: vec![SHAREPOINT, EXCHANGE],

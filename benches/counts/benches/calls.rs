@@ -1,7 +1,7 @@
-//! The instructions of whole calls and of their parts, by callgrind: `counts instructions` runs this and compares.
+//! Instructions of complete calls and of their parts, counted by callgrind: `counts instructions` runs and compares them.
 //!
-//! Each case is prepared outside of what is counted, and asked [`CALLS`] times with users in turn: hash seeds differ
-//! from run to run, and hundreds of users level that out. What the kernel does is not seen (`counts syscalls`).
+//! The setup of a case is not counted. Each case makes [`CALLS`] calls with users in turn: hash seeds differ between runs,
+//! and hundreds of users average that out. The kernel's work is not counted (`counts syscalls` counts it).
 
 #![allow(
     missing_docs,
@@ -32,11 +32,11 @@ use crosstrust_counts::issuer::Issuer;
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use prost::Message as _;
 
-/// As in the program: it is a part of what a call costs.
+/// The program's allocator: it is part of the cost of a call.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// `counts` divides by it.
+/// `counts` divides by this number.
 const CALLS: u128 = 400;
 
 #[library_benchmark]
@@ -49,43 +49,43 @@ fn decode((messages, limits): (Vec<Vec<u8>>, RequestLimits)) -> (Vec<Vec<u8>>, R
 }
 
 #[library_benchmark]
-#[benches::groups(args = [5, 50, 200], setup = Deciding::of)]
-fn decision(deciding: Deciding) -> Deciding {
-    for request in &deciding.requests {
-        let snapshot = &deciding.active.snapshot;
-        black_box(decide(snapshot, &deciding.none, request, NOW));
+#[benches::groups(args = [5, 50, 200], setup = DecisionCase::of)]
+fn decision(case: DecisionCase) -> DecisionCase {
+    for request in &case.requests {
+        let snapshot = &case.active.snapshot;
+        black_box(decide(snapshot, &case.none, request, NOW));
     }
-    deciding
+    case
 }
 
 #[library_benchmark]
-#[benches::groups(args = [5, 50, 200], setup = Calling::hits)]
-fn hit(calling: Calling) -> Calling {
-    calling.call_each()
+#[benches::groups(args = [5, 50, 200], setup = CallCase::hits)]
+fn hit(case: CallCase) -> CallCase {
+    case.call_each()
 }
 
 #[library_benchmark]
-#[benches::groups(args = [5, 50, 200], setup = Calling::decided)]
-fn decided(calling: Calling) -> Calling {
-    calling.call_each()
+#[benches::groups(args = [5, 50, 200], setup = CallCase::decided)]
+fn decided(case: CallCase) -> CallCase {
+    case.call_each()
 }
 
 #[library_benchmark]
-#[benches::groups(args = [50], setup = Calling::misses)]
-fn miss(calling: Calling) -> Calling {
-    calling.call_each()
+#[benches::groups(args = [50], setup = CallCase::misses)]
+fn miss(case: CallCase) -> CallCase {
+    case.call_each()
 }
 
 #[library_benchmark]
-#[benches::groups(args = [50], setup = Calling::batches)]
-fn batch_of_32(calling: Calling) -> Calling {
-    calling.call_each()
+#[benches::groups(args = [50], setup = CallCase::batches)]
+fn batch_of_32(case: CallCase) -> CallCase {
+    case.call_each()
 }
 
 #[library_benchmark]
-#[benches::groups(args = [10], setup = Calling::seen_tokens)]
-fn check_seen_token(calling: Calling) -> Calling {
-    calling.call_each()
+#[benches::groups(args = [10], setup = CallCase::seen_tokens)]
+fn check_seen_token(case: CallCase) -> CallCase {
+    case.call_each()
 }
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -95,113 +95,113 @@ fn encoded(groups: u128) -> (Vec<Vec<u8>>, RequestLimits) {
     (messages.collect(), RequestLimits::default())
 }
 
-struct Deciding {
+struct DecisionCase {
     active: Arc<ActiveSnapshot>,
     none: Revocations,
     requests: Vec<Request>,
 }
 
-impl Deciding {
-    fn of(groups: u128) -> Deciding {
+impl DecisionCase {
+    fn of(groups: u128) -> DecisionCase {
         let (messages, limits) = encoded(groups);
         let read = |message: &Vec<u8>| decode_request(message, &limits).unwrap();
-        let deciding = Deciding {
+        let case = DecisionCase {
             active: engine(None).active().unwrap(),
             none: Revocations::default(),
             requests: messages.iter().map(read).collect(),
         };
-        for request in &deciding.requests {
-            let decision = decide(&deciding.active.snapshot, &deciding.none, request, NOW);
+        for request in &case.requests {
+            let decision = decide(&case.active.snapshot, &case.none, request, NOW);
             assert!(decision.is_allow(), "{decision:?}");
         }
-        deciding
+        case
     }
 }
 
-/// A router and what it is asked.
-struct Calling {
+/// A router and the calls to it.
+struct CallCase {
     router: Router,
     path: &'static str,
     messages: Vec<Bytes>,
 }
 
-impl Calling {
-    /// Each is remembered.
-    fn hits(groups: u128) -> Calling {
+impl CallCase {
+    /// Every answer is cached.
+    fn hits(groups: u128) -> CallCase {
         let router = serving(Some(CacheBytes::default()));
-        Calling::users(router, 0..CALLS, groups).told(true)
+        CallCase::users(router, 0..CALLS, groups).expecting(true)
     }
 
-    /// There is no cache.
-    fn decided(groups: u128) -> Calling {
-        Calling::users(serving(None), 0..CALLS, groups).told(false)
+    /// Without a cache.
+    fn decided(groups: u128) -> CallCase {
+        CallCase::users(serving(None), 0..CALLS, groups).expecting(false)
     }
 
-    /// Each user is new to a cache that is full, so that each entry takes the place of another.
-    fn misses(groups: u128) -> Calling {
+    /// Each user is new to a full cache, so that each entry evicts another.
+    fn misses(groups: u128) -> CallCase {
         const SMALL: CacheBytes = CacheBytes(256 << 10);
         let mut router = serving(Some(SMALL));
         for user in CALLS..CALLS + 2000 {
             call(&mut router, AUTHORIZE, framed(&question(user, groups)));
         }
-        Calling::users(router, 0..CALLS, groups)
+        CallCase::users(router, 0..CALLS, groups)
     }
 
-    fn users(router: Router, users: std::ops::Range<u128>, groups: u128) -> Calling {
-        Calling {
+    fn users(router: Router, users: std::ops::Range<u128>, groups: u128) -> CallCase {
+        CallCase {
             router,
             path: AUTHORIZE,
             messages: users.map(|user| framed(&question(user, groups))).collect(),
         }
     }
 
-    fn batches(groups: u128) -> Calling {
+    fn batches(groups: u128) -> CallCase {
         const SIZE: u128 = 32;
-        // Again and again the same hundred, which the cache has room for.
+        // The same hundred batches repeatedly, which fit into the cache.
         let batches = (0..CALLS).map(|n| n % 100 * SIZE);
         let batches = batches.map(|first| framed(&batch(first..first + SIZE, groups)));
-        Calling {
+        CallCase {
             router: serving(Some(CacheBytes::default())),
             path: AUTHORIZE_BATCH,
             messages: batches.collect(),
         }
-        .asked_before()
+        .warmed_up()
     }
 
-    fn seen_tokens(_: u128) -> Calling {
+    fn seen_tokens(_: u128) -> CallCase {
         let issuer = Issuer::new(Algorithm::EdDsa);
         let engine = engine(Some(CacheBytes::default()));
         let gateway = issuer.gateway(&engine);
         let checks = (0..CALLS).map(|user| framed(&with_token(&issuer.token(user))));
-        let mut calling = Calling {
+        let mut case = CallCase {
             router: routed(engine, gateway),
             path: CHECK,
             messages: checks.collect(),
         }
-        .asked_before();
-        let answer = call(&mut calling.router, CHECK, calling.messages[0].clone());
+        .warmed_up();
+        let answer = call(&mut case.router, CHECK, case.messages[0].clone());
         // A status whose code is 0 is an empty message.
-        assert_eq!(answer[5..7], [0x0a, 0x00], "no allow: {answer:?}");
-        calling
+        assert_eq!(answer[5..7], [0x0a, 0x00], "not an allow: {answer:?}");
+        case
     }
 
-    fn asked_before(mut self) -> Calling {
+    fn warmed_up(mut self) -> CallCase {
         for message in &self.messages {
             call(&mut self.router, self.path, message.clone());
         }
         self
     }
 
-    /// Asked before, and then told what the first has to be told: an allow, remembered or not.
-    fn told(self, cached: bool) -> Calling {
-        let mut calling = self.asked_before();
-        let answer = call(&mut calling.router, AUTHORIZE, calling.messages[0].clone());
+    /// Makes each call once, and asserts that the first answer is then an allow, cached or not as expected.
+    fn expecting(self, cached: bool) -> CallCase {
+        let mut case = self.warmed_up();
+        let answer = call(&mut case.router, AUTHORIZE, case.messages[0].clone());
         let answer = AuthorizeResponse::decode(&answer[5..]).unwrap();
         assert_eq!((answer.decision, answer.cached), (1, cached));
-        calling
+        case
     }
 
-    fn call_each(mut self) -> Calling {
+    fn call_each(mut self) -> CallCase {
         for message in &self.messages {
             black_box(call(&mut self.router, self.path, message.clone()));
         }

@@ -1,4 +1,4 @@
-//! Counts that are committed, on which toolchain they were made, and the table of what has changed since.
+//! Committed counts with their toolchain, and the comparison of new counts with them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,28 +8,27 @@ use serde_json::{Map, Value, json};
 
 use crate::program;
 
-/// What was counted for each case, a call.
+/// Cases and their counts per call.
 pub type Counts = Vec<(String, f64)>;
 
-/// Counts to compare with.
+/// A committed file of counts.
 pub struct Baseline {
     file: &'static str,
-    /// What the numbers are.
     unit: &'static str,
-    /// Digits behind the point.
+    /// Decimal places.
     digits: usize,
-    /// A case that has grown by more than this many percent fails.
+    /// Growth in percent above which a case fails.
     tolerance: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Fine,
+pub enum Comparison {
+    Passed,
     Grown,
 }
 
 impl Baseline {
-    /// The same build counted again differs by about 1 % at most.
+    /// Counts of the same build differ by about 1 % at most.
     pub const INSTRUCTIONS: Baseline = Baseline {
         file: "instructions.json",
         unit: "instructions a call",
@@ -37,7 +36,7 @@ impl Baseline {
         tolerance: 2.0,
     };
 
-    /// What is batched depends on who is quicker: a lost batch shows as a factor, not as percents.
+    /// Batching depends on timing, but answers that are no longer batched grow by a factor, not by percents.
     pub const SYSCALLS: Baseline = Baseline {
         file: "syscalls.json",
         unit: "system calls a call",
@@ -45,34 +44,37 @@ impl Baseline {
         tolerance: 20.0,
     };
 
-    /// Compares, or takes these from now on.
-    pub fn settle(
+    /// Compares with the baseline, or writes a new one.
+    pub fn compare_or_write(
         &self,
         counts: &Counts,
         tools: &[(&str, String)],
         write: bool,
-    ) -> Result<Verdict> {
+    ) -> Result<Comparison> {
         let made_with = made_with(tools)?;
         if write {
             fs::write(self.path(), self.text(counts, &made_with)?)?;
-            println!("written: benches/counts/baseline/{}", self.file);
-            return Ok(Verdict::Fine);
+            println!("wrote benches/counts/baseline/{}", self.file);
+            return Ok(Comparison::Passed);
         }
-        let text = fs::read_to_string(self.path()).context("no baseline: --write makes one")?;
+        let text = fs::read_to_string(self.path())
+            .context("cannot read the baseline; --write creates one")?;
         let committed: Value = serde_json::from_str(&text)?;
         for (name, now) in &made_with {
             let then = &committed["made_with"][name];
             if then != now {
                 println!(
-                    "The baseline was made with {name} {then}, this is {now}: a change may be the tools'."
+                    "The baseline was made with {name} {then}, this run has {now}: the tools may have caused a change."
                 );
             }
         }
         self.compare(counts, &committed["counts"])
     }
 
-    fn compare(&self, counts: &Counts, committed: &Value) -> Result<Verdict> {
-        let committed = committed.as_object().context("a baseline without counts")?;
+    fn compare(&self, counts: &Counts, committed: &Value) -> Result<Comparison> {
+        let committed = committed
+            .as_object()
+            .context("the baseline has no counts")?;
         let digits = self.digits;
         println!("\n| {} | baseline | now | change |", self.unit);
         println!("|---|---:|---:|---:|");
@@ -92,32 +94,32 @@ impl Baseline {
         let gone: Vec<_> = committed.keys().filter(|case| !is_counted(case)).collect();
         ensure!(
             gone.is_empty(),
-            "in the baseline, but not counted: {gone:?}"
+            "cases of the baseline that were not counted: {gone:?}"
         );
         println!();
         if grown.is_empty() {
-            println!("None has grown by more than {} %.", self.tolerance);
-            return Ok(Verdict::Fine);
+            println!("No case has grown by more than {} %.", self.tolerance);
+            return Ok(Comparison::Passed);
         }
         println!(
             "Grown by more than {} %: {}",
             self.tolerance,
             grown.join(", ")
         );
-        Ok(Verdict::Grown)
+        Ok(Comparison::Grown)
     }
 
     fn text(&self, counts: &Counts, made_with: &Map<String, Value>) -> Result<String> {
         let round = |count: f64| -> Result<Value> {
-            // As text and back: no digits that say nothing.
+            // Rounds by formatting and parsing.
             Ok(serde_json::from_str(&format!("{count:.*}", self.digits))?)
         };
         let mut rounded = Map::new();
         for (case, count) in counts {
             rounded.insert(case.clone(), round(*count)?);
         }
-        let whole = json!({ "unit": self.unit, "made_with": made_with, "counts": rounded });
-        Ok(format!("{whole:#}\n"))
+        let document = json!({ "unit": self.unit, "made_with": made_with, "counts": rounded });
+        Ok(format!("{document:#}\n"))
     }
 
     fn path(&self) -> PathBuf {
@@ -126,9 +128,9 @@ impl Baseline {
     }
 }
 
-/// What a count depends on besides the code.
+/// The toolchain and tools, on which counts depend besides the code.
 fn made_with(tools: &[(&str, String)]) -> Result<Map<String, Value>> {
-    let rustc = program::version("rustc", &["-vV"]).context("there is no rustc")?;
+    let rustc = program::version("rustc", &["-vV"]).context("rustc is not installed")?;
     let field = |name: &str| {
         let value = rustc.lines().find_map(|line| line.strip_prefix(name));
         value.unwrap_or_default().to_owned()

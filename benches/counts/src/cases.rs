@@ -1,4 +1,4 @@
-//! What builds of the program are compared by: kinds of calls.
+//! The kinds of calls by which builds of the program are compared.
 
 use crosstrust_counts::issuer::Issuer;
 
@@ -6,9 +6,9 @@ use crate::questions::Questions;
 
 pub struct Case {
     pub name: &'static str,
-    /// In one round.
+    /// Calls in one round.
     pub calls: u64,
-    /// Questions of a round, whose new users nobody has seen.
+    /// The requests of a round; users of misses are new in each round.
     pub questions: fn(round: u128, issuer: &Issuer) -> Questions,
 }
 

@@ -1,6 +1,6 @@
-//! Several builds of the program under the same load: CPU a call as the kernel counts it, and instructions a call as
-//! callgrind does. CPU is measured in rounds that take turns: the ratio within a round means something on a machine
-//! that is not quiet, the times do not.
+//! Several builds of the program under the same load: CPU time per call from the kernel, and instructions per call from
+//! callgrind. CPU time is measured in alternating rounds: on a busy machine the ratio within a round is meaningful, the
+//! times are not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,19 +14,21 @@ use tempfile::TempDir;
 use crate::cases::{CASES, Case};
 use crate::load::{self, Shape};
 use crate::program;
-use crate::server::{Log, Server, stay_on};
+use crate::server::{Log, Server, pin_to_core};
 
-/// As `benches/load` has it.
-const SERVERS_CORE: usize = 0;
-const OUR_CORE: usize = 1;
+/// As in `benches/load`.
+const SERVER_CORE: usize = 0;
+const LOAD_CORE: usize = 1;
 
 pub fn compare(programs: &[PathBuf], rounds: usize) -> Result<()> {
-    let whole = programs.iter().map(|program| program.canonicalize());
-    let programs: Vec<PathBuf> = whole.collect::<Result<_, _>>().context("no such program")?;
+    let canonical = programs.iter().map(|program| program.canonicalize());
+    let programs: Vec<PathBuf> = canonical
+        .collect::<Result<_, _>>()
+        .context("cannot find the program")?;
     let issuer = Issuer::new(Algorithm::Rs256);
-    stay_on(OUR_CORE);
+    pin_to_core(LOAD_CORE);
     if program::version("valgrind", &["--version"]).is_some() {
-        heading("instructions a call, without the kernel's", &programs);
+        heading("instructions per call, without the kernel's", &programs);
         for case in &CASES {
             let counted = programs.iter().map(|program| {
                 let counted = instructions(case, program, &issuer)?;
@@ -37,24 +39,25 @@ pub fn compare(programs: &[PathBuf], rounds: usize) -> Result<()> {
     }
     let started = programs.iter().map(|program| start(&[program], &issuer));
     let servers: Vec<Server> = started.collect::<Result<_>>()?;
-    heading("CPU a call, µs", &programs);
+    heading("CPU per call, µs", &programs);
     for case in &CASES {
         row(case, &cpu_us(case, &servers, &issuer, rounds)?, 2);
     }
     servers.into_iter().try_for_each(Server::stop)
 }
 
-/// On its own core: a process inherits the cores of the thread that starts it.
+/// Starts a server on its own core: a process inherits the CPU affinity of the thread that starts it.
 fn start(command_line: &[&Path], issuer: &Issuer) -> Result<Server> {
-    stay_on(SERVERS_CORE);
+    pin_to_core(SERVER_CORE);
     let server = Server::start(command_line, issuer, Log::Off);
-    stay_on(OUR_CORE);
+    pin_to_core(LOAD_CORE);
     server
 }
 
-/// Of a round that is asked twice what one is asked, less that one: what is done once, and first, is in both.
+/// Instructions per call: those of a run with twice the calls, less those of a run with the calls, which removes the
+/// start and the warm-up.
 fn instructions(case: &Case, program: &Path, issuer: &Issuer) -> Result<f64> {
-    // callgrind takes fifty times as long.
+    // callgrind is fifty times slower.
     let calls = case.calls / 10;
     let (once, twice) = (
         traced(case, program, issuer, calls)?,
@@ -63,25 +66,25 @@ fn instructions(case: &Case, program: &Path, issuer: &Issuer) -> Result<f64> {
     Ok((twice - once) / calls as f64)
 }
 
-/// All instructions of a server that lives for so many calls.
+/// All instructions of a server that answers this many calls.
 fn traced(case: &Case, program: &Path, issuer: &Issuer, calls: u64) -> Result<f64> {
     let folder = TempDir::new()?;
     let out = folder.path().join("out");
-    let told = format!("--callgrind-out-file={}", out.display());
-    let valgrind = ["valgrind", "--tool=callgrind", &told];
+    let output_option = format!("--callgrind-out-file={}", out.display());
+    let valgrind = ["valgrind", "--tool=callgrind", &output_option];
     let mut command_line: Vec<&Path> = valgrind.iter().map(Path::new).collect();
     command_line.push(program);
     let server = start(&command_line, issuer)?;
     let questions = Rc::new((case.questions)(0, issuer));
-    load::run(server.address, Shape::TOGETHER, calls, &questions)?;
+    load::run(server.address, Shape::CONCURRENT, calls, &questions)?;
     server.stop()?;
-    let text = fs::read_to_string(out).context("callgrind has written nothing")?;
+    let text = fs::read_to_string(out).context("callgrind wrote no file")?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-    let total = total.context("no totals in what callgrind has written")?;
-    total.trim().parse().context("totals are no number")
+    let total = total.context("no totals in callgrind's file")?;
+    total.trim().parse().context("totals are not a number")
 }
 
-/// Of each server in each round.
+/// CPU time per call of each server in each round, in µs.
 fn cpu_us(
     case: &Case,
     servers: &[Server],
@@ -89,12 +92,12 @@ fn cpu_us(
     rounds: usize,
 ) -> Result<Vec<Vec<f64>>> {
     let mut measured = vec![Vec::new(); servers.len()];
-    // One more, which is thrown away: whoever is asked for the first time has to make room.
+    // An extra first round is a warm-up and not counted.
     for round in 0..=rounds {
         let questions = Rc::new((case.questions)(round as u128, issuer));
         for (server, measured) in servers.iter().zip(&mut measured) {
             let before = run_time_ns(server)?;
-            load::run(server.address, Shape::TOGETHER, case.calls, &questions)?;
+            load::run(server.address, Shape::CONCURRENT, case.calls, &questions)?;
             let spent = run_time_ns(server)?.saturating_sub(before);
             if round > 0 {
                 measured.push(spent as f64 / 1000.0 / case.calls as f64);
@@ -104,11 +107,11 @@ fn cpu_us(
     Ok(measured)
 }
 
-/// What the kernel has counted for all threads: the first number of `schedstat`.
+/// CPU time of all threads in ns: the first number of `schedstat`.
 fn run_time_ns(server: &Server) -> Result<u64> {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid()));
     let mut sum = 0;
-    for task in tasks.context("a server has ended under load")? {
+    for task in tasks.context("a server ended under load")? {
         // A thread may end between the listing and the reading.
         let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
         let first = text.split_whitespace().next();

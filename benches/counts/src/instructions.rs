@@ -1,4 +1,4 @@
-//! Runs the bench `calls` under callgrind, and reads what gungraun says.
+//! Runs the bench `calls` under callgrind and reads gungraun's summaries.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,10 +9,10 @@ use serde_json::Value;
 use crate::baseline::Counts;
 use crate::program;
 
-/// How often each case is asked: `CALLS` in `benches/calls.rs`.
+/// Calls of each case: `CALLS` in `benches/calls.rs`.
 const CALLS: f64 = 400.0;
 
-/// The least of these counts: where the allocator's pages happen to lie costs a batch a fifth more in one run of six.
+/// The smallest count of these runs is used: in one run of six, the location of the allocator's pages adds 20 % to a batch.
 const RUNS: usize = 3;
 
 pub fn count() -> Result<Counts> {
@@ -28,7 +28,7 @@ pub fn count() -> Result<Counts> {
 
 fn run() -> Result<Counts> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let said = program::cargo()
+    let output = program::cargo()
         .args(["bench", "--locked", "--bench", "calls", "--manifest-path"])
         .arg(manifest)
         .args([
@@ -39,18 +39,22 @@ fn run() -> Result<Counts> {
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo")?;
-    ensure!(said.status.success(), "the bench failed: {}", said.status);
-    let text = String::from_utf8(said.stdout).context("gungraun's summaries are not text")?;
+    ensure!(
+        output.status.success(),
+        "the bench failed: {}",
+        output.status
+    );
+    let text = String::from_utf8(output.stdout).context("gungraun's summaries are not text")?;
     let summaries = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
     summaries.map(|summary| case(&summary?)).collect()
 }
 
-/// One case, `hit/50_groups`, and its instructions a call: a member of gungraun's summary (version 7).
+/// A case such as `hit/50_groups` and its instructions per call, from gungraun's summary (version 7).
 fn case(summary: &Value) -> Result<(String, f64)> {
     let text = |name: &str| summary[name].as_str().unwrap_or_default();
-    // What the case was prepared with, such as `(Calling::hits(50))`.
-    let prepared = text("description").chars();
-    let groups: String = prepared.filter(char::is_ascii_digit).collect();
+    // The setup of the case, such as `(CallCase::hits(50))`.
+    let setup = text("description").chars();
+    let groups: String = setup.filter(char::is_ascii_digit).collect();
     let case = format!("{}/{groups}_groups", text("function_name"));
     let counted = summary.pointer("/profiles/0/data/total/metrics/Ir/values/new");
     let counted = counted.and_then(Value::as_f64);

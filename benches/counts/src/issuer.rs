@@ -1,12 +1,13 @@
-//! An issuer of our own for the users of Fabrikam: tokens as Entra v1 writes them, because those tell of MFA. Believed
-//! by nobody but whoever is given its key set.
+//! A test issuer for the users of Fabrikam. Its tokens have the format of Entra v1, which states MFA. Only a server with
+//! its key set trusts it.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crosstrust::engine::Engine;
 use crosstrust::identity::{
-    Algorithm, Issuer as Believed, IssuerIndex, Preset, TokenLimits, TokenVerifier, TrustedIssuers,
+    Algorithm, Issuer as TrustedIssuer, IssuerIndex, Preset, TokenLimits, TokenVerifier,
+    TrustedIssuers,
 };
 use crosstrust::rpc::Gateway;
 use serde_json::json;
@@ -15,7 +16,7 @@ use crate::calls;
 use crate::check::SHAREPOINT;
 use crate::tokens::{self, Signer};
 
-/// Groups in a token: what an employee of a middling organisation has.
+/// Groups in a token, as of an employee of a medium-sized organisation.
 const GROUPS: u128 = 10;
 
 pub struct Issuer {
@@ -44,7 +45,7 @@ impl Issuer {
         tokens::jwks(&[&self.signer])
     }
 
-    /// A token of the user with this number, who did MFA, for SharePoint.
+    /// A token for SharePoint of the user with this number, who did MFA.
     pub fn token(&self, user: u128) -> String {
         let question = calls::question(user, GROUPS);
         self.signer.sign(&json!({
@@ -55,14 +56,13 @@ impl Issuer {
         }))
     }
 
-    /// A gateway that believes it, its keys in force without end.
+    /// A gateway that trusts this issuer; its keys do not expire.
     pub fn gateway(&self, engine: &Arc<Engine>) -> Gateway {
-        let mut believed: Believed = tokens::issuer(&self.iss(), Preset::EntraV1);
-        believed.audiences = vec![SHAREPOINT.to_owned()];
-        believed.tenants =
-            crosstrust::identity::Tenants::Listed(vec![tokens::tenant(&self.tenant)]);
+        let mut trusted: TrustedIssuer = tokens::issuer(&self.iss(), Preset::EntraV1);
+        trusted.audiences = vec![SHAREPOINT.to_owned()];
+        trusted.tenants = crosstrust::identity::Tenants::Listed(vec![tokens::tenant(&self.tenant)]);
         let trust = TrustedIssuers {
-            issuers: vec![believed],
+            issuers: vec![trusted],
         };
         let identity = TokenVerifier::new(trust, Arc::clone(engine), TokenLimits::default());
         let keys = tokens::key_set(&[&self.signer]);

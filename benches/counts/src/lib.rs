@@ -1,5 +1,5 @@
-//! What is asked, and of whom: shared by the calls that are counted in one process (`benches/calls.rs`) and by the
-//! load on a real server (`main.rs`). Neither counts nor measures anything.
+//! Requests and tokens, shared by the calls that are counted in one process (`benches/calls.rs`) and by the load on a
+//! real server (`main.rs`).
 
 #[path = "../../support/calls.rs"]
 pub mod calls;

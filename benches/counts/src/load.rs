@@ -1,5 +1,5 @@
-//! A closed loop over HTTP/2: each stream asks again as soon as it has its answer, with bodies that were made before.
-//! A call that fails ends the run.
+//! A closed loop over HTTP/2: each stream calls again as soon as it has its answer. Bodies are encoded in advance. A call
+//! that fails ends the run.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::questions::Questions;
 
-/// How many connections, and how many calls at a time on each.
+/// The number of connections, and of concurrent calls on each.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     pub connections: usize,
@@ -23,13 +23,13 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// 8×10: several calls come with each packet.
-    pub const TOGETHER: Shape = Shape {
+    /// 8×10: several calls arrive in each packet.
+    pub const CONCURRENT: Shape = Shape {
         connections: 8,
         streams: 10,
     };
-    /// 1×1: each call waits for the one before.
-    pub const ALONE: Shape = Shape {
+    /// 1×1: each call waits for the previous one.
+    pub const SEQUENTIAL: Shape = Shape {
         connections: 1,
         streams: 1,
     };
@@ -42,15 +42,15 @@ impl std::fmt::Display for Shape {
 }
 
 /// A run that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Asks so many calls, and comes back when all are answered.
+/// Makes this many calls and returns when all are answered.
 pub fn run(address: SocketAddr, shape: Shape, calls: u64, questions: &Rc<Questions>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let work = every_stream(address, shape, calls, questions);
-    let work = async { tokio::time::timeout(PATIENCE, work).await };
+    let work = async { tokio::time::timeout(TIMEOUT, work).await };
     let done = LocalSet::new().block_on(&runtime, work);
     done.context("no answer in time")?
 }
@@ -61,15 +61,15 @@ async fn every_stream(
     calls: u64,
     questions: &Rc<Questions>,
 ) -> Result<()> {
-    let left = Rc::new(Cell::new(calls));
-    // Dropped at the end, and the connections with them.
+    let remaining = Rc::new(Cell::new(calls));
+    // The connections are closed when this is dropped.
     let mut connections = JoinSet::new();
     let mut streams = JoinSet::new();
     for _ in 0..shape.connections {
         let socket = TcpStream::connect(address).await.context("no connection")?;
         socket.set_nodelay(true)?;
         let (sender, connection) = h2::client::Builder::new()
-            // Answers are small; the windows are out of the way.
+            // Windows larger than any answer, so that flow control does not limit the load.
             .initial_window_size(1 << 20)
             .initial_connection_window_size(4 << 20)
             .handshake::<_, Bytes>(socket)
@@ -79,7 +79,7 @@ async fn every_stream(
             streams.spawn_local(stream(
                 sender.clone(),
                 Rc::clone(questions),
-                Rc::clone(&left),
+                Rc::clone(&remaining),
             ));
         }
     }
@@ -92,11 +92,11 @@ async fn every_stream(
 async fn stream(
     mut sender: SendRequest<Bytes>,
     questions: Rc<Questions>,
-    left: Rc<Cell<u64>>,
+    remaining: Rc<Cell<u64>>,
 ) -> Result<()> {
-    while let Some(rest) = left.get().checked_sub(1) {
-        left.set(rest);
-        sender = sender.ready().await.context("a broken connection")?;
+    while let Some(rest) = remaining.get().checked_sub(1) {
+        remaining.set(rest);
+        sender = sender.ready().await.context("the connection is broken")?;
         call(&mut sender, &questions).await?;
     }
     Ok(())
@@ -113,24 +113,24 @@ async fn call(sender: &mut SendRequest<Bytes>, questions: &Questions) -> Result<
     let (head, mut body) = answer.await.context("no answer")?.into_parts();
     let mut first = None;
     while let Some(piece) = body.data().await {
-        let piece = piece.context("an answer that breaks off")?;
+        let piece = piece.context("the answer is incomplete")?;
         body.flow_control().release_capacity(piece.len())?;
         first.get_or_insert(piece);
     }
     let trailers = body.trailers().await?;
-    // A call that fails at once has its status in the only head.
-    let told = trailers.as_ref().unwrap_or(&head.headers);
-    let status = told.get("grpc-status");
+    // A trailers-only response has its status in the headers.
+    let status_headers = trailers.as_ref().unwrap_or(&head.headers);
+    let status = status_headers.get("grpc-status");
     ensure!(
         status.is_some_and(|status| status == "0"),
         "{}: grpc-status {status:?}, {:?}",
         questions.path,
-        told.get("grpc-message")
+        status_headers.get("grpc-message")
     );
-    let begins = first.as_ref().and_then(|piece| piece.get(5..));
+    let message = first.as_ref().and_then(|piece| piece.get(5..));
     ensure!(
-        begins.is_some_and(|message| message.starts_with(questions.answer)),
-        "{}: not the answer that was expected: {first:?}",
+        message.is_some_and(|message| message.starts_with(questions.answer)),
+        "{}: unexpected answer: {first:?}",
         questions.path
     );
     Ok(())

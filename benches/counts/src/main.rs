@@ -1,5 +1,5 @@
-//! Counts what a call costs, and compares with what is committed: instructions by callgrind, system calls by strace.
-//! The same load trains and compares builds of the program (`deploy/release/build`).
+//! Counts instructions (callgrind) and system calls (strace) per call, and compares them with the committed counts. The
+//! same load trains and compares builds of the program (`deploy/release/build`).
 
 mod baseline;
 mod cases;
@@ -18,10 +18,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-use baseline::{Baseline, Verdict};
+use baseline::{Baseline, Comparison};
 
 #[derive(Parser)]
-#[command(about = "Counts what a call to crosstrust costs")]
+#[command(about = "Counts instructions and system calls of a call to crosstrust")]
 struct Options {
     #[command(subcommand)]
     command: Command,
@@ -29,26 +29,26 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Instructions of calls without a network, by callgrind
+    /// Count instructions of calls without a network, with callgrind
     Instructions {
-        /// Make these counts the ones to compare with
+        /// Write these counts as the new baseline
         #[arg(long)]
         write: bool,
     },
-    /// System calls of a server under load, by strace
+    /// Count system calls of a server under load, with strace
     Syscalls {
-        /// Make these counts the ones to compare with
+        /// Write these counts as the new baseline
         #[arg(long)]
         write: bool,
-        /// A crosstrust that is there already [default: builds one, release]
+        /// An existing crosstrust binary [default: build one, release]
         #[arg(long, value_name = "PROGRAM")]
         binary: Option<PathBuf>,
     },
-    /// Asks a program all that it is for, and ends it; an instrumented one writes its profile then
+    /// Send a program a mix of all calls, then SIGTERM; an instrumented program writes its profile
     Train { program: PathBuf },
-    /// Instructions and CPU a call of several builds under the same load, in turns
+    /// Compare instructions and CPU per call of several builds under the same load
     Compare {
-        /// The first is the one that the others are compared with
+        /// Programs; the others are compared with the first
         #[arg(required = true)]
         programs: Vec<PathBuf>,
         #[arg(long, default_value_t = 7)]
@@ -58,8 +58,8 @@ enum Command {
 
 fn main() -> ExitCode {
     match run(Options::parse().command) {
-        Ok(Verdict::Fine) => ExitCode::SUCCESS,
-        Ok(Verdict::Grown) => ExitCode::FAILURE,
+        Ok(Comparison::Passed) => ExitCode::SUCCESS,
+        Ok(Comparison::Grown) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("counts: {error:#}");
             ExitCode::from(2)
@@ -67,28 +67,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<Verdict> {
+fn run(command: Command) -> Result<Comparison> {
     match command {
         Command::Instructions { write } => {
             let Some(valgrind) = program::version("valgrind", &["--version"]) else {
-                println!("valgrind is not installed: no instructions are counted");
-                return Ok(Verdict::Fine);
+                println!("valgrind is not installed: instructions are not counted");
+                return Ok(Comparison::Passed);
             };
             let counts = instructions::count()?;
-            Baseline::INSTRUCTIONS.settle(&counts, &[("valgrind", valgrind)], write)
+            Baseline::INSTRUCTIONS.compare_or_write(&counts, &[("valgrind", valgrind)], write)
         }
         Command::Syscalls { write, binary } => {
             let Some(strace) = program::version("strace", &["--version"]) else {
-                println!("strace is not installed: no system calls are counted");
-                return Ok(Verdict::Fine);
+                println!("strace is not installed: system calls are not counted");
+                return Ok(Comparison::Passed);
             };
             let binary = binary.map_or_else(program::build, Ok)?;
-            let counts = syscalls::count(&binary.canonicalize().context("no such program")?)?;
-            Baseline::SYSCALLS.settle(&counts, &[("strace", strace)], write)
+            let counts =
+                syscalls::count(&binary.canonicalize().context("cannot find the program")?)?;
+            Baseline::SYSCALLS.compare_or_write(&counts, &[("strace", strace)], write)
         }
-        Command::Train { program } => train::train(&program).map(|()| Verdict::Fine),
+        Command::Train { program } => train::train(&program).map(|()| Comparison::Passed),
         Command::Compare { programs, rounds } => {
-            compare::compare(&programs, rounds).map(|()| Verdict::Fine)
+            compare::compare(&programs, rounds).map(|()| Comparison::Passed)
         }
     }
 }

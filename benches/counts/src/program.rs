@@ -1,4 +1,4 @@
-//! Programs that this needs: which are there, and the one that is built.
+//! External tools, and the build of crosstrust.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,24 +6,24 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// The folder of crosstrust itself.
+/// The root of the crosstrust repository.
 pub fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_owned()
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).to_owned()
 }
 
-/// What a program says of its version; nothing where it is not there.
+/// The version that a program prints; `None` if it is not installed.
 pub fn version(program: &str, arguments: &[&str]) -> Option<String> {
-    let said = Command::new(program).args(arguments).output().ok()?;
-    let is_there = said.status.success();
-    is_there.then(|| String::from_utf8_lossy(&said.stdout).trim().to_owned())
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let is_installed = output.status.success();
+    is_installed.then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Builds crosstrust as a user does. cargo itself says where it has put it.
+/// Builds crosstrust like a user, and returns the path that cargo reports.
 pub fn build() -> Result<PathBuf> {
     eprintln!("building crosstrust (release)");
     let built = cargo()
@@ -35,11 +35,11 @@ pub fn build() -> Result<PathBuf> {
         .output()
         .context("cannot start cargo")?;
     ensure!(built.status.success(), "cargo could not build crosstrust");
-    let told = String::from_utf8(built.stdout).context("cargo's messages are not text")?;
+    let messages = String::from_utf8(built.stdout).context("cargo's messages are not text")?;
     let executable = |line| {
         let message: Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     };
-    let found = told.lines().filter_map(executable).next_back();
-    found.context("cargo does not say where it has put crosstrust")
+    let found = messages.lines().filter_map(executable).next_back();
+    found.context("cargo does not report the path of crosstrust")
 }

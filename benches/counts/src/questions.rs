@@ -1,4 +1,4 @@
-//! What is asked under load: bodies that were made before, in turn, and how their answers begin.
+//! Requests for the load: bodies encoded in advance, used in turn, and the expected start of their answers.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -13,7 +13,7 @@ pub struct Questions {
     pub path: &'static str,
     frames: Vec<Bytes>,
     next: Cell<usize>,
-    /// How the message of every answer begins.
+    /// The expected start of the message of each answer.
     pub answer: &'static [u8],
 }
 
@@ -41,19 +41,19 @@ impl Questions {
         }
     }
 
-    /// These users are let in.
+    /// Requests of these users, which are allowed.
     pub fn allowed(users: Range<u128>, groups: u128) -> Self {
         let frames = users.map(|user| framed(&question(user, groups)));
         Questions::of(AUTHORIZE, ALLOW, frames)
     }
 
-    /// Without MFA nobody is.
+    /// Requests without MFA, which are denied.
     pub fn denied(users: Range<u128>, groups: u128) -> Self {
         let frames = users.map(|user| framed(&without_mfa(user, groups)));
         Questions::of(AUTHORIZE, DENY, frames)
     }
 
-    /// Thirty-two users at a time.
+    /// Batches of 32 users.
     pub fn batches(batches: Range<u128>, groups: u128) -> Self {
         let users = |n: u128| n * 32..(n + 1) * 32;
         let frames = batches.map(|n| framed(&batch(users(n), groups)));

@@ -1,5 +1,5 @@
-//! The real program with the sample policies, one request thread, a folder of its own and no environment: started,
-//! loaded by whoever has it, and ended by SIGTERM as an operator ends it.
+//! The real program with the sample policies, one request thread, its own folder and no environment. It is ended by
+//! SIGTERM.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -33,17 +33,17 @@ pub enum Log {
     Strict,
 }
 
-/// A start or an end that takes longer has failed; an instrumented program under strace is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time limit of a start and of an end; an instrumented program under strace is slow.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Server {
-    /// Started by this command line, which may have a tracer before the program.
+    /// Starts this command line, which may have a tracer before the program.
     pub fn start(command_line: &[&Path], issuer: &Issuer, log: Log) -> Result<Server> {
         let folder = TempDir::new()?;
         copy(&calls::policies(), &folder.path().join("policies"))?;
         fs::write(folder.path().join("keys.json"), issuer.key_set())?;
         fs::write(folder.path().join("crosstrust.toml"), config(issuer, log))?;
-        let said = fs::File::create(folder.path().join("said"))?;
+        let output = fs::File::create(folder.path().join("output"))?;
         let (program, arguments) = command_line.split_first().context("no program")?;
         let child = Command::new(program)
             .args(arguments)
@@ -52,8 +52,8 @@ impl Server {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::null())
-            .stdout(said.try_clone()?)
-            .stderr(said)
+            .stdout(output.try_clone()?)
+            .stderr(output)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let mut server = Server {
@@ -69,42 +69,42 @@ impl Server {
         self.child.id()
     }
 
-    /// Contoso has a partner more.
+    /// Adds a partner to Contoso.
     pub fn add_a_partner(&self) -> Result<()> {
         let partner = r#"{ "tenantId": "600046c6-5ae9-4be1-9d1c-0b24f3a6b6f0" }"#;
         let partners = self.folder.path().join("policies/contoso/partners");
         fs::write(partners.join("another.json"), partner).context("cannot change the policies")
     }
 
-    /// Ends it, and waits until it has ended well.
+    /// Ends the server and waits for a successful exit.
     pub fn stop(mut self) -> Result<()> {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
         kill_process(pid.context("no process")?, Signal::TERM)?;
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        let started = Instant::now();
+        while started.elapsed() < TIMEOUT {
             if let Some(status) = self.child.try_wait()? {
                 ensure!(status.success(), "crosstrust ended with {status}");
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        bail!("crosstrust does not end within {PATIENCE:?}")
+        bail!("crosstrust did not end within {TIMEOUT:?}")
     }
 
-    /// Out of the line in which it says that it serves.
+    /// Waits for the log line that reports the address.
     fn await_address(&mut self) -> Result<SocketAddr> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
-            let text = fs::read_to_string(self.folder.path().join("said"))?;
-            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-            if let Some(line) = whole.lines().find(|line| line.contains("serving")) {
+            let text = fs::read_to_string(self.folder.path().join("output"))?;
+            let complete_lines = text.rfind('\n').map_or("", |end| &text[..end]);
+            if let Some(line) = complete_lines.lines().find(|line| line.contains("serving")) {
                 return loopback_address(line);
             }
             if let Some(status) = self.child.try_wait()? {
                 bail!("crosstrust has ended, {status}:\n{text}");
             }
             ensure!(
-                begun.elapsed() < PATIENCE,
+                started.elapsed() < TIMEOUT,
                 "crosstrust does not serve:\n{text}"
             );
             std::thread::sleep(Duration::from_millis(10));
@@ -114,14 +114,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing left to do.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// This thread, and what it starts from now on, runs on this core, where there is one of this number.
-pub fn stay_on(core: usize) {
+/// Pins this thread, and what it starts from now on, to this core, if the machine has it.
+pub fn pin_to_core(core: usize) {
     let mut cores = CpuSet::new();
     cores.set(core);
     let _ = sched_setaffinity(None, &cores);
@@ -139,7 +139,7 @@ admin = "off"
 threads = 1
 
 [limits]
-# Who is traced is slow, and no call is to be shed for it.
+# A traced server is slow; its calls must not be shed.
 handler_ms = 5000
 queue_ms = 5000
 

@@ -1,5 +1,5 @@
-//! System calls of the real server under load, counted by strace: answers that are no longer written together show
-//! here and nowhere in the instructions. A run that only connects is taken off.
+//! System calls of the real server under load, counted by strace. Answers that are no longer batched into one write show
+//! here and not in the instructions. A run that only connects is subtracted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,9 +16,9 @@ use crate::load::{self, Shape};
 use crate::questions::Questions;
 use crate::server::{Log, Server};
 
-const SHAPES: [(Shape, u64); 2] = [(Shape::TOGETHER, 40_000), (Shape::ALONE, 4_000)];
+const SHAPES: [(Shape, u64); 2] = [(Shape::CONCURRENT, 40_000), (Shape::SEQUENTIAL, 4_000)];
 
-/// What is counted together, under the name of the first.
+/// System calls that are counted together.
 const KINDS: [(&str, &[&str]); 2] = [
     ("writev", &["writev", "sendmsg", "sendto", "write"]),
     ("read", &["read", "readv", "recvfrom", "recvmsg"]),
@@ -47,7 +47,7 @@ pub fn count(program: &Path) -> Result<Counts> {
     Ok(counts)
 }
 
-/// The system calls of a server that lives for this.
+/// The system calls of a server during `work`, its start and its end.
 fn traced(
     program: &Path,
     issuer: &Issuer,
@@ -61,7 +61,7 @@ fn traced(
         .copied()
         .collect();
     let traced = format!("trace={}", all.join(","));
-    // -D: the program, and not strace, is the child that is signalled and waited for.
+    // -D: the program, not strace, is the child that gets the signal and that is waited for.
     let strace = ["strace", "-D", "-f", "-c", "-e", &traced, "-o"];
     let mut command_line: Vec<&Path> = strace.iter().map(Path::new).collect();
     command_line.extend([summary.as_path(), program]);
@@ -71,17 +71,17 @@ fn traced(
     read(&summary)
 }
 
-/// The columns `calls` and `syscall` of the summary, which strace writes when the program has ended.
+/// Reads the columns `calls` and `syscall` of the summary, which strace writes after the program has ended.
 fn read(summary: &Path) -> Result<BTreeMap<String, u64>> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let text = std::fs::read_to_string(summary).unwrap_or_default();
         if text.lines().any(|line| line.ends_with(" total")) {
             return text.lines().filter_map(row).collect();
         }
         ensure!(
-            begun.elapsed() < Duration::from_secs(10),
-            "strace says nothing"
+            started.elapsed() < Duration::from_secs(10),
+            "strace wrote no summary"
         );
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -93,8 +93,8 @@ fn row(line: &str) -> Option<Result<(String, u64)>> {
     let name = fields.last().filter(|name| **name != "total")?;
     let is_row = fields.first()?.parse::<f64>().is_ok();
     let calls = || {
-        let calls = fields.get(3).context("a short line")?.parse();
-        Ok(((*name).to_owned(), calls.context("no number")?))
+        let calls = fields.get(3).context("a line with too few fields")?.parse();
+        Ok(((*name).to_owned(), calls.context("not a number")?))
     };
     is_row.then(calls)
 }

@@ -1,6 +1,6 @@
-//! All that the program is for, in a mix: what a profile-guided build is optimised for (`deploy/release/build`).
+//! A mix of all calls, for which a profile-guided build is optimised (`deploy/release/build`).
 //!
-//! Ended by SIGTERM: a program that is killed writes no profile.
+//! The program is ended by SIGTERM, because a killed program writes no profile.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -14,17 +14,17 @@ use crate::questions::Questions;
 use crate::server::{Log, Server};
 
 pub fn train(program: &Path) -> Result<()> {
-    let program = program.canonicalize().context("no such program")?;
+    let program = program.canonicalize().context("cannot find the program")?;
     let issuer = Issuer::new(Algorithm::Rs256);
-    // With records for what decides anew, without for what is asked most.
+    // With the log for fresh decisions, without it for cached ones.
     for log in [Log::Strict, Log::Off] {
         let server = Server::start(&[&program], &issuer, log)?;
         mix(&server, &issuer, 0)?;
-        // The second half meets policies that were put in force under load.
+        // The second half runs with policies that were activated under load.
         server.add_a_partner()?;
         load::run(
             server.address,
-            Shape::ALONE,
+            Shape::SEQUENTIAL,
             1,
             &Rc::new(Questions::reload()),
         )?;
@@ -34,21 +34,21 @@ pub fn train(program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Users from this number on are new.
+/// `first` is the number of the first new user.
 fn mix(server: &Server, issuer: &Issuer, first: u128) -> Result<()> {
-    let ask =
+    let run =
         |shape, calls, questions| load::run(server.address, shape, calls, &Rc::new(questions));
-    let together = |calls, questions| ask(Shape::TOGETHER, calls, questions);
-    let alone = |calls, questions| ask(Shape::ALONE, calls, questions);
+    let concurrent = |calls, questions| run(Shape::CONCURRENT, calls, questions);
+    let sequential = |calls, questions| run(Shape::SEQUENTIAL, calls, questions);
     for groups in [5, 50, 200] {
-        together(4000, Questions::allowed(0..500, groups))?;
+        concurrent(4000, Questions::allowed(0..500, groups))?;
         let new = first + (groups << 12);
-        together(2000, Questions::allowed(new..new + 2000, groups))?;
-        together(1000, Questions::denied(0..500, groups))?;
-        // Eighty batches at once are more new decisions than the journal has room for.
-        alone(60, Questions::batches(0..30, groups))?;
-        alone(500, Questions::allowed(0..500, groups))?;
-        alone(50, Questions::explained(0..50, groups))?;
+        concurrent(2000, Questions::allowed(new..new + 2000, groups))?;
+        concurrent(1000, Questions::denied(0..500, groups))?;
+        // Eighty concurrent batches are more fresh decisions than the journal's queue holds.
+        sequential(60, Questions::batches(0..30, groups))?;
+        sequential(500, Questions::allowed(0..500, groups))?;
+        sequential(50, Questions::explained(0..50, groups))?;
     }
-    together(4000, Questions::checks(0..200, issuer))
+    concurrent(4000, Questions::checks(0..200, issuer))
 }

@@ -1,4 +1,4 @@
-//! Builds the programs that are put under load, and tells where they are. Never builds while something is measured.
+//! Builds the programs under load and returns their paths. Never builds during a measurement.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,17 +6,17 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// The programs that this package needs.
+/// The paths of the built programs.
 #[derive(Debug)]
 pub struct Artifacts {
     pub crosstrust: PathBuf,
     pub constant: PathBuf,
 }
 
-/// The folder of crosstrust itself.
+/// The root of the crosstrust repository.
 pub fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_owned()
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).to_owned()
 }
 
 impl Artifacts {
@@ -30,7 +30,7 @@ impl Artifacts {
     }
 }
 
-/// `cargo build` of one program; cargo itself says where it has put it.
+/// Runs `cargo build` for one program, and returns the path that cargo reports.
 fn build(manifest: &Path, name: &str, profile: &str) -> Result<PathBuf> {
     eprintln!("building {name} ({profile})");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -45,15 +45,15 @@ fn build(manifest: &Path, name: &str, profile: &str) -> Result<PathBuf> {
     if !built.status.success() {
         bail!("cargo could not build {name}: {}", built.status);
     }
-    let told = String::from_utf8(built.stdout).context("cargo's messages are not text")?;
-    let messages = told
+    let text = String::from_utf8(built.stdout).context("cargo's messages are not text")?;
+    let messages = text
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());
     let executable = |message: Value| {
-        let is_it = message["target"]["name"] == name;
+        let is_wanted = message["target"]["name"] == name;
         let path = message["executable"].as_str().map(PathBuf::from);
-        path.filter(|_| is_it)
+        path.filter(|_| is_wanted)
     };
     let found = messages.filter_map(executable).next_back();
-    found.with_context(|| format!("cargo does not say where it has put {name}"))
+    found.with_context(|| format!("cargo does not report the path of {name}"))
 }

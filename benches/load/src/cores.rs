@@ -1,5 +1,5 @@
-//! Which core runs what: servers on core 0, the generator on core 1, or everybody anywhere. A process inherits the cores
-//! of the thread that starts it, so a server is started from core 0. Never touches a process that is running.
+//! CPU affinity: servers on core 0, the generator on core 1, or no pinning. A process inherits the affinity of the thread
+//! that starts it, so a server is started from core 0. Never changes a running process.
 
 use anyhow::{Context, Result};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -9,29 +9,30 @@ pub const SERVER: usize = 0;
 /// The core of the generator.
 pub const GENERATOR: usize = 1;
 
-/// This thread, and what it starts from now on, runs on this core.
-pub fn stay_on(core: usize) -> Result<()> {
+/// Pins this thread, and what it starts from now on, to this core.
+pub fn pin_to(core: usize) -> Result<()> {
     let mut cores = CpuSet::new();
     cores.set(core);
     sched_setaffinity(None, &cores)
         .with_context(|| format!("cannot run on core {core}: two cores are needed"))
 }
 
-/// This thread, and what it starts from now on, runs wherever the kernel puts it.
-pub fn roam() -> Result<()> {
+/// Removes the pinning of this thread, and of what it starts from now on.
+pub fn unpin() -> Result<()> {
     let mut cores = CpuSet::new();
-    // The kernel takes those that there are.
+    // The kernel ignores cores that do not exist.
     (0..CpuSet::MAX_CPU).for_each(|core| cores.set(core));
     Ok(sched_setaffinity(None, &cores)?)
 }
 
-/// Starts a server from its core, and comes back. One that roams starts it from where it is.
-pub fn on_the_servers<T>(work: impl FnOnce() -> T) -> Result<T> {
+/// Runs `work`, which starts a server, on the server core, then returns to the generator core. Without pinning, runs it
+/// in place.
+pub fn on_server_core<T>(work: impl FnOnce() -> T) -> Result<T> {
     if sched_getaffinity(None)?.count() > 1 {
         return Ok(work());
     }
-    stay_on(SERVER)?;
+    pin_to(SERVER)?;
     let done = work();
-    stay_on(GENERATOR)?;
+    pin_to(GENERATOR)?;
     Ok(done)
 }

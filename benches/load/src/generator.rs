@@ -1,6 +1,6 @@
-//! The load: an HTTP/2 client of its own on raw h2, with bodies that were made before. Closed loop, where each stream
-//! asks again when it has its answer, and open loop, where calls begin when they are due whatever became of earlier
-//! ones. Every answer's status is looked at; a call that fails ends the run.
+//! The load: an HTTP/2 client on raw h2 with bodies encoded in advance. In closed loop each stream calls again when it has
+//! its answer; in open loop calls begin when they are due, independent of earlier ones. The status of every answer is
+//! checked; a call that fails ends the run.
 
 mod apart;
 mod beyond;
@@ -10,7 +10,7 @@ mod connect;
 mod open;
 
 pub use apart::{all_answers, one_answer};
-pub use beyond::{Beyond, closed_beyond, open_beyond};
+pub use beyond::{OverloadOutcomes, closed_overload, open_overload};
 pub use closed::{Until, closed};
 pub use open::open;
 
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use hdrhistogram::Histogram;
 
-/// How many connections, and how many calls at a time on each.
+/// The number of connections, and of concurrent calls on each.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     pub connections: usize,
@@ -39,25 +39,25 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// What was seen from the client's side.
+/// The client's measurements.
 #[derive(Debug, Clone)]
 pub struct Load {
     pub calls: u64,
     pub took: Duration,
     /// In nanoseconds.
     pub latencies: Histogram<u64>,
-    /// Answers that do not look like what was expected.
+    /// Answers that failed the quick check.
     pub wrong: u64,
-    /// Times in which no answer came for more than [`GAP`].
+    /// Intervals longer than [`GAP`] without an answer.
     pub gaps: u64,
     pub longest_gap: Duration,
 }
 
-/// A silence longer than this is counted.
+/// A longer interval without an answer is counted.
 pub const GAP: Duration = Duration::from_millis(5);
 
-/// A call that takes longer is broken.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit of a call.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Load {
     pub fn per_second(&self) -> f64 {
@@ -69,7 +69,7 @@ impl Load {
     }
 }
 
-/// What is gathered while calls come back.
+/// Collects the measurements of answered calls.
 #[derive(Debug)]
 struct Tally {
     latencies: Histogram<u64>,
@@ -95,7 +95,7 @@ impl Tally {
         })
     }
 
-    /// A call that was to begin then has its answer now.
+    /// Records the answer, received now, of a call that began or was due at `begun`.
     fn answered(&mut self, begun: Instant, is_right: bool) {
         let now = Instant::now();
         let took = u64::try_from((now - begun).as_nanos()).unwrap_or(u64::MAX);

@@ -1,13 +1,13 @@
-//! The table: what a call of crosstrust costs, next to servers that decide nothing and to its peers.
+//! Measures the cost of calls to crosstrust, to its peers and to constant servers.
 //!
 //! ```sh
 //! cargo run --release --manifest-path benches/load/Cargo.toml
 //! ```
 //!
-//! builds crosstrust (profile `dist`), the constant servers and the peers that can be had, starts each as a process on
-//! core 0, asks them from core 1, and prints Markdown; `table.md`, `latencies.json` and pictures are written to
-//! `target/load`. It never tells a number of a run in which a call failed or an answer was wrong: such a run ends with
-//! an error. `--help` lists the options, README.md tells how the numbers come about.
+//! builds crosstrust (profile `dist`), the constant servers and the available peers, starts each as a process on core 0,
+//! calls them from core 1, and prints Markdown; it writes `table.md`, `latencies.json` and pictures to `target/load`. If
+//! a call fails or an answer is wrong, the run ends with an error and reports no numbers. `--help` lists the options,
+//! README.md describes the method.
 
 #![forbid(unsafe_code)]
 
@@ -41,7 +41,7 @@ use report::{Report, json, machine, markdown, picture};
 use systems::Systems;
 use tools::Tools;
 
-/// As in crosstrust and the constant servers; the engines in this process share it.
+/// The allocator of crosstrust and the constant servers; the engines in this process share it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -56,7 +56,7 @@ fn main() -> Result<()> {
     let out = out.canonicalize()?;
     let artifacts = Artifacts::build()?;
     let tools = Tools::get(&options)?;
-    cores::stay_on(cores::GENERATOR)?;
+    cores::pin_to(cores::GENERATOR)?;
     let systems = Systems {
         artifacts,
         tools,
@@ -67,19 +67,19 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(until_told_to_stop(suites::run(&options, &systems)))?;
+    let report = runtime.block_on(until_signal(suites::run(&options, &systems)))?;
     let mut lines = machine::lines(&options, &load_before);
     let skipped = systems.tools.skipped.iter();
     lines.extend(skipped.map(|line| format!("- {line}")));
     let text = markdown::report(&report, &lines, options.quick);
     write(&systems.out, &report, &lines, &text)?;
     print!("{text}");
-    eprintln!("written to {}", systems.out.display());
+    eprintln!("results are in {}", systems.out.display());
     Ok(())
 }
 
-/// Engines in this process that make errors on their way would else look at the stack for each, which is no fault of
-/// theirs.
+/// Restarts this process with backtraces off. An engine in this process that creates errors internally would otherwise pay
+/// for a backtrace each time.
 fn without_backtraces() -> Result<()> {
     const NAME: &str = "RUST_LIB_BACKTRACE";
     if std::env::var_os(NAME).is_some_and(|value| value == "0") {
@@ -100,12 +100,12 @@ fn write(out: &Path, report: &Report, lines: &[String], text: &str) -> Result<()
     Ok(())
 }
 
-/// Ends with an error, and so with its servers, when this process is told to end.
-async fn until_told_to_stop(suites: impl Future<Output = Result<Report>>) -> Result<Report> {
+/// Runs the suites, and ends with an error, which ends the servers, when this process gets a signal.
+async fn until_signal(suites: impl Future<Output = Result<Report>>) -> Result<Report> {
     let mut ended = signal(SignalKind::terminate())?;
     tokio::select! {
         report = suites => report,
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-        _ = ended.recv() => bail!("told to end"),
+        _ = ended.recv() => bail!("ended by a signal"),
     }
 }

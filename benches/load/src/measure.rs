@@ -1,5 +1,5 @@
-//! Rounds that take turns: server A, B, C, then A, B, C again, because the machine's speed moves. The first round is
-//! for warmth and thrown away; ratios are taken within a round. Answers are verified before, apart from the load.
+//! Interleaved rounds: server A, B, C, then A, B, C again, because the machine's speed varies. The first round is a
+//! warm-up and discarded; ratios are taken within a round. Answers are verified before the load.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::process::Spent;
 use crate::server::Server;
 use crate::statistics::{Spread, spread};
 
-/// One row under load.
-pub struct Contestant {
+/// A row of a table: a server and the shape of its load.
+pub struct Candidate {
     pub server: Server,
     pub shape: Shape,
 }
 
-/// What a round has shown of one row.
+/// The measurements of measure row in measure round.
 pub struct Round {
     pub load: Load,
-    /// CPU time of the server for one call, in µs.
+    /// CPU time of the server for measure call, in µs.
     pub cpu_us: f64,
-    /// How much of the time its threads were ready and somebody else had their core. Much of it: the machine is not
-    /// quiet, or the server's own threads are in each other's way.
+    /// Share of the time in which its threads were ready but waited for the core. A large share means that the machine is
+    /// busy, or that the server's own threads compete.
     pub waited: f64,
 }
 
@@ -32,7 +32,7 @@ impl Round {
     }
 }
 
-/// All rounds of one row.
+/// All rounds of measure row.
 pub struct Measured {
     pub name: String,
     pub shape: Shape,
@@ -40,75 +40,75 @@ pub struct Measured {
     pub rounds: Vec<Round>,
 }
 
-/// How long and how often.
+/// The number of rounds, and the duration of each.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     pub rounds: usize,
     pub time: Duration,
 }
 
-/// Answers that are looked at before the load.
+/// Answers that are verified before the load.
 const VERIFIED: usize = 8;
 
-impl Contestant {
-    /// Asks everything once where answers are to be remembered, then reads a handful of answers.
-    pub async fn prepare(server: Server, shape: Shape) -> Result<Contestant> {
+impl Candidate {
+    /// Sends every request once to fill the cache, then verifies some answers.
+    pub async fn prepare(server: Server, shape: Shape) -> Result<Candidate> {
         let name = server.name.clone();
         warm(&server).await?;
         for _ in 0..VERIFIED {
             let answer = generator::one_answer(&server)
                 .await
                 .with_context(|| format!("verifying {name}"))?;
-            (server.verify)(&answer).with_context(|| format!("{name} gives a wrong answer"))?;
+            (server.verify)(&answer).with_context(|| format!("{name} returned a wrong answer"))?;
             ensure!(
-                (server.glance)(&answer),
-                "{name}: a glance misjudges a right answer"
+                (server.quick_check)(&answer),
+                "{name}: the quick check rejects a correct answer"
             );
         }
-        Ok(Contestant { server, shape })
+        Ok(Candidate { server, shape })
     }
 }
 
-/// Every question once: what can be remembered is remembered then.
+/// Sends every request once, so that what can be cached is cached.
 async fn warm(server: &Server) -> Result<()> {
     let calls = Until::Calls(server.questions.len() as u64);
     generator::closed(server, Shape::DEFAULT, calls, || Ok(())).await?;
     Ok(())
 }
 
-/// A row in open loop, at a rate of its own.
+/// A row in open loop, with its own rate.
 pub struct Paced<'c> {
     pub name: String,
-    pub contestant: &'c Contestant,
+    pub candidate: &'c Candidate,
     pub per_second: f64,
 }
 
-/// Closed loop, in turns.
-pub async fn in_turns(contestants: &[Contestant], plan: Plan) -> Result<Vec<Measured>> {
-    let measured = contestants.iter().map(Measured::nothing_yet).collect();
-    let closed = async |contestant: &Contestant| closed(contestant, plan.time).await;
-    rounds(contestants, measured, plan, closed).await
+/// Closed loop, interleaved.
+pub async fn interleaved(candidates: &[Candidate], plan: Plan) -> Result<Vec<Measured>> {
+    let measured = candidates.iter().map(Measured::empty).collect();
+    let closed = async |candidate: &Candidate| closed(candidate, plan.time).await;
+    rounds(candidates, measured, plan, closed).await
 }
 
-/// Open loop in turns, each at its rate.
+/// Open loop, interleaved, each row at its rate.
 pub async fn paced(rows: &[Paced<'_>], plan: Plan) -> Result<Vec<Measured>> {
     let measured = rows.iter().map(|row| Measured {
         name: row.name.clone(),
-        ..Measured::nothing_yet(row.contestant)
+        ..Measured::empty(row.candidate)
     });
-    let open = async |row: &Paced<'_>| open(row.contestant, row.per_second, plan.time).await;
+    let open = async |row: &Paced<'_>| open(row.candidate, row.per_second, plan.time).await;
     rounds(rows, measured.collect(), plan, open).await
 }
 
-/// Open loop in turns, at one rate for all.
+/// Open loop, interleaved, at one rate for all.
 pub async fn at_rate(
-    contestants: &[Contestant],
+    candidates: &[Candidate],
     plan: Plan,
     per_second: f64,
 ) -> Result<Vec<Measured>> {
-    let rows = contestants.iter().map(|contestant| Paced {
-        name: contestant.server.name.clone(),
-        contestant,
+    let rows = candidates.iter().map(|candidate| Paced {
+        name: candidate.server.name.clone(),
+        candidate,
         per_second,
     });
     paced(&rows.collect::<Vec<_>>(), plan).await
@@ -118,60 +118,60 @@ async fn rounds<T>(
     rows: &[T],
     mut measured: Vec<Measured>,
     plan: Plan,
-    one: impl AsyncFn(&T) -> Result<Round>,
+    measure: impl AsyncFn(&T) -> Result<Round>,
 ) -> Result<Vec<Measured>> {
     for round in 0..=plan.rounds {
         for (row, measured) in rows.iter().zip(&mut measured) {
-            let one = one(row).await?;
+            let result = measure(row).await?;
             if round > 0 {
-                measured.rounds.push(one);
+                measured.rounds.push(result);
             }
         }
     }
     Ok(measured)
 }
 
-/// What it can do at most, calls a second: in closed loop, or with a core of its own at what a call costs in open
-/// loop, where fewer answers share a write. The lesser of both.
-pub async fn most(contestant: &Contestant, plan: Plan) -> Result<f64> {
-    let closed = in_turns(std::slice::from_ref(contestant), plan).await?;
+/// The maximum of a server in calls per second: the rate in closed loop, or that of a full core at the CPU cost of a call
+/// in open loop, where fewer answers share a write. The lower of both.
+pub async fn most(candidate: &Candidate, plan: Plan) -> Result<f64> {
+    let closed = interleaved(std::slice::from_ref(candidate), plan).await?;
     let closed = slowest(&closed).context("no maximum")?;
-    let open = open(contestant, closed / 2.0, plan.time).await?;
+    let open = open(candidate, closed / 2.0, plan.time).await?;
     Ok(closed.min(1e6 / open.cpu_us))
 }
 
-/// Calls a second that the slowest of them answers, by the median of its rounds.
+/// The rate of the slowest in calls per second, by the median of its rounds.
 pub fn slowest(measured: &[Measured]) -> Option<f64> {
     let rates = measured
         .iter()
-        .filter_map(|one| one.of(|round| round.load.per_second()));
+        .filter_map(|row| row.of(|round| round.load.per_second()));
     rates.map(|rate| rate.median).reduce(f64::min)
 }
 
-async fn closed(contestant: &Contestant, time: Duration) -> Result<Round> {
-    let server = &contestant.server;
+async fn closed(candidate: &Candidate, time: Duration) -> Result<Round> {
+    let server = &candidate.server;
     let spent = || server.spent();
     let until = Until::Time(time);
-    let (load, before) = generator::closed(server, contestant.shape, until, spent).await?;
+    let (load, before) = generator::closed(server, candidate.shape, until, spent).await?;
     let spent = spent()?.since(before);
     round(server, load, spent)
 }
 
-async fn open(contestant: &Contestant, per_second: f64, time: Duration) -> Result<Round> {
-    let server = &contestant.server;
+async fn open(candidate: &Candidate, per_second: f64, time: Duration) -> Result<Round> {
+    let server = &candidate.server;
     let before = server.spent()?;
-    let load = generator::open(server, contestant.shape, per_second, time).await?;
+    let load = generator::open(server, candidate.shape, per_second, time).await?;
     let spent = server.spent()?.since(before);
     round(server, load, spent)
 }
 
-/// A round of this load, which took the server so much CPU time.
+/// The round of this load, for which the server spent this CPU time.
 pub fn round(server: &Server, load: Load, spent: Spent) -> Result<Round> {
     let name = &server.name;
-    ensure!(load.calls > 0, "{name} has answered nothing");
+    ensure!(load.calls > 0, "{name} answered no call");
     ensure!(
         load.wrong == 0,
-        "{name}: {} of {} answers are not what they have to be",
+        "{name}: {} of {} answers are wrong",
         load.wrong,
         load.calls
     );
@@ -185,22 +185,22 @@ pub fn round(server: &Server, load: Load, spent: Spent) -> Result<Round> {
 }
 
 impl Measured {
-    pub fn nothing_yet(contestant: &Contestant) -> Measured {
+    pub fn empty(candidate: &Candidate) -> Measured {
         Measured {
-            name: contestant.server.name.clone(),
-            shape: contestant.shape,
-            decisions: contestant.server.decisions,
+            name: candidate.server.name.clone(),
+            shape: candidate.shape,
+            decisions: candidate.server.decisions,
             rounds: Vec::new(),
         }
     }
 
-    /// One number of each round.
+    /// The spread of one number over the rounds.
     pub fn of(&self, number: impl Fn(&Round) -> f64) -> Option<Spread> {
         let numbers: Vec<f64> = self.rounds.iter().map(number).collect();
         spread(&numbers)
     }
 
-    /// A number here against one there, divided within each round.
+    /// The spread of the ratio of a number of this row to one of the other, taken within each round.
     pub fn against(
         &self,
         other: &Measured,

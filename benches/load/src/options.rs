@@ -8,36 +8,36 @@ use clap::{Parser, ValueEnum};
 
 use crate::artifacts::repository;
 
-/// Puts crosstrust, its peers and servers that decide nothing under load, and prints what a call costs, as Markdown.
+/// Puts crosstrust, its peers and constant servers under load, and prints the cost of a call as Markdown.
 #[derive(Debug, Parser)]
 pub struct Options {
-    /// Only this suite; may be given several times [default: all]
+    /// Run only this suite; may be repeated [default: all]
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<Name>,
-    /// Rounds that count, at least 5; one more comes first and is thrown away
+    /// Rounds that count, at least 5, after one warm-up round
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub rounds: usize,
-    /// Seconds of one measurement
+    /// Duration of one measurement in seconds
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     pub seconds: f64,
-    /// Where table.md, latencies.json and the pictures go [default: target/load of the repository]
+    /// Folder for table.md, latencies.json and the pictures [default: target/load of the repository]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
-    /// One round of 0.3 s: tells that it runs, and no number that means anything
+    /// One round of 0.3 s: checks that everything runs; its numbers mean nothing
     #[arg(long)]
     pub quick: bool,
-    /// The peers' world and its questions follow from it
+    /// Seed of the policies and requests for the peers
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub seed: u64,
-    /// A program of opa-envoy-plugin, which becomes a row beside OPA's
+    /// Path of an opa-envoy-plugin binary, added as a row
     #[arg(long, value_name = "PATH")]
     pub opa_envoy: Option<PathBuf>,
-    /// Writes what each peer is given into this folder, and measures nothing
+    /// Write the input of each peer into this folder, and measure nothing
     #[arg(long, value_name = "FOLDER")]
     pub write: Option<PathBuf>,
 }
 
-/// What can be measured alone.
+/// The suites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Name {
     /// Hits, misses and denials against the constant servers, with 5, 50 and 200 groups
@@ -46,9 +46,9 @@ pub enum Name {
     Log,
     /// Envoy's Check with a bearer token
     Check,
-    /// A request through a real Envoy that asks by Check
+    /// A request through a real Envoy that calls Check
     Envoy,
-    /// 32 questions in one call
+    /// 32 requests in one call
     Batch,
     /// Hits while the policies change every two seconds
     Reload,
@@ -56,15 +56,15 @@ pub enum Name {
     Transport,
     /// Connections and streams
     Shapes,
-    /// Latencies at one rate for all, and at parts of the own maximum
+    /// Latencies at one rate for all, and at fractions of each maximum
     Latency,
-    /// More calls than are admitted: what is answered, what is refused, and how long answers take
+    /// More calls than are admitted: answers, refusals and latencies
     Overload,
-    /// Servers and generator on no core of their own
+    /// Servers and generator without CPU pinning
     Unpinned,
-    /// OPA and Cerbos, on 10,000 questions to which all give the same answers
+    /// OPA and Cerbos, with 10,000 requests that all must answer alike
     Peers,
-    /// cedar-policy and regorus on the same questions, without a network
+    /// cedar-policy and regorus with the same requests, without a network
     InProcess,
     /// ghz with the files of benches/load/ghz
     Ghz,
@@ -96,8 +96,8 @@ impl Options {
     }
 
     pub fn out(&self) -> PathBuf {
-        let usual = || repository().join("target/load");
-        self.out.clone().unwrap_or_else(usual)
+        let default = || repository().join("target/load");
+        self.out.clone().unwrap_or_else(default)
     }
 
     pub fn wants(&self, suite: Name) -> bool {

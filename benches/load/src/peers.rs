@@ -1,6 +1,6 @@
-//! The same 10,000 questions, put to crosstrust and to its peers: OPA and Cerbos over the network, cedar-policy and
-//! regorus in this process. What each is given is made of one world in Graph's JSON; nobody is timed before all have
-//! given the same answers. The suites `peers` and `in_process` do the measuring.
+//! The same 10,000 requests for crosstrust and its peers: OPA and Cerbos over the network, cedar-policy and regorus in this
+//! process. Their inputs are built from the same policies in Graph's JSON. Nothing is timed before all have given the same
+//! answers. The suites `peers` and `in_process` measure.
 
 mod agreement;
 mod case;
@@ -18,7 +18,7 @@ mod regorus;
 mod world;
 mod write;
 
-/// The generator of numbers that crosstrust's own property tests use.
+/// The random number generator of crosstrust's property tests.
 #[allow(
     dead_code,
     clippy::should_implement_trait,

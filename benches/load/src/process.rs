@@ -1,5 +1,5 @@
-//! A server's process: started on the server's core, read from outside, killed when it is dropped and when this process
-//! ends in whatever way. What it costs is what the kernel counts for its threads; it is never asked itself.
+//! A server's process: started on the server core, and killed on drop or when this process ends for any reason. Its CPU
+//! time is what the kernel counts for its threads.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::cores;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Spent {
     pub run_ns: u64,
-    /// Ready to run, while somebody else had the core.
+    /// Ready to run, but waiting for a core.
     pub wait_ns: u64,
 }
 
@@ -31,8 +31,8 @@ pub struct Process {
     child: Child,
 }
 
-/// A command for this program. The kernel kills it when this process has ended, and its environment is empty: variables
-/// of whoever measures change nothing.
+/// A command for this program. The kernel kills it when this process ends, and its environment is empty, so that the
+/// caller's variables have no effect.
 pub fn command(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(program);
@@ -41,9 +41,9 @@ pub fn command(program: &Path) -> Command {
 }
 
 impl Process {
-    /// One that [`command`] has made. setpriv becomes the program, so the id is the program's.
+    /// Starts a command of [`command`]. setpriv execs the program, so the process id is the program's.
     pub fn start(command: &mut Command) -> Result<Process> {
-        let child = cores::on_the_servers(|| command.spawn())?;
+        let child = cores::on_server_core(|| command.spawn())?;
         let child = child.context("cannot start setpriv (util-linux)")?;
         Ok(Process { child })
     }
@@ -56,10 +56,10 @@ impl Process {
         &mut self.child
     }
 
-    /// What the kernel has counted for all of its threads: the first two numbers of `schedstat`.
+    /// CPU and wait time of all threads: the first two numbers of `schedstat`.
     pub fn spent(&self) -> Result<Spent> {
         let tasks = format!("/proc/{}/task", self.pid());
-        let tasks = fs::read_dir(&tasks).context("a server has ended under load")?;
+        let tasks = fs::read_dir(&tasks).context("a server ended under load")?;
         let mut sum = Spent::default();
         for task in tasks {
             // A thread may end between the listing and the reading.
@@ -70,8 +70,8 @@ impl Process {
             let mut number = || {
                 numbers
                     .next()
-                    .context("a short schedstat")?
-                    .context("no number")
+                    .context("a schedstat with too few fields")?
+                    .context("not a number")
             };
             sum.run_ns += number()?;
             sum.wait_ns += number()?;
@@ -79,7 +79,7 @@ impl Process {
         Ok(sum)
     }
 
-    /// The most resident memory so far, in KiB: `VmHWM`.
+    /// Peak resident memory in KiB: `VmHWM`.
     pub fn peak_kib(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -87,13 +87,13 @@ impl Process {
         number
             .context("no VmHWM")?
             .parse()
-            .context("VmHWM is no number")
+            .context("VmHWM is not a number")
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing left to do.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

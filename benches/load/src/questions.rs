@@ -1,5 +1,5 @@
-//! Request bodies, made before the clock runs: they are sent as they are, or with a user of their own patched
-//! in. Never encodes anything under load.
+//! Request bodies, encoded before the measurement. They are sent unchanged or with a new user patched in; nothing is
+//! encoded under load.
 
 pub mod authorize;
 pub mod check;
@@ -13,22 +13,21 @@ use anyhow::{Result, ensure};
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 
-/// The bodies of one row, in turn.
+/// The bodies of one row, used in turn.
 pub struct Questions {
     frames: Vec<Frame>,
     next: Cell<usize>,
 }
 
-/// One body: mostly a gRPC message with its five bytes of head.
+/// One body, in most cases a gRPC message with its five-byte prefix.
 #[derive(Clone)]
 pub struct Frame {
     bytes: Bytes,
-    /// Where twelve hexadecimal digits of the user stand, if each call is to be somebody else's.
+    /// The position of the last twelve hexadecimal digits of the user, if each call is of a new user.
     patch: Option<Range<usize>>,
 }
 
-/// The next user that nobody has seen, whatever the question and whoever is asked. Those who have been seen have
-/// lower numbers.
+/// The number of the next new user, for all rows and servers. Cached users have lower numbers.
 static FRESH: AtomicU64 = AtomicU64::new(1 << 24);
 
 impl Questions {
@@ -50,7 +49,7 @@ impl Questions {
         self.body(at)
     }
 
-    /// The body of the question with this number.
+    /// The body of the request with this index.
     pub fn body(&self, at: usize) -> Bytes {
         let frame = &self.frames[at];
         match &frame.patch {
@@ -71,12 +70,12 @@ impl Frame {
         }
     }
 
-    /// A body that is no gRPC message.
+    /// A body that is not a gRPC message.
     pub fn plain(bytes: Bytes) -> Frame {
         Frame { bytes, patch: None }
     }
 
-    /// A body whose user is patched. The place is found by encoding for two users that differ in these digits alone.
+    /// A body whose user is patched. The position is found by encoding two users that differ only in these digits.
     pub fn with_fresh_users<M: Message>(of_user: impl Fn(u64) -> M) -> Result<Frame> {
         let (zeros, ones) = (frame(&of_user(0)), frame(&of_user(0xffff_ffff_ffff)));
         ensure!(zeros.len() == ones.len(), "users of different lengths");
@@ -85,7 +84,7 @@ impl Frame {
         let (first, last) = (places.first(), places.last());
         let place = first.zip(last).map(|(first, last)| *first..last + 1);
         let place = place.filter(|place| place.len() == 12 && places.len() == 12);
-        ensure!(place.is_some(), "the user stands at {places:?}");
+        ensure!(place.is_some(), "the user's digits are at {places:?}");
         Ok(Frame {
             bytes: zeros,
             patch: place,
@@ -104,7 +103,7 @@ fn patched(template: &[u8], place: Range<usize>, number: u64) -> Bytes {
     body.freeze()
 }
 
-/// A message as gRPC frames it over HTTP/2 ("Length-Prefixed-Message"): not compressed, four bytes of length.
+/// gRPC's Length-Prefixed-Message: uncompressed, four bytes of length.
 pub fn frame(message: &impl Message) -> Bytes {
     let length = message.encoded_len();
     let mut bytes = BytesMut::with_capacity(length + 5);
@@ -121,7 +120,7 @@ mod tests {
     use crosstrust::rpc::proto::AuthorizeRequest;
 
     #[test]
-    fn a_patched_body_is_the_question_of_that_user() {
+    fn a_patched_body_is_the_request_of_that_user() {
         let frame =
             Frame::with_fresh_users(|user| authorize::opens_sharepoint(user, Groups(50))).unwrap();
         let questions = Questions::of(vec![frame]);

@@ -1,5 +1,5 @@
-//! What was measured, and how it is told: goals and rows as Markdown, rounds as JSON, latencies as a picture.
-//! Judges a goal by the median and nothing else; never leaves out a number that misses its goal.
+//! The report: goals and rows as Markdown, rounds as JSON, latencies as a picture. A goal is judged by the median only; a
+//! number that misses its goal is never left out.
 
 pub mod json;
 pub mod machine;
@@ -21,32 +21,32 @@ pub struct Report {
 
 pub struct Table {
     pub title: String,
-    /// What one has to know to read it; may be empty.
+    /// Notes for the reader; may be empty.
     pub note: String,
     pub head: &'static [&'static str],
     pub rows: Vec<Row>,
 }
 
 pub struct Row {
-    /// As many as the head has.
+    /// One cell for each column of the head.
     pub cells: Vec<String>,
-    /// All that was measured.
+    /// All rounds.
     pub rounds: Value,
 }
 
-/// A line of the first table.
+/// A row of the table of goals.
 pub struct Goal {
     pub what: String,
     pub goal: String,
     pub measured: String,
     pub per_second: String,
-    /// Whether the median keeps it, where there is one to keep.
+    /// Whether the median meets the goal; `None` without a goal.
     pub is_met: Option<bool>,
 }
 
 /// Latencies of several rows.
 pub struct Picture {
-    /// What it is written to.
+    /// The name of its file.
     pub file: &'static str,
     pub title: String,
     pub lines: Vec<Line>,
@@ -57,10 +57,10 @@ pub struct Line {
     pub latencies: Histogram<u64>,
 }
 
-/// Most memory that crosstrust may hold with the sample policies.
+/// The memory limit of crosstrust with the sample policies, in MiB.
 const MEMORY_MIB: f64 = 30.0;
 
-/// A row that has its core to itself waits less than this. Where others take more, its latencies are theirs.
+/// A row that has its core to itself waits less than this share. Otherwise its latencies depend on other processes.
 const MOST_WAITED: f64 = 0.05;
 
 /// The head of a table of servers; [`Row::of`] makes the rows.
@@ -117,12 +117,12 @@ impl Row {
 }
 
 impl Goal {
-    /// CPU for a call, of this row against that one.
+    /// CPU per call, as the ratio of two rows.
     pub fn cpu(what: &str, most: Option<f64>, one: &Measured, other: &Measured) -> Goal {
         Goal::ratio(what, most, (one, Round::cpu), (other, Round::cpu))
     }
 
-    /// A number of this row against one of that row, divided within each round.
+    /// The ratio of a number of two rows, taken within each round.
     pub fn ratio(
         what: &str,
         most: Option<f64>,
@@ -137,10 +137,10 @@ impl Goal {
         }
     }
 
-    /// A ratio that is there already.
+    /// A ratio that is already computed.
     pub fn at_most(what: &str, most: Option<f64>, ratio: Option<Spread>) -> Goal {
         let met = |most: f64| ratio.is_some_and(|ratio| ratio.median <= most);
-        // Two figures that count, for those that are small, too.
+        // Two significant digits, also for small ratios.
         let digits = |ratio: Spread| if ratio.median < 0.2 { 3 } else { 2 };
         Goal {
             what: what.to_owned(),
@@ -153,17 +153,17 @@ impl Goal {
         }
     }
 
-    /// A goal of latencies. It has no verdict where others had the core of this row, which works alone.
+    /// For a goal of latencies: without a verdict if other processes used the core of this row.
     pub fn where_quiet(mut self, row: &Measured) -> Goal {
         let waited = row.of(|round| round.waited);
         if waited.is_none_or(|waited| waited.median > MOST_WAITED) {
             self.is_met = None;
-            self.measured += "; tells nothing: others had the core";
+            self.measured += "; not judged: other processes used the core";
         }
         self
     }
 
-    /// The most memory that a server has held, and what it held before anybody asked.
+    /// The peak memory of a server, and its memory before the load.
     pub fn memory(peak_kib: u64, before_kib: u64) -> Goal {
         let (mib, before) = (peak_kib as f64 / 1024.0, before_kib as f64 / 1024.0);
         Goal {
@@ -176,8 +176,8 @@ impl Goal {
         }
     }
 
-    /// A line that has no limit.
-    pub fn told(what: &str, measured: String) -> Goal {
+    /// A line without a limit.
+    pub fn informational(what: &str, measured: String) -> Goal {
         Goal {
             what: what.to_owned(),
             goal: "informational".to_owned(),
@@ -198,13 +198,13 @@ pub fn median_and_range(spread: Spread, digits: usize) -> String {
     format!("{median:.digits$} ({least:.digits$}–{most:.digits$})")
 }
 
-/// Calls a second, the median of the rounds.
+/// Calls per second, the median of the rounds.
 fn rate(measured: &Measured) -> String {
     let rate = measured.of(|round| round.load.per_second());
     rate.map_or("nothing".to_owned(), |rate| thousands(rate.median))
 }
 
-/// A whole number with a comma between thousands.
+/// An integer with commas between thousands.
 pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
@@ -220,10 +220,10 @@ pub fn thousands(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn thousands_are_told_apart() {
-        let told: Vec<String> = [7.0, 999.6, 12345.0, 1234567.0]
+    fn thousands_have_commas() {
+        let formatted: Vec<String> = [7.0, 999.6, 12345.0, 1234567.0]
             .map(super::thousands)
             .into();
-        assert_eq!(told, ["7", "1,000", "12,345", "1,234,567"]);
+        assert_eq!(formatted, ["7", "1,000", "12,345", "1,234,567"]);
     }
 }

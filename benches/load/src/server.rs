@@ -1,5 +1,5 @@
-//! What is put under load, whatever it is made of: a process, where it listens, what it is asked, and what makes an
-//! answer of it a right one. Another gRPC server gets into the tables by being one of these.
+//! A server under load: its processes and address, its requests, and the check of its answers. To add another gRPC server
+//! to the tables, build a [`Server`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,41 +12,41 @@ use rustls::ClientConfig;
 use crate::process::{Process, Spent};
 use crate::questions::Questions;
 
-/// One row: a server and what it is asked. Several rows may share a process.
+/// A row: a server and its requests. Several rows may share a process.
 pub struct Server {
-    /// What tables call it.
+    /// The name in tables.
     pub name: String,
-    /// All that work for an answer; the kernel tells what they cost.
+    /// All processes that work for an answer; their CPU time is measured.
     pub processes: Vec<Rc<Process>>,
     pub address: Address,
-    /// The path, mostly that of a gRPC method, such as `/crosstrust.v1.AuthorizationService/Authorize`.
+    /// The HTTP path; for gRPC the method, such as `/crosstrust.v1.AuthorizationService/Authorize`.
     pub method: &'static str,
-    pub manner: Manner,
-    /// The bytes of its requests.
+    pub protocol: Protocol,
+    /// The encoded requests.
     pub questions: Rc<Questions>,
-    /// Reads one answer's message, and says what is wrong with it. Called apart from the load.
+    /// Decodes and checks the message of an answer. Called before the load.
     pub verify: Verify,
-    /// Whether an answer's message looks right. Called under load with the beginning of each answer, so it is quick.
-    pub glance: Glance,
+    /// A quick check of the first bytes of a message. Called under load for each answer.
+    pub quick_check: QuickCheck,
     /// Decisions in one call.
     pub decisions: u32,
-    /// What has to be there as long as it is under load: its folder.
+    /// Held while the server is under load: its folder.
     pub keep: Rc<dyn std::any::Any>,
 }
 
-/// How a question is put, and how its answer tells that it is one.
+/// How a request is sent, and where the status of its answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
-    /// A message in gRPC's frame; the status comes in the trailers.
+pub enum Protocol {
+    /// A gRPC message; the status is in the trailers.
     Grpc,
     /// A JSON document; the status is HTTP's.
     Json,
-    /// A GET, and the question is its `authorization` header; the status is HTTP's.
+    /// A GET with the request as `authorization` header; the status is HTTP's.
     Bearer,
 }
 
 pub type Verify = Rc<dyn Fn(&[u8]) -> Result<()>>;
-pub type Glance = Rc<dyn Fn(&[u8]) -> bool>;
+pub type QuickCheck = Rc<dyn Fn(&[u8]) -> bool>;
 
 #[derive(Clone)]
 pub enum Address {
@@ -57,7 +57,7 @@ pub enum Address {
 }
 
 impl Server {
-    /// What its processes have spent.
+    /// The CPU time of its processes.
     pub fn spent(&self) -> Result<Spent> {
         let mut sum = Spent::default();
         for process in &self.processes {
@@ -68,17 +68,17 @@ impl Server {
         Ok(sum)
     }
 
-    /// The same process, asked something else.
-    pub fn asked(&self, name: &str, questions: Rc<Questions>, verify: Verify) -> Server {
+    /// The same process with other requests.
+    pub fn with_requests(&self, name: &str, questions: Rc<Questions>, verify: Verify) -> Server {
         Server {
             name: name.to_owned(),
             processes: self.processes.clone(),
             address: self.address.clone(),
             method: self.method,
-            manner: self.manner,
+            protocol: self.protocol,
             questions,
             verify,
-            glance: Rc::clone(&self.glance),
+            quick_check: Rc::clone(&self.quick_check),
             decisions: self.decisions,
             keep: Rc::clone(&self.keep),
         }

@@ -1,6 +1,6 @@
-//! Medians and ranges of a few rounds. Never a mean: one stolen slice of the machine would move it.
+//! Medians and ranges of a few rounds. Never a mean, which one slow round would move.
 
-/// The middle, the least and the most.
+/// Median, minimum and maximum.
 #[derive(Debug, Clone, Copy)]
 pub struct Spread {
     pub median: f64,
@@ -8,7 +8,7 @@ pub struct Spread {
     pub most: f64,
 }
 
-/// Of no numbers there is none.
+/// `None` if there are no numbers.
 pub fn spread(numbers: &[f64]) -> Option<Spread> {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -30,7 +30,7 @@ mod tests {
     use super::spread;
 
     #[test]
-    fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
+    fn the_median_of_an_even_count_is_between_the_middle_two() {
         let found = spread(&[4.0, 1.0, 3.0, 2.0]).unwrap();
         assert_eq!((found.least, found.median, found.most), (1.0, 2.5, 4.0));
         assert_eq!(spread(&[5.0, 1.0, 3.0]).unwrap().median, 3.0);

@@ -1,7 +1,7 @@
-//! What is measured, a file a suite. Each starts its servers, says what is asked of them and what the goals are, and
-//! leaves the measuring to `measure`. Nothing of one suite lives on into the next.
+//! The suites, one file each. A suite starts its servers, defines requests and goals, and calls `measure`. Suites share no
+//! server.
 //!
-//! Another system comes in as a further [`Server`](crate::server::Server) in a list of contestants.
+//! To add another system, add a [`Server`](crate::server::Server) to a list of candidates.
 
 mod authorize;
 mod batch;
@@ -25,18 +25,18 @@ use bytes::Bytes;
 use clap::ValueEnum;
 
 use crate::generator::{self, Shape, Until};
-use crate::measure::{Contestant, Plan};
+use crate::measure::{Candidate, Plan};
 use crate::options::{Name, Options};
 use crate::questions::Questions;
 use crate::questions::authorize::{self as asked, AUTHORIZE, Expected, Groups, SEEN};
 use crate::report::Report;
-use crate::server::{Manner, Server, Verify};
+use crate::server::{Protocol, Server, Verify};
 use crate::systems::{Log, Running, Systems, Transport};
 
-/// The usual number of groups.
+/// The default number of groups.
 const FIFTY: Groups = Groups(50);
 
-/// Every suite that is wanted, one after the other.
+/// Runs the selected suites, one after the other.
 pub async fn run(options: &Options, systems: &Systems) -> Result<Report> {
     let mut report = Report::default();
     for suite in Name::value_variants() {
@@ -72,23 +72,23 @@ async fn one(suite: Name, options: &Options, systems: &Systems, report: &mut Rep
     }
 }
 
-/// This running server, asked `Authorize`.
+/// A running server with requests for `Authorize`.
 fn authorize(name: &str, running: &Running, questions: Questions, expected: Expected) -> Server {
     Server {
         name: name.to_owned(),
         processes: vec![Rc::clone(&running.process)],
         address: running.address.clone(),
         method: AUTHORIZE,
-        manner: Manner::Grpc,
+        protocol: Protocol::Grpc,
         questions: Rc::new(questions),
         verify: Rc::new(move |answer| asked::verify(answer, expected)),
-        glance: Rc::new(move |answer| asked::glance(answer, expected)),
+        quick_check: Rc::new(move |answer| asked::quick_check(answer, expected)),
         decisions: 1,
         keep: Rc::clone(&running.folder) as Rc<dyn std::any::Any>,
     }
 }
 
-/// crosstrust, and the answer that it gives to a user it has seen.
+/// Starts crosstrust, and returns its cached answer.
 async fn with_its_answer(systems: &Systems) -> Result<(Running, Bytes)> {
     let running = systems.crosstrust(Log::Off, Transport::Tcp)?;
     let any = Expected {
@@ -96,7 +96,7 @@ async fn with_its_answer(systems: &Systems) -> Result<(Running, Bytes)> {
         ..SEEN
     };
     let server = authorize("crosstrust", &running, asked::hits(Groups(5)), any);
-    // The second time round it answers what it has kept.
+    // The second answer comes from the cache.
     let users = asked::SEEN_USERS;
     generator::closed(&server, Shape::DEFAULT, Until::Calls(users), || Ok(())).await?;
     let answer = generator::one_answer(&server).await?;
@@ -104,12 +104,12 @@ async fn with_its_answer(systems: &Systems) -> Result<(Running, Bytes)> {
     Ok((running, answer))
 }
 
-/// A constant server that is asked `Authorize`, and has to give the answer that it was given.
+/// A constant server with requests for `Authorize`, which must return the given answer.
 fn constant(name: &str, running: &Running, questions: Questions, answer: &Bytes) -> Server {
     let expected = answer.clone();
     Server {
         verify: same(answer),
-        glance: Rc::new(move |found| found == &expected[..]),
+        quick_check: Rc::new(move |found| found == &expected[..]),
         ..authorize(name, running, questions, SEEN)
     }
 }
@@ -117,15 +117,15 @@ fn constant(name: &str, running: &Running, questions: Questions, answer: &Bytes)
 fn same(answer: &Bytes) -> Verify {
     let expected = answer.clone();
     Rc::new(move |found| {
-        anyhow::ensure!(found == &expected[..], "not the answer that it was given");
+        anyhow::ensure!(found == &expected[..], "the answer is not the given one");
         Ok(())
     })
 }
 
-async fn all(servers: Vec<Server>, shape: Shape) -> Result<Vec<Contestant>> {
-    let mut contestants = Vec::with_capacity(servers.len());
+async fn all(servers: Vec<Server>, shape: Shape) -> Result<Vec<Candidate>> {
+    let mut candidates = Vec::with_capacity(servers.len());
     for server in servers {
-        contestants.push(Contestant::prepare(server, shape).await?);
+        candidates.push(Candidate::prepare(server, shape).await?);
     }
-    Ok(contestants)
+    Ok(candidates)
 }

@@ -1,4 +1,4 @@
-//! The servers: started for a measurement, ready when they are returned, ended when they are dropped.
+//! The servers: started for a measurement, ready when returned, ended on drop.
 
 mod constant;
 mod crosstrust;
@@ -20,16 +20,16 @@ use crate::questions::tokens::Issuer;
 use crate::server::Address;
 use crate::tools::Tools;
 
-/// What the servers of one run are started from.
+/// The programs and folders of a run.
 pub struct Systems {
     pub artifacts: Artifacts,
     pub tools: Tools,
-    /// Folders of servers are made in it; on a disk, because records are synced.
+    /// The parent of the servers' folders; on a disk, because records are synced.
     pub out: PathBuf,
     pub issuer: Issuer,
 }
 
-/// A running server, without a question.
+/// A running server, without requests.
 #[derive(Clone)]
 pub struct Running {
     pub process: Rc<Process>,
@@ -37,15 +37,15 @@ pub struct Running {
     pub folder: Rc<TempDir>,
 }
 
-/// A start that takes longer has failed.
+/// Time limit of a start.
 const START: Duration = Duration::from_secs(60);
 
 impl Systems {
-    /// For one server.
+    /// A new folder for one server.
     pub fn folder(&self) -> Result<TempDir> {
         let folder = tempfile::Builder::new()
             .prefix("server-")
             .tempdir_in(&self.out);
-        folder.context("no folder for a server")
+        folder.context("cannot create a folder for a server")
     }
 }

@@ -1,6 +1,6 @@
 //! The programs under test: built or installed by the ordinary clients, at pinned versions, into `target/tools`.
 //!
-//! What cannot be had here is skipped, and one line says so, at once and in the report.
+//! Unavailable programs are skipped, and one line reports each, at once and in the report.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -14,19 +14,19 @@ use crate::options::{Name, Options};
 
 const CERBOS: &str = "0.51.0";
 const GHZ: &str = "v0.121.0";
-/// What Envoy says of its version.
+/// Part of Envoy's version.
 const ENVOY: &str = "/1.40.";
-/// The longest build.
+/// Time limit of a build.
 const SECONDS: &str = "1500";
 
-/// A program and what it says of its version.
+/// A program and its version.
 #[derive(Debug)]
 pub struct Tool {
     pub program: PathBuf,
     pub version: String,
 }
 
-/// Those that were to be had.
+/// The available programs.
 #[derive(Debug, Default)]
 pub struct Tools {
     pub opa: Option<Tool>,
@@ -34,18 +34,18 @@ pub struct Tools {
     pub cerbos: Option<Tool>,
     pub envoy: Option<Tool>,
     pub ghz: Option<Tool>,
-    /// A line for each that was not.
+    /// A line for each unavailable program.
     pub skipped: Vec<String>,
 }
 
 impl Tools {
-    /// Gets what the wanted suites need.
+    /// Installs the programs that the selected suites need.
     pub fn get(options: &Options) -> Result<Tools> {
         let mut tools = Tools::default();
         if options.wants(Name::Peers) {
             tools.opa = tools.available("OPA", opa());
             tools.cerbos = tools.available("Cerbos", cerbos());
-            // Whoever names a program wants that row.
+            // A named program must run, so its error ends the run.
             tools.opa_envoy = options.opa_envoy.as_deref().map(opa_at).transpose()?;
         }
         if options.wants(Name::Envoy) {
@@ -76,7 +76,7 @@ fn tools() -> Result<PathBuf> {
     Ok(tools.canonicalize()?)
 }
 
-/// OPA of Go modules, with the plugin of opa/main.go.
+/// OPA, built from Go modules with the plugin in opa/main.go.
 fn opa() -> Result<Tool> {
     let program = tools()?.join("opa-ext-authz");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/peers/opa");
@@ -90,11 +90,11 @@ fn opa() -> Result<Tool> {
     ];
     let arguments = arguments.into_iter().map(OsStr::new);
     let arguments = arguments.chain([program.as_os_str(), OsStr::new(".")]);
-    run("go", arguments, &source).context("it cannot be built of Go modules")?;
+    run("go", arguments, &source).context("cannot build it from Go modules")?;
     opa_at(&program)
 }
 
-/// A program of OPA's that is there already.
+/// An existing program of OPA.
 fn opa_at(program: &Path) -> Result<Tool> {
     let version = first_line(Command::new(program).arg("version"))?;
     Ok(Tool {
@@ -103,7 +103,7 @@ fn opa_at(program: &Path) -> Result<Tool> {
     })
 }
 
-/// Cerbos of the npm registry.
+/// Cerbos from the npm registry.
 fn cerbos() -> Result<Tool> {
     let prefix = tools()?.join("cerbos");
     fs::create_dir_all(&prefix)?;
@@ -115,7 +115,7 @@ fn cerbos() -> Result<Tool> {
     let package = format!("cerbos@{CERBOS}");
     let arguments = ["install", "--no-audit", "--no-fund", "--prefix", "."];
     let arguments = arguments.into_iter().chain([package.as_str()]);
-    run("npm", arguments, &prefix).context("it cannot be had of npm")?;
+    run("npm", arguments, &prefix).context("cannot install it from npm")?;
     cerbos_in(&prefix)
 }
 
@@ -130,7 +130,7 @@ fn cerbos_in(prefix: &Path) -> Result<Tool> {
     })
 }
 
-/// ghz of Go modules.
+/// ghz, built from Go modules.
 fn ghz() -> Result<Tool> {
     let tools = tools()?;
     let program = tools.join("ghz");
@@ -138,7 +138,7 @@ fn ghz() -> Result<Tool> {
         let place = format!("GOBIN={}", tools.display());
         let package = format!("github.com/bojand/ghz/cmd/ghz@{GHZ}");
         run("env", [&place, "go", "install", &package], &tools)
-            .context("it cannot be built of Go modules")?;
+            .context("cannot build it from Go modules")?;
     }
     Ok(Tool {
         program,
@@ -146,12 +146,12 @@ fn ghz() -> Result<Tool> {
     })
 }
 
-/// The Envoy of crosstrust's own tests, which install it in the same place.
+/// The Envoy of crosstrust's tests, which install it in the same folder.
 fn envoy() -> Result<Tool> {
     let tools = tools()?;
     let whole = tools.join("envoy-1.40.0");
     let program = whole.join("envoy/_bin/envoy");
-    // A test may come here at the same time. The lock ends with the file's handle.
+    // A test may install it concurrently. The lock is released when the file is closed.
     let lock = File::create(tools.join("envoy.lock"))?;
     lock.lock()?;
     if !program.exists() {
@@ -167,12 +167,12 @@ fn envoy() -> Result<Tool> {
             OsStr::new("-r"),
             requirements.as_os_str(),
         ];
-        run("python3", arguments.chain(rest), &tools).context("it cannot be had of pip")?;
+        run("python3", arguments.chain(rest), &tools).context("cannot install it with pip")?;
         fs::rename(&fresh, &whole)?;
     }
-    let told = Command::new(&program).arg("--version").output()?;
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    ensure!(told.contains(ENVOY), "expected {ENVOY}, found {told}");
+    let version = Command::new(&program).arg("--version").output()?;
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    ensure!(version.contains(ENVOY), "expected {ENVOY}, found {version}");
     Ok(Tool {
         program,
         version: "Envoy 1.40.0".to_owned(),
@@ -191,14 +191,14 @@ fn run<A: AsRef<OsStr>>(
         .args(arguments)
         .current_dir(folder);
     let output = command.stdin(Stdio::null()).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().last().unwrap_or("it says nothing");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let last = text.lines().last().unwrap_or("no message");
     ensure!(output.status.success(), "{program}: {last}");
     Ok(())
 }
 
 fn first_line(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    Ok(said.lines().next().unwrap_or_default().to_owned())
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }

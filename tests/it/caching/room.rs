@@ -1,4 +1,4 @@
-//! What stays in the cache and what goes when there is no room for all.
+//! Eviction: which entries the cache retains when it is full.
 
 use std::ops::Range;
 
@@ -11,15 +11,15 @@ use super::super::small_world;
 use super::{MINUTE, NOON, World};
 
 impl World {
-    /// Contoso lets everybody in.
-    fn of(bytes: u64) -> World {
+    /// Contoso allows all inbound access.
+    fn with_bytes(bytes: u64) -> World {
         let world = World::with(Some(CacheBytes(bytes)));
         world.activate("allowed");
         world
     }
 
-    /// Whether the answer was remembered; asked with a token that ends half an hour after it was issued.
-    fn ask_of(&self, user: u128, issued: Timestamp) -> bool {
+    /// Returns whether the answer came from the cache. The token expires half an hour after `issued`.
+    fn hits_cache(&self, user: u128, issued: Timestamp) -> bool {
         let request = Request {
             user: Some(UserId(user)),
             ..small_world::request(issued.plus(30 * MINUTE))
@@ -27,90 +27,97 @@ impl World {
         self.engine.authorize(&request).cached
     }
 
-    fn ask_each(&self, users: Range<u128>, issued: Timestamp) {
+    fn authorize_each(&self, users: Range<u128>, issued: Timestamp) {
         for user in users {
-            self.ask_of(user, issued);
+            self.hits_cache(user, issued);
         }
     }
 
-    fn held(&self) -> CacheUsage {
+    fn usage(&self) -> CacheUsage {
         self.engine.counters().usage
     }
 }
 
 #[test]
-fn it_stays_within_its_weight_and_forgets_nobody_who_fits() {
+fn the_cache_stays_within_its_weight_and_evicts_nothing_that_fits() {
     let bytes = 200_000;
-    let world = World::of(bytes);
-    (0..100).for_each(|user| assert!(!world.ask_of(user, NOON)));
-    let held = world.held();
-    assert_eq!((held.entries, held.evictions), (100, 0));
-    // A key of some 200 bytes, a decision, and what the table keeps.
+    let world = World::with_bytes(bytes);
+    (0..100).for_each(|user| assert!(!world.hits_cache(user, NOON)));
+    let usage = world.usage();
+    assert_eq!((usage.entries, usage.evictions), (100, 0));
+    // A key of about 200 bytes, a decision, and the overhead of the table.
     assert!(
-        (400 * 100..1200 * 100).contains(&held.weight_bytes),
-        "{held:?}"
+        (400 * 100..1200 * 100).contains(&usage.weight_bytes),
+        "{usage:?}"
     );
-    assert!((0..100).all(|user| world.ask_of(user, NOON)));
+    assert!((0..100).all(|user| world.hits_cache(user, NOON)));
 
-    world.ask_each(0..5000, NOON);
-    let held = world.held();
-    assert!(held.weight_bytes <= bytes && held.entries > 100, "{held:?}");
-    // The first hundred were remembered: 5,000 have come in, and are there or gone.
-    assert_eq!(held.entries + held.evictions, 5000, "{held:?}");
+    world.authorize_each(0..5000, NOON);
+    let usage = world.usage();
+    assert!(
+        usage.weight_bytes <= bytes && usage.entries > 100,
+        "{usage:?}"
+    );
+    // The first hundred were hits. 5,000 were inserted, and each is either cached or evicted.
+    assert_eq!(usage.entries + usage.evictions, 5000, "{usage:?}");
 }
 
-/// Whoever is asked about keeps a place, however many others come by once.
+/// An entry in use is retained, however many others are requested once.
 #[test]
-fn who_is_in_use_stays() {
-    let world = World::of(200_000);
-    world.ask_of(0, NOON);
+fn entries_in_use_are_retained() {
+    let world = World::with_bytes(200_000);
+    world.hits_cache(0, NOON);
     for user in 1..5000 {
-        world.ask_of(user, NOON);
-        assert!(world.ask_of(0, NOON), "after {user} others");
+        world.hits_cache(user, NOON);
+        assert!(world.hits_cache(0, NOON), "after {user} others");
     }
 }
 
-/// Users come back with new tokens: the entries of the old ones are nobody's, and hold no place against the new.
+/// Users return with new tokens: entries of the old tokens are never used again and are evicted for the new ones.
 #[test]
-fn entries_of_old_tokens_give_way_to_those_of_new_ones() {
-    let world = World::of(1 << 20);
-    // As many as fit with a little room for chance.
+fn entries_of_old_tokens_are_evicted_for_those_of_new_ones() {
+    let world = World::with_bytes(1 << 20);
+    // As many as fit, with a small margin.
     let users = 1000;
     for renewal in 0..4 {
         let issued = NOON.plus(renewal * 10 * MINUTE);
         world.clock.set_wall(issued);
-        let asked_again = (0..5).map(|_| {
+        let hits = (0..5).map(|_| {
             (0..users)
-                .filter(|user| world.ask_of(*user, issued))
+                .filter(|user| world.hits_cache(*user, issued))
                 .count()
         });
-        let remembered: Vec<usize> = asked_again.collect();
-        assert_eq!(remembered, [0, 1000, 1000, 1000, 1000], "renewal {renewal}");
+        let hits_per_round: Vec<usize> = hits.collect();
+        assert_eq!(
+            hits_per_round,
+            [0, 1000, 1000, 1000, 1000],
+            "renewal {renewal}"
+        );
     }
 }
 
 #[test]
-fn what_has_ended_is_taken_out_within_minutes_and_what_is_good_stays() {
-    let world = World::of(1 << 20);
-    world.ask_each(0..10, NOON);
+fn expired_entries_are_removed_within_minutes_and_valid_ones_stay() {
+    let world = World::with_bytes(1 << 20);
+    world.authorize_each(0..10, NOON);
     world.clock.advance(20 * MINUTE);
     let later = NOON.plus(20 * MINUTE);
-    world.ask_each(10..15, later);
+    world.authorize_each(10..15, later);
     world.engine.reap();
-    assert_eq!(world.held().entries, 15);
+    assert_eq!(world.usage().entries, 15);
 
     world.clock.advance(10 * MINUTE);
     world.engine.reap();
-    let held = world.held();
-    assert_eq!((held.entries, held.evictions), (5, 10));
-    assert!(held.weight_bytes > 0);
-    assert!((10..15).all(|user| world.ask_of(user, later)));
+    let usage = world.usage();
+    assert_eq!((usage.entries, usage.evictions), (5, 10));
+    assert!(usage.weight_bytes > 0);
+    assert!((10..15).all(|user| world.hits_cache(user, later)));
 
-    // A sweep in the same minute finds nothing, also where something has ended.
+    // A second sweep in the same minute removes nothing, even if an entry has expired.
     world.clock.advance(20 * MINUTE);
     world.engine.reap();
     assert_eq!(
-        world.held(),
+        world.usage(),
         CacheUsage {
             evictions: 15,
             ..CacheUsage::default()
@@ -119,13 +126,13 @@ fn what_has_ended_is_taken_out_within_minutes_and_what_is_good_stays() {
 }
 
 #[test]
-fn an_entry_that_is_met_after_its_end_goes_at_once() {
-    let world = World::of(1 << 20);
-    world.ask_of(1, NOON);
+fn an_expired_entry_that_is_read_is_removed_at_once() {
+    let world = World::with_bytes(1 << 20);
+    world.hits_cache(1, NOON);
     world.clock.advance(30 * MINUTE);
-    assert!(!world.ask_of(1, NOON));
+    assert!(!world.hits_cache(1, NOON));
     assert_eq!(
-        world.held(),
+        world.usage(),
         CacheUsage {
             evictions: 1,
             ..CacheUsage::default()
@@ -134,11 +141,11 @@ fn an_entry_that_is_met_after_its_end_goes_at_once() {
 }
 
 #[test]
-fn a_cache_without_room_for_one_entry_keeps_none_and_answers_all_the_same() {
-    let world = World::of(100);
-    assert!(!world.ask_of(1, NOON) && !world.ask_of(1, NOON));
+fn a_cache_too_small_for_one_entry_stays_empty_and_answers_are_unchanged() {
+    let world = World::with_bytes(100);
+    assert!(!world.hits_cache(1, NOON) && !world.hits_cache(1, NOON));
     assert_eq!(
-        world.held(),
+        world.usage(),
         CacheUsage {
             evictions: 2,
             ..CacheUsage::default()
@@ -147,12 +154,12 @@ fn a_cache_without_room_for_one_entry_keeps_none_and_answers_all_the_same() {
 }
 
 #[test]
-fn an_answer_that_is_too_large_takes_nobodys_room() {
-    // One shard, with room for some small ones and for no long session id.
-    let world = World::of(4000);
-    world.ask_each(0..3, NOON);
+fn an_oversized_answer_evicts_nothing() {
+    // One shard, with space for a few small entries but not for a long session id.
+    let world = World::with_bytes(4000);
+    world.authorize_each(0..3, NOON);
     let mut long = small_world::request(NOON.plus(30 * MINUTE));
     long.claims.session_id = Some("x".repeat(5000));
-    assert!(!world.ask(&long).cached && !world.ask(&long).cached);
-    assert!((0..3).all(|user| world.ask_of(user, NOON)));
+    assert!(!world.authorize(&long).cached && !world.authorize(&long).cached);
+    assert!((0..3).all(|user| world.hits_cache(user, NOON)));
 }

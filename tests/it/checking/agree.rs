@@ -1,4 +1,4 @@
-//! `check` and `serve` find the same in the same policies folder, and `check` says what `serve` would refuse.
+//! `check` and `serve` report the same findings for a policies folder, and `check` reports what `serve` would reject.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crosstrust::reload::{ReloadOptions, ReloadOutcome, Reloader};
 
 use super::{CONTOSO, FABRIKAM, SOMETHING, check_in, folder, organization, policy};
 
-/// What `serve` finds, in lines, and whether it refuses the folder.
+/// The findings of `serve`, one per line, and whether it rejects the folder.
 fn serve(root: &Path) -> (Vec<String>, bool) {
     let engine = Arc::new(Engine::new(EngineOptions {
         cache: None,
@@ -29,8 +29,8 @@ fn sorted(run: &super::Run) -> Vec<String> {
     lines
 }
 
-/// Files to be added to a policies folder, each wrong or odd in its own way.
-fn oddities() -> Vec<(&'static str, String)> {
+/// Files to add to a policies folder, each with a different fault.
+fn faulty_files() -> Vec<(&'static str, String)> {
     let dangling = format!(r#", "locations": {{"includeLocations": ["{SOMETHING}"]}}"#);
     let location = |rest: &str| format!(r#"[{{"id": "{SOMETHING}", "ipRanges": [{rest}]}}]"#);
     vec![
@@ -74,17 +74,17 @@ fn oddities() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn the_same_findings_for_every_pair_of_oddities_in_a_policies_folder() {
-    let oddities = oddities();
+fn check_and_serve_agree_on_every_pair_of_faulty_files() {
+    let faulty_files = faulty_files();
     let contoso = organization(CONTOSO);
-    for first in 0..oddities.len() {
-        for second in first + 1..oddities.len() {
-            // A third of all pairs, each oddity in several.
+    for first in 0..faulty_files.len() {
+        for second in first + 1..faulty_files.len() {
+            // A third of all pairs; each faulty file is in several.
             if (first + second) % 3 != 0 {
                 continue;
             }
             let mut files = vec![("contoso/organization.json", contoso.as_str())];
-            for (path, text) in [&oddities[first], &oddities[second]] {
+            for (path, text) in [&faulty_files[first], &faulty_files[second]] {
                 files.push((path, text));
             }
             let root = folder(&files);
@@ -97,7 +97,7 @@ fn the_same_findings_for_every_pair_of_oddities_in_a_policies_folder() {
 }
 
 #[test]
-fn what_serve_refuses_check_does_not_pass_without_a_word() {
+fn check_reports_whatever_serve_rejects() {
     let contoso = organization(CONTOSO);
     let (p, q) = (policy("P", ""), policy("Q", ""));
     let folders: &[&[(&str, &str)]] = &[
@@ -136,9 +136,9 @@ fn what_serve_refuses_check_does_not_pass_without_a_word() {
 }
 
 #[test]
-fn a_tenants_own_folder_is_refused_where_the_policies_folder_around_it_is() {
+fn a_tenant_folder_is_rejected_if_its_policies_folder_is() {
     let contoso = organization(CONTOSO);
-    let mut cases = oddities();
+    let mut cases = faulty_files();
     cases.extend([
         ("contoso/partners.json", policy("P", "")),
         ("contoso/organization.json", String::from("{}")),
@@ -162,7 +162,7 @@ fn a_tenants_own_folder_is_refused_where_the_policies_folder_around_it_is() {
 }
 
 #[test]
-fn policies_without_id_are_named_by_their_name() {
+fn findings_identify_policies_without_id_by_name() {
     let both = format!(
         "[{}, {}]",
         policy("Guests need MFA", ""),
@@ -185,7 +185,7 @@ fn policies_without_id_are_named_by_their_name() {
 }
 
 #[test]
-fn one_run_reports_everything_and_nothing_that_follows_from_what_was_refused() {
+fn one_run_reports_every_fault_and_no_follow_on_errors() {
     let named = |location: &str| {
         policy(
             "P",
@@ -193,7 +193,7 @@ fn one_run_reports_everything_and_nothing_that_follows_from_what_was_refused() {
         )
     };
     let typo = format!(r#"{{"id": "{SOMETHING}", "ipRanges": [{{"cidrAddress": "10.0.0.1/8"}}]}}"#);
-    for (location, partners, locations, wanted) in [
+    for (location, partners, locations, expected) in [
         // A dangling reference beside a typo.
         (
             SOMETHING,
@@ -202,7 +202,7 @@ fn one_run_reports_everything_and_nothing_that_follows_from_what_was_refused() {
             &["error[CT025]", "error[CT002]"][..],
         ),
         (FABRIKAM, "[]", &*typo, &["error[CT025]", "error[CT015]"]),
-        // The location is there, and refused: the reference does not dangle.
+        // The location exists but was rejected: the reference does not dangle.
         (SOMETHING, "[]", &*typo, &["error[CT015]"]),
         (SOMETHING, "[]", "[", &["error[CT002]"]),
         (
@@ -227,11 +227,11 @@ fn one_run_reports_everything_and_nothing_that_follows_from_what_was_refused() {
         for path in [".", "contoso"] {
             let run = check_in(root.path(), &[path]);
             let found = run.findings();
-            assert_eq!(found.len(), wanted.len(), "{run:?}");
-            for wanted in wanted {
+            assert_eq!(found.len(), expected.len(), "{run:?}");
+            for expected in expected {
                 assert!(
-                    found.iter().any(|line| line.contains(wanted)),
-                    "{wanted}: {run:?}"
+                    found.iter().any(|line| line.contains(expected)),
+                    "{expected}: {run:?}"
                 );
             }
         }

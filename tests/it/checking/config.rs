@@ -1,11 +1,11 @@
-//! `--config`: what the configuration states about policies counts in `check` and `authorize` as in `serve`.
+//! `--config`: policy settings of the configuration apply in `check` and `authorize` as in `serve`.
 
 use std::fs;
 use std::process::Command;
 
 use super::{CONTOSO, FABRIKAM, check_in, folder, organization};
 
-const UNDECISIVE: &str =
+const NON_DECIDING: &str =
     "[policies]\nfolder = \"policies\"\nundecisive_members = [\"newInGraph\"]\n";
 
 fn with_a_new_member() -> tempfile::TempDir {
@@ -15,12 +15,12 @@ fn with_a_new_member() -> tempfile::TempDir {
     folder(&[
         ("policies/contoso/organization.json", &organization(CONTOSO)),
         ("policies/contoso/partners.json", &partner),
-        ("c.toml", UNDECISIVE),
+        ("c.toml", NON_DECIDING),
     ])
 }
 
 #[test]
-fn a_member_that_the_configuration_accepts_is_a_warning_and_an_error_without_it() {
+fn a_member_is_a_warning_if_the_configuration_accepts_it_and_an_error_otherwise() {
     let root = with_a_new_member();
     let refused = check_in(root.path(), &["policies"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
@@ -31,7 +31,7 @@ fn a_member_that_the_configuration_accepts_is_a_warning_and_an_error_without_it(
 }
 
 #[test]
-fn the_flag_of_serve_counts_in_place_of_the_files_list() {
+fn the_flag_of_serve_overrides_the_list_in_the_file() {
     let root = with_a_new_member();
     let flag = "--policies-undecisive-members";
     let accepted = check_in(root.path(), &[flag, "other,newInGraph", "policies"]);
@@ -41,7 +41,7 @@ fn the_flag_of_serve_counts_in_place_of_the_files_list() {
 }
 
 #[test]
-fn a_name_of_a_file_brings_no_control_character_to_the_terminal() {
+fn control_characters_in_a_file_name_do_not_reach_the_terminal() {
     let root = with_a_new_member();
     let run = check_in(root.path(), &["--config", "c\u{1b}[31m.toml", "policies"]);
     assert_eq!(run.code, Some(2));
@@ -50,7 +50,7 @@ fn a_name_of_a_file_brings_no_control_character_to_the_terminal() {
 }
 
 #[test]
-fn authorize_takes_the_same_file() {
+fn authorize_reads_the_same_configuration_file() {
     let root = with_a_new_member();
     let ask = |arguments: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_crosstrust"))
@@ -67,11 +67,11 @@ fn authorize_takes_the_same_file() {
 }
 
 #[test]
-fn a_member_that_is_known_to_decide_cannot_be_accepted() {
+fn a_member_known_to_affect_decisions_cannot_be_accepted() {
     let root = with_a_new_member();
     fs::write(
         root.path().join("c.toml"),
-        UNDECISIVE.replace("newInGraph", "inboundTrust"),
+        NON_DECIDING.replace("newInGraph", "inboundTrust"),
     )
     .unwrap();
     let run = check_in(root.path(), &["--config", "c.toml", "policies"]);

@@ -1,28 +1,31 @@
-//! What `check` prints: paths of one form, an honest summary, and no control characters.
+//! Output of `check`: uniform paths, a correct summary, and no control characters.
 
 use std::fs;
 
 use super::{CONTOSO, FABRIKAM, SOMETHING, check_in, folder, organization, policy};
 
 #[test]
-fn paths_have_one_form_however_the_root_is_given() {
+fn paths_are_printed_in_one_form_for_any_form_of_the_root() {
     let twice = format!(r#"[{{"tenantId": "{FABRIKAM}"}}, {{"tenantId": "{FABRIKAM}"}}]"#);
     let root = folder(&[
         ("x/contoso/organization.json", &organization(CONTOSO)),
         ("x/contoso/partners.json", &twice),
         ("x/fabrikam/default.json", "{}"),
     ]);
-    let wanted = check_in(root.path(), &["x"]).out;
-    assert!(wanted.contains("x/contoso/partners.json:1:"), "{wanted}");
+    let expected = check_in(root.path(), &["x"]).out;
     assert!(
-        wanted.contains("the first is at x/contoso/partners.json:1"),
-        "{wanted}"
+        expected.contains("x/contoso/partners.json:1:"),
+        "{expected}"
     );
-    assert!(wanted.contains("x/fabrikam: error[CT030]"), "{wanted}");
+    assert!(
+        expected.contains("the first is at x/contoso/partners.json:1"),
+        "{expected}"
+    );
+    assert!(expected.contains("x/fabrikam: error[CT030]"), "{expected}");
     for path in ["x/", "./x", "./x/", "x//", "x/."] {
-        assert_eq!(check_in(root.path(), &[path]).out, wanted, "{path}");
+        assert_eq!(check_in(root.path(), &[path]).out, expected, "{path}");
     }
-    let here = wanted.replace("x/", "");
+    let here = expected.replace("x/", "");
     for path in [".", "./"] {
         assert_eq!(
             check_in(&root.path().join("x"), &[path]).out,
@@ -35,7 +38,7 @@ fn paths_have_one_form_however_the_root_is_given() {
 }
 
 #[test]
-fn the_summary_counts_what_was_refused_apart() {
+fn the_summary_counts_rejected_documents_separately() {
     let root = folder(&[
         ("contoso/organization.json", &organization(CONTOSO)),
         (
@@ -77,7 +80,7 @@ fn the_summary_counts_what_was_refused_apart() {
 }
 
 #[test]
-fn an_informational_finding_fails_no_gate() {
+fn an_informational_finding_does_not_fail_the_check() {
     let root = folder(&[
         ("contoso/organization.json", &organization(CONTOSO)),
         (
@@ -91,7 +94,7 @@ fn an_informational_finding_fails_no_gate() {
 }
 
 #[test]
-fn control_characters_of_file_names_are_written_out() {
+fn control_characters_in_file_names_are_escaped() {
     let root = folder(&[
         ("contoso/organization.json", &organization(CONTOSO)),
         ("contoso/a\u{1b}[31m\nerror[CT999]\u{9b}\u{202e}.json", "{}"),
@@ -117,8 +120,8 @@ fn control_characters_of_file_names_are_written_out() {
 }
 
 #[test]
-fn an_unknown_word_is_answered_with_every_word_that_is_accepted() {
-    for (condition, wanted) in [
+fn an_unknown_value_is_reported_with_the_accepted_values() {
+    for (condition, expected) in [
         (r#""clientAppTypes": ["x"]"#, "expected one of all, browser"),
         (
             r#""platforms": {"includePlatforms": ["x"]}"#,
@@ -131,7 +134,7 @@ fn an_unknown_word_is_answered_with_every_word_that_is_accepted() {
     ] {
         let root = folder(&[("p.json", &policy("P", &format!(", {condition}")))]);
         let run = check_in(root.path(), &["p.json"]);
-        assert!(run.out.contains(wanted), "{run:?}");
+        assert!(run.out.contains(expected), "{run:?}");
     }
 }
 
@@ -171,7 +174,7 @@ fn a_group_of_two_tenants_is_reported() {
     let run = check(&inbound);
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.out.contains("info[CT053]"), "{run:?}");
-    // Outbound settings name the tenant's own groups, and so does Conditional Access.
+    // Outbound settings and Conditional Access both name the tenant's own groups.
     let run = check(&inbound.replace("Inbound", "Outbound"));
     assert!(!run.out.contains("CT053"), "{run:?}");
 }

@@ -1,11 +1,11 @@
-//! Files that are not read, since their names do not end in `.json` (semantics §2).
+//! Files that are not read because their names do not end in `.json` (semantics §2).
 
 use std::fs;
 
 use super::{CONTOSO, check_in, folder, organization, policy};
 
 #[test]
-fn a_name_that_stands_in_place_of_a_document_is_an_error() {
+fn a_misnamed_document_is_an_error() {
     let organization = organization(CONTOSO);
     let policy = policy("P", "");
     for name in [
@@ -26,7 +26,7 @@ fn a_name_that_stands_in_place_of_a_document_is_an_error() {
             let root = folder(&[
                 ("policies/contoso/organization.json", &organization),
                 (&format!("policies/contoso/{name}"), &policy),
-                // Only warnings can be silenced.
+                // Only warnings can be ignored.
                 (
                     &format!(
                         "policies/{}.crosstrustignore",
@@ -37,15 +37,15 @@ fn a_name_that_stands_in_place_of_a_document_is_an_error() {
             ]);
             let run = check_in(root.path(), &[path]);
             assert_eq!(run.code, Some(1), "{name}: {run:?}");
-            let wanted = format!("policies/contoso/{name}: error[CT050] $: ");
-            assert!(run.out.starts_with(&wanted), "{name}: {run:?}");
+            let expected = format!("policies/contoso/{name}: error[CT050] $: ");
+            assert!(run.out.starts_with(&expected), "{name}: {run:?}");
             assert_eq!(run.findings().len(), 1, "{run:?}");
         }
     }
 }
 
 #[test]
-fn beside_the_document_and_elsewhere_it_is_a_warning_each() {
+fn a_file_beside_its_document_or_elsewhere_is_a_warning() {
     let root = folder(&[
         ("policies/contoso/organization.json", &organization(CONTOSO)),
         (
@@ -61,15 +61,15 @@ fn beside_the_document_and_elsewhere_it_is_a_warning_each() {
     ]);
     let run = check_in(root.path(), &["policies"]);
     assert_eq!(run.code, Some(0), "{run:?}");
-    let wanted = [
+    let expected = [
         "policies/README.md: warning[CT050]",
         "policies/contoso/conditional-access.json.bak: warning[CT050]",
         "policies/contoso/conditional-access/notes.txt: warning[CT050]",
         "policies/contoso/logo.png: warning[CT050]",
     ];
-    assert_eq!(run.findings().len(), wanted.len(), "{run:?}");
-    for (line, wanted) in run.findings().iter().zip(wanted) {
-        assert!(line.starts_with(wanted), "{line}");
+    assert_eq!(run.findings().len(), expected.len(), "{run:?}");
+    for (line, expected) in run.findings().iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}");
     }
     assert!(run.err.contains("4 files not read"), "{}", run.err);
     assert_eq!(
@@ -79,7 +79,7 @@ fn beside_the_document_and_elsewhere_it_is_a_warning_each() {
 }
 
 #[test]
-fn the_ignore_file_lists_what_is_meant_to_be_there() {
+fn the_ignore_file_suppresses_warnings_about_the_files_it_lists() {
     let root = folder(&[
         ("policies/contoso/organization.json", &organization(CONTOSO)),
         ("policies/contoso/default.json", "{}"),
@@ -112,7 +112,7 @@ fn the_ignore_file_lists_what_is_meant_to_be_there() {
         ignore("/default.json.bak\ncontoso/docs/\n"),
         ["README.md", "contoso/default.json.bak", "contoso/logo.png"]
     );
-    // What cannot be read ignores nothing, which is reported.
+    // An invalid line ignores nothing and is reported.
     assert_eq!(
         ignore("[\nREADME.md\n*.bak\n*.png\n**/*.md\n"),
         [".crosstrustignore"]
@@ -123,7 +123,7 @@ fn the_ignore_file_lists_what_is_meant_to_be_there() {
 }
 
 #[test]
-fn a_config_map_has_no_such_files() {
+fn a_config_map_volume_has_no_unread_files() {
     let root = folder(&[
         (
             "policies/contoso/..2026/organization.json",
@@ -141,7 +141,7 @@ fn a_config_map_has_no_such_files() {
 }
 
 #[test]
-fn a_documents_folder_in_which_nothing_is_read_is_an_error_beside_the_documents_file() {
+fn a_documents_folder_without_json_files_is_an_error_beside_the_documents_file() {
     let root = folder(&[
         ("policies/contoso/organization.json", &organization(CONTOSO)),
         ("policies/contoso/conditional-access.json", "[]"),
@@ -150,13 +150,13 @@ fn a_documents_folder_in_which_nothing_is_read_is_an_error_beside_the_documents_
     for path in ["policies", "policies/contoso"] {
         let run = check_in(root.path(), &[path]);
         assert_eq!(run.code, Some(1), "{run:?}");
-        let wanted = "policies/contoso/conditional-access/a.yaml: error[CT050] $: ";
-        assert!(run.out.starts_with(wanted), "{run:?}");
+        let expected = "policies/contoso/conditional-access/a.yaml: error[CT050] $: ";
+        assert!(run.out.starts_with(expected), "{run:?}");
     }
 }
 
 #[test]
-fn a_tenant_whose_organization_is_in_a_folder_is_checked_as_it_is_served() {
+fn check_accepts_an_organization_document_in_a_folder() {
     let root = folder(&[
         (
             "policies/contoso/organization/organization.json",
@@ -171,7 +171,7 @@ fn a_tenant_whose_organization_is_in_a_folder_is_checked_as_it_is_served() {
 }
 
 #[test]
-fn what_makes_a_tree_unreadable_is_named() {
+fn the_path_that_makes_a_tree_unreadable_is_named() {
     let root = folder(&[("policies/contoso/organization.json", &organization(CONTOSO))]);
     let link = root.path().join("policies/contoso/default.json");
     std::os::unix::fs::symlink("nowhere", link).unwrap();

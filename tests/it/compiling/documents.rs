@@ -1,4 +1,4 @@
-//! Typed documents in one line each.
+//! Builders of typed documents.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub const CONTOSO: TenantId = TenantId(0xc0);
 pub const FABRIKAM: TenantId = TenantId(0xfa);
 pub const WOODGROVE: TenantId = TenantId(0x30);
 
-/// A place in `file`, on a line that tells it from others.
+/// A place in `file` with a distinct line.
 pub fn place(file: &str, path: &str) -> SourceLocation {
     SourceLocation {
         file: Arc::from(file),
@@ -53,7 +53,7 @@ pub fn contoso() -> TenantDocuments {
     tenant(CONTOSO, "contoso")
 }
 
-/// Contoso with this done to it.
+/// Contoso with this change.
 pub fn contoso_with(change: impl FnOnce(&mut TenantDocuments)) -> TenantDocuments {
     let mut documents = contoso();
     change(&mut documents);
@@ -139,7 +139,7 @@ fn rule<T: Copy>(name: &str, (access, targets): (Access, &[T])) -> AccessRule<T>
     }
 }
 
-/// An enabled policy that asks all users for MFA everywhere.
+/// An enabled policy that requires MFA of all users for all applications.
 pub fn policy(id: u128) -> ConditionalAccessPolicy {
     ConditionalAccessPolicy {
         place: place("contoso/conditional-access.json", "$[0]"),

@@ -1,5 +1,5 @@
-//! Identity providers, assumed outbound settings, and partners whose policies are not loaded: what is
-//! found, and what makes another snapshot.
+//! Identity providers, assumed outbound settings, and partners whose policies are not loaded: findings, and
+//! changes that give another snapshot.
 
 use crosstrust::compile::compile;
 use crosstrust::graph::{Code, Finding, Severity, read_policies_folder};
@@ -21,7 +21,7 @@ fn agreement() -> Value {
     json!({"basis": "agreement", "reviewBy": "2026-12-31"})
 }
 
-/// What is found at this instant, as (severity, code), and whether it compiles.
+/// The findings at this instant, as (severity, code), and whether it compiles.
 fn found(world: &World, now: &str) -> Result<Vec<Finding>, Vec<Finding>> {
     let reading = read_policies_folder(product::files(world), &PolicySettings::NONE);
     assert!(!reading.has_errors(), "{:?}", reading.findings);
@@ -35,9 +35,9 @@ fn kinds(findings: &[Finding]) -> Vec<(Severity, Code)> {
 }
 
 #[test]
-fn a_review_that_is_past_is_a_warning_and_one_that_is_near_is_reported() {
+fn an_overdue_review_is_a_warning_and_an_upcoming_one_is_informational() {
     let world = entry(agreement());
-    for (now, wanted) in [
+    for (now, expected) in [
         ("2026-11-01", None),
         ("2026-11-30T23:59:59Z", None),
         ("2026-12-01", Some(Severity::Info)),
@@ -46,16 +46,16 @@ fn a_review_that_is_past_is_a_warning_and_one_that_is_near_is_reported() {
         ("2099-01-01", Some(Severity::Warning)),
     ] {
         let found = kinds(&found(&world, now).unwrap());
-        let wanted: Vec<_> = wanted
+        let expected: Vec<_> = expected
             .into_iter()
             .map(|severity| (severity, Code::ReviewDue))
             .collect();
-        assert_eq!(found, wanted, "{now}");
+        assert_eq!(found, expected, "{now}");
     }
 }
 
 #[test]
-fn the_same_home_tenant_twice_and_tenants_that_cannot_be_assumed_do_not_compile() {
+fn a_home_tenant_listed_twice_or_not_assumable_does_not_compile() {
     let now = "2026-11-01";
     let twice = build::world([build::tenant(CONTOSO)
         .assumed_outbound(FABRIKAM, agreement())
@@ -72,7 +72,7 @@ fn the_same_home_tenant_twice_and_tenants_that_cannot_be_assumed_do_not_compile(
 }
 
 #[test]
-fn an_entry_that_does_nothing_is_a_warning() {
+fn an_entry_without_effect_is_a_warning() {
     let now = "2026-11-01";
     let loaded = build::world([
         build::tenant(CONTOSO).assumed_outbound(FABRIKAM, agreement()),
@@ -86,7 +86,7 @@ fn an_entry_that_does_nothing_is_a_warning() {
 }
 
 #[test]
-fn partners_without_a_folder_are_listed_unless_something_is_assumed_of_them() {
+fn partners_without_a_folder_are_reported_unless_settings_are_assumed_for_them() {
     let world = build::world([
         build::tenant(CONTOSO)
             .partner(FABRIKAM, json!({}))
@@ -101,7 +101,7 @@ fn partners_without_a_folder_are_listed_unless_something_is_assumed_of_them() {
     assert!(message.contains(&WOODGROVE.to_string()), "{message}");
     assert!(!message.contains(&FABRIKAM.to_string()), "{message}");
     assert_eq!(&*found[0].place.file, "tenant-0/partners.json");
-    // What is assumed has to hold direct connect, today.
+    // The assumed settings must cover direct connect and be current.
     for (member, value) in [
         ("accessTypes", json!(["collaboration"])),
         ("reviewBy", json!("2026-10-31")),
@@ -116,7 +116,7 @@ fn partners_without_a_folder_are_listed_unless_something_is_assumed_of_them() {
 }
 
 #[test]
-fn everything_that_an_entry_or_a_provider_says_makes_another_snapshot() {
+fn every_member_of_an_entry_or_a_provider_changes_the_snapshot() {
     let with = |member: &str, value: Value| {
         let mut entry = agreement();
         entry[member] = value;

@@ -1,5 +1,5 @@
-//! Two snapshots of the same policies have one id, whatever the order of things; any change that an
-//! answer can show makes another.
+//! Two snapshots of the same policies have the same id, whatever the order of their parts; any change that an
+//! answer can show gives another id.
 
 mod world;
 
@@ -25,8 +25,8 @@ fn id_of(world: &[TenantDocuments]) -> SnapshotId {
 }
 
 #[test]
-fn the_order_of_sets_documents_and_files_makes_no_difference() {
-    let wanted = id_of(&world());
+fn the_order_of_sets_documents_and_files_does_not_change_the_id() {
+    let expected = id_of(&world());
     let mut turned = world();
     turned.reverse();
     let contoso = &mut turned[1];
@@ -63,12 +63,12 @@ fn the_order_of_sets_documents_and_files_makes_no_difference() {
         }
     }
     for policy in &mut contoso.policies {
-        turn(policy);
+        reverse_lists(policy);
     }
-    assert_eq!(id_of(&turned), wanted);
+    assert_eq!(id_of(&turned), expected);
 }
 
-fn turn(policy: &mut ConditionalAccessPolicy) {
+fn reverse_lists(policy: &mut ConditionalAccessPolicy) {
     let Conditions {
         users: Some(users),
         applications: Some(apps),
@@ -108,9 +108,9 @@ fn turn(policy: &mut ConditionalAccessPolicy) {
 }
 
 #[test]
-fn repeats_in_sets_make_no_difference() {
-    let mut doubled = world();
-    let contoso = &mut doubled[0];
+fn repeated_set_members_do_not_change_the_id() {
+    let mut repeated = world();
+    let contoso = &mut repeated[0];
     contoso.allowed_clouds.push(Cloud::China);
     contoso.policies[1]
         .session
@@ -124,11 +124,11 @@ fn repeats_in_sets_make_no_difference() {
         .as_mut();
     let rule = setting.unwrap().users.as_mut().unwrap();
     rule.targets.push(rule.targets[0].clone());
-    assert_eq!(id_of(&doubled), id_of(&world()));
+    assert_eq!(id_of(&repeated), id_of(&world()));
 }
 
 #[test]
-fn where_things_stand_and_what_decides_nothing_makes_no_difference() {
+fn positions_and_members_that_decide_nothing_do_not_change_the_id() {
     let mut moved = world();
     moved[0].place = place("elsewhere", "$");
     moved[0].policies[0].place = place("elsewhere/conditional-access/7.json", "$");
@@ -143,7 +143,7 @@ fn where_things_stand_and_what_decides_nothing_makes_no_difference() {
 }
 
 #[test]
-fn what_is_inherited_is_the_same_as_what_is_written_out() {
+fn inherited_settings_equal_the_same_settings_written_out() {
     // semantics §2: the service's defaults, the tenant's default, the partner.
     let written = contoso_with(|contoso| {
         contoso.default = default_with(|default| {
@@ -177,14 +177,14 @@ fn what_is_inherited_is_the_same_as_what_is_written_out() {
 }
 
 #[test]
-fn a_partner_entry_that_says_nothing_is_still_a_partner_entry() {
-    // It lets the other cloud's users in (semantics §3, Clouds).
+fn an_empty_partner_entry_is_still_a_partner_entry() {
+    // It allows users of the other cloud (semantics §3, Clouds).
     let with = contoso_with(|contoso| contoso.partners = vec![partner(FABRIKAM)]);
     assert_ne!(id_of(&[with]), id_of(&[contoso()]));
 }
 
 #[test]
-fn what_is_stated_of_applications_is_part_of_the_id() {
+fn stated_application_facts_are_part_of_the_id() {
     let id_with = |bundles: Option<&[Bundle]>, agent| {
         let facts = ApplicationFacts {
             bundles: bundles.map(|bundles| bundles.iter().copied().collect()),
@@ -213,7 +213,7 @@ fn what_is_stated_of_applications_is_part_of_the_id() {
 
 type Change = fn(&mut TenantDocuments);
 
-/// What an answer can show, each changed alone.
+/// One change for each fact that an answer can show.
 const CHANGES: &[(&str, Change)] = &[
     ("name", |t| name(t, "Contoso Ltd")),
     ("cloud", |t| {
@@ -430,7 +430,7 @@ const CHANGES: &[(&str, Change)] = &[
     ("team's tenant", |t| {
         t.channels[0].teams[1].tenant = WOODGROVE
     }),
-    ("nobody instead of no list", |t| {
+    ("empty list instead of no list", |t| {
         t.channels[0].teams[1].allowed_members = Some(Vec::new())
     }),
     ("allowed member", |t| {
@@ -471,21 +471,21 @@ fn grant_of(tenant: &mut TenantDocuments) -> &mut GrantControls {
 }
 
 #[test]
-fn every_change_that_an_answer_can_show_makes_another_snapshot() {
-    let mut seen = vec![("nothing", id_of(&world()))];
+fn every_change_that_an_answer_can_show_gives_another_id() {
+    let mut ids = vec![("nothing", id_of(&world()))];
     for (what, change) in CHANGES {
         let mut world = world();
         change(&mut world[0]);
         let id = id_of(&world);
-        for (other, other_id) in &seen {
+        for (other, other_id) in &ids {
             assert_ne!(id, *other_id, "{what} and {other}");
         }
-        seen.push((what, id));
+        ids.push((what, id));
     }
 }
 
 #[test]
-fn a_policy_that_moves_to_another_tenant_makes_another_snapshot() {
+fn a_policy_that_moves_to_another_tenant_gives_another_id() {
     let policy = || policy_with(1, |_| {});
     let mut here = vec![contoso(), tenant(FABRIKAM, "fabrikam")];
     here[0].policies = vec![policy()];

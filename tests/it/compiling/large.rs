@@ -1,4 +1,4 @@
-//! Large tenants compile, and in time that grows with their size.
+//! Large tenants compile in time linear in their size.
 
 use crosstrust::graph::document::ApplicationTarget::{AllApplications, Application};
 use crosstrust::graph::document::UserTarget::{Group, User};
@@ -11,7 +11,7 @@ use super::documents::*;
 const MANY: u128 = 10_000;
 
 #[test]
-fn ten_thousand_partners_with_settings_of_their_own() {
+fn ten_thousand_partners_with_own_settings_compile() {
     let contoso = contoso_with(|contoso| {
         contoso.default = default_with(|default| {
             let groups: Vec<_> = (0..MANY).map(|id| Group(GroupId(id << 64))).collect();
@@ -38,7 +38,7 @@ fn ten_thousand_partners_with_settings_of_their_own() {
 }
 
 #[test]
-fn ten_thousand_targets_in_one_rule() {
+fn ten_thousand_targets_in_one_rule_compile() {
     let contoso = contoso_with(|contoso| {
         let users: Vec<_> = (0..MANY)
             .flat_map(|id| [User(UserId(id)), Group(GroupId(id))])
@@ -53,13 +53,13 @@ fn ten_thousand_targets_in_one_rule() {
 }
 
 #[test]
-fn ten_thousand_policies_that_each_name_an_application() {
+fn ten_thousand_policies_that_each_name_an_application_compile() {
     let contoso = contoso_with(|contoso| {
         contoso.policies = (0..MANY)
             .map(|id| {
                 policy_with(id, |policy| {
                     let mut apps = applications(ApplicationsList::default());
-                    // Every tenth is for all applications but its own.
+                    // Every tenth policy includes all applications and excludes its own.
                     match id % 10 {
                         0 => {
                             apps.include.all = true;
@@ -76,7 +76,7 @@ fn ten_thousand_policies_that_each_name_an_application() {
 }
 
 #[test]
-fn ten_thousand_tenants() {
+fn ten_thousand_tenants_compile() {
     let tenants: Vec<_> = (0..MANY)
         .map(|id| tenant(TenantId(id), &format!("tenant-{id}")))
         .collect();

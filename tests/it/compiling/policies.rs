@@ -1,4 +1,4 @@
-//! Conditional Access policies, locations, strengths and channels: what does not hold together is told
+//! Conditional Access policies, locations, strengths and channels: inconsistencies are reported
 //! (semantics §2, §5, §7).
 
 use crosstrust::graph::document::*;
@@ -23,7 +23,7 @@ fn with_policy(change: impl FnOnce(&mut ConditionalAccessPolicy)) -> [TenantDocu
 }
 
 #[test]
-fn a_policy_for_users_says_which_users_and_which_applications() {
+fn a_policy_for_users_must_include_users_and_applications() {
     for state in [PolicyState::Enabled, PolicyState::ReportOnly] {
         let no_users = with_policy(|policy| {
             policy.state = state;
@@ -51,10 +51,11 @@ fn a_policy_for_workloads_needs_no_users_and_is_not_in_the_snapshot() {
 }
 
 #[test]
-fn include_lists_that_are_all_empty_are_worth_a_warning() {
-    let nobody = with_policy(|policy| policy.conditions.users = Some(users(UsersList::default())));
+fn empty_include_lists_are_a_warning() {
+    let no_users =
+        with_policy(|policy| policy.conditions.users = Some(users(UsersList::default())));
     let users = (Code::NoEffect, String::from("$[0].conditions.users"));
-    assert_eq!(warnings(&nobody), [users]);
+    assert_eq!(warnings(&no_users), [users]);
 
     let nothing = with_policy(|policy| {
         policy.conditions.applications = Some(applications(ApplicationsList::default()));
@@ -116,7 +117,7 @@ fn a_list_with_any_entry_is_not_empty() {
 }
 
 #[test]
-fn a_rule_that_rests_on_an_incomplete_bundle_says_how_many_applications_are_known() {
+fn a_rule_on_an_incomplete_bundle_reports_the_number_of_known_applications() {
     let office = with_policy(|policy| {
         policy.conditions.applications = Some(applications(ApplicationsList {
             office365: true,
@@ -144,13 +145,13 @@ fn a_rule_that_rests_on_an_incomplete_bundle_says_how_many_applications_are_know
             (finding.severity, finding.code),
             (Severity::Info, Code::IncompleteBundle)
         );
-        let wanted = format!(
+        let expected = format!(
             "found {bundle}: the ids of {} of its applications are known",
             known(bundle)
         );
-        assert!(finding.message.starts_with(&wanted), "{finding}");
+        assert!(finding.message.starts_with(&expected), "{finding}");
     }
-    // Complete, and excluding a bundle opens nothing.
+    // The bundle is complete, and excluding a bundle allows no additional access.
     let portals = with_policy(|policy| {
         let mut apps = applications(ApplicationsList {
             admin_portals: true,
@@ -163,12 +164,12 @@ fn a_rule_that_rests_on_an_incomplete_bundle_says_how_many_applications_are_know
 }
 
 #[test]
-fn a_policy_that_asks_for_nothing_is_worth_a_warning() {
+fn a_policy_without_controls_is_a_warning() {
     let none = with_policy(|policy| policy.grant = None);
-    let wanted = (Code::NoEffect, String::from("$[0]"));
-    assert_eq!(warnings(&none), std::slice::from_ref(&wanted));
+    let expected = (Code::NoEffect, String::from("$[0]"));
+    assert_eq!(warnings(&none), std::slice::from_ref(&expected));
     let empty = with_policy(|policy| policy.grant = Some(grant(&[])));
-    assert_eq!(warnings(&empty), [wanted]);
+    assert_eq!(warnings(&empty), [expected]);
     let session = with_policy(|policy| {
         policy.grant = None;
         let control = (String::from("persistentBrowser"), String::from("never"));
@@ -178,7 +179,7 @@ fn a_policy_that_asks_for_nothing_is_worth_a_warning() {
 }
 
 #[test]
-fn exclusions_that_exclude_everyone_or_nobody_are_worth_a_warning() {
+fn exclusions_of_everyone_or_of_no_one_are_a_warning() {
     let everyone = with_policy(|policy| {
         if let Some(users) = &mut policy.conditions.users {
             users.exclude.all = true;
@@ -191,7 +192,7 @@ fn exclusions_that_exclude_everyone_or_nobody_are_worth_a_warning() {
     let apps = (Code::NoEffect, String::from("$[0].conditions.applications"));
     assert_eq!(warnings(&everyone), [users.clone(), apps]);
 
-    let nobody = with_policy(|policy| {
+    let excluding_no_one = with_policy(|policy| {
         if let Some(users) = &mut policy.conditions.users {
             users.exclude.guests = Some(GuestsOrExternalUsers {
                 types: [UserType::ServiceProvider].into_iter().collect(),
@@ -199,7 +200,7 @@ fn exclusions_that_exclude_everyone_or_nobody_are_worth_a_warning() {
             });
         }
     });
-    assert_eq!(warnings(&nobody), [users]);
+    assert_eq!(warnings(&excluding_no_one), [users]);
 }
 
 fn locations(
@@ -232,7 +233,7 @@ fn ip_location(id: u128) -> NamedLocation {
 }
 
 #[test]
-fn a_location_has_to_exist_in_the_tenant() {
+fn a_location_must_exist_in_the_tenant() {
     use LocationEntry::{All, AllTrusted, Location};
     let contoso = contoso_with(|contoso| {
         contoso.locations = vec![ip_location(1)];
@@ -242,17 +243,17 @@ fn a_location_has_to_exist_in_the_tenant() {
             policy.conditions.locations = Some(locations(&include, &exclude));
         })];
     });
-    let wanted = error(Code::UnknownLocation, "$.excludeLocations[1]");
-    assert_eq!(errors(std::slice::from_ref(&contoso)), wanted);
+    let expected = error(Code::UnknownLocation, "$.excludeLocations[1]");
+    assert_eq!(errors(std::slice::from_ref(&contoso)), expected);
 
-    // Another tenant's location is none of this tenant's.
+    // A location of another tenant does not count.
     let mut fabrikam = tenant(FABRIKAM, "fabrikam");
     fabrikam.locations = vec![ip_location(2)];
-    assert_eq!(errors(&[contoso, fabrikam]), wanted);
+    assert_eq!(errors(&[contoso, fabrikam]), expected);
 }
 
 #[test]
-fn the_mfa_trusted_ips_are_known_and_worth_a_finding_unless_the_folder_defines_them() {
+fn the_mfa_trusted_ips_are_a_finding_unless_the_folder_defines_them() {
     for state in [PolicyState::Enabled, PolicyState::Disabled] {
         let mut contoso = contoso_with(|contoso| {
             contoso.policies = vec![policy_with(1, |policy| {
@@ -277,7 +278,7 @@ fn the_mfa_trusted_ips_are_known_and_worth_a_finding_unless_the_folder_defines_t
 }
 
 #[test]
-fn a_policy_that_includes_only_the_accounts_of_agents_is_worth_a_warning() {
+fn a_policy_that_includes_only_agent_accounts_is_a_warning() {
     let place = (Code::NoEffect, String::from("$[0].conditions.users"));
     for none in [false, true] {
         let documents = with_policy(|policy| {
@@ -310,7 +311,7 @@ fn strength(id: u128, combinations: &[&[AuthenticationMethod]]) -> Authenticatio
     }
 }
 
-fn asks_for_strength(
+fn requires_strength(
     id: u128,
     copy: Option<AuthenticationStrength>,
 ) -> impl FnOnce(&mut ConditionalAccessPolicy) {
@@ -326,29 +327,29 @@ fn asks_for_strength(
 }
 
 #[test]
-fn a_strength_has_to_exist_in_the_export_the_policy_or_the_product() {
+fn a_strength_must_exist_in_the_export_the_policy_or_the_product() {
     use AuthenticationMethod::Fido2;
-    let unknown = with_policy(asks_for_strength(0x99, None));
+    let unknown = with_policy(requires_strength(0x99, None));
     let path = "$[0].grantControls.authenticationStrength";
     assert_eq!(errors(&unknown), error(Code::UnknownStrength, path));
 
     for id in 2..=4 {
-        assert_eq!(warnings(&with_policy(asks_for_strength(id, None))), []);
+        assert_eq!(warnings(&with_policy(requires_strength(id, None))), []);
     }
-    let copied = with_policy(asks_for_strength(0x99, Some(strength(0x99, &[&[Fido2]]))));
+    let copied = with_policy(requires_strength(0x99, Some(strength(0x99, &[&[Fido2]]))));
     assert_eq!(warnings(&copied), []);
-    let mut exported = with_policy(asks_for_strength(0x99, None));
+    let mut exported = with_policy(requires_strength(0x99, None));
     exported[0].strengths = vec![strength(0x99, &[&[Fido2]])];
     assert_eq!(warnings(&exported), []);
 }
 
 #[test]
-fn a_combination_has_methods_and_a_configuration_a_combination() {
+fn a_combination_must_have_methods_and_a_configuration_a_combination() {
     use AuthenticationMethod::{Fido2, Password};
     let empty = contoso_with(|contoso| contoso.strengths = vec![strength(9, &[&[Fido2], &[]])]);
     let file = String::from("contoso/authentication-strengths.json");
-    let wanted = (Code::NotUnderstood, file, String::from("$[9]"));
-    assert_eq!(errors(&[empty]), [wanted]);
+    let expected = (Code::NotUnderstood, file, String::from("$[9]"));
+    assert_eq!(errors(&[empty]), [expected]);
 
     let idle = contoso_with(|contoso| {
         let mut strength = strength(9, &[&[Fido2]]);
@@ -358,8 +359,8 @@ fn a_combination_has_methods_and_a_configuration_a_combination() {
         }];
         contoso.strengths = vec![strength];
     });
-    let wanted = (Code::NoEffect, String::from("$[9]"));
-    assert_eq!(warnings(&[idle]), [wanted]);
+    let expected = (Code::NoEffect, String::from("$[9]"));
+    assert_eq!(warnings(&[idle]), [expected]);
 }
 
 fn device_filter(rule: &str) -> FilterCondition {
@@ -371,7 +372,7 @@ fn device_filter(rule: &str) -> FilterCondition {
 }
 
 #[test]
-fn a_filter_rule_that_cannot_be_read_is_an_error_at_the_rule() {
+fn an_invalid_filter_rule_is_an_error_at_the_rule() {
     let device = with_policy(|policy| {
         policy.conditions.device_filter = Some(device_filter("device.model -like \"x\""));
     });
@@ -390,9 +391,9 @@ fn a_filter_rule_that_cannot_be_read_is_an_error_at_the_rule() {
 }
 
 #[test]
-fn what_a_disabled_policy_refers_to_is_a_warning_and_it_is_not_in_the_snapshot() {
+fn a_dangling_reference_of_a_disabled_policy_is_a_warning() {
     let documents = with_policy(|policy| {
-        asks_for_strength(0x99, None)(policy);
+        requires_strength(0x99, None)(policy);
         policy.state = PolicyState::Disabled;
         policy.conditions.users = None;
         let unknown = [LocationEntry::Location(LocationId(7))];
@@ -403,22 +404,25 @@ fn what_a_disabled_policy_refers_to_is_a_warning_and_it_is_not_in_the_snapshot()
         .into_iter()
         .map(|(code, _)| code)
         .collect();
-    // By line.
-    let wanted = [
+    // Ordered by line.
+    let expected = [
         Code::UnknownLocation,
         Code::FilterRule,
         Code::UnknownStrength,
     ];
-    assert_eq!(codes.len(), wanted.len());
-    assert!(wanted.iter().all(|code| codes.contains(code)), "{codes:?}");
+    assert_eq!(codes.len(), expected.len());
+    assert!(
+        expected.iter().all(|code| codes.contains(code)),
+        "{codes:?}"
+    );
     assert_eq!(compiled(&documents).snapshot.counts().policies, 0);
 }
 
 #[test]
-fn an_id_stands_once_in_a_tenant() {
+fn an_id_is_unique_in_a_tenant() {
     let duplicate = |documents: TenantDocuments, file: &str, path: &str| {
-        let wanted = (Code::Duplicate, String::from(file), String::from(path));
-        assert_eq!(errors(&[documents]), [wanted]);
+        let expected = (Code::Duplicate, String::from(file), String::from(path));
+        assert_eq!(errors(&[documents]), [expected]);
     };
     let second = |path: &str| place("second.json", path);
     let policies = contoso_with(|contoso| {
@@ -460,13 +464,13 @@ fn channel(id: &str) -> SharedChannel {
 }
 
 #[test]
-fn channel_ids_are_compared_with_case() {
+fn channel_ids_are_case_sensitive() {
     let contoso = contoso_with(|contoso| contoso.channels = vec![channel("19:a"), channel("19:A")]);
     assert_eq!(warnings(&[contoso]), []);
 }
 
 #[test]
-fn a_policy_without_id_gets_one_from_its_tenant_and_name() {
+fn the_id_of_a_policy_without_id_derives_from_its_tenant_and_name() {
     let nameless = |tenant: TenantId, name: &str| {
         let mut documents = super::documents::tenant(tenant, "t");
         documents.policies = vec![policy_with(1, |policy| {
@@ -480,10 +484,10 @@ fn a_policy_without_id_gets_one_from_its_tenant_and_name() {
         policy.unwrap().id().to_string()
     };
     // uuid.uuid5(uuid.UUID("00000000-0000-0000-0000-0000000000c0"), "Require MFA")
-    let wanted = "25efbdbd-109c-5d5c-9eea-0025fcb67b24";
-    assert_eq!(nameless(CONTOSO, "Require MFA"), wanted);
-    assert_ne!(nameless(FABRIKAM, "Require MFA"), wanted);
-    assert_ne!(nameless(CONTOSO, "require MFA"), wanted);
+    let expected = "25efbdbd-109c-5d5c-9eea-0025fcb67b24";
+    assert_eq!(nameless(CONTOSO, "Require MFA"), expected);
+    assert_ne!(nameless(FABRIKAM, "Require MFA"), expected);
+    assert_ne!(nameless(CONTOSO, "require MFA"), expected);
 
     let twice = contoso_with(|contoso| {
         contoso.policies = vec![
@@ -494,10 +498,10 @@ fn a_policy_without_id_gets_one_from_its_tenant_and_name() {
             }),
         ];
     });
-    let wanted = (
+    let expected = (
         Code::Duplicate,
         String::from("second.json"),
         String::from("$"),
     );
-    assert_eq!(errors(&[twice]), [wanted]);
+    assert_eq!(errors(&[twice]), [expected]);
 }

@@ -1,4 +1,4 @@
-//! Which facts of a request's context a snapshot reads: every one that a policy names, and no other.
+//! The context facts that a snapshot reads: exactly those that a policy names.
 
 use crosstrust::graph::document::*;
 use crosstrust::id::*;
@@ -153,12 +153,12 @@ fn reads_of(state: PolicyState, change: Change) -> ContextReads {
 }
 
 #[test]
-fn a_fact_is_read_if_an_enforced_or_reported_policy_names_it() {
+fn a_fact_is_read_if_an_enforced_or_report_only_policy_names_it() {
     for (number, (change, fact)) in FACTS.iter().enumerate() {
-        let mut wanted = ContextReads::default();
-        *fact(&mut wanted) = true;
+        let mut expected = ContextReads::default();
+        *fact(&mut expected) = true;
         for state in [PolicyState::Enabled, PolicyState::ReportOnly] {
-            assert_eq!(reads_of(state, *change), wanted, "{number}");
+            assert_eq!(reads_of(state, *change), expected, "{number}");
         }
         assert_eq!(
             reads_of(PolicyState::Disabled, *change),
@@ -176,11 +176,11 @@ fn an_excluded_action_reads_the_user_action() {
             excluded_actions: [UserAction::AccountRecovery].into_iter().collect(),
         });
     });
-    let wanted = ContextReads {
+    let expected = ContextReads {
         user_action: true,
         ..ContextReads::default()
     };
-    assert_eq!(compiled(&[contoso]).snapshot.reads(), wanted);
+    assert_eq!(compiled(&[contoso]).snapshot.reads(), expected);
 }
 
 #[test]

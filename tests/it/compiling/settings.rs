@@ -1,4 +1,4 @@
-//! Settings, partners and defaults: what contradicts itself does not compile (semantics §2).
+//! Settings, partners and defaults: contradictory settings do not compile (semantics §2).
 
 use crosstrust::graph::Code;
 use crosstrust::graph::document::ApplicationTarget::{
@@ -13,7 +13,7 @@ use super::documents::*;
 
 type Put = fn(&mut Configuration, B2bSetting);
 
-/// Where a setting can stand.
+/// Every member that can hold a setting.
 const MEMBERS: [(&str, Put); 5] = [
     ("direct connect inbound", |to, setting| {
         to.direct_connect_inbound = Some(setting)
@@ -32,9 +32,9 @@ const MEMBERS: [(&str, Put); 5] = [
     }),
 ];
 
-/// Asserts what is wrong with the setting, wherever it stands.
-fn expect_everywhere(setting: &B2bSetting, wanted: &[(Code, &str)]) {
-    let wanted: Vec<_> = wanted
+/// Asserts the errors of the setting in each member that can hold it.
+fn expect_everywhere(setting: &B2bSetting, expected: &[(Code, &str)]) {
+    let expected: Vec<_> = expected
         .iter()
         .map(|(code, path)| (*code, String::from("settings.json"), (*path).to_owned()))
         .collect();
@@ -42,17 +42,17 @@ fn expect_everywhere(setting: &B2bSetting, wanted: &[(Code, &str)]) {
         let default = contoso_with(|contoso| {
             contoso.default = default_with(|default| put(default, setting.clone()));
         });
-        assert_eq!(errors(&[default]), wanted, "default, {member}");
+        assert_eq!(errors(&[default]), expected, "default, {member}");
         let partner = contoso_with(|contoso| {
             let fabrikam = partner_with(FABRIKAM, |fabrikam| put(fabrikam, setting.clone()));
             contoso.partners = vec![fabrikam];
         });
-        assert_eq!(errors(&[partner]), wanted, "partner, {member}");
+        assert_eq!(errors(&[partner]), expected, "partner, {member}");
     }
 }
 
 #[test]
-fn all_users_blocked_while_not_all_applications_are_is_a_conflict() {
+fn blocking_all_users_but_not_all_applications_is_a_conflict() {
     for apps in [
         (Blocked, &[Application(AppId(1))][..]),
         (Blocked, &[Office365][..]),
@@ -65,7 +65,7 @@ fn all_users_blocked_while_not_all_applications_are_is_a_conflict() {
 }
 
 #[test]
-fn users_allowed_while_all_applications_are_blocked_is_a_conflict() {
+fn allowing_users_while_all_applications_are_blocked_is_a_conflict() {
     let setting = setting((Allowed, &[AllUsers]), (Blocked, &[AllApplications]));
     expect_everywhere(&setting, &[(Code::ConflictingSetting, "$.setting")]);
 
@@ -86,7 +86,7 @@ fn users_allowed_while_all_applications_are_blocked_is_a_conflict() {
 }
 
 #[test]
-fn every_other_pair_of_rules_is_sound() {
+fn every_other_pair_of_rules_compiles() {
     let app = [Application(AppId(1)), AllMicrosoftApps];
     let group = [Group(GroupId(1)), User(UserId(2))];
     for setting in [
@@ -114,7 +114,7 @@ fn every_other_pair_of_rules_is_sound() {
 }
 
 #[test]
-fn a_rule_has_targets() {
+fn a_rule_must_have_targets() {
     let no_users = setting((Allowed, &[]), (Allowed, &[AllApplications]));
     let users = [(Code::Targets, "$.setting.usersAndGroups")];
     expect_everywhere(&no_users, &users);
@@ -124,11 +124,11 @@ fn a_rule_has_targets() {
 }
 
 #[test]
-fn the_words_for_all_stand_alone() {
+fn the_keywords_for_all_must_be_the_only_target() {
     let apps = [Application(AppId(1)), AllApplications];
     let apps_beside = setting((Allowed, &[AllUsers]), (Allowed, &apps));
-    let wanted = [(Code::Targets, "$.setting.applications.targets[1]")];
-    expect_everywhere(&apps_beside, &wanted);
+    let expected = [(Code::Targets, "$.setting.applications.targets[1]")];
+    expect_everywhere(&apps_beside, &expected);
 
     let users = [AllUsers, User(UserId(1))];
     let users_beside = setting((Allowed, &users), (Allowed, &[AllApplications]));
@@ -145,7 +145,7 @@ fn the_words_for_all_stand_alone() {
 }
 
 #[test]
-fn a_setting_has_both_rules() {
+fn a_setting_must_have_both_rules() {
     for (users, applications) in [(false, true), (true, false), (false, false)] {
         let mut setting = allow_all();
         if !users {
@@ -159,22 +159,22 @@ fn a_setting_has_both_rules() {
 }
 
 #[test]
-fn tenant_restrictions_know_no_device_filter() {
+fn tenant_restrictions_do_not_support_device_filters() {
     let mut setting = block_all();
     setting.names_devices = Some(place("settings.json", "$.setting.devices"));
-    let wanted = [(Code::DevicesNotEvaluated, "$.setting.devices")];
-    expect_everywhere(&setting, &wanted);
+    let expected = [(Code::DevicesNotEvaluated, "$.setting.devices")];
+    expect_everywhere(&setting, &expected);
 }
 
 #[test]
-fn inbound_and_restrictions_of_a_default_target_all_users_only() {
+fn default_inbound_settings_and_restrictions_target_only_all_users() {
     let targets = [User(UserId(1)), Group(GroupId(2))];
     let setting = setting((Allowed, &targets), (Allowed, &[AllApplications]));
     for (member, put) in MEMBERS {
         let documents = contoso_with(|contoso| {
             contoso.default = default_with(|default| put(default, setting.clone()));
         });
-        let wanted: Vec<_> = match member.contains("outbound") {
+        let expected: Vec<_> = match member.contains("outbound") {
             true => Vec::new(),
             false => [0, 1]
                 .map(|index| {
@@ -183,30 +183,30 @@ fn inbound_and_restrictions_of_a_default_target_all_users_only() {
                 })
                 .to_vec(),
         };
-        assert_eq!(errors(&[documents]), wanted, "{member}");
+        assert_eq!(errors(&[documents]), expected, "{member}");
     }
 }
 
 #[test]
-fn a_partner_stands_once_and_is_another_tenant() {
+fn a_partner_is_listed_once_and_is_another_tenant() {
     let partners = || String::from("contoso/partners.json");
     let twice = contoso_with(|contoso| {
         contoso.partners = vec![partner_at(FABRIKAM, "$[0]"), partner_at(FABRIKAM, "$[10]")];
     });
-    let wanted = (Code::Duplicate, partners(), String::from("$[10]"));
-    assert_eq!(errors(&[twice]), [wanted]);
+    let expected = (Code::Duplicate, partners(), String::from("$[10]"));
+    assert_eq!(errors(&[twice]), [expected]);
 
     let own = contoso_with(|contoso| contoso.partners = vec![partner(CONTOSO)]);
-    let wanted = (Code::OwnPartner, partners(), String::from("$[0]"));
-    assert_eq!(errors(&[own]), [wanted]);
+    let expected = (Code::OwnPartner, partners(), String::from("$[0]"));
+    assert_eq!(errors(&[own]), [expected]);
 }
 
 #[test]
 fn a_tenant_has_one_folder() {
     let documents = [contoso(), tenant(CONTOSO, "contoso-copy")];
     let file = String::from("contoso-copy/organization.json");
-    let wanted = (Code::Duplicate, file, String::from("$"));
-    assert_eq!(errors(&documents), [wanted]);
+    let expected = (Code::Duplicate, file, String::from("$"));
+    assert_eq!(errors(&documents), [expected]);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn folders_without_a_tenant_can_be_checked_side_by_side() {
 }
 
 #[test]
-fn every_finding_is_told_not_only_the_first() {
+fn every_finding_is_reported_not_only_the_first() {
     let contoso = contoso_with(|contoso| {
         contoso.default = default_with(|default| {
             let apps = [AllApplications, Office365];

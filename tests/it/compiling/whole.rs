@@ -1,9 +1,9 @@
-//! A small world compiles as a whole.
+//! A small world compiles completely.
 
 use super::documents::*;
 
 #[test]
-fn tenants_partners_and_policies_of_a_small_world_are_in_its_snapshot() {
+fn the_snapshot_contains_all_tenants_partners_and_policies() {
     let contoso = contoso_with(|documents| {
         documents.partners = vec![partner_with(FABRIKAM, |fabrikam| {
             fabrikam.direct_connect_inbound = Some(allow_all());

@@ -1,6 +1,6 @@
-//! docs/configuration.md has every key of the configuration.
+//! docs/configuration.md documents every configuration key.
 //!
-//! What the keys are is asked of the product: the table of scalar keys, and the error that an unknown key causes.
+//! The keys come from the product: the table of scalar keys, and the error for an unknown key.
 
 use std::path::Path;
 
@@ -20,8 +20,8 @@ fn section<'p>(page: &'p str, marker: &str) -> &'p str {
     found.unwrap_or_else(|| panic!("docs/configuration.md has no heading with {marker}"))
 }
 
-/// The row of the reference table that describes `key`: its name, the form or unit of its value as `--help` names
-/// it, its default, and the sentence of `--help`.
+/// The row of the reference table that describes `key`: its name, the form or unit of its value as in `--help`,
+/// its default, and the sentence of `--help`.
 fn reference_row(key: &ConfigKey) -> String {
     let (meaning, default) = match key.help.split_once(" [default: ") {
         Some((meaning, default)) => (meaning, default.trim_end_matches(']').to_owned()),
@@ -38,7 +38,7 @@ fn reference_row(key: &ConfigKey) -> String {
 }
 
 #[test]
-fn the_page_has_every_scalar_key_with_its_unit_its_default_and_its_meaning() {
+fn the_page_has_every_scalar_key_with_unit_default_and_help() {
     let page = page();
     let section = section(&page, "Every scalar key");
     let rows: Vec<&str> = section
@@ -54,7 +54,8 @@ fn the_page_has_every_scalar_key_with_its_unit_its_default_and_its_meaning() {
         .collect();
     assert!(
         missing.is_empty(),
-        "docs/configuration.md, \"Every scalar key\", has not:\n{}",
+        "docs/configuration.md, \"Every scalar key\", lacks:
+{}",
         missing.join("\n")
     );
     let unknown = rows
@@ -70,7 +71,7 @@ fn the_page_has_every_scalar_key_with_its_unit_its_default_and_its_meaning() {
     );
 }
 
-/// The keys that the error of an unknown key lists.
+/// The keys listed in the error for an unknown key.
 fn known_keys(text: &str) -> Vec<String> {
     let error = read(text).expect_err(text);
     let (_, known) = error.split_once("; known keys: ").expect(&error);
@@ -122,7 +123,7 @@ fn the_page_has_a_row_for_every_key_of_the_tables() {
         let section = section(&page, heading);
         for key in known_keys(&text) {
             let key = format!("{prefix}{key}");
-            // A table in a table has a row for each of its keys.
+            // A nested table has a row for each of its keys.
             let is_table = ["tls", "jwt_authn"].contains(&key.as_str());
             if !is_table && !section.lines().any(|line| is_row_of(line, &key)) {
                 missing.push(format!("`{key}` under {heading}"));

@@ -1,4 +1,4 @@
-//! How large the numbers, the texts and the file of a configuration may be.
+//! Limits on the numbers, the strings and the file of a configuration.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ fn read_flag(key: &'static str, value: &str) -> Result<Config, String> {
 }
 
 #[test]
-fn every_number_has_a_range_and_one_past_either_end_is_refused() {
+fn every_number_is_rejected_one_past_either_end_of_its_range() {
     let units = ["NUMBER", "BYTES", "SECONDS", "MILLISECONDS", "DAYS"];
     for key in KEYS {
         let is_number = units.contains(&key.value_name) || key.default.parse::<f64>().is_ok();
@@ -48,7 +48,7 @@ fn every_number_has_a_range_and_one_past_either_end_is_refused() {
 }
 
 #[test]
-fn a_duration_that_overflows_a_clock_is_refused_with_its_line() {
+fn a_duration_that_overflows_a_clock_is_rejected_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     for (text, expected) in [
         (
@@ -60,12 +60,12 @@ fn a_duration_that_overflows_a_clock_is_refused_with_its_line() {
             "c.toml:2: reload.rescan = `7e18`: expected a number of seconds from 0.001 to 86400",
         ),
     ] {
-        let (is_good, said) = print(folder.path(), text);
-        assert!(!is_good && said.contains(expected), "{text}\n{said}");
+        let (is_good, printed) = print(folder.path(), text);
+        assert!(!is_good && printed.contains(expected), "{text}\n{printed}");
     }
 }
 
-/// Each takes seconds where reading is linear, and minutes where every value or table looks at all before it.
+/// Each file takes seconds if parsing is linear, and minutes if it is quadratic in the number of values or tables.
 #[test]
 fn a_file_of_a_megabyte_is_read() {
     let fill = |table: &dyn Fn(usize) -> String| {
@@ -84,7 +84,7 @@ fn a_file_of_a_megabyte_is_read() {
         ROUTE.replace("app = ", &path)
     });
     assert_eq!(read(&text).unwrap().routes.len(), count);
-    // Each of them is five lines.
+    // Five lines each.
     let line = count * 5 + 1;
     let covered = ROUTE.replace("app = ", "path = \"/docs/7/a\"\napp = ");
     let text = format!("{text}{covered}");
@@ -100,7 +100,7 @@ fn a_file_of_a_megabyte_is_read() {
 }
 
 #[test]
-fn a_file_that_is_too_large_is_refused_and_not_read_to_its_end() {
+fn an_oversized_file_is_rejected_without_reading_all_of_it() {
     let error = read(&"#\n".repeat(600_000)).unwrap_err();
     let expected = "c.toml: found more than 1048576 bytes";
     assert!(error.contains(expected), "{error}");
@@ -121,16 +121,16 @@ fn a_file_that_is_too_large_is_refused_and_not_read_to_its_end() {
 fn a_value_of_seventy_thousand_characters_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     let wide = "x".repeat(70_000);
-    let (is_good, said) = print(folder.path(), &format!("[challenge]\nrealm = \"{wide}\"\n"));
+    let (is_good, printed) = print(folder.path(), &format!("[challenge]\nrealm = \"{wide}\"\n"));
     assert!(
-        is_good && said.contains(&wide),
+        is_good && printed.contains(&wide),
         "{}",
-        &said[..200.min(said.len())]
+        &printed[..200.min(printed.len())]
     );
 }
 
 #[test]
-fn the_wait_for_a_record_is_shorter_than_envoy_waits_or_a_call_may_take() {
+fn the_record_timeout_is_shorter_than_the_timeouts_of_envoy_and_of_a_call() {
     let folder = tempfile::tempdir().unwrap();
     let print_limits = |wait: &str, budget: &str| {
         let text = format!("[log]\nwait = {wait}\n[limits]\nhandler_ms = {budget}\n");

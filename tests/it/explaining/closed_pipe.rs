@@ -1,4 +1,4 @@
-//! A reader that closes the pipe (`crosstrust … | head`) ends the output and changes no exit code; a full disk is an error.
+//! A closed pipe (`crosstrust … | head`) ends the output and does not change the exit code; a full disk is an error.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,12 +14,12 @@ fn policies() -> PathBuf {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crosstrust"));
-    // It steers these tests and is no variable of the program.
+    // This variable controls the tests; the program does not read it.
     command.args(arguments).env_remove("CROSSTRUST_CASES");
     command
 }
 
-/// Every write to it fails as on a full disk (full(4)).
+/// A file on which every write fails as on a full disk (full(4)).
 fn full() -> Stdio {
     let file = std::fs::File::options().write(true).open("/dev/full");
     file.unwrap().into()
@@ -33,7 +33,7 @@ fn closed() -> Stdio {
 }
 
 #[test]
-fn a_closed_pipe_changes_no_exit_code_and_reports_nothing() {
+fn a_closed_pipe_changes_no_exit_code_and_reports_no_error() {
     let folder = policies();
     let folder = folder.to_str().unwrap();
     let broken = tempfile::tempdir().unwrap();
@@ -43,7 +43,7 @@ fn a_closed_pipe_changes_no_exit_code_and_reports_nothing() {
     let vault = "1a04e689-3fbd-4e88-ab52-f0c1885dbd53";
     let sharepoint = "Office 365 SharePoint Online";
     let ask = |app, more: &[&'static str]| {
-        let question = [
+        let authorize = [
             "authorize",
             "--policies",
             folder,
@@ -57,7 +57,7 @@ fn a_closed_pipe_changes_no_exit_code_and_reports_nothing() {
             app,
             "--mfa",
         ];
-        [&question[..], more].concat()
+        [&authorize[..], more].concat()
     };
     let cases = [
         (ask(sharepoint, &[]), 0),
@@ -75,9 +75,9 @@ fn a_closed_pipe_changes_no_exit_code_and_reports_nothing() {
     for (arguments, code) in cases {
         let output = command(&arguments).stdout(closed()).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?} {output:?}");
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(!told.contains("panicked"), "{told}");
-        assert!(!told.contains("Broken pipe"), "{told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        assert!(!stderr.contains("Broken pipe"), "{stderr}");
         // `2>&1 | head`: standard error is closed too.
         let both = command(&arguments)
             .stdout(closed())
@@ -89,7 +89,7 @@ fn a_closed_pipe_changes_no_exit_code_and_reports_nothing() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_command_panics_where_its_output_is_closed_or_the_disk_is_full() {
+fn no_command_panics_on_closed_output_or_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let policies = policies();
     let policies = policies.to_str().unwrap();
@@ -99,9 +99,9 @@ fn no_command_panics_where_its_output_is_closed_or_the_disk_is_full() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (fresh, pages) = (path("fresh"), path("pages"));
     let ask = |more: &[&'static str]| {
-        let question = ["authorize", "--policies", policies, "--home", "Fabrikam"];
+        let authorize = ["authorize", "--policies", policies, "--home", "Fabrikam"];
         [
-            &question[..],
+            &authorize[..],
             &["--resource", "Contoso", "--user"],
             &[FATIMA],
             &["--app", SHAREPOINT, "--mfa"],
@@ -176,7 +176,7 @@ fn no_command_panics_where_its_output_is_closed_or_the_disk_is_full() {
     for words in &help {
         let command = &words[..words.len() - 1];
         let is_tried = cases.iter().any(|(case, _)| case.starts_with(command));
-        assert!(is_tried, "{command:?} is not tried");
+        assert!(is_tried, "{command:?} is not tested");
     }
     cases.extend(help.iter().map(|words| (words.clone(), 0)));
     for (arguments, code) in cases {
@@ -189,17 +189,21 @@ fn no_command_panics_where_its_output_is_closed_or_the_disk_is_full() {
             Some(2),
             "{arguments:?} {full_disk:?}"
         );
-        let told = String::from_utf8(full_disk.stderr).unwrap();
+        let stderr = String::from_utf8(full_disk.stderr).unwrap();
         let expected = "crosstrust: cannot write to standard output: No space left on device";
-        assert_eq!(told.matches(expected).count(), 1, "{arguments:?} {told}");
-        for told in [told, String::from_utf8(closed.stderr).unwrap()] {
+        assert_eq!(
+            stderr.matches(expected).count(),
+            1,
+            "{arguments:?} {stderr}"
+        );
+        for stderr in [stderr, String::from_utf8(closed.stderr).unwrap()] {
             assert!(
-                !told.contains("panicked") && !told.contains("Broken pipe"),
-                "{told}"
+                !stderr.contains("panicked") && !stderr.contains("Broken pipe"),
+                "{stderr}"
             );
         }
         let _ = std::fs::remove_dir_all(&fresh);
-        // Standard error has no place either: the code is all that is left.
+        // Standard error fails too: only the exit code remains.
         let both = command(&arguments)
             .stdout(full())
             .stderr(full())
@@ -213,7 +217,7 @@ fn no_command_panics_where_its_output_is_closed_or_the_disk_is_full() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_whose_log_lines_cannot_be_written_serves() {
+fn a_server_that_cannot_write_log_lines_serves() {
     let folder = tempfile::tempdir().unwrap();
     let socket = format!("unix:{}", folder.path().join("socket").display());
     let policies = policies();
@@ -234,7 +238,10 @@ fn a_server_whose_log_lines_cannot_be_written_serves() {
         .success()
     {
         assert!(std::time::Instant::now() < deadline);
-        assert!(server.try_wait().unwrap().is_none(), "it has ended");
+        assert!(
+            server.try_wait().unwrap().is_none(),
+            "the process has exited"
+        );
     }
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
     assert_eq!(server.wait().unwrap().code(), Some(0));

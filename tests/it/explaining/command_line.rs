@@ -27,7 +27,7 @@ fn run(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
 
-/// Fatima of Fabrikam opens this application of Contoso; the folder is asked.
+/// Fatima of Fabrikam opens this application of Contoso; the policies folder decides.
 fn fatima(app: &str, more: &[&str]) -> Output {
     let folder = policies();
     let folder = folder.to_str().unwrap();
@@ -55,7 +55,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// The fields of a message of the contract.
+/// The fields of a protobuf message.
 fn fields(message: &str) -> Vec<String> {
     let all = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let mut messages = all.file.iter().flat_map(|file| &file.message_type);
@@ -65,37 +65,37 @@ fn fields(message: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_field_of_the_question_of_claims_and_of_context_has_a_flag_of_its_name() {
+fn every_field_of_the_request_of_claims_and_of_context_has_a_flag_of_its_name() {
     let help = stdout(&run(&["--help"]));
     let has = |flag: &str| {
         let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
         let mut places = help.match_indices(flag);
         places.any(|(at, _)| ends(&help[at + flag.len()..]))
     };
-    let mut wanted: Vec<String> = Vec::new();
+    let mut flags: Vec<String> = Vec::new();
     for message in ["AuthorizeRequest", "Claims", "Context"] {
-        wanted.extend(fields(message));
+        flags.extend(fields(message));
     }
-    // Messages themselves: their own fields stand for them.
-    wanted.retain(|field| !["claims", "context", "device"].contains(&field.as_str()));
+    // Message fields have no flag; their own fields do.
+    flags.retain(|field| !["claims", "context", "device"].contains(&field.as_str()));
     let device = fields("Device");
-    wanted.extend(device.iter().map(|field| format!("device_{field}")));
-    assert!(wanted.len() > 50, "{wanted:?}");
-    for field in wanted {
+    flags.extend(device.iter().map(|field| format!("device_{field}")));
+    assert!(flags.len() > 50, "{flags:?}");
+    for field in flags {
         let flag = format!("--{}", field.replace('_', "-"));
         assert!(has(&flag), "{flag} is not in --help");
     }
 }
 
 #[test]
-fn flags_of_the_context_reach_the_decision() {
+fn context_flags_affect_the_decision() {
     let ask = |more: &[&str]| {
         let output = fatima(
             DESIGN_VAULT,
             &[&["--explain", "--format", "json"], more].concat(),
         );
-        let told: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
-        let conditions = told["policies"].as_array().unwrap().iter();
+        let explanation: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let conditions = explanation["policies"].as_array().unwrap().iter();
         let conditions = conditions.flat_map(|policy| policy["conditions"].as_array().unwrap());
         let risk = conditions
             .clone()
@@ -111,7 +111,7 @@ fn flags_of_the_context_reach_the_decision() {
 }
 
 #[test]
-fn flags_that_contradict_each_other_are_refused() {
+fn contradictory_flags_are_rejected() {
     let [one, other] = ["1301dc4d-3b13-49a7-bfce-1b4ce7098785", FATIMA];
     for (flags, named) in [
         (
@@ -125,8 +125,11 @@ fn flags_that_contradict_each_other_are_refused() {
     ] {
         let output = fatima(DESIGN_VAULT, &flags);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
-        let told = stderr(&output);
-        assert!(told.contains("--guest") && told.contains(named), "{told}");
+        let error = stderr(&output);
+        assert!(
+            error.contains("--guest") && error.contains(named),
+            "{error}"
+        );
     }
     for flags in [
         ["--access-type", "collaboration", "--guest", one],
@@ -141,32 +144,32 @@ fn flags_that_contradict_each_other_are_refused() {
 fn a_denial_begins_with_the_missing_facts_and_how_to_provide_them() {
     let output = fatima(DESIGN_VAULT, &["--mfa", "--explain"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = stdout(&output);
-    let lines: Vec<&str> = told.lines().collect();
-    assert!(lines[0].starts_with("DENY "), "{told}");
-    assert!(lines[1].starts_with("  missing      "), "{told}");
+    let text = stdout(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("DENY "), "{text}");
+    assert!(lines[1].starts_with("  missing      "), "{text}");
     let needed = "sign_in_risk was not provided: send it, or set it under `assume` for this listener \
                   (needed by: Block the Design Vault at high sign-in risk)";
-    assert!(told.contains(needed), "{told}");
-    assert!(told.contains("not provided, treated as matching"), "{told}");
+    assert!(text.contains(needed), "{text}");
+    assert!(text.contains("not provided, treated as matching"), "{text}");
 }
 
 #[test]
 fn tenants_and_microsofts_applications_may_be_named_and_are_shown_with_their_names() {
     let output = fatima("office 365 SharePoint Online", &["--mfa", "--explain"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let told = stdout(&output);
+    let text = stdout(&output);
     for line in [
         "home         Fabrikam (2000d417-3b6d-4dbf-977f-4b4cbba65319)",
         "resource     Contoso (1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f)",
         "app          Office 365 SharePoint Online (00000003-0000-0ff1-ce00-000000000000)",
     ] {
-        assert!(told.contains(line), "{told}");
+        assert!(text.contains(line), "{text}");
     }
 }
 
 #[test]
-fn a_name_that_is_not_known_or_not_unique_is_an_error_that_lists_what_is() {
+fn an_unknown_or_ambiguous_name_is_an_error_that_lists_the_candidates() {
     let output = fatima("Payroll of ours", &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -216,25 +219,25 @@ fn a_name_that_is_not_known_or_not_unique_is_an_error_that_lists_what_is() {
         stderr(&none).contains("expected an id, a display name"),
         "{none:?}"
     );
-    // Two domains tell the twins apart.
+    // The domains distinguish two tenants with the same name.
     let denied = ask("a.example");
     assert_eq!(denied.status.code(), Some(1), "{denied:?}");
 }
 
 #[test]
-fn a_running_server_is_asked_by_tenant_ids() {
+fn a_running_server_accepts_only_tenant_ids() {
     let output = run(&["--home", "Fabrikam", "--server", "unix:/nowhere"]);
     assert_eq!(output.status.code(), Some(2));
-    let told = stderr(&output);
+    let error = stderr(&output);
     assert!(
-        told.contains("home_tenant: found `Fabrikam`, expected a tenant id"),
-        "{told}"
+        error.contains("home_tenant: found `Fabrikam`, expected a tenant id"),
+        "{error}"
     );
-    assert!(told.contains("--policies"), "{told}");
+    assert!(error.contains("--policies"), "{error}");
 }
 
 #[test]
-fn text_fits_the_terminal_and_is_not_cut_where_there_is_none() {
+fn text_fits_the_terminal_and_is_not_cut_without_one() {
     let folder = policies();
     let folder = folder.to_str().unwrap();
     let arguments = [
@@ -255,15 +258,15 @@ fn text_fits_the_terminal_and_is_not_cut_where_there_is_none() {
             .env("COLUMNS", width.to_string())
             .output()
             .unwrap();
-        let told = stdout(&output);
-        let longest = told.lines().map(|line| line.chars().count()).max();
-        assert!(longest.unwrap() <= width, "{told}");
-        assert!(told.contains("SHARED_CHANNEL"), "{told}");
+        let text = stdout(&output);
+        let longest = text.lines().map(|line| line.chars().count()).max();
+        assert!(longest.unwrap() <= width, "{text}");
+        assert!(text.contains("SHARED_CHANNEL"), "{text}");
     }
-    let told = stdout(&run(&arguments));
+    let text = stdout(&run(&arguments));
     assert!(
-        told.lines().any(|line| line.chars().count() > 150),
-        "{told}"
+        text.lines().any(|line| line.chars().count() > 150),
+        "{text}"
     );
 }
 

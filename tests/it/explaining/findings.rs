@@ -1,4 +1,4 @@
-//! What Explain lists and leaves out, where several entries or several tenants count: cases written by hand.
+//! Findings that Explain lists and omits when several entries or tenants apply: cases written by hand.
 
 use crosstrust::decision::Reason;
 use crosstrust::evaluate::{
@@ -122,10 +122,10 @@ fn a_setting_that_depends_on_an_unknown_bundle_lists_the_application() {
         assert!(sentence.contains(&app.to_string()), "{sentence}");
         assert!(sentence.contains("[[application]]"), "{sentence}");
     }
-    // Refused for certain, whatever the bundle holds.
-    let nobody = setting("allowed", &[user(BOB)], "allowed", &[app("Office365")]);
+    // Denied whatever the bundle contains.
+    let only_bob = setting("allowed", &[user(BOB)], "allowed", &[app("Office365")]);
     let cases = [
-        (inbound(&nobody), purview.clone()),
+        (inbound(&only_bob), purview.clone()),
         (inbound(&office), reaching(PAYROLL)),
         (
             restricted(&[(FABRIKAM, &office), (CONTOSO, &closed())]),
@@ -150,29 +150,39 @@ fn unknown_groups_beside_an_unknown_bundle_are_both_listed() {
         request.claims.groups_incomplete = true
     });
     let facts = vec![RequestFact::Groups, RequestFact::Bundles(PURVIEW)];
-    let told = denied(&explain(&inbound(&both), &unsure));
-    assert_eq!(told, (Reason::InboundApplication, facts));
+    let denial = denied(&explain(&inbound(&both), &unsure));
+    assert_eq!(denial, (Reason::InboundApplication, facts));
 }
 
 #[test]
-fn a_client_application_that_may_be_allowed_is_listed_where_the_request_names_none() {
+fn an_absent_client_application_is_listed_if_one_could_be_allowed() {
     use Reason::{InboundApplication, InboundUser, OutboundApplication};
-    let silent = with(reaching(PAYROLL), |request| request.client_app = None);
+    let without_client = with(reaching(PAYROLL), |request| request.client_app = None);
     let one = setting("allowed", &[all_users()], "allowed", &[app(SHAREPOINT)]);
     let blocked = setting("allowed", &[all_users()], "blocked", &[app(PAYROLL)]);
-    let nobody = setting("allowed", &[user(BOB)], "allowed", &[app(SHAREPOINT)]);
+    let only_bob = setting("allowed", &[user(BOB)], "allowed", &[app(SHAREPOINT)]);
     let listed = vec![RequestFact::ClientApp];
     let cases = [
-        (inbound(&one), &silent, InboundApplication, listed.clone()),
-        (outbound(&one), &silent, OutboundApplication, listed),
+        (
+            inbound(&one),
+            &without_client,
+            InboundApplication,
+            listed.clone(),
+        ),
+        (outbound(&one), &without_client, OutboundApplication, listed),
         (
             inbound(&one),
             &reaching(PAYROLL),
             InboundApplication,
             vec![],
         ),
-        (inbound(&blocked), &silent, InboundApplication, vec![]),
-        (inbound(&nobody), &silent, InboundUser, vec![]),
+        (
+            inbound(&blocked),
+            &without_client,
+            InboundApplication,
+            vec![],
+        ),
+        (inbound(&only_bob), &without_client, InboundUser, vec![]),
     ];
     for (number, (world, request, reason, facts)) in cases.into_iter().enumerate() {
         assert_eq!(
@@ -184,7 +194,7 @@ fn a_client_application_that_may_be_allowed_is_listed_where_the_request_names_no
 }
 
 #[test]
-fn what_a_list_of_users_lacks_is_listed_only_where_no_other_entry_matches() {
+fn missing_facts_of_a_user_list_are_listed_only_if_no_entry_matches() {
     let types = json!({"guestOrExternalUserTypes": "b2bCollaborationGuest,b2bCollaborationMember",
         "externalTenants": null});
     let list = |guests: bool, role: bool| {
@@ -238,7 +248,7 @@ fn located(lookup: &str) -> World {
 }
 
 #[test]
-fn a_country_of_the_other_method_is_not_said_to_be_absent() {
+fn a_country_from_the_other_method_is_not_reported_as_absent() {
     use CountrySource::{AuthenticatorAppGps, ClientIpAddress};
     let sent = |source: Option<CountrySource>| {
         with(direct(), |request| {
@@ -322,7 +332,7 @@ fn an_ip_location_shows_its_ranges() {
 }
 
 #[test]
-fn a_policy_that_is_taken_off_for_a_user_action_says_so() {
+fn a_policy_excluded_for_a_user_action_is_reported_as_excluded() {
     let action = |action: &str| json!([{"userAction": action, "state": "enabled"}]);
     let contoso = open_contoso()
         .excluding_actions(action("registerDevice"))
@@ -347,7 +357,7 @@ fn a_policy_that_is_taken_off_for_a_user_action_says_so() {
 }
 
 #[test]
-fn a_service_provider_that_is_kept_at_home_is_shown_with_the_partner_entry() {
+fn a_service_provider_blocked_outbound_is_shown_with_the_partner_entry() {
     let entry = json!({"b2bDirectConnectOutbound": open(), "b2bCollaborationOutbound": open(),
         "blockServiceProviderOutboundAccess": true});
     let world = world([open_contoso(), tenant(FABRIKAM).partner(CONTOSO, entry)]);

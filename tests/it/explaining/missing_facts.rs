@@ -1,4 +1,4 @@
-//! Which missing facts a denial names. General rules over generated cases: a listed fact is absent from the request,
+//! The missing facts that a denial names. Properties over generated cases: a listed fact is absent from the request,
 //! and a fact that alone turns a denial into an allow is listed.
 
 use std::collections::BTreeMap;
@@ -30,10 +30,10 @@ fn explain(
 }
 
 fn for_each_case(
-    mut look: impl FnMut(&Snapshot, &Revocations, &Request, Timestamp, &Explanation, &mut Rng),
+    mut check: impl FnMut(&Snapshot, &Revocations, &Request, Timestamp, &Explanation, &mut Rng),
 ) {
-    let told = std::env::var("CROSSTRUST_CASES").ok();
-    let cases = told.map_or(CASES, |text| text.parse().expect("a number"));
+    let configured = std::env::var("CROSSTRUST_CASES").ok();
+    let cases = configured.map_or(CASES, |text| text.parse().expect("a number"));
     for seed in 0..cases.div_ceil(CASES_A_WORLD) as u64 {
         let mut rng = Rng::new(seed ^ 0xfac7);
         let mut world = generate::world(seed);
@@ -45,7 +45,7 @@ fn for_each_case(
         for _ in 0..CASES_A_WORLD {
             let (request, now) = generate::request(&world, &mut rng);
             let explanation = explain(&snapshot, &revocations, &request, now);
-            look(
+            check(
                 &snapshot,
                 &revocations,
                 &request,
@@ -110,8 +110,8 @@ fn is_absent(fact: &RequestFact, request: &Request) -> bool {
     }
 }
 
-/// The request with one absent fact filled in, in every way that matters, and the facts of which one has to be
-/// listed where that turns the denial into an allow.
+/// The request with one absent fact filled in, in every way that matters, and the facts at least one of which must be
+/// listed if the fill turns the denial into an allow.
 fn fills(request: &Request, now: Timestamp, rng: &mut Rng) -> Vec<(Vec<RequestFact>, Request)> {
     let mut filled = Vec::new();
     context_fills(request, rng, &mut filled);
@@ -234,21 +234,21 @@ fn claims_fills(request: &Request, now: Timestamp, filled: &mut Filled) {
         });
     }
     let every = || AuthenticationMethod::list().iter().copied().collect();
-    // An internal user's methods count together: one list of them that is given is an answer.
+    // The methods of an internal user count together: if one list is given, none is missing.
     let both = claims
         .authentication_methods
         .union(claims.resource_authentication_methods);
     let is_internal = request.user_class() == UserClass::Internal;
-    let silent = |list: WordSet<AuthenticationMethod>| match is_internal {
+    let is_missing = |list: WordSet<AuthenticationMethod>| match is_internal {
         true => both.is_empty(),
         false => list.is_empty(),
     };
-    if silent(claims.authentication_methods) {
+    if is_missing(claims.authentication_methods) {
         fill(vec![RequestFact::AuthenticationMethods], &|claims| {
             claims.authentication_methods = every()
         });
     }
-    if silent(claims.resource_authentication_methods) {
+    if is_missing(claims.resource_authentication_methods) {
         let facts = vec![
             RequestFact::ResourceAuthenticationMethods,
             RequestFact::AuthenticationMethods,
@@ -302,7 +302,7 @@ fn user_fills(request: &Request, filled: &mut Filled) {
     let is_guest = request.access == AccessType::Collaboration
         && request.user_class() == UserClass::Collaboration;
     for user in USERS {
-        // A direct connect user without a guest object is known to have none.
+        // A direct connect user without a guest object has none; the fact is not missing.
         if request.resource_user.is_none() && is_guest {
             let change = |other: &mut Request| other.resource_user = Some(user);
             filled.push((vec![RequestFact::ResourceUser], with(request, change)));
@@ -318,7 +318,7 @@ fn user_fills(request: &Request, filled: &mut Filled) {
             filled.push((vec![RequestFact::ClientApp], with(request, change)));
         }
     }
-    // An internal user is an internal guest only if the request says so.
+    // An internal user is an internal guest only if the request states it.
     if request.external_user_type.is_none() && request.user_class() != UserClass::Internal {
         for named in UserType::ALL {
             let other = with(request, |other| other.external_user_type = Some(*named));
@@ -356,7 +356,10 @@ fn a_fact_that_alone_turns_a_denial_into_an_allow_is_listed() {
     });
     println!("{flips:#?}");
     if std::env::var_os("CROSSTRUST_CASES").is_none() {
-        assert!(flips.len() >= 20, "too few facts decide: {flips:#?}");
+        assert!(
+            flips.len() >= 20,
+            "too few facts change a decision: {flips:#?}"
+        );
     }
 }
 
@@ -393,7 +396,7 @@ fn a_listed_fact_is_absent_and_some_failing_policy_or_setting_reads_it() {
 }
 
 #[test]
-fn each_fact_says_its_field_and_how_to_provide_it() {
+fn each_fact_names_its_field_and_how_to_provide_it() {
     let risk = RequestFact::SignInRisk;
     assert_eq!(risk.field(), "context.sign_in_risk");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Every condition of every policy, why stages pass, and what a denial lists first: cases written by hand.
+//! Every condition of every policy, why stages pass, and the facts that a denial lists first: cases written by hand.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ const NAMES: [&str; 11] = [
 ];
 
 #[test]
-fn a_silent_request_lists_every_condition_as_not_provided_with_the_fact_that_it_lacks() {
+fn a_request_without_facts_lists_every_condition_as_not_provided_with_its_missing_fact() {
     let explanation = explain(&world_of(everything()), &direct());
     let policy = &explanation.policies[0];
     let names: Vec<_> = policy.conditions.iter().map(|one| one.name).collect();
@@ -134,7 +134,7 @@ fn a_silent_request_lists_every_condition_as_not_provided_with_the_fact_that_it_
 
 #[test]
 fn conditions_after_the_first_that_does_not_match_are_listed_too() {
-    let told = with(direct(), |request| {
+    let filled = with(direct(), |request| {
         let context = &mut request.context;
         context.client_app_type = Some(ClientAppType::Other);
         context.sign_in_risk = Some(RiskLevel::High);
@@ -146,7 +146,7 @@ fn conditions_after_the_first_that_does_not_match_are_listed_too() {
         );
         context.device = Some(Device::Registered([compliant].into()));
     });
-    let explanation = explain(&world_of(everything()), &told);
+    let explanation = explain(&world_of(everything()), &filled);
     use ConditionOutcome::{Matched, NotMatched, NotProvided};
     let expected = [
         Matched,
@@ -168,7 +168,7 @@ fn conditions_after_the_first_that_does_not_match_are_listed_too() {
         filter.missing,
         [RequestFact::DeviceProperty(DeviceProperty::TrustType)]
     );
-    // It does not apply, so nothing depends on what is missing.
+    // The policy does not apply, so nothing depends on the missing facts.
     assert!(explanation.decision.is_allow());
     assert_eq!(missing(&explanation), []);
 }
@@ -184,7 +184,7 @@ fn conditions_that_a_policy_does_not_set_are_not_listed() {
 }
 
 #[test]
-fn a_users_type_that_is_only_possible_is_not_provided() {
+fn a_possible_user_type_is_reported_as_not_provided() {
     let guests = json!({"includeGuestsOrExternalUsers":
         {"guestOrExternalUserTypes": "b2bCollaborationGuest", "externalTenants": null}});
     let world = contoso_with(&[when(block(), "users", guests)]);
@@ -195,7 +195,7 @@ fn a_users_type_that_is_only_possible_is_not_provided() {
         ("users", ConditionOutcome::NotProvided)
     );
     assert_eq!(missing(&explanation), [RequestFact::ExternalUserType]);
-    // The type that the policy names is given: nothing is missing.
+    // The request states the type that the policy names: nothing is missing.
     let explanation = explain(&world, &guest());
     assert_eq!(
         outcomes(&explanation)[0],
@@ -205,7 +205,7 @@ fn a_users_type_that_is_only_possible_is_not_provided() {
 }
 
 #[test]
-fn what_makes_a_policy_fail_is_listed_and_what_another_policy_lacks_is_not() {
+fn only_missing_facts_of_failing_policies_are_listed() {
     let frequency = json!({"signInFrequency": {"value": 1, "type": "hours", "isEnabled": true,
         "frequencyInterval": "timeBased", "authenticationType": "primaryAndSecondaryAuthentication"}});
     let cases: [(Value, Request, Vec<RequestFact>); 4] = [
@@ -226,7 +226,7 @@ fn what_makes_a_policy_fail_is_listed_and_what_another_policy_lacks_is_not() {
             internal(),
             vec![RequestFact::PasswordChanged, RequestFact::RiskRemediated],
         ),
-        // Satisfied: what it lacks does not matter.
+        // Satisfied: its missing facts do not matter.
         (
             when(require(&["mfa"]), "signInRiskLevels", json!(["high"])),
             with(internal(), |request| request.claims.mfa = true),
@@ -245,7 +245,7 @@ fn what_makes_a_policy_fail_is_listed_and_what_another_policy_lacks_is_not() {
 }
 
 #[test]
-fn stages_before_conditional_access_list_what_they_lack() {
+fn stages_before_conditional_access_list_their_missing_facts() {
     let revoked = with(internal(), |request| request.claims.session_id = None);
     let revocations = [Revocation::Session("another".into())];
     let explanation = explain_revoked(&contoso_with(&[]), &revocations, &revoked);
@@ -265,7 +265,7 @@ fn stages_before_conditional_access_list_what_they_lack() {
         Reason::GroupsUnknown
     );
     assert_eq!(missing(&explanation), [RequestFact::Groups]);
-    // A denial for certain lists nothing.
+    // A denial that no missing fact could change lists nothing.
     let explanation = explain(&world, &direct());
     assert_eq!(
         explanation.decision.denial().unwrap().reason,
@@ -275,7 +275,7 @@ fn stages_before_conditional_access_list_what_they_lack() {
 }
 
 #[test]
-fn every_stage_says_why_it_passes() {
+fn every_stage_reports_why_it_passes() {
     let world = contoso_with(&[require(&["mfa"])]);
     let done = with(direct(), |request| request.claims.mfa = true);
     let explanation = explain(&world, &done);
@@ -334,9 +334,10 @@ fn the_wire_carries_conditions_missing_facts_and_names() {
         ..wire::request()
     };
     let engine = Arc::clone(&engine);
-    let told = client::explain_in_process(&engine, &RequestLimits::default(), request).unwrap();
-    let [missing] = told.missing_facts.as_slice() else {
-        panic!("{:?}", told.missing_facts);
+    let explanation =
+        client::explain_in_process(&engine, &RequestLimits::default(), request).unwrap();
+    let [missing] = explanation.missing_facts.as_slice() else {
+        panic!("{:?}", explanation.missing_facts);
     };
     assert_eq!(missing.field, "context.sign_in_risk");
     assert_eq!(
@@ -345,7 +346,7 @@ fn the_wire_carries_conditions_missing_facts_and_names() {
     );
     assert!(missing.assumable);
     assert_eq!(missing.policy_ids, [policy_id(1).to_string()]);
-    let risk = &told.policies[0].conditions[2];
+    let risk = &explanation.policies[0].conditions[2];
     assert_eq!(risk.name, "signInRiskLevels");
     assert_eq!(
         risk.outcome(),
@@ -356,12 +357,16 @@ fn the_wire_carries_conditions_missing_facts_and_names() {
         ("high", "not provided")
     );
     assert_eq!(risk.missing_fields, ["context.sign_in_risk"]);
-    let names: Vec<_> = told.names.iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<_> = explanation
+        .names
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
     assert_eq!(
         names,
         ["A tenant", "Contoso", "Office 365 SharePoint Online"]
     );
-    let json = client::explanation_to_json(&told);
+    let json = client::explanation_to_json(&explanation);
     assert_eq!(json["missingFacts"][0]["field"], "context.sign_in_risk");
     assert_eq!(
         json["policies"][0]["conditions"][2]["outcome"],
@@ -376,7 +381,7 @@ fn the_wire_carries_conditions_missing_facts_and_names() {
 }
 
 #[test]
-fn a_fact_is_assumable_if_and_only_if_the_configuration_takes_it() {
+fn a_fact_is_assumable_if_and_only_if_the_configuration_accepts_it() {
     let device = RequestFact::DeviceProperty(DeviceProperty::TrustType);
     let cases = [
         (RequestFact::IpAddress, "192.0.2.1"),

@@ -1,4 +1,4 @@
-//! Against a real OpenTelemetry Collector (`.ci/collector` builds one), which is killed and started again.
+//! Export to a real OpenTelemetry Collector (`.ci/collector` builds one), which is killed and restarted.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::journal::{Logged, exporter};
-use super::until;
+use super::journal::{TestJournal, exporter};
+use super::wait_until;
 
-/// The collector, writing what it gets to a file. It is killed when it is dropped.
+/// A collector that writes received records to a file. Killed on drop.
 struct Collector {
     process: Child,
 }
@@ -19,9 +19,9 @@ struct Collector {
 impl Collector {
     fn start(binary: &str, folder: &Path, port: u16) -> Collector {
         let configuration = folder.join("collector.yaml");
-        // One for each life: behind a line that the one before has torn, a whole one could not be read.
+        // One file per process: after a torn line of the previous process, a complete line could not be parsed.
         let file = folder.join(format!("collected-{}.jsonl", written(folder).len()));
-        // With a rotation the exporter writes without a buffer, so that what it has said it took survives its death.
+        // With rotation the exporter writes unbuffered, so that acknowledged records survive a kill.
         let text = format!(
             "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '127.0.0.1:{port}'}}}}}}}}
 exporters: {{file: {{path: '{}', rotation: {{max_megabytes: 1000}}}}}}
@@ -49,7 +49,7 @@ impl Drop for Collector {
     }
 }
 
-/// The files that collectors have written.
+/// The files that the collectors have written.
 fn written(folder: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(folder).unwrap();
     let paths = files.map(|file| file.unwrap().path());
@@ -58,13 +58,13 @@ fn written(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What the collector has written: numbers of records, and how many came in all. A last line that is torn does not
+/// Sequence numbers of the written records, and the total number including repeats. A torn last line does not
 /// count.
 fn collected(folder: &Path) -> (BTreeSet<u64>, usize) {
     let texts = written(folder).into_iter().map(std::fs::read_to_string);
     let texts: Vec<String> = texts.map(Result::unwrap).collect();
     let (mut seqs, mut count) = (BTreeSet::new(), 0);
-    // File by file: the torn end of one is not the beginning of another.
+    // File by file: the torn end of one file does not continue in the next.
     for line in texts.iter().flat_map(|text| text.lines()) {
         let Ok(call) = serde_json::from_str::<Value>(line) else {
             continue;
@@ -97,7 +97,7 @@ fn collected(folder: &Path) -> (BTreeSet<u64>, usize) {
 
 #[test]
 #[ignore = "needs a real collector, which takes minutes to build: .ci/collector"]
-fn a_real_collector_that_is_killed_and_restarted_gets_every_record() {
+fn a_collector_that_is_killed_and_restarted_receives_every_record() {
     let binary = std::env::var("COLLECTOR").expect("COLLECTOR names the collector's binary");
     let folder = tempfile::tempdir().unwrap();
     let records = folder.path().join("records");
@@ -107,9 +107,9 @@ fn a_real_collector_that_is_killed_and_restarted_gets_every_record() {
     let url = format!("http://127.0.0.1:{port}");
     let mut next = 0;
     let mut all = BTreeSet::new();
-    // We are started again, too: each round has a journal and an exporter of its own.
+    // The product restarts too: each round has its own journal and exporter.
     for round in 0..4 {
-        let log = Logged::open(&records);
+        let log = TestJournal::open(&records);
         let exporter = exporter(&log, &url);
         for _ in 0..5 {
             let collector = Collector::start(&binary, folder.path(), port);
@@ -118,12 +118,12 @@ fn a_real_collector_that_is_killed_and_restarted_gets_every_record() {
                 log.sign_ins(next..next + 50);
                 next += 50;
             }
-            until("the collector takes records", || {
+            wait_until("the collector takes records", || {
                 exporter.status().sent > sent
             });
             log.sign_ins(next..next + 200);
             next += 200;
-            // In the middle of what it is sent.
+            // Kill it in the middle of an export.
             drop(collector);
             log.sign_ins(next..next + 100);
             next += 100;
@@ -131,19 +131,19 @@ fn a_real_collector_that_is_killed_and_restarted_gets_every_record() {
         let last = Collector::start(&binary, folder.path(), port);
         log.close();
         if round % 2 == 0 {
-            until("all is exported", || exporter.status().lag == 0);
+            wait_until("all is exported", || exporter.status().lag == 0);
         }
         exporter.stop(Duration::from_secs(1));
-        all.extend(log.sent_kinds());
+        all.extend(log.exported_seqs());
         drop(last);
     }
-    let log = Logged::open(&records);
+    let log = TestJournal::open(&records);
     let collector = Collector::start(&binary, folder.path(), port);
     let exporter = exporter(&log, &url);
     log.close();
-    until("all is exported", || exporter.status().lag == 0);
+    wait_until("all is exported", || exporter.status().lag == 0);
     exporter.stop(Duration::from_secs(10));
-    all.extend(log.sent_kinds());
+    all.extend(log.exported_seqs());
     drop(collector);
     let (seqs, count) = collected(folder.path());
     let missing: Vec<_> = all.difference(&seqs).collect();
@@ -153,7 +153,7 @@ fn a_real_collector_that_is_killed_and_restarted_gets_every_record() {
         missing.len()
     );
     println!(
-        "{} records, {} came twice, 20 kills",
+        "{} records, {} duplicates, 20 kills",
         all.len(),
         count - seqs.len()
     );

@@ -1,4 +1,4 @@
-//! A journal with records that tests write, and exporters of it.
+//! A journal with records that tests write, and its exporters.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,22 +15,22 @@ use crosstrust::log::journal::{
 };
 use crosstrust::otlp::{Collector, Signal};
 
-pub struct Logged {
+pub struct TestJournal {
     pub journal: Arc<Journal>,
     folder: PathBuf,
 }
 
-impl Logged {
-    pub fn open(folder: &Path) -> Logged {
-        Logged::with(folder, 64 << 20, 4 << 30)
+impl TestJournal {
+    pub fn open(folder: &Path) -> TestJournal {
+        TestJournal::with(folder, 64 << 20, 4 << 30)
     }
 
-    /// Small files, of which few are kept.
-    pub fn open_small(folder: &Path) -> Logged {
-        Logged::with(folder, 16 << 10, 64 << 10)
+    /// Small files, few of which are retained.
+    pub fn open_small(folder: &Path) -> TestJournal {
+        TestJournal::with(folder, 16 << 10, 64 << 10)
     }
 
-    fn with(folder: &Path, segment_bytes: u64, retention_bytes: u64) -> Logged {
+    fn with(folder: &Path, segment_bytes: u64, retention_bytes: u64) -> TestJournal {
         std::fs::create_dir_all(folder).unwrap();
         let options = JournalOptions {
             signer: Signer::load_or_create(&folder.join("signing.key")).unwrap(),
@@ -45,13 +45,13 @@ impl Logged {
         };
         let disk = Arc::new(SystemDisk::lock(folder).unwrap());
         let (journal, _) = Journal::open(options, disk, Clock::System).unwrap();
-        Logged {
+        TestJournal {
             journal: Arc::new(journal),
             folder: folder.to_owned(),
         }
     }
 
-    /// Writes so many sign-ins; they are on disk when this returns.
+    /// Writes `count` sign-ins; they are on disk when this returns.
     pub fn sign_ins(&self, numbers: Range<u32>) {
         let tickets: Vec<_> = numbers.map(|number| self.sign_in(number)).collect();
         for ticket in tickets {
@@ -83,8 +83,8 @@ impl Logged {
         records.map(Result::unwrap).collect()
     }
 
-    /// The numbers of all records that are for others.
-    pub fn sent_kinds(&self) -> Vec<u64> {
+    /// The sequence numbers of all records except the first of each file.
+    pub fn exported_seqs(&self) -> Vec<u64> {
         let records = self.records().into_iter();
         let sent = records.filter(|record| record.kind != RecordKind::Segment);
         sent.map(|record| record.seq).collect()
@@ -103,14 +103,14 @@ impl Logged {
     }
 }
 
-impl Drop for Logged {
+impl Drop for TestJournal {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-/// The collector at this endpoint, as these variables describe it.
-pub fn named(endpoint: &str, variables: &[(&str, &str)]) -> Collector {
+/// The collector settings for this endpoint and these variables.
+pub fn collector_settings(endpoint: &str, variables: &[(&str, &str)]) -> Collector {
     let lookup = |name: &str| {
         let found = variables.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
@@ -118,13 +118,13 @@ pub fn named(endpoint: &str, variables: &[(&str, &str)]) -> Collector {
     Collector::with_endpoint(Signal::Logs, "log.export", endpoint, &lookup).unwrap()
 }
 
-pub fn exporter(log: &Logged, url: &str) -> Exporter {
+pub fn exporter(log: &TestJournal, url: &str) -> Exporter {
     let headers = ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-team=a");
-    exporter_with(log, named(url, &[headers]))
+    exporter_with(log, collector_settings(url, &[headers]))
 }
 
-/// Impatient, so that tests are short.
-pub fn exporter_with(log: &Logged, collector: Collector) -> Exporter {
+/// Short timeouts keep the tests short.
+pub fn exporter_with(log: &TestJournal, collector: Collector) -> Exporter {
     let service = ("service.name".to_owned(), "a test".to_owned());
     let options = ExportOptions {
         linger: Duration::from_millis(5),

@@ -1,4 +1,4 @@
-//! Allow, denial, challenge: what each looks like to Envoy and to its client.
+//! Allow, denial, challenge: the responses that Envoy and its client receive.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -46,15 +46,15 @@ async fn a_guest_whose_home_id_is_unknown_has_no_user_header_and_a_forged_one_is
         assert_eq!(answer.removed, ["x-crosstrust-user"]);
         assert_eq!(answer.header("x-crosstrust-home-tenant"), Some(FABRIKAM));
     } else {
-        // Fabrikam lets named users out as guests; who this one is at home is not known.
+        // Fabrikam allows named users outbound as guests; the home id of this user is unknown.
         assert_denied(&answer, 403, Code::PermissionDenied);
     }
 }
 
 #[tokio::test]
-async fn a_denial_tells_a_code_and_its_reason_only_where_the_route_says_so() {
+async fn a_denial_contains_code_and_reason_only_if_the_route_enables_them() {
     let world = World::new(Setup::default()).await;
-    // Nobody lets Fabrikam's users reach this one.
+    // No setting allows Fabrikam's users to reach this application.
     let app = "1a0370d1-fa4d-4669-ba0f-973108df6b7c";
     let claims = tokens::with(world.claims(LAUNCHER), json!({"aud": [LAUNCHER, app]}));
     let token = world.fabrikam.sign(&claims);
@@ -95,9 +95,12 @@ async fn a_denial_with_a_step_up_is_a_claims_challenge_or_an_rfc_9470_challenge(
     };
     let answer = ask(json!({"xms_cc": ["CP1"]})).await;
     assert_denied(&answer, 401, Code::Unauthenticated);
-    let told = answer.header("www-authenticate").unwrap();
-    assert!(told.contains("error=\"insufficient_claims\""), "{told}");
-    let claims = told
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(
+        challenge.contains("error=\"insufficient_claims\""),
+        "{challenge}"
+    );
+    let claims = challenge
         .split("claims=\"")
         .nth(1)
         .unwrap()
@@ -110,19 +113,19 @@ async fn a_denial_with_a_step_up_is_a_claims_challenge_or_an_rfc_9470_challenge(
 
     let answer = ask(json!({})).await;
     assert_denied(&answer, 401, Code::Unauthenticated);
-    let told = answer.header("www-authenticate").unwrap();
+    let challenge = answer.header("www-authenticate").unwrap();
     assert!(
-        told.contains("error=\"insufficient_user_authentication\""),
-        "{told}"
+        challenge.contains("error=\"insufficient_user_authentication\""),
+        "{challenge}"
     );
-    assert!(told.contains("acr_values=\"c1\""), "{told}");
+    assert!(challenge.contains("acr_values=\"c1\""), "{challenge}");
 
     let answer = ask(json!({"amr": ["pwd", "mfa"]})).await;
     assert!(answer.is_allow(), "{answer:?}");
 }
 
 #[tokio::test]
-async fn a_revoked_session_is_401_and_a_client_that_knows_it_is_asked_for_a_newer_token() {
+async fn a_revoked_session_is_401_and_a_cae_client_is_challenged_for_a_newer_token() {
     let world = World::new(Setup::default()).await;
     let revoked = Revocation::Session("s-1".to_owned());
     world
@@ -138,14 +141,14 @@ async fn a_revoked_session_is_401_and_a_client_that_knows_it_is_asked_for_a_newe
             .sign(&tokens::with(world.claims(LAUNCHER), more));
         let answer = world.check(&get(LAUNCHER, Some(&token))).await;
         assert_denied(&answer, 401, Code::Unauthenticated);
-        let told = answer.header("www-authenticate").unwrap();
-        assert!(told.contains(error), "{told}");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.contains(error), "{challenge}");
         assert_eq!(answer.problem()["code"], "AADSTS50173");
     }
 }
 
 #[tokio::test]
-async fn a_grpc_call_is_told_in_the_words_of_grpc() {
+async fn a_grpc_call_gets_a_grpc_status() {
     let world = World::new(Setup::default()).await;
     let mut request = get(SHAREPOINT, None);
     let headers = &mut http(&mut request).headers;
@@ -158,7 +161,7 @@ async fn a_grpc_call_is_told_in_the_words_of_grpc() {
     let details = STANDARD_NO_PAD.decode(details).unwrap();
     assert!(tonic_types::pb::Status::decode(details.as_slice()).is_ok());
     let status = tonic::Status::with_details(Code::Unauthenticated, "", details.into());
-    let told = status.get_details_error_info().unwrap();
-    assert_eq!(told.domain, "crosstrust");
-    assert!(told.metadata.contains_key("decision_id"));
+    let error_info = status.get_details_error_info().unwrap();
+    assert_eq!(error_info.domain, "crosstrust");
+    assert!(error_info.metadata.contains_key("decision_id"));
 }

@@ -1,4 +1,4 @@
-//! A server over the sample policies that trusts Fabrikam's and Contoso's tokens, and questions as Envoy puts them.
+//! A server with the sample policies that trusts Fabrikam's and Contoso's tokens, and check requests as Envoy sends them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -27,7 +27,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::read::{Read, read};
+use super::read::{EnvoyResponse, decode_response};
 use crate::server::{self, TestServer};
 use crate::support::tokens::{self, NOW, Signer};
 
@@ -41,7 +41,7 @@ pub const CONTOSO_ISS: &str = "https://sts.windows.net/1000d6f0-85c0-40e9-8a9e-c
 
 pub const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
 
-/// The server, the keys that it believes, and a channel to it.
+/// The server, the keys that it trusts, and a channel to it.
 pub struct World {
     pub engine: Arc<Engine>,
     pub clock: Arc<ManualClock>,
@@ -52,7 +52,7 @@ pub struct World {
     channel: Channel,
 }
 
-/// What differs from the usual server.
+/// Options of the test server.
 pub struct Setup {
     pub rights: Rights,
     pub routes: EnvoyRouteTable,
@@ -133,7 +133,7 @@ impl World {
         tokens::with(usual, theirs)
     }
 
-    /// A token of Fatima's for the Launcher, which lets her in.
+    /// A token of Fatima for the Launcher, which she may access.
     pub fn good_token(&self) -> String {
         self.fabrikam.sign(&self.claims(LAUNCHER))
     }
@@ -142,23 +142,23 @@ impl World {
         self.server.url()
     }
 
-    pub async fn check(&self, request: &CheckRequest) -> Read {
+    pub async fn check(&self, request: &CheckRequest) -> EnvoyResponse {
         self.send(request.encode_to_vec().into()).await.unwrap()
     }
 
-    /// Asks with these bytes.
-    pub async fn send(&self, bytes: Bytes) -> Result<Read, Status> {
+    /// Sends these bytes.
+    pub async fn send(&self, bytes: Bytes) -> Result<EnvoyResponse, Status> {
         send(self.channel.clone(), bytes).await
     }
 }
 
-/// Asks whoever is at the other end.
-pub async fn send(channel: Channel, bytes: Bytes) -> Result<Read, Status> {
+/// Sends these bytes over this channel.
+pub async fn send(channel: Channel, bytes: Bytes) -> Result<EnvoyResponse, Status> {
     let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.unwrap();
     let path = http::uri::PathAndQuery::from_static(PATH);
     let answer = grpc.unary(tonic::Request::new(bytes), path, Raw).await?;
-    Ok(read(&answer.into_inner()))
+    Ok(decode_response(&answer.into_inner()))
 }
 
 fn issuer(iss: &str, tenant: &str) -> Issuer {
@@ -171,7 +171,7 @@ fn issuer(iss: &str, tenant: &str) -> Issuer {
     }
 }
 
-/// What Envoy sends for a GET, with the facts of a route to this application.
+/// The check request for a GET, with the context extensions of a route to this application.
 pub fn get(app: &str, token: Option<&str>) -> CheckRequest {
     let mut headers = HashMap::from([(":path".to_owned(), "/".to_owned())]);
     headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
@@ -219,7 +219,7 @@ pub fn http(request: &mut CheckRequest) -> &mut HttpRequest {
     request.http.as_mut().unwrap()
 }
 
-/// Bytes as they are, in both directions.
+/// A codec that passes bytes through in both directions.
 #[derive(Clone, Copy)]
 pub struct Raw;
 
@@ -254,7 +254,7 @@ impl Decoder for Raw {
     }
 }
 
-pub fn assert_denied(answer: &Read, http: u64, code: Code) {
+pub fn assert_denied(answer: &EnvoyResponse, http: u64, code: Code) {
     assert!(answer.has_status, "{answer:?}");
     assert_eq!(answer.code, i32::from(code) as u64, "{answer:?}");
     assert_eq!(answer.denied, Some(http), "{answer:?}");

@@ -1,4 +1,4 @@
-//! What is our own fault is a 503 with a reason: never a gRPC error, never an allow.
+//! A fault of the service is a 503 with a reason: never a gRPC error, never an allow.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -23,7 +23,7 @@ use tonic::transport::Channel;
 use tower_service::Service as _;
 
 use super::asking::{LAUNCHER, PATH, Setup, World, assert_denied, attributes, get, http, send};
-use super::read::{Read, read};
+use super::read::{EnvoyResponse, decode_response};
 use crate::server;
 
 fn budgets() -> RpcCallRules {
@@ -33,7 +33,7 @@ fn budgets() -> RpcCallRules {
     }
 }
 
-async fn told(fault: CallFault) -> Read {
+async fn denial_for(fault: CallFault) -> EnvoyResponse {
     let response = budgets().answer(PATH, fault).unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "application/grpc");
@@ -43,7 +43,7 @@ async fn told(fault: CallFault) -> Read {
     let frame = collected.to_bytes();
     let length = u32::from_be_bytes(frame[1..5].try_into().unwrap());
     assert_eq!((frame[0], length as usize), (0, frame.len() - 5));
-    read(&frame[5..])
+    decode_response(&frame[5..])
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_call_that_is_shed_late_or_panics_is_a_denial_with_a_reason() {
         (CallFault::OverBudget, "TIMEOUT"),
         (CallFault::Panicked, "INTERNAL"),
     ] {
-        let answer = told(fault).await;
+        let answer = denial_for(fault).await;
         assert_denied(&answer, 503, Code::Unavailable);
         assert_eq!(answer.problem()["reason"], reason);
         assert!(
@@ -77,7 +77,7 @@ async fn without_policies_the_answer_is_503() {
 }
 
 #[tokio::test]
-async fn a_question_that_cannot_be_read_is_503() {
+async fn a_request_that_cannot_be_decoded_is_503() {
     let world = World::new(Setup::default()).await;
     let mut huge = get(LAUNCHER, Some(&world.good_token()));
     http(&mut huge)
@@ -95,15 +95,15 @@ async fn a_question_that_cannot_be_read_is_503() {
     }
 }
 
-/// However a call is cut, compressed or broken off, Envoy is told a denial. There are no policies here, so that a
-/// question that could be read is told apart.
+/// A truncated, compressed or aborted call is a denial. Without policies, a request that could be decoded gives
+/// a different denial.
 #[tokio::test]
-async fn a_call_that_does_not_come_whole_is_a_denial_too() {
+async fn an_incomplete_call_is_a_denial() {
     let message = get(LAUNCHER, None).encode_to_vec();
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     let call = [&[0][..], &length, &message].concat();
     let compressed = [&[1][..], &length, &message].concat();
-    let broken = || Err(std::io::Error::other("the connection is gone"));
+    let broken = || Err(std::io::Error::other("the connection is closed"));
     let cases: [(Vec<Result<Bytes, std::io::Error>>, bool); 6] = [
         (
             vec![Ok(call[..9].to_vec().into()), Ok(call[9..].to_vec().into())],
@@ -116,7 +116,7 @@ async fn a_call_that_does_not_come_whole_is_a_denial_too() {
         (vec![Ok(call[..9].to_vec().into()), broken()], false),
     ];
     for (index, (frames, is_read)) in cases.into_iter().enumerate() {
-        let answer = asked_in(frames, None).await;
+        let answer = send_frames(frames, None).await;
         assert_denied(
             &answer,
             if is_read { 401 } else { 503 },
@@ -128,7 +128,7 @@ async fn a_call_that_does_not_come_whole_is_a_denial_too() {
             "case {index}"
         );
     }
-    let answer = asked_in(vec![Ok(call.into())], Some("gzip")).await;
+    let answer = send_frames(vec![Ok(call.into())], Some("gzip")).await;
     assert_denied(&answer, 503, Code::Unavailable);
 }
 
@@ -140,24 +140,27 @@ fn answer_code(is_read: bool) -> Code {
     }
 }
 
-/// Asks a router without policies, in these frames.
-async fn asked_in(frames: Vec<Result<Bytes, std::io::Error>>, encoding: Option<&str>) -> Read {
+/// Sends these frames to a router without policies.
+async fn send_frames(
+    frames: Vec<Result<Bytes, std::io::Error>>,
+    encoding: Option<&str>,
+) -> EnvoyResponse {
     let engine = Arc::new(Engine::new(EngineOptions {
         cache: None,
         clock: Clock::System,
     }));
     let mut router = router(&server::backend(engine), &Rights::ALL, &HealthState::new());
     let frames = frames.into_iter().map(|frame| frame.map(Frame::data));
-    let mut asked = http_request(PATH);
+    let mut request = http_request(PATH);
     if let Some(encoding) = encoding {
-        asked = asked.header("grpc-encoding", encoding);
+        request = request.header("grpc-encoding", encoding);
     }
-    let asked = asked.body(StreamBody::new(futures_util::stream::iter(frames)));
-    let answer = router.call(asked.unwrap()).await.unwrap();
+    let request = request.body(StreamBody::new(futures_util::stream::iter(frames)));
+    let answer = router.call(request.unwrap()).await.unwrap();
     assert!(!answer.headers().contains_key("grpc-status"));
     let body = answer.into_body().collect().await.unwrap();
     assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
-    read(&body.to_bytes()[5..])
+    decode_response(&body.to_bytes()[5..])
 }
 
 fn http_request(path: &str) -> ::http::request::Builder {
@@ -182,7 +185,7 @@ async fn a_listener_without_the_service_denies_and_does_not_err() {
 }
 
 #[tokio::test]
-async fn a_route_whose_facts_are_malformed_is_our_fault_and_not_the_clients() {
+async fn malformed_route_facts_are_a_service_fault_and_not_a_client_error() {
     let world = World::new(Setup::default()).await;
     for (name, value) in [
         ("app", "launcher"),
@@ -200,7 +203,7 @@ async fn a_route_whose_facts_are_malformed_is_our_fault_and_not_the_clients() {
 }
 
 #[tokio::test]
-async fn a_route_that_requires_a_channel_lets_nobody_in_without_one() {
+async fn a_route_that_requires_a_channel_denies_requests_without_one() {
     let world = World::new(Setup::default()).await;
     let mut request = get(LAUNCHER, Some(&world.good_token()));
     let extensions = &mut attributes(&mut request).context_extensions;
@@ -208,16 +211,16 @@ async fn a_route_that_requires_a_channel_lets_nobody_in_without_one() {
     assert_denied(&world.check(&request).await, 403, Code::PermissionDenied);
 }
 
-/// Instead of our services: one whose every call panics or never ends.
+/// A service whose calls all panic or never end.
 #[derive(Clone)]
-struct Broken {
+struct FaultyService {
     panics: bool,
     begun: Arc<Semaphore>,
 }
 
 type Answer = Result<http::Response<tonic::body::Body>, Infallible>;
 
-impl tower_service::Service<http::Request<crosstrust::serve::CallBody>> for Broken {
+impl tower_service::Service<http::Request<crosstrust::serve::CallBody>> for FaultyService {
     type Response = http::Response<tonic::body::Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -228,21 +231,21 @@ impl tower_service::Service<http::Request<crosstrust::serve::CallBody>> for Brok
 
     fn call(&mut self, _: http::Request<crosstrust::serve::CallBody>) -> Self::Future {
         self.begun.add_permits(1);
-        assert!(!self.panics, "as asked");
+        assert!(!self.panics, "panic on request");
         Box::pin(std::future::pending())
     }
 }
 
-/// Our accept loop, limits and rules around it.
-struct Loaded {
+/// The accept loop, limits and layers of the product around it.
+struct FaultyServer {
     channel: Channel,
     begun: Arc<Semaphore>,
     _stop: oneshot::Sender<()>,
 }
 
-async fn loaded(panics: bool, options: ServeOptions) -> Loaded {
+async fn start_faulty(panics: bool, options: ServeOptions) -> FaultyServer {
     let begun = Arc::new(Semaphore::new(0));
-    let service = Broken {
+    let service = FaultyService {
         panics,
         begun: Arc::clone(&begun),
     };
@@ -259,18 +262,18 @@ async fn loaded(panics: bool, options: ServeOptions) -> Loaded {
         ..options
     };
     let (stop, stopped) = oneshot::channel::<()>();
-    let (tell, told) = oneshot::channel();
+    let (address_sender, bound_address) = oneshot::channel();
     std::thread::spawn(move || {
         let server = Server::bind(vec![listener], options).unwrap();
-        tell.send(server.addresses()[0].clone()).unwrap();
+        address_sender.send(server.addresses()[0].clone()).unwrap();
         let shutdown = async {
             let _ = stopped.await;
         };
         server.run(shutdown, || ());
     });
-    let url = format!("http://{}", told.await.unwrap());
+    let url = format!("http://{}", bound_address.await.unwrap());
     let endpoint = Channel::from_shared(url).unwrap();
-    Loaded {
+    FaultyServer {
         channel: endpoint.connect().await.unwrap(),
         begun,
         _stop: stop,
@@ -279,40 +282,40 @@ async fn loaded(panics: bool, options: ServeOptions) -> Loaded {
 
 #[tokio::test]
 async fn each_fault_is_forced_over_a_connection_and_is_still_a_denial() {
-    let ask = |at: &Loaded| {
+    let ask = |at: &FaultyServer| {
         send(
             at.channel.clone(),
             get(LAUNCHER, None).encode_to_vec().into(),
         )
     };
-    let told = |answer: Read, reason: &str| {
+    let assert_fault = |answer: EnvoyResponse, reason: &str| {
         assert_denied(&answer, 503, Code::Unavailable);
         assert_eq!(answer.problem()["reason"], reason);
     };
-    let panicking = loaded(true, ServeOptions::default()).await;
-    told(ask(&panicking).await.unwrap(), "INTERNAL");
+    let panicking = start_faulty(true, ServeOptions::default()).await;
+    assert_fault(ask(&panicking).await.unwrap(), "INTERNAL");
 
     let soon = ServeOptions {
         handler_budget: Duration::from_millis(20),
         ..ServeOptions::default()
     };
-    let late = loaded(false, soon).await;
-    told(ask(&late).await.unwrap(), "TIMEOUT");
+    let late = start_faulty(false, soon).await;
+    assert_fault(ask(&late).await.unwrap(), "TIMEOUT");
 
     let full = ServeOptions {
         in_flight: 1,
         handler_budget: Duration::from_secs(3600),
         ..ServeOptions::default()
     };
-    let full = loaded(false, full).await;
-    let held = tokio::spawn(ask(&full));
+    let full = start_faulty(false, full).await;
+    let pending = tokio::spawn(ask(&full));
     full.begun.acquire().await.unwrap().forget();
-    told(ask(&full).await.unwrap(), "OVERLOADED");
-    held.abort();
+    assert_fault(ask(&full).await.unwrap(), "OVERLOADED");
+    pending.abort();
 }
 
 #[tokio::test]
-async fn a_caller_that_may_only_check_can_do_nothing_else() {
+async fn a_caller_with_only_the_check_right_can_call_nothing_else() {
     use crosstrust::rpc::proto::authorization_service_client::AuthorizationServiceClient;
     use crosstrust::rpc::proto::policy_service_client::PolicyServiceClient;
     use crosstrust::rpc::proto::{AuthorizeRequest, ExplainRequest, ReloadRequest};
@@ -327,16 +330,19 @@ async fn a_caller_that_may_only_check_can_do_nothing_else() {
         ..Setup::default()
     })
     .await;
-    let mut asking = AuthorizationServiceClient::connect(world.url())
+    let mut grpc_client = AuthorizationServiceClient::connect(world.url())
         .await
         .unwrap();
     let mut policies = PolicyServiceClient::connect(world.url()).await.unwrap();
     let refused = [
-        asking
+        grpc_client
             .authorize(AuthorizeRequest::default())
             .await
             .unwrap_err(),
-        asking.explain(ExplainRequest::default()).await.unwrap_err(),
+        grpc_client
+            .explain(ExplainRequest::default())
+            .await
+            .unwrap_err(),
         policies.reload(ReloadRequest::default()).await.unwrap_err(),
     ];
     for status in refused {

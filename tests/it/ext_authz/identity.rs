@@ -1,4 +1,4 @@
-//! Whose request it is: tokens, claims that Envoy verified, and everything that only looks like either.
+//! The identity of a request: tokens, claims that Envoy verified, and lookalikes that are not accepted.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ fn value(json: &serde_json::Value) -> Value {
     let kind = match json {
         serde_json::Value::Null => Kind::NullValue(0),
         serde_json::Value::Bool(flag) => Kind::BoolValue(*flag),
-        // As Envoy does: every number is a double.
+        // Like Envoy, encode every number as a double.
         serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
         serde_json::Value::String(text) => Kind::StringValue(text.clone()),
         serde_json::Value::Array(items) => Kind::ListValue(ListValue {
@@ -69,7 +69,7 @@ fn metadata(namespace: &str, payload: &serde_json::Value) -> Option<Metadata> {
 }
 
 #[tokio::test]
-async fn without_a_token_the_answer_is_401_and_asks_for_one() {
+async fn without_a_token_the_answer_is_a_401_challenge() {
     let world = World::new(Setup::default()).await;
     for authorization in [None, Some("Basic dXNlcjpwdw=="), Some("Bearer"), Some("")] {
         let mut request = get(LAUNCHER, None);
@@ -77,14 +77,14 @@ async fn without_a_token_the_answer_is_401_and_asks_for_one() {
         headers.extend(authorization.map(|it| ("authorization".to_owned(), it.to_owned())));
         let answer = world.check(&request).await;
         assert_denied(&answer, 401, Code::Unauthenticated);
-        let told = answer.header("www-authenticate").unwrap();
-        assert!(told.starts_with("Bearer realm="), "{told}");
-        assert!(!told.contains("error="), "{told}");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer realm="), "{challenge}");
+        assert!(!challenge.contains("error="), "{challenge}");
     }
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_count_is_401_and_told_why() {
+async fn a_rejected_token_is_401_with_a_reason() {
     let world = World::new(Setup::default()).await;
     let forged = world.contoso.sign(&world.claims(LAUNCHER));
     let claims = world.claims(LAUNCHER);
@@ -102,14 +102,14 @@ async fn a_token_that_does_not_count_is_401_and_told_why() {
     ] {
         let answer = world.check(&get(LAUNCHER, Some(&token))).await;
         assert_denied(&answer, 401, Code::Unauthenticated);
-        let told = answer.header("www-authenticate").unwrap();
-        assert!(told.contains("error=\"invalid_token\""), "{told}");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
         assert!(token.len() < 10 || !answer.body.contains(&token), "{token}");
     }
 }
 
 #[tokio::test]
-async fn an_audience_counts_if_it_is_the_application_or_listed_for_it() {
+async fn an_audience_is_accepted_if_it_is_the_application_or_listed_for_it() {
     let world = World::new(Setup::default()).await;
     let ask = async |app, audience| {
         let token = world.fabrikam.sign(&world.claims(audience));
@@ -126,7 +126,7 @@ async fn an_audience_counts_if_it_is_the_application_or_listed_for_it() {
 }
 
 #[tokio::test]
-async fn a_doubled_authorization_is_ambiguous_in_every_form() {
+async fn a_duplicate_authorization_header_is_ambiguous_in_every_form() {
     let world = World::new(Setup::default()).await;
     let good = world.good_token();
     let mut joined = get(LAUNCHER, None);
@@ -139,11 +139,11 @@ async fn a_doubled_authorization_is_ambiguous_in_every_form() {
         raw_value: format!("Bearer {good}").into_bytes(),
         ..HeaderValue::default()
     };
-    let mut doubled = get(LAUNCHER, None);
-    http(&mut doubled).header_map = Some(HeaderMap {
+    let mut duplicated = get(LAUNCHER, None);
+    http(&mut duplicated).header_map = Some(HeaderMap {
         headers: vec![raw("authorization"), raw("Authorization")],
     });
-    for request in [joined, doubled] {
+    for request in [joined, duplicated] {
         let answer = world.check(&request).await;
         assert_denied(&answer, 403, Code::PermissionDenied);
     }
@@ -155,7 +155,7 @@ async fn a_doubled_authorization_is_ambiguous_in_every_form() {
 }
 
 #[tokio::test]
-async fn headers_that_a_client_can_write_are_no_identity() {
+async fn headers_that_a_client_can_set_are_not_an_identity() {
     let world = World::new(Setup::default()).await;
     let mut request = get(LAUNCHER, None);
     let headers = &mut http(&mut request).headers;
@@ -171,7 +171,7 @@ async fn headers_that_a_client_can_write_are_no_identity() {
 }
 
 #[tokio::test]
-async fn claims_that_envoy_verified_count_where_the_listener_names_their_place() {
+async fn claims_that_envoy_verified_are_accepted_if_the_listener_names_their_metadata() {
     let world = World::new(with_jwt_authn(false)).await;
     let ask = async |namespace, claims: &serde_json::Value| {
         let mut request = get(LAUNCHER, None);
@@ -181,7 +181,7 @@ async fn claims_that_envoy_verified_count_where_the_listener_names_their_place()
     let claims = world.claims(LAUNCHER);
     assert!(ask(NAMESPACE, &claims).await.is_allow());
     assert_denied(&ask("envoy.lua", &claims).await, 401, Code::Unauthenticated);
-    for spoilt in [
+    for faulty in [
         json!({"iss": "https://evil.example/"}),
         json!({"aud": "api://else"}),
         json!({"aud": null}),
@@ -190,8 +190,8 @@ async fn claims_that_envoy_verified_count_where_the_listener_names_their_place()
         json!({"exp": null}),
         json!({"exp": f64::from(u32::MAX) + 0.5}),
     ] {
-        let answer = ask(NAMESPACE, &tokens::with(claims.clone(), spoilt.clone())).await;
-        assert!(!answer.is_allow(), "{spoilt}");
+        let answer = ask(NAMESPACE, &tokens::with(claims.clone(), faulty.clone())).await;
+        assert!(!answer.is_allow(), "{faulty}");
     }
     // A failed verification leaves a status and no payload.
     let failed = json!({"code": 16, "message": "Jwt verification fails"});
@@ -204,7 +204,7 @@ async fn claims_that_envoy_verified_count_where_the_listener_names_their_place()
 }
 
 #[tokio::test]
-async fn a_token_and_verified_claims_have_to_name_the_same_user() {
+async fn a_token_and_verified_claims_must_name_the_same_user() {
     let world = World::new(with_jwt_authn(true)).await;
     let claims = world.claims(LAUNCHER);
     let mut request = get(LAUNCHER, Some(&world.good_token()));
@@ -214,15 +214,15 @@ async fn a_token_and_verified_claims_have_to_name_the_same_user() {
     let other = tokens::with(claims, other);
     attributes(&mut request).metadata_context = metadata(NAMESPACE, &other);
     assert_denied(&world.check(&request).await, 403, Code::PermissionDenied);
-    // A token that does not count is not made good by claims beside it.
+    // Verified claims do not make a rejected token valid.
     let mut request = get(LAUNCHER, Some("a.b.c"));
     attributes(&mut request).metadata_context = metadata(NAMESPACE, &world.claims(LAUNCHER));
     assert_denied(&world.check(&request).await, 401, Code::Unauthenticated);
 }
 
-/// Both are of one user and issuer: whatever else they differ in would make another decision of one than of the other.
+/// Both have the same user and issuer; any other difference could lead to different decisions.
 #[tokio::test]
-async fn a_token_and_verified_claims_have_to_agree_in_everything_that_decides() {
+async fn a_token_and_verified_claims_must_agree_in_every_deciding_fact() {
     const GROUPS: [&str; 2] = [
         "66666666-6666-4666-8666-666666666661",
         "66666666-6666-4666-8666-666666666662",
@@ -298,7 +298,7 @@ fn route(host: &str, assumed: &[(&str, &str)]) -> Route {
 }
 
 #[tokio::test]
-async fn a_mesh_without_context_extensions_is_told_apart_by_the_route_table() {
+async fn the_route_table_replaces_missing_context_extensions() {
     let world = World::new(Setup {
         routes: EnvoyRouteTable::new(vec![route("wiki.contoso.example", &[])]),
         ..Setup::default()
@@ -328,9 +328,9 @@ async fn a_mesh_without_context_extensions_is_told_apart_by_the_route_table() {
 }
 
 #[tokio::test]
-async fn the_header_of_tenant_restrictions_counts_only_where_peers_stamp_it() {
+async fn the_tenant_restrictions_header_is_accepted_only_from_trusted_peers() {
     const HEADER: &str = "sec-restrict-tenant-access-policy";
-    let stamped = World::new(Setup {
+    let with_trusted_peers = World::new(Setup {
         rights: Rights {
             restriction_header: true,
             ..Rights::ALL
@@ -339,7 +339,7 @@ async fn the_header_of_tenant_restrictions_counts_only_where_peers_stamp_it() {
     })
     .await;
     let plain = World::new(Setup::default()).await;
-    // Fabrikam's own network: nothing applies to its own accounts.
+    // Fabrikam's own network: restrictions do not apply to its own accounts.
     let own = format!(
         "{}:d0000000-0000-4000-8000-000000000000",
         super::asking::FABRIKAM
@@ -362,7 +362,9 @@ async fn the_header_of_tenant_restrictions_counts_only_where_peers_stamp_it() {
             headers.extend(value.clone().map(|value| (HEADER.to_owned(), value)));
             request
         };
-        let answer = stamped.check(&ask(&stamped.good_token())).await;
+        let answer = with_trusted_peers
+            .check(&ask(&with_trusted_peers.good_token()))
+            .await;
         assert_eq!(answer.is_allow(), is_allowed, "{value:?}");
         if !is_allowed {
             assert_eq!(answer.problem()["code"], "AADSTS5000211");

@@ -1,5 +1,5 @@
-//! Questions that no Envoy writes: fields twice, headers in both forms, bytes that are damaged or lie where nobody
-//! looks.
+//! Requests that Envoy never sends: duplicate fields, headers in both forms, damaged bytes, and content in fields that
+//! are not read.
 
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
 use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
@@ -11,15 +11,15 @@ use super::asking::{
 };
 use crate::support::random::Rng;
 
-/// The second message in the bytes is merged into the first: its map entries come on top.
-fn both(first: &CheckRequest, second: &CheckRequest) -> bytes::Bytes {
+/// Concatenates two messages; protobuf merges the second into the first and adds its map entries.
+fn concatenate(first: &CheckRequest, second: &CheckRequest) -> bytes::Bytes {
     [first.encode_to_vec(), second.encode_to_vec()]
         .concat()
         .into()
 }
 
-/// A field within fields: the numbers on the way to it, and what it holds.
-fn within(path: &[u64], content: &[u8]) -> Vec<u8> {
+/// Encodes a nested field from its path of field numbers and its content.
+fn nested_field(path: &[u64], content: &[u8]) -> Vec<u8> {
     path.iter().rev().fold(content.to_vec(), |inner, number| {
         let mut out = Vec::new();
         prost::encoding::encode_varint(number << 3 | 2, &mut out);
@@ -30,7 +30,7 @@ fn within(path: &[u64], content: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_authorization_twice_is_ambiguous_wherever_it_stands() {
+async fn a_duplicate_authorization_is_ambiguous_in_any_position() {
     let world = World::new(Setup::default()).await;
     let good = get(LAUNCHER, Some(&world.good_token()));
     assert!(world.check(&good).await.is_allow());
@@ -46,8 +46,8 @@ async fn an_authorization_twice_is_ambiguous_wherever_it_stands() {
         }],
     });
     for bytes in [
-        both(&good, &another),
-        both(&another, &good),
+        concatenate(&good, &another),
+        concatenate(&another, &good),
         in_both_forms.encode_to_vec().into(),
     ] {
         let answer = world.send(bytes).await.unwrap();
@@ -56,19 +56,19 @@ async fn an_authorization_twice_is_ambiguous_wherever_it_stands() {
 }
 
 #[tokio::test]
-async fn a_fact_of_the_route_twice_is_our_fault() {
+async fn a_duplicate_route_fact_is_a_service_fault() {
     let world = World::new(Setup::default()).await;
     let good = get(LAUNCHER, Some(&world.good_token()));
     let mut same_route = good.clone();
     attributes(&mut same_route).request = None;
-    let answer = world.send(both(&good, &same_route)).await.unwrap();
+    let answer = world.send(concatenate(&good, &same_route)).await.unwrap();
     assert_denied(&answer, 503, Code::Unavailable);
     assert_eq!(answer.problem()["reason"], "ROUTE_MALFORMED");
 }
 
-/// Decided all the same: method, body, query, certificates and the like change nothing, whatever they hold.
+/// Method, body, query, certificates and similar fields do not change the decision.
 #[tokio::test]
-async fn what_nobody_looks_at_is_passed_over() {
+async fn unread_fields_are_ignored() {
     let world = World::new(Setup::default()).await;
     let good = get(LAUNCHER, Some(&world.good_token())).encode_to_vec();
     let unread: [&[u64]; 7] = [
@@ -81,15 +81,15 @@ async fn what_nobody_looks_at_is_passed_over() {
         &[1, 13],
     ];
     for path in unread {
-        let bytes = [&good[..], &within(path, b"\xff")].concat();
+        let bytes = [&good[..], &nested_field(path, b"\xff")].concat();
         let answer = world.send(bytes.into()).await.unwrap();
         assert!(answer.is_allow(), "{path:?}: {answer:?}");
     }
 }
 
-/// Whatever is damaged on the way: every answer has a status, and who is let in is who the token is of.
+/// After any damage every answer has a status, and an allow is for the user of the token.
 #[tokio::test]
-async fn damaged_bytes_let_nobody_else_in() {
+async fn damaged_bytes_allow_no_other_user() {
     let world = World::new(Setup::default()).await;
     let good = get(LAUNCHER, Some(&world.good_token())).encode_to_vec();
     let mut allowed = 0;

@@ -1,4 +1,4 @@
-//! A property over mutated questions: code 0 comes only where the engine, asked in plain terms, allows.
+//! A property over mutated requests: the answer has code 0 only if the engine allows the equivalent plain request.
 
 use crosstrust::id::TenantId;
 use crosstrust::request::Request;
@@ -13,7 +13,7 @@ use super::asking::{
 use crate::support::random::Rng;
 use crate::support::tokens::{self, NOW};
 
-/// What is done to a question, and whether it is still one that may be evaluated.
+/// Mutates a request; returns whether it may still be evaluated.
 fn mutate(world: &World, rng: &mut Rng, request: &mut CheckRequest) -> bool {
     match rng.below(16) {
         0 => http(request).path = "/a/%2e%2e/b".into(),
@@ -51,7 +51,7 @@ fn mutate(world: &World, rng: &mut Rng, request: &mut CheckRequest) -> bool {
             let extensions = &mut attributes(request).context_extensions;
             extensions.insert("require_channel".into(), "true".into());
         }
-        // Harmless ones.
+        // Harmless mutations.
         11 => {
             let headers = &mut http(request).headers;
             headers.insert("x-crosstrust-user".into(), FATIMA.into());
@@ -71,7 +71,7 @@ fn mutate(world: &World, rng: &mut Rng, request: &mut CheckRequest) -> bool {
 }
 
 #[tokio::test]
-async fn code_0_comes_only_where_the_engine_allows_the_same_question() {
+async fn code_0_requires_that_the_engine_allows_the_same_request() {
     let world = World::new(Setup::default()).await;
     let (mut allowed, mut denied) = (0, 0);
     for seed in 0..1500 {

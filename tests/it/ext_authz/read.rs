@@ -1,6 +1,6 @@
-//! What Envoy reads of an answer, from its bytes: a second reader of protobuf, which shares nothing with the first.
+//! Decodes a response as Envoy does: a second protobuf decoder that shares no code with the product's.
 //!
-//! Field numbers are those of envoy/service/auth/v3/external_auth.proto.
+//! Field numbers are from envoy/service/auth/v3/external_auth.proto.
 
 /// A field of a message.
 enum Field<'a> {
@@ -11,14 +11,14 @@ enum Field<'a> {
 fn varint(bytes: &mut &[u8]) -> u64 {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first().expect("a whole number");
+        let (byte, rest) = bytes.split_first().expect("a complete varint");
         *bytes = rest;
         value |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             return value;
         }
     }
-    panic!("a number without end")
+    panic!("a varint longer than 10 bytes")
 }
 
 fn fields(mut bytes: &[u8]) -> Vec<(u64, Field<'_>)> {
@@ -71,22 +71,22 @@ fn text(bytes: &[u8], number: u64) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// An answer as Envoy takes it.
+/// A response as Envoy interprets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Read {
-    /// The top status code; Envoy reads an unset status as 0.
+pub struct EnvoyResponse {
+    /// The top-level status code; Envoy reads an unset status as 0.
     pub code: u64,
-    /// Whether there is a status at all.
+    /// Whether the status is set.
     pub has_status: bool,
-    /// What the client gets, if it is a denial.
+    /// The response to the client, if the request is denied.
     pub denied: Option<u64>,
     pub headers: Vec<(String, String)>,
     pub removed: Vec<String>,
     pub body: String,
 }
 
-impl Read {
-    /// The rule of Envoy's ext_authz filter: code 0 is an allow, whatever stands beside it.
+impl EnvoyResponse {
+    /// The rule of Envoy's ext_authz filter: code 0 is an allow, regardless of the other fields.
     pub fn is_allow(&self) -> bool {
         self.code == 0
     }
@@ -101,7 +101,7 @@ impl Read {
     }
 }
 
-pub fn read(bytes: &[u8]) -> Read {
+pub fn decode_response(bytes: &[u8]) -> EnvoyResponse {
     let status = message(bytes, 1);
     let denied = message(bytes, 2);
     let ok = message(bytes, 3);
@@ -116,7 +116,7 @@ pub fn read(bytes: &[u8]) -> Read {
         .filter_map(|(n, field)| match field {
             Field::Bytes(option) if n == header_field => {
                 let header = message(option, 1).unwrap();
-                // OVERWRITE_IF_EXISTS_OR_ADD: what the client sent under the name is gone.
+                // OVERWRITE_IF_EXISTS_OR_ADD: replaces the client's header of that name.
                 assert_eq!(number(option, 3), 2);
                 Some((text(header, 1), text(header, 2)))
             }
@@ -130,7 +130,7 @@ pub fn read(bytes: &[u8]) -> Read {
             }
             _ => None,
         });
-    Read {
+    EnvoyResponse {
         code: status.map_or(0, |status| number(status, 1)),
         has_status: status.is_some(),
         denied: denied.map(|denied| number(message(denied, 1).unwrap_or_default(), 1)),

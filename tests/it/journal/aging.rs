@@ -1,4 +1,4 @@
-//! Retention by age, when the wall clock is wrong.
+//! Retention by age with a wrong wall clock.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ fn ninety_days() -> JournalOptions {
     }
 }
 
-/// A process that starts on this day, in a machine that has just been started.
+/// A process that starts at this wall time, on a machine that has just been booted.
 struct Process {
     journal: Journal,
     clock: Arc<ManualClock>,
@@ -39,7 +39,7 @@ impl Process {
         Process { journal, clock }
     }
 
-    /// Some files full of records of now.
+    /// Writes 40 records with the current time, which fill several files.
     fn write(&self, name: &str) -> Vec<String> {
         let ids: Vec<String> = (0..40)
             .map(|number| format!("{name}-{number:02}"))
@@ -53,7 +53,7 @@ impl Process {
     }
 
     #[track_caller]
-    fn soon_postpones(&self, expected: bool) {
+    fn wait_until_postponed(&self, expected: bool) {
         let since = Instant::now();
         while self.journal.status().is_age_postponed != expected {
             assert!(since.elapsed() < Duration::from_secs(10));
@@ -62,7 +62,7 @@ impl Process {
     }
 }
 
-fn kept(disk: &Arc<dyn Disk>, name: &str) -> usize {
+fn count_of(disk: &Arc<dyn Disk>, name: &str) -> usize {
     let records = ids(&records(disk));
     records.iter().filter(|id| id.starts_with(name)).count()
 }
@@ -78,41 +78,41 @@ fn a_start_with_the_clock_91_days_ahead_removes_nothing_and_so_does_the_next() {
         assert!(ahead.journal.status().is_age_postponed);
         ahead.write(&format!("ahead-{start}"));
         ahead.journal.close();
-        assert_eq!(kept(&disk, "first"), 40);
+        assert_eq!(count_of(&disk, "first"), 40);
     }
     let right = Process::start(&disk, NOON.plus(DAY), ninety_days());
     assert!(!right.journal.status().is_age_postponed);
     right.write("right");
     right.journal.close();
-    assert_eq!(kept(&disk, "first"), 40);
+    assert_eq!(count_of(&disk, "first"), 40);
     assert_eq!(gaps(&records(&disk)), Vec::<serde_json::Value>::new());
     assert_eq!(faults(&disk), Vec::<String>::new());
 }
 
 #[test]
-fn a_clock_that_is_set_ahead_under_a_running_process_removes_nothing_until_it_is_believed() {
+fn a_clock_set_ahead_in_a_running_process_removes_nothing_until_the_postponement_ends() {
     let disk = disk();
     let process = Process::start(&disk, NOON, ninety_days());
     process.write("first");
     process.clock.set_wall(NOON.plus(DAY * 91));
-    process.soon_postpones(true);
+    process.wait_until_postponed(true);
     process.write("ahead");
-    assert_eq!(kept(&disk, "first"), 40);
-    // The bound is seven days: so long an operator has.
+    assert_eq!(count_of(&disk, "first"), 40);
+    // Removal is postponed for seven days, so that an operator can correct the clock.
     process.clock.advance(DAY * 6);
     process.write("later");
-    assert_eq!(kept(&disk, "first"), 40);
+    assert_eq!(count_of(&disk, "first"), 40);
     process.clock.advance(DAY + DAY / 2);
-    process.soon_postpones(false);
-    process.write("believed");
+    process.wait_until_postponed(false);
+    process.write("accepted");
     process.journal.close();
-    assert!(kept(&disk, "first") < 20);
-    assert_eq!(kept(&disk, "believed"), 40);
+    assert!(count_of(&disk, "first") < 20);
+    assert_eq!(count_of(&disk, "accepted"), 40);
     assert_eq!(faults(&disk), Vec::<String>::new());
 }
 
 #[test]
-fn a_file_that_ended_in_the_future_does_not_switch_retention_by_age_off() {
+fn a_file_with_records_in_the_future_does_not_disable_retention_by_age() {
     let disk = disk();
     let first = Process::start(&disk, NOON, ninety_days());
     first.write("first");
@@ -125,13 +125,13 @@ fn a_file_that_ended_in_the_future_does_not_switch_retention_by_age_off() {
     right.clock.advance(DAY * 91);
     right.write("now");
     right.journal.close();
-    assert_eq!((kept(&disk, "first"), kept(&disk, "ahead")), (0, 0));
-    assert_eq!(kept(&disk, "now"), 40);
+    assert_eq!((count_of(&disk, "first"), count_of(&disk, "ahead")), (0, 0));
+    assert_eq!(count_of(&disk, "now"), 40);
     assert_eq!(faults(&disk), Vec::<String>::new());
 }
 
 #[test]
-fn a_file_that_was_written_before_the_clock_was_set_makes_no_other_old() {
+fn a_file_written_before_the_clock_was_set_does_not_make_other_files_old() {
     let disk = disk();
     let first = Process::start(&disk, NOON, ninety_days());
     first.write("first");
@@ -139,19 +139,19 @@ fn a_file_that_was_written_before_the_clock_was_set_makes_no_other_old() {
     let unset = Process::start(&disk, Timestamp::from_seconds(60), ninety_days());
     unset.write("unset");
     unset.clock.set_wall(NOON.plus(DAY));
-    unset.soon_postpones(false);
+    unset.wait_until_postponed(false);
     unset.write("set");
     unset.journal.close();
     let again = Process::start(&disk, NOON.plus(DAY), ninety_days());
     again.write("again");
     again.journal.close();
     for name in ["first", "unset", "set", "again"] {
-        assert_eq!(kept(&disk, name), 40, "{name}");
+        assert_eq!(count_of(&disk, name), 40, "{name}");
     }
 }
 
 #[test]
-fn retention_by_size_goes_on_while_the_clock_is_doubted() {
+fn retention_by_size_continues_while_retention_by_age_is_postponed() {
     let disk = disk();
     let small = || JournalOptions {
         retention_bytes: 6000,
@@ -168,5 +168,5 @@ fn retention_by_size_goes_on_while_the_clock_is_doubted() {
     assert!(ahead.journal.status().is_age_postponed);
     let sizes = disk.list().unwrap().into_iter().map(|(_, bytes)| bytes);
     assert!(sizes.sum::<u64>() < 6000 + 2 * 2500);
-    assert_eq!(kept(&disk, "first"), 0);
+    assert_eq!(count_of(&disk, "first"), 0);
 }

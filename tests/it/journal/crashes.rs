@@ -1,5 +1,5 @@
-//! Whatever the disk does and whenever the process ends: what was said to be on disk is there, once and in order, the
-//! chain holds, and every missing number is told.
+//! Disk faults and crashes at any point: records reported as durable are on disk, once and in order, the chain is
+//! intact, and a gap record covers each missing number.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use super::fault_disk::{End, FaultDisk};
 use super::world::{entry, faults, gaps, ids, json, open, options, records};
 use crate::support::random::Rng;
 
-/// One disk and everything that was ever said about it.
-struct Story {
+/// One disk over several processes, and the records that they reported as durable.
+struct CrashTest {
     seed: u64,
     random: Rng,
     disk: FaultDisk,
-    /// Said to be on disk, in the order of each thread.
+    /// The ids reported as durable, in the order of each thread.
     durable: HashMap<String, Vec<String>>,
 }
 
-impl Story {
+impl CrashTest {
     fn new(seed: u64) -> Self {
         let mut random = Rng::new(seed);
         let disk = FaultDisk::new(Rng::new(random.next()));
-        Story {
+        CrashTest {
             seed,
             random,
             disk,
@@ -43,8 +43,8 @@ impl Story {
         panic!("seed {}: {what}\n{}", self.seed, self.disk.operations());
     }
 
-    /// A process from its start to its end.
-    fn live(&mut self, cycle: usize) {
+    /// Runs a process from its start to its end.
+    fn run_process(&mut self, cycle: usize) {
         let rate = self.random.one(&[0, 0, 5, 30, 150]);
         self.disk.set_faults(rate);
         let ends_early = self.random.chance(60);
@@ -56,28 +56,28 @@ impl Story {
         self.disk.end_after(ends_early.then_some(end_after as u64));
         if self.random.chance(15) {
             let used: usize = self.disk.files().values().map(Vec::len).sum();
-            let room = self.random.below(20_000);
-            self.disk.set_capacity(Some((used + room) as u64));
+            let free = self.random.below(20_000);
+            self.disk.set_capacity(Some((used + free) as u64));
         }
         let Some(journal) = self.start() else {
             return self.restart();
         };
-        let written = self.use_it(&journal, cycle);
+        let written = self.append_from_threads(&journal, cycle);
         if !ends_early && self.random.chance(70) {
             self.close(&journal, cycle);
         } else {
             self.disk.end();
         }
         drop(journal);
-        for (order, id, said) in written {
-            if said.came_through() {
+        for (order, id, outcome) in written {
+            if outcome.becomes_durable() {
                 self.durable.entry(order).or_default().push(id);
             }
         }
         self.restart();
     }
 
-    /// Tries until the journal is open or the process has ended.
+    /// Retries until the journal is open or the process has ended.
     fn start(&mut self) -> Option<Journal> {
         for attempt in 0.. {
             if self.disk.is_off() {
@@ -98,8 +98,8 @@ impl Story {
         None
     }
 
-    /// Some threads append, and wait or do not.
-    fn use_it(&mut self, journal: &Journal, cycle: usize) -> Vec<Written> {
+    /// One or two threads append; some wait for each record.
+    fn append_from_threads(&mut self, journal: &Journal, cycle: usize) -> Vec<Written> {
         let threads = 1 + self.random.below(2);
         let randoms: Vec<Rng> = (0..threads).map(|_| Rng::new(self.random.next())).collect();
         let written = thread::scope(|scope| {
@@ -116,15 +116,15 @@ impl Story {
                 .flat_map(|thread| thread.join().unwrap());
             written.collect()
         });
-        // It ends while some are on their way, or later.
+        // The process ends while records are in flight, or later.
         if self.random.chance(40) {
-            let soon = 1 + self.random.below(4) as u64;
-            self.disk.end_after(Some(soon));
+            let operations = 1 + self.random.below(4) as u64;
+            self.disk.end_after(Some(operations));
         }
         written
     }
 
-    /// The faults end: by itself it writes again, and tells all that was lost.
+    /// Ends the faults: the journal recovers without help, and gap records count all lost records.
     fn close(&mut self, journal: &Journal, cycle: usize) {
         self.disk.set_faults(0);
         self.disk.set_capacity(None);
@@ -134,17 +134,17 @@ impl Story {
         }
         let since = Instant::now();
         if self.random.chance(90) {
-            // The writer looks at once when there is something to write.
-            let surely = journal
+            // The writer retries immediately when there is something to write.
+            let unbounded = journal
                 .append_unbounded(entry(&format!("{cycle}.s-0"), 5))
                 .wait();
-            if surely.is_err() {
-                self.fail("a sure record was not written after the faults");
+            if unbounded.is_err() {
+                self.fail("an unbounded record was not written after the faults");
             }
         }
         while journal.status().failing_since.is_some() {
             if since.elapsed() > Duration::from_secs(20) {
-                self.fail("it goes on failing");
+                self.fail("the journal is still failing");
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -154,7 +154,7 @@ impl Story {
             self.fail("nothing is written after the faults");
         }
         journal.close();
-        // The others are named by their numbers.
+        // Gaps for other reasons name the range of missing numbers.
         let lost = journal.status().lost;
         let counted = [
             GapReason::QueueFull,
@@ -164,15 +164,15 @@ impl Story {
         let lost: u64 = counted.into_iter().map(|reason| lost.of(reason)).sum();
         let written = journal.status().records as usize;
         let all = records(&self.journal_disk());
-        let mine = &all[all.len() - written.min(all.len())..];
-        let told: u64 = gaps(mine)
+        let of_process = &all[all.len() - written.min(all.len())..];
+        let reported: u64 = gaps(of_process)
             .iter()
             .map(|gap| gap["signIns"].as_u64().unwrap_or(0) + gap["audits"].as_u64().unwrap_or(0))
             .sum();
-        if told != lost {
+        if reported != lost {
             self.fail(&format!(
-                "{lost} were lost, and {told} are told: {:?}",
-                gaps(mine)
+                "{lost} records were lost, and gaps report {reported}: {:?}",
+                gaps(of_process)
             ));
         }
     }
@@ -185,7 +185,7 @@ impl Story {
         self.disk.start_after(end);
         self.disk.set_faults(0);
         self.disk.set_capacity(None);
-        self.check("as it was left");
+        self.check("after the restart");
     }
 
     fn check(&self, when: &str) {
@@ -200,37 +200,39 @@ impl Story {
         if !faults.is_empty() {
             fail(format!("{faults:#?}"));
         }
-        if let Some(missing) = untold_hole(&found) {
-            fail(format!("record {missing} is missing, or there twice"));
+        if let Some(missing) = unreported_gap(&found) {
+            fail(format!(
+                "record {missing} is missing without a gap, or duplicated"
+            ));
         }
         let found = ids(&found);
         let places: HashMap<&String, usize> =
             found.iter().enumerate().map(|(at, id)| (id, at)).collect();
         if places.len() != found.len() {
-            fail(String::from("a record is there twice"));
+            fail(String::from("a record is duplicated"));
         }
         for durable in self.durable.values() {
             let at: Vec<Option<&usize>> = durable.iter().map(|id| places.get(id)).collect();
             if at.iter().any(Option::is_none) || !at.is_sorted() {
-                fail(format!("{durable:?} were on disk, and are at {at:?}"));
+                fail(format!("{durable:?} were durable, and are at {at:?}"));
             }
         }
     }
 }
 
-/// A number that is neither on record nor told to be missing, or that is there twice.
-fn untold_hole(records: &[JournalRecord]) -> Option<u64> {
-    let mut told = HashSet::new();
+/// A number that has neither a record nor a gap, or that is duplicated.
+fn unreported_gap(records: &[JournalRecord]) -> Option<u64> {
+    let mut in_gaps = HashSet::new();
     for record in records.iter().filter(|one| one.kind == RecordKind::Gap) {
         let gap = json(record);
         if let (Some(from), Some(to)) = (gap["from"].as_u64(), gap["to"].as_u64()) {
-            told.extend(from..=to);
+            in_gaps.extend(from..=to);
         }
     }
     let mut next = 1;
     for record in records {
         while next < record.seq {
-            if !told.contains(&next) {
+            if !in_gaps.contains(&next) {
                 return Some(next);
             }
             next += 1;
@@ -243,19 +245,19 @@ fn untold_hole(records: &[JournalRecord]) -> Option<u64> {
     None
 }
 
-/// Among which records it has its order, its id, and what was said of it.
-type Written = (String, String, Said);
+/// The sequence within which the record keeps its order, its id, and its outcome.
+type Written = (String, String, AppendOutcome);
 
-enum Said {
-    Now(bool),
-    Later(Ticket),
+enum AppendOutcome {
+    Known(bool),
+    Pending(Ticket),
 }
 
-impl Said {
-    fn came_through(self) -> bool {
+impl AppendOutcome {
+    fn becomes_durable(self) -> bool {
         match self {
-            Said::Now(is_durable) => is_durable,
-            Said::Later(ticket) => ticket.wait().is_ok(),
+            AppendOutcome::Known(durable) => durable,
+            AppendOutcome::Pending(ticket) => ticket.wait().is_ok(),
         }
     }
 }
@@ -266,37 +268,37 @@ fn append(journal: &Journal, thread: &str, mut random: Rng) -> Vec<Written> {
         let id = format!("{thread}-{number}");
         let padding = random.one(&[0, 10, 200, 1500]);
         if random.chance(10) {
-            // Where the disk fails, it is overtaken.
+            // While the disk fails, later records overtake it, so it has no order.
             let ticket = journal.append_unbounded(entry(&id, padding));
-            written.push((id.clone(), id, Said::Later(ticket)));
+            written.push((id.clone(), id, AppendOutcome::Pending(ticket)));
             continue;
         }
         let order = thread.to_owned();
         match journal.append(entry(&id, padding)) {
             Ok(ticket) if random.chance(30) => {
-                written.push((order, id, Said::Now(ticket.wait().is_ok())));
+                written.push((order, id, AppendOutcome::Known(ticket.wait().is_ok())));
             }
-            Ok(ticket) => written.push((order, id, Said::Later(ticket))),
+            Ok(ticket) => written.push((order, id, AppendOutcome::Pending(ticket))),
             Err(refused) => journal.count_lost(EventKind::SignIn, refused.into()),
         }
     }
     written
 }
 
-fn tell(seed: u64) {
-    let mut story = Story::new(seed);
-    for cycle in 0..2 + story.random.below(3) {
-        story.live(cycle);
+fn run_seed(seed: u64) {
+    let mut test = CrashTest::new(seed);
+    for cycle in 0..2 + test.random.below(3) {
+        test.run_process(cycle);
     }
-    let Some(journal) = story.start() else {
-        story.fail("it does not start");
+    let Some(journal) = test.start() else {
+        test.fail("the journal does not open");
     };
     drop(journal);
-    story.check("at the end");
+    test.check("at the end");
 }
 
 #[test]
-fn what_was_said_to_be_on_disk_survives_every_fault_and_end() {
+fn durable_records_survive_every_disk_fault_and_crash() {
     let first = std::env::var("SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
@@ -310,7 +312,7 @@ fn what_was_said_to_be_on_disk_survives_every_fault_and_end() {
                     if !seeds.contains(&seed) {
                         return;
                     }
-                    tell(seed);
+                    run_seed(seed);
                 }
             });
         }

@@ -1,6 +1,6 @@
-//! A disk in memory that fails and loses whatever it may: what was not synced is dropped, torn at any byte or has holes
-//! of zeros, names that were not synced are there or not, and any operation may fail half done. A sync that has failed
-//! loses what it should have written, and the next one succeeds all the same.
+//! A disk in memory that fails and loses everything that a real disk may lose: bytes that are not synced are dropped,
+//! torn at any byte or replaced by pages of zeros, changes of names that are not synced may be lost, and any
+//! operation may fail partially. A failed sync loses the bytes that it should have written, and the next sync succeeds.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,7 +11,7 @@ use crosstrust::log::journal::disk::{Disk, DiskFile};
 
 use crate::support::random::Rng;
 
-/// Its clones are one disk.
+/// Clones share one disk.
 #[derive(Debug, Clone)]
 pub struct FaultDisk(Arc<Mutex<State>>);
 
@@ -21,30 +21,30 @@ struct State {
     files: Vec<Content>,
     names: BTreeMap<String, usize>,
     names_on_disk: BTreeMap<String, usize>,
-    /// What was done to names and is not synced.
-    renamed: Vec<Naming>,
-    /// How many of 1,000 operations fail.
+    /// Changes of names that are not synced.
+    unsynced_names: Vec<NameChange>,
+    /// The number of operations of 1,000 that fail.
     faults: usize,
     capacity: Option<u64>,
-    /// How many operations are left until the power goes.
+    /// The number of operations until the process ends.
     power: Option<u64>,
     is_off: bool,
-    /// Times that it was started; what was opened before is of no use.
+    /// The number of starts; files opened before the last start are invalid.
     starts: u64,
     operations: Vec<String>,
 }
 
 #[derive(Debug, Default, Clone)]
 struct Content {
-    seen: Vec<u8>,
+    visible: Vec<u8>,
     on_disk: Vec<u8>,
-    /// What a failed sync has lost: it is seen while the power is on, and no sync writes it.
+    /// Bytes that a failed sync has lost: visible while the power is on, and not written by a later sync.
     dropped: Vec<Range<usize>>,
     reserved: u64,
 }
 
 #[derive(Debug, Clone)]
-enum Naming {
+enum NameChange {
     Named(String, usize),
     Renamed(String, String, usize),
     Removed(String),
@@ -53,9 +53,9 @@ enum Naming {
 /// How a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The machine goes on: everything that was written is seen.
+    /// The machine keeps running: everything that was written is visible.
     Killed,
-    /// The power goes: only what was synced is sure.
+    /// The power fails: only synced data is certain to remain.
     PowerLost,
 }
 
@@ -66,7 +66,7 @@ impl FaultDisk {
             files: Vec::new(),
             names: BTreeMap::new(),
             names_on_disk: BTreeMap::new(),
-            renamed: Vec::new(),
+            unsynced_names: Vec::new(),
             faults: 0,
             capacity: None,
             power: None,
@@ -80,7 +80,7 @@ impl FaultDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// So many of 1,000 operations fail from now on.
+    /// Sets the number of operations of 1,000 that fail from now on.
     pub fn set_faults(&self, of_a_thousand: usize) {
         self.state().faults = of_a_thousand;
     }
@@ -89,12 +89,12 @@ impl FaultDisk {
         self.state().capacity = bytes;
     }
 
-    /// The process ends within this many operations.
+    /// Ends the process after this number of operations.
     pub fn end_after(&self, operations: Option<u64>) {
         self.state().power = operations;
     }
 
-    /// The process ends now.
+    /// Ends the process now.
     pub fn end(&self) {
         self.state().is_off = true;
     }
@@ -103,7 +103,7 @@ impl FaultDisk {
         self.state().is_off
     }
 
-    /// The next process finds what this end has left.
+    /// Starts the next process with the state that this end has left.
     pub fn start_after(&self, end: End) {
         let mut state = self.state();
         state.is_off = false;
@@ -111,11 +111,11 @@ impl FaultDisk {
         state.starts += 1;
         state.operations.push(format!("-- {end:?}"));
         if end == End::PowerLost {
-            state.lose();
+            state.lose_power();
         }
     }
 
-    /// What was done since the beginning, for people.
+    /// All operations since the creation of the disk, one a line.
     pub fn operations(&self) -> String {
         self.state().operations.join("\n")
     }
@@ -124,17 +124,17 @@ impl FaultDisk {
         let state = self.state();
         let files = state.names.iter();
         files
-            .map(|(name, file)| (name.clone(), state.files[*file].seen.clone()))
+            .map(|(name, file)| (name.clone(), state.files[*file].visible.clone()))
             .collect()
     }
 
-    /// A disk with these files, on disk.
+    /// A disk on which these files are synced.
     pub fn of(files: &BTreeMap<String, Vec<u8>>) -> Self {
         let disk = FaultDisk::new(Rng::new(0));
         let mut state = disk.state();
         for (index, (name, bytes)) in files.iter().enumerate() {
             state.files.push(Content {
-                seen: bytes.clone(),
+                visible: bytes.clone(),
                 on_disk: bytes.clone(),
                 ..Content::default()
             });
@@ -147,14 +147,14 @@ impl FaultDisk {
 }
 
 impl State {
-    /// Whether the next operation is done; where not, how it fails.
+    /// Logs the next operation, and returns the error with which it fails, if any.
     fn next(&mut self, what: String) -> io::Result<()> {
         if self.is_off {
             return Err(io::Error::other("the power is off"));
         }
-        if let Some(left) = &mut self.power {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
+        if let Some(operations) = &mut self.power {
+            *operations = operations.saturating_sub(1);
+            if *operations == 0 {
                 self.is_off = true;
                 self.operations.push(format!("{what}: power off"));
                 return Err(io::Error::other("the power went off"));
@@ -175,50 +175,52 @@ impl State {
         found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
-    fn do_naming(&mut self, naming: Naming) {
-        naming.on(&mut self.names);
-        self.renamed.push(naming);
+    fn change_name(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.unsynced_names.push(change);
     }
 
     fn used(&self) -> u64 {
         let files = self.names.values().map(|file| &self.files[*file]);
         files
-            .map(|file| file.reserved.max(file.seen.len() as u64))
+            .map(|file| file.reserved.max(file.visible.len() as u64))
             .sum()
     }
 
-    /// How many of these bytes there is room for.
-    fn room(&self, wanted: usize) -> usize {
-        let room = self
+    /// The number of these bytes that fit on the disk.
+    fn available(&self, requested: usize) -> usize {
+        let free = self
             .capacity
             .map_or(u64::MAX, |most| most.saturating_sub(self.used()));
-        wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
+        requested.min(usize::try_from(free).unwrap_or(usize::MAX))
     }
 
-    fn lose(&mut self) {
+    fn lose_power(&mut self) {
         self.names.clone_from(&self.names_on_disk);
-        for naming in std::mem::take(&mut self.renamed) {
+        for change in std::mem::take(&mut self.unsynced_names) {
             if self.random.chance(50) {
-                naming.on(&mut self.names);
+                change.apply(&mut self.names);
             }
         }
         self.names_on_disk.clone_from(&self.names);
         let random = &mut self.random;
-        self.files.iter_mut().for_each(|file| file.lose(random));
+        self.files
+            .iter_mut()
+            .for_each(|file| file.lose_power(random));
     }
 }
 
-impl Naming {
-    fn on(&self, names: &mut BTreeMap<String, usize>) {
+impl NameChange {
+    fn apply(&self, names: &mut BTreeMap<String, usize>) {
         match self {
-            Naming::Named(name, file) => {
+            NameChange::Named(name, file) => {
                 names.insert(name.clone(), *file);
             }
-            Naming::Renamed(from, to, file) => {
+            NameChange::Renamed(from, to, file) => {
                 names.remove(from);
                 names.insert(to.clone(), *file);
             }
-            Naming::Removed(name) => {
+            NameChange::Removed(name) => {
                 names.remove(name);
             }
         }
@@ -226,12 +228,12 @@ impl Naming {
 }
 
 impl Content {
-    fn dirty(&self) -> Range<usize> {
-        self.on_disk.len()..self.seen.len()
+    fn unsynced(&self) -> Range<usize> {
+        self.on_disk.len()..self.visible.len()
     }
 
     fn sync(&mut self) {
-        self.on_disk.clone_from(&self.seen);
+        self.on_disk.clone_from(&self.visible);
         for lost in &self.dropped {
             self.on_disk[lost.clone()].fill(0);
         }
@@ -244,32 +246,36 @@ impl Content {
         self.sync();
     }
 
-    fn lose(&mut self, random: &mut Rng) {
-        let dirty = self.dirty();
-        let mut left = self.seen.clone();
-        if !dirty.is_empty() {
-            let torn = dirty.start + random.below(dirty.len() + 1);
+    fn lose_power(&mut self, random: &mut Rng) {
+        let unsynced = self.unsynced();
+        let mut remaining = self.visible.clone();
+        if !unsynced.is_empty() {
+            let torn = unsynced.start + random.below(unsynced.len() + 1);
             match random.below(4) {
-                0 => left.truncate(dirty.start),
-                1 => left.truncate(torn),
+                0 => remaining.truncate(unsynced.start),
+                1 => remaining.truncate(torn),
                 2 => {}
                 _ => {
-                    left.truncate(if random.chance(50) { torn } else { dirty.end });
-                    for page in (0..left.len()).step_by(PAGE) {
-                        let page = page.max(dirty.start)..(page + PAGE).min(left.len());
+                    remaining.truncate(if random.chance(50) {
+                        torn
+                    } else {
+                        unsynced.end
+                    });
+                    for page in (0..remaining.len()).step_by(PAGE) {
+                        let page = page.max(unsynced.start)..(page + PAGE).min(remaining.len());
                         if !page.is_empty() && random.chance(40) {
-                            left[page].fill(0);
+                            remaining[page].fill(0);
                         }
                     }
                 }
             }
         }
         for lost in std::mem::take(&mut self.dropped) {
-            let lost = lost.start.min(left.len())..lost.end.min(left.len());
-            left[lost].fill(0);
+            let lost = lost.start.min(remaining.len())..lost.end.min(remaining.len());
+            remaining[lost].fill(0);
         }
-        self.seen.clone_from(&left);
-        self.on_disk = left;
+        self.visible.clone_from(&remaining);
+        self.on_disk = remaining;
     }
 }
 
@@ -279,7 +285,7 @@ impl Disk for FaultDisk {
         state.next("list".to_owned())?;
         let names = state.names.iter();
         Ok(names
-            .map(|(name, file)| (name.clone(), state.files[*file].seen.len() as u64))
+            .map(|(name, file)| (name.clone(), state.files[*file].visible.len() as u64))
             .collect())
     }
 
@@ -287,9 +293,9 @@ impl Disk for FaultDisk {
         let mut state = self.state();
         state.next(format!("read {name} from {from}"))?;
         let file = state.find(name)?;
-        let seen = &state.files[file].seen;
-        let from = usize::try_from(from).unwrap().min(seen.len());
-        Ok(seen[from..seen.len().min(from.saturating_add(most))].to_vec())
+        let bytes = &state.files[file].visible;
+        let from = usize::try_from(from).unwrap().min(bytes.len());
+        Ok(bytes[from..bytes.len().min(from.saturating_add(most))].to_vec())
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
@@ -298,11 +304,11 @@ impl Disk for FaultDisk {
         if state.names.contains_key(name) {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists));
         }
-        // One that failed may have made it all the same.
+        // A failed create may have created the file.
         if next.is_ok() || state.random.chance(50) {
             state.files.push(Content::default());
             let file = state.files.len() - 1;
-            state.do_naming(Naming::Named(name.to_owned(), file));
+            state.change_name(NameChange::Named(name.to_owned(), file));
         }
         next?;
         self.handle(&state, name)
@@ -317,8 +323,8 @@ impl Disk for FaultDisk {
         if next.is_ok() {
             file.write_again(usize::try_from(from).unwrap());
         } else if !is_off {
-            let dirty = file.dirty();
-            file.dropped.push(dirty);
+            let unsynced = file.unsynced();
+            file.dropped.push(unsynced);
         }
         next
     }
@@ -327,7 +333,7 @@ impl Disk for FaultDisk {
         let mut state = self.state();
         state.next(format!("rename {from} to {to}"))?;
         let file = state.find(from)?;
-        state.do_naming(Naming::Renamed(from.to_owned(), to.to_owned(), file));
+        state.change_name(NameChange::Renamed(from.to_owned(), to.to_owned(), file));
         Ok(())
     }
 
@@ -335,7 +341,7 @@ impl Disk for FaultDisk {
         let mut state = self.state();
         state.next(format!("remove {name}"))?;
         state.find(name)?;
-        state.do_naming(Naming::Removed(name.to_owned()));
+        state.change_name(NameChange::Removed(name.to_owned()));
         Ok(())
     }
 
@@ -343,27 +349,27 @@ impl Disk for FaultDisk {
         let mut state = self.state();
         state.next("sync the directory".to_owned())?;
         state.names_on_disk = state.names.clone();
-        state.renamed.clear();
+        state.unsynced_names.clear();
         Ok(())
     }
 
     fn reserve(&self, name: &str, bytes: u64) -> io::Result<()> {
         let mut state = self.state();
         state.next(format!("reserve {bytes} bytes"))?;
-        let has = state
+        let reserved = state
             .find(name)
             .map_or(0, |file| state.files[file].reserved);
-        let wanted = usize::try_from(bytes.saturating_sub(has)).unwrap();
-        if state.room(wanted) < wanted {
+        let missing = usize::try_from(bytes.saturating_sub(reserved)).unwrap();
+        if state.available(missing) < missing {
             return Err(io::Error::from_raw_os_error(ENOSPC));
         }
         if state.find(name).is_err() {
             state.files.push(Content::default());
             let file = state.files.len() - 1;
-            state.do_naming(Naming::Named(name.to_owned(), file));
+            state.change_name(NameChange::Named(name.to_owned(), file));
         }
         let file = state.find(name)?;
-        state.files[file].reserved = bytes.max(has);
+        state.files[file].reserved = bytes.max(reserved);
         Ok(())
     }
 
@@ -398,19 +404,22 @@ struct Handle {
 impl DiskFile for Handle {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.disk.state();
-        assert_eq!(self.start, state.starts, "of a process that has ended");
+        assert_eq!(
+            self.start, state.starts,
+            "the file belongs to a process that has ended"
+        );
         let was_on = !state.is_off;
         let next = state.next(format!("append {} to {}", bytes.len(), self.name));
-        let mut taken = state.room(bytes.len());
+        let mut written = state.available(bytes.len());
         if next.is_err() {
             let part = state.random.below(bytes.len() + 1);
-            taken = if was_on { taken.min(part) } else { 0 };
+            written = if was_on { written.min(part) } else { 0 };
         }
         state.files[self.file]
-            .seen
-            .extend_from_slice(&bytes[..taken]);
+            .visible
+            .extend_from_slice(&bytes[..written]);
         next?;
-        if taken < bytes.len() {
+        if written < bytes.len() {
             state.operations.push(String::from("… full"));
             return Err(io::Error::from_raw_os_error(ENOSPC));
         }
@@ -419,14 +428,17 @@ impl DiskFile for Handle {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.disk.state();
-        assert_eq!(self.start, state.starts, "of a process that has ended");
+        assert_eq!(
+            self.start, state.starts,
+            "the file belongs to a process that has ended"
+        );
         let next = state.next(format!("sync {}", self.name));
         let is_off = state.is_off;
         let file = &mut state.files[self.file];
         if next.is_err() && !is_off {
-            // Said once, and never again.
-            let dirty = file.dirty();
-            file.dropped.push(dirty);
+            // The error is reported once; later syncs succeed.
+            let unsynced = file.unsynced();
+            file.dropped.push(unsynced);
         } else if next.is_ok() {
             file.sync();
         }

@@ -1,4 +1,4 @@
-//! Which files there are: rotation, retention, the reserve, starts that find only some of them.
+//! Files of the journal: rotation, retention, the reserve, and starts with missing files.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crosstrust::log::journal::{
 };
 
 use super::fault_disk::FaultDisk;
-use super::world::{NOON, entry, faults, gaps, ids, look, open, options, records, write};
+use super::world::{NOON, entry, faults, gaps, ids, open, options, records, verify_log, write};
 use crate::support::random::Rng;
 
 fn disk() -> (FaultDisk, Arc<dyn Disk>) {
@@ -27,18 +27,18 @@ fn numbered(from: usize, to: usize) -> impl Iterator<Item = String> {
     (from..to).map(|number| format!("{number:03}"))
 }
 
-/// Waits for the writer, which is another thread.
+/// Polls until the writer thread has reached this state.
 #[track_caller]
-fn soon(what: &str, is_so: impl Fn() -> bool) {
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let since = Instant::now();
-    while !is_so() {
+    while !holds() {
         assert!(since.elapsed() < Duration::from_secs(10), "{what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
 #[test]
-fn a_file_that_is_large_enough_is_followed_by_another() {
+fn a_full_file_is_followed_by_another() {
     let (files, disk) = disk();
     let (journal, _) = open(&disk, options(2000)).unwrap();
     write(&journal, numbered(0, 50));
@@ -49,7 +49,7 @@ fn a_file_that_is_large_enough_is_followed_by_another() {
 }
 
 #[test]
-fn files_that_are_too_large_together_go_and_that_is_told() {
+fn files_over_the_retention_size_are_removed_with_a_gap_record() {
     let (files, disk) = disk();
     let options = JournalOptions {
         retention_bytes: 6000,
@@ -61,8 +61,11 @@ fn files_that_are_too_large_together_go_and_that_is_told() {
     let bytes: usize = files.files().values().map(Vec::len).sum();
     assert!(bytes < 6000 + 2 * 2500, "{bytes}");
     assert_eq!(faults(&disk), Vec::<String>::new());
-    let kept = ids(&records(&disk));
-    assert_eq!(kept, numbered(100 - kept.len(), 100).collect::<Vec<_>>());
+    let remaining = ids(&records(&disk));
+    assert_eq!(
+        remaining,
+        numbered(100 - remaining.len(), 100).collect::<Vec<_>>()
+    );
     assert!(
         gaps(&records(&disk))
             .iter()
@@ -71,7 +74,7 @@ fn files_that_are_too_large_together_go_and_that_is_told() {
 }
 
 #[test]
-fn files_whose_records_are_too_old_go_and_that_is_told() {
+fn files_over_the_retention_age_are_removed_without_a_fault() {
     let (files, disk) = disk();
     let clock = ManualClock::at(NOON);
     let options = JournalOptions {
@@ -90,13 +93,16 @@ fn files_whose_records_are_too_old_go_and_that_is_told() {
     write(&journal, numbered(50, 70));
     journal.close();
     assert_eq!(faults(&disk), Vec::<String>::new());
-    let kept = ids(&records(&disk));
-    assert!(kept.len() < 40, "{kept:?}");
-    assert_eq!(kept, numbered(70 - kept.len(), 70).collect::<Vec<_>>());
+    let remaining = ids(&records(&disk));
+    assert!(remaining.len() < 40, "{remaining:?}");
+    assert_eq!(
+        remaining,
+        numbered(70 - remaining.len(), 70).collect::<Vec<_>>()
+    );
 }
 
 #[test]
-fn a_file_that_was_not_exported_stays() {
+fn a_file_that_is_not_exported_is_not_removed() {
     let (files, disk) = disk();
     let options = JournalOptions {
         retention_bytes: 3000,
@@ -118,7 +124,7 @@ fn a_file_that_was_not_exported_stays() {
 }
 
 #[test]
-fn a_full_disk_takes_the_reserve_and_it_is_made_again_when_there_is_room() {
+fn a_full_disk_uses_the_reserve_which_is_restored_when_space_is_available() {
     let (files, disk) = disk();
     let options = JournalOptions {
         reserve_bytes: 10_000,
@@ -130,49 +136,52 @@ fn a_full_disk_takes_the_reserve_and_it_is_made_again_when_there_is_room() {
     files.set_capacity(Some(0));
     let refused = journal.append(entry("lost", 10)).unwrap().wait();
     assert!(refused.is_err());
-    soon("the reserve is given up", || {
+    wait_until("the reserve is released", || {
         !files.files().contains_key("reserve")
     });
-    soon("it fails", || journal.status().failing_since.is_some());
+    wait_until("the journal is failing", || {
+        journal.status().failing_since.is_some()
+    });
     assert_eq!(
         journal.append(entry("refused", 10)).map(drop),
         Err(AppendError::Failing)
     );
-    let kept = journal.append_unbounded(entry("kept", 10));
+    let unbounded = journal.append_unbounded(entry("unbounded", 10));
 
     let since = Instant::now();
     files.set_capacity(None);
-    soon("it writes again", || {
+    wait_until("the journal has recovered", || {
         journal.status().failing_since.is_none()
     });
-    // It looks five times a second, and the machine may be busy.
+    // The writer retries five times a second, and the machine may be busy.
     assert!(
         since.elapsed() < Duration::from_secs(3),
         "{:?}",
         since.elapsed()
     );
-    assert_eq!(kept.wait(), Ok(()));
+    assert_eq!(unbounded.wait(), Ok(()));
     assert!(files.files().contains_key("reserve"));
     write(&journal, numbered(3, 5));
     journal.close();
     assert_eq!(faults(&disk), Vec::<String>::new());
     assert_eq!(
         ids(&records(&disk)),
-        ["000", "001", "002", "kept", "003", "004"]
+        ["000", "001", "002", "unbounded", "003", "004"]
     );
-    let told = gaps(&records(&disk));
+    let reported = gaps(&records(&disk));
     assert!(
-        told.iter()
+        reported
+            .iter()
             .any(|gap| gap["reason"] == "diskError" && gap["signIns"] == 1),
-        "{told:?}"
+        "{reported:?}"
     );
 }
 
 #[test]
-fn a_start_on_a_disk_without_space_for_the_reserve_takes_records_once_there_is_space() {
-    for room in [3000, 9000, 10_400] {
+fn a_journal_opened_without_space_for_the_reserve_accepts_records_when_there_is_space() {
+    for capacity in [3000, 9000, 10_400] {
         let (files, disk) = disk();
-        files.set_capacity(Some(room));
+        files.set_capacity(Some(capacity));
         let options = JournalOptions {
             reserve_bytes: 10_000,
             ..options(1 << 20)
@@ -184,7 +193,9 @@ fn a_start_on_a_disk_without_space_for_the_reserve_takes_records_once_there_is_s
             Err(AppendError::Failing)
         );
         files.set_capacity(None);
-        soon("it writes", || journal.status().failing_since.is_none());
+        wait_until("the journal has recovered", || {
+            journal.status().failing_since.is_none()
+        });
         write(&journal, numbered(0, 1));
         journal.close();
         assert_eq!(faults(&disk), Vec::<String>::new());
@@ -193,7 +204,7 @@ fn a_start_on_a_disk_without_space_for_the_reserve_takes_records_once_there_is_s
 }
 
 #[test]
-fn the_space_of_the_reserve_takes_the_record_that_the_disk_is_full_and_no_other() {
+fn the_space_of_the_reserve_is_used_only_for_the_gap_record_of_a_full_disk() {
     let (files, disk) = disk();
     let options = JournalOptions {
         reserve_bytes: 10_000,
@@ -204,15 +215,15 @@ fn the_space_of_the_reserve_takes_the_record_that_the_disk_is_full_and_no_other(
     let used: usize = files.files().values().map(Vec::len).sum();
     files.set_capacity(Some(used as u64 + 10_000 + 100));
     assert!(journal.append(entry("lost", 300)).unwrap().wait().is_err());
-    soon("that the disk is full is on record", || {
+    wait_until("a gap records the full disk", || {
         let gaps = gaps(&records(&disk));
         gaps.iter()
             .any(|gap| gap["reason"] == "diskError" && gap["signIns"] == 1)
     });
     assert!(!files.files().contains_key("reserve"));
     let written = journal.status().records;
-    let kept = journal.append_unbounded(entry("kept", 10));
-    // It looks for space five times a second, and there are some kilobytes, but not as much as the reserve.
+    let unbounded = journal.append_unbounded(entry("unbounded", 10));
+    // The writer checks five times a second: some kilobytes are free, but less than the reserve.
     for _ in 0..20 {
         let refused = journal.append(entry("refused", 10)).map(drop);
         assert_eq!(refused, Err(AppendError::Failing));
@@ -220,14 +231,14 @@ fn the_space_of_the_reserve_takes_the_record_that_the_disk_is_full_and_no_other(
     }
     assert_eq!(journal.status().records, written);
     files.set_capacity(None);
-    assert_eq!(kept.wait(), Ok(()));
+    assert_eq!(unbounded.wait(), Ok(()));
     journal.close();
-    assert_eq!(ids(&records(&disk)), ["000", "001", "002", "kept"]);
+    assert_eq!(ids(&records(&disk)), ["000", "001", "002", "unbounded"]);
     assert_eq!(faults(&disk), Vec::<String>::new());
 }
 
 #[test]
-fn a_process_that_ends_on_a_full_disk_leaves_the_number_of_what_is_missing() {
+fn a_process_that_ends_on_a_full_disk_records_the_number_of_lost_records() {
     let (files, disk) = disk();
     let options = JournalOptions {
         reserve_bytes: 10_000,
@@ -239,18 +250,23 @@ fn a_process_that_ends_on_a_full_disk_leaves_the_number_of_what_is_missing() {
     let mut awaited = entry("awaited", 300);
     awaited.is_awaited = true;
     assert!(journal.append(awaited).unwrap().wait().is_err());
-    soon("it fails", || !files.files().contains_key("reserve"));
+    wait_until("the journal is failing", || {
+        !files.files().contains_key("reserve")
+    });
     journal.count_lost(EventKind::SignIn, GapReason::DiskError);
-    let _kept = journal.append_unbounded(entry("kept", 10));
+    let _pending = journal.append_unbounded(entry("unbounded", 10));
     journal.close();
-    let told = gaps(&records(&disk));
-    let missing: u64 = told.iter().filter_map(|gap| gap["signIns"].as_u64()).sum();
-    assert_eq!(missing, 2, "{told:?}");
+    let reported = gaps(&records(&disk));
+    let missing: u64 = reported
+        .iter()
+        .filter_map(|gap| gap["signIns"].as_u64())
+        .sum();
+    assert_eq!(missing, 2, "{reported:?}");
     assert_eq!(faults(&disk), Vec::<String>::new());
 }
 
 #[test]
-fn many_starts_leave_one_log() {
+fn many_starts_continue_one_log() {
     let (_, disk) = disk();
     for start in 0..40 {
         let (journal, recovery) = open(&disk, options(1 << 20)).unwrap();
@@ -264,13 +280,13 @@ fn many_starts_leave_one_log() {
 }
 
 #[test]
-fn a_log_of_which_only_the_head_is_left_goes_on_behind_it() {
+fn a_log_with_only_its_head_left_continues_after_the_signed_record() {
     let (files, disk) = disk();
     let (journal, _) = open(&disk, options(1 << 20)).unwrap();
     write(&journal, numbered(0, 5));
     journal.close();
     let signed = journal.status().last_checkpoint;
-    let log = look(&disk).log;
+    let log = verify_log(&disk).log;
     for segment in segments(&files) {
         disk.remove(&segment).unwrap();
     }
@@ -280,14 +296,14 @@ fn a_log_of_which_only_the_head_is_left_goes_on_behind_it() {
     write(&journal, numbered(5, 6));
     journal.close();
     assert_eq!(records(&disk)[0].seq, signed + 1);
-    let report = look(&disk);
+    let report = verify_log(&disk);
     assert_eq!(report.log, log);
-    let told: Vec<_> = report.faults.iter().map(|fault| fault.seq).collect();
-    assert_eq!(told, [Some(signed + 2)], "{:#?}", report.faults);
+    let seqs: Vec<_> = report.faults.iter().map(|fault| fault.seq).collect();
+    assert_eq!(seqs, [Some(signed + 2)], "{:#?}", report.faults);
 }
 
 #[test]
-fn damage_in_the_last_file_is_told_by_a_gap_and_by_verify() {
+fn damage_in_the_last_file_is_reported_by_a_gap_and_by_verify() {
     let (files, disk) = disk();
     let (journal, _) = open(&disk, options(1 << 20)).unwrap();
     write(&journal, numbered(0, 9));
@@ -298,7 +314,7 @@ fn damage_in_the_last_file_is_told_by_a_gap_and_by_verify() {
     let at = bytes.windows(5).position(|at| at == br#""004""#).unwrap();
     bytes[at + 1] = b'9';
     let disk: Arc<dyn Disk> = Arc::new(FaultDisk::of(&damaged));
-    let before = look(&disk).faults;
+    let before = verify_log(&disk).faults;
     assert_eq!(before.len(), 1, "{before:#?}");
 
     let (journal, recovery) = open(&disk, options(1 << 20)).unwrap();
@@ -318,7 +334,7 @@ fn damage_in_the_last_file_is_told_by_a_gap_and_by_verify() {
 }
 
 #[test]
-fn a_log_whose_head_was_taken_away_says_so_for_ever() {
+fn a_log_whose_head_was_removed_has_a_permanent_fault() {
     let (_, disk) = disk();
     drop(open(&disk, options(1 << 20)).unwrap());
     disk.remove("head.json").unwrap();
@@ -327,14 +343,14 @@ fn a_log_whose_head_was_taken_away_says_so_for_ever() {
     assert_eq!(faults(&disk).len(), 1);
 }
 
-/// A disk whose syncs wait while this is held.
+/// A disk whose syncs block while the mutex is locked.
 #[derive(Debug)]
-struct Stuck(FaultDisk, Arc<std::sync::Mutex<()>>);
+struct BlockingDisk(FaultDisk, Arc<std::sync::Mutex<()>>);
 
 #[derive(Debug)]
-struct StuckFile(Box<dyn DiskFile>, Arc<std::sync::Mutex<()>>);
+struct BlockingFile(Box<dyn DiskFile>, Arc<std::sync::Mutex<()>>);
 
-impl DiskFile for StuckFile {
+impl DiskFile for BlockingFile {
     fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.0.append(bytes)
     }
@@ -349,7 +365,7 @@ impl DiskFile for StuckFile {
     }
 }
 
-impl Disk for Stuck {
+impl Disk for BlockingDisk {
     fn list(&self) -> std::io::Result<Vec<(String, u64)>> {
         self.0.list()
     }
@@ -360,7 +376,7 @@ impl Disk for Stuck {
 
     fn create(&self, name: &str) -> std::io::Result<Box<dyn DiskFile>> {
         let file = self.0.create(name)?;
-        Ok(Box::new(StuckFile(file, Arc::clone(&self.1))))
+        Ok(Box::new(BlockingFile(file, Arc::clone(&self.1))))
     }
 
     fn write_again(&self, name: &str, from: u64) -> std::io::Result<()> {
@@ -393,17 +409,18 @@ impl Disk for Stuck {
 }
 
 #[test]
-fn a_disk_that_hangs_blocks_nobody_who_appends() {
+fn a_disk_that_hangs_does_not_block_appends() {
     let gate = Arc::new(std::sync::Mutex::new(()));
-    let disk: Arc<dyn Disk> = Arc::new(Stuck(FaultDisk::new(Rng::new(3)), Arc::clone(&gate)));
+    let disk: Arc<dyn Disk> =
+        Arc::new(BlockingDisk(FaultDisk::new(Rng::new(3)), Arc::clone(&gate)));
     let options = JournalOptions {
         queue: 10,
         ..options(1 << 20)
     };
     let (journal, _) = open(&disk, options).unwrap();
-    let held = gate.lock().unwrap();
+    let guard = gate.lock().unwrap();
     let mut tickets = Vec::new();
-    // Those in the group on its way, and ten that wait.
+    // The batch in flight, and ten queued records.
     let refused = loop {
         match journal.append(entry("waits", 1)) {
             Ok(ticket) => tickets.push(ticket),
@@ -412,7 +429,7 @@ fn a_disk_that_hangs_blocks_nobody_who_appends() {
         assert!(tickets.len() < 1000);
     };
     assert_eq!(refused, AppendError::Full);
-    drop(held);
+    drop(guard);
     for ticket in tickets {
         assert_eq!(ticket.wait(), Ok(()));
     }

@@ -1,4 +1,4 @@
-//! The real disk: its lock, its modes, and a limit on the size of files.
+//! The real disk: its lock, file modes, and a limit on the size of files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use crosstrust::log::journal::disk::{Disk, SystemDisk};
 use super::world::{entry, faults, ids, open, options, records, write};
 
 #[test]
-fn a_second_process_is_refused_and_told_who_writes() {
+fn a_second_process_is_refused_with_the_id_of_the_writing_process() {
     let folder = tempfile::tempdir().unwrap();
     let first = SystemDisk::lock(folder.path()).unwrap();
     let refused = SystemDisk::lock(folder.path()).unwrap_err().to_string();
@@ -22,7 +22,7 @@ fn a_second_process_is_refused_and_told_who_writes() {
 }
 
 #[test]
-fn the_folder_and_its_files_are_for_their_owner_alone() {
+fn the_folder_and_its_files_are_accessible_to_their_owner_only() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("a/b");
     let disk: Arc<dyn Disk> = Arc::new(SystemDisk::lock(&folder).unwrap());
@@ -43,9 +43,9 @@ fn the_folder_and_its_files_are_for_their_owner_alone() {
 
 const LIMITED: &str = "CROSSTRUST_TEST_LIMITED_FOLDER";
 
-/// What the test below runs in another process, whose files may have 8 KiB.
+/// Run by the test below in another process, whose files may have at most 8 KiB.
 #[test]
-#[ignore = "run by the_size_of_files_may_be_limited, in a process of its own"]
+#[ignore = "run by a_file_size_limit_loses_no_record, in a separate process"]
 fn limited() {
     let Some(folder) = std::env::var_os(LIMITED) else {
         return;
@@ -61,21 +61,21 @@ fn limited() {
 }
 
 #[test]
-fn the_size_of_files_may_be_limited() {
+fn a_file_size_limit_loses_no_record() {
     let folder = tempfile::tempdir().unwrap();
     let this = module_path!().split_once("::").unwrap().1;
     let output = Command::new("sh")
-        // 16 blocks of 512 bytes; without the signal, a write fails.
+        // 16 blocks of 512 bytes; with the signal ignored, a write fails.
         .args(["-c", r#"trap "" XFSZ; ulimit -f 16; exec "$@""#, "sh"])
         .arg(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", &format!("{this}::limited")])
         .env(LIMITED, folder.path())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success() && told.contains("1 passed"),
-        "{told}"
+        output.status.success() && stdout.contains("1 passed"),
+        "{stdout}"
     );
     let disk: Arc<dyn Disk> = Arc::new(SystemDisk::read_only(folder.path()));
     assert_eq!(faults(&disk), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Whatever is changed in the files of a log, `verify` names it and the record.
+//! Changed files of a log: `verify` reports the fault and the affected record.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::support::random::Rng;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// A log that was opened and closed: several files, checkpoints, gaps.
+/// A log of three processes with several files, checkpoints and gaps.
 fn log() -> Files {
     let disk = FaultDisk::new(Rng::new(1));
     for run in 0..3 {
@@ -43,18 +43,18 @@ fn notes(files: &Files) -> Vec<String> {
     verify(&disk, &VerifyOptions::default()).unwrap().notes
 }
 
-/// One of the faults is told of this record.
+/// Asserts that one of the faults names this record.
 #[track_caller]
-fn names(files: &Files, seq: u64, what: &str) {
+fn assert_fault_at(files: &Files, seq: u64, what: &str) {
     let faults = faults(files);
-    let named = faults.iter().any(|fault| fault.seq == Some(seq));
+    let is_reported = faults.iter().any(|fault| fault.seq == Some(seq));
     assert!(
-        named,
-        "{what}: expected record {seq} to be named: {faults:#?}"
+        is_reported,
+        "{what}: expected a fault at record {seq}: {faults:#?}"
     );
 }
 
-/// A record: its file, where it begins and ends (with its line end), its number.
+/// A record: its file, its byte range including the line end, and its number.
 #[derive(Debug, Clone)]
 struct Place {
     file: String,
@@ -100,7 +100,7 @@ fn last_seq(files: &Files) -> u64 {
     places(files).last().unwrap().seq
 }
 
-/// The records from a place on, chained anew by somebody who has not got the key, with one more or one less.
+/// Rebuilds the chain from record `at` without the signing key, after a change of the records.
 fn forge(files: &Files, at: usize, change: impl FnOnce(&mut Vec<(RecordKind, Vec<u8>)>)) -> Files {
     let all = places(files);
     let before = &all[at - 1];
@@ -136,7 +136,7 @@ fn forge(files: &Files, at: usize, change: impl FnOnce(&mut Vec<(RecordKind, Vec
 }
 
 #[test]
-fn the_log_itself_is_whole() {
+fn the_unchanged_log_has_no_fault() {
     let files = log();
     assert_eq!(faults(&files), []);
     let all = places(&files);
@@ -145,32 +145,32 @@ fn the_log_itself_is_whole() {
 }
 
 #[test]
-fn what_head_json_signs_is_known() {
+fn verify_reports_the_record_that_head_json_signs() {
     let files = log();
     let report = |files: &Files| {
         let disk: Arc<dyn Disk> = Arc::new(FaultDisk::of(files));
         verify(&disk, &VerifyOptions::default()).unwrap()
     };
     let head: Value = serde_json::from_slice(&files["head.json"]).unwrap();
-    let whole = report(&files);
-    let signs = whole.head.unwrap();
-    assert_eq!(signs.seq, head["seq"].as_u64().unwrap());
-    assert_eq!(signs.hash.to_string(), head["hash"]);
-    assert_eq!((whole.signed, whole.checkpoint), (signs.seq, signs.seq));
-    // The record that it signs is there, and the checkpoint that was written before it is not.
+    let intact = report(&files);
+    let signed = intact.head.unwrap();
+    assert_eq!(signed.seq, head["seq"].as_u64().unwrap());
+    assert_eq!(signed.hash.to_string(), head["hash"]);
+    assert_eq!((intact.signed, intact.checkpoint), (signed.seq, signed.seq));
+    // The signed record is present, and the checkpoint after it is removed.
     let last = places(&files).pop().unwrap();
     let cut = report(&last.replace(&files, &[]));
-    assert_eq!(cut.signed, signs.seq);
+    assert_eq!(cut.signed, signed.seq);
     assert_eq!(cut.faults.len(), 1, "{:#?}", cut.faults);
-    assert_eq!(cut.faults[0].seq, Some(signs.seq + 1));
-    // It is missing, or was changed.
+    assert_eq!(cut.faults[0].seq, Some(signed.seq + 1));
+    // head.json is missing, or changed.
     let mut without = files.clone();
     without.remove("head.json");
     assert_eq!(report(&without).head, None);
     let mut changed = files.clone();
     let body = String::from_utf8(files["head.json"].clone()).unwrap();
-    let seq = format!("\"seq\":{}", signs.seq);
-    let body = body.replace(&seq, &format!("\"seq\":{}", signs.seq - 1));
+    let seq = format!("\"seq\":{}", signed.seq);
+    let body = body.replace(&seq, &format!("\"seq\":{}", signed.seq - 1));
     changed.insert(String::from("head.json"), body.into_bytes());
     let changed = report(&changed);
     assert_eq!(changed.head, None);
@@ -178,11 +178,11 @@ fn what_head_json_signs_is_known() {
 }
 
 #[test]
-fn a_byte_that_is_flipped_anywhere_is_named() {
+fn a_flipped_bit_in_any_record_is_reported_with_the_record() {
     let files = log();
     for place in places(&files) {
         let length = place.to - place.from;
-        // Number, time, kind, body, hash, the end of the line and of the one before.
+        // Number, time, kind, body, hash, and line end.
         let spots = [
             0,
             7,
@@ -200,14 +200,14 @@ fn a_byte_that_is_flipped_anywhere_is_named() {
                 let mut line = place.line(&files).to_vec();
                 line[spot] ^= mask;
                 let what = format!("byte {spot} of {place:?}, {mask:#x}");
-                names(&place.replace(&files, &line), place.seq, &what);
+                assert_fault_at(&place.replace(&files, &line), place.seq, &what);
             }
         }
     }
 }
 
 #[test]
-fn a_record_that_is_deleted_repeated_or_swapped_is_named() {
+fn a_deleted_repeated_or_swapped_record_is_reported() {
     let files = log();
     let all = places(&files);
     for (index, place) in all.iter().enumerate() {
@@ -218,16 +218,16 @@ fn a_record_that_is_deleted_repeated_or_swapped_is_named() {
             .get(index + 1)
             .is_some_and(|next| next.file != place.file);
         if ends_its_file {
-            // It is behind what counts, as after a failed write.
-            let told = notes(&repeated).join("\n");
+            // Bytes after the last valid record are a note, as after a failed write.
+            let notes = notes(&repeated).join("\n");
             assert!(
-                told.contains(&format!("{}: its last {}", place.file, line.len())),
-                "{told}"
+                notes.contains(&format!("{}: its last {}", place.file, line.len())),
+                "{notes}"
             );
         } else {
-            names(&repeated, place.seq, &format!("repeated {what}"));
+            assert_fault_at(&repeated, place.seq, &format!("repeated {what}"));
         }
-        names(
+        assert_fault_at(
             &place.replace(&files, &[]),
             place.seq,
             &format!("deleted {what}"),
@@ -241,7 +241,7 @@ fn a_record_that_is_deleted_repeated_or_swapped_is_named() {
                 to: next.to,
                 ..place.clone()
             };
-            names(
+            assert_fault_at(
                 &both.replace(&files, &swapped),
                 place.seq,
                 &format!("swapped {what}"),
@@ -251,7 +251,7 @@ fn a_record_that_is_deleted_repeated_or_swapped_is_named() {
 }
 
 #[test]
-fn a_chain_that_is_made_anew_without_the_key_is_named_where_it_is_signed() {
+fn a_chain_rebuilt_without_the_key_is_reported_at_the_next_signature() {
     let files = log();
     let all = places(&files);
     for at in 1..all.len() - 1 {
@@ -259,7 +259,7 @@ fn a_chain_that_is_made_anew_without_the_key_is_named_where_it_is_signed() {
             continue;
         }
         let file = &all[at].file;
-        // The next signature: in this file, or that of the next one's end.
+        // The next signature: in this file, or at the end of the next file.
         let signed = all[at..]
             .iter()
             .find(|one| one.kind == "checkpoint")
@@ -279,7 +279,7 @@ fn a_chain_that_is_made_anew_without_the_key_is_named_where_it_is_signed() {
         ] {
             let what = format!("{what} at {:?}", all[at]);
             if signed.file == *file && all[at].kind != "checkpoint" {
-                names(
+                assert_fault_at(
                     &forged,
                     signed.seq.checked_add_signed(moved).unwrap(),
                     &what,
@@ -292,7 +292,7 @@ fn a_chain_that_is_made_anew_without_the_key_is_named_where_it_is_signed() {
 }
 
 #[test]
-fn an_end_that_is_cut_off_is_named() {
+fn a_truncated_log_is_reported() {
     let files = log();
     let all = places(&files);
     for place in &all {
@@ -302,13 +302,13 @@ fn an_end_that_is_cut_off_is_named() {
             cut.get_mut(&place.file)
                 .unwrap()
                 .truncate(place.from + into);
-            names(&cut, place.seq, &format!("cut {into} bytes into {place:?}"));
+            assert_fault_at(&cut, place.seq, &format!("cut {into} bytes into {place:?}"));
         }
     }
 }
 
 #[test]
-fn a_file_that_is_deleted_renamed_swapped_or_cut_is_named() {
+fn a_deleted_renamed_swapped_or_emptied_file_is_reported() {
     let files = log();
     let all = places(&files);
     let segments: Vec<&String> = files
@@ -319,7 +319,7 @@ fn a_file_that_is_deleted_renamed_swapped_or_cut_is_named() {
     for (index, file) in segments.iter().enumerate() {
         let mut deleted = files.clone();
         deleted.remove(*file);
-        names(&deleted, first_of(file), &format!("deleted {file}"));
+        assert_fault_at(&deleted, first_of(file), &format!("deleted {file}"));
 
         let mut renamed = files.clone();
         let bytes = renamed.remove(*file).unwrap();
@@ -334,13 +334,13 @@ fn a_file_that_is_deleted_renamed_swapped_or_cut_is_named() {
 
             let mut cut = files.clone();
             cut.get_mut(*file).unwrap().clear();
-            names(&cut, first_of(file), &format!("emptied {file}"));
+            assert_fault_at(&cut, first_of(file), &format!("emptied {file}"));
         }
     }
 }
 
 #[test]
-fn another_key_and_another_log_are_named() {
+fn another_key_and_another_log_are_reported() {
     let files = log();
     let known = |key: String| VerifyOptions {
         key: Some(key),
@@ -354,15 +354,15 @@ fn another_key_and_another_log_are_named() {
         []
     );
 
-    // The same key, another log: its head, or one of its files.
-    let elsewhere = log();
+    // The head or a file of another log with the same key.
+    let other_log = log();
     let mut mixed = files.clone();
-    mixed.insert(String::from("head.json"), elsewhere["head.json"].clone());
+    mixed.insert(String::from("head.json"), other_log["head.json"].clone());
     assert_ne!(faults(&mixed), []);
     for name in files.keys().filter(|name| name.starts_with("segment")) {
         let mut mixed = files.clone();
-        mixed.insert(name.clone(), elsewhere[name].clone());
-        names(
+        mixed.insert(name.clone(), other_log[name].clone());
+        assert_fault_at(
             &mixed,
             places(&files)
                 .iter()
@@ -378,7 +378,7 @@ fn another_key_and_another_log_are_named() {
 }
 
 #[test]
-fn an_older_head_with_the_end_cut_off_is_told_by_a_checkpoint_that_was_kept() {
+fn a_truncated_log_with_an_older_head_is_reported_with_a_known_later_head() {
     let files = log();
     let all = places(&files);
     let checkpoints = all
@@ -387,19 +387,20 @@ fn an_older_head_with_the_end_cut_off_is_told_by_a_checkpoint_that_was_kept() {
         .filter(|(_, place)| place.kind == "checkpoint");
     let (at, checkpoint) = checkpoints.rev().nth(3).unwrap();
     let record: Value = serde_json::from_slice(checkpoint.line(&files)).unwrap();
-    let kept: Value = serde_json::from_slice(&files["head.json"]).unwrap();
+    let later_head: Value = serde_json::from_slice(&files["head.json"]).unwrap();
     let mut cut = files.clone();
     cut.insert(
         String::from("head.json"),
         serde_json::to_vec(&record["body"]).unwrap(),
     );
-    // Nobody cut anything: the log is whole, and verify says that its head is old.
-    let told = notes(&cut);
+    // The log is not truncated yet: verify reports only a note that its head is old.
+    let notes = notes(&cut);
     assert!(
-        told.iter()
+        notes
+            .iter()
             .any(|note| note.starts_with("head.json: signs record")
                 && note.contains("3 checkpoints are later")),
-        "{told:#?}"
+        "{notes:#?}"
     );
     cut.retain(|name, _| !name.starts_with("segment") || *name <= checkpoint.file);
     cut.get_mut(&checkpoint.file)
@@ -408,8 +409,8 @@ fn an_older_head_with_the_end_cut_off_is_told_by_a_checkpoint_that_was_kept() {
     let known = VerifyOptions {
         key: None,
         heads: vec![Head {
-            seq: kept["seq"].as_u64().unwrap(),
-            hash: RecordHash::parse(kept["hash"].as_str().unwrap().as_bytes()).unwrap(),
+            seq: later_head["seq"].as_u64().unwrap(),
+            hash: RecordHash::parse(later_head["hash"].as_str().unwrap().as_bytes()).unwrap(),
         }],
     };
     let faults = faults_of(&cut, &known);
@@ -420,7 +421,7 @@ fn an_older_head_with_the_end_cut_off_is_told_by_a_checkpoint_that_was_kept() {
 }
 
 #[test]
-fn the_end_that_a_crash_leaves_is_no_fault() {
+fn the_incomplete_end_after_a_crash_is_not_a_fault() {
     let files = log();
     let file = files
         .keys()
@@ -449,7 +450,7 @@ fn the_end_that_a_crash_leaves_is_no_fault() {
             .unwrap()
             .extend_from_slice(&behind[..cut]);
         assert_eq!(faults(&torn), [], "cut at {cut}");
-        // And a page that never got to the disk.
+        // A page that was never written to the disk.
         let bytes = torn.get_mut(file).unwrap();
         let page = (files[file].len() + cut / 2) / 512 * 512;
         let hole = page.max(files[file].len())

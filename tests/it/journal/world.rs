@@ -1,4 +1,4 @@
-//! Journals for tests, and what is in their files.
+//! Journals for tests, and readers of their files.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -15,7 +15,7 @@ use crosstrust::log::journal::{
 use crosstrust::time::Timestamp;
 use serde_json::Value;
 
-/// A key that is made once a run.
+/// A signing key that is created once for the test run.
 pub fn signer() -> Signer {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
@@ -27,7 +27,7 @@ pub fn signer() -> Signer {
     Signer::load_or_create(&key).unwrap()
 }
 
-/// Nothing is removed, nothing is reserved, nothing is gathered.
+/// Options without retention, without a reserve and without batching.
 pub fn options(segment_bytes: u64) -> JournalOptions {
     JournalOptions {
         signer: signer(),
@@ -66,7 +66,7 @@ pub fn entry(id: &str, padding: usize) -> JournalEntry {
     }
 }
 
-/// Writes these and waits until they are on disk.
+/// Writes records with these ids and waits until each is on disk.
 pub fn write(journal: &Journal, ids: impl IntoIterator<Item = String>) {
     for id in ids {
         journal.append(entry(&id, 20)).unwrap().wait().unwrap();
@@ -78,7 +78,7 @@ pub fn records(disk: &Arc<dyn Disk>) -> Vec<JournalRecord> {
     records.map(Result::unwrap).collect()
 }
 
-/// The ids of the entries, in their order.
+/// The ids of sign-in and audit records, in their order.
 pub fn ids(records: &[JournalRecord]) -> Vec<String> {
     let events = records
         .iter()
@@ -99,11 +99,15 @@ pub fn json(record: &JournalRecord) -> Value {
     serde_json::from_slice(&record.body).unwrap()
 }
 
-pub fn look(disk: &Arc<dyn Disk>) -> VerifyReport {
+pub fn verify_log(disk: &Arc<dyn Disk>) -> VerifyReport {
     verify(disk, &VerifyOptions::default()).unwrap()
 }
 
-/// The faults, as people see them.
+/// The faults as `verify` prints them.
 pub fn faults(disk: &Arc<dyn Disk>) -> Vec<String> {
-    look(disk).faults.iter().map(ToString::to_string).collect()
+    verify_log(disk)
+        .faults
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }

@@ -1,8 +1,8 @@
-//! Key sets in files, however they are written.
+//! Key sets in files: ConfigMap swaps, renames, overwrites and removals.
 
 use super::*;
 
-/// A folder as Kubernetes mounts a ConfigMap: `keys.json` → `..data/keys.json`, `..data` → the current state.
+/// A folder as Kubernetes mounts a ConfigMap: `keys.json` → `..data/keys.json`, `..data` → the current version.
 struct ConfigMap(tempfile::TempDir);
 
 impl ConfigMap {
@@ -17,7 +17,7 @@ impl ConfigMap {
         self.0.path().join("keys.json")
     }
 
-    /// The next state, in one step.
+    /// Switches to the next version atomically.
     fn swap(&self, name: &str, signers: &[&Signer]) {
         let root = self.0.path();
         fs::create_dir(root.join(name)).unwrap();
@@ -28,7 +28,7 @@ impl ConfigMap {
 }
 
 #[test]
-fn a_file_that_is_swapped_like_a_config_map_is_picked_up_each_time() {
+fn each_swap_of_a_config_map_is_loaded() {
     let signers = [signer("a"), signer("b"), signer("c")];
     let map = ConfigMap::with(&[&signers[0]]);
     let followed = follow(KeySource::File(map.file()), options(&[]));
@@ -43,7 +43,7 @@ fn a_file_that_is_swapped_like_a_config_map_is_picked_up_each_time() {
 }
 
 #[test]
-fn a_file_is_followed_however_it_is_written_and_keeps_its_keys_where_it_fails() {
+fn a_file_is_reloaded_after_each_kind_of_write_and_its_keys_stay_if_that_fails() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("entra.jwks");
     let (a, b) = (signer("a"), signer("b"));
@@ -74,10 +74,7 @@ fn a_file_is_followed_however_it_is_written_and_keeps_its_keys_where_it_fails() 
 
     fs::remove_file(&file).unwrap();
     followed.wait_until(|status| status.last_error.is_some());
-    assert!(
-        followed.verifies(&b),
-        "a file that is gone takes nothing away"
-    );
+    assert!(followed.verifies(&b), "a removed file removes no key");
     fs::write(&file, jwks(&[&b])).unwrap();
     followed.wait_until(good(1));
     assert!(!followed.verifies(&a));
@@ -88,7 +85,7 @@ fn a_file_is_followed_however_it_is_written_and_keeps_its_keys_where_it_fails() 
 }
 
 #[test]
-fn a_file_is_looked_at_regularly_and_at_a_hint() {
+fn a_file_is_checked_periodically_and_at_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys.json");
     let key = signer("a");
@@ -98,16 +95,16 @@ fn a_file_is_looked_at_regularly_and_at_a_hint() {
         ..options(&[])
     };
     let followed = follow(KeySource::File(file.clone()), often);
-    let looks = followed.status().attempts;
-    followed.wait_until(|status| status.attempts > looks + 2);
+    let attempts = followed.status().attempts;
+    followed.wait_until(|status| status.attempts > attempts + 2);
 
     let epoch = followed.epoch();
-    let seldom = follow(KeySource::File(file), options(&[]));
-    assert_eq!(seldom.look_again().keys, 1);
+    let hinted = follow(KeySource::File(file), options(&[]));
+    assert_eq!(hinted.refresh().keys, 1);
     assert_eq!(followed.epoch(), epoch);
 }
 
-/// Ends the process when it is dropped.
+/// Kills the process on drop.
 struct Process(std::process::Child);
 
 impl Drop for Process {
@@ -118,7 +115,7 @@ impl Drop for Process {
 }
 
 #[test]
-fn the_log_warns_of_a_key_that_cannot_be_used_once_and_not_at_every_look() {
+fn the_log_warns_of_an_unusable_key_once_and_not_at_each_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys.json");
     let mut small = signer("small key").jwk();
@@ -172,7 +169,7 @@ fn the_log_warns_of_a_key_that_cannot_be_used_once_and_not_at_every_look() {
     let [warning] = warnings.as_slice() else {
         panic!("{warnings:?}")
     };
-    for told in ["WARN", ISS, "small key", "`x`: missing, or not as RFC 7517"] {
-        assert!(warning.contains(told), "{told}: {warning}");
+    for part in ["WARN", ISS, "small key", "`x`: missing, or not as RFC 7517"] {
+        assert!(warning.contains(part), "{part}: {warning}");
     }
 }

@@ -1,8 +1,8 @@
-//! Key sets behind an authority of one's own.
+//! Key sets from a server with a certificate of a private authority.
 
 use super::*;
 
-/// A certificate authority, and a server with a certificate of it.
+/// A server with a certificate of a new authority, and the path of the authority's certificate.
 fn tls_server(folder: &Path) -> (KeyServer, PathBuf) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -23,7 +23,7 @@ fn tls_server(folder: &Path) -> (KeyServer, PathBuf) {
 }
 
 #[test]
-fn https_with_a_private_authority_needs_its_certificate_and_no_listing() {
+fn https_with_a_private_authority_needs_its_certificate_and_no_listed_origin() {
     let folder = tempfile::tempdir().unwrap();
     let (server, ca) = tls_server(folder.path());
     let key = signer("a");
@@ -47,7 +47,7 @@ fn https_with_a_private_authority_needs_its_certificate_and_no_listing() {
 }
 
 #[test]
-fn a_private_authority_that_cannot_be_read_is_told_at_the_start() {
+fn an_unreadable_authority_certificate_is_a_startup_error() {
     let folder = tempfile::tempdir().unwrap();
     let (server, ca) = tls_server(folder.path());
     for wrong in [None, Some("no certificate")] {

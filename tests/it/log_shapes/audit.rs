@@ -1,4 +1,4 @@
-//! What happened and what was changed → Graph's `directoryAudit`.
+//! Operational events and policy changes → Graph's `directoryAudit`.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ fn channel() -> ChannelName {
 }
 
 #[test]
-fn a_changed_policy_is_told_with_old_and_new_values_as_they_were_written() {
+fn a_changed_policy_is_recorded_with_old_and_new_values_as_written() {
     let old = json!({"includeUsers": ["All"], "note": HOSTILE});
     let properties = vec![
         property(
@@ -68,11 +68,11 @@ fn a_changed_policy_is_told_with_old_and_new_values_as_they_were_written() {
         properties,
     );
     let record = changed(&change, &Pseudonyms::OFF);
-    let told = record["targetResources"][0]["modifiedProperties"][0]["oldValue"]
+    let recorded = record["targetResources"][0]["modifiedProperties"][0]["oldValue"]
         .as_str()
         .unwrap();
-    assert_eq!(serde_json::from_str::<Value>(told).unwrap(), old);
-    assert!(!told.contains(acts), "{told}");
+    assert_eq!(serde_json::from_str::<Value>(recorded).unwrap(), old);
+    assert!(!recorded.contains(is_terminal_control), "{recorded}");
     let expected = json!({
         "id": some_id().to_string(), "activityDateTime": NOW.to_string(),
         "activityDisplayName": "Update Conditional Access policy", "category": "Policy",
@@ -84,7 +84,7 @@ fn a_changed_policy_is_told_with_old_and_new_values_as_they_were_written() {
         "targetResources": [{
             "id": FELIX.to_string(), "displayName": "Felix", "type": "Policy",
             "modifiedProperties": [
-                {"displayName": "conditions", "oldValue": told, "newValue": r#"{"includeUsers":[]}"#},
+                {"displayName": "conditions", "oldValue": recorded, "newValue": r#"{"includeUsers":[]}"#},
                 {"displayName": "state", "oldValue": null, "newValue": r#""enabled""#},
             ],
         }],
@@ -276,7 +276,7 @@ fn activities_have_microsofts_names() {
 }
 
 #[test]
-fn a_channels_member_is_told_with_the_channel_and_as_in_tenant_or_cross_tenant() {
+fn a_channel_member_is_recorded_with_its_channel_and_as_in_tenant_or_cross_tenant() {
     for (home, word) in [(FABRIKAM, "cross-tenant"), (CONTOSO, "in-tenant")] {
         let object = ChangedObject::ChannelMember {
             channel: channel(),
@@ -289,23 +289,26 @@ fn a_channels_member_is_told_with_the_channel_and_as_in_tenant_or_cross_tenant()
         assert_eq!(
             record["crosstrust"]["tenantId"],
             CONTOSO.to_string(),
-            "the host's, never the home tenant's"
+            "the host tenant, never the home tenant"
         );
         let details = record["additionalDetails"].as_array().unwrap();
         assert!(details.contains(&json!({"key": "membership", "value": word})));
         assert!(details.contains(&json!({"key": "homeTenantId", "value": home.to_string()})));
         let targets = record["targetResources"].as_array().unwrap();
-        let told: Vec<(&Value, &Value)> = targets
+        let recorded: Vec<(&Value, &Value)> = targets
             .iter()
             .map(|one| (&one["type"], &one["id"]))
             .collect();
         let channel = (&json!("Channel"), &json!("19:a@thread.tacv2"));
-        assert_eq!(told, [channel, (&json!("User"), &json!(FELIX.to_string()))]);
+        assert_eq!(
+            recorded,
+            [channel, (&json!("User"), &json!(FELIX.to_string()))]
+        );
     }
 }
 
 #[test]
-fn a_change_of_one_in_ten_thousand_targets_tells_that_one() {
+fn a_change_of_one_in_ten_thousand_targets_records_only_that_one() {
     let target = |number: usize| json!({"target": format!("00000000-0000-0000-0000-{number:012}"), "targetType": "group"});
     let setting = |targets: Vec<Value>| {
         json!({"usersAndGroups": {"accessType": "allowed", "targets": targets},
@@ -339,7 +342,7 @@ fn a_change_of_one_in_ten_thousand_targets_tells_that_one() {
 }
 
 #[test]
-fn an_object_that_is_too_large_for_a_record_is_cut_and_is_still_json() {
+fn an_oversized_object_is_truncated_and_still_json() {
     let long: Vec<Value> = (0..20_000)
         .map(|number| json!(format!("{HOSTILE}{number}")))
         .collect();
@@ -351,18 +354,18 @@ fn an_object_that_is_too_large_for_a_record_is_cut_and_is_still_json() {
     );
     let record = changed(&change, &Pseudonyms::OFF);
     assert_eq!(record["truncated"], true);
-    let told = record["targetResources"][0]["modifiedProperties"]
+    let properties = record["targetResources"][0]["modifiedProperties"]
         .as_array()
         .unwrap();
-    assert!(!told.is_empty());
-    for property in told {
+    assert!(!properties.is_empty());
+    for property in properties {
         let old: Value = serde_json::from_str(property["oldValue"].as_str().unwrap()).unwrap();
         assert_eq!(old[0], long[0]);
     }
 }
 
 #[test]
-fn with_a_key_users_are_hashes_inside_values_too_and_their_names_are_left_out() {
+fn with_a_key_users_are_hashes_inside_values_too_and_their_names_are_omitted() {
     let keyed = Pseudonyms::keyed(&[7; 32]).unwrap();
     let felix = FELIX.to_string().to_uppercase();
     let entry = json!({"userId": felix, "email": "felix@fabrikam.com", "displayName": "Felix F.", "roles": []});
@@ -396,18 +399,18 @@ fn with_a_key_users_are_hashes_inside_values_too_and_their_names_are_left_out() 
 
     for record in [&member, &policy] {
         let text = record.to_string().to_lowercase();
-        let told: BTreeSet<&str> = ["felix f.", "felix@", "21022c4a"]
+        let readable: BTreeSet<&str> = ["felix f.", "felix@", "21022c4a"]
             .into_iter()
             .filter(|word| text.contains(word))
             .collect();
         let is_policy = record == &policy;
-        // The policy's own id and name are the ones of this test's change.
+        // The policy's own id and name are those of this test's change.
         let expected: BTreeSet<&str> = if is_policy {
             BTreeSet::from(["21022c4a"])
         } else {
             BTreeSet::new()
         };
-        assert_eq!(told, expected, "{text}");
+        assert_eq!(readable, expected, "{text}");
         assert!(text.contains(&keyed.user(FELIX)));
     }
     assert_eq!(member["targetResources"][1]["id"], keyed.user(FELIX));
@@ -418,12 +421,12 @@ fn with_a_key_users_are_hashes_inside_values_too_and_their_names_are_left_out() 
     assert_eq!(
         users["includeGroups"],
         json!([GUEST.to_string()]),
-        "groups are no persons"
+        "groups are not users"
     );
 }
 
 #[test]
-fn everything_that_happens_has_a_record_and_only_changes_belong_to_an_organisation() {
+fn every_event_has_a_record_and_only_changes_belong_to_an_organisation() {
     let keys = [String::from("k1"), String::from("k2")];
     let findings: Vec<Finding> = (0..200)
         .map(|_| Finding::error(SourceLocation::of_file(HOSTILE), Code::Syntax, HOSTILE))

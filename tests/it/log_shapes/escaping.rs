@@ -1,15 +1,15 @@
-//! Nothing that a caller or an administrator wrote leaves a record but as text.
+//! Values from callers and administrators are always escaped as text.
 
 use crosstrust::log::json;
 use serde_json::{Value, json as value};
 
-use super::{HOSTILE, acts, event_of, read, request};
+use super::{HOSTILE, event_of, is_terminal_control, read, request};
 use crate::support::random::Rng;
 
 const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl-_x";
 
 #[test]
-fn every_text_comes_back_as_it_was_and_stands_on_one_line() {
+fn every_text_round_trips_on_one_line() {
     let mut rng = Rng::new(7);
     for _ in 0..2_000 {
         let length = rng.below(200);
@@ -27,10 +27,10 @@ fn every_text_comes_back_as_it_was_and_stands_on_one_line() {
 
 #[test]
 fn a_request_id_cannot_end_a_record_or_begin_another() {
-    let mut asked = request();
-    asked.request_id = HOSTILE.to_owned();
-    asked.claims.session_id = Some(HOSTILE.to_owned());
-    let event = event_of(&asked);
+    let mut attempt = request();
+    attempt.request_id = HOSTILE.to_owned();
+    attempt.claims.session_id = Some(HOSTILE.to_owned());
+    let event = event_of(&attempt);
     assert_eq!(event["crosstrust"]["requestId"], HOSTILE);
     assert_eq!(event["sessionId"], HOSTILE);
     let policies = &event["appliedConditionalAccessPolicies"];
@@ -38,7 +38,7 @@ fn a_request_id_cannot_end_a_record_or_begin_another() {
 }
 
 #[test]
-fn long_texts_are_cut_and_the_record_says_so() {
+fn long_texts_are_truncated_and_marked() {
     let exact = "ä".repeat(1024);
     let body = json::body(|object| object.text("a", &exact));
     assert_eq!(read(&body), value!({"a": exact}));
@@ -47,14 +47,14 @@ fn long_texts_are_cut_and_the_record_says_so() {
         read(&body),
         value!({"a": format!("{exact}…"), "truncated": true})
     );
-    // Six bytes each: fewer of them.
+    // Six bytes each when escaped, so fewer fit.
     let body = json::body(|object| object.text("a", &"\u{1b}".repeat(1000)));
     assert!(body.len() < 2200);
     assert_eq!(read(&body)["truncated"], true);
 }
 
 #[test]
-fn lists_end_where_the_record_is_full_and_what_follows_them_is_there() {
+fn lists_end_at_the_record_limit_and_later_members_are_present() {
     let body = json::body(|object| {
         object.objects("list", 0..100_000, |object, _| object.text("name", HOSTILE));
         object.text("after", "there");
@@ -67,7 +67,7 @@ fn lists_end_where_the_record_is_full_and_what_follows_them_is_there() {
 }
 
 #[test]
-fn an_item_whose_own_list_fills_the_record_stays_wherever_that_ends() {
+fn an_item_whose_own_list_fills_the_record_is_retained() {
     for length in 1..400 {
         let filler = "x".repeat(length);
         let body = json::body(|object| {
@@ -85,43 +85,43 @@ fn an_item_whose_own_list_fills_the_record_stays_wherever_that_ends() {
 
 #[test]
 fn the_largest_sign_in_fits_in_a_record() {
-    let mut asked = request();
+    let mut attempt = request();
     let long = "\u{1b}".repeat(100_000);
-    asked.request_id = long.clone();
-    asked.claims.session_id = Some(long.clone());
-    asked.claims.device_id = Some(long);
-    assert_eq!(event_of(&asked)["truncated"], true);
+    attempt.request_id = long.clone();
+    attempt.claims.session_id = Some(long.clone());
+    attempt.claims.device_id = Some(long);
+    assert_eq!(event_of(&attempt)["truncated"], true);
 }
 
 #[test]
-fn what_looks_like_a_token_is_not_kept_wherever_it_stands() {
-    let mut asked = request();
-    asked.request_id = format!("Bearer {TOKEN}, and more");
-    asked.claims.session_id = Some(TOKEN.to_owned());
-    asked.claims.device_id = Some(format!("x{TOKEN}"));
-    let event = event_of(&asked);
+fn values_that_look_like_tokens_are_redacted_everywhere() {
+    let mut attempt = request();
+    attempt.request_id = format!("Bearer {TOKEN}, and more");
+    attempt.claims.session_id = Some(TOKEN.to_owned());
+    attempt.claims.device_id = Some(format!("x{TOKEN}"));
+    let event = event_of(&attempt);
     assert_eq!(event["crosstrust"]["requestId"], "Bearer [token], and more");
     assert_eq!(event["sessionId"], "[token]");
     assert!(!event.to_string().contains("eyJ"), "{event}");
     let (text, _) = json::text_of(&value!({"a": [TOKEN]}));
     assert_eq!(text, r#"{"a":["[token]"]}"#);
-    // What only begins like one is somebody's name for something.
+    // A value that only begins like a token is an ordinary name.
     let body = json::body(|object| object.text("a", "heyJude.is"));
     assert_eq!(read(&body), value!({"a": "heyJude.is"}));
 }
 
 #[test]
-fn what_a_terminal_is_shown_cannot_act_on_it() {
+fn terminal_output_contains_no_control_sequences() {
     let shown = json::visible(HOSTILE);
-    assert!(!shown.contains(acts), "{shown:?}");
+    assert!(!shown.contains(is_terminal_control), "{shown:?}");
     assert!(shown.contains(r"\u001b[31m\u000d\u000a\u202e"), "{shown}");
     assert_eq!(json::visible("Contoso – Größe"), "Contoso – Größe");
 }
 
 #[test]
-fn a_line_of_json_says_what_the_value_says() {
+fn a_json_line_equals_its_value() {
     let value: Value = value!({"a": [1, 2.5, null, true, HOSTILE], "b": {"c": ""}, HOSTILE: 1});
     let line = json::line(&value);
-    assert!(!line.contains(acts));
+    assert!(!line.contains(is_terminal_control));
     assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value);
 }

@@ -1,4 +1,4 @@
-//! `crosstrust log show --follow` beside a process that writes.
+//! `crosstrust log show --follow` while another process writes.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -20,13 +20,13 @@ use super::*;
 use crate::support::sidecar::{Sidecar, ask, opens_sharepoint, records};
 
 /// A running `log show --operator --follow --format json`.
-struct Following {
+struct Follower {
     process: Child,
     lines: Receiver<String>,
 }
 
-impl Following {
-    fn start(folder: &Path, arguments: &[&str]) -> Following {
+impl Follower {
+    fn start(folder: &Path, arguments: &[&str]) -> Follower {
         let mut process = Command::new(env!("CARGO_BIN_EXE_crosstrust"))
             .args(["log", "show", "--operator", "--follow", "--format", "json"])
             .args(arguments)
@@ -41,13 +41,13 @@ impl Following {
         let (lines, received) = channel();
         std::thread::spawn(move || {
             for line in out.lines() {
-                // Where no line is expected any more, this end closes the pipe.
+                // If no further line is expected, this end closes the pipe.
                 if lines.send(line.unwrap()).is_err() {
                     break;
                 }
             }
         });
-        Following {
+        Follower {
             process,
             lines: received,
         }
@@ -55,11 +55,11 @@ impl Following {
 
     /// The next event; waits for it.
     fn next(&mut self) -> Value {
-        let line = self.lines.recv_timeout(PATIENCE).expect("an event");
+        let line = self.lines.recv_timeout(TIMEOUT).expect("an event");
         serde_json::from_str(&line).unwrap()
     }
 
-    /// The ids that the records have been given by `write`.
+    /// The ids that `write` assigned to the next records.
     fn next_requests(&mut self, number: usize) -> Vec<String> {
         let next = |_| {
             let event = self.next();
@@ -71,7 +71,7 @@ impl Following {
         (0..number).map(next).collect()
     }
 
-    /// Ends it with this signal: the exit code, and what was printed besides.
+    /// Stops it with this signal; returns the exit code and the remaining output.
     fn end(mut self, by: Signal) -> (Option<i32>, Vec<String>) {
         kill_process(Pid::from_child(&self.process), by).unwrap();
         let status = self.process.wait().unwrap();
@@ -80,15 +80,15 @@ impl Following {
     }
 }
 
-impl Drop for Following {
+impl Drop for Follower {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A follower that is slower is broken; it fails the test instead of holding it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A slower follower fails the test instead of blocking it.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn journal(folder: &Path, segment_bytes: u64) -> Journal {
     let disk = SystemDisk::lock(folder).unwrap();
@@ -108,9 +108,9 @@ fn journal(folder: &Path, segment_bytes: u64) -> Journal {
 }
 
 fn write(journal: &Journal, id: &str) {
-    let mut asked = request();
-    asked.request_id = id.to_owned();
-    let body = body_of(&asked, &engine().authorize(&asked), &Pseudonyms::OFF);
+    let mut attempt = request();
+    attempt.request_id = id.to_owned();
+    let body = body_of(&attempt, &engine().authorize(&attempt), &Pseudonyms::OFF);
     let entry = JournalEntry {
         kind: EventKind::SignIn,
         time: Clock::System.now().wall,
@@ -135,11 +135,11 @@ fn new_records_follow_the_old_ones_across_files_restarts_and_another_log() {
     let folder = place.path().join("log");
     let writer = journal(&folder, SMALL);
     names(0..3).iter().for_each(|id| write(&writer, id));
-    let mut following = Following::start(&folder, &["--last", "2"]);
-    assert_eq!(following.next_requests(2), names(1..3));
+    let mut follower = Follower::start(&folder, &["--last", "2"]);
+    assert_eq!(follower.next_requests(2), names(1..3));
     // Across files.
     names(3..20).iter().for_each(|id| write(&writer, id));
-    assert_eq!(following.next_requests(17), names(3..20));
+    assert_eq!(follower.next_requests(17), names(3..20));
     let files = std::fs::read_dir(&folder).unwrap();
     let is_segment = |name: &str| name.starts_with("segment-");
     let segments =
@@ -150,96 +150,96 @@ fn new_records_follow_the_old_ones_across_files_restarts_and_another_log() {
     drop(writer);
     let writer = journal(&folder, SMALL);
     names(20..23).iter().for_each(|id| write(&writer, id));
-    assert_eq!(following.next_requests(3), names(20..23));
-    // The folder is moved away, and a new log is begun in its place.
+    assert_eq!(follower.next_requests(3), names(20..23));
+    // The folder is moved away, and a new log starts in its place.
     writer.close();
     drop(writer);
     std::fs::rename(&folder, place.path().join("old")).unwrap();
     let writer = journal(&folder, SMALL);
     names(23..26).iter().for_each(|id| write(&writer, id));
-    assert_eq!(following.next_requests(3), names(23..26));
-    assert_eq!(following.end(Signal::INT), (Some(0), Vec::new()));
+    assert_eq!(follower.next_requests(3), names(23..26));
+    assert_eq!(follower.end(Signal::INT), (Some(0), Vec::new()));
 }
 
 #[test]
-fn a_line_that_is_still_being_written_is_shown_once_it_is_whole() {
+fn a_partially_written_line_is_shown_once_it_is_complete() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("log");
     let writer = journal(&folder, 1 << 20);
     names(0..2).iter().for_each(|id| write(&writer, id));
     writer.close();
-    // The second half of the last sign-in and what follows it come later.
+    // The second half of the last sign-in and later records are written afterwards.
     let file = folder.join("segment-0000000001.jsonl");
-    let whole = std::fs::read(&file).unwrap();
-    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    let content = std::fs::read(&file).unwrap();
+    let lines: Vec<&[u8]> = content.split_inclusive(|byte| *byte == b'\n').collect();
     let last = lines
         .iter()
         .rposition(|line| line.windows(6).any(|at| at == b"signIn"))
         .unwrap();
     let before: usize = lines[..last].iter().map(|line| line.len()).sum();
     let half = before + lines[last].len() / 2;
-    std::fs::write(&file, &whole[..half]).unwrap();
-    let mut following = Following::start(&folder, &[]);
-    assert_eq!(following.next_requests(1), names(0..1));
+    std::fs::write(&file, &content[..half]).unwrap();
+    let mut follower = Follower::start(&folder, &[]);
+    assert_eq!(follower.next_requests(1), names(0..1));
     let mut file = std::fs::OpenOptions::new()
         .append(true)
         .open(&file)
         .unwrap();
-    file.write_all(&whole[half..]).unwrap();
-    assert_eq!(following.next_requests(1), names(1..2));
-    assert_eq!(following.end(Signal::TERM), (Some(0), Vec::new()));
+    file.write_all(&content[half..]).unwrap();
+    assert_eq!(follower.next_requests(1), names(1..2));
+    assert_eq!(follower.end(Signal::TERM), (Some(0), Vec::new()));
 }
 
 #[test]
-fn a_record_that_is_changed_before_it_is_shown_is_marked_and_is_an_error_at_the_end() {
+fn a_record_changed_before_it_is_shown_is_marked_and_causes_an_error_at_the_end() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("log");
     let writer = journal(&folder, 1 << 20);
     names(0..3).iter().for_each(|id| write(&writer, id));
     writer.close();
     let file = folder.join("segment-0000000001.jsonl");
-    let whole = std::fs::read_to_string(&file).unwrap();
-    let (shown, second) = whole.split_at(whole.find("call-0").unwrap());
+    let content = std::fs::read_to_string(&file).unwrap();
+    let (shown, second) = content.split_at(content.find("call-0").unwrap());
     let (rest, second) = second.split_at(second.find('\n').unwrap() + 1);
     std::fs::write(&file, [shown, rest].concat()).unwrap();
-    let mut following = Following::start(&folder, &[]);
-    assert!(following.next()["crosstrust"]["tampered"].is_null());
+    let mut follower = Follower::start(&folder, &[]);
+    assert!(follower.next()["crosstrust"]["tampered"].is_null());
     let changed = second.replace("call-1", "call-x");
     std::fs::write(&file, [shown, rest, &changed].concat()).unwrap();
-    let mut marked = || following.next()["crosstrust"]["tampered"].clone();
+    let mut marked = || follower.next()["crosstrust"]["tampered"].clone();
     assert_eq!([marked(), marked()], [Value::from(true), Value::Null]);
-    assert_eq!(following.end(Signal::TERM), (Some(1), Vec::new()));
+    assert_eq!(follower.end(Signal::TERM), (Some(1), Vec::new()));
 }
 
 #[test]
-fn records_that_the_writer_repeats_in_a_new_file_are_shown_again_and_are_no_error() {
+fn records_repeated_in_a_new_file_are_shown_again_without_an_error() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("log");
     let writer = journal(&folder, 1 << 20);
     names(0..2).iter().for_each(|id| write(&writer, id));
     writer.close();
     drop(writer);
-    let mut following = Following::start(&folder, &[]);
-    assert_eq!(following.next_requests(2), names(0..2));
-    // What a writer leaves whose second sync failed: the first file counts up to the first record.
+    let mut follower = Follower::start(&folder, &[]);
+    assert_eq!(follower.next_requests(2), names(0..2));
+    // The state after a failed second sync: the first file is valid up to the first record.
     let other = place.path().join("other");
     std::fs::create_dir(&other).unwrap();
     std::fs::copy(folder.join("signing.key"), other.join("signing.key")).unwrap();
-    let whole = std::fs::read_to_string(folder.join("segment-0000000001.jsonl")).unwrap();
-    let end = whole.find("call-0").unwrap();
-    let end = end + whole[end..].find('\n').unwrap() + 1;
-    std::fs::write(other.join("segment-0000000001.jsonl"), &whole[..end]).unwrap();
+    let content = std::fs::read_to_string(folder.join("segment-0000000001.jsonl")).unwrap();
+    let end = content.find("call-0").unwrap();
+    let end = end + content[end..].find('\n').unwrap() + 1;
+    std::fs::write(other.join("segment-0000000001.jsonl"), &content[..end]).unwrap();
     let writer = journal(&other, 1 << 20);
     names(1..3).iter().for_each(|id| write(&writer, id));
     writer.close();
     let second = "segment-0000000002.jsonl";
     std::fs::copy(other.join(second), folder.join(second)).unwrap();
-    assert_eq!(following.next_requests(2), names(1..3));
-    assert_eq!(following.end(Signal::TERM), (Some(0), Vec::new()));
+    assert_eq!(follower.next_requests(2), names(1..3));
+    assert_eq!(follower.end(Signal::TERM), (Some(0), Vec::new()));
 }
 
 #[test]
-fn it_ends_when_the_reader_has_gone_though_nothing_is_written() {
+fn it_ends_when_its_reader_closes_the_pipe_although_nothing_is_written() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("log");
     let writer = journal(&folder, SMALL);
@@ -262,23 +262,23 @@ fn it_ends_when_the_reader_has_gone_though_nothing_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sign_ins_of_a_server_are_followed_over_its_restart() {
+async fn the_sign_ins_of_a_server_are_followed_across_its_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let mut following = None;
+    let mut follower = None;
     for user in 0..3 {
         let sidecar = Sidecar::start(folder.path(), &[]);
         let log = records(folder.path());
-        let following = following.get_or_insert_with(|| Following::start(&log, &[]));
+        let follower = follower.get_or_insert_with(|| Follower::start(&log, &[]));
         let mut client = sidecar.client().await;
         let answer = ask(&mut client, opens_sharepoint(user, true))
             .await
             .unwrap();
-        assert_eq!(following.next()["id"], answer.decision_id.as_str());
-        // Killed once, ended once.
+        assert_eq!(follower.next()["id"], answer.decision_id.as_str());
+        // Killed the first time, stopped cleanly the second time.
         match user {
             0 => sidecar.kill(),
             _ => tokio::task::spawn_blocking(|| sidecar.end()).await.unwrap(),
         }
     }
-    assert_eq!(following.unwrap().end(Signal::INT), (Some(0), Vec::new()));
+    assert_eq!(follower.unwrap().end(Signal::INT), (Some(0), Vec::new()));
 }

@@ -1,4 +1,4 @@
-//! `crosstrust log show`: flags that narrow it, count it and name tenants.
+//! `crosstrust log show`: flags that filter records, count them and name tenants.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn stdout(folder: &Path, arguments: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The exit code and what standard error says.
+/// The exit code and standard error.
 fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = show(folder, arguments);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
@@ -72,15 +72,15 @@ fn sign_ins_are_found_by_their_reasons() {
 }
 
 #[test]
-fn a_span_before_now_is_a_time() {
+fn a_duration_before_now_is_accepted_as_a_time() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &Pseudonyms::OFF);
-    // The records are of 2027; a span is before now.
+    // The records are from 2027; a duration counts back from now.
     let now = crosstrust::clock::Clock::System.now().wall;
     let seconds = now.as_parts().0 - 1_800_000_000;
     let count = |arguments: &str| lines(folder.path(), &format!("--operator {arguments}")).len();
     match seconds {
-        // Before their time, all of them are to come.
+        // Before 2027, all records are in the future.
         ..0 => {
             assert_eq!(count("--from 7d"), 4);
             assert_eq!(count("--to 7d"), 0);
@@ -132,10 +132,10 @@ fn records_are_counted_by_result_and_reason_or_activity() {
 }
 
 #[test]
-fn a_value_that_cannot_be_read_is_an_error_that_says_what_was_expected() {
+fn an_invalid_value_is_an_error_with_the_expected_form() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &Pseudonyms::OFF);
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["--id", "7"][..], "expected a GUID"),
         (&["--reason", "MFA_REQUIERD"], "MFA_REQUIRED"),
         (&["--reason", "MFA_REQUIRED", "--audit"], "--audit"),
@@ -161,11 +161,11 @@ fn a_value_that_cannot_be_read_is_an_error_that_says_what_was_expected() {
     ] {
         let arguments = [&["--operator"], arguments].concat();
         let error = refused(folder.path(), &arguments);
-        assert!(error.contains(told), "{arguments:?}: {error}");
+        assert!(error.contains(expected), "{arguments:?}: {error}");
     }
 }
 
-/// A policies folder with this tenant of this name.
+/// A policies folder that contains this tenant with this name.
 fn policies(name: &str) -> tempfile::TempDir {
     let policies = tempfile::tempdir().unwrap();
     let tenant = policies.path().join("policies/fabrikam");
@@ -177,7 +177,7 @@ fn policies(name: &str) -> tempfile::TempDir {
     policies
 }
 
-/// `log show --operator` where it is started in this folder.
+/// Runs `log show --operator` in this folder.
 fn show_in(place: &Path, log: &Path, arguments: &[&str]) -> std::process::Output {
     std::process::Command::new(env!("CARGO_BIN_EXE_crosstrust"))
         .current_dir(place)
@@ -199,10 +199,10 @@ fn tenants_have_names_if_policies_are_available() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    // By default those of `policies`, if it exists.
+    // The default is `policies`, if it exists.
     assert!(text(show_in(place.path(), log.path(), &["--operator"])).contains("Fabrikam Inc ("));
     assert!(!text(show_in(elsewhere.path(), log.path(), &["--operator"])).contains("Fabrikam Inc"));
-    // Those of the configuration.
+    // The folder from the configuration.
     let folder = place.path().join("policies");
     let file = elsewhere.path().join("c.toml");
     std::fs::write(&file, format!("policies = {folder:?}\n")).unwrap();
@@ -234,7 +234,7 @@ fn tenants_have_names_if_policies_are_available() {
             3
         );
     }
-    for (place, told) in [
+    for (place, expected) in [
         (
             place.path(),
             "--partner: found `Contosso`, expected an id, a display name or a verified domain",
@@ -247,13 +247,13 @@ fn tenants_have_names_if_policies_are_available() {
         let output = show_in(place, log.path(), &["--operator", "--partner", "Contosso"]);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let error = String::from_utf8(output.stderr).unwrap();
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }
 
-/// During an incident the policies may be what is wrong.
+/// During an incident the policies themselves may be faulty.
 #[test]
-fn records_are_shown_though_the_policies_have_errors() {
+fn records_are_shown_although_the_policies_have_errors() {
     let log = tempfile::tempdir().unwrap();
     write_log(log.path(), &Pseudonyms::OFF);
     let place = policies("Fabrikam Inc");
@@ -271,9 +271,9 @@ fn records_are_shown_though_the_policies_have_errors() {
     );
 }
 
-/// What `lines` returns is JSON; nothing else is asked of a value here.
+/// `lines` parses JSON, which is the only check on a value here.
 #[test]
-fn every_reason_of_an_event_can_be_asked_for() {
+fn every_reason_of_an_event_is_a_valid_filter() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &Pseudonyms::OFF);
     let reasons = crosstrust::log::view::reasons();

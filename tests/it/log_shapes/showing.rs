@@ -1,4 +1,4 @@
-//! `crosstrust log show` over a log on disk.
+//! `crosstrust log show` on a log directory.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -50,14 +50,14 @@ pub fn write_log(folder: &Path, pseudonyms: &Pseudonyms) {
         (CONTOSO, true),
         (FABRIKAM, true),
     ]) {
-        let mut asked = request();
-        asked.home = home.into();
-        asked.claims.mfa = mfa;
-        asked.request_id = HOSTILE.to_owned();
+        let mut attempt = request();
+        attempt.home = home.into();
+        attempt.claims.mfa = mfa;
+        attempt.request_id = HOSTILE.to_owned();
         append(
             EventKind::SignIn,
             hour,
-            body_of(&asked, &engine.authorize(&asked), pseudonyms),
+            body_of(&attempt, &engine.authorize(&attempt), pseudonyms),
         );
     }
     let change = crosstrust::changes::Change {
@@ -106,7 +106,7 @@ pub fn lines(folder: &Path, arguments: &str) -> Vec<Value> {
 }
 
 #[test]
-fn each_organisation_is_shown_its_own_and_every_flag_narrows_it() {
+fn each_organisation_sees_its_own_records_and_every_flag_filters_them() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write_log(folder, &Pseudonyms::OFF);
@@ -139,7 +139,7 @@ fn each_organisation_is_shown_its_own_and_every_flag_narrows_it() {
 }
 
 #[test]
-fn no_format_lets_a_record_act_on_a_terminal_and_gaps_are_told() {
+fn no_format_prints_control_characters_and_gaps_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &Pseudonyms::OFF);
     for format in ["table", "json", "csv"] {
@@ -147,20 +147,23 @@ fn no_format_lets_a_record_act_on_a_terminal_and_gaps_are_told() {
             let output = show(folder.path(), &[arguments, &["--format", format]].concat());
             assert!(output.status.success(), "{output:?}");
             let text = String::from_utf8(output.stdout).unwrap();
-            assert!(!text.replace('\n', "").contains(acts), "{format}: {text:?}");
-            let told = String::from_utf8(output.stderr).unwrap();
             assert!(
-                told.contains("records are missing before") && told.contains("queueFull"),
-                "{told}"
+                !text.replace('\n', "").contains(is_terminal_control),
+                "{format}: {text:?}"
+            );
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                stderr.contains("records are missing before") && stderr.contains("queueFull"),
+                "{stderr}"
             );
         }
     }
     let tenant = FABRIKAM.to_string();
     let output = show(folder.path(), &["--tenant", &tenant, "--side", "home"]);
-    let told = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
-        told.contains("records are missing before") && !told.contains("queueFull"),
-        "{told}"
+        stderr.contains("records are missing before") && !stderr.contains("queueFull"),
+        "{stderr}"
     );
 }
 
@@ -184,7 +187,7 @@ fn users_are_found_by_id_with_the_key_of_their_pseudonyms() {
 }
 
 #[test]
-fn whose_view_it_is_has_to_be_said() {
+fn a_view_must_be_chosen() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &Pseudonyms::OFF);
     let tenant = CONTOSO.to_string();
@@ -250,11 +253,11 @@ fn a_table_names_the_tenants_of_a_policies_folder_and_fits_the_terminal() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("Fabrikam Inc"), "{told}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("Fabrikam Inc"), "{table}");
     assert!(
-        told.lines().all(|line| line.chars().count() <= 170),
-        "{told}"
+        table.lines().all(|line| line.chars().count() <= 170),
+        "{table}"
     );
 }
 
@@ -275,12 +278,12 @@ fn segments(folder: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn a_record_that_was_changed_is_marked_in_every_format() {
+fn a_changed_record_is_marked_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write_log(folder, &Pseudonyms::OFF);
     let text = std::fs::read_to_string(segment(folder)).unwrap();
-    // The one that was denied.
+    // The denied sign-in.
     let line = text
         .lines()
         .find(|line| line.contains("CA_MFA_REQUIRED") || line.contains("\"errorCode\":5"));
@@ -293,40 +296,40 @@ fn a_record_that_was_changed_is_marked_in_every_format() {
     for format in ["table", "json", "csv"] {
         let output = show(folder, &["--operator", "--format", format]);
         assert_eq!(output.status.code(), Some(0));
-        let told = String::from_utf8(output.stdout).unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
         assert!(
-            !told.contains("TAMPERED")
-                && !told.contains("\"tampered\"")
-                && !told.contains(",true\n"),
-            "{told}"
+            !stdout.contains("TAMPERED")
+                && !stdout.contains("\"tampered\"")
+                && !stdout.contains(",true\n"),
+            "{stdout}"
         );
     }
     std::fs::write(segment(folder), text.replace(line, &changed)).unwrap();
     for format in ["table", "json", "csv"] {
         let output = show(folder, &["--operator", "--format", format]);
         assert_eq!(output.status.code(), Some(1));
-        let told = String::from_utf8(output.stderr).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(
-            told.contains("`crosstrust log verify` lists them"),
-            "{told}"
+            stderr.contains("`crosstrust log verify` lists them"),
+            "{stderr}"
         );
-        let told = String::from_utf8(output.stdout).unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
         let marked: Vec<&str> = match format {
-            "table" => told
+            "table" => stdout
                 .lines()
                 .filter(|line| line.contains(" TAMPERED "))
                 .collect(),
-            "json" => told
+            "json" => stdout
                 .lines()
                 .filter(|line| line.contains("\"tampered\":true"))
                 .collect(),
-            _ => told
+            _ => stdout
                 .lines()
                 .filter(|line| line.ends_with(",true"))
                 .collect(),
         };
-        assert_eq!(marked.len(), 1, "{told}");
-        assert!(marked[0].contains(&GUEST.to_string()), "{told}");
+        assert_eq!(marked.len(), 1, "{stdout}");
+        assert!(marked[0].contains(&GUEST.to_string()), "{stdout}");
         if format == "json" {
             let record: Value = serde_json::from_str(marked[0]).unwrap();
             assert_eq!(record["crosstrust"]["seq"], seq);
@@ -334,7 +337,7 @@ fn a_record_that_was_changed_is_marked_in_every_format() {
     }
 }
 
-/// So many sign-ins of which two fill a file, with this much kept.
+/// Writes `count` sign-ins, two per file, under this retention.
 fn write_many_files(folder: &Path, count: usize, retention_bytes: u64) {
     let disk = SystemDisk::lock(folder).unwrap();
     let options = JournalOptions {
@@ -364,7 +367,7 @@ fn write_many_files(folder: &Path, count: usize, retention_bytes: u64) {
 }
 
 #[test]
-fn what_retention_has_removed_is_noted_once() {
+fn removal_by_retention_is_noted_once() {
     let folder = tempfile::tempdir().unwrap();
     write_many_files(folder.path(), 100, 10_000);
     let tenant = CONTOSO.to_string();
@@ -374,17 +377,17 @@ fn what_retention_has_removed_is_noted_once() {
     ] {
         let output = show(folder.path(), viewer);
         assert!(output.status.success(), "{output:?}");
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(told.lines().count(), 1, "{told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(
-            told.starts_with("note: retention has removed the records before "),
-            "{told}"
+            stderr.starts_with("note: retention has removed the records before "),
+            "{stderr}"
         );
     }
 }
 
 #[test]
-fn verify_prints_what_head_json_signs_and_takes_it_as_a_checkpoint() {
+fn verify_prints_the_signed_head_and_accepts_it_as_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), &Pseudonyms::OFF);
     let verify = |arguments: &[&str]| {
@@ -394,30 +397,30 @@ fn verify_prints_what_head_json_signs_and_takes_it_as_a_checkpoint() {
             .args(arguments)
             .output()
             .unwrap();
-        let told = String::from_utf8(output.stdout).unwrap();
-        (output.status.code(), told)
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), stdout)
     };
-    let (code, told) = verify(&[]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("head.json signs record "), "{told}");
-    let (_, checkpoint) = told.split_once("--checkpoint ").unwrap();
+    let (code, stdout) = verify(&[]);
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stdout.contains("head.json signs record "), "{stdout}");
+    let (_, checkpoint) = stdout.split_once("--checkpoint ").unwrap();
     let checkpoint = checkpoint.split_whitespace().next().unwrap();
     assert_eq!(verify(&["--checkpoint", checkpoint]).0, Some(0));
     std::fs::remove_file(folder.path().join("head.json")).unwrap();
-    let (code, told) = verify(&[]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("head.json: is missing"), "{told}");
+    let (code, stdout) = verify(&[]);
+    assert_eq!(code, Some(1), "{stdout}");
+    assert!(stdout.contains("head.json: is missing"), "{stdout}");
 }
 
 #[test]
-fn a_file_whose_end_was_cut_off_is_noticed_though_other_files_follow() {
+fn a_truncated_file_is_detected_even_if_other_files_follow() {
     let folder = tempfile::tempdir().unwrap();
     write_many_files(folder.path(), 20, 1 << 30);
     let code = || show(folder.path(), &["--operator"]).status.code();
     assert_eq!(code(), Some(0));
     let first = segments(folder.path()).remove(0);
     let text = std::fs::read_to_string(&first).unwrap();
-    let (kept, _) = text.trim_end().rsplit_once('\n').unwrap();
-    std::fs::write(&first, format!("{kept}\n")).unwrap();
+    let (remaining, _) = text.trim_end().rsplit_once('\n').unwrap();
+    std::fs::write(&first, format!("{remaining}\n")).unwrap();
     assert_eq!(code(), Some(1));
 }

@@ -1,4 +1,4 @@
-//! A question and its answer → Graph's `signIn`.
+//! A request and its decision → Graph's `signIn`.
 
 use crosstrust::decision::{Denial, Reason};
 use crosstrust::log::pseudonym::Pseudonyms;
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::*;
 
 #[test]
-fn an_allow_is_told_in_graphs_words() {
-    let asked = request();
-    let answer = engine().authorize(&asked);
+fn an_allow_is_recorded_in_graphs_terms() {
+    let attempt = request();
+    let answer = engine().authorize(&attempt);
     assert!(answer.decision.is_allow(), "{answer:?}");
-    let event = read(&body_of(&asked, &answer, &Pseudonyms::OFF));
+    let event = read(&body_of(&attempt, &answer, &Pseudonyms::OFF));
     let id = answer.decision_id.to_string();
     let expected = json!({
         "id": id, "createdDateTime": NOW.to_string(), "correlationId": id,
@@ -45,10 +45,10 @@ fn an_allow_is_told_in_graphs_words() {
 }
 
 #[test]
-fn a_denial_has_its_code_its_reason_and_what_would_help() {
-    let mut asked = request();
-    asked.claims.mfa = false;
-    let event = event_of(&asked);
+fn a_denial_is_recorded_with_code_reason_and_step_up() {
+    let mut attempt = request();
+    attempt.claims.mfa = false;
+    let event = event_of(&attempt);
     assert_eq!(event["status"]["errorCode"], 50076);
     let help = "Sign in again with multifactor authentication in the home tenant.";
     assert_eq!(event["status"]["additionalDetails"], help);
@@ -57,68 +57,68 @@ fn a_denial_has_its_code_its_reason_and_what_would_help() {
         event["appliedConditionalAccessPolicies"][0]["result"],
         "failure"
     );
-    let ours = &event["crosstrust"];
-    assert_eq!(ours["reason"], "MFA_REQUIRED");
-    assert_eq!(ours["stage"], "CONDITIONAL_ACCESS");
-    assert_eq!(ours["stepUp"], true);
+    let extension = &event["crosstrust"];
+    assert_eq!(extension["reason"], "MFA_REQUIRED");
+    assert_eq!(extension["stage"], "CONDITIONAL_ACCESS");
+    assert_eq!(extension["stepUp"], true);
 }
 
 #[test]
-fn a_denial_before_conditional_access_says_that_none_applied() {
-    let mut asked = request();
-    asked.access = AccessType::Collaboration;
-    asked.resource = crosstrust::id::TenantId(77);
-    let event = event_of(&asked);
+fn a_denial_before_conditional_access_has_conditional_access_not_applied() {
+    let mut attempt = request();
+    attempt.access = AccessType::Collaboration;
+    attempt.resource = crosstrust::id::TenantId(77);
+    let event = event_of(&attempt);
     assert_eq!(event["crosstrust"]["reason"], "RESOURCE_TENANT_UNKNOWN");
-    // Microsoft has no number for it, and zero would be a success.
+    // Microsoft defines no code for it, and zero would mean success.
     assert_eq!(event["status"]["errorCode"], Value::Null);
     assert_eq!(event["conditionalAccessStatus"], "notApplied");
     assert_eq!(event["authenticationRequirement"], Value::Null);
 }
 
 #[test]
-fn each_way_to_come_has_its_access_type_and_user_type() {
-    let told = |access, user_type, home: TenantId| {
-        let mut asked = request();
-        asked.access = access;
-        asked.external_user_type = user_type;
-        asked.home = home.into();
-        let event = event_of(&asked);
+fn each_kind_of_access_has_its_access_type_and_user_type() {
+    let types_of = |access, user_type, home: TenantId| {
+        let mut attempt = request();
+        attempt.access = access;
+        attempt.external_user_type = user_type;
+        attempt.home = home.into();
+        let event = event_of(&attempt);
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         (text("crossTenantAccessType"), text("userType"))
     };
     use AccessType::{Collaboration, DirectConnect};
     let is = |access: &str, user: &str| (access.to_owned(), user.to_owned());
-    assert_eq!(told(DirectConnect, None, CONTOSO), is("none", "member"));
+    assert_eq!(types_of(DirectConnect, None, CONTOSO), is("none", "member"));
     assert_eq!(
-        told(DirectConnect, Some(UserType::InternalGuest), CONTOSO),
+        types_of(DirectConnect, Some(UserType::InternalGuest), CONTOSO),
         is("none", "guest")
     );
     assert_eq!(
-        told(DirectConnect, None, FABRIKAM),
+        types_of(DirectConnect, None, FABRIKAM),
         is("b2bDirectConnect", "guest")
     );
     assert_eq!(
-        told(Collaboration, None, FABRIKAM),
+        types_of(Collaboration, None, FABRIKAM),
         is("b2bCollaboration", "guest")
     );
     let member = Some(UserType::CollaborationMember);
     assert_eq!(
-        told(Collaboration, member, FABRIKAM),
+        types_of(Collaboration, member, FABRIKAM),
         is("b2bCollaboration", "member")
     );
     let provider = Some(UserType::ServiceProvider);
     assert_eq!(
-        told(Collaboration, provider, FABRIKAM),
+        types_of(Collaboration, provider, FABRIKAM),
         is("serviceProvider", "guest")
     );
 }
 
 #[test]
 fn a_request_id_that_is_a_guid_is_the_correlation_id() {
-    let mut asked = request();
-    asked.request_id = String::from("1F3C9A52-07D4-4C1E-9B6B-2F0F5D0C7A11");
-    let event = event_of(&asked);
+    let mut attempt = request();
+    attempt.request_id = String::from("1F3C9A52-07D4-4C1E-9B6B-2F0F5D0C7A11");
+    let event = event_of(&attempt);
     assert_eq!(
         event["correlationId"],
         "1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11"
@@ -126,7 +126,7 @@ fn a_request_id_that_is_a_guid_is_the_correlation_id() {
 }
 
 #[test]
-fn what_is_refused_before_it_can_be_asked_tells_what_is_known() {
+fn a_request_rejected_before_evaluation_is_recorded_with_the_known_facts() {
     let answer = engine()
         .view()
         .refuse(Denial::of(None, Reason::IdentityMissing));
@@ -150,17 +150,17 @@ fn what_is_refused_before_it_can_be_asked_tells_what_is_known() {
 }
 
 #[test]
-fn with_a_key_users_sessions_and_devices_are_hashes_and_nothing_else_is() {
-    let mut asked = request();
-    asked.access = AccessType::Collaboration;
-    asked.resource_user = Some(GUEST);
-    asked.claims.device_id = Some(String::from("device-1"));
-    let answer = engine().authorize(&asked);
+fn with_a_key_only_users_sessions_and_devices_are_hashes() {
+    let mut attempt = request();
+    attempt.access = AccessType::Collaboration;
+    attempt.resource_user = Some(GUEST);
+    attempt.claims.device_id = Some(String::from("device-1"));
+    let answer = engine().authorize(&attempt);
     let keyed = Pseudonyms::keyed(&[7; 32]).unwrap();
-    let body = body_of(&asked, &answer, &keyed);
+    let body = body_of(&attempt, &answer, &keyed);
     let (event, plain) = (
         read(&body),
-        read(&body_of(&asked, &answer, &Pseudonyms::OFF)),
+        read(&body_of(&attempt, &answer, &Pseudonyms::OFF)),
     );
     let text = String::from_utf8(body).unwrap();
     for id in [
@@ -178,7 +178,7 @@ fn with_a_key_users_sessions_and_devices_are_hashes_and_nothing_else_is() {
 }
 
 #[test]
-fn a_pseudonym_depends_on_the_key_and_on_what_the_id_is_of_and_on_nothing_else() {
+fn a_pseudonym_depends_only_on_the_key_and_the_kind_and_value_of_the_id() {
     use crosstrust::log::pseudonym::IdKind::{Device, Session, User};
     let key = |byte| Pseudonyms::keyed(&[byte; 32]).unwrap();
     let (one, other) = (key(1), key(2));
@@ -196,7 +196,7 @@ fn a_pseudonym_depends_on_the_key_and_on_what_the_id_is_of_and_on_nothing_else()
         all.iter()
             .all(|text| text.starts_with("p:") && text.len() == 34)
     );
-    // HMAC-SHA-256 of "user\0a" by another implementation.
+    // HMAC-SHA-256 of "user\0a", computed by another implementation.
     assert_eq!(key(1).text(User, "a"), USER_A_UNDER_ONES);
     assert!(Pseudonyms::keyed(&[1; 31]).is_err());
     assert!(!format!("{one:?}").contains('1'));

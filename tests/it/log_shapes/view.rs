@@ -1,4 +1,4 @@
-//! Who sees what of a record, what is found, and how it is written out.
+//! Views: the members of a record that each organisation sees, filters, and output formats.
 
 use crosstrust::changes::{Change, ChangedObject, Operation};
 use crosstrust::log::audit::{Actor, AuditEvent, AuditHeader};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn look(
+fn visible(
     body: &Value,
     kind: EventKind,
     viewer: Viewer,
@@ -27,23 +27,23 @@ fn look(
     view::visible_record(&record, viewer, filter).unwrap()
 }
 
-fn as_seen(body: &Value, id: TenantId, side: SignInSide) -> Option<Value> {
-    let seen = look(
+fn visible_to_tenant(body: &Value, id: TenantId, side: SignInSide) -> Option<Value> {
+    let visible_members = visible(
         body,
         EventKind::SignIn,
         Viewer::Tenant { id, side },
         &RecordFilter::default(),
     );
-    seen.map(|seen| Value::Object(seen.body))
+    visible_members.map(|visible_members| Value::Object(visible_members.body))
 }
 
 #[test]
 fn the_home_organisation_sees_the_client_and_nothing_of_conditional_access() {
-    let mut asked = request();
-    asked.resource_user = Some(GUEST);
-    asked.restricting_tenant = Some(FABRIKAM);
-    let event = event_of(&asked);
-    let seen = as_seen(&event, FABRIKAM, SignInSide::Home).unwrap();
+    let mut attempt = request();
+    attempt.resource_user = Some(GUEST);
+    attempt.restricting_tenant = Some(FABRIKAM);
+    let event = event_of(&attempt);
+    let visible_members = visible_to_tenant(&event, FABRIKAM, SignInSide::Home).unwrap();
     let mut expected = event.clone();
     for name in [
         "appliedConditionalAccessPolicies",
@@ -60,15 +60,18 @@ fn the_home_organisation_sees_the_client_and_nothing_of_conditional_access() {
             .remove(name)
             .unwrap();
     }
-    assert_eq!(seen, expected);
-    assert_eq!(seen["appId"], CLIENT.to_string());
-    assert!(!seen.to_string().contains("HYPERLINK"), "no policy's name");
+    assert_eq!(visible_members, expected);
+    assert_eq!(visible_members["appId"], CLIENT.to_string());
+    assert!(
+        !visible_members.to_string().contains("HYPERLINK"),
+        "no policy's name"
+    );
 }
 
 #[test]
 fn the_resource_organisation_sees_conditional_access_and_nothing_of_the_client() {
     let event = event_of(&request());
-    let seen = as_seen(&event, CONTOSO, SignInSide::Resource).unwrap();
+    let visible_members = visible_to_tenant(&event, CONTOSO, SignInSide::Resource).unwrap();
     let mut expected = event.clone();
     for name in ["appId", "clientAppUsed"] {
         expected.as_object_mut().unwrap().remove(name).unwrap();
@@ -78,12 +81,12 @@ fn the_resource_organisation_sees_conditional_access_and_nothing_of_the_client()
         .unwrap()
         .remove("restrictingTenantId")
         .unwrap();
-    assert_eq!(seen, expected);
-    assert!(!seen.to_string().contains(&CLIENT.to_string()));
+    assert_eq!(visible_members, expected);
+    assert!(!visible_members.to_string().contains(&CLIENT.to_string()));
 }
 
 #[test]
-fn nobody_sees_the_sign_ins_of_others_or_those_of_their_other_side() {
+fn no_organisation_sees_sign_ins_of_others_or_the_members_of_the_other_side() {
     let event = event_of(&request());
     for (id, side) in [
         (FABRIKAM, SignInSide::Resource),
@@ -91,13 +94,13 @@ fn nobody_sees_the_sign_ins_of_others_or_those_of_their_other_side() {
         (TenantId(5), SignInSide::Home),
         (TenantId(5), SignInSide::Resource),
     ] {
-        assert_eq!(as_seen(&event, id, side), None);
+        assert_eq!(visible_to_tenant(&event, id, side), None);
     }
-    // A sign-in of nobody knows whom is seen by nobody but the operator.
+    // Only the operator sees a sign-in without a known user.
     let unknown = json!({"homeTenantId": null, "resourceTenantId": null});
-    assert_eq!(as_seen(&unknown, CONTOSO, SignInSide::Home), None);
+    assert_eq!(visible_to_tenant(&unknown, CONTOSO, SignInSide::Home), None);
     assert!(
-        look(
+        visible(
             &unknown,
             EventKind::SignIn,
             Viewer::Operator,
@@ -108,12 +111,15 @@ fn nobody_sees_the_sign_ins_of_others_or_those_of_their_other_side() {
 }
 
 #[test]
-fn the_sign_in_of_an_own_user_is_whole() {
-    let mut asked = request();
-    asked.home = CONTOSO.into();
-    let event = event_of(&asked);
+fn the_sign_in_of_an_internal_user_is_complete() {
+    let mut attempt = request();
+    attempt.home = CONTOSO.into();
+    let event = event_of(&attempt);
     for side in [SignInSide::Home, SignInSide::Resource] {
-        assert_eq!(as_seen(&event, CONTOSO, side), Some(event.clone()));
+        assert_eq!(
+            visible_to_tenant(&event, CONTOSO, side),
+            Some(event.clone())
+        );
     }
 }
 
@@ -125,11 +131,11 @@ fn finds(event: &Value, kind: EventKind, filter: RecordFilter) -> bool {
         },
         EventKind::Audit => Viewer::Operator,
     };
-    look(event, kind, viewers, &filter).is_some()
+    visible(event, kind, viewers, &filter).is_some()
 }
 
 #[test]
-fn every_filter_finds_what_it_says_and_nothing_else() {
+fn every_filter_finds_exactly_its_records() {
     let event = event_of(&request());
     let mut denied = request();
     denied.claims.mfa = false;
@@ -238,7 +244,7 @@ fn every_filter_finds_what_it_says_and_nothing_else() {
             ..all()
         }
     ));
-    // A denial that Microsoft has no number for is a failure too.
+    // A denial without a Microsoft error code is a failure too.
     let mut unnumbered = denied.clone();
     unnumbered["status"]["errorCode"] = Value::Null;
     assert!(finds(
@@ -252,10 +258,10 @@ fn every_filter_finds_what_it_says_and_nothing_else() {
 }
 
 #[test]
-fn a_user_is_found_by_id_where_records_hold_hashes() {
+fn a_user_is_found_by_id_if_records_contain_hashes() {
     let keyed = Pseudonyms::keyed(&[9; 32]).unwrap();
-    let asked = request();
-    let event = read(&body_of(&asked, &engine().authorize(&asked), &keyed));
+    let attempt = request();
+    let event = read(&body_of(&attempt, &engine().authorize(&attempt), &keyed));
     let by = |user| {
         finds(
             &event,
@@ -273,16 +279,16 @@ fn a_user_is_found_by_id_where_records_hold_hashes() {
 }
 
 #[test]
-fn what_is_hidden_cannot_be_searched_for() {
-    let mut asked = request();
-    asked.resource_user = Some(GUEST);
-    let event = event_of(&asked);
+fn hidden_members_cannot_be_searched() {
+    let mut attempt = request();
+    attempt.resource_user = Some(GUEST);
+    let event = event_of(&attempt);
     let guest = RecordFilter {
         user: Some(UserFilter::of(GUEST, &Pseudonyms::OFF)),
         ..RecordFilter::default()
     };
     let by = |id, side| {
-        look(
+        visible(
             &event,
             EventKind::SignIn,
             Viewer::Tenant { id, side },
@@ -323,7 +329,7 @@ fn an_organisation_sees_the_audit_records_of_its_own_policies_and_the_operator_a
     });
     let stopped = audited(&AuditEvent::Stopped { cause: "SIGTERM" });
     let sees =
-        |body, viewer| look(body, EventKind::Audit, viewer, &RecordFilter::default()).is_some();
+        |body, viewer| visible(body, EventKind::Audit, viewer, &RecordFilter::default()).is_some();
     for side in [SignInSide::Home, SignInSide::Resource] {
         assert!(sees(&changed, Viewer::Tenant { id: CONTOSO, side }));
         assert!(!sees(&changed, Viewer::Tenant { id: FABRIKAM, side }));
@@ -333,7 +339,7 @@ fn an_organisation_sees_the_audit_records_of_its_own_policies_and_the_operator_a
 }
 
 #[test]
-fn a_body_that_is_no_object_is_an_error_that_names_the_record() {
+fn a_body_that_is_not_an_object_is_an_error_that_names_the_record() {
     let record = RecordRef {
         seq: 7,
         time: NOW,
@@ -349,10 +355,10 @@ fn a_body_that_is_no_object_is_an_error_that_names_the_record() {
 }
 
 fn printed(format: RecordFormat, kind: EventKind, bodies: &[Value]) -> String {
-    laid_out(format, kind, bodies, TableLayout::default())
+    format_records(format, kind, bodies, TableLayout::default())
 }
 
-fn laid_out(
+fn format_records(
     format: RecordFormat,
     kind: EventKind,
     bodies: &[Value],
@@ -361,17 +367,17 @@ fn laid_out(
     let mut printer = Printer::new(Vec::new(), format, kind, layout).unwrap();
     for body in bodies {
         printer
-            .print(&look(body, kind, Viewer::Operator, &RecordFilter::default()).unwrap())
+            .print(&visible(body, kind, Viewer::Operator, &RecordFilter::default()).unwrap())
             .unwrap();
     }
     String::from_utf8(printer.finish().unwrap()).unwrap()
 }
 
-/// Sign-ins and audit records with hostile names in every place that somebody else fills.
+/// Sign-ins and audit records with hostile names in every member that a third party controls.
 fn hostile() -> [(EventKind, Vec<Value>); 2] {
-    let mut asked = request();
-    asked.request_id = HOSTILE.to_owned();
-    let mut event = event_of(&asked);
+    let mut attempt = request();
+    attempt.request_id = HOSTILE.to_owned();
+    let mut event = event_of(&attempt);
     event["userId"] = json!(HOSTILE);
     let change = change();
     let audits = vec![
@@ -392,11 +398,14 @@ fn hostile() -> [(EventKind, Vec<Value>); 2] {
 }
 
 #[test]
-fn a_table_is_a_line_a_record_and_cannot_act_on_a_terminal() {
+fn a_table_has_one_line_per_record_and_no_control_characters() {
     for (kind, bodies) in hostile() {
         let table = printed(RecordFormat::Table, kind, &bodies);
         assert_eq!(table.lines().count(), 1 + bodies.len(), "{table}");
-        assert!(!table.replace('\n', "").contains(acts), "{table:?}");
+        assert!(
+            !table.replace('\n', "").contains(is_terminal_control),
+            "{table:?}"
+        );
     }
     let table = printed(
         RecordFormat::Table,
@@ -419,52 +428,55 @@ fn a_table_is_a_line_a_record_and_cannot_act_on_a_terminal() {
 
 #[test]
 fn a_table_shows_names_beside_ids_and_fits_the_terminal() {
-    let mut asked = request();
-    asked.app = AppId(0x00000003_0000_0ff1_ce00_000000000000);
+    let mut attempt = request();
+    attempt.app = AppId(0x00000003_0000_0ff1_ce00_000000000000);
     let layout = |width| TableLayout {
         width,
         names: [(FABRIKAM.to_string(), "Fabrikam".to_owned())].into(),
     };
-    let events = [event_of(&asked), event_of(&request())];
-    let told = laid_out(
+    let events = [event_of(&attempt), event_of(&request())];
+    let table = format_records(
         RecordFormat::Table,
         EventKind::SignIn,
         &events,
         layout(None),
     );
-    assert_eq!(told.lines().count(), 3, "{told}");
+    assert_eq!(table.lines().count(), 3, "{table}");
     for name in [
         format!("Fabrikam ({FABRIKAM})"),
         "Office 365 SharePoint Online (00000003-0000-0ff1-ce00-000000000000)".to_owned(),
     ] {
-        assert!(told.contains(&name), "{told}");
+        assert!(table.contains(&name), "{table}");
     }
     for (kind, bodies) in hostile() {
         for width in [100, 160] {
-            let told = laid_out(RecordFormat::Table, kind, &bodies, layout(Some(width)));
-            let longest = told.lines().map(|line| line.chars().count()).max();
-            assert!(longest.unwrap() <= width, "{told}");
-            assert!(!told.replace('\n', "").contains(acts), "{told:?}");
+            let table = format_records(RecordFormat::Table, kind, &bodies, layout(Some(width)));
+            let longest = table.lines().map(|line| line.chars().count()).max();
+            assert!(longest.unwrap() <= width, "{table}");
+            assert!(
+                !table.replace('\n', "").contains(is_terminal_control),
+                "{table:?}"
+            );
         }
     }
-    // Programs read ids.
-    let told = laid_out(
+    // JSON and CSV contain ids.
+    let csv = format_records(
         RecordFormat::Csv,
         EventKind::SignIn,
         &events,
         layout(Some(100)),
     );
     assert!(
-        told.contains(&format!(",{FABRIKAM},")) && !told.contains("Fabrikam ("),
-        "{told}"
+        csv.contains(&format!(",{FABRIKAM},")) && !csv.contains("Fabrikam ("),
+        "{csv}"
     );
 }
 
 #[test]
-fn json_lines_hold_all_that_may_be_seen_and_where_it_is_in_the_log() {
+fn json_lines_contain_every_visible_member_and_the_position_in_the_log() {
     for (kind, bodies) in hostile() {
         let lines = printed(RecordFormat::Json, kind, &bodies);
-        assert!(!lines.replace('\n', "").contains(acts));
+        assert!(!lines.replace('\n', "").contains(is_terminal_control));
         let read: Vec<Value> = lines
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -509,10 +521,10 @@ fn a_table_names_the_policies_of_a_denial_by_conditional_access() {
 }
 
 #[test]
-fn csv_has_one_row_a_record_and_no_cell_that_is_a_formula() {
+fn csv_has_one_row_per_record_and_no_formula_cells() {
     for (kind, bodies) in hostile() {
         let text = printed(RecordFormat::Csv, kind, &bodies);
-        assert!(!text.replace('\n', "").contains(acts));
+        assert!(!text.replace('\n', "").contains(is_terminal_control));
         let mut rows = csv::Reader::from_reader(text.as_bytes());
         let heads = rows.headers().unwrap().clone();
         let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();

@@ -1,4 +1,4 @@
-//! The dashboard, the alert rules and the documentation name what a server tells, and all of it.
+//! The metric names in the dashboard, the alert rules and the documentation match those of a server.
 
 use super::*;
 
@@ -6,16 +6,16 @@ fn text(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// Everything in a text that looks like a metric of ours.
-fn named(text: &str) -> BTreeSet<String> {
+/// Every word in a text that looks like a metric of the product.
+fn metric_names(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let ours = ["crosstrust_", "grpc_server_", "process_"];
-    let mine = words.filter(|word| ours.iter().any(|start| word.starts_with(start)));
-    mine.map(str::to_owned).collect()
+    let prefixes = ["crosstrust_", "grpc_server_", "process_"];
+    let metrics = words.filter(|word| prefixes.iter().any(|start| word.starts_with(start)));
+    metrics.map(str::to_owned).collect()
 }
 
-/// The names under which families can be asked for.
-fn known() -> BTreeSet<String> {
+/// The sample names of all families.
+fn exposed_names() -> BTreeSet<String> {
     let names = FAMILIES.iter().flat_map(|family| {
         let name = family.query_name();
         match family.kind {
@@ -29,11 +29,11 @@ fn known() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_metric_of_the_dashboard_and_of_the_alerts_is_told_by_a_server() {
+fn a_server_exposes_every_metric_of_the_dashboard_and_of_the_alerts() {
     let server = with_log();
-    decided(&server.metrics, Api::Check, TenantId(1), None);
-    let told = server.scrape().names();
-    // TLS and issuers have series only where they are configured; their families are there.
+    count_decision(&server.metrics, Api::Check, TenantId(1), None);
+    let exposed = server.scrape().names();
+    // TLS and issuers have series only if configured; their families are always present.
     let sometimes = |name: &str| {
         name.contains("_tls_") || name.contains("_issuer_") || name.contains("_policies_last_scan")
     };
@@ -42,13 +42,13 @@ fn every_metric_of_the_dashboard_and_of_the_alerts_is_told_by_a_server() {
         "deploy/prometheus/crosstrust.rules.yaml",
     ] {
         let text = text(file);
-        let used = named(&text);
+        let used = metric_names(&text);
         assert!(used.len() > 10, "{file}");
         for name in used {
-            // Recorded series of the rules themselves have colons and are cut here.
-            let is_known = known().contains(&name);
+            // Names of recording rules contain colons and are cut here.
+            let is_known = exposed_names().contains(&name);
             assert!(
-                is_known && (told.contains(&name) || sometimes(&name)),
+                is_known && (exposed.contains(&name) || sometimes(&name)),
                 "{file}: {name}"
             );
         }
@@ -70,7 +70,7 @@ fn the_documentation_has_every_family_and_no_other() {
             let cells: Vec<String> = cells.collect();
             (cells[0].clone(), cells)
         })
-        .filter(|(name, _)| !named(name).is_empty())
+        .filter(|(name, _)| !metric_names(name).is_empty())
         .collect();
     let alerts = text("deploy/prometheus/crosstrust.rules.yaml");
     let alerts: BTreeSet<&str> = alerts
@@ -93,6 +93,6 @@ fn the_documentation_has_every_family_and_no_other() {
         .collect();
     assert_eq!(
         documented, alerts,
-        "the alerts of the last column, and those that there are"
+        "the alerts of the last column and the defined alerts"
     );
 }

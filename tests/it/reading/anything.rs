@@ -1,19 +1,19 @@
-//! Exports as they are found: kinds told by contents, tenants without a name.
+//! Exports in any layout: the kind of a file follows from its contents; tenants need no name.
 
 use crosstrust::graph::{Code, DocumentKind, ParsedPolicies, PolicyFiles, read_anything};
 use crosstrust::policy_settings::PolicySettings;
 
 use super::{
-    CONTOSO, FABRIKAM, SOMETHING, assert_errors, assert_warnings, files, listed, message,
-    only_tenant, policy_when, sound,
+    CONTOSO, FABRIKAM, SOMETHING, assert_errors, assert_warnings, files, format_findings, message,
+    only_tenant, policy_when, valid_tenant,
 };
 
-fn alone(name: &str, text: &str) -> ParsedPolicies {
+fn read_single_file(name: &str, text: &str) -> ParsedPolicies {
     read_anything(files([(name, text)]), &PolicySettings::NONE)
 }
 
 #[test]
-fn what_a_file_holds_is_told_by_its_contents() {
+fn the_kind_of_a_file_follows_from_its_contents() {
     let policy = policy_when(r#""platforms": null"#);
     let organization = format!(r#"{{"id": "{CONTOSO}", "verifiedDomains": [{{"name": "x"}}]}}"#);
     let partner = format!(r#"[{{"tenantId": "{FABRIKAM}"}}]"#);
@@ -46,37 +46,37 @@ fn what_a_file_holds_is_told_by_its_contents() {
             DocumentKind::NamedLocations,
         ),
     ] {
-        let reading = alone("export.json", text);
-        assert_errors(&reading, &[]);
-        assert_eq!(reading.documents[0].kind, Some(kind));
+        let parsed = read_single_file("export.json", text);
+        assert_errors(&parsed, &[]);
+        assert_eq!(parsed.documents[0].kind, Some(kind));
     }
 }
 
 #[test]
-fn contents_win_over_a_name_and_a_name_tells_where_contents_do_not() {
+fn contents_win_over_the_file_name_which_decides_if_contents_do_not() {
     let policy = policy_when(r#""platforms": null"#);
-    let reading = alone("my/own/partners.json", &policy);
+    let parsed = read_single_file("my/own/partners.json", &policy);
     assert_eq!(
-        reading.documents[0].kind,
+        parsed.documents[0].kind,
         Some(DocumentKind::ConditionalAccess)
     );
-    let reading = alone(
+    let parsed = read_single_file(
         "my/own/Default.json",
         r#"{"inboundTrust": {"isMfaAccepted": true}}"#,
     );
-    assert_errors(&reading, &[]);
-    assert!(only_tenant(reading).default.is_some());
+    assert_errors(&parsed, &[]);
+    assert!(only_tenant(parsed).default.is_some());
 }
 
 #[test]
-fn settings_that_do_not_say_whose_they_are_are_refused() {
-    let reading = alone("patch.json", r#"{"inboundTrust": {"isMfaAccepted": true}}"#);
-    assert_errors(&reading, &[(Code::UnknownDocument, 1, "$")]);
-    assert!(message(&reading).contains("tenantId"));
+fn settings_without_a_tenant_are_refused() {
+    let parsed = read_single_file("patch.json", r#"{"inboundTrust": {"isMfaAccepted": true}}"#);
+    assert_errors(&parsed, &[(Code::UnknownDocument, 1, "$")]);
+    assert!(message(&parsed).contains("tenantId"));
 }
 
 #[test]
-fn other_json_is_refused_with_a_clear_word() {
+fn other_json_is_refused_with_a_clear_message() {
     for (text, hint) in [
         (
             r#"{"$schema": "https://x", "contentVersion": "1", "resources": [{"a": 1}]}"#,
@@ -93,39 +93,42 @@ fn other_json_is_refused_with_a_clear_word() {
         (r#"[["a"]]"#, "an array"),
         ("7", "7"),
     ] {
-        let reading = alone("some.json", text);
-        assert_eq!(reading.findings[0].code, Code::UnknownDocument);
-        assert!(message(&reading).contains(hint), "{}", message(&reading));
-        assert!(reading.documents[0].unread && reading.tenants.is_empty());
+        let parsed = read_single_file("some.json", text);
+        assert_eq!(parsed.findings[0].code, Code::UnknownDocument);
+        assert!(message(&parsed).contains(hint), "{}", message(&parsed));
+        assert!(parsed.documents[0].unread && parsed.tenants.is_empty());
     }
 }
 
 #[test]
-fn skeletons_of_policies_and_locations_are_refused_as_what_they_are() {
+fn skeletons_of_policies_and_locations_are_refused_as_skeletons() {
     let policy = r#"{"conditions": {"@odata.type": "microsoft.graph.conditionalAccessConditionSet"}, "displayName": "String", "id": "String (identifier)", "state": "String"}"#;
     let location = r#"{"id": "String (identifier)", "ipRanges": [{"@odata.type": "microsoft.graph.ipRange"}], "isTrusted": "Boolean"}"#;
     for text in [policy, location] {
-        let reading = alone("representation.json", text);
+        let parsed = read_single_file("representation.json", text);
         assert!(
-            reading
+            parsed
                 .findings
                 .iter()
                 .any(|finding| finding.code == Code::Skeleton)
         );
-        assert_eq!(reading.documents[0].refused, 1);
+        assert_eq!(parsed.documents[0].refused, 1);
     }
 }
 
 #[test]
-fn an_empty_document_that_says_no_kind_is_a_warning() {
-    assert_warnings(&alone("x.json", "[]"), &[(Code::UnknownDocument, 1, "$")]);
+fn an_empty_document_of_unknown_kind_is_a_warning() {
+    assert_warnings(
+        &read_single_file("x.json", "[]"),
+        &[(Code::UnknownDocument, 1, "$")],
+    );
 }
 
 #[test]
 fn a_tenants_own_folder_is_read_with_its_organization() {
     let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
     let policy = policy_when(r#""platforms": null"#);
-    let tenant = sound(read_anything(
+    let tenant = valid_tenant(read_anything(
         files([
             ("organization.json", &*organization),
             ("conditional-access/a.json", &*policy),
@@ -138,39 +141,39 @@ fn a_tenants_own_folder_is_read_with_its_organization() {
 }
 
 #[test]
-fn a_name_that_would_not_be_served_is_read_and_told() {
+fn a_file_name_that_serving_refuses_is_read_and_reported() {
     let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
     let policy = policy_when(r#""platforms": null"#);
-    let reading = read_anything(
+    let parsed = read_anything(
         files([
             ("organization.json", &*organization),
             ("policies/a.json", &*policy),
         ]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::UnknownDocument, 0, "$")]);
-    assert_eq!(only_tenant(reading).policies.len(), 1);
+    assert_errors(&parsed, &[(Code::UnknownDocument, 0, "$")]);
+    assert_eq!(only_tenant(parsed).policies.len(), 1);
 }
 
 #[test]
-fn a_layout_without_organization_is_an_error_as_where_it_is_served() {
-    let reading = read_anything(
+fn a_layout_without_organization_is_an_error_as_in_serving() {
+    let parsed = read_anything(
         files([
             ("contoso/default.json", "{}"),
             ("contoso/partners.json", "[]"),
         ]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
-    assert_eq!(&*reading.findings[0].place.file, "contoso");
+    assert_errors(&parsed, &[(Code::NoTenant, 0, "$")]);
+    assert_eq!(&*parsed.findings[0].place.file, "contoso");
     let settings = r#"{"inboundTrust": {}}"#;
-    let reading = read_anything(files([("default.json", settings)]), &PolicySettings::NONE);
-    assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
-    assert!(only_tenant(reading).organization.is_none());
+    let parsed = read_anything(files([("default.json", settings)]), &PolicySettings::NONE);
+    assert_errors(&parsed, &[(Code::NoTenant, 0, "$")]);
+    assert!(only_tenant(parsed).organization.is_none());
 }
 
 #[test]
-fn files_of_an_export_make_one_tenant_whatever_its_folders_are_called() {
+fn folder_names_do_not_matter_for_the_one_tenant_of_an_export() {
     let policy = policy_when(&format!(
         r#""locations": {{"includeLocations": ["{SOMETHING}"]}}"#
     ));
@@ -185,22 +188,22 @@ fn files_of_an_export_make_one_tenant_whatever_its_folders_are_called() {
         ("conditional-access.json", "export/named-locations/b.json"),
         ("conditional-access/a.json", "b/c.json"),
     ] {
-        let reading = read_anything(
+        let parsed = read_anything(
             files([(policies, &*policy), (locations, &*location)]),
             &PolicySettings::NONE,
         );
-        let tenant = only_tenant(reading);
+        let tenant = only_tenant(parsed);
         assert_eq!((tenant.policies.len(), tenant.locations.len()), (1, 1));
     }
 }
 
 #[test]
-fn unrelated_exports_in_one_tree_are_tenants_of_their_own_that_share_what_they_refer_to() {
+fn unrelated_exports_in_one_tree_are_separate_tenants_that_share_referenced_objects() {
     let policy = policy_when(&format!(
         r#""locations": {{"includeLocations": ["{SOMETHING}"]}}"#
     ));
     let location = format!(r#"{{"id": "{SOMETHING}", "countriesAndRegions": ["DE"]}}"#);
-    let reading = read_anything(
+    let parsed = read_anything(
         files([
             ("set-a/a.json", &*policy),
             (
@@ -216,52 +219,52 @@ fn unrelated_exports_in_one_tree_are_tenants_of_their_own_that_share_what_they_r
         ]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[]);
-    assert_eq!(reading.tenants.len(), 2);
-    for tenant in &reading.tenants {
+    assert_errors(&parsed, &[]);
+    assert_eq!(parsed.tenants.len(), 2);
+    for tenant in &parsed.tenants {
         assert!(tenant.default.is_some());
         assert_eq!((tenant.policies.len(), tenant.locations.len()), (1, 1));
     }
 }
 
 #[test]
-fn loose_exports_are_reported_as_what_is_not_served() {
+fn loose_exports_are_reported_as_not_served() {
     let policy = policy_when(r#""platforms": null"#);
-    let reading = read_anything(
+    let parsed = read_anything(
         files([("x/a.json", &*policy), ("x/b.json", &*policy)]),
         &PolicySettings::NONE,
     );
     let found = [(Code::NotServed, 0, "$"), (Code::NotServed, 0, "$")];
-    assert_warnings(&reading, &found);
-    assert!(listed(&reading.findings).contains(r#"policy "P" (it has no id)"#));
+    assert_warnings(&parsed, &found);
+    assert!(format_findings(&parsed.findings).contains(r#"policy "P" (it has no id)"#));
     let one_file = PolicyFiles {
         is_folder: false,
         ..PolicyFiles::from(files([("x/a.json", &*policy)]))
     };
-    sound(read_anything(one_file, &PolicySettings::NONE));
+    valid_tenant(read_anything(one_file, &PolicySettings::NONE));
 }
 
 #[test]
-fn what_stands_twice_is_two_exports_in_loose_files_and_a_repeat_in_a_tenants_folder() {
+fn equal_policies_are_two_exports_in_loose_files_and_a_repeat_in_a_tenants_folder() {
     let policy = policy_when(r#""platforms": null"#);
-    let reading = read_anything(
+    let parsed = read_anything(
         files([("x/a.json", &*policy), ("x/b.json", &*policy)]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[]);
-    let policies: Vec<usize> = reading
+    assert_errors(&parsed, &[]);
+    let policies: Vec<usize> = parsed
         .tenants
         .iter()
         .map(|tenant| tenant.policies.len())
         .collect();
     assert_eq!(policies, [1, 1]);
-    let reading = read_anything(
+    let parsed = read_anything(
         files([
             ("conditional-access/a.json", &*policy),
             ("conditional-access/b.json", &*policy),
         ]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
-    assert_eq!(only_tenant(reading).policies.len(), 2);
+    assert_errors(&parsed, &[(Code::NoTenant, 0, "$")]);
+    assert_eq!(only_tenant(parsed).policies.len(), 2);
 }

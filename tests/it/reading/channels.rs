@@ -2,7 +2,7 @@
 
 use crosstrust::graph::Code;
 
-use super::{CONTOSO, FABRIKAM, SOMEONE, SOMETHING, assert_errors, contoso, sound};
+use super::{CONTOSO, FABRIKAM, SOMEONE, SOMETHING, assert_errors, contoso, valid_tenant};
 
 #[test]
 fn a_channel_with_members_and_teams_is_read() {
@@ -16,7 +16,7 @@ fn a_channel_with_members_and_teams_is_read() {
           {{"id": "{SOMETHING}", "tenantId": "{FABRIKAM}", "allowedMembers": []}},
           {{"id": "{SOMETHING}", "tenantId": "{FABRIKAM}", "allowedMembers": null}}]}}]}}"##
     );
-    let tenant = sound(contoso("shared-channels", text));
+    let tenant = valid_tenant(contoso("shared-channels", text));
     let channel = &tenant.channels[0];
     assert_eq!(channel.id.0, "19:Abc@thread.tacv2");
     assert_eq!(channel.members.len(), 1);
@@ -32,8 +32,8 @@ fn a_channel_with_members_and_teams_is_read() {
 fn a_channel_that_is_not_shared_is_refused() {
     for word in ["standard", "private"] {
         let text = format!("{{\"id\": \"19:a@thread.tacv2\",\n\"membershipType\": \"{word}\"}}");
-        let reading = contoso("shared-channels", text);
-        assert_errors(&reading, &[(Code::UnknownWord, 2, "$.membershipType")]);
+        let parsed = contoso("shared-channels", text);
+        assert_errors(&parsed, &[(Code::UnknownWord, 2, "$.membershipType")]);
     }
 }
 
@@ -51,7 +51,7 @@ fn a_channel_member_or_team_that_lacks_an_id_is_refused() {
             "$.sharedWithTeams[0]".to_owned(),
         ),
     ] {
-        let reading = contoso("shared-channels", text);
-        assert_errors(&reading, &[(Code::MissingMember, 1, &path)]);
+        let parsed = contoso("shared-channels", text);
+        assert_errors(&parsed, &[(Code::MissingMember, 1, &path)]);
     }
 }

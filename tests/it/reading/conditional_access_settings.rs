@@ -3,9 +3,9 @@
 use crosstrust::graph::{Code, ParsedPolicies};
 use crosstrust::vocabulary::{UserAction, WordSet};
 
-use super::{assert_errors, assert_warnings, contoso, only_tenant, sound};
+use super::{assert_errors, assert_warnings, contoso, only_tenant, valid_tenant};
 
-fn reading(entries: &str) -> ParsedPolicies {
+fn parsed(entries: &str) -> ParsedPolicies {
     let text = format!(
         r#"{{"@odata.context": "https://graph.microsoft.com/beta/$metadata#identity/conditionalAccess/settings/$entity",
 "id": "settings", "modifiedDateTime": null, "exclusions": {{"allResourcesExclusions": {{"userActionExclusions":
@@ -14,8 +14,8 @@ fn reading(entries: &str) -> ParsedPolicies {
     contoso("conditional-access-settings", text)
 }
 
-fn excluded(reading: ParsedPolicies) -> WordSet<UserAction> {
-    let tenant = only_tenant(reading);
+fn excluded(parsed: ParsedPolicies) -> WordSet<UserAction> {
+    let tenant = only_tenant(parsed);
     let settings = tenant.conditional_access_settings.expect("settings");
     settings.excluded_actions
 }
@@ -28,10 +28,10 @@ fn enabled_exclusions_are_read() {
         {"userAction": "urn:user:registerdevice", "state": "disabled"},
         {"userAction": "registersecurityinfo", "state": "enabledForReportingButNotEnforced"},
         {"userAction": "urn:user:registersecurityinfo"}]"##;
-    let reading = reading(entries);
-    assert_warnings(&reading, &[]);
-    let wanted = [UserAction::AccountRecovery].into_iter().collect();
-    assert_eq!(excluded(reading), wanted);
+    let parsed = parsed(entries);
+    assert_warnings(&parsed, &[]);
+    let expected = [UserAction::AccountRecovery].into_iter().collect();
+    assert_eq!(excluded(parsed), expected);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn settings_without_exclusions_are_valid() {
         r#"{"exclusions": {"allResourcesExclusions": null}}"#,
         r#"{"exclusions": {"allResourcesExclusions": {"userActionExclusions": []}}}"#,
     ] {
-        let tenant = sound(contoso("conditional-access-settings", text));
+        let tenant = valid_tenant(contoso("conditional-access-settings", text));
         let settings = tenant.conditional_access_settings.expect("settings");
         assert!(settings.excluded_actions.is_empty());
     }
@@ -68,21 +68,21 @@ fn an_exclusion_without_an_action_or_with_an_unknown_state_is_refused() {
             format!("{first}.state"),
         ),
     ] {
-        assert_errors(&reading(&format!("[{entry}]")), &[(code, 3, &path)]);
+        assert_errors(&parsed(&format!("[{entry}]")), &[(code, 3, &path)]);
     }
 }
 
 #[test]
-fn an_action_that_is_not_known_is_a_warning_and_excludes_nothing() {
-    let reading = reading(r#"[{"userAction": "urn:user:dance", "state": "enabled"}]"#);
+fn an_unknown_action_is_a_warning_and_excludes_nothing() {
+    let parsed = parsed(r#"[{"userAction": "urn:user:dance", "state": "enabled"}]"#);
     let path = format!("{AT}[0].userAction");
-    assert_warnings(&reading, &[(Code::UnknownWord, 3, &path)]);
-    assert!(excluded(reading).is_empty());
+    assert_warnings(&parsed, &[(Code::UnknownWord, 3, &path)]);
+    assert!(excluded(parsed).is_empty());
 }
 
 #[test]
-fn a_tenant_has_one_object_of_settings() {
+fn a_second_settings_object_of_a_tenant_is_refused() {
     let text = "[{\"exclusions\": null},\n{\"exclusions\": null}]";
-    let reading = contoso("conditional-access-settings", text);
-    assert_errors(&reading, &[(Code::Duplicate, 2, "$[1]")]);
+    let parsed = contoso("conditional-access-settings", text);
+    assert_errors(&parsed, &[(Code::Duplicate, 2, "$[1]")]);
 }

@@ -1,4 +1,4 @@
-//! `conditions`: each condition, its words, and what is "not set".
+//! `conditions`: each condition, its values, and which forms count as not set.
 
 use crosstrust::graph::Code;
 use crosstrust::graph::document::{
@@ -11,11 +11,11 @@ use crosstrust::vocabulary::{
 
 use super::{
     FABRIKAM, SOMEONE, SOMETHING, assert_errors, assert_warnings, conditional_access, message,
-    policy_when, sound_policy,
+    policy_when, valid_policy,
 };
 
 fn conditions(text: &str) -> Conditions {
-    sound_policy(&policy_when(text)).conditions
+    valid_policy(&policy_when(text)).conditions
 }
 
 /// The same policy with these users on line 3.
@@ -24,7 +24,7 @@ fn with_users(users: &str) -> String {
 }
 
 fn users(text: &str) -> UsersCondition {
-    sound_policy(&with_users(text))
+    valid_policy(&with_users(text))
         .conditions
         .users
         .expect("given")
@@ -53,7 +53,7 @@ fn users_groups_roles_and_reserved_words_are_read() {
 }
 
 #[test]
-fn the_accounts_of_agents_are_a_word_of_their_own() {
+fn all_agent_id_users_is_a_separate_reserved_word() {
     let users =
         users(r#"{"includeUsers": ["allAgentIdUsers"], "excludeUsers": ["AllAgentIdUsers"]}"#);
     assert!(users.include.agent_users && users.exclude.agent_users);
@@ -62,7 +62,7 @@ fn the_accounts_of_agents_are_a_word_of_their_own() {
 
 #[test]
 fn user_actions_are_read_with_and_without_their_prefix() {
-    for (word, wanted) in [
+    for (word, expected) in [
         ("urn:user:accountrecovery", UserAction::AccountRecovery),
         ("AccountRecovery", UserAction::AccountRecovery),
         ("registerdevice", UserAction::RegisterDevice),
@@ -72,8 +72,8 @@ fn user_actions_are_read_with_and_without_their_prefix() {
         ),
     ] {
         let text = with_applications(&format!(r#"{{"includeUserActions": ["{word}"]}}"#));
-        let applications = sound_policy(&text).conditions.applications.expect("given");
-        assert_eq!(applications.user_actions, set(&[wanted]), "{word}");
+        let applications = valid_policy(&text).conditions.applications.expect("given");
+        assert_eq!(applications.user_actions, set(&[expected]), "{word}");
     }
     for word in [
         "urn:user:",
@@ -87,7 +87,7 @@ fn user_actions_are_read_with_and_without_their_prefix() {
 }
 
 #[test]
-fn guest_types_are_one_comma_separated_text_or_an_array() {
+fn guest_types_are_one_comma_separated_string_or_an_array() {
     for types in [
         r#""b2bCollaborationGuest, serviceProvider""#,
         r#"["B2BCollaborationGuest", "serviceProvider"]"#,
@@ -97,16 +97,16 @@ fn guest_types_are_one_comma_separated_text_or_an_array() {
              "externalTenants": {{"@odata.type": "#microsoft.graph.conditionalAccessAllExternalTenants", "membershipKind": "all"}}}}}}"##
         ));
         let guests = users.include.guests.expect("given");
-        let wanted = set(&[UserType::CollaborationGuest, UserType::ServiceProvider]);
-        assert_eq!(guests.types, wanted);
+        let expected = set(&[UserType::CollaborationGuest, UserType::ServiceProvider]);
+        assert_eq!(guests.types, expected);
         assert_eq!(guests.tenants, ExternalTenants::All);
     }
 }
 
 #[test]
-fn external_tenants_are_told_by_kind_or_by_type() {
+fn external_tenants_are_distinguished_by_kind_or_by_type() {
     let these = ExternalTenants::These(vec![FABRIKAM.parse().expect("a GUID")]);
-    for (tenants, wanted) in [
+    for (tenants, expected) in [
         (String::from("null"), ExternalTenants::Unspecified),
         (
             String::from(r#"{"membershipKind": "All"}"#),
@@ -132,12 +132,12 @@ fn external_tenants_are_told_by_kind_or_by_type() {
         let users = users(&format!(
             r#"{{"excludeGuestsOrExternalUsers": {{"guestOrExternalUserTypes": "internalGuest", "externalTenants": {tenants}}}}}"#
         ));
-        assert_eq!(users.exclude.guests.expect("given").tenants, wanted);
+        assert_eq!(users.exclude.guests.expect("given").tenants, expected);
     }
 }
 
 #[test]
-fn external_tenants_that_are_not_understood_are_refused() {
+fn external_tenants_in_an_unknown_form_are_refused() {
     let at = "$.conditions.users.includeGuestsOrExternalUsers.externalTenants";
     for (tenants, code, path) in [
         (
@@ -195,7 +195,7 @@ fn guest_types_that_are_missing_or_unknown_are_refused() {
 }
 
 #[test]
-fn names_where_ids_belong_are_refused_and_known_ones_are_told_their_id() {
+fn a_name_in_place_of_an_id_is_refused_with_the_id_if_it_is_known() {
     for (list, found, hint) in [
         ("includeUsers", "adele@contoso.com", "the id of a user"),
         ("includeUsers", "", "the id of a user"),
@@ -213,10 +213,10 @@ fn names_where_ids_belong_are_refused_and_known_ones_are_told_their_id() {
         ),
     ] {
         let text = with_users(&format!(r#"{{"{list}": ["{found}"]}}"#));
-        let reading = conditional_access(&text);
+        let parsed = conditional_access(&text);
         let path = format!("$.conditions.users.{list}[0]");
-        assert_errors(&reading, &[(Code::NotAnId, 3, &path)]);
-        assert!(message(&reading).contains(hint), "{}", message(&reading));
+        assert_errors(&parsed, &[(Code::NotAnId, 3, &path)]);
+        assert!(message(&parsed).contains(hint), "{}", message(&parsed));
     }
 }
 
@@ -237,22 +237,22 @@ fn an_unknown_member_of_users_or_applications_is_refused() {
 }
 
 #[test]
-fn a_text_where_a_list_belongs_is_refused() {
+fn a_string_in_place_of_a_list_is_refused() {
     let text = with_users(r#"{"includeUsers": "All"}"#);
     let path = "$.conditions.users.includeUsers";
     assert_errors(&conditional_access(&text), &[(Code::WrongType, 3, path)]);
 }
 
 #[test]
-fn null_users_are_none_and_empty_lists_are_kept() {
-    let policy = sound_policy(&with_users("null"));
+fn null_users_are_none_and_an_empty_list_stays_an_empty_list() {
+    let policy = valid_policy(&with_users("null"));
     assert!(policy.conditions.users.is_none());
     assert!(users(r#"{"includeUsers": []}"#).include.users.is_empty());
 }
 
 #[test]
 fn applications_actions_contexts_and_filter_are_read() {
-    let policy = sound_policy(&with_applications(&format!(
+    let policy = valid_policy(&with_applications(&format!(
         r#"{{"includeApplications": ["Office365", "microsoftAdminPortals", "{SOMETHING}"], "excludeApplications": ["None"],
          "includeUserActions": ["urn:user:registerSecurityInfo"], "includeAuthenticationContextClassReferences": ["C1", "c25"],
          "applicationFilter": {{"mode": "exclude", "rule": "CustomSecurityAttribute.A_B -eq \"x\""}}}}"#
@@ -273,17 +273,17 @@ fn applications_actions_contexts_and_filter_are_read() {
 }
 
 #[test]
-fn the_resources_of_agents_are_a_word_of_their_own() {
+fn all_agent_id_resources_is_a_separate_reserved_word() {
     let text = with_applications(
         r#"{"includeApplications": ["AllAgentIdResources"], "excludeApplications": ["allagentidresources"]}"#,
     );
-    let applications = sound_policy(&text).conditions.applications.expect("given");
+    let applications = valid_policy(&text).conditions.applications.expect("given");
     assert!(applications.include.agent_resources && applications.exclude.agent_resources);
     assert!(!applications.include.all && applications.include.applications.is_empty());
 }
 
 #[test]
-fn what_is_no_application_action_or_context_is_refused() {
+fn an_unknown_application_action_or_context_is_refused() {
     for (list, found, code) in [
         ("includeApplications", "Office 365", Code::NotAnId),
         ("includeApplications", "AllAgentIdUsers", Code::NotAnId),
@@ -323,7 +323,7 @@ fn a_filter_without_mode_or_rule_is_refused() {
 }
 
 #[test]
-fn traffic_of_global_secure_access_is_told_and_left_out() {
+fn traffic_of_global_secure_access_is_reported_and_ignored() {
     let text = with_applications(
         r#"{"includeApplications": [], "globalSecureAccess": {"includeTrafficProfiles": "m365"}}"#,
     );
@@ -348,7 +348,7 @@ fn client_app_types_are_all_when_empty_missing_or_all_beside_others() {
 }
 
 #[test]
-fn platforms_are_read_and_two_empty_lists_are_not_set() {
+fn platforms_are_read_and_two_empty_lists_count_as_not_set() {
     let platforms = conditions(
         r#""platforms": {"includePlatforms": ["all"], "excludePlatforms": ["ios", "macOS"]}"#,
     )
@@ -364,7 +364,7 @@ fn platforms_are_read_and_two_empty_lists_are_not_set() {
 }
 
 #[test]
-fn locations_are_read_and_an_empty_array_in_their_place_is_not_set() {
+fn locations_are_read_and_an_empty_array_in_their_place_counts_as_not_set() {
     let text = format!(
         r#""locations": {{"includeLocations": ["All"], "excludeLocations": ["allTrusted", "{SOMETHING}"]}}"#
     );
@@ -379,25 +379,25 @@ fn locations_are_read_and_an_empty_array_in_their_place_is_not_set() {
     );
     assert!(conditions(r#""locations": []"#).locations.is_none());
     let text = policy_when(r#""locations": ["All"]"#);
-    let wanted = (Code::WrongType, 5, "$.conditions.locations");
-    assert_errors(&conditional_access(&text), &[wanted]);
+    let expected = (Code::WrongType, 5, "$.conditions.locations");
+    assert_errors(&conditional_access(&text), &[expected]);
 }
 
 #[test]
-fn risks_and_flows_are_read_from_arrays_and_from_texts() {
+fn risks_and_flows_are_read_from_arrays_and_from_strings() {
     let read = conditions(
         r#""signInRiskLevels": ["high", "none"], "userRiskLevels": ["Medium"], "insiderRiskLevels": "minor,elevated",
         "authenticationFlows": {"transferMethods": "deviceCodeFlow,authenticationTransfer"}"#,
     );
     assert_eq!(read.sign_in_risk, set(&[RiskLevel::High, RiskLevel::None]));
     assert_eq!(read.user_risk, set(&[RiskLevel::Medium]));
-    let wanted = set(&[InsiderRiskLevel::Minor, InsiderRiskLevel::Elevated]);
-    assert_eq!(read.insider_risk, wanted);
-    let wanted = set(&[
+    let expected = set(&[InsiderRiskLevel::Minor, InsiderRiskLevel::Elevated]);
+    assert_eq!(read.insider_risk, expected);
+    let expected = set(&[
         AuthenticationFlow::DeviceCodeFlow,
         AuthenticationFlow::AuthenticationTransfer,
     ]);
-    assert_eq!(read.authentication_flows, wanted);
+    assert_eq!(read.authentication_flows, expected);
     let arrays = conditions(
         r#""insiderRiskLevels": ["minor", "elevated"], "authenticationFlows": {"transferMethods": ["deviceCodeFlow"]}"#,
     );
@@ -409,7 +409,7 @@ fn risks_and_flows_are_read_from_arrays_and_from_texts() {
 }
 
 #[test]
-fn a_transfer_method_none_is_not_set() {
+fn transfer_method_none_counts_as_not_set() {
     for text in [
         r#""authenticationFlows": {"transferMethods": "none"}"#,
         r#""authenticationFlows": {"transferMethods": ""}"#,
@@ -420,14 +420,14 @@ fn a_transfer_method_none_is_not_set() {
 }
 
 #[test]
-fn an_empty_risk_level_is_not_set_and_told() {
-    let reading = conditional_access(&policy_when(r#""userRiskLevels": [""]"#));
+fn an_empty_risk_level_counts_as_not_set_and_is_reported() {
+    let parsed = conditional_access(&policy_when(r#""userRiskLevels": [""]"#));
     assert_warnings(
-        &reading,
+        &parsed,
         &[(Code::UnknownWord, 5, "$.conditions.userRiskLevels[0]")],
     );
     assert!(
-        reading.tenants[0].policies[0]
+        parsed.tenants[0].policies[0]
             .conditions
             .user_risk
             .is_empty()
@@ -435,10 +435,10 @@ fn an_empty_risk_level_is_not_set_and_told() {
 }
 
 #[test]
-fn an_insider_risk_none_is_not_a_word_of_policies() {
-    let reading = conditional_access(&policy_when(r#""insiderRiskLevels": "none""#));
+fn insider_risk_none_is_refused_in_a_policy() {
+    let parsed = conditional_access(&policy_when(r#""insiderRiskLevels": "none""#));
     assert_errors(
-        &reading,
+        &parsed,
         &[(Code::UnknownWord, 5, "$.conditions.insiderRiskLevels")],
     );
 }
@@ -480,8 +480,8 @@ fn unknown_words_of_any_condition_are_refused() {
             "devices.includeDevices[0]",
         ),
     ] {
-        let reading = conditional_access(&policy_when(text));
+        let parsed = conditional_access(&policy_when(text));
         let path = format!("$.conditions.{path}");
-        assert_errors(&reading, &[(Code::UnknownWord, 5, &path)]);
+        assert_errors(&parsed, &[(Code::UnknownWord, 5, &path)]);
     }
 }

@@ -17,7 +17,7 @@ fn every_tenant_is_a_folder_and_every_kind_a_file_or_a_folder_of_any_depth() {
     let two = one.replace(r#""P""#, r#""Q""#);
     let three = one.replace(r#""P""#, r#""R""#);
     let partner = format!(r#"{{"tenantId": "{SOMETHING}"}}"#);
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([
             ("contoso/organization.json", &*contoso),
             ("contoso/conditional-access.json", &*one),
@@ -28,9 +28,9 @@ fn every_tenant_is_a_folder_and_every_kind_a_file_or_a_folder_of_any_depth() {
         ]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[]);
-    assert!(!reading.has_errors());
-    let tenants: Vec<(&str, usize, usize)> = reading
+    assert_errors(&parsed, &[]);
+    assert!(!parsed.has_errors());
+    let tenants: Vec<(&str, usize, usize)> = parsed
         .tenants
         .iter()
         .map(|tenant| {
@@ -42,19 +42,19 @@ fn every_tenant_is_a_folder_and_every_kind_a_file_or_a_folder_of_any_depth() {
         })
         .collect();
     assert_eq!(tenants, [("contoso", 3, 1), ("fabrikam", 0, 0)]);
-    assert_eq!(reading.documents.len(), 6);
-    assert_eq!(reading.documents[0].file, "contoso/Partners/woodgrove.json");
-    assert_eq!(reading.documents[0].kind, Some(DocumentKind::Partners));
+    assert_eq!(parsed.documents.len(), 6);
+    assert_eq!(parsed.documents[0].file, "contoso/Partners/woodgrove.json");
+    assert_eq!(parsed.documents[0].kind, Some(DocumentKind::Partners));
 }
 
 #[test]
 fn a_tenant_without_organization_is_refused() {
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([("contoso/partners.json", "[]")]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
-    assert_eq!(&*reading.findings[0].place.file, "contoso");
+    assert_errors(&parsed, &[(Code::NoTenant, 0, "$")]);
+    assert_eq!(&*parsed.findings[0].place.file, "contoso");
 }
 
 #[test]
@@ -66,39 +66,39 @@ fn a_folder_without_tenants_is_refused() {
 }
 
 #[test]
-fn a_name_that_is_no_kind_is_refused_since_a_misspelt_file_would_lose_its_protection() {
+fn an_unknown_file_name_is_refused_because_a_misspelt_policy_file_would_not_protect() {
     let contoso = organization(CONTOSO);
     for name in [
         "contoso/condtional-access.json",
         "contoso/notes/x.json",
         "contoso/partners.txt",
     ] {
-        let reading = read_policies_folder(
+        let parsed = read_policies_folder(
             files([("contoso/organization.json", &*contoso), (name, "[]")]),
             &PolicySettings::NONE,
         );
-        assert_errors(&reading, &[(Code::UnknownDocument, 0, "$")]);
-        assert_eq!(&*reading.findings[0].place.file, name);
+        assert_errors(&parsed, &[(Code::UnknownDocument, 0, "$")]);
+        assert_eq!(&*parsed.findings[0].place.file, name);
     }
 }
 
 #[test]
-fn a_file_beside_the_tenants_folders_is_refused() {
+fn a_file_beside_the_tenant_folders_is_refused() {
     let contoso = organization(CONTOSO);
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([
             ("contoso/organization.json", &*contoso),
             ("default.json", "{}"),
         ]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::UnknownDocument, 0, "$")]);
+    assert_errors(&parsed, &[(Code::UnknownDocument, 0, "$")]);
 }
 
 #[test]
 fn names_that_begin_with_a_dot_are_skipped() {
     let contoso = organization(CONTOSO);
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([
             ("contoso/organization.json", &*contoso),
             ("contoso/.partners.json", "not JSON"),
@@ -107,27 +107,27 @@ fn names_that_begin_with_a_dot_are_skipped() {
         ]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[]);
-    assert_eq!(reading.documents.len(), 1);
+    assert_errors(&parsed, &[]);
+    assert_eq!(parsed.documents.len(), 1);
 }
 
 #[test]
-fn a_file_that_is_refused_as_a_whole_is_counted_as_unread() {
+fn a_file_that_is_not_json_is_counted_as_unread() {
     let contoso = organization(CONTOSO);
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([
             ("contoso/organization.json", &*contoso),
             ("contoso/partners.json", "[1,]"),
         ]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::Syntax, 1, "$")]);
-    assert!(reading.documents[1].unread);
-    assert_eq!(reading.documents[1].kind, Some(DocumentKind::Partners));
+    assert_errors(&parsed, &[(Code::Syntax, 1, "$")]);
+    assert!(parsed.documents[1].unread);
+    assert_eq!(parsed.documents[1].kind, Some(DocumentKind::Partners));
 }
 
 #[test]
-fn a_check_of_a_policies_folder_says_what_serving_it_says() {
+fn checking_a_policies_folder_reports_the_findings_of_serving_it() {
     let contoso = organization(CONTOSO);
     let folder = || -> Vec<SourceFile> {
         files([

@@ -5,14 +5,14 @@ use crosstrust::vocabulary::{AuthenticationMethod, BuiltInControl, Operator};
 
 use super::{
     SOMETHING, assert_errors, assert_warnings, conditional_access, policy_granting, policy_when,
-    sound_policy,
+    valid_policy,
 };
 
 const STRENGTH: &str = "00000000-0000-0000-0000-000000000004";
 
 #[test]
 fn controls_terms_and_custom_factors_are_read() {
-    let grant = sound_policy(&policy_granting(&format!(
+    let grant = valid_policy(&policy_granting(&format!(
         r#""builtInControls": ["MFA", "compliantDevice"], "termsOfUse": ["{SOMETHING}"], "customAuthenticationFactors": ["{SOMETHING}"]"#
     )))
     .grant
@@ -26,33 +26,30 @@ fn controls_terms_and_custom_factors_are_read() {
 }
 
 #[test]
-fn no_grant_controls_is_null_missing_or_an_empty_object() {
+fn null_and_empty_grant_controls_are_no_grant() {
     let text = policy_when(r#""platforms": null"#);
     let (start, _) = text.split_once(r#""grantControls""#).expect("written");
     for grant in ["null", "{}", r#"{"builtInControls": [], "operator": null}"#] {
-        let policy = sound_policy(&format!(r#"{start}"grantControls": {grant}}}"#));
+        let policy = valid_policy(&format!(r#"{start}"grantControls": {grant}}}"#));
         assert!(policy.grant.is_none());
     }
 }
 
 #[test]
-fn an_empty_operator_is_and_which_is_told() {
+fn an_empty_operator_means_and_and_is_reported() {
     let text = policy_granting(r#""builtInControls": ["mfa"]"#).replace(r#""OR""#, r#""""#);
-    let reading = conditional_access(&text);
+    let parsed = conditional_access(&text);
     assert_warnings(
-        &reading,
+        &parsed,
         &[(Code::UnknownWord, 7, "$.grantControls.operator")],
     );
-    let grant = reading.tenants[0].policies[0]
-        .grant
-        .as_ref()
-        .expect("given");
+    let grant = parsed.tenants[0].policies[0].grant.as_ref().expect("given");
     assert_eq!(grant.operator, Operator::And);
 }
 
 #[test]
 fn a_strength_by_id_is_a_reference_and_one_with_combinations_a_copy() {
-    let grant = sound_policy(&policy_granting(&format!(
+    let grant = valid_policy(&policy_granting(&format!(
         r#""authenticationStrength": {{"id": "{STRENGTH}", "displayName": "Phishing-resistant MFA"}}"#
     )))
     .grant
@@ -61,7 +58,7 @@ fn a_strength_by_id_is_a_reference_and_one_with_combinations_a_copy() {
     assert_eq!(strength.id.to_string(), STRENGTH);
     assert!(strength.copy.is_none());
 
-    let grant = sound_policy(&policy_granting(&format!(
+    let grant = valid_policy(&policy_granting(&format!(
         r#""authenticationStrength": {{"id": "{STRENGTH}", "policyType": "builtIn", "requirementsSatisfied": "mfa",
           "createdDateTime": "2021-12-01T00:00:00Z", "description": "x", "combinationConfigurations@odata.context": "x",
           "allowedCombinations": ["sms, password"], "combinationConfigurations": []}}"#
@@ -76,20 +73,17 @@ fn a_strength_by_id_is_a_reference_and_one_with_combinations_a_copy() {
 }
 
 #[test]
-fn an_empty_strength_is_none_which_is_told() {
+fn an_empty_strength_means_none_and_is_reported() {
     let text = policy_granting(r#""builtInControls": ["mfa"], "authenticationStrength": """#);
-    let reading = conditional_access(&text);
+    let parsed = conditional_access(&text);
     let path = "$.grantControls.authenticationStrength";
-    assert_warnings(&reading, &[(Code::UnknownWord, 7, path)]);
-    let grant = reading.tenants[0].policies[0]
-        .grant
-        .as_ref()
-        .expect("given");
+    assert_warnings(&parsed, &[(Code::UnknownWord, 7, path)]);
+    let grant = parsed.tenants[0].policies[0].grant.as_ref().expect("given");
     assert!(grant.strength.is_none());
 }
 
 #[test]
-fn what_is_no_control_strength_or_term_is_refused() {
+fn an_unknown_control_strength_or_term_is_refused() {
     let at = "$.grantControls";
     for (grant, code, path) in [
         (
@@ -124,14 +118,14 @@ fn what_is_no_control_strength_or_term_is_refused() {
             "authenticationStrength",
         ),
     ] {
-        let reading = conditional_access(&policy_granting(grant));
-        assert_errors(&reading, &[(code, 7, &format!("{at}.{path}"))]);
+        let parsed = conditional_access(&policy_granting(grant));
+        assert_errors(&parsed, &[(code, 7, &format!("{at}.{path}"))]);
     }
 }
 
 #[test]
 fn an_unknown_operator_is_refused() {
     let text = policy_granting(r#""builtInControls": ["mfa"]"#).replace(r#""OR""#, r#""XOR""#);
-    let wanted = (Code::UnknownWord, 7, "$.grantControls.operator");
-    assert_errors(&conditional_access(&text), &[wanted]);
+    let expected = (Code::UnknownWord, 7, "$.grantControls.operator");
+    assert_errors(&conditional_access(&text), &[expected]);
 }

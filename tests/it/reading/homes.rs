@@ -4,10 +4,10 @@ use crosstrust::graph::Code;
 use crosstrust::request::AccessType;
 use crosstrust::vocabulary::{AssumedBasis, IdentityProviderName as Name};
 
-use super::{FABRIKAM, assert_errors, contoso, listed, sound};
+use super::{FABRIKAM, assert_errors, contoso, format_findings, valid_tenant};
 
 #[test]
-fn identity_providers_of_graph_are_read_and_others_let_nobody_in() {
+fn identity_providers_of_graph_are_read_and_others_match_no_sign_in() {
     let text = r##"{"@odata.context": "…/$metadata#identity/identityProviders", "value": [
         {"@odata.type": "#microsoft.graph.builtInIdentityProvider", "id": "MSASignup-OAUTH",
          "identityProviderType": "MicrosoftAccount", "displayName": "MicrosoftAccount"},
@@ -24,11 +24,14 @@ fn identity_providers_of_graph_are_read_and_others_let_nobody_in() {
          "clientAuthentication": {"clientSecret": "******"}, "inboundClaimMapping": {"sub": "sub"}},
         {"id": "Facebook-OAUTH", "identityProviderType": "Facebook", "state": "disabled"},
         {"id": "Fax-OAUTH", "identityProviderType": "Fax"}]}"##;
-    let reading = contoso("identity-providers", text);
-    let told = listed(&reading.findings);
-    assert!(told.contains("Fax") && told.contains("disabled"), "{told}");
-    assert_eq!(reading.findings.len(), 2, "{told}");
-    let names: Vec<Option<Name>> = reading.tenants[0]
+    let parsed = contoso("identity-providers", text);
+    let findings = format_findings(&parsed.findings);
+    assert!(
+        findings.contains("Fax") && findings.contains("disabled"),
+        "{findings}"
+    );
+    assert_eq!(parsed.findings.len(), 2, "{findings}");
+    let names: Vec<Option<Name>> = parsed.tenants[0]
         .providers
         .iter()
         .map(|provider| provider.name)
@@ -50,17 +53,17 @@ fn identity_providers_of_graph_are_read_and_others_let_nobody_in() {
 
 #[test]
 fn a_provider_without_a_type_and_a_federation_without_an_issuer_are_refused() {
-    let reading = contoso("identity-providers", r#"[{"id": "Google-OAUTH"}]"#);
-    assert_errors(&reading, &[(Code::MissingMember, 1, "$[0]")]);
-    let reading = contoso(
+    let parsed = contoso("identity-providers", r#"[{"id": "Google-OAUTH"}]"#);
+    assert_errors(&parsed, &[(Code::MissingMember, 1, "$[0]")]);
+    let parsed = contoso(
         "federation-configurations",
         r#"[{"displayName": "Adatum"}]"#,
     );
-    assert_errors(&reading, &[(Code::MissingMember, 1, "$[0]")]);
+    assert_errors(&parsed, &[(Code::MissingMember, 1, "$[0]")]);
     let internal = r##"{"@odata.type": "#microsoft.graph.internalDomainFederation",
         "issuerUri": "https://idp.example"}"##;
-    let reading = contoso("federation-configurations", internal);
-    assert_errors(&reading, &[(Code::UnknownWord, 1, "$")]);
+    let parsed = contoso("federation-configurations", internal);
+    assert_errors(&parsed, &[(Code::UnknownWord, 1, "$")]);
 }
 
 #[test]
@@ -70,18 +73,18 @@ fn a_federation_of_graph_is_read() {
         "metadataExchangeUri": null, "passiveSignInUri": "https://idp.adatum.example/in",
         "preferredAuthenticationProtocol": "wsFed", "signingCertificate": "MIID",
         "domains": [{"id": "adatum.example"}]}]}"##;
-    let tenant = sound(contoso("federation-configurations", text));
+    let tenant = valid_tenant(contoso("federation-configurations", text));
     let issuer = &tenant.federations[0].issuer;
     assert_eq!(issuer.value, "https://idp.adatum.example/SAML");
 }
 
 #[test]
-fn an_assumed_outbound_entry_is_read_as_it_is_written() {
+fn an_assumed_outbound_entry_is_read() {
     let text = format!(
         r#"[{{"tenantId": "{FABRIKAM}", "basis": "tokenIssued", "reviewBy": "2026-12-31",
         "accessTypes": ["collaboration", "directConnect"], "comment": "contract 7"}}]"#
     );
-    let entry = &sound(contoso("assumed-outbound", text)).assumed_outbound[0];
+    let entry = &valid_tenant(contoso("assumed-outbound", text)).assumed_outbound[0];
     assert_eq!(entry.basis, AssumedBasis::TokenIssued);
     let types = [AccessType::Collaboration, AccessType::DirectConnect];
     assert_eq!(entry.access_types, types);
@@ -91,7 +94,7 @@ fn an_assumed_outbound_entry_is_read_as_it_is_written() {
 }
 
 #[test]
-fn whatever_is_wrong_with_an_assumed_outbound_entry_is_an_error() {
+fn each_fault_of_an_assumed_outbound_entry_is_an_error() {
     let read = |members: &str| {
         let entry = format!("[{{\"tenantId\": \"{FABRIKAM}\"{members}}}]");
         contoso("assumed-outbound", entry)
@@ -111,8 +114,8 @@ fn whatever_is_wrong_with_an_assumed_outbound_entry_is_an_error() {
         "\"9999-12-31\"",
         "\"\"",
     ] {
-        let wanted = [(Code::OutOfRange, 1, "$[0].reviewBy")];
-        assert_errors(&read(&dated(day)), &wanted);
+        let expected = [(Code::OutOfRange, 1, "$[0].reviewBy")];
+        assert_errors(&read(&dated(day)), &expected);
     }
     for (members, code, path) in [
         (dated("null"), Code::MissingMember, "$[0]"),
@@ -150,9 +153,9 @@ fn whatever_is_wrong_with_an_assumed_outbound_entry_is_an_error() {
     ] {
         assert_errors(&read(&members), &[(code, 1, path)]);
     }
-    let reading = contoso(
+    let parsed = contoso(
         "assumed-outbound",
         r#"[{"tenantId": "fabrikam", "basis": "agreement", "reviewBy": "2026-12-31"}]"#,
     );
-    assert_errors(&reading, &[(Code::NotAnId, 1, "$[0].tenantId")]);
+    assert_errors(&parsed, &[(Code::NotAnId, 1, "$[0].tenantId")]);
 }

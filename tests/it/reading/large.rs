@@ -1,13 +1,13 @@
-//! Sizes: no file may take longer than its length explains.
+//! Large files: reading time grows with the length of a file, not with its square.
 
 use std::time::{Duration, Instant};
 
-use super::{FABRIKAM, contoso, file, sound};
+use super::{FABRIKAM, contoso, file, valid_tenant};
 use crosstrust::graph::{Code, read_policies_folder};
 use crosstrust::policy_settings::PolicySettings;
 
-/// Far above what a slow machine needs, far below what a quadratic scan takes.
-const SOON: Duration = Duration::from_secs(20);
+/// Far more than a slow machine needs, and far less than a quadratic scan takes.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 fn targets(count: u32, between: &str) -> String {
     let targets: Vec<String> = (0..count)
@@ -24,12 +24,12 @@ fn targets(count: u32, between: &str) -> String {
 }
 
 #[test]
-fn ten_thousand_targets_are_read_soon_also_on_one_line() {
+fn fifty_thousand_targets_are_read_in_time_also_on_one_line() {
     for between in [",\n", ","] {
         let start = Instant::now();
         let text = targets(50_000, between);
         assert!(text.len() > 3_000_000);
-        let tenant = sound(contoso("partners", text));
+        let tenant = valid_tenant(contoso("partners", text));
         let inbound = tenant.partners[0]
             .configuration
             .collaboration_inbound
@@ -38,39 +38,39 @@ fn ten_thousand_targets_are_read_soon_also_on_one_line() {
             .and_then(|inbound| inbound.users.as_ref())
             .expect("given");
         assert_eq!(users.targets.len(), 50_000);
-        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+        assert!(start.elapsed() < TIME_LIMIT, "{:?}", start.elapsed());
     }
 }
 
 #[test]
-fn as_many_findings_as_a_person_reads_are_told_and_the_rest_counted() {
+fn a_thousand_findings_are_reported_and_the_rest_is_counted() {
     let start = Instant::now();
     let text = targets(10_000, ",").replace("00000000-0000", "group");
-    let reading = contoso("partners", text);
-    assert_eq!(reading.findings.len(), 1001);
-    assert!(reading.has_errors());
-    let last = reading
+    let parsed = contoso("partners", text);
+    assert_eq!(parsed.findings.len(), 1001);
+    assert!(parsed.has_errors());
+    let last = parsed
         .findings
         .iter()
         .find(|finding| finding.code == Code::OutOfRange);
     assert!(last.is_some_and(|last| last.message.starts_with("9000 more findings")));
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert!(start.elapsed() < TIME_LIMIT, "{:?}", start.elapsed());
 }
 
 #[test]
-fn an_object_with_a_hundred_thousand_members_is_read_soon() {
+fn an_object_with_a_hundred_thousand_members_is_read_in_time() {
     let start = Instant::now();
     let members: Vec<String> = (0..100_000)
         .map(|number| format!("\"m{number}\": 1"))
         .collect();
     let text = format!("{{\"tenantId\": \"{FABRIKAM}\", {}}}", members.join(","));
-    let reading = contoso("partners", text);
-    assert!(!reading.has_errors());
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    let parsed = contoso("partners", text);
+    assert!(!parsed.has_errors());
+    assert!(start.elapsed() < TIME_LIMIT, "{:?}", start.elapsed());
 }
 
 #[test]
-fn ten_thousand_files_are_read_soon() {
+fn ten_thousand_files_are_read_in_time() {
     let start = Instant::now();
     let mut files = vec![file(
         "c/organization.json",
@@ -83,10 +83,10 @@ fn ten_thousand_files_are_read_soon() {
         )
     }));
     assert_eq!(
-        sound(read_policies_folder(files, &PolicySettings::NONE))
+        valid_tenant(read_policies_folder(files, &PolicySettings::NONE))
             .partners
             .len(),
         10_000
     );
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert!(start.elapsed() < TIME_LIMIT, "{:?}", start.elapsed());
 }

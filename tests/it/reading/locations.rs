@@ -4,16 +4,16 @@ use crosstrust::graph::Code;
 use crosstrust::graph::document::LocationKind;
 use crosstrust::vocabulary::CountrySource;
 
-use super::{SOMETHING, assert_errors, contoso, message, sound};
+use super::{SOMETHING, assert_errors, contoso, message, valid_tenant};
 
 fn kind(text: &str) -> LocationKind {
     let text = format!(r#"[{{"id": "{SOMETHING}", "displayName": "L", {text}}}]"#);
-    let mut tenant = sound(contoso("named-locations", text));
+    let mut tenant = valid_tenant(contoso("named-locations", text));
     tenant.locations.remove(0).kind
 }
 
 #[test]
-fn ip_locations_are_told_by_type_or_by_their_ranges() {
+fn ip_locations_are_recognised_by_type_or_by_their_ranges() {
     for text in [
         r##""@odata.type": "#microsoft.graph.ipNamedLocation", "isTrusted": true, "ipRanges": [
             {"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": "192.0.2.0/24"},
@@ -31,7 +31,7 @@ fn ip_locations_are_told_by_type_or_by_their_ranges() {
 }
 
 #[test]
-fn a_location_is_not_trusted_unless_it_says_so() {
+fn a_location_is_not_trusted_by_default() {
     for text in [r#""ipRanges": []"#, r#""ipRanges": [], "isTrusted": null"#] {
         assert!(matches!(
             kind(text),
@@ -59,8 +59,8 @@ fn country_locations_are_read() {
 }
 
 #[test]
-fn a_country_is_looked_up_by_address_unless_the_location_says_otherwise() {
-    for (method, wanted) in [
+fn a_country_is_looked_up_by_address_unless_the_location_sets_another_method() {
+    for (method, expected) in [
         ("null", CountrySource::ClientIpAddress),
         (
             "\"AuthenticatorAppGps\"",
@@ -71,17 +71,17 @@ fn a_country_is_looked_up_by_address_unless_the_location_says_otherwise() {
         let LocationKind::Country { lookup, .. } = kind(&text) else {
             panic!("expected countries");
         };
-        assert_eq!(lookup, wanted);
+        assert_eq!(lookup, expected);
     }
 }
 
 #[test]
-fn another_method_to_look_up_a_country_is_refused() {
+fn an_unknown_method_to_look_up_a_country_is_refused() {
     let text = format!(
         "{{\"id\": \"{SOMETHING}\", \"countriesAndRegions\": [\"DE\"],\n\"countryLookupMethod\": \"starlight\"}}"
     );
-    let reading = contoso("named-locations", text);
-    assert_errors(&reading, &[(Code::UnknownWord, 2, "$.countryLookupMethod")]);
+    let parsed = contoso("named-locations", text);
+    assert_errors(&parsed, &[(Code::UnknownWord, 2, "$.countryLookupMethod")]);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn compliant_networks_are_read() {
 }
 
 #[test]
-fn an_address_that_is_no_range_is_refused_with_the_range_that_was_meant() {
+fn an_address_that_is_not_a_range_is_refused_with_the_intended_range() {
     for (found, hint) in [
         ("192.0.2.17/24", "expected 192.0.2.0/24"),
         ("2001:db8::1/32", "expected 2001:db8::/32"),
@@ -105,15 +105,15 @@ fn an_address_that_is_no_range_is_refused_with_the_range_that_was_meant() {
         let text = format!(
             "{{\"id\": \"{SOMETHING}\",\n\"ipRanges\": [{{\"cidrAddress\": \"{found}\"}}]}}"
         );
-        let reading = contoso("named-locations", text);
+        let parsed = contoso("named-locations", text);
         let path = "$.ipRanges[0].cidrAddress";
-        assert_errors(&reading, &[(Code::AddressRange, 2, path)]);
-        assert!(message(&reading).contains(hint), "{}", message(&reading));
+        assert_errors(&parsed, &[(Code::AddressRange, 2, path)]);
+        assert!(message(&parsed).contains(hint), "{}", message(&parsed));
     }
 }
 
 #[test]
-fn a_location_that_lacks_what_it_needs_is_refused() {
+fn a_location_without_a_required_member_is_refused() {
     for (text, path) in [
         (r#"{"displayName": "L", "ipRanges": []}"#, "$"),
         (
@@ -129,18 +129,18 @@ fn a_location_that_lacks_what_it_needs_is_refused() {
             "$.ipRanges[0]",
         ),
     ] {
-        let reading = contoso("named-locations", text);
-        assert_errors(&reading, &[(Code::MissingMember, 1, path)]);
+        let parsed = contoso("named-locations", text);
+        assert_errors(&parsed, &[(Code::MissingMember, 1, path)]);
     }
 }
 
 #[test]
-fn a_country_that_is_none_is_refused() {
+fn an_unknown_country_is_refused() {
     let text =
         format!("{{\"id\": \"{SOMETHING}\",\n\"countriesAndRegions\": [\"DE\", \"Austria\"]}}");
-    let reading = contoso("named-locations", text);
+    let parsed = contoso("named-locations", text);
     assert_errors(
-        &reading,
+        &parsed,
         &[(Code::UnknownWord, 2, "$.countriesAndRegions[1]")],
     );
 }
@@ -148,6 +148,6 @@ fn a_country_that_is_none_is_refused() {
 #[test]
 fn misspelt_ranges_or_trust_are_refused() {
     let text = format!("{{\"id\": \"{SOMETHING}\", \"ipRanges\": [],\n\"isTrustd\": true}}");
-    let reading = contoso("named-locations", text);
-    assert_errors(&reading, &[(Code::UnknownMember, 2, "$.isTrustd")]);
+    let parsed = contoso("named-locations", text);
+    assert_errors(&parsed, &[(Code::UnknownMember, 2, "$.isTrustd")]);
 }

@@ -1,16 +1,16 @@
-//! Conditional Access policies as a whole: names, states, templates, and what a disabled one may hold.
+//! Conditional Access policies: names, states, templates, and what a disabled policy may contain.
 
 use crosstrust::graph::Code;
 use crosstrust::vocabulary::{Operator, PolicyState};
 
 use super::{
     SOMETHING, assert_errors, assert_warnings, conditional_access, message, policy, policy_when,
-    sound_policy,
+    valid_policy,
 };
 
 #[test]
 fn a_policy_of_graph_is_read() {
-    let policy = sound_policy(&format!(
+    let policy = valid_policy(&format!(
         r##"{{"id": "{SOMETHING}", "templateId": null, "displayName": "Guests: MFA", "createdDateTime": "2026-01-01T00:00:00Z",
         "modifiedDateTime": null, "state": "enabledForReportingButNotEnforced", "partialEnablementStrategy": null,
         "conditions": {{"users": {{"includeUsers": ["None"]}}, "applications": {{"includeApplications": ["all"]}},
@@ -31,12 +31,12 @@ fn a_policy_of_graph_is_read() {
 }
 
 #[test]
-fn a_policy_without_id_keeps_its_name_and_one_without_name_is_called_by_its_id() {
+fn a_policy_is_named_by_its_display_name_or_else_by_its_id() {
     let text = policy_when(r#""platforms": null"#);
-    let policy = sound_policy(&text);
+    let policy = valid_policy(&text);
     assert_eq!((policy.id, policy.display_name.as_str()), (None, "P"));
     let named = text.replace(r#""displayName": "P""#, &format!(r#""id": "{SOMETHING}""#));
-    assert_eq!(sound_policy(&named).display_name, SOMETHING);
+    assert_eq!(valid_policy(&named).display_name, SOMETHING);
 }
 
 #[test]
@@ -48,36 +48,36 @@ fn a_policy_with_neither_id_nor_name_is_refused() {
 #[test]
 fn a_policy_without_state_is_a_template() {
     let text = policy_when(r#""platforms": null"#).replace(r#", "state": "enabled""#, "");
-    let reading = conditional_access(&text);
-    assert_errors(&reading, &[(Code::Template, 1, "$")]);
-    assert!(reading.tenants[0].policies.is_empty());
+    let parsed = conditional_access(&text);
+    assert_errors(&parsed, &[(Code::Template, 1, "$")]);
+    assert!(parsed.tenants[0].policies.is_empty());
 }
 
 #[test]
-fn a_state_that_is_not_known_is_refused() {
+fn an_unknown_state_is_refused() {
     let text = policy(
         "on",
         r#""platforms": null"#,
         r#""builtInControls": ["mfa"]"#,
     );
-    let reading = conditional_access(&text);
-    assert_errors(&reading, &[(Code::UnknownWord, 1, "$.state")]);
+    let parsed = conditional_access(&text);
+    assert_errors(&parsed, &[(Code::UnknownWord, 1, "$.state")]);
 }
 
 #[test]
 fn a_template_of_graph_with_details_is_refused() {
     let text = "{\"id\": \"1f3c9a52-07d4-4c1e-9b6b-2f0f5d0c7a11\", \"name\": \"Require MFA\", \"scenarios\": \"zeroTrust\",\n \"details\": {\"conditions\": {\"clientAppTypes\": [\"all\"]}, \"grantControls\": null}}";
-    let reading = conditional_access(text);
-    assert_errors(&reading, &[(Code::Template, 2, "$.details")]);
+    let parsed = conditional_access(text);
+    assert_errors(&parsed, &[(Code::Template, 2, "$.details")]);
 }
 
 #[test]
-fn the_flat_form_of_a_tool_is_refused_with_a_clear_word() {
+fn the_flat_form_of_a_tool_is_refused_with_a_clear_message() {
     let text = r#"{"displayName": "P", "state": "enabled", "present": true, "includeUsers": ["All"],
         "includeApplications": ["All"], "grantControls": {"operator": "OR", "builtInControls": ["mfa"]}}"#;
-    let reading = conditional_access(text);
-    assert_errors(&reading, &[(Code::MissingMember, 1, "$")]);
-    assert!(reading.findings[0].message.contains("tool's own form"));
+    let parsed = conditional_access(text);
+    assert_errors(&parsed, &[(Code::MissingMember, 1, "$")]);
+    assert!(parsed.findings[0].message.contains("tool's own form"));
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn a_condition_outside_conditions_is_refused() {
         r#""displayName""#,
         "\"excludeGroups\": [\"x\"],\n\"displayName\"",
     );
-    let reading = conditional_access(&text);
-    assert_errors(&reading, &[(Code::UnknownMember, 1, "$.excludeGroups")]);
+    let parsed = conditional_access(&text);
+    assert_errors(&parsed, &[(Code::UnknownMember, 1, "$.excludeGroups")]);
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn a_policy_without_conditions_is_refused() {
 #[test]
 fn misspelt_grant_controls_are_refused() {
     let text = policy_when(r#""platforms": null"#).replace("grantControls", "grantControl");
-    let reading = conditional_access(&text);
-    assert_errors(&reading, &[(Code::UnknownMember, 7, "$.grantControl")]);
+    let parsed = conditional_access(&text);
+    assert_errors(&parsed, &[(Code::UnknownMember, 7, "$.grantControl")]);
 }
 
 #[test]
-fn an_unknown_condition_control_or_word_is_an_error_while_the_policy_decides() {
+fn an_unknown_condition_control_or_value_is_an_error_in_an_enabled_or_report_only_policy() {
     for state in ["enabled", "enabledForReportingButNotEnforced"] {
         let text = policy(
             state,
@@ -124,15 +124,15 @@ fn an_unknown_condition_control_or_word_is_an_error_while_the_policy_decides() {
 }
 
 #[test]
-fn an_unknown_condition_control_or_word_is_a_warning_in_a_disabled_policy() {
+fn an_unknown_condition_control_or_value_is_a_warning_in_a_disabled_policy() {
     let text = policy(
         "disabled",
         r#""moonPhase": "full", "signInRiskLevels": ["extreme"]"#,
         r#""builtInControls": ["mfa", "dance"], "lock": true"#,
     );
-    let reading = conditional_access(&text);
+    let parsed = conditional_access(&text);
     assert_warnings(
-        &reading,
+        &parsed,
         &[
             (Code::UnknownMember, 5, "$.conditions.moonPhase"),
             (Code::UnknownWord, 5, "$.conditions.signInRiskLevels[0]"),
@@ -140,7 +140,7 @@ fn an_unknown_condition_control_or_word_is_a_warning_in_a_disabled_policy() {
             (Code::UnknownMember, 7, "$.grantControls.lock"),
         ],
     );
-    assert_eq!(reading.tenants[0].policies.len(), 1);
+    assert_eq!(parsed.tenants[0].policies.len(), 1);
 }
 
 #[test]
@@ -166,20 +166,20 @@ fn ids_placeholders_and_repeats_are_errors_even_in_a_disabled_policy() {
 }
 
 #[test]
-fn a_word_that_graph_hides_is_refused_with_the_remedy() {
+fn unknown_future_value_is_refused_with_the_header_that_reveals_it() {
     let text = policy(
         "enabled",
         r#""platforms": null"#,
         r#""builtInControls": ["unknownFutureValue"]"#,
     );
-    let reading = conditional_access(&text);
+    let parsed = conditional_access(&text);
     let path = "$.grantControls.builtInControls[0]";
-    assert_errors(&reading, &[(Code::UnknownWord, 7, path)]);
-    assert!(message(&reading).contains("Prefer: include-unknown-enum-members"));
+    assert_errors(&parsed, &[(Code::UnknownWord, 7, path)]);
+    assert!(message(&parsed).contains("Prefer: include-unknown-enum-members"));
 }
 
 #[test]
-fn a_policy_for_workload_identities_or_agents_is_told_and_may_hold_what_is_not_known() {
+fn a_policy_for_workload_identities_or_agents_is_read_without_a_finding() {
     for conditions in [
         r#""clientApplications": {"includeServicePrincipals": ["ServicePrincipalsInMyTenant"]}"#,
         r#""servicePrincipalRiskLevels": ["high"]"#,
@@ -199,9 +199,9 @@ fn a_policy_for_workload_identities_or_agents_is_told_and_may_hold_what_is_not_k
                 r#""includeApplications": ["All"]"#,
                 r#""includeApplications": ["AllAgentIdResources"]"#,
             );
-        let reading = conditional_access(&text);
-        assert_warnings(&reading, &[]);
-        assert!(reading.tenants[0].policies[0].conditions.for_workloads);
+        let parsed = conditional_access(&text);
+        assert_warnings(&parsed, &[]);
+        assert!(parsed.tenants[0].policies[0].conditions.for_workloads);
     }
 }
 
@@ -211,22 +211,22 @@ fn microsofts_published_policies_for_agents_are_read_without_a_finding() {
         r#""includeUsers": ["All"]"#,
         r#""includeUsers": ["AllAgentIdUsers"]"#,
     );
-    assert!(sound_policy(&agents).conditions.for_workloads);
+    assert!(valid_policy(&agents).conditions.for_workloads);
     let accounts = policy_when(r#""platforms": null"#).replace(
         r#""includeUsers": ["All"]"#,
         r#""includeUsers": ["AllAgentIdUsers"]"#,
     );
-    assert!(!sound_policy(&accounts).conditions.for_workloads);
+    assert!(!valid_policy(&accounts).conditions.for_workloads);
     let resources = policy_when(r#""platforms": null"#).replace(
         r#""includeApplications": ["All"]"#,
         r#""includeApplications": ["AllAgentIdResources"]"#,
     );
-    assert!(!sound_policy(&resources).conditions.for_workloads);
+    assert!(!valid_policy(&resources).conditions.for_workloads);
 }
 
 #[test]
-fn workload_conditions_that_hold_nothing_are_not_set() {
-    let policy = sound_policy(&policy_when(
+fn empty_workload_conditions_count_as_not_set() {
+    let policy = valid_policy(&policy_when(
         r#""servicePrincipalRiskLevels": [], "clientApplications": {"includeServicePrincipals": [], "servicePrincipalFilter": null}"#,
     ));
     assert!(!policy.conditions.for_workloads);
@@ -234,6 +234,6 @@ fn workload_conditions_that_hold_nothing_are_not_set() {
 
 #[test]
 fn users_beside_a_workload_condition_are_a_warning() {
-    let reading = conditional_access(&policy_when(r#""servicePrincipalRiskLevels": ["high"]"#));
-    assert_warnings(&reading, &[(Code::NoEffect, 2, "$.conditions")]);
+    let parsed = conditional_access(&policy_when(r#""servicePrincipalRiskLevels": ["high"]"#));
+    assert_warnings(&parsed, &[(Code::NoEffect, 2, "$.conditions")]);
 }

@@ -1,25 +1,25 @@
-//! Documents that are not what their name says, and members that are not known but decide (semantics §2).
+//! Documents that do not match their file name, and unknown members that contain settings (semantics §2).
 
 use crosstrust::graph::{Code, ParsedPolicies, Severity, read_anything, read_policies_folder};
 use crosstrust::policy_settings::PolicySettings;
 
 use super::{
-    CONTOSO, FABRIKAM, SOMETHING, assert_errors, assert_warnings, contoso, files, listed, message,
-    only_tenant, sound, told,
+    CONTOSO, FABRIKAM, SOMETHING, assert_errors, assert_warnings, contoso, files, findings_of,
+    format_findings, message, only_tenant, valid_tenant,
 };
 
 const BLOCKED: &str = r#"{"usersAndGroups": {"accessType": "blocked", "targets": [{"target": "AllUsers", "targetType": "user"}]}, "applications": {"accessType": "blocked", "targets": [{"target": "AllApplications", "targetType": "application"}]}}"#;
 
 #[track_caller]
 fn assert_not_recognised(name: &str, text: &str) {
-    let reading = contoso(name, text);
-    let errors = told(&reading, Severity::Error);
+    let parsed = contoso(name, text);
+    let errors = findings_of(&parsed, Severity::Error);
     assert!(
         errors
             .iter()
             .any(|(code, ..)| *code == Code::UnknownDocument),
         "{text}:\n{}",
-        listed(&reading.findings)
+        format_findings(&parsed.findings)
     );
 }
 
@@ -51,7 +51,7 @@ fn a_default_or_a_cross_tenant_access_policy_that_sets_nothing_known_is_an_error
 }
 
 #[test]
-fn nothing_is_set_by_an_empty_object_or_list_and_a_member_that_is_empty_counts_as_set() {
+fn an_empty_object_or_list_sets_nothing_and_an_empty_member_counts_as_set() {
     for (name, text) in [
         ("default", "{}"),
         ("default", "[]"),
@@ -69,27 +69,27 @@ fn nothing_is_set_by_an_empty_object_or_list_and_a_member_that_is_empty_counts_a
             r#"{"AdditionalProperties": {"allowedCloudEndpoints": []}}"#,
         ),
     ] {
-        sound(contoso(name, text));
+        valid_tenant(contoso(name, text));
     }
 }
 
 #[test]
-fn check_finds_what_serve_finds_in_a_default_that_is_none() {
+fn check_refuses_a_default_that_sets_nothing() {
     let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
-    let reading = read_anything(
+    let parsed = read_anything(
         files([
             ("organization.json", &*organization),
             ("default.json", r#"{"isServiceDefault": false}"#),
         ]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::UnknownDocument, 1, "$")]);
-    assert!(message(&reading).contains("b2bCollaborationInbound"));
+    assert_errors(&parsed, &[(Code::UnknownDocument, 1, "$")]);
+    assert!(message(&parsed).contains("b2bCollaborationInbound"));
 }
 
 #[test]
-fn an_unknown_member_that_holds_one_that_decides_is_an_error_that_names_both() {
-    for (name, text, unknown, held) in [
+fn an_unknown_member_that_contains_a_deciding_member_is_an_error_that_names_both() {
+    for (name, text, unknown, contained) in [
         (
             "partners",
             format!(
@@ -154,15 +154,20 @@ fn an_unknown_member_that_holds_one_that_decides_is_an_error_that_names_both() {
                 ])
             }
         };
-        let reading = read_policies_folder(folder, &PolicySettings::NONE);
-        let errors: Vec<_> = reading
+        let parsed = read_policies_folder(folder, &PolicySettings::NONE);
+        let errors: Vec<_> = parsed
             .findings
             .iter()
             .filter(|finding| finding.severity == Severity::Error)
             .collect();
-        assert_eq!(errors.len(), 1, "{text}:\n{}", listed(&reading.findings));
+        assert_eq!(
+            errors.len(),
+            1,
+            "{text}:\n{}",
+            format_findings(&parsed.findings)
+        );
         assert_eq!(errors[0].code, Code::UnknownMember);
-        for word in [unknown, held] {
+        for word in [unknown, contained] {
             assert!(
                 errors[0].message.contains(&format!("\"{word}\"")),
                 "{}",
@@ -173,16 +178,16 @@ fn an_unknown_member_that_holds_one_that_decides_is_an_error_that_names_both() {
 }
 
 #[test]
-fn an_unknown_member_that_holds_none_that_decides_stays_a_warning() {
+fn an_unknown_member_without_a_deciding_member_stays_a_warning() {
     for value in [r#""text""#, "17", r#"{"a": [{"b": 1}]}"#, r#"[1, 2]"#] {
-        let reading = contoso(
+        let parsed = contoso(
             "partners",
             format!(r#"{{"tenantId": "{FABRIKAM}", "newInGraph": {value}}}"#),
         );
-        assert_warnings(&reading, &[(Code::UnknownMember, 1, "$.newInGraph")]);
+        assert_warnings(&parsed, &[(Code::UnknownMember, 1, "$.newInGraph")]);
     }
     let nothing = r#""newInGraph": {"usersAndGroups": {"accessType": null, "targets": null}}"#;
-    sound(contoso(
+    valid_tenant(contoso(
         "partners",
         format!(r#"{{"tenantId": "{FABRIKAM}", {nothing}}}"#),
     ));
@@ -210,20 +215,20 @@ fn an_undecisive_member_is_accepted_by_name_and_reported() {
     let text = format!(
         r#"{{"tenantId": "{FABRIKAM}", "inboundTrust": {{}}, "b2bFutureInbound": {BLOCKED}}}"#
     );
-    let reading = with_undecisive(&text);
-    assert_warnings(&reading, &[(Code::UnknownMember, 1, "$.b2bFutureInbound")]);
-    assert!(message(&reading).contains("policies.undecisive_members"));
-    assert_eq!(only_tenant(reading).partners.len(), 1);
-    // Another unknown member of the same entry is not.
+    let parsed = with_undecisive(&text);
+    assert_warnings(&parsed, &[(Code::UnknownMember, 1, "$.b2bFutureInbound")]);
+    assert!(message(&parsed).contains("policies.undecisive_members"));
+    assert_eq!(only_tenant(parsed).partners.len(), 1);
+    // Another unknown member of the same entry is still refused.
     let text = text.replace(r#""b2bFut"#, r#""x": {"targets": [1]}, "b2bFut"#);
     assert_eq!(
-        told(&with_undecisive(&text), Severity::Error),
+        findings_of(&with_undecisive(&text), Severity::Error),
         [(Code::UnknownMember, 1, "$.x")]
     );
 }
 
 #[test]
-fn what_decides_where_nothing_reads_it_is_an_error() {
+fn a_deciding_member_in_a_place_that_is_not_read_is_an_error() {
     let setting = format!(r#""b2bCollaborationInbound": {BLOCKED}"#);
     let text = format!("{{{setting}}}").replace('"', "\\\"");
     for (member, path, named) in [
@@ -243,7 +248,7 @@ fn what_decides_where_nothing_reads_it_is_an_error() {
             "$.automaticUserConsentSettings.b2bCollaborationInbound",
             "b2bCollaborationInbound",
         ),
-        // In a member that is known and decides nothing.
+        // In a known member that decides nothing.
         (
             format!(r#""identitySynchronization": {{{setting}}}"#),
             "$.identitySynchronization",
@@ -269,13 +274,13 @@ fn what_decides_where_nothing_reads_it_is_an_error() {
             "$.userSyncInbound",
             "b2bCollaborationInbound",
         ),
-        // In an object for synchronisation.
+        // In a synchronisation object.
         (
             String::from(r#""userSyncInbound": null, "blockServiceProviderOutboundAccess": true"#),
             "$.blockServiceProviderOutboundAccess",
             "blockServiceProviderOutboundAccess",
         ),
-        // As a text.
+        // As a string.
         (
             format!(r#""settings": "{text}""#),
             "$.settings",
@@ -287,16 +292,21 @@ fn what_decides_where_nothing_reads_it_is_an_error() {
             "b2bCollaborationInbound",
         ),
     ] {
-        let reading = contoso(
+        let parsed = contoso(
             "partners",
             format!(r#"[{{"tenantId": "{SOMETHING}"}}, {{"tenantId": "{FABRIKAM}", {member}}}]"#),
         );
-        let errors: Vec<_> = reading
+        let errors: Vec<_> = parsed
             .findings
             .iter()
             .filter(|finding| finding.severity == Severity::Error)
             .collect();
-        assert_eq!(errors.len(), 1, "{member}:\n{}", listed(&reading.findings));
+        assert_eq!(
+            errors.len(),
+            1,
+            "{member}:\n{}",
+            format_findings(&parsed.findings)
+        );
         assert_eq!(errors[0].code, Code::UnknownMember, "{member}");
         let place = errors[0].place.path.replace("$[1]", "$");
         assert_eq!(place, path, "{member}");
@@ -309,11 +319,11 @@ fn what_decides_where_nothing_reads_it_is_an_error() {
     let users = format!(
         r#"{{"tenantId": "{FABRIKAM}", "inboundTrust": {{}}, "m365CollaborationOutbound": {BLOCKED}}}"#
     );
-    sound(contoso("partners", users));
+    valid_tenant(contoso("partners", users));
 }
 
 #[test]
-fn a_new_switch_is_accepted_by_name_within_the_trust_and_beside_it() {
+fn an_undecisive_switch_is_accepted_within_inbound_trust_and_beside_it() {
     for (member, path) in [
         (
             r#""inboundTrust": {"isPasskeyAccepted": true}"#,
@@ -333,10 +343,10 @@ fn a_new_switch_is_accepted_by_name_within_the_trust_and_beside_it() {
 }
 
 #[test]
-fn a_default_whose_members_are_all_null_is_told_so() {
-    let reading = contoso("default", r#"{"b2bCollaborationInbound": null}"#);
-    assert_errors(&reading, &[(Code::UnknownDocument, 1, "$")]);
-    let message = message(&reading);
+fn a_default_whose_members_are_all_null_is_refused_with_that_reason() {
+    let parsed = contoso("default", r#"{"b2bCollaborationInbound": null}"#);
+    assert_errors(&parsed, &[(Code::UnknownDocument, 1, "$")]);
+    let message = message(&parsed);
     assert!(
         message.contains("b2bCollaborationInbound in it is null"),
         "{message}"
@@ -344,7 +354,7 @@ fn a_default_whose_members_are_all_null_is_told_so() {
 }
 
 #[test]
-fn an_empty_page_says_nothing_of_another_document() {
+fn an_empty_page_of_another_kind_is_refused() {
     let page = |context: &str, value: &str| {
         format!(
             r#"{{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#{context}", "value": {value}}}"#
@@ -366,7 +376,7 @@ fn an_empty_page_says_nothing_of_another_document() {
             ),
         ),
         ("identity-synchronization", page("users", "[]")),
-        // Of one object there is no page.
+        // A single object has no page.
         ("default", String::from(r#"{"value": []}"#)),
         ("default", String::from(r#"{"value": {}}"#)),
         ("cross-tenant-access", String::from(r#"{"value": []}"#)),
@@ -389,6 +399,6 @@ fn an_empty_page_says_nothing_of_another_document() {
             ),
         ),
     ] {
-        sound(contoso(name, text));
+        valid_tenant(contoso(name, text));
     }
 }

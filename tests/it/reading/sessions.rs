@@ -6,9 +6,9 @@ use crosstrust::graph::Code;
 use crosstrust::graph::document::SessionControls;
 use crosstrust::vocabulary::SignInFrequency;
 
-use super::{assert_errors, assert_warnings, conditional_access, policy_when, sound_policy};
+use super::{assert_errors, assert_warnings, conditional_access, policy_when, valid_policy};
 
-/// A sound policy with these session controls on line 8.
+/// A valid policy with these session controls on line 8.
 fn policy(session: &str) -> String {
     let text = policy_when(r#""platforms": null"#);
     let (open, _) = text.rsplit_once('}').expect("an object");
@@ -16,7 +16,7 @@ fn policy(session: &str) -> String {
 }
 
 fn session(text: &str) -> SessionControls {
-    sound_policy(&policy(text)).session
+    valid_policy(&policy(text)).session
 }
 
 fn obligations(session: &SessionControls) -> Vec<(&str, &str)> {
@@ -75,7 +75,7 @@ fn a_frequency_without_interval_is_time_based() {
 }
 
 #[test]
-fn a_frequency_that_is_off_or_null_through_and_through_is_none() {
+fn a_disabled_or_all_null_frequency_is_none() {
     for text in [
         r#"{"signInFrequency": {"isEnabled": false, "value": 4, "type": "hours"}}"#,
         r#"{"SignInFrequency": {"IsEnabled": null, "Value": null, "Type": null}}"#,
@@ -86,7 +86,7 @@ fn a_frequency_that_is_off_or_null_through_and_through_is_none() {
 }
 
 #[test]
-fn a_frequency_that_is_not_understood_is_refused() {
+fn a_frequency_in_an_unknown_form_is_refused() {
     let at = "$.sessionControls.signInFrequency";
     for (frequency, code, path) in [
         (r#"{"value": 4, "type": "hours"}"#, Code::MissingMember, ""),

@@ -4,7 +4,7 @@ use crosstrust::graph::document::{ApplicationTarget, UserTarget};
 use crosstrust::graph::{Code, ParsedPolicies};
 use crosstrust::vocabulary::Access;
 
-use super::{FABRIKAM, SOMEONE, SOMETHING, assert_errors, contoso, message, sound};
+use super::{FABRIKAM, SOMEONE, SOMETHING, assert_errors, contoso, message, valid_tenant};
 
 const ALL_USERS: &str =
     r#"{"accessType": "allowed", "targets": [{"target": "AllUsers", "targetType": "user"}]}"#;
@@ -22,7 +22,7 @@ fn partner(users: &str, applications: &str) -> ParsedPolicies {
 
 #[test]
 fn a_partner_of_graph_is_read() {
-    let tenant = sound(contoso(
+    let tenant = valid_tenant(contoso(
         "partners",
         format!(
             r##"[{{"tenantId": "{FABRIKAM}", "isServiceProvider": true, "isInMultiTenantOrganization": false,
@@ -88,8 +88,8 @@ fn a_partner_of_graph_is_read() {
 }
 
 #[test]
-fn a_partner_that_is_only_its_tenant_says_nothing_else() {
-    let tenant = sound(contoso(
+fn a_partner_with_only_a_tenant_id_sets_nothing() {
+    let tenant = valid_tenant(contoso(
         "partners",
         format!(r#"[{{"tenantId": "{FABRIKAM}"}}]"#),
     ));
@@ -99,9 +99,9 @@ fn a_partner_that_is_only_its_tenant_says_nothing_else() {
 }
 
 #[test]
-fn null_and_missing_are_told_apart_from_false() {
+fn null_and_missing_differ_from_false() {
     let text = r#"{"isServiceDefault": false, "inboundTrust": {"isMfaAccepted": false, "isCompliantDeviceAccepted": null}}"#;
-    let tenant = sound(contoso("default", text));
+    let tenant = valid_tenant(contoso("default", text));
     let trust = tenant
         .default
         .and_then(|default| default.inbound_trust)
@@ -117,7 +117,7 @@ fn only_partner_entries_block_service_providers() {
         let text = format!(
             r#"[{{"tenantId": "{FABRIKAM}", "blockServiceProviderOutboundAccess": {value}}}]"#
         );
-        sound(contoso("partners", text)).partners[0].blocks_service_providers
+        valid_tenant(contoso("partners", text)).partners[0].blocks_service_providers
     };
     assert!(entry("true") && !entry("false") && !entry("null"));
     let default = |value: &str| {
@@ -134,11 +134,13 @@ fn only_partner_entries_block_service_providers() {
 }
 
 #[test]
-fn a_setting_keeps_which_of_its_rules_are_missing() {
+fn a_setting_records_which_of_its_rules_are_missing() {
     let text = format!(
         r#"{{"b2bCollaborationInbound": {{"usersAndGroups": {ALL_USERS}}}, "b2bCollaborationOutbound": {{}}}}"#
     );
-    let default = sound(contoso("default", text)).default.expect("read");
+    let default = valid_tenant(contoso("default", text))
+        .default
+        .expect("read");
     let inbound = default.collaboration_inbound.expect("given");
     assert!(inbound.users.is_some() && inbound.applications.is_none());
     let outbound = default.collaboration_outbound.expect("given");
@@ -146,17 +148,19 @@ fn a_setting_keeps_which_of_its_rules_are_missing() {
 }
 
 #[test]
-fn a_setting_that_the_powershell_sdk_writes_for_null_is_null() {
+fn the_form_in_which_the_powershell_sdk_writes_null_is_null() {
     let text = r#"{"IsServiceDefault": false, "B2BCollaborationInbound": {
         "UsersAndGroups": {"AccessType": null, "Targets": null}, "Applications": {"AccessType": null, "Targets": null}}}"#;
-    let default = sound(contoso("default", text)).default.expect("read");
+    let default = valid_tenant(contoso("default", text))
+        .default
+        .expect("read");
     assert!(default.collaboration_inbound.is_none());
 }
 
 #[test]
 fn a_partner_without_tenant_is_refused() {
-    let reading = contoso("partners", r#"[{"inboundTrust": null}]"#);
-    assert_errors(&reading, &[(Code::MissingMember, 1, "$[0]")]);
+    let parsed = contoso("partners", r#"[{"inboundTrust": null}]"#);
+    assert_errors(&parsed, &[(Code::MissingMember, 1, "$[0]")]);
 }
 
 #[test]
@@ -164,32 +168,32 @@ fn default_settings_that_name_a_tenant_are_refused() {
     let text = format!(
         "{{\"isServiceDefault\": false, \"inboundTrust\": {{}},\n \"tenantId\": \"{FABRIKAM}\"}}"
     );
-    let reading = contoso("default", text);
-    assert_errors(&reading, &[(Code::UnknownMember, 2, "$.tenantId")]);
+    let parsed = contoso("default", text);
+    assert_errors(&parsed, &[(Code::UnknownMember, 2, "$.tenantId")]);
 }
 
 #[test]
 fn two_defaults_in_one_tenant_are_refused() {
     let text = "[{\"inboundTrust\": {}},\n{\"inboundTrust\": {}}]";
-    let reading = contoso("default", text);
-    assert_errors(&reading, &[(Code::Duplicate, 2, "$[1]")]);
+    let parsed = contoso("default", text);
+    assert_errors(&parsed, &[(Code::Duplicate, 2, "$[1]")]);
 }
 
 #[test]
-fn a_placeholder_or_a_name_where_an_id_belongs_is_refused() {
+fn a_placeholder_or_a_name_in_place_of_an_id_is_refused() {
     for found in ["{group-id}", "<group>", "Marketing", "all", ""] {
         let users = format!(
             r#"{{"accessType": "allowed", "targets": [{{"target": "{found}", "targetType": "group"}}]}}"#
         );
-        let reading = partner(&users, ALL_APPS);
+        let parsed = partner(&users, ALL_APPS);
         let path = "$.b2bCollaborationInbound.usersAndGroups.targets[0].target";
-        assert_errors(&reading, &[(Code::NotAnId, 3, path)]);
-        assert!(message(&reading).contains(found));
+        assert_errors(&parsed, &[(Code::NotAnId, 3, path)]);
+        assert!(message(&parsed).contains(found));
     }
 }
 
 #[test]
-fn all_users_is_a_user_and_not_a_group() {
+fn all_users_is_a_user_target_and_not_a_group() {
     let users =
         r#"{"accessType": "allowed", "targets": [{"target": "AllUsers", "targetType": "group"}]}"#;
     let path = "$.b2bCollaborationInbound.usersAndGroups.targets[0].target";
@@ -211,7 +215,7 @@ fn a_target_of_the_other_rule_is_refused() {
 }
 
 #[test]
-fn a_word_that_only_conditional_access_knows_is_refused_as_a_target() {
+fn a_reserved_word_of_conditional_access_is_refused_as_a_target() {
     let applications = r#"{"accessType": "allowed", "targets": [{"target": "MicrosoftAdminPortals", "targetType": "application"}]}"#;
     let path = "$.b2bCollaborationInbound.applications.targets[0].target";
     assert_errors(
@@ -223,10 +227,10 @@ fn a_word_that_only_conditional_access_knows_is_refused_as_a_target() {
 #[test]
 fn an_unknown_access_type_is_refused() {
     let users = ALL_USERS.replace("allowed", "permit");
-    let reading = partner(&users, ALL_APPS);
+    let parsed = partner(&users, ALL_APPS);
     let path = "$.b2bCollaborationInbound.usersAndGroups.accessType";
-    assert_errors(&reading, &[(Code::UnknownWord, 3, path)]);
-    assert!(message(&reading).contains("allowed, blocked"));
+    assert_errors(&parsed, &[(Code::UnknownWord, 3, path)]);
+    assert!(message(&parsed).contains("allowed, blocked"));
 }
 
 #[test]
@@ -243,8 +247,8 @@ fn a_rule_or_target_that_lacks_a_member_is_refused() {
             format!("{rule}.targets[0]"),
         ),
     ] {
-        let reading = partner(users, ALL_APPS);
-        assert_errors(&reading, &[(Code::MissingMember, 3, &path)]);
+        let parsed = partner(users, ALL_APPS);
+        assert_errors(&parsed, &[(Code::MissingMember, 3, &path)]);
     }
 }
 
@@ -266,11 +270,13 @@ fn an_unknown_member_within_a_setting_or_trust_is_refused() {
 }
 
 #[test]
-fn a_device_filter_of_tenant_restrictions_is_kept_as_a_place() {
+fn the_place_of_a_tenant_restrictions_device_filter_is_recorded() {
     let text = format!(
         "{{\"tenantRestrictions\": {{\n\"devices\": {{\"mode\": \"allowed\", \"rule\": \"x\"}},\n\"usersAndGroups\": {ALL_USERS}, \"applications\": {ALL_APPS}}}}}"
     );
-    let default = sound(contoso("default", text)).default.expect("read");
+    let default = valid_tenant(contoso("default", text))
+        .default
+        .expect("read");
     let place = default
         .tenant_restrictions
         .and_then(|setting| setting.names_devices);
@@ -281,21 +287,21 @@ fn a_device_filter_of_tenant_restrictions_is_kept_as_a_place() {
 fn a_template_for_partners_of_a_multitenant_organisation_is_refused() {
     let text =
         format!("{{\"tenantId\": \"{FABRIKAM}\",\n\"templateApplicationLevel\": \"newPartners\"}}");
-    let reading = contoso("partners", text);
+    let parsed = contoso("partners", text);
     assert_errors(
-        &reading,
+        &parsed,
         &[(Code::Template, 2, "$.templateApplicationLevel")],
     );
 }
 
 #[test]
-fn a_trust_that_is_a_text_is_refused() {
+fn a_trust_switch_given_as_a_string_is_refused() {
     let text = format!(
         "{{\"tenantId\": \"{FABRIKAM}\",\n\"inboundTrust\": {{\"isMfaAccepted\": \"true\"}}}}"
     );
-    let reading = contoso("partners", text);
+    let parsed = contoso("partners", text);
     assert_errors(
-        &reading,
+        &parsed,
         &[(Code::WrongType, 2, "$.inboundTrust.isMfaAccepted")],
     );
 }

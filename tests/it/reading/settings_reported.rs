@@ -1,30 +1,30 @@
-//! What of a default or a partner is read, decides nothing, and is reported all the same (semantics §2, §9).
+//! Members of a default or a partner that decide nothing and are reported (semantics §2, §9).
 
 use crosstrust::graph::{Code, ParsedPolicies, Severity};
 
-use super::{FABRIKAM, assert_errors, contoso, listed, message, told};
+use super::{FABRIKAM, assert_errors, contoso, findings_of, format_findings, message};
 
 #[track_caller]
-fn assert_infos(reading: &ParsedPolicies, wanted: &[Code]) {
+fn assert_infos(parsed: &ParsedPolicies, expected: &[Code]) {
     assert_eq!(
-        told(reading, Severity::Warning),
+        findings_of(parsed, Severity::Warning),
         [],
         "{}",
-        listed(&reading.findings)
+        format_findings(&parsed.findings)
     );
-    assert_errors(reading, &[]);
-    let found: Vec<Code> = told(reading, Severity::Info)
+    assert_errors(parsed, &[]);
+    let found: Vec<Code> = findings_of(parsed, Severity::Info)
         .into_iter()
         .map(|(code, ..)| code)
         .collect();
-    assert_eq!(found, wanted, "{}", listed(&reading.findings));
+    assert_eq!(found, expected, "{}", format_findings(&parsed.findings));
 }
 
 const BLOCKED: &str =
     r#"{"accessType": "blocked", "targets": [{"target": "AllUsers", "targetType": "user"}]}"#;
 
 #[test]
-fn a_member_that_decides_nothing_is_reported_where_it_is_not_at_its_default() {
+fn a_member_that_decides_nothing_is_reported_unless_it_has_its_default_value() {
     let allowed = BLOCKED.replace("blocked", "allowed");
     for (member, unchanged, changed) in [
         (
@@ -93,14 +93,14 @@ fn a_member_that_decides_nothing_is_reported_where_it_is_not_at_its_default() {
         };
         assert_infos(&partner("null"), &[]);
         assert_infos(&partner(&unchanged), &[]);
-        let reading = partner(&changed);
-        assert_infos(&reading, &[Code::DecidesNothing]);
-        assert!(message(&reading).contains(&format!("`{member}`")));
+        let parsed = partner(&changed);
+        assert_infos(&parsed, &[Code::DecidesNothing]);
+        assert!(message(&parsed).contains(&format!("`{member}`")));
     }
 }
 
 #[test]
-fn switches_that_decide_nothing_are_reported_where_they_are_true() {
+fn switches_that_decide_nothing_are_reported_if_true() {
     for text in [
         r#""automaticUserConsentSettings": {"inboundAllowed": true, "outboundAllowed": false}"#,
         r#""inboundTrust": {"isCompliantNetworkAccepted": true}"#,
@@ -118,46 +118,46 @@ fn switches_that_decide_nothing_are_reported_where_they_are_true() {
 }
 
 #[test]
-fn an_entry_that_nobody_in_the_tenant_may_have_written_is_reported() {
+fn an_entry_that_microsoft_may_have_created_is_reported() {
     for text in [
         String::new(),
         String::from(r#", "b2bCollaborationInbound": null, "displayName": "F""#),
         String::from(r#", "isServiceProvider": true"#),
         String::from(r#", "isServiceProvider": true, "inboundTrust": {}"#),
     ] {
-        let reading = contoso("partners", format!(r#"{{"tenantId": "{FABRIKAM}"{text}}}"#));
-        assert_infos(&reading, &[Code::PartnerSetsNothing]);
-        assert!(message(&reading).contains("GDAP"));
+        let parsed = contoso("partners", format!(r#"{{"tenantId": "{FABRIKAM}"{text}}}"#));
+        assert_infos(&parsed, &[Code::PartnerSetsNothing]);
+        assert!(message(&parsed).contains("GDAP"));
     }
-    let reading = contoso(
+    let parsed = contoso(
         "partners",
         format!(r#"{{"tenantId": "{FABRIKAM}", "inboundTrust": {{}}}}"#),
     );
-    assert_infos(&reading, &[]);
+    assert_infos(&parsed, &[]);
 }
 
 #[test]
-fn a_domain_based_partner_is_an_error_of_its_own() {
+fn a_domain_based_partner_has_a_separate_error_code() {
     for text in [
         r##"{"@odata.type": "#microsoft.graph.crossTenantAccessPolicyConfigurationDomainBasedPartner", "id": "x"}"##,
         r#"{"domainName": "fabrikam.example", "inboundTrust": {"isMfaAccepted": true}}"#,
         r#"{"domains": ["fabrikam.example"]}"#,
     ] {
-        let reading = contoso("partners", text);
-        assert_errors(&reading, &[(Code::DomainBasedPartner, 1, "$")]);
+        let parsed = contoso("partners", text);
+        assert_errors(&parsed, &[(Code::DomainBasedPartner, 1, "$")]);
     }
-    // With a tenant it is a partner with a member that is not known.
+    // With a tenant id it is a partner with an unknown member.
     let text = format!(r#"{{"tenantId": "{FABRIKAM}", "domainName": "x", "inboundTrust": {{}}}}"#);
     assert_errors(&contoso("partners", text), &[]);
 }
 
 #[test]
-fn a_deleted_object_is_refused_with_what_to_do_when_it_is_restored() {
+fn a_deleted_object_is_refused_with_advice_for_its_restoration() {
     let text =
         format!(r#"{{"tenantId": "{FABRIKAM}", "deletedDateTime": "2026-01-01T00:00:00Z"}}"#);
-    let reading = contoso("partners", text);
-    assert_errors(&reading, &[(Code::Deleted, 1, "$.deletedDateTime")]);
-    assert!(listed(&reading.findings).contains("it keeps its id"));
+    let parsed = contoso("partners", text);
+    assert_errors(&parsed, &[(Code::Deleted, 1, "$.deletedDateTime")]);
+    assert!(format_findings(&parsed.findings).contains("it keeps its id"));
     let text =
         format!(r#"{{"tenantId": "{FABRIKAM}", "deletedDateTime": null, "inboundTrust": {{}}}}"#);
     assert_infos(&contoso("partners", text), &[]);

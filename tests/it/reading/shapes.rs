@@ -1,8 +1,8 @@
-//! One object, a bare array, a page; and what only looks like a document.
+//! One object, a bare array, a page; and JSON that only looks like a document.
 
 use crosstrust::graph::{Code, DocumentKind};
 
-use super::{CONTOSO, FABRIKAM, assert_errors, assert_warnings, contoso, message, sound};
+use super::{CONTOSO, FABRIKAM, assert_errors, assert_warnings, contoso, message, valid_tenant};
 
 #[test]
 fn a_document_is_one_object_a_bare_array_or_a_page() {
@@ -14,14 +14,14 @@ fn a_document_is_one_object_a_bare_array_or_a_page() {
         format!(r#"{{"@odata.context": "x", "@odata.count": 1, "value": {partner}}}"#),
         format!(r#"{{"value": [{partner}], "Count": 1}}"#),
     ] {
-        assert_eq!(sound(contoso("partners", text)).partners.len(), 1);
+        assert_eq!(valid_tenant(contoso("partners", text)).partners.len(), 1);
     }
 }
 
 #[test]
-fn an_empty_document_is_said_with_an_empty_array_object_or_page() {
+fn an_empty_array_object_or_page_is_an_empty_document() {
     for text in ["[]", "{}", r#"{"value": []}"#] {
-        // Of one object there is no page.
+        // A single object has no page.
         let is_one = |kind: &&DocumentKind| {
             matches!(
                 kind,
@@ -33,9 +33,9 @@ fn an_empty_document_is_said_with_an_empty_array_object_or_page() {
             .iter()
             .filter(|kind| **kind != DocumentKind::Organization && !(is_page && is_one(kind)))
         {
-            let reading = contoso(kind.name(), text);
-            assert_eq!(reading.documents.len(), 2);
-            let tenant = sound(reading);
+            let parsed = contoso(kind.name(), text);
+            assert_eq!(parsed.documents.len(), 2);
+            let tenant = valid_tenant(parsed);
             assert!(tenant.default.is_none() && tenant.policies.is_empty());
         }
     }
@@ -46,45 +46,42 @@ fn a_page_with_a_next_link_is_an_incomplete_export() {
     let text = format!(
         "{{\"@odata.nextLink\": \"https://graph.microsoft.com/next\",\n \"value\": [{{\"tenantId\": \"{FABRIKAM}\"}}]}}"
     );
-    let reading = contoso("partners", text);
-    assert_errors(
-        &reading,
-        &[(Code::IncompleteExport, 1, "$.@odata.nextLink")],
-    );
+    let parsed = contoso("partners", text);
+    assert_errors(&parsed, &[(Code::IncompleteExport, 1, "$.@odata.nextLink")]);
 }
 
 #[test]
 fn a_list_with_a_next_link_is_an_incomplete_export() {
     let text = "{\"id\": \"19:a@thread.tacv2\", \"membershipType\": \"shared\",\n \"members\": [],\n \"members@odata.nextLink\": \"x\"}";
-    let reading = contoso("shared-channels", text);
-    let wanted = (Code::IncompleteExport, 3, "$.members@odata.nextLink");
-    assert_errors(&reading, &[wanted]);
+    let parsed = contoso("shared-channels", text);
+    let expected = (Code::IncompleteExport, 3, "$.members@odata.nextLink");
+    assert_errors(&parsed, &[expected]);
 }
 
 #[test]
-fn an_object_that_was_deleted_is_refused() {
+fn a_deleted_object_is_refused() {
     let text = format!(
         "{{\"tenantId\": \"{FABRIKAM}\",\n \"deletedDateTime\": \"2026-01-01T00:00:00Z\"}}"
     );
-    let reading = contoso("partners", text);
-    assert_errors(&reading, &[(Code::Deleted, 2, "$.deletedDateTime")]);
-    assert!(reading.tenants[0].partners.is_empty());
+    let parsed = contoso("partners", text);
+    assert_errors(&parsed, &[(Code::Deleted, 2, "$.deletedDateTime")]);
+    assert!(parsed.tenants[0].partners.is_empty());
 }
 
 #[test]
-fn dates_as_windows_powershell_writes_them_are_no_finding() {
+fn dates_in_the_form_of_windows_powershell_are_accepted() {
     let text = format!(
         r#"{{"id": "{CONTOSO}", "displayName": "L", "ipRanges": [], "createdDateTime": "\/Date(1577836800000)\/"}}"#
     );
-    sound(contoso("named-locations", text));
+    valid_tenant(contoso("named-locations", text));
 }
 
 #[test]
-fn an_error_that_graph_answered_is_no_document() {
+fn an_error_response_of_graph_is_refused() {
     let text = r#"{"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges"}}"#;
-    let reading = contoso("conditional-access", text);
-    assert_errors(&reading, &[(Code::GraphError, 1, "$.error")]);
-    assert!(message(&reading).contains("Authorization_RequestDenied"));
+    let parsed = contoso("conditional-access", text);
+    assert_errors(&parsed, &[(Code::GraphError, 1, "$.error")]);
+    assert!(message(&parsed).contains("Authorization_RequestDenied"));
 }
 
 #[test]
@@ -100,7 +97,7 @@ fn a_skeleton_from_the_documentation_is_refused() {
 }
 
 #[test]
-fn contents_of_another_kind_than_the_name_says_are_refused() {
+fn contents_of_another_kind_than_the_file_name_are_refused() {
     let partner =
         format!(r#"{{"tenantId": "{FABRIKAM}", "inboundTrust": {{"isMfaAccepted": true}}}}"#);
     let location = format!(r#"{{"id": "{CONTOSO}", "ipRanges": []}}"#);
@@ -110,24 +107,24 @@ fn contents_of_another_kind_than_the_name_says_are_refused() {
         ("conditional-access", &location),
         ("partners", &location),
     ] {
-        let reading = contoso(name, text);
-        assert_errors(&reading, &[(Code::UnknownDocument, 1, "$")]);
+        let parsed = contoso(name, text);
+        assert_errors(&parsed, &[(Code::UnknownDocument, 1, "$")]);
     }
 }
 
 #[test]
-fn a_value_that_is_no_object_is_refused() {
+fn a_value_that_is_not_an_object_is_refused() {
     for (text, path) in [("[null]", "$[0]"), ("[\"a\"]", "$[0]"), ("7", "$")] {
-        let reading = contoso("partners", text);
-        assert_errors(&reading, &[(Code::WrongType, 1, path)]);
+        let parsed = contoso("partners", text);
+        assert_errors(&parsed, &[(Code::WrongType, 1, path)]);
     }
 }
 
 #[test]
 fn an_unknown_member_that_decides_nothing_is_a_warning() {
     let text = format!("{{\"tenantId\": \"{FABRIKAM}\",\n \"present\": true}}");
-    let reading = contoso("partners", text);
-    assert_warnings(&reading, &[(Code::UnknownMember, 2, "$.present")]);
+    let parsed = contoso("partners", text);
+    assert_warnings(&parsed, &[(Code::UnknownMember, 2, "$.present")]);
 }
 
 #[test]
@@ -135,30 +132,30 @@ fn a_misspelt_member_that_would_decide_is_an_error() {
     let text = format!(
         "{{\"tenantId\": \"{FABRIKAM}\",\n \"b2bColaborationInbound\": {{\"usersAndGroups\": {{\"accessType\": \"blocked\"}}}}}}"
     );
-    let reading = contoso("partners", text);
+    let parsed = contoso("partners", text);
     assert_errors(
-        &reading,
+        &parsed,
         &[(Code::UnknownMember, 2, "$.b2bColaborationInbound")],
     );
-    assert!(message(&reading).contains("`b2bCollaborationInbound`"));
+    assert!(message(&parsed).contains("`b2bCollaborationInbound`"));
 }
 
 #[test]
-fn all_findings_of_a_document_are_told() {
+fn all_findings_of_a_document_are_reported() {
     let text = format!(
         "[{{\"tenantId\": \"x\"}},\n{{\"tenantId\": \"{FABRIKAM}\"}},\n{{\"tenantId\": 7}},\n{{\"tenantId\": \"{CONTOSO}\", \"isServiceProvider\": 1}}]"
     );
-    let reading = contoso("partners", text);
+    let parsed = contoso("partners", text);
     assert_errors(
-        &reading,
+        &parsed,
         &[
             (Code::NotAnId, 1, "$[0].tenantId"),
             (Code::WrongType, 3, "$[2].tenantId"),
             (Code::WrongType, 4, "$[3].isServiceProvider"),
         ],
     );
-    assert_eq!(reading.tenants[0].partners.len(), 1);
-    let counts = &reading.documents[1];
+    assert_eq!(parsed.tenants[0].partners.len(), 1);
+    let counts = &parsed.documents[1];
     assert_eq!((counts.objects, counts.refused), (4, 3));
     assert_eq!(counts.kind, Some(DocumentKind::Partners));
 }

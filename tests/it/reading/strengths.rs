@@ -4,7 +4,7 @@ use crosstrust::graph::Code;
 use crosstrust::graph::document::CombinationDemand;
 use crosstrust::vocabulary::{AuthenticationMethod, WordSet};
 
-use super::{SOMETHING, assert_errors, contoso, sound};
+use super::{SOMETHING, assert_errors, contoso, valid_tenant};
 
 /// A strength with these combinations and configurations, on lines 2 and 3.
 fn strength(combinations: &str, configurations: &str) -> String {
@@ -14,9 +14,9 @@ fn strength(combinations: &str, configurations: &str) -> String {
 }
 
 #[test]
-fn combinations_are_sets_whose_order_is_free() {
+fn combinations_are_sets_without_an_order() {
     let text = strength(r#"["fido2", "password,sms", "sms, Password"]"#, "[]");
-    let tenant = sound(contoso("authentication-strengths", text));
+    let tenant = valid_tenant(contoso("authentication-strengths", text));
     let combinations = &tenant.strengths[0].combinations;
     let both: WordSet<_> = [AuthenticationMethod::Sms, AuthenticationMethod::Password]
         .into_iter()
@@ -34,7 +34,7 @@ fn configurations_of_both_kinds_are_read() {
              {{"appliesToCombinations": ["x509CertificateMultiFactor"], "allowedIssuerSkis": ["AB12"], "allowedIssuers": ["x"], "allowedPolicyOIDs": []}}]"##
         ),
     );
-    let tenant = sound(contoso("authentication-strengths", text));
+    let tenant = valid_tenant(contoso("authentication-strengths", text));
     let configurations = &tenant.strengths[0].configurations;
     assert!(
         matches!(&configurations[0].demand, CombinationDemand::Fido2(models) if models.len() == 1)
@@ -49,19 +49,19 @@ fn configurations_of_both_kinds_are_read() {
 }
 
 #[test]
-fn a_combination_that_is_not_understood_is_refused() {
+fn an_unknown_combination_is_refused() {
     for found in ["telepathy", "password,,sms", "password,telepathy", ""] {
         let text = strength(&format!(r#"["{found}"]"#), "[]");
-        let reading = contoso("authentication-strengths", text);
+        let parsed = contoso("authentication-strengths", text);
         assert_errors(
-            &reading,
+            &parsed,
             &[(Code::UnknownWord, 2, "$.allowedCombinations[0]")],
         );
     }
 }
 
 #[test]
-fn a_configuration_that_is_not_understood_is_refused() {
+fn a_configuration_in_an_unknown_form_is_refused() {
     let at = "$.combinationConfigurations[0]";
     for (configuration, code, path) in [
         (
@@ -91,11 +91,11 @@ fn a_configuration_that_is_not_understood_is_refused() {
         ),
     ] {
         let text = strength("[]", &format!("[{configuration}]"));
-        let reading = contoso("authentication-strengths", text);
-        let first = reading.findings.first().expect("refused");
+        let parsed = contoso("authentication-strengths", text);
+        let first = parsed.findings.first().expect("refused");
         let found = (first.code, first.place.line, first.place.path.as_str());
         assert_eq!(found, (code, 3, path.as_str()), "{configuration}");
-        assert!(reading.tenants[0].strengths.is_empty());
+        assert!(parsed.tenants[0].strengths.is_empty());
     }
 }
 
@@ -105,7 +105,7 @@ fn a_strength_without_id_or_combinations_is_refused() {
         r#"{"displayName": "S", "allowedCombinations": ["fido2"]}"#,
         r#"{"id": "4c9d8e7f-3333-4444-8555-666677778888", "displayName": "S"}"#,
     ] {
-        let reading = contoso("authentication-strengths", text);
-        assert_errors(&reading, &[(Code::MissingMember, 1, "$")]);
+        let parsed = contoso("authentication-strengths", text);
+        assert_errors(&parsed, &[(Code::MissingMember, 1, "$")]);
     }
 }

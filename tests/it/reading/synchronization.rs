@@ -1,9 +1,12 @@
-//! Cross-tenant synchronisation: a kind of its own that decides nothing and is no partner entry (semantics §2).
+//! Cross-tenant synchronisation policies: a separate kind that decides nothing and is not a partner entry (semantics §2).
 
 use crosstrust::graph::{Code, DocumentKind, Severity, read_anything, read_policies_folder};
 use crosstrust::policy_settings::PolicySettings;
 
-use super::{CONTOSO, FABRIKAM, SOMETHING, contoso, files, listed, only_tenant, sound, told};
+use super::{
+    CONTOSO, FABRIKAM, SOMETHING, contoso, files, findings_of, format_findings, only_tenant,
+    valid_tenant,
+};
 
 fn synchronizations() -> Vec<String> {
     let context = r#""@odata.context": "https://graph.microsoft.com/v1.0/$metadata#policies/crossTenantAccessPolicy/partners('2a7b6c5d-1111-4222-8333-444455556666')/identitySynchronization/$entity""#;
@@ -29,7 +32,7 @@ fn synchronizations() -> Vec<String> {
 }
 
 #[test]
-fn a_synchronisation_policy_is_no_partner_entry_wherever_it_stands() {
+fn a_synchronisation_policy_is_not_a_partner_entry_in_any_file() {
     for text in synchronizations() {
         for name in [
             "partners",
@@ -38,7 +41,7 @@ fn a_synchronisation_policy_is_no_partner_entry_wherever_it_stands() {
         ] {
             let organization = format!(r#"{{"id": "{CONTOSO}"}}"#);
             let path = format!("contoso/{name}.json");
-            let reading = |partners: &[(&str, &str)]| {
+            let parsed = |partners: &[(&str, &str)]| {
                 let mut all = vec![
                     ("contoso/organization.json", &*organization),
                     (&*path, &*text),
@@ -46,16 +49,18 @@ fn a_synchronisation_policy_is_no_partner_entry_wherever_it_stands() {
                 all.extend(partners);
                 read_policies_folder(files(all), &PolicySettings::NONE)
             };
-            let tenant = sound(reading(&[("contoso/partners/none.json", "[]")]));
+            let tenant = valid_tenant(parsed(&[("contoso/partners/none.json", "[]")]));
             assert!(tenant.partners.is_empty(), "{name}: {text}");
-            // Alone among partners, it would take the place of all of them.
-            let alone = reading(&[]);
+            // Alone in `partners`, it would replace all partner entries.
+            let alone = parsed(&[]);
             match name {
-                "identity-synchronization" => drop(sound(alone)),
+                "identity-synchronization" => drop(valid_tenant(alone)),
                 _ => {
-                    let errors = told(&alone, Severity::Error);
+                    let errors = findings_of(&alone, Severity::Error);
                     assert_eq!(errors, [(Code::UnknownDocument, 1, "$")], "{name}: {text}");
-                    assert!(listed(&alone.findings).contains("only synchronisation policies"));
+                    assert!(
+                        format_findings(&alone.findings).contains("only synchronisation policies")
+                    );
                 }
             }
         }
@@ -63,7 +68,7 @@ fn a_synchronisation_policy_is_no_partner_entry_wherever_it_stands() {
 }
 
 #[test]
-fn it_may_stand_beside_its_partner() {
+fn a_synchronisation_policy_is_accepted_beside_its_partner() {
     let partner =
         format!(r#"{{"tenantId": "{FABRIKAM}", "inboundTrust": {{"isMfaAccepted": true}}}}"#);
     let other = format!(r#"{{"tenantId": "{SOMETHING}"}}"#);
@@ -72,24 +77,24 @@ fn it_may_stand_beside_its_partner() {
         format!("[{partner}, {sync}, {other}]"),
         format!("[{sync}, {partner}, {other}]"),
     ] {
-        assert_eq!(sound(contoso("partners", &text)).partners.len(), 2);
+        assert_eq!(valid_tenant(contoso("partners", &text)).partners.len(), 2);
         let organization = format!(r#"{{"id": "{CONTOSO}", "verifiedDomains": [1]}}"#);
-        let reading = read_anything(
+        let parsed = read_anything(
             files([("a/tenant.json", &*organization), ("a/some.json", &text)]),
             &PolicySettings::NONE,
         );
-        assert_eq!(told(&reading, Severity::Error), []);
-        assert_eq!(only_tenant(reading).partners.len(), 2);
+        assert_eq!(findings_of(&parsed, Severity::Error), []);
+        assert_eq!(only_tenant(parsed).partners.len(), 2);
     }
 }
 
 #[test]
-fn settings_within_a_synchronisation_policy_are_not_lost() {
+fn settings_within_a_synchronisation_policy_are_an_error() {
     let text = format!(
         r#"{{"tenantId": "{FABRIKAM}", "userSyncInbound": {{"isSyncAllowed": true}}, "inboundTrust": {{"isMfaAccepted": true}}}}"#
     );
-    let reading = contoso("identity-synchronization", &text);
-    let errors = told(&reading, Severity::Error);
+    let parsed = contoso("identity-synchronization", &text);
+    let errors = findings_of(&parsed, Severity::Error);
     assert_eq!(errors, [(Code::UnknownMember, 1, "$.inboundTrust")]);
 }
 
@@ -98,21 +103,21 @@ fn a_partner_with_its_synchronisation_expanded_stays_a_partner() {
     let text = format!(
         r#"{{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#policies/crossTenantAccessPolicy/partners(identitySynchronization())", "value": [{{"tenantId": "{FABRIKAM}", "identitySynchronization": {{"tenantId": "{FABRIKAM}", "userSyncInbound": {{"isSyncAllowed": true}}}}}}]}}"#
     );
-    assert_eq!(sound(contoso("partners", &text)).partners.len(), 1);
+    assert_eq!(valid_tenant(contoso("partners", &text)).partners.len(), 1);
 }
 
 #[test]
-fn elsewhere_than_among_partners_it_is_an_error() {
+fn a_synchronisation_policy_outside_partners_is_an_error() {
     for name in ["default", "cross-tenant-access", "conditional-access"] {
-        let reading = contoso(name, &synchronizations()[0]);
-        let errors = told(&reading, Severity::Error);
+        let parsed = contoso(name, &synchronizations()[0]);
+        let errors = findings_of(&parsed, Severity::Error);
         assert_eq!(errors, [(Code::UnknownDocument, 1, "$")], "{name}");
     }
 }
 
 #[test]
-fn check_counts_it_as_what_it_is() {
-    let reading = read_policies_folder(
+fn check_counts_a_synchronisation_policy_as_its_own_kind() {
+    let parsed = read_policies_folder(
         files([
             (
                 "contoso/organization.json",
@@ -126,7 +131,7 @@ fn check_counts_it_as_what_it_is() {
         ]),
         &PolicySettings::NONE,
     );
-    let kinds: Vec<_> = reading
+    let kinds: Vec<_> = parsed
         .documents
         .iter()
         .map(|document| document.kind)

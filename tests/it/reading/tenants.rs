@@ -4,15 +4,17 @@ use crosstrust::graph::{Code, read_policies_folder};
 use crosstrust::policy_settings::PolicySettings;
 use crosstrust::vocabulary::Cloud;
 
-use super::{CONTOSO, FABRIKAM, assert_errors, assert_warnings, contoso, files, message, sound};
+use super::{
+    CONTOSO, FABRIKAM, assert_errors, assert_warnings, contoso, files, message, valid_tenant,
+};
 
 #[test]
-fn an_organization_says_id_name_and_cloud() {
+fn an_organization_sets_id_name_and_cloud() {
     let text = format!(
         r##"{{"value": [{{"id": "{{{CONTOSO}}}", "displayName": "Contoso", "cloudEndpoint": "MicrosoftOnline.us",
             "verifiedDomains": [{{"name": "contoso.com"}}], "privacyProfile": {{"contactEmail": "a@b"}}, "state": "WA"}}]}}"##
     );
-    let tenant = sound(read_policies_folder(
+    let tenant = valid_tenant(read_policies_folder(
         files([("contoso/organization.json", &*text)]),
         &PolicySettings::NONE,
     ));
@@ -24,63 +26,63 @@ fn an_organization_says_id_name_and_cloud() {
 
 #[test]
 fn an_organization_without_id_is_refused() {
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([("contoso/organization.json", r#"{"displayName": "C"}"#)]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::MissingMember, 1, "$")]);
+    assert_errors(&parsed, &[(Code::MissingMember, 1, "$")]);
 }
 
 #[test]
-fn an_organization_file_that_holds_none_is_refused() {
-    let reading = read_policies_folder(
+fn an_empty_organization_file_is_refused() {
+    let parsed = read_policies_folder(
         files([("contoso/organization.json", "[]")]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::NoTenant, 0, "$")]);
+    assert_errors(&parsed, &[(Code::NoTenant, 0, "$")]);
 }
 
 #[test]
 fn two_organizations_in_one_folder_are_refused() {
     let text = format!("[{{\"id\": \"{CONTOSO}\"}},\n{{\"id\": \"{FABRIKAM}\"}}]");
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([("contoso/organization.json", &*text)]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::Duplicate, 2, "$[1]")]);
+    assert_errors(&parsed, &[(Code::Duplicate, 2, "$[1]")]);
 }
 
 #[test]
-fn a_cloud_that_is_not_known_is_refused() {
+fn an_unknown_cloud_is_refused() {
     let text = format!("{{\"id\": \"{CONTOSO}\",\n \"cloudEndpoint\": \"contoso.com\"}}");
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([("contoso/organization.json", &*text)]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::UnknownWord, 2, "$.cloudEndpoint")]);
-    assert!(message(&reading).contains("partner.microsoftonline.cn"));
+    assert_errors(&parsed, &[(Code::UnknownWord, 2, "$.cloudEndpoint")]);
+    assert!(message(&parsed).contains("partner.microsoftonline.cn"));
 }
 
 #[test]
 fn a_misspelt_cloud_endpoint_is_an_error() {
     let text = format!("{{\"id\": \"{CONTOSO}\",\n \"cloudEndpoints\": \"microsoftonline.us\"}}");
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([("contoso/organization.json", &*text)]),
         &PolicySettings::NONE,
     );
-    assert_errors(&reading, &[(Code::UnknownMember, 2, "$.cloudEndpoints")]);
+    assert_errors(&parsed, &[(Code::UnknownMember, 2, "$.cloudEndpoints")]);
 }
 
 #[test]
 fn allowed_cloud_endpoints_are_read() {
     let text = r#"{"value": {"id": "x", "displayName": "CrossTenantAccessPolicy", "definition": [],
         "allowedCloudEndpoints": ["microsoftonline.us", "partner.microsoftonline.cn"]}}"#;
-    let tenant = sound(contoso("cross-tenant-access", text));
+    let tenant = valid_tenant(contoso("cross-tenant-access", text));
     assert_eq!(tenant.allowed_clouds, [Cloud::UsGovernment, Cloud::China]);
 }
 
 #[test]
-fn settings_that_are_expanded_in_the_cross_tenant_access_policy_are_not_lost() {
+fn settings_expanded_in_the_cross_tenant_access_policy_are_an_error() {
     let text = format!(
         "{{\"allowedCloudEndpoints\": [],\n \"default\": {{\"isServiceDefault\": true}},\n \"partners\": [{{\"tenantId\": \"{FABRIKAM}\"}}]}}"
     );
@@ -96,9 +98,9 @@ fn settings_that_are_expanded_in_the_cross_tenant_access_policy_are_not_lost() {
 #[test]
 fn an_unknown_member_of_an_organization_is_a_warning() {
     let text = format!("{{\"id\": \"{CONTOSO}\",\n \"colour\": \"red\"}}");
-    let reading = read_policies_folder(
+    let parsed = read_policies_folder(
         files([("contoso/organization.json", &*text)]),
         &PolicySettings::NONE,
     );
-    assert_warnings(&reading, &[(Code::UnknownMember, 2, "$.colour")]);
+    assert_warnings(&parsed, &[(Code::UnknownMember, 2, "$.colour")]);
 }

@@ -1,4 +1,4 @@
-//! When an answer leaves, and what its record says.
+//! When an answer is sent, and the content of its record.
 
 use std::io;
 use std::time::Duration;
@@ -44,50 +44,50 @@ impl World {
         }
     }
 
-    async fn ask(&self, request: AuthorizeRequest) -> Result<AuthorizeResponse, Status> {
+    async fn authorize(&self, request: AuthorizeRequest) -> Result<AuthorizeResponse, Status> {
         let answer = self.client.clone().authorize(request).await;
         answer.map(tonic::Response::into_inner)
     }
 
-    /// Asks again where the disk of a busy machine was late.
-    async fn patiently(&self, request: AuthorizeRequest) -> AuthorizeResponse {
+    /// Retries if the disk of a busy machine was slow.
+    async fn authorize_with_retry(&self, request: AuthorizeRequest) -> AuthorizeResponse {
         for _ in 0..50 {
-            match self.ask(request.clone()).await {
+            match self.authorize(request.clone()).await {
                 Err(status) if status.code() == Code::Unavailable => {}
                 answer => return answer.unwrap(),
             }
         }
-        panic!("the disk takes no record");
+        panic!("the disk accepts no record");
     }
 
-    async fn allowed(&self) -> AuthorizeResponse {
-        let answer = self.patiently(request_with_mfa()).await;
+    async fn authorize_allowed(&self) -> AuthorizeResponse {
+        let answer = self.authorize_with_retry(request_with_mfa()).await;
         assert_eq!(answer.decision(), Decision::Allow);
         answer
     }
 
-    /// Waits until the log takes records again.
-    async fn until_mended(&self) {
-        self.until_failing_is(false).await;
+    /// Waits until the log accepts records again.
+    async fn wait_until_writable(&self) {
+        self.wait_for_failing(false).await;
     }
 
-    async fn until_failing(&self) {
-        self.until_failing_is(true).await;
+    async fn wait_until_failing(&self) {
+        self.wait_for_failing(true).await;
     }
 
-    async fn until_failing_is(&self, wanted: bool) {
+    async fn wait_for_failing(&self, expected: bool) {
         let journal = self.ledger.log.journal().unwrap();
         for _ in 0..500 {
-            if journal.status().failing_since.is_some() == wanted {
+            if journal.status().failing_since.is_some() == expected {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("failing is not {wanted}");
+        panic!("failing stays {}", !expected);
     }
 }
 
-fn refused_for_want_of_a_record(answer: Result<AuthorizeResponse, Status>) {
+fn assert_record_unavailable(answer: Result<AuthorizeResponse, Status>) {
     let status = answer.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     let details = status.get_details_error_info().unwrap();
@@ -95,50 +95,50 @@ fn refused_for_want_of_a_record(answer: Result<AuthorizeResponse, Status>) {
 }
 
 #[tokio::test]
-async fn an_allow_leaves_after_its_record_is_on_disk_and_holds_up_nobody() {
+async fn an_allow_is_sent_after_its_record_is_on_disk_and_blocks_no_other_call() {
     let world = World::new(Mode::Strict).await;
-    let before = world.allowed().await;
-    world.ledger.valve.turn(State::Held);
+    let before = world.authorize_allowed().await;
+    world.ledger.valve.turn(State::Blocked);
     let other = request_with(|request| {
         request.request_id = String::from("another");
         request.user = String::from("00000000-0000-0000-0000-0000000000a2");
         request.claims.as_mut().unwrap().mfa = true;
     });
-    let waiting = world.ask(other.clone());
+    let waiting = world.authorize(other.clone());
     tokio::pin!(waiting);
     let none_yet = tokio::time::timeout(Duration::from_millis(20), &mut waiting).await;
     assert!(none_yet.is_err(), "{none_yet:?}");
 
-    let again = world.allowed().await;
+    let again = world.authorize_allowed().await;
     assert!(again.cached);
     assert_eq!(again.decision_id, before.decision_id);
-    let denied = world.ask(request()).await.unwrap();
+    let denied = world.authorize(request()).await.unwrap();
     assert_eq!(denied.decision(), Decision::Deny);
 
     world.ledger.valve.turn(State::Open);
     let answer = match waiting.await {
         Ok(answer) => answer,
-        Err(_) => world.patiently(other.clone()).await,
+        Err(_) => world.authorize_with_retry(other.clone()).await,
     };
     assert_eq!(answer.decision(), Decision::Allow);
-    let again = world.ask(other).await.unwrap();
-    assert!(again.cached, "it is kept by the time that it is answered");
+    let again = world.authorize(other).await.unwrap();
+    assert!(again.cached, "the answer is cached before it is sent");
     assert_eq!(again.decision_id, answer.decision_id);
 }
 
 #[tokio::test]
-async fn an_allow_whose_record_does_not_get_to_the_disk_in_time_is_none_and_is_not_kept() {
+async fn an_allow_whose_record_is_late_is_not_sent_and_not_cached() {
     let world = World::new(Mode::Strict).await;
-    world.ledger.valve.turn(State::Held);
-    refused_for_want_of_a_record(world.ask(request_with_mfa()).await);
+    world.ledger.valve.turn(State::Blocked);
+    assert_record_unavailable(world.authorize(request_with_mfa()).await);
     world.ledger.valve.turn(State::Open);
-    assert_eq!(world.allowed().await.decision(), Decision::Allow);
+    assert_eq!(world.authorize_allowed().await.decision(), Decision::Allow);
 }
 
 #[tokio::test]
-async fn while_the_disk_fails_nobody_is_let_in_anew_and_denials_are_counted_as_missing() {
+async fn while_the_disk_fails_new_allows_are_refused_and_denials_are_counted_as_missing() {
     let world = World::new(Mode::Strict).await;
-    let before = world.allowed().await;
+    let before = world.authorize_allowed().await;
     world
         .ledger
         .valve
@@ -148,16 +148,16 @@ async fn while_the_disk_fails_nobody_is_let_in_anew_and_denials_are_counted_as_m
         request.claims.as_mut().unwrap().mfa = true;
     });
     for _ in 0..3 {
-        refused_for_want_of_a_record(world.ask(other.clone()).await);
-        let denied = world.ask(request()).await.unwrap();
+        assert_record_unavailable(world.authorize(other.clone()).await);
+        let denied = world.authorize(request()).await.unwrap();
         assert_eq!(denied.decision(), Decision::Deny);
     }
-    let kept = world.allowed().await;
-    assert_eq!(kept.decision_id, before.decision_id, "it is on record");
+    let cached = world.authorize_allowed().await;
+    assert_eq!(cached.decision_id, before.decision_id, "it is recorded");
 
     world.ledger.valve.turn(State::Open);
-    world.until_mended().await;
-    let answer = world.patiently(other).await;
+    world.wait_until_writable().await;
+    let answer = world.authorize_with_retry(other).await;
     assert_eq!(answer.decision(), Decision::Allow);
 
     let gaps = world.ledger.close(RecordKind::Gap);
@@ -169,37 +169,37 @@ async fn while_the_disk_fails_nobody_is_let_in_anew_and_denials_are_counted_as_m
 }
 
 #[tokio::test]
-async fn without_strictness_an_allow_leaves_at_once_and_what_is_missing_is_told() {
+async fn in_async_mode_an_allow_is_sent_at_once_and_lost_records_are_reported() {
     let world = World::new(Mode::Async).await;
     world
         .ledger
         .valve
         .turn(State::Failing(io::ErrorKind::Other));
-    let first = world.allowed().await;
-    assert!(world.allowed().await.cached);
-    world.until_failing().await;
+    let first = world.authorize_allowed().await;
+    assert!(world.authorize_allowed().await.cached);
+    world.wait_until_failing().await;
     world.ledger.valve.turn(State::Open);
-    world.until_mended().await;
+    world.wait_until_writable().await;
     let missing = world.ledger.close(RecordKind::Gap);
     assert_eq!(missing.len(), 1);
     assert_eq!(missing[0]["signIns"], 1, "{}", first.decision_id);
 }
 
 #[tokio::test]
-async fn what_is_answered_again_adds_no_record_until_the_token_is_another() {
+async fn a_cached_answer_adds_no_record_until_the_token_changes() {
     let world = World::new(Mode::Strict).await;
-    let first = world.allowed().await;
+    let first = world.authorize_allowed().await;
     for _ in 0..5 {
-        assert!(world.allowed().await.cached);
+        assert!(world.authorize_allowed().await.cached);
     }
     let renewed = request_with(|request| {
         let claims = request.claims.as_mut().unwrap();
         claims.mfa = true;
         claims.expires_at.as_mut().unwrap().seconds += 60;
     });
-    let second = world.patiently(renewed).await;
+    let second = world.authorize_with_retry(renewed).await;
     assert!(!second.cached);
-    let denied = world.ask(request()).await.unwrap();
+    let denied = world.authorize(request()).await.unwrap();
     let events = world.ledger.close(RecordKind::SignIn);
     let ids: Vec<&str> = events
         .iter()
@@ -222,7 +222,7 @@ async fn a_batch_waits_for_all_of_its_records() {
     let batch = AuthorizeBatchRequest {
         requests: requests.collect(),
     };
-    world.ledger.valve.turn(State::Held);
+    world.ledger.valve.turn(State::Blocked);
     let refused = world.client.clone().authorize_batch(batch.clone()).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
     world.ledger.valve.turn(State::Open);
@@ -240,12 +240,12 @@ async fn a_batch_waits_for_all_of_its_records() {
 }
 
 #[tokio::test]
-async fn an_explanation_is_no_sign_in_and_is_given_once_it_is_on_record() {
+async fn an_explanation_is_recorded_before_it_is_sent_and_is_not_a_sign_in() {
     let world = World::new(Mode::Strict).await;
     let explain = ExplainRequest {
         request: Some(request_with_mfa()),
     };
-    world.ledger.valve.turn(State::Held);
+    world.ledger.valve.turn(State::Blocked);
     let refused = world.client.clone().explain(explain.clone()).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
     world.ledger.valve.turn(State::Open);

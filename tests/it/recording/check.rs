@@ -1,4 +1,4 @@
-//! Envoy's questions: what is on record of those that are let in, kept out, or not known.
+//! Envoy check requests: records of allowed, denied and unidentified requests.
 
 use crosstrust::log::Mode;
 use crosstrust::log::journal::{GapReason, RecordKind};
@@ -25,16 +25,16 @@ async fn world(ledger: &Ledger) -> World {
 }
 
 #[tokio::test]
-async fn without_a_record_a_check_is_answered_503_and_let_in_once_there_is_one() {
+async fn a_check_is_503_until_its_record_can_be_written() {
     let ledger = Ledger::new(Mode::Strict);
     let world = world(&ledger).await;
-    let question = get(LAUNCHER, Some(&world.good_token()));
-    ledger.valve.turn(State::Held);
-    let answer = world.check(&question).await;
+    let request = get(LAUNCHER, Some(&world.good_token()));
+    ledger.valve.turn(State::Blocked);
+    let answer = world.check(&request).await;
     assert_denied(&answer, 503, Code::Unavailable);
     assert_eq!(answer.problem()["reason"], "AUDIT_UNAVAILABLE");
     ledger.valve.turn(State::Open);
-    assert!(world.check(&question).await.is_allow());
+    assert!(world.check(&request).await.is_allow());
 
     let events = ledger.close(RecordKind::SignIn);
     let event = events.last().unwrap();
@@ -46,7 +46,7 @@ async fn without_a_record_a_check_is_answered_503_and_let_in_once_there_is_one()
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_count_is_on_record_with_what_is_wrong_and_never_itself() {
+async fn a_rejected_token_is_recorded_with_the_error_and_without_the_token() {
     let ledger = Ledger::new(Mode::Strict);
     let world = world(&ledger).await;
     let token = world.good_token();
@@ -65,15 +65,15 @@ async fn a_token_that_does_not_count_is_on_record_with_what_is_wrong_and_never_i
     assert_eq!(event["crosstrust"]["reason"], "IDENTITY_MISSING");
     assert_eq!(event["resourceId"], LAUNCHER);
     assert_eq!(event["userId"], Value::Null);
-    let told = event["status"]["additionalDetails"].as_str().unwrap();
-    assert!(!told.is_empty());
+    let details = event["status"]["additionalDetails"].as_str().unwrap();
+    assert!(!details.is_empty());
     for part in [signed.rsplit_once('.').unwrap().1, &forged] {
         assert!(!event.to_string().contains(part), "{event}");
     }
 }
 
 #[tokio::test]
-async fn strangers_cannot_fill_the_log_and_those_that_are_left_out_are_counted() {
+async fn unidentified_callers_cannot_fill_the_log_and_omitted_events_are_counted() {
     let ledger = Ledger::new(Mode::Strict);
     let world = world(&ledger).await;
     for _ in 0..200 {
@@ -85,6 +85,6 @@ async fn strangers_cannot_fill_the_log_and_those_that_are_left_out_are_counted()
     assert!(counted > 100, "{journal:?}");
     let gaps = ledger.close(RecordKind::Gap);
     let limited = gaps.iter().filter(|gap| gap["reason"] == "limited");
-    let told: u64 = limited.map(|gap| gap["signIns"].as_u64().unwrap()).sum();
-    assert_eq!(told, counted);
+    let in_gaps: u64 = limited.map(|gap| gap["signIns"].as_u64().unwrap()).sum();
+    assert_eq!(in_gaps, counted);
 }

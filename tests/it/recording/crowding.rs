@@ -1,4 +1,4 @@
-//! Whose records get to the disk when more are made than it takes.
+//! Fairness between sources when records arrive faster than the disk writes them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,9 +45,9 @@ fn append(
     })
 }
 
-/// Holds the disk, and has the writer wait for it: what is appended from here on waits in the queue.
-fn hold(ledger: &Ledger) {
-    ledger.valve.turn(State::Held);
+/// Blocks the disk with a write in progress: later records wait in the queue.
+fn block_disk(ledger: &Ledger) {
+    ledger.valve.turn(State::Blocked);
     let _ticket = append(ledger, "held", true, RecordSource::PROCESS).unwrap();
     let since = Instant::now();
     while journal(ledger).status().queued > 0 {
@@ -56,7 +56,7 @@ fn hold(ledger: &Ledger) {
     }
 }
 
-/// The ids of the records on disk, in their order.
+/// The ids of the records on disk, in order.
 fn ids(ledger: Ledger) -> Vec<String> {
     ledger.valve.turn(State::Open);
     let events = ledger.close(RecordKind::SignIn);
@@ -65,9 +65,9 @@ fn ids(ledger: Ledger) -> Vec<String> {
 }
 
 #[test]
-fn awaited_records_go_to_the_disk_before_unawaited_ones_that_came_before_them() {
+fn awaited_records_are_written_before_earlier_unawaited_ones() {
     let ledger = Ledger::new(Mode::Strict);
-    hold(&ledger);
+    block_disk(&ledger);
     for number in 0..20 {
         append(&ledger, &format!("denial {number}"), false, FLOOD).unwrap();
     }
@@ -76,9 +76,9 @@ fn awaited_records_go_to_the_disk_before_unawaited_ones_that_came_before_them() 
 }
 
 #[test]
-fn awaited_records_leave_unawaited_ones_a_part_of_each_group() {
+fn unawaited_records_get_a_share_of_each_group() {
     let ledger = Ledger::with(Mode::Strict, |options| options.queue = 8192);
-    hold(&ledger);
+    block_disk(&ledger);
     for number in 0..200 {
         append(&ledger, &format!("denial {number}"), false, OTHER).unwrap();
     }
@@ -86,7 +86,7 @@ fn awaited_records_leave_unawaited_ones_a_part_of_each_group() {
         append(&ledger, "allow", true, FLOOD).unwrap();
     }
     let ids = ids(ledger);
-    // Groups of 512 records, of which an eighth is 64.
+    // Groups of 512 records; an eighth is 64.
     let denials = |from, to| {
         let group: &[String] = &ids[from..to];
         group.iter().filter(|id| id.starts_with("denial")).count()
@@ -97,9 +97,9 @@ fn awaited_records_leave_unawaited_ones_a_part_of_each_group() {
 }
 
 #[test]
-fn sources_take_turns_and_each_keeps_its_order() {
+fn sources_alternate_and_each_retains_its_order() {
     let ledger = Ledger::new(Mode::Strict);
-    hold(&ledger);
+    block_disk(&ledger);
     for number in 0..20 {
         append(&ledger, &format!("flood {number}"), true, FLOOD).unwrap();
     }
@@ -115,9 +115,9 @@ fn sources_take_turns_and_each_keeps_its_order() {
 }
 
 #[test]
-fn a_source_gets_as_many_places_as_it_leaves_free_and_what_is_refused_is_counted() {
+fn a_source_gets_at_most_as_many_slots_as_it_leaves_free_and_rejections_are_counted() {
     let ledger = Ledger::new(Mode::Strict);
-    hold(&ledger);
+    block_disk(&ledger);
     let mut refused = 0;
     for _ in 0..200 {
         if let Err(full) = append(&ledger, "flood", false, FLOOD) {
@@ -126,7 +126,7 @@ fn a_source_gets_as_many_places_as_it_leaves_free_and_what_is_refused_is_counted
             refused += 1;
         }
     }
-    // Three quarters of 100 places are for unawaited records. The flood takes one where it has fewer than are free.
+    // 75 of 100 slots are for unawaited records. The flood gets a slot while it holds fewer than are free.
     assert_eq!(200 - refused, 38);
     for number in 0..19 {
         append(&ledger, &format!("other {number}"), false, OTHER).unwrap();
@@ -141,15 +141,15 @@ fn a_source_gets_as_many_places_as_it_leaves_free_and_what_is_refused_is_counted
     assert_eq!(gaps[0]["signIns"], refused);
 }
 
-/// A user who is let in, or kept out for want of MFA.
-fn asks(user: usize, mfa: bool) -> AuthorizeRequest {
+/// A user who is allowed, or denied for lack of MFA.
+fn authorize_request(user: usize, mfa: bool) -> AuthorizeRequest {
     request_with(|request| {
         request.user = format!("00000000-0000-0000-0000-{user:012x}");
         request.claims.as_mut().unwrap().mfa = mfa;
     })
 }
 
-/// Our accept loop, which tells connections apart, in front of this log.
+/// The product's accept loop, which distinguishes connections, with this log.
 fn serve(ledger: &Ledger) -> Running {
     let backend = Backend {
         recorder: Recorder {
@@ -175,13 +175,15 @@ async fn connect(server: &Running) -> AuthorizationServiceClient<Channel> {
 }
 
 #[tokio::test]
-async fn a_connection_that_fills_the_queue_with_allows_leaves_places_to_another() {
+async fn a_connection_that_fills_the_queue_with_allows_leaves_slots_for_another() {
     let ledger = Ledger::new(Mode::Strict);
     let server = serve(&ledger);
     let (mut flooding, mut other) = (connect(&server).await, connect(&server).await);
-    hold(&ledger);
+    block_disk(&ledger);
     let batch = AuthorizeBatchRequest {
-        requests: (100..200).map(|user| asks(user, true)).collect(),
+        requests: (100..200)
+            .map(|user| authorize_request(user, true))
+            .collect(),
     };
     let flood = tokio::spawn(async move { flooding.authorize_batch(batch).await });
     let since = Instant::now();
@@ -189,22 +191,29 @@ async fn a_connection_that_fills_the_queue_with_allows_leaves_places_to_another(
         assert!(since.elapsed() < Duration::from_secs(10));
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    // It is refused by its time-out where there is a place, and at once where there is none.
-    let refused = other.authorize(asks(1, true)).await.unwrap_err();
+    // A request is refused at its timeout if it got a slot, and at once if not.
+    let refused = other
+        .authorize(authorize_request(1, true))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unavailable);
     let queued = journal(&ledger).status().queued;
     assert_eq!(queued, 51);
     assert!(flood.await.unwrap().is_err());
     ledger.valve.turn(State::Open);
-    let answer = until_recorded(&mut other, asks(1, true)).await;
+    let answer = until_recorded(&mut other, authorize_request(1, true)).await;
     assert_eq!(answer, Decision::Allow);
     drop((other, server));
     let events = ledger.close(RecordKind::SignIn);
-    // Behind the one that held the disk: the flood's first, then the other connection's.
-    assert_eq!(events[2]["userId"], asks(1, true).user, "{events:?}");
+    // After the record that blocked the disk: the flood's first, then the other connection's.
+    assert_eq!(
+        events[2]["userId"],
+        authorize_request(1, true).user,
+        "{events:?}"
+    );
 }
 
-/// Asks again where the machine was busy for longer than the wait.
+/// Retries if the machine was busy for longer than the timeout.
 async fn until_recorded(
     client: &mut AuthorizationServiceClient<Channel>,
     request: AuthorizeRequest,
@@ -214,11 +223,11 @@ async fn until_recorded(
             return answer.into_inner().decision();
         }
     }
-    panic!("the disk takes no record");
+    panic!("the disk accepts no record");
 }
 
-/// With 24 groups before it, a record that takes its turn behind all others would be on disk after two seconds, and its
-/// caller waits one.
+/// With 24 groups before it, a record behind all others would be on disk after two seconds, but its caller waits
+/// only one.
 #[tokio::test]
 async fn fresh_allows_are_answered_while_denials_fill_the_queue_of_a_slow_disk() {
     let ledger = Ledger::with(Mode::Strict, |options| options.queue = 8192);
@@ -233,10 +242,10 @@ async fn fresh_allows_are_answered_while_denials_fill_the_queue_of_a_slow_disk()
         );
         move || {
             while flooding.load(Ordering::Relaxed) {
-                // As long as an event is.
+                // The size of a typical event.
                 let body = format!(r#"{{"id":"{}"}}"#, "x".repeat(1400)).into_bytes();
                 let flood = |source| journal.append(denial(body.clone(), RecordSource(source)));
-                // From as many sources as fill the queue.
+                // From enough sources to fill the queue.
                 if (100..120).all(|source| flood(source).is_err()) {
                     std::thread::sleep(Duration::from_micros(100));
                 }
@@ -248,7 +257,7 @@ async fn fresh_allows_are_answered_while_denials_fill_the_queue_of_a_slow_disk()
     }
     let mut allowed = 0;
     for user in 0..5 {
-        let answer = client.authorize(asks(user, true)).await;
+        let answer = client.authorize(authorize_request(user, true)).await;
         allowed += usize::from(answer.is_ok());
     }
     flooding.store(false, Ordering::Relaxed);

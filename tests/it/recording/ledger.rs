@@ -1,4 +1,4 @@
-//! A log in a folder of its own, behind a valve, and what is in it.
+//! A log in its own folder, behind a valve, and its records.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Ledger {
         }
     }
 
-    /// Ends the log and gives the bodies of all records of this kind. The log has to be whole.
+    /// Closes the log, asserts that it is intact, and returns the bodies of all records of this kind.
     pub fn close(self, kind: RecordKind) -> Vec<Value> {
         self.journal.close();
         let disk = self.journal.disk();
@@ -67,7 +67,7 @@ fn options(folder: &Path) -> JournalOptions {
     JournalOptions {
         signer: Signer::load_or_create(&folder.join("signing.key")).unwrap(),
         queue: 100,
-        // Long enough for a machine that runs other tests as well.
+        // Long enough for a machine that also runs other tests.
         wait: WaitBounds::fixed(Duration::from_secs(1)),
         linger: Duration::ZERO,
         segment_bytes: 1 << 20,

@@ -1,4 +1,4 @@
-//! Where the system lets files grow only so far, the records go on in the next file, and the process goes on too.
+//! Under a file size limit (RLIMIT_FSIZE), records continue in the next file and the process keeps running.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,12 +9,12 @@ use crosstrust::rpc::proto::Decision;
 use crate::support::sidecar::{Sidecar, ask, log, opens_sharepoint, records};
 
 #[tokio::test]
-async fn a_file_that_may_not_grow_is_followed_by_another_and_nobody_is_cut_off() {
+async fn a_file_at_its_size_limit_is_followed_by_another_and_no_call_fails() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("bash");
     command
         .arg("-c")
-        // In KiB: some two hundred records.
+        // In KiB: about two hundred records.
         .arg("ulimit -f 256; exec \"$@\"")
         .args(["crosstrust", env!("CARGO_BIN_EXE_crosstrust"), "serve"])
         .args(["--listen", "127.0.0.1:0", "--admin", "off"])
@@ -31,7 +31,7 @@ async fn a_file_that_may_not_grow_is_followed_by_another_and_nobody_is_cut_off()
                 assert_eq!(answer.decision(), Decision::Allow);
                 allowed += 1;
             }
-            // The disk of a busy machine may be late.
+            // The disk of a busy machine may be slow.
             Err(status) => assert_eq!(status.message(), Reason::AuditUnavailable.message()),
         }
     }
@@ -40,7 +40,7 @@ async fn a_file_that_may_not_grow_is_followed_by_another_and_nobody_is_cut_off()
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
     let segments = names.filter(|name| name.starts_with("segment-"));
     assert!(segments.count() > 3);
-    // An open connection would be waited for.
+    // Shutdown would wait for an open connection.
     drop(client);
     tokio::task::spawn_blocking(|| sidecar.end()).await.unwrap();
     let verified = log(folder.path(), &["verify"]);

@@ -1,4 +1,4 @@
-//! The file that is written, or its folder, is removed or replaced while the server runs.
+//! The open file of the log, or its folder, is removed or replaced while the server runs.
 
 use std::collections::HashSet;
 use std::fs;
@@ -29,23 +29,23 @@ fn start(folder: &Path) -> Sidecar {
     Sidecar::spawn(command, folder)
 }
 
-/// Asks until these users are allowed, and gives the ids of the allows.
+/// Retries until these users are allowed, and returns the ids of the allows.
 async fn allow(client: &mut Client, users: std::ops::Range<u64>) -> HashSet<String> {
-    let mut seen = HashSet::new();
+    let mut ids = HashSet::new();
     let until = Instant::now() + Duration::from_secs(20);
     for user in users {
         let answer = loop {
             match ask(client, opens_sharepoint(user, true)).await {
                 Ok(answer) => break answer,
-                // The disk of a busy machine may be late.
+                // The disk of a busy machine may be slow.
                 Err(status) => assert_eq!(status.message(), Reason::AuditUnavailable.message()),
             }
             assert!(Instant::now() < until);
         };
         assert_eq!(answer.decision(), Decision::Allow);
-        seen.insert(answer.decision_id);
+        ids.insert(answer.decision_id);
     }
-    seen
+    ids
 }
 
 fn newest_segment(folder: &Path) -> PathBuf {
@@ -59,7 +59,7 @@ fn newest_segment(folder: &Path) -> PathBuf {
     files.filter(is_segment).max().unwrap()
 }
 
-/// The ids of the sign-ins that are on record. Whether the records are as they were written is not asked here.
+/// The ids of the recorded sign-ins. Does not verify the records.
 fn recorded(folder: &Path) -> HashSet<String> {
     let shown = log(folder, &["show", "--operator", "--format", "json"]);
     let text = String::from_utf8(shown.stdout).unwrap();
@@ -71,12 +71,12 @@ fn recorded(folder: &Path) -> HashSet<String> {
         .collect()
 }
 
-/// What `log verify` prints, and that it finds fault.
-fn faults(folder: &Path) -> String {
+/// The output of `log verify`, which must report faults.
+fn verify_faults(folder: &Path) -> String {
     let verified = log(folder, &["verify"]);
-    let told = String::from_utf8(verified.stdout).unwrap();
-    assert_eq!(verified.status.code(), Some(1), "{told}");
-    told
+    let report = String::from_utf8(verified.stdout).unwrap();
+    assert_eq!(verified.status.code(), Some(1), "{report}");
+    report
 }
 
 async fn ready(sidecar: &Sidecar) -> Value {
@@ -85,8 +85,8 @@ async fn ready(sidecar: &Sidecar) -> Value {
     page.await.unwrap().json()
 }
 
-/// What must hold after `remove`: new allows are on record, the damage is told everywhere, and a restart goes on.
-async fn survives(remove: impl FnOnce(&Path)) {
+/// Asserts that after `remove` new allows are recorded, the damage is reported everywhere, and a restart works.
+async fn assert_survives(remove: impl FnOnce(&Path)) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let sidecar = start(folder);
@@ -95,23 +95,23 @@ async fn survives(remove: impl FnOnce(&Path)) {
     remove(&records(folder));
     let after = allow(&mut client, 5..15).await;
     let found = recorded(folder);
-    assert_eq!(after.difference(&found).count(), 0, "{}", sidecar.told());
+    assert_eq!(after.difference(&found).count(), 0, "{}", sidecar.output());
     assert_eq!(before.intersection(&found).count(), 0);
-    let told = faults(folder);
+    let report = verify_faults(folder);
     assert!(
-        told.contains("damaged") && told.contains("were lost"),
-        "{told}"
+        report.contains("damaged") && report.contains("were lost"),
+        "{report}"
     );
-    let told = sidecar.told();
+    let output = sidecar.output();
     assert!(
-        told.contains("ERROR") && told.contains("files of records were removed"),
-        "{told}"
+        output.contains("ERROR") && output.contains("files of records were removed"),
+        "{output}"
     );
     let ready = ready(&sidecar).await;
     assert_eq!(ready["log"]["failing"], false);
     let error = ready["log"]["lastError"].as_str().unwrap();
     assert!(error.contains("removed, renamed or replaced"), "{error}");
-    // An open connection would be waited for.
+    // Shutdown would wait for an open connection.
     drop(client);
     tokio::task::spawn_blocking(|| sidecar.end()).await.unwrap();
 
@@ -129,27 +129,27 @@ async fn survives(remove: impl FnOnce(&Path)) {
 }
 
 #[tokio::test]
-async fn when_the_file_that_is_written_is_removed_records_go_on_in_a_new_one() {
-    survives(|records| fs::remove_file(newest_segment(records)).unwrap()).await;
+async fn after_removal_of_the_open_file_records_continue_in_a_new_one() {
+    assert_survives(|records| fs::remove_file(newest_segment(records)).unwrap()).await;
 }
 
 #[tokio::test]
-async fn when_the_file_that_is_written_is_moved_away_records_go_on_in_a_new_one() {
-    survives(|records| {
+async fn after_a_move_of_the_open_file_records_continue_in_a_new_one() {
+    assert_survives(|records| {
         fs::rename(newest_segment(records), records.join("moved")).unwrap();
     })
     .await;
 }
 
 #[tokio::test]
-async fn when_the_folder_is_removed_records_go_on_in_a_new_one() {
-    // The server may put new files there at once.
-    survives(|records| while fs::remove_dir_all(records).is_err() {}).await;
+async fn after_removal_of_the_folder_records_continue_in_a_new_one() {
+    // The server may create new files there at once.
+    assert_survives(|records| while fs::remove_dir_all(records).is_err() {}).await;
 }
 
 #[tokio::test]
-async fn when_another_folder_is_put_in_place_records_go_on_in_it() {
-    survives(|records| {
+async fn after_replacement_of_the_folder_records_continue_in_the_new_one() {
+    assert_survives(|records| {
         fs::rename(records, records.with_extension("old")).unwrap();
         fs::create_dir(records).unwrap();
     })
@@ -157,27 +157,27 @@ async fn when_another_folder_is_put_in_place_records_go_on_in_it() {
 }
 
 #[tokio::test]
-async fn a_removed_file_is_noticed_while_nothing_is_asked() {
+async fn a_removed_file_is_detected_without_traffic() {
     let folder = tempfile::tempdir().unwrap();
     let sidecar = start(folder.path());
     while fs::remove_dir_all(records(folder.path())).is_err() {}
     let until = Instant::now() + Duration::from_secs(20);
-    while !sidecar.told().contains("files of records were removed") {
-        assert!(Instant::now() < until, "{}", sidecar.told());
+    while !sidecar.output().contains("files of records were removed") {
+        assert!(Instant::now() < until, "{}", sidecar.output());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(newest_segment(&records(folder.path())).exists());
 }
 
 #[tokio::test]
-async fn while_no_folder_can_be_made_nothing_new_is_allowed_and_readiness_says_so() {
+async fn while_no_folder_can_be_created_new_allows_are_refused_and_readyz_fails() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let sidecar = start(folder);
     let mut client = sidecar.client().await;
     allow(&mut client, 0..5).await;
     fs::rename(records(folder), folder.join("old")).unwrap();
-    // A file: no folder can be made there.
+    // A file: no folder can be created there.
     fs::write(records(folder), "").unwrap();
     for user in 10..15 {
         let refused = ask(&mut client, opens_sharepoint(user, true))
@@ -188,17 +188,17 @@ async fn while_no_folder_can_be_made_nothing_new_is_allowed_and_readiness_says_s
     let not_ready = ready(&sidecar).await;
     assert_eq!(not_ready["log"]["failing"], true, "{not_ready}");
     assert!(not_ready["log"]["lastError"].is_string());
-    // What is on record already goes on being allowed.
+    // Recorded allows are still answered from the cache.
     allow(&mut client, 0..5).await;
 
     fs::remove_file(records(folder)).unwrap();
     let after = allow(&mut client, 10..15).await;
     assert_eq!(after.difference(&recorded(folder)).count(), 0);
-    assert!(faults(folder).contains("damaged"));
+    assert!(verify_faults(folder).contains("damaged"));
 }
 
 #[tokio::test]
-async fn a_folder_that_another_process_writes_to_is_left_to_it() {
+async fn a_folder_locked_by_another_process_is_not_written() {
     let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let sidecar = start(folder.path());
     let _other = start(other.path());

@@ -1,4 +1,4 @@
-//! A denial that is not cached has one event a question and minute; every allow has its own.
+//! A denial that is not cached has one event per request and minute; every allow has its own.
 
 use crosstrust::graph::document::{ApplicationTarget, UserTarget};
 use crosstrust::id::GroupId;
@@ -24,7 +24,7 @@ struct World {
 }
 
 impl World {
-    /// Contoso lets in a group of Fabrikam's, and asks its own users for a fresh sign-in each time.
+    /// Contoso allows a group of Fabrikam, and requires a fresh sign-in of its own users every time.
     async fn new() -> World {
         let ledger = Ledger::new(Mode::Strict);
         let mut tenants = tenants();
@@ -51,18 +51,18 @@ impl World {
         }
     }
 
-    /// Asks again where the disk of a busy machine was late.
-    async fn ask(&self, request: &AuthorizeRequest) -> AuthorizeResponse {
+    /// Retries if the disk of a busy machine was slow.
+    async fn authorize(&self, request: &AuthorizeRequest) -> AuthorizeResponse {
         for _ in 0..50 {
             match self.client.clone().authorize(request.clone()).await {
                 Err(status) if status.code() == tonic::Code::Unavailable => {}
                 answer => return answer.unwrap().into_inner(),
             }
         }
-        panic!("the disk takes no record");
+        panic!("the disk accepts no record");
     }
 
-    /// The ids of all events, and how many were counted as left out.
+    /// The ids of all events, and the number of events counted as omitted.
     fn close(self) -> (Vec<String>, u64) {
         let limited = self
             .ledger
@@ -102,7 +102,7 @@ fn seconds(seconds: i64) -> Timestamp {
     Timestamp { seconds, nanos: 0 }
 }
 
-/// Each kind of denial that is decided anew at each call.
+/// Each kind of denial that is never cached.
 fn uncached_denials() -> [(Reason, AuthorizeRequest); 3] {
     [
         (
@@ -129,21 +129,21 @@ fn uncached_denials() -> [(Reason, AuthorizeRequest); 3] {
 }
 
 #[tokio::test]
-async fn an_uncached_denial_that_is_repeated_has_one_event_and_the_rest_is_counted() {
+async fn a_repeated_uncached_denial_has_one_event_and_the_rest_are_counted() {
     let world = World::new().await;
     let mut first = Vec::new();
     for (reason, request) in uncached_denials() {
         let answers = [
-            world.ask(&request).await,
-            world.ask(&request).await,
-            world.ask(&request).await,
+            world.authorize(&request).await,
+            world.authorize(&request).await,
+            world.authorize(&request).await,
         ];
         for answer in &answers {
             assert_eq!(answer.reason(), reason);
             assert!(!answer.cached);
             assert_eq!(
                 answer.decision_id, answers[0].decision_id,
-                "the id names the event that there is"
+                "the id is that of the recorded event"
             );
         }
         first.push(answers[0].decision_id.clone());
@@ -154,7 +154,7 @@ async fn an_uncached_denial_that_is_repeated_has_one_event_and_the_rest_is_count
 }
 
 #[tokio::test]
-async fn another_user_and_another_reason_have_events_of_their_own() {
+async fn another_user_and_another_reason_have_their_own_events() {
     let world = World::new().await;
     let [_, (_, unknown), (_, stale)] = uncached_denials();
     let other = {
@@ -163,7 +163,7 @@ async fn another_user_and_another_reason_have_events_of_their_own() {
         other
     };
     for request in [&unknown, &other, &stale, &unknown] {
-        world.ask(request).await;
+        world.authorize(request).await;
     }
     let (events, limited) = world.close();
     assert_eq!(events.len(), 3);
@@ -171,7 +171,7 @@ async fn another_user_and_another_reason_have_events_of_their_own() {
 }
 
 #[tokio::test]
-async fn every_allow_has_an_event_of_its_own_though_it_is_not_cached() {
+async fn every_allow_has_its_own_event_although_it_is_not_cached() {
     let world = World::new().await;
     // Sign-in frequency does not apply to users of direct connect.
     let internal = signed_in_with(|request| {
@@ -179,13 +179,13 @@ async fn every_allow_has_an_event_of_its_own_though_it_is_not_cached() {
     });
     let mut answered = Vec::new();
     for _ in 0..3 {
-        let answer = world.ask(&internal).await;
+        let answer = world.authorize(&internal).await;
         assert_eq!(answer.decision(), Decision::Allow);
         assert!(!answer.cached);
         answered.push(answer.decision_id);
     }
     let (events, limited) = world.close();
-    // A wait that was too short on a busy machine leaves an event without an answer.
+    // A timeout on a busy machine leaves an event without an answer.
     assert!(answered.iter().all(|id| events.contains(id)), "{events:?}");
     assert_eq!(limited, 0);
 }

@@ -1,4 +1,4 @@
-//! Retention under the real binary, which compares its clock with the records that are there.
+//! Retention in the real binary, which compares its clock with the existing records.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +17,7 @@ use crate::support::sidecar::{Sidecar, log, records};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Records of a process that ran from `from` until `to` days before now, some files on each of these days.
+/// Records of a process that ran from `from` until `to` days before now, with several files for each day.
 fn write_log(folder: &Path, from: u32, to: u32) {
     let folder = records(folder);
     let disk = SystemDisk::lock(&folder).unwrap();
@@ -76,10 +76,10 @@ fn a_start_with_the_clock_far_ahead_of_the_records_removes_none_and_warns() {
     write_log(folder.path(), 100, 100);
     let sidecar = start(folder.path());
     assert_eq!(shown(folder.path()), 60);
-    let told = sidecar.told();
+    let output = sidecar.output();
     assert!(
-        told.contains("WARN") && told.contains("removing records by age is postponed"),
-        "{told}"
+        output.contains("WARN") && output.contains("removing records by age is postponed"),
+        "{output}"
     );
     let metrics = page(sidecar.admin(), "/metrics", "*/*").body;
     assert!(
@@ -90,26 +90,26 @@ fn a_start_with_the_clock_far_ahead_of_the_records_removes_none_and_warns() {
 }
 
 #[test]
-fn each_file_that_is_removed_is_logged_counted_and_on_record() {
+fn each_removed_file_is_logged_counted_and_recorded() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path(), 100, 99);
     let before = std::fs::read_dir(records(folder.path())).unwrap().count();
-    // 98 days before now was the last day on which the process ran, and the last record is of the day before.
-    let kept: serde_json::Value = serde_json::from_slice(
+    // The process last ran 98 days before now; its last record is of the day before.
+    let retention_state: serde_json::Value = serde_json::from_slice(
         &std::fs::read(records(folder.path()).join("retention.json")).unwrap(),
     )
     .unwrap();
-    assert!(kept["believed"].is_string(), "{kept}");
+    assert!(retention_state["believed"].is_string(), "{retention_state}");
     let believed = Clock::System.now().wall.minus(DAY).to_string();
     let believed = serde_json::json!({ "believed": believed }).to_string();
     std::fs::write(records(folder.path()).join("retention.json"), believed).unwrap();
     let sidecar = start(folder.path());
-    let told = sidecar.told();
-    let removals = told
+    let output = sidecar.output();
+    let removals = output
         .matches("retention has removed a file of records")
         .count();
-    assert!(removals > 3, "{before} files: {told}");
-    assert!(told.contains("by=\"age\""), "{told}");
+    assert!(removals > 3, "{before} files: {output}");
+    assert!(output.contains("by=\"age\""), "{output}");
     let metrics = page(sidecar.admin(), "/metrics", "*/*").body;
     assert!(metrics.contains("crosstrust_log_retention_postponed 0"));
     assert!(

@@ -1,4 +1,4 @@
-//! A disk that is slow, and a caller that has waited too long.
+//! A slow disk, and callers whose wait for a record times out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ async fn serve(log: &Log) -> (AuthorizationServiceClient<Channel>, TestServer) {
 #[tokio::test]
 async fn a_slow_disk_is_reported_before_a_caller_times_out() {
     let ledger = Ledger::with(Mode::Strict, |options| {
-        // Reported from a quarter of it on: the machine has three seconds to look.
+        // Reported from a quarter of the timeout on: the test has three seconds to observe it.
         options.wait = WaitBounds::fixed(Duration::from_secs(4));
     });
     let (mut client, _server) = serve(&ledger.log).await;
@@ -43,8 +43,8 @@ async fn a_slow_disk_is_reported_before_a_caller_times_out() {
         "{:?}",
         journal.commit_stats()
     );
-    ledger.valve.turn(State::Held);
-    let asked = tokio::spawn(async move { client.authorize(request_with_mfa()).await });
+    ledger.valve.turn(State::Blocked);
+    let call = tokio::spawn(async move { client.authorize(request_with_mfa()).await });
     let since = Instant::now();
     while !journal.commit_stats().is_slow {
         assert!(since.elapsed() < Duration::from_secs(10));
@@ -52,12 +52,12 @@ async fn a_slow_disk_is_reported_before_a_caller_times_out() {
     }
     assert_eq!(journal.commit_stats().timeouts, 0);
     ledger.valve.turn(State::Open);
-    let answer = asked.await.unwrap().unwrap().into_inner();
+    let answer = call.await.unwrap().unwrap().into_inner();
     assert_eq!(answer.decision(), Decision::Allow);
 }
 
 #[tokio::test]
-async fn a_caller_that_waits_in_vain_is_counted_and_waits_as_long_as_configured() {
+async fn a_record_timeout_is_counted_and_has_the_configured_length() {
     let wait = Duration::from_millis(30);
     let ledger = Ledger::with(Mode::Strict, |options| {
         options.wait = WaitBounds::fixed(wait);
@@ -65,9 +65,9 @@ async fn a_caller_that_waits_in_vain_is_counted_and_waits_as_long_as_configured(
     let (client, _server) = serve(&ledger.log).await;
     let journal = Arc::clone(ledger.log.journal().unwrap());
     assert_eq!(journal.commit_stats().wait, wait);
-    ledger.valve.turn(State::Held);
+    ledger.valve.turn(State::Blocked);
     let begun = Instant::now();
-    let asking = (0..3).map(|user| {
+    let calls = (0..3).map(|user| {
         let mut client = client.clone();
         let request = request_with(|request| {
             request.user = format!("00000000-0000-0000-0000-{user:012x}");
@@ -75,20 +75,17 @@ async fn a_caller_that_waits_in_vain_is_counted_and_waits_as_long_as_configured(
         });
         tokio::spawn(async move { client.authorize(request).await })
     });
-    for asked in asking.collect::<Vec<_>>() {
-        assert!(asked.await.unwrap().is_err());
+    for call in calls.collect::<Vec<_>>() {
+        assert!(call.await.unwrap().is_err());
     }
     assert!(begun.elapsed() >= wait);
     assert_eq!(journal.commit_stats().timeouts, 3);
-    assert!(
-        journal.commit_stats().is_slow,
-        "the commit that hangs counts"
-    );
+    assert!(journal.commit_stats().is_slow, "the pending commit counts");
     ledger.valve.turn(State::Open);
 }
 
 #[test]
-fn a_call_that_may_wait_for_its_record_has_its_wait_and_the_time_to_answer() {
+fn the_call_deadline_includes_the_record_timeout_and_time_to_answer() {
     let ledger = Ledger::with(Mode::Strict, |options| {
         options.wait = WaitBounds::fixed(Duration::from_millis(140));
     });

@@ -1,4 +1,4 @@
-//! A real disk with a valve: it can be held, so that nothing gets through, or made to fail.
+//! A real disk with a valve that can block all writes or make them fail.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
@@ -10,10 +10,10 @@ use crosstrust::log::journal::disk::{Disk, DiskFile};
 pub enum State {
     Open,
     /// Syncs wait.
-    Held,
-    /// Each sync takes so long.
+    Blocked,
+    /// Each sync takes this long.
     Slow(Duration),
-    /// Nothing can be written.
+    /// Every write fails.
     Failing(io::ErrorKind),
 }
 
@@ -38,16 +38,16 @@ impl Valve {
 
     fn pass(&self) -> io::Result<()> {
         let state = self.state.lock().unwrap();
-        let held = |state: &mut State| *state == State::Held;
-        // Not held over the sleep.
-        let state = *self.turned.wait_while(state, held).unwrap();
+        let is_blocked = |state: &mut State| *state == State::Blocked;
+        // Do not hold the lock during the sleep.
+        let state = *self.turned.wait_while(state, is_blocked).unwrap();
         match state {
             State::Failing(kind) => Err(kind.into()),
             State::Slow(delay) => {
                 std::thread::sleep(delay);
                 Ok(())
             }
-            State::Open | State::Held => Ok(()),
+            State::Open | State::Blocked => Ok(()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that are too many, too slow or broken.
+//! Calls over a limit, over their budget, or faulty.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use tonic::body::Body;
 
-use super::echo::{NEVER, Running, bounded, header, options, status};
+use super::echo::{NEVER, Running, header, options, status, with_timeout};
 use super::raw::{HEADERS, REFUSED_STREAM, RST_STREAM, Raw};
 
 const OK: &str = "0";
@@ -22,7 +22,7 @@ const UNAVAILABLE: &str = "14";
 
 #[test]
 fn a_call_is_answered() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(options());
         let answer = server.client().await.call("Ok").await.unwrap();
         assert_eq!(status(&answer), OK);
@@ -33,13 +33,13 @@ fn a_call_is_answered() {
 
 #[test]
 fn a_call_over_its_budget_is_unavailable_and_the_next_is_answered() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             handler_budget: Duration::from_millis(20),
             ..options()
         });
         let client = server.client().await;
-        let answer = client.call("Held").await.unwrap();
+        let answer = client.call("Wait").await.unwrap();
         assert_eq!(status(&answer), UNAVAILABLE);
         assert_eq!(header(&answer, "content-type"), "application/grpc");
         assert_eq!(server.counters.over_budget.load(Ordering::Relaxed), 1);
@@ -49,16 +49,16 @@ fn a_call_over_its_budget_is_unavailable_and_the_next_is_answered() {
 
 #[test]
 fn a_grpc_timeout_shorter_than_the_budget_is_respected() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(options());
-        let answer = server.client().await.call_within("Held", Some("20m")).await;
+        let answer = server.client().await.call_within("Wait", Some("20m")).await;
         assert_eq!(status(&answer.unwrap()), UNAVAILABLE);
     });
 }
 
 #[test]
 fn a_malformed_grpc_timeout_leaves_the_budget_unchanged() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             handler_budget: Duration::from_millis(20),
             ..options()
@@ -66,7 +66,7 @@ fn a_malformed_grpc_timeout_leaves_the_budget_unchanged() {
         let answer = server
             .client()
             .await
-            .call_within("Held", Some("soon"))
+            .call_within("Wait", Some("soon"))
             .await;
         assert_eq!(status(&answer.unwrap()), UNAVAILABLE);
     });
@@ -74,19 +74,19 @@ fn a_malformed_grpc_timeout_leaves_the_budget_unchanged() {
 
 #[test]
 fn a_call_over_the_in_flight_limit_is_shed_and_a_released_slot_is_reused() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
             ..options()
         });
-        // The limit is the server's, not a connection's.
+        // The limit applies to the server, not to a connection.
         let (first, second) = (server.client().await, server.client().await);
-        let held = tokio::spawn(async move { first.status("Held").await });
-        server.begun(1).await;
+        let pending = tokio::spawn(async move { first.status("Wait").await });
+        server.wait_for_calls(1).await;
         assert_eq!(second.status("Ok").await, RESOURCE_EXHAUSTED);
         assert_eq!(server.counters.overloaded.load(Ordering::Relaxed), 1);
-        server.stage.release.add_permits(1);
-        assert_eq!(held.await.unwrap(), OK);
+        server.control.release.add_permits(1);
+        assert_eq!(pending.await.unwrap(), OK);
         assert_eq!(second.status("Ok").await, OK);
     });
 }
@@ -100,7 +100,7 @@ fn calls_shed_before_their_body_arrives_do_not_close_their_connection() {
         ..options()
     });
     let mut raw = Raw::open(server.socket_address());
-    raw.begin(1, "/test.Echo/Held");
+    raw.begin(1, "/test.Echo/Wait");
     raw.ping();
     let streams = || (3..203).step_by(2);
     for stream in streams() {
@@ -126,7 +126,7 @@ fn a_body_that_arrives_after_the_response_does_not_close_the_connection() {
         ..options()
     });
     let mut raw = Raw::open(server.socket_address());
-    // The first is answered since its message does not come in time, the others are refused.
+    // The first is answered because its message does not arrive in time; the others are refused.
     let streams = || (1..201).step_by(2);
     for stream in streams() {
         raw.begin_with_body(stream, "/test.Echo/Ok");
@@ -144,22 +144,22 @@ fn a_body_that_arrives_after_the_response_does_not_close_the_connection() {
 
 #[test]
 fn a_call_that_waits_for_its_thread_longer_than_its_budget_is_shed_without_being_read() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             handler_budget: Duration::from_millis(50),
             ..options()
         });
         let client = server.client().await;
         let wait = async {
-            server.begun(1).await;
+            server.wait_for_calls(1).await;
             tokio::time::sleep(Duration::from_millis(100)).await;
             server.unspin.send(()).unwrap();
         };
-        // Both are written at once, and so they are read at once and run one after the other.
+        // Both are written at once, so they are read at once and run one after the other.
         let (ahead, behind, ()) = tokio::join!(client.status("Spin"), client.status("Ok"), wait);
-        // One that computes is not interrupted.
+        // A call that computes is not interrupted.
         assert_eq!((&*ahead, &*behind), (OK, RESOURCE_EXHAUSTED));
-        assert_eq!(server.stage.begun.available_permits(), 0);
+        assert_eq!(server.control.started.available_permits(), 0);
         assert_eq!(server.counters.queued_too_long.load(Ordering::Relaxed), 1);
         assert_eq!(client.status("Ok").await, OK);
     });
@@ -179,13 +179,13 @@ fn a_flood_of_frames_does_not_block_calls_of_other_connections() {
     for raw in [&mut first, &mut flooding, &mut other] {
         raw.ping();
     }
-    // The thread is held until the frames of the others are there.
+    // Blocks the thread until the frames of the other connections have arrived.
     first.begin(1, "/test.Echo/Spin");
-    bounded(server.begun(1));
-    // RFC 9113 §6.3: PRIORITY of a stream that is not there.
+    with_timeout(server.wait_for_calls(1));
+    // RFC 9113 §6.3: PRIORITY of an idle stream.
     let priority = [0, 0, 5, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 1];
     flooding.send(&priority.repeat(20_000));
-    // Once all of that is read, this call holds the thread in its turn.
+    // When all of that is read, this call blocks the thread.
     flooding.begin(5, "/test.Echo/Spin");
     other.begin(1, "/test.Echo/Ok");
     server.unspin.send(()).unwrap();
@@ -196,7 +196,7 @@ fn a_flood_of_frames_does_not_block_calls_of_other_connections() {
 
 #[test]
 fn a_stream_releases_its_in_flight_slot_with_its_headers() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
             ..options()
@@ -210,7 +210,7 @@ fn a_stream_releases_its_in_flight_slot_with_its_headers() {
 
 #[test]
 fn a_panic_is_unavailable_and_the_connection_stays_open() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
             ..options()
@@ -225,15 +225,15 @@ fn a_panic_is_unavailable_and_the_connection_stays_open() {
 
 #[test]
 fn a_client_that_disconnects_releases_its_in_flight_slot() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
             ..options()
         });
-        let mut gone = Raw::open(server.socket_address());
-        gone.begin(1, "/test.Echo/Held");
-        server.begun(1).await;
-        drop(gone);
+        let mut disconnecting = Raw::open(server.socket_address());
+        disconnecting.begin(1, "/test.Echo/Wait");
+        server.wait_for_calls(1).await;
+        drop(disconnecting);
         let client = server.client().await;
         while client.status("Ok").await != OK {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -249,23 +249,23 @@ fn a_stream_over_the_http2_limit_is_refused_and_the_others_continue() {
     });
     let mut raw = Raw::open(server.socket_address());
     for stream in [1, 3, 5] {
-        raw.begin(stream, "/test.Echo/Held");
+        raw.begin(stream, "/test.Echo/Wait");
     }
     let reset = raw.until(RST_STREAM);
     assert_eq!(reset.stream, 5);
     assert_eq!(reset.payload, REFUSED_STREAM.to_be_bytes());
-    server.stage.release.add_permits(2);
+    server.control.release.add_permits(2);
     let mut answered = [raw.until(HEADERS).stream, raw.until(HEADERS).stream];
     answered.sort_unstable();
     assert_eq!(answered, [1, 3]);
 }
 
 #[derive(Debug)]
-struct HeldIsSpecial;
+struct WaitCallRules;
 
-impl CallRules for HeldIsSpecial {
+impl CallRules for WaitCallRules {
     fn budget(&self, path: &str, usual: Duration) -> Duration {
-        if path == "/test.Echo/Held" {
+        if path == "/test.Echo/Wait" {
             NEVER
         } else {
             usual
@@ -285,21 +285,21 @@ impl CallRules for HeldIsSpecial {
 
 #[test]
 fn call_rules_override_the_budget_and_the_response_to_a_fault() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             handler_budget: Duration::from_millis(20),
-            rules: Arc::new(HeldIsSpecial),
+            rules: Arc::new(WaitCallRules),
             ..options()
         });
         let client = server.client().await;
-        let held = tokio::spawn({
+        let pending = tokio::spawn({
             let client = client.clone();
-            async move { client.status("Held").await }
+            async move { client.status("Wait").await }
         });
-        server.begun(1).await;
+        server.wait_for_calls(1).await;
         tokio::time::sleep(Duration::from_millis(40)).await;
-        server.stage.release.add_permits(1);
-        assert_eq!(held.await.unwrap(), OK);
+        server.control.release.add_permits(1);
+        assert_eq!(pending.await.unwrap(), OK);
         assert_eq!(header(&client.call("Panic").await.unwrap(), "own"), "yes");
         assert_eq!(client.status("PanicInCall").await, UNAVAILABLE);
     });
@@ -307,8 +307,8 @@ fn call_rules_override_the_budget_and_the_response_to_a_fault() {
 
 #[test]
 fn large_messages_are_not_rate_limited() {
-    bounded(async {
-        // At the pace of a connection without calls, 100 MiB would take ten seconds.
+    with_timeout(async {
+        // At the rate limit of a connection without calls, 100 MiB would take ten seconds.
         let server = Running::tcp(ServeOptions {
             message_wait: Duration::from_secs(8),
             ..options()

@@ -1,4 +1,4 @@
-//! Connections that are too many, too silent or too old, and where the others go.
+//! Connection limits, silent and old connections, and the assignment of connections to threads.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -7,11 +7,12 @@ use std::time::Duration;
 use crosstrust::serve::{ListenAddress, ListenError, ServeError, ServeOptions, Server};
 
 use super::echo::{
-    NEVER, Running, bounded, echo, header, listener, options, reached, reaches, until,
+    NEVER, Running, echo, header, listener, options, wait_for_count, wait_for_count_async,
+    wait_until, with_timeout,
 };
 use super::raw::{GOAWAY, PING, PREFACE, Raw, SETTINGS};
 
-fn soon() -> ServeOptions {
+fn short_first_byte() -> ServeOptions {
     ServeOptions {
         first_byte: Duration::from_millis(30),
         ..options()
@@ -20,20 +21,20 @@ fn soon() -> ServeOptions {
 
 #[test]
 fn a_silent_connection_is_closed() {
-    let server = Running::tcp(soon());
-    Raw::tcp(server.socket_address()).is_closed();
-    until(|| server.closed("silent", "") == 1);
+    let server = Running::tcp(short_first_byte());
+    Raw::tcp(server.socket_address()).wait_until_closed();
+    wait_until(|| server.closed("silent", "") == 1);
 }
 
 #[test]
 fn a_connection_that_stops_within_its_preface_or_first_frame_is_closed() {
-    let server = Running::tcp(soon());
-    for said in [1, PREFACE.len() - 1, PREFACE.len(), PREFACE.len() + 8] {
+    let server = Running::tcp(short_first_byte());
+    for length in [1, PREFACE.len() - 1, PREFACE.len(), PREFACE.len() + 8] {
         let mut raw = Raw::tcp(server.socket_address());
-        raw.send(&[PREFACE, SETTINGS].concat()[..said]);
-        raw.is_closed();
+        raw.send(&[PREFACE, SETTINGS].concat()[..length]);
+        raw.wait_until_closed();
     }
-    until(|| server.closed("silent", "") == 4);
+    wait_until(|| server.closed("silent", "") == 4);
 }
 
 #[test]
@@ -45,8 +46,8 @@ fn settings_are_sent_to_a_client_that_has_sent_nothing_yet() {
 
 #[test]
 fn an_open_connection_outlives_the_deadline_for_opening() {
-    bounded(async {
-        let server = Running::tcp(soon());
+    with_timeout(async {
+        let server = Running::tcp(short_first_byte());
         let client = server.client().await;
         assert_eq!(client.status("Ok").await, "0");
         tokio::time::sleep(Duration::from_millis(60)).await;
@@ -64,7 +65,7 @@ fn a_client_that_does_not_answer_pings_is_closed() {
     });
     let mut raw = Raw::open(server.socket_address());
     raw.until(PING);
-    raw.is_closed();
+    raw.wait_until_closed();
 }
 
 #[test]
@@ -72,18 +73,18 @@ fn a_connection_of_maximum_age_receives_goaway_and_is_closed_after_the_grace_per
     let server = Running::tcp(ServeOptions {
         connection_age: Duration::from_millis(50),
         goaway_grace: Duration::from_millis(50),
-        ..soon()
+        ..short_first_byte()
     });
     let mut raw = Raw::open(server.socket_address());
-    // A call that does not end holds the connection, until it is cut.
-    raw.begin(1, "/test.Echo/Held");
+    // A call that does not end keeps the connection open until it is cut.
+    raw.begin(1, "/test.Echo/Wait");
     assert_eq!(raw.until(GOAWAY).payload[4..8], [0; 4], "NO_ERROR");
-    raw.is_closed();
+    raw.wait_until_closed();
 }
 
 #[test]
 fn a_connection_over_the_limit_waits_for_a_released_slot() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             connections: 1,
             idle_when_full: NEVER,
@@ -93,8 +94,12 @@ fn a_connection_over_the_limit_waits_for_a_released_slot() {
         assert_eq!(first.status("Ok").await, "0");
         let second = server.client().await;
         let waiting = tokio::spawn(async move { second.status("Ok").await });
-        reached(&server.listeners[0].delayed, 1).await;
-        assert_eq!(first.status("Ok").await, "0", "the first goes on meanwhile");
+        wait_for_count_async(&server.listeners[0].delayed, 1).await;
+        assert_eq!(
+            first.status("Ok").await,
+            "0",
+            "the first connection still works"
+        );
         assert!(!waiting.is_finished());
         drop(first);
         assert_eq!(waiting.await.unwrap(), "0");
@@ -103,25 +108,25 @@ fn a_connection_over_the_limit_waits_for_a_released_slot() {
 
 #[test]
 fn silent_connections_do_not_block_other_clients() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             connections: 2,
-            ..soon()
+            ..short_first_byte()
         });
         let _silent: Vec<_> = (0..8).map(|_| Raw::tcp(server.socket_address())).collect();
         assert_eq!(server.client().await.status("Ok").await, "0");
     });
 }
 
-/// A listener address for a test with several.
+/// A listener address for tests with several listeners.
 fn any() -> ListenAddress {
     "127.0.0.1:0".parse().unwrap()
 }
 
 #[test]
 fn unopened_connections_do_not_block_clients_of_any_listener() {
-    bounded(async {
-        // None of them is closed by a deadline.
+    with_timeout(async {
+        // No deadline closes any of them.
         let server = Running::start(options(), &[any(), any()]);
         let silent: Vec<_> = (0..200).map(|_| Raw::tcp(server.address_of(0))).collect();
         let half = |at| {
@@ -134,10 +139,10 @@ fn unopened_connections_do_not_block_clients_of_any_listener() {
             let client = server.client_of(listener).await;
             assert_eq!(client.status("Ok").await, "0", "listener {listener}");
         }
-        // The oldest had to make way, and the newest are still there.
-        until(|| server.closed("unopened", "") == 400 - 63);
+        // The oldest are closed, and the newest are still open.
+        wait_until(|| server.closed("unopened", "") == 400 - 63);
         for mut oldest in silent {
-            oldest.is_closed();
+            oldest.wait_until_closed();
         }
         assert_eq!(server.listeners[0].unopened.load(Ordering::Relaxed), 63);
         assert_eq!(server.listeners[1].closed_by("unopened"), 0);
@@ -163,7 +168,7 @@ fn all_connections_of_a_burst_over_the_unopened_limit_open() {
 
 #[test]
 fn a_full_listener_leaves_reserved_slots_to_the_others() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::start(
             ServeOptions {
                 connections: 8,
@@ -178,17 +183,17 @@ fn a_full_listener_leaves_reserved_slots_to_the_others() {
             assert_eq!(client.status("Ok").await, "0");
             clients.push(client);
         }
-        // Reserve and rest are used up.
+        // The reserve and the shared slots are used up.
         let waiting = server.client_of(0).await;
         let waiting = tokio::spawn(async move { waiting.status("Ok").await });
-        reached(&server.listeners[0].delayed, 1).await;
+        wait_for_count_async(&server.listeners[0].delayed, 1).await;
         for _ in 0..2 {
             let client = server.client_of(1).await;
             assert_eq!(client.status("Ok").await, "0");
             clients.push(client);
         }
         assert!(!waiting.is_finished());
-        // A place of the other listener's reserve is none for it.
+        // It cannot use a slot that is reserved for the other listener.
         clients.pop();
         assert_eq!(server.client_of(1).await.status("Ok").await, "0");
         assert!(!waiting.is_finished());
@@ -199,7 +204,7 @@ fn a_full_listener_leaves_reserved_slots_to_the_others() {
 
 #[test]
 fn an_idle_connection_is_not_closed_if_no_waiting_connection_can_use_its_slot() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::start(
             ServeOptions {
                 connections: 4,
@@ -208,32 +213,32 @@ fn an_idle_connection_is_not_closed_if_no_waiting_connection_can_use_its_slot() 
             },
             &[any(), any()],
         );
-        // It holds the place that is reserved for its listener.
+        // It uses the slot that is reserved for its listener.
         let other = server.client_of(1).await;
         assert_eq!(other.status("Ok").await, "0");
         let mut clients = Vec::new();
         for _ in 0..3 {
             let client = server.client_of(0).await;
             clients.push(client.clone());
-            tokio::spawn(async move { client.call("Held").await });
-            server.begun(1).await;
+            tokio::spawn(async move { client.call("Wait").await });
+            server.wait_for_calls(1).await;
         }
         let waiting = server.client_of(0).await;
         let waiting = tokio::spawn(async move { waiting.status("Ok").await });
-        reached(&server.listeners[0].delayed, 1).await;
-        // By the time that an idle one of its own has made way, it would have as well.
-        server.stage.release.add_permits(1);
+        wait_for_count_async(&server.listeners[0].delayed, 1).await;
+        // `other` has been idle for longer than the connection that is closed for the waiting one.
+        server.control.release.add_permits(1);
         assert_eq!(waiting.await.unwrap(), "0");
         assert_eq!(server.listeners[1].closed_by("crowded"), 0);
         assert_eq!(other.status("Ok").await, "0");
         assert_eq!(server.listeners[0].closed_by("crowded"), 1);
-        server.stage.release.add_permits(2);
+        server.control.release.add_permits(2);
     });
 }
 
 #[test]
 fn opening_connections_are_closed_before_those_that_wait_for_a_slot() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             connections: 1,
             unopened: 4,
@@ -244,9 +249,9 @@ fn opening_connections_are_closed_before_those_that_wait_for_a_slot() {
         assert_eq!(first.status("Ok").await, "0");
         let second = server.client().await;
         let waiting = tokio::spawn(async move { second.status("Ok").await });
-        reached(&server.listeners[0].delayed, 1).await;
+        wait_for_count_async(&server.listeners[0].delayed, 1).await;
         let _silent: Vec<_> = (0..32).map(|_| Raw::tcp(server.socket_address())).collect();
-        until(|| server.closed("unopened", "") == 32 - 3);
+        wait_until(|| server.closed("unopened", "") == 32 - 3);
         drop(first);
         assert_eq!(waiting.await.unwrap(), "0");
     });
@@ -266,10 +271,10 @@ fn another_protocol_on_a_plaintext_listener_is_closed_and_counted_by_name() {
     for (bytes, reason) in cases {
         let mut raw = Raw::tcp(server.socket_address());
         raw.send(bytes);
-        raw.is_closed();
+        raw.wait_until_closed();
         let count: &mut u64 = counts.entry(reason).or_default();
         *count += 1;
-        until(|| server.closed("protocol", reason) == *count);
+        wait_until(|| server.closed("protocol", reason) == *count);
     }
     assert_eq!(server.listeners[0].closed_by("silent"), 0);
 }
@@ -280,38 +285,38 @@ fn a_client_that_disconnects_before_it_sends_anything_is_not_counted_as_closed()
     for _ in 0..3 {
         drop(Raw::tcp(server.socket_address()));
     }
-    reaches(&server.counters.accepted, 3);
-    until(|| server.listeners[0].unopened.load(Ordering::Relaxed) == 0);
+    wait_for_count(&server.counters.accepted, 3);
+    wait_until(|| server.listeners[0].unopened.load(Ordering::Relaxed) == 0);
     assert!(server.listeners[0].closed().all(|(_, count)| count == 0));
 }
 
 #[test]
 fn an_idle_connection_that_ignores_goaway_is_closed_for_a_waiting_one() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             connections: 2,
             idle_when_full: Duration::from_millis(20),
             first_byte: Duration::from_millis(500),
             ..options()
         });
-        let polite = server.client().await;
-        assert_eq!(polite.status("Ok").await, "0");
-        let _rude = Raw::open(server.socket_address());
-        reaches(&server.counters.accepted, 2);
+        let idle = server.client().await;
+        assert_eq!(idle.status("Ok").await, "0");
+        let _ignoring = Raw::open(server.socket_address());
+        wait_for_count(&server.counters.accepted, 2);
         let (third, fourth) = (server.client().await, server.client().await);
-        let held = tokio::spawn(async move { third.status("Held").await });
+        let pending = tokio::spawn(async move { third.status("Wait").await });
         let ok = tokio::spawn(async move { fourth.status("Ok").await });
         assert_eq!(ok.await.unwrap(), "0");
-        // One with a call that runs is not idle.
-        server.stage.release.add_permits(1);
-        assert_eq!(held.await.unwrap(), "0");
-        polite.closed().await;
+        // A connection with a running call is not idle.
+        server.control.release.add_permits(1);
+        assert_eq!(pending.await.unwrap(), "0");
+        idle.wait_until_closed().await;
     });
 }
 
 #[test]
 fn connections_are_assigned_to_the_thread_with_the_fewest() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             threads: 3,
             ..options()
@@ -338,7 +343,7 @@ fn connections_are_assigned_to_the_thread_with_the_fewest() {
         }
         for _ in 0..2 {
             let mut found = String::new();
-            // The server learns of the end in its own time.
+            // The server notices the end asynchronously.
             while found != threads[0] {
                 let client = server.client().await;
                 found = header(&client.call("Ok").await.unwrap(), "thread");
@@ -357,7 +362,7 @@ fn a_plaintext_listener_beyond_loopback_must_be_allowed_explicitly() {
         listener.plaintext = plaintext;
         Server::bind(vec![listener], options())
     };
-    // RFC 5737 §3: an address that no machine has. Nothing is opened to the network here.
+    // RFC 5737 §3: an address that no machine has, so nothing is opened to the network.
     let refused = bind("192.0.2.1:0", false).unwrap_err();
     assert!(matches!(
         refused,
@@ -367,8 +372,11 @@ fn a_plaintext_listener_beyond_loopback_must_be_allowed_explicitly() {
         refused.to_string().contains("plaintext = true"),
         "{refused}"
     );
-    let tried = bind("192.0.2.1:0", true).unwrap_err();
-    assert!(matches!(tried, ServeError::Listen(ListenError::Io { .. })));
+    let allowed = bind("192.0.2.1:0", true).unwrap_err();
+    assert!(matches!(
+        allowed,
+        ServeError::Listen(ListenError::Io { .. })
+    ));
     assert!(bind("127.0.0.1:0", false).is_ok());
 }
 
@@ -392,7 +400,7 @@ fn all_listeners_are_bound_or_none() {
 
 #[test]
 fn one_server_answers_on_all_listeners() {
-    bounded(async {
+    with_timeout(async {
         let any: ListenAddress = "127.0.0.1:0".parse().unwrap();
         let server = Running::start(options(), &[any.clone(), any]);
         for address in &server.addresses {

@@ -1,4 +1,4 @@
-//! The end of the server: running calls finish, the rest is cut, and nothing waits for nothing.
+//! Draining: running calls finish, the rest is aborted, and idle connections delay nothing.
 
 use std::net::TcpStream;
 use std::sync::mpsc;
@@ -6,34 +6,34 @@ use std::time::{Duration, Instant};
 
 use crosstrust::serve::{DrainSummary, ServeOptions, Server};
 
-use super::echo::{NEVER, PATIENCE, Running, bounded, echo, listener, options};
+use super::echo::{NEVER, Running, TEST_TIMEOUT, echo, listener, options, with_timeout};
 use super::raw::Raw;
 
 #[test]
 fn draining_finishes_running_calls_and_accepts_no_new_connections() {
-    bounded(async {
+    with_timeout(async {
         let mut server = Running::tcp(options());
         let client = server.client().await;
-        let held = tokio::spawn({
+        let pending = tokio::spawn({
             let client = client.clone();
-            async move { client.status("Held").await }
+            async move { client.status("Wait").await }
         });
-        server.begun(1).await;
+        server.wait_for_calls(1).await;
         server.stop();
-        // The address is given up first.
+        // The listener is closed first.
         while TcpStream::connect(server.socket_address()).is_ok() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        server.stage.release.add_permits(1);
-        assert_eq!(held.await.unwrap(), "0");
-        client.closed().await;
+        server.control.release.add_permits(1);
+        assert_eq!(pending.await.unwrap(), "0");
+        client.wait_until_closed().await;
         assert_eq!(server.drained().await, DrainSummary { aborted: 0 });
     });
 }
 
 #[test]
 fn an_idle_server_drains_immediately() {
-    bounded(async {
+    with_timeout(async {
         let mut server = Running::tcp(ServeOptions {
             drain: NEVER,
             threads: 2,
@@ -41,47 +41,47 @@ fn an_idle_server_drains_immediately() {
         });
         let client = server.client().await;
         assert_eq!(client.status("Ok").await, "0");
-        // One that has not opened holds nothing up either.
+        // A connection that has sent nothing does not delay the drain either.
         let _silent = Raw::tcp(server.socket_address());
-        let begun = Instant::now();
+        let start = Instant::now();
         server.stop();
-        client.closed().await;
+        client.wait_until_closed().await;
         assert_eq!(server.drained().await, DrainSummary { aborted: 0 });
         assert!(
-            begun.elapsed() < Duration::from_secs(2),
+            start.elapsed() < Duration::from_secs(2),
             "{:?}",
-            begun.elapsed()
+            start.elapsed()
         );
     });
 }
 
 #[test]
 fn a_call_that_does_not_end_is_aborted_and_counted() {
-    bounded(async {
+    with_timeout(async {
         let mut server = Running::tcp(ServeOptions {
             drain: Duration::from_millis(30),
             ..options()
         });
         let (stuck, stream) = (server.client().await, server.client().await);
-        let held = tokio::spawn(async move { stuck.call("Held").await });
+        let pending = tokio::spawn(async move { stuck.call("Wait").await });
         let _open = stream.call("Stream").await.unwrap();
-        server.begun(2).await;
+        server.wait_for_calls(2).await;
         server.stop();
         assert_eq!(server.drained().await, DrainSummary { aborted: 2 });
-        assert!(held.await.unwrap().is_err());
+        assert!(pending.await.unwrap().is_err());
     });
 }
 
 #[test]
 fn a_thread_that_never_yields_does_not_block_the_drain() {
-    bounded(async {
+    with_timeout(async {
         let mut server = Running::tcp(ServeOptions {
             drain: Duration::from_millis(10),
             ..options()
         });
         let client = server.client().await;
         let spinning = tokio::spawn(async move { client.call("Spin").await });
-        server.begun(1).await;
+        server.wait_for_calls(1).await;
         server.stop();
         assert_eq!(server.drained().await, DrainSummary { aborted: 1 });
         server.unspin.send(()).unwrap();
@@ -95,12 +95,12 @@ fn health_can_report_not_serving_before_the_drain() {
     let listener = listener("127.0.0.1:0".parse().unwrap(), echo);
     let server = Server::bind(vec![listener], options()).unwrap();
     let address = server.addresses()[0].to_string();
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let drained = server.run(async {}, || {
-            tell.send(TcpStream::connect(address).is_ok()).unwrap();
+            sender.send(TcpStream::connect(address).is_ok()).unwrap();
         });
         assert_eq!(drained, DrainSummary { aborted: 0 });
     });
-    assert!(told.recv_timeout(PATIENCE).unwrap());
+    assert!(receiver.recv_timeout(TEST_TIMEOUT).unwrap());
 }

@@ -1,4 +1,4 @@
-//! A service whose calls do what their path says, a server that serves it, and a client.
+//! A test service whose behaviour depends on the path, a server for it, and a client.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -24,28 +24,28 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot};
 use tonic::body::Body;
 
-/// No test waits longer for anything.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait in a test.
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// So much longer than a test that it never comes.
+/// Far longer than any test.
 pub const NEVER: Duration = Duration::from_secs(3600);
 
-/// Bytes of an answer of `Large`.
+/// Size of a response of `Large`, in bytes.
 pub const LARGE: usize = 64 * 1024;
 
-/// What tests see of the calls, and the handles by which they hold them.
+/// Observes and releases the calls of the test service.
 #[derive(Debug)]
-pub struct Stage {
-    /// One for each call that has begun.
-    pub begun: Semaphore,
-    /// `Held` takes one before it answers.
+pub struct CallControl {
+    /// One permit for each call that has started.
+    pub started: Semaphore,
+    /// `Wait` takes one permit before it responds.
     pub release: Semaphore,
-    /// `Spin` blocks its thread until there is something to receive.
+    /// `Spin` blocks its thread until it receives from this channel.
     pub spin: Mutex<mpsc::Receiver<()>>,
 }
 
 #[derive(Debug, Clone)]
-pub struct Echo(pub Arc<Stage>);
+pub struct Echo(pub Arc<CallControl>);
 
 impl tower_service::Service<Request<CallBody>> for Echo {
     type Response = Response<Body>;
@@ -57,26 +57,26 @@ impl tower_service::Service<Request<CallBody>> for Echo {
     }
 
     fn call(&mut self, request: Request<CallBody>) -> Self::Future {
-        self.0.begun.add_permits(1);
-        let stage = Arc::clone(&self.0);
+        self.0.started.add_permits(1);
+        let control = Arc::clone(&self.0);
         let path = request.uri().path().to_owned();
-        assert_ne!(path, "/test.Echo/PanicInCall", "as asked");
+        assert_ne!(path, "/test.Echo/PanicInCall", "panic of the test service");
         Box::pin(async move {
             match path.as_str() {
                 "/test.Echo/Ok" => {}
-                "/test.Echo/Panic" => panic!("as asked"),
-                "/test.Echo/Held" => stage.release.acquire().await.unwrap().forget(),
-                "/test.Echo/Spin" => drop(stage.spin.lock().unwrap().recv()),
+                "/test.Echo/Panic" => panic!("panic of the test service"),
+                "/test.Echo/Wait" => control.release.acquire().await.unwrap().forget(),
+                "/test.Echo/Spin" => drop(control.spin.lock().unwrap().recv()),
                 "/test.Echo/Stream" => {
-                    let nothing =
+                    let pending =
                         futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>();
-                    return Ok(answer(Body::new(StreamBody::new(nothing))));
+                    return Ok(answer(Body::new(StreamBody::new(pending))));
                 }
-                // A stream whose status comes at its end.
+                // A stream with its status in the trailers.
                 "/test.Echo/Watch" => {
-                    let nothing =
+                    let pending =
                         futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>();
-                    let mut response = answer(Body::new(StreamBody::new(nothing)));
+                    let mut response = answer(Body::new(StreamBody::new(pending)));
                     response.headers_mut().remove("grpc-status");
                     return Ok(response);
                 }
@@ -85,7 +85,7 @@ impl tower_service::Service<Request<CallBody>> for Echo {
                 "/test.Echo/Large" => {
                     return Ok(answer(Body::new(Full::new(Bytes::from(vec![b'x'; LARGE])))));
                 }
-                other => panic!("no such call: {other}"),
+                other => panic!("unknown call: {other}"),
             }
             Ok(answer(Body::empty()))
         })
@@ -101,10 +101,10 @@ fn answer(body: Body) -> Response<Body> {
         .unwrap()
 }
 
-/// A server on a thread of its own.
+/// A server on a separate thread.
 pub struct Running {
     pub addresses: Vec<ListenAddress>,
-    pub stage: Arc<Stage>,
+    pub control: Arc<CallControl>,
     pub counters: Arc<Counters>,
     pub listeners: Vec<Arc<ListenerCounters>>,
     pub unspin: mpsc::Sender<()>,
@@ -112,13 +112,13 @@ pub struct Running {
     drained: Option<oneshot::Receiver<DrainSummary>>,
 }
 
-/// Options of a single thread, with all deadlines out of the way.
+/// One thread, and deadlines that no test reaches.
 pub fn options() -> ServeOptions {
     ServeOptions {
         threads: 1,
         handler_budget: NEVER,
-        first_byte: PATIENCE,
-        drain: PATIENCE,
+        first_byte: TEST_TIMEOUT,
+        drain: TEST_TIMEOUT,
         ..ServeOptions::default()
     }
 }
@@ -135,12 +135,12 @@ pub fn listener(address: ListenAddress, service: Echo) -> Listener<Echo> {
 
 pub fn echo() -> (Echo, mpsc::Sender<()>) {
     let (unspin, spin) = mpsc::channel();
-    let stage = Stage {
-        begun: Semaphore::new(0),
+    let control = CallControl {
+        started: Semaphore::new(0),
         release: Semaphore::new(0),
         spin: Mutex::new(spin),
     };
-    (Echo(Arc::new(stage)), unspin)
+    (Echo(Arc::new(control)), unspin)
 }
 
 impl Running {
@@ -159,10 +159,10 @@ impl Running {
 
     pub fn run(server: Server<Echo>, echo: Echo, unspin: mpsc::Sender<()>) -> Running {
         let (stop, stopped) = oneshot::channel();
-        let (tell, drained) = oneshot::channel();
+        let (report, drained) = oneshot::channel();
         let running = Running {
             addresses: server.addresses().to_vec(),
-            stage: echo.0,
+            control: echo.0,
             counters: server.counters(),
             listeners: server.stats().listeners,
             unspin,
@@ -171,7 +171,7 @@ impl Running {
         };
         thread::spawn(move || {
             let stopped = async { drop(stopped.await) };
-            let _ = tell.send(server.run(stopped, || {}));
+            let _ = report.send(server.run(stopped, || {}));
         });
         running
     }
@@ -196,38 +196,43 @@ impl Running {
         Client::over(stream.unwrap()).await
     }
 
-    /// How many connections the first listener has closed with this cause and reason.
+    /// The number of connections that the first listener has closed with this cause and reason.
     pub fn closed(&self, cause: &str, reason: &str) -> u64 {
         let mut all = self.listeners[0].closed();
         let found = all.find(|(one, _)| (one.name(), one.reason()) == (cause, reason));
-        found.expect("no such cause").1
+        found.expect("a known cause and reason").1
     }
 
     pub fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    /// Waits for the end without blocking the clients, who have to take leave.
+    /// Waits for the end without blocking the clients, which have to disconnect.
     pub async fn drained(&mut self) -> DrainSummary {
         self.drained.take().unwrap().await.unwrap()
     }
 
-    /// Waits until so many calls more have begun.
-    pub async fn begun(&self, calls: u32) {
-        self.stage.begun.acquire_many(calls).await.unwrap().forget();
+    /// Waits until this number of further calls has started.
+    pub async fn wait_for_calls(&self, calls: u32) {
+        self.control
+            .started
+            .acquire_many(calls)
+            .await
+            .unwrap()
+            .forget();
     }
 }
 
-/// Waits for a counter, which nothing announces.
-pub fn reaches(counter: &AtomicU64, count: u64) {
-    until(|| counter.load(Ordering::Relaxed) >= count);
+/// Polls a counter until it has this value or more.
+pub fn wait_for_count(counter: &AtomicU64, count: u64) {
+    wait_until(|| counter.load(Ordering::Relaxed) >= count);
 }
 
-/// Waits for what nothing announces.
-pub fn until(holds: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
+/// Polls a condition.
+pub fn wait_until(holds: impl Fn() -> bool) {
+    let end = Instant::now() + TEST_TIMEOUT;
     while !holds() {
-        assert!(Instant::now() < end, "the counter is not reached");
+        assert!(Instant::now() < end, "the condition is not met in time");
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -270,13 +275,13 @@ impl Client {
         send.send_request(request.body(Empty::new()).unwrap()).await
     }
 
-    /// The gRPC status of a call that is answered.
+    /// The gRPC status of the response.
     pub async fn status(&self, name: &str) -> String {
         status(&self.call(name).await.unwrap())
     }
 
     /// Waits for the end of the connection.
-    pub async fn closed(&self) {
+    pub async fn wait_until_closed(&self) {
         let mut send = self.send.clone();
         while send.ready().await.is_ok() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -292,19 +297,19 @@ pub fn header(response: &Response<Incoming>, name: &str) -> String {
     response.headers()[name].to_str().unwrap().to_owned()
 }
 
-/// The same, while the clients of the test's own runtime go on.
-pub async fn reached(counter: &AtomicU64, count: u64) {
+/// Like [`wait_for_count`], without blocking the clients on the runtime of the test.
+pub async fn wait_for_count_async(counter: &AtomicU64, count: u64) {
     while counter.load(Ordering::Relaxed) < count {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// Runs a test that may not take for ever.
-pub fn bounded<F: Future<Output = ()>>(test: F) {
+/// Runs a test with a time limit.
+pub fn with_timeout<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let result = runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await });
+    let result = runtime.block_on(async { tokio::time::timeout(TEST_TIMEOUT, test).await });
     assert!(result.is_ok(), "the test does not end");
 }

@@ -1,6 +1,6 @@
-//! A process that has no files left: it pauses instead of spinning, and goes on when there are some.
+//! A process without free file descriptors: the accept loop pauses instead of spinning, and continues later.
 //!
-//! The limit is the process's, so the test runs itself again in one of its own.
+//! The limit applies to a process, so the test runs itself again in a separate process.
 
 use std::fs::File;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crosstrust::serve::ServeOptions;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 
-use super::echo::{Running, options, reaches};
+use super::echo::{Running, options, wait_for_count};
 use super::raw::{PREFACE, Raw, SETTINGS};
 
 const HEADERS: u8 = 1;
@@ -28,9 +28,9 @@ fn without_file_descriptors_the_accept_loop_pauses_and_then_continues() {
         .env(IN_CHILD, "1")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success(), "{said}");
-    assert!(said.contains("1 passed"), "{said}");
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{output}");
+    assert!(output.contains("1 passed"), "{output}");
 }
 
 fn without_files() {
@@ -48,7 +48,7 @@ fn without_files() {
     assert!(taken.len() < 64);
     assert_ne!(taken.len(), 0);
     client.connect(&server.socket_address().into()).unwrap();
-    reaches(&server.counters.accept_failures, 1);
+    wait_for_count(&server.counters.accept_failures, 1);
     std::thread::sleep(Duration::from_millis(200));
     // 50, 100, 200 ms: a loop that spins would have failed thousands of times.
     let failures = server.counters.accept_failures.load(Ordering::Relaxed);

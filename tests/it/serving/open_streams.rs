@@ -1,4 +1,4 @@
-//! Streams that stay open: how many there may be, on a connection, at a listener and in all.
+//! Limits on open streams: for each connection, for each listener and in total.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crosstrust::serve::{CallRules, ServeOptions};
 
-use super::echo::{Client, Running, bounded, options, status};
+use super::echo::{Client, Running, options, status, with_timeout};
 
 const RESOURCE_EXHAUSTED: &str = "8";
 
@@ -30,7 +30,7 @@ fn limited(open_streams: usize, on_one_connection: usize) -> ServeOptions {
 
 type Response = http::Response<hyper::body::Incoming>;
 
-/// The stream, if it is not refused.
+/// The stream, or `None` if it is refused.
 async fn watch(client: &Client) -> Option<Response> {
     let response = client.call("Watch").await.unwrap();
     match response.headers().contains_key("grpc-status") {
@@ -52,7 +52,7 @@ async fn open(client: &Client, most: usize) -> Vec<Response> {
 
 #[test]
 fn open_streams_per_connection_are_limited_and_calls_continue() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(limited(100, 2));
         let (client, other) = (server.client().await, server.client().await);
         let streams = open(&client, 3).await;
@@ -65,7 +65,7 @@ fn open_streams_per_connection_are_limited_and_calls_continue() {
 
 #[test]
 fn a_finished_stream_releases_its_slot() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(limited(1, 1));
         let client = server.client().await;
         let stream = watch(&client).await.unwrap();
@@ -79,7 +79,7 @@ fn a_finished_stream_releases_its_slot() {
 
 #[test]
 fn streams_on_one_listener_leave_reserved_slots_to_another() {
-    bounded(async {
+    with_timeout(async {
         let any = || "127.0.0.1:0".parse().unwrap();
         let server = Running::start(limited(8, 100), &[any(), any()]);
         let one = open(&server.client_of(0).await, 20).await;

@@ -1,11 +1,11 @@
-//! More calls than are admitted: who is refused, when, and whose places are taken.
+//! More calls than are admitted: which are refused, when, and which slots are reserved.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crosstrust::serve::ServeOptions;
 
-use super::echo::{NEVER, Running, bounded, options, reaches};
+use super::echo::{NEVER, Running, options, wait_for_count, with_timeout};
 use super::raw::{HEADERS, Raw};
 
 const OK: &str = "0";
@@ -19,24 +19,24 @@ fn two_listeners(options: ServeOptions) -> Running {
 
 #[test]
 fn a_call_is_admitted_when_its_headers_arrive() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 2,
             queue_delay: NEVER,
             ..options()
         });
         let client = server.client().await;
-        let let_go = async {
-            server.begun(1).await;
+        let release = async {
+            server.wait_for_calls(1).await;
             server.unspin.send(()).unwrap();
         };
-        // All four are written at once, and so they are read at once.
+        // All four are written at once, so they are read at once.
         let (spin, first, second, third, ()) = tokio::join!(
             client.status("Spin"),
             client.status("Ok"),
             client.status("Ok"),
             client.status("Ok"),
-            let_go
+            release
         );
         assert_eq!((&*spin, &*first), (OK, OK));
         assert_eq!(
@@ -50,16 +50,16 @@ fn a_call_is_admitted_when_its_headers_arrive() {
 
 #[test]
 fn a_call_that_waits_for_an_overloaded_thread_longer_than_the_queue_delay_is_shed() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(options());
         let client = server.client().await;
-        let let_go = async {
-            server.begun(1).await;
-            // So long that the second has waited and its time is measured.
+        let release = async {
+            server.wait_for_calls(1).await;
+            // Long enough that the second has waited and its time is measured.
             tokio::time::sleep(Duration::from_millis(5)).await;
             server.unspin.send(()).unwrap();
-            server.begun(1).await;
-            // The thread has no rest for so long that it counts as overloaded, and most of the time goes to this call.
+            server.wait_for_calls(1).await;
+            // The thread is busy long enough to count as overloaded, and most of the time goes to this call.
             tokio::time::sleep(Duration::from_millis(500)).await;
             server.unspin.send(()).unwrap();
         };
@@ -68,7 +68,7 @@ fn a_call_that_waits_for_an_overloaded_thread_longer_than_the_queue_delay_is_she
             client.status("Spin"),
             client.status("Ok"),
             client.status("Ok"),
-            let_go
+            release
         );
         assert_eq!((&*first, &*second, &*third), (OK, OK, RESOURCE_EXHAUSTED));
         // Without the others the connection has one call, which overloads no thread.
@@ -80,7 +80,7 @@ fn a_call_that_waits_for_an_overloaded_thread_longer_than_the_queue_delay_is_she
 
 #[test]
 fn a_message_that_comes_later_and_waits_for_an_overloaded_thread_is_shed() {
-    // A busy machine may let the thread rest between the calls: then it is not overloaded.
+    // On a busy machine the thread may be idle between the calls: then it is not overloaded.
     assert!((0..10).any(|_| is_shed_behind_others()));
 }
 
@@ -92,16 +92,16 @@ fn is_shed_behind_others() -> bool {
         raw.begin_with_body(stream, "/test.Echo/Read");
     }
     raw.ping();
-    bounded(async { server.begun(2).await });
+    with_timeout(async { server.wait_for_calls(2).await });
     // Read at once, so that the second waits and its time is measured.
     raw.begin_at_once(&[5, 7], "/test.Echo/Spin");
-    bounded(async { server.begun(1).await });
+    with_timeout(async { server.wait_for_calls(1).await });
     for stream in [1, 3] {
         raw.end(stream);
     }
     std::thread::sleep(Duration::from_millis(5));
     server.unspin.send(()).unwrap();
-    bounded(async { server.begun(1).await });
+    with_timeout(async { server.wait_for_calls(1).await });
     std::thread::sleep(Duration::from_millis(500));
     server.unspin.send(()).unwrap();
     for _ in 0..4 {
@@ -113,22 +113,22 @@ fn is_shed_behind_others() -> bool {
 
 #[test]
 fn a_delayed_refusal_slows_down_clients_that_retry_immediately() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(ServeOptions {
             in_flight: 1,
             ..options()
         });
-        let (held, other) = (server.client().await, server.client().await);
-        let held = tokio::spawn(async move { held.status("Held").await });
-        server.begun(1).await;
-        let begun = Instant::now();
+        let (waiting, other) = (server.client().await, server.client().await);
+        let pending = tokio::spawn(async move { waiting.status("Wait").await });
+        server.wait_for_calls(1).await;
+        let start = Instant::now();
         for _ in 0..5 {
             assert_eq!(other.status("Ok").await, RESOURCE_EXHAUSTED);
         }
         // A lower bound: a slow machine only takes longer.
-        assert!(begun.elapsed() >= 5 * Duration::from_millis(20));
-        server.stage.release.add_permits(1);
-        assert_eq!(held.await.unwrap(), OK);
+        assert!(start.elapsed() >= 5 * Duration::from_millis(20));
+        server.control.release.add_permits(1);
+        assert_eq!(pending.await.unwrap(), OK);
     });
 }
 
@@ -139,13 +139,13 @@ fn unfinished_calls_on_one_listener_leave_reserved_slots_to_another() {
         message_wait: NEVER,
         ..options()
     });
-    let mut weak = Raw::open(server.address_of(0));
+    let mut unfinished = Raw::open(server.address_of(0));
     for stream in (1..65).step_by(2) {
-        weak.begin_with_body(stream, "/test.Echo/Read");
+        unfinished.begin_with_body(stream, "/test.Echo/Read");
     }
-    // Six get a place: two of the listener's own and the four that are shared.
-    reaches(&server.counters.overloaded, 26);
-    bounded(async {
+    // Six get a slot: the two reserved for the listener and the four shared ones.
+    wait_for_count(&server.counters.overloaded, 26);
+    with_timeout(async {
         let client = server.client_of(1).await;
         for _ in 0..20 {
             assert_eq!(client.status("Ok").await, OK);
@@ -169,7 +169,7 @@ fn a_call_whose_message_does_not_arrive_releases_its_slot() {
     let answer = raw.until(HEADERS);
     assert_eq!(answer.stream, 1);
     assert_eq!(server.counters.incomplete.load(Ordering::Relaxed), 1);
-    bounded(async {
+    with_timeout(async {
         assert_eq!(server.client().await.status("Ok").await, OK);
     });
 }
@@ -180,30 +180,30 @@ fn a_call_whose_message_has_arrived_has_its_full_budget() {
         message_wait: Duration::from_millis(20),
         ..options()
     });
-    bounded(async {
+    with_timeout(async {
         let client = server.client().await;
-        let held = tokio::spawn(async move { client.status("Held").await });
-        server.begun(1).await;
+        let pending = tokio::spawn(async move { client.status("Wait").await });
+        server.wait_for_calls(1).await;
         tokio::time::sleep(Duration::from_millis(60)).await;
-        server.stage.release.add_permits(1);
-        assert_eq!(held.await.unwrap(), OK);
+        server.control.release.add_permits(1);
+        assert_eq!(pending.await.unwrap(), OK);
         assert_eq!(server.counters.incomplete.load(Ordering::Relaxed), 0);
     });
 }
 
 #[test]
 fn a_call_that_waited_is_answered_if_its_thread_served_no_other_calls() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(options());
         let client = server.client().await;
-        let let_go = async {
-            server.begun(1).await;
+        let release = async {
+            server.wait_for_calls(1).await;
             tokio::time::sleep(Duration::from_millis(150)).await;
             server.unspin.send(()).unwrap();
         };
-        // A first call is not measured, as if the machine had taken the core away: to shed the one behind it would
-        // help no other.
-        let (ahead, behind, ()) = tokio::join!(client.status("Spin"), client.status("Ok"), let_go);
+        // A first call is not measured, as if the machine had taken the core away: shedding the call behind it would
+        // not help any other call.
+        let (ahead, behind, ()) = tokio::join!(client.status("Spin"), client.status("Ok"), release);
         assert_eq!((&*ahead, &*behind), (OK, OK));
     });
 }

@@ -1,4 +1,4 @@
-//! Unix sockets: who may connect, and what becomes of the file.
+//! Unix sockets: which users may connect, and what happens to the socket file.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crosstrust::serve::{ListenAddress, ListenError, ServeError, ServeOptions, Server};
 
-use super::echo::{Client, Echo, Running, bounded, echo, listener, options, until};
+use super::echo::{Client, Echo, Running, echo, listener, options, wait_until, with_timeout};
 use super::raw::Raw;
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -33,7 +33,7 @@ fn refused(path: &Path) -> ListenError {
     }
 }
 
-async fn ask(path: &Path) -> String {
+async fn call_ok(path: &Path) -> String {
     let stream = tokio::net::UnixStream::connect(path).await.unwrap();
     Client::over(stream).await.status("Ok").await
 }
@@ -48,11 +48,11 @@ fn own_uid() -> u32 {
 
 #[test]
 fn a_socket_is_accessible_to_its_owner_only_and_removed_at_the_end() {
-    bounded(async {
+    with_timeout(async {
         let (_folder, path) = folder();
         let mut server = start(&path, None);
         assert_eq!(mode(&path), 0o600);
-        assert_eq!(ask(&path).await, "0");
+        assert_eq!(call_ok(&path).await, "0");
         server.stop();
         server.drained().await;
         assert!(!path.exists());
@@ -61,15 +61,15 @@ fn a_socket_is_accessible_to_its_owner_only_and_removed_at_the_end() {
 
 #[test]
 fn a_socket_with_uids_has_mode_0666_and_accepts_listed_users() {
-    bounded(async {
+    with_timeout(async {
         let (_folder, path) = folder();
         let _server = start(&path, Some(vec![own_uid()]));
         assert_eq!(mode(&path), 0o666);
-        assert_eq!(ask(&path).await, "0");
+        assert_eq!(call_ok(&path).await, "0");
     });
 }
 
-/// On a thread of this user: Linux has credentials for each thread. The thread ends with them.
+/// Runs `work` on a thread with the credentials of this user; Linux has credentials for each thread.
 fn as_user<T: Send>(uid: u32, work: impl FnOnce() -> T + Send) -> T {
     let uid = rustix::process::Uid::from_raw(uid);
     std::thread::scope(|scope| {
@@ -81,7 +81,7 @@ fn as_user<T: Send>(uid: u32, work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Only root may become another user; without root, the mode of the other test is what can be asserted.
+/// Only root may become another user; without root, only the mode is asserted.
 #[test]
 fn a_listed_user_without_a_shared_group_is_accepted_and_others_are_closed() {
     const GATEWAY: u32 = 51_001;
@@ -93,20 +93,20 @@ fn a_listed_user_without_a_shared_group_is_accepted_and_others_are_closed() {
     if own_uid() != 0 {
         return;
     }
-    let asked = as_user(GATEWAY, || {
+    let status = as_user(GATEWAY, || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(ask(&path))
+        runtime.block_on(call_ok(&path))
     });
-    assert_eq!(asked, "0");
-    as_user(OTHER, || Raw::unix(&path).is_closed());
-    until(|| server.closed("peer", "uid") == 1);
-    // Root itself is not named either.
-    Raw::unix(&path).is_closed();
-    until(|| server.closed("peer", "uid") == 2);
-    // The folder is the other bound: who may not search it does not even reach the socket.
+    assert_eq!(status, "0");
+    as_user(OTHER, || Raw::unix(&path).wait_until_closed());
+    wait_until(|| server.closed("peer", "uid") == 1);
+    // Root itself is not listed either.
+    Raw::unix(&path).wait_until_closed();
+    wait_until(|| server.closed("peer", "uid") == 2);
+    // The folder is the other boundary: a user who may not search it cannot reach the socket.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let connected = as_user(GATEWAY, || std::os::unix::net::UnixStream::connect(&path));
     assert_eq!(
@@ -119,8 +119,8 @@ fn a_listed_user_without_a_shared_group_is_accepted_and_others_are_closed() {
 fn a_peer_with_an_unlisted_uid_is_closed_immediately() {
     let (_folder, path) = folder();
     let server = start(&path, Some(vec![own_uid() + 1]));
-    Raw::unix(&path).is_closed();
-    until(|| server.closed("peer", "uid") == 1);
+    Raw::unix(&path).wait_until_closed();
+    wait_until(|| server.closed("peer", "uid") == 1);
     assert_eq!(server.counters.accepted.load(Ordering::Relaxed), 0);
 }
 
@@ -128,7 +128,7 @@ fn a_peer_with_an_unlisted_uid_is_closed_immediately() {
 fn an_empty_list_of_uids_refuses_all_peers() {
     let (_folder, path) = folder();
     let _server = start(&path, Some(Vec::new()));
-    Raw::unix(&path).is_closed();
+    Raw::unix(&path).wait_until_closed();
 }
 
 #[test]
@@ -150,27 +150,27 @@ fn a_silent_connection_on_a_unix_socket_is_closed() {
         ..options()
     };
     let _server = Running::start(options, &[ListenAddress::Unix(path.clone())]);
-    Raw::unix(&path).is_closed();
+    Raw::unix(&path).wait_until_closed();
 }
 
 #[test]
 fn a_stale_socket_file_is_replaced() {
-    bounded(async {
+    with_timeout(async {
         let (_folder, path) = folder();
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         let _server = start(&path, None);
-        assert_eq!(ask(&path).await, "0");
+        assert_eq!(call_ok(&path).await, "0");
     });
 }
 
 #[test]
 fn a_socket_in_use_is_not_replaced() {
-    bounded(async {
+    with_timeout(async {
         let (_folder, path) = folder();
         let _server = start(&path, None);
         assert!(matches!(refused(&path), ListenError::InUse { .. }));
-        assert_eq!(ask(&path).await, "0");
+        assert_eq!(call_ok(&path).await, "0");
     });
 }
 
@@ -187,7 +187,7 @@ fn a_file_that_is_not_a_socket_is_not_replaced() {
 
 #[test]
 fn the_socket_file_of_a_new_process_is_not_removed() {
-    bounded(async {
+    with_timeout(async {
         let (_folder, path) = folder();
         let mut server = start(&path, None);
         std::fs::rename(&path, path.with_extension("old")).unwrap();

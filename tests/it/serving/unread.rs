@@ -1,4 +1,4 @@
-//! Answers that their client does not read.
+//! Responses that the client does not read.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use crosstrust::serve::ServeOptions;
 use http_body_util::BodyExt as _;
 
-use super::echo::{LARGE, NEVER, Running, bounded, options, until};
+use super::echo::{LARGE, NEVER, Running, options, wait_until, with_timeout};
 use super::raw::Raw;
 
-/// Room for one answer and a part of a second.
+/// The limit admits one response and a part of a second one.
 fn limited(unread_wait: Duration) -> ServeOptions {
     ServeOptions {
         unread_bytes: LARGE + LARGE / 2,
@@ -25,14 +25,14 @@ fn a_connection_whose_responses_are_not_read_is_closed() {
     for stream in [1, 3, 5, 7] {
         raw.begin(stream, "/test.Echo/Large");
     }
-    raw.is_closed();
+    raw.wait_until_closed();
     assert_eq!(server.closed("unread", ""), 1);
-    reaches_none(&server);
+    wait_for_release(&server);
 }
 
-/// What the connection held is given back.
-fn reaches_none(server: &Running) {
-    bounded(async {
+/// Waits until the connection has released its slots.
+fn wait_for_release(server: &Running) {
+    with_timeout(async {
         while server.counters.in_flight.load(Ordering::Relaxed) > 0
             || server.counters.connections.load(Ordering::Relaxed) > 0
         {
@@ -48,7 +48,7 @@ fn responses_buffered_in_the_socket_count_as_unread() {
         unread_wait: Duration::from_millis(30),
         ..options()
     });
-    // The windows are wide, and no byte is read.
+    // The windows are large, and the client reads no byte.
     let mut raw = Raw::open(server.socket_address());
     raw.send(&[0, 0, 4, 8, 0, 0, 0, 0, 0, 64, 0, 0, 0]);
     let mut sent = 0;
@@ -59,7 +59,7 @@ fn responses_buffered_in_the_socket_count_as_unread() {
         sent += 1;
     }
     assert_eq!(sent, 128);
-    until(|| server.closed("unread", "") >= 1);
+    wait_until(|| server.closed("unread", "") >= 1);
 }
 
 #[test]
@@ -69,20 +69,20 @@ fn unread_responses_apply_backpressure_to_further_calls() {
     for stream in [1, 3, 5, 7] {
         raw.begin(stream, "/test.Echo/Large");
     }
-    bounded(server.begun(2));
-    // The thread takes calls in turn: before it answers a PING it has looked at all of them.
+    with_timeout(server.wait_for_calls(2));
+    // The thread takes calls in turn: before it answers a PING it has handled all of them.
     raw.ping();
     raw.ping();
-    assert_eq!(server.stage.begun.available_permits(), 0);
+    assert_eq!(server.control.started.available_permits(), 0);
     raw.widen(0);
     raw.widen(1);
     raw.widen(3);
-    bounded(server.begun(2));
+    with_timeout(server.wait_for_calls(2));
 }
 
 #[test]
 fn a_client_that_reads_receives_more_than_the_unread_limit() {
-    bounded(async {
+    with_timeout(async {
         let server = Running::tcp(limited(Duration::from_secs(10)));
         let client = server.client().await;
         let calls = (0..20).map(|_| async {
@@ -105,12 +105,12 @@ fn calls_that_wait_for_unread_responses_hold_no_slot() {
     let mut raw = Raw::open_without_window(server.socket_address());
     for stream in [1, 3] {
         raw.begin(stream, "/test.Echo/Large");
-        bounded(server.begun(1));
+        with_timeout(server.wait_for_calls(1));
     }
     // It waits for the client to read.
     raw.begin(5, "/test.Echo/Large");
     raw.ping();
-    bounded(async {
+    with_timeout(async {
         let client = server.client().await;
         assert_eq!(client.status("Ok").await, "0");
     });

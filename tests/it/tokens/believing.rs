@@ -1,4 +1,4 @@
-//! Claims that a gateway has verified: every check but the signature is made again.
+//! Claims that a gateway has verified: every check except the signature is repeated.
 
 use crosstrust::identity::{
     Algorithm, Excerpt, IssuerIndex, Preset, Tenants, TokenError, TokenVerifier, VerifiedToken,
@@ -12,14 +12,14 @@ use crate::support::tokens::{
 
 const ISS: &str = "https://idp.example";
 
-fn believe(identity: &TokenVerifier, payload: Value) -> Result<VerifiedToken, TokenError> {
+fn check(identity: &TokenVerifier, payload: Value) -> Result<VerifiedToken, TokenError> {
     let Value::Object(payload) = payload else {
         panic!("{payload}")
     };
     identity.check_claims(payload)
 }
 
-/// Numbers as protobuf's `Struct` has them.
+/// Converts numbers to doubles, the only numbers of a protobuf `Struct`.
 fn in_doubles(mut payload: Value) -> Value {
     for value in payload.as_object_mut().unwrap().values_mut() {
         if let Some(number) = value.as_f64() {
@@ -30,7 +30,7 @@ fn in_doubles(mut payload: Value) -> Value {
 }
 
 #[test]
-fn claims_in_doubles_prove_what_the_token_itself_proves() {
+fn claims_with_doubles_give_the_same_result_as_the_token() {
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
     let payload = with(
@@ -38,22 +38,22 @@ fn claims_in_doubles_prove_what_the_token_itself_proves() {
         json!({ "acct": 0, "auth_time": NOW - 9, "groups": [] }),
     );
     let token = identity.verify_now(&signer.sign(&payload)).unwrap();
-    let believed = believe(&identity, in_doubles(payload)).unwrap();
-    // But who issued it: no signature was verified here.
-    assert!(token.issuing_tenant.is_some() && believed.issuing_tenant.is_none());
+    let from_claims = check(&identity, in_doubles(payload)).unwrap();
+    // Except the issuing tenant, because no signature was verified here.
+    assert!(token.issuing_tenant.is_some() && from_claims.issuing_tenant.is_none());
     let verified = VerifiedToken {
         issuing_tenant: None,
         ..VerifiedToken::clone(&token)
     };
-    assert_eq!(verified, believed);
+    assert_eq!(verified, from_claims);
 }
 
 #[test]
-fn all_but_the_signature_is_checked() {
-    // No keys: nothing is needed of them.
+fn all_checks_except_the_signature_are_made() {
+    // No keys are needed.
     let (identity, _, _) = identity(vec![issuer(ISS, Preset::EntraV2)]);
     assert_eq!(
-        believe(&identity, claims(ISS)).map(|verified| verified.issuer),
+        check(&identity, claims(ISS)).map(|verified| verified.issuer),
         Ok(IssuerIndex(0))
     );
     let expired = Timestamp::from_seconds(NOW - 1);
@@ -94,19 +94,19 @@ fn all_but_the_signature_is_checked() {
             },
         ),
     ] {
-        let found = believe(&identity, with(claims(ISS), members.clone()));
+        let found = check(&identity, with(claims(ISS), members.clone()));
         assert_eq!(found.err(), Some(expected), "{members}");
     }
 }
 
 #[test]
-fn issuer_and_tenant_are_bound_in_claims_too() {
+fn a_tenant_other_than_the_issuers_is_refused_in_claims_too() {
     let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
     let mut issuer = issuer(template, Preset::EntraV2);
     issuer.tenants = Tenants::Any;
     let (identity, _, _) = identity(vec![issuer]);
     let payload = claims(&template.replace("{tenantid}", OTHER_TENANT));
-    let found = believe(&identity, payload.clone());
+    let found = check(&identity, payload.clone());
     assert_eq!(found.err(), Some(TokenError::TenantNotOfIssuer));
-    assert!(believe(&identity, with(payload, json!({ "tid": OTHER_TENANT }))).is_ok());
+    assert!(check(&identity, with(payload, json!({ "tid": OTHER_TENANT }))).is_ok());
 }

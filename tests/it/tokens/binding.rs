@@ -1,4 +1,4 @@
-//! Key, issuer, tenant and audience belong together: what fits in three of four counts for nothing.
+//! Key, issuer, tenant and audience belong together: a token that matches three of the four is refused.
 
 use crosstrust::identity::{Algorithm, Issuer, IssuerIndex, KeySet, Preset, Tenants, TokenError};
 use serde_json::json;
@@ -11,20 +11,20 @@ const TENANTS: [&str; 3] = [TENANT, OTHER_TENANT, "44444444-4444-4444-8444-44444
 const AUDIENCES: [&str; 3] = ["api://one", "api://two", "api://three"];
 const TEMPLATE: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 
-fn of(tenant: &str) -> String {
+fn issuer_of(tenant: &str) -> String {
     TEMPLATE.replace("{tenantid}", tenant)
 }
 
 #[test]
-fn of_three_issuers_three_tenants_three_keys_and_three_audiences_only_the_diagonal_passes() {
-    // All keys have one id: it is the issuer that says which is meant.
+fn only_a_token_whose_issuer_tenant_key_and_audience_all_match_is_accepted() {
+    // All keys have the same id: the issuer selects the key.
     let signers = [(); 3].map(|()| Signer::new(Algorithm::Es256, "key"));
     let issuers = [
         "https://a.example",
         "https://b.example",
         "https://c.example",
     ];
-    let made: Vec<(Issuer, Vec<&Signer>)> = (0..3)
+    let configured: Vec<(Issuer, Vec<&Signer>)> = (0..3)
         .map(|i| {
             let mut issuer = issuer(issuers[i], Preset::EntraV2);
             issuer.audiences = vec![AUDIENCES[i].to_owned()];
@@ -32,8 +32,10 @@ fn of_three_issuers_three_tenants_three_keys_and_three_audiences_only_the_diagon
             (issuer, vec![&signers[i]])
         })
         .collect();
-    let made = made.iter().map(|(issuer, keys)| (issuer.clone(), &**keys));
-    let (identity, _, _) = with_keys(made.collect());
+    let configured = configured
+        .iter()
+        .map(|(issuer, keys)| (issuer.clone(), &**keys));
+    let (identity, _, _) = with_keys(configured.collect());
     let mut passed = 0;
     for (i, iss) in issuers.iter().enumerate() {
         for (t, tid) in TENANTS.iter().enumerate() {
@@ -76,7 +78,7 @@ fn a_key_id_that_only_another_issuer_has_is_unknown() {
 }
 
 #[test]
-fn in_entras_multi_tenant_form_issuer_and_tenant_have_to_name_the_same_tenant() {
+fn in_the_multi_tenant_form_of_entra_issuer_and_tid_must_name_the_same_tenant() {
     let signer = Signer::new(Algorithm::Es256, "key");
     let mut issuer = issuer(TEMPLATE, Preset::EntraV2);
     issuer.tenants = Tenants::Any;
@@ -85,12 +87,12 @@ fn in_entras_multi_tenant_form_issuer_and_tenant_have_to_name_the_same_tenant() 
         let claims = with(claims(iss), json!({ "tid": tid }));
         identity.verify_now(&signer.sign(&claims)).map(|_| ())
     };
-    assert_eq!(found(&of(TENANT), json!(TENANT)), Ok(()));
-    assert_eq!(found(&of(OTHER_TENANT), json!(OTHER_TENANT)), Ok(()));
-    let not_of = Err(TokenError::TenantNotOfIssuer);
-    assert_eq!(found(&of(TENANT), json!(OTHER_TENANT)), not_of);
-    assert_eq!(found(&of(TENANT), json!(null)), not_of);
-    assert_eq!(found(&of(TENANT), json!([TENANT])), not_of);
+    assert_eq!(found(&issuer_of(TENANT), json!(TENANT)), Ok(()));
+    assert_eq!(found(&issuer_of(OTHER_TENANT), json!(OTHER_TENANT)), Ok(()));
+    let mismatch = Err(TokenError::TenantNotOfIssuer);
+    assert_eq!(found(&issuer_of(TENANT), json!(OTHER_TENANT)), mismatch);
+    assert_eq!(found(&issuer_of(TENANT), json!(null)), mismatch);
+    assert_eq!(found(&issuer_of(TENANT), json!([TENANT])), mismatch);
     for iss in [
         "",
         "{tenantid}",
@@ -98,21 +100,24 @@ fn in_entras_multi_tenant_form_issuer_and_tenant_have_to_name_the_same_tenant() 
         &format!("{TENANT}/x/{TENANT}"),
         "{11111111-1111-4111-8111-111111111111}",
     ] {
-        let found = found(&of(iss), json!(TENANT));
+        let found = found(&issuer_of(iss), json!(TENANT));
         assert!(
             matches!(found, Err(TokenError::UnknownIssuer(_))),
             "{iss}: {found:?}"
         );
     }
-    // Entra writes tenants in lower case; another writing of the same issuer is another issuer.
+    // Entra writes tenants in lower case; an issuer in upper case is another issuer.
     let tenant = "abababab-abab-4bab-8bab-abababababab";
-    assert_eq!(found(&of(tenant), json!(tenant.to_uppercase())), Ok(()));
-    let upper = found(&of(&tenant.to_uppercase()), json!(tenant));
+    assert_eq!(
+        found(&issuer_of(tenant), json!(tenant.to_uppercase())),
+        Ok(())
+    );
+    let upper = found(&issuer_of(&tenant.to_uppercase()), json!(tenant));
     assert!(matches!(upper, Err(TokenError::UnknownIssuer(_))));
 }
 
 #[test]
-fn a_tenant_that_is_not_listed_is_refused_and_one_that_is_not_told_identifies_nobody() {
+fn an_unlisted_tenant_is_refused_and_a_missing_tenant_identifies_no_user() {
     let signer = Signer::new(Algorithm::Es256, "key");
     let iss = "https://a.example";
     let (identity, _, _) = with_keys(vec![(issuer(iss, Preset::EntraV2), &[&signer])]);
@@ -123,13 +128,13 @@ fn a_tenant_that_is_not_listed_is_refused_and_one_that_is_not_told_identifies_no
     );
     for tid in [json!(null), json!(7), json!("contoso.example")] {
         let token = signer.sign(&with(claims(iss), json!({ "tid": tid })));
-        let who = identity.verify_now(&token).unwrap().subject.clone();
-        assert_eq!(who, Err(crosstrust::identity::SubjectError::NoTenant));
+        let subject = identity.verify_now(&token).unwrap().subject.clone();
+        assert_eq!(subject, Err(crosstrust::identity::SubjectError::NoTenant));
     }
 }
 
 #[test]
-fn an_issuer_without_tenants_has_its_one_tenant_and_a_token_that_names_another_is_refused() {
+fn an_issuer_with_a_fixed_tenant_refuses_a_token_that_names_another() {
     let signer = Signer::new(Algorithm::Es256, "key");
     let iss = "https://okta.example";
     let mut issuer = issuer(iss, Preset::Okta);
@@ -148,7 +153,7 @@ fn an_issuer_without_tenants_has_its_one_tenant_and_a_token_that_names_another_i
 }
 
 #[test]
-fn a_key_that_its_set_binds_to_an_issuer_signs_for_no_other() {
+fn a_key_bound_to_an_issuer_verifies_no_token_of_another() {
     let signer = Signer::new(Algorithm::Es256, "key");
     let keys_of = |bound_to: &str| {
         let jwk = with(signer.jwk(), json!({ "issuer": bound_to }));
@@ -157,12 +162,12 @@ fn a_key_that_its_set_binds_to_an_issuer_signs_for_no_other() {
     let mut issuer = issuer(TEMPLATE, Preset::EntraV2);
     issuer.tenants = Tenants::Any;
     let (identity, _, _) = identity(vec![issuer]);
-    let token = signer.sign(&claims(&of(TENANT)));
-    let consumers = of("9188040d-6c67-4c5b-b112-36a304b66dad");
+    let token = signer.sign(&claims(&issuer_of(TENANT)));
+    let consumers = issuer_of("9188040d-6c67-4c5b-b112-36a304b66dad");
     for (bound_to, expected) in [
         (TEMPLATE, Ok(())),
-        (&of(TENANT), Ok(())),
-        (&of(OTHER_TENANT), Err(TokenError::KeyOfOtherIssuer)),
+        (&issuer_of(TENANT), Ok(())),
+        (&issuer_of(OTHER_TENANT), Err(TokenError::KeyOfOtherIssuer)),
         (&consumers, Err(TokenError::KeyOfOtherIssuer)),
         (
             "https://sts.windows.net/{tenantid}/",

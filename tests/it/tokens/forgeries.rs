@@ -1,5 +1,5 @@
-//! Tokens that must not count, each with the reason. The first table is every case that the library beneath was
-//! measured with, and among them those that it accepts.
+//! Tokens that must be refused, each with the reason. The first table has the cases with which the underlying library was
+//! tested, including those that it accepts.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -19,8 +19,8 @@ const BAD_SIGNATURE: TokenError = TokenError::BadSignature {
 
 type Case = (&'static str, String, TokenError);
 
-/// Signs with a header of these members besides the usual ones; null takes one away.
-fn headed(signer: &Signer, members: Value) -> String {
+/// Signs with these additional header members; null removes a member.
+fn with_header(signer: &Signer, members: Value) -> String {
     let header = with(signer.header(), members);
     signer.sign_text(header.to_string(), claims(ISS).to_string())
 }
@@ -29,7 +29,7 @@ fn claiming(signer: &Signer, members: Value) -> String {
     signer.sign(&with(claims(ISS), members))
 }
 
-/// A payload with this text in place of its last brace.
+/// A token whose payload has this text in place of its last brace.
 fn payload_ending(signer: &Signer, end: &str) -> String {
     let payload = claims(ISS).to_string();
     let open = payload.strip_suffix('}').unwrap();
@@ -42,7 +42,7 @@ fn header_ending(signer: &Signer, end: &str) -> String {
     signer.sign_text(format!("{open}{end}"), claims(ISS).to_string())
 }
 
-/// The token with another signature.
+/// The token with a different signature.
 fn signed_as(token: &str, signature: &str) -> String {
     let (signed, _) = token.rsplit_once('.').unwrap();
     format!("{signed}.{signature}")
@@ -70,7 +70,7 @@ fn decoded(text: &Value) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()
 }
 
-/// A fault in the JSON of a part; where in the text is not compared.
+/// A JSON fault in a part of the token; the position is not compared.
 fn json_of(part: TokenPart, fault: JsonFault) -> TokenError {
     let fault = JsonError::At {
         line: 0,
@@ -80,7 +80,7 @@ fn json_of(part: TokenPart, fault: JsonFault) -> TokenError {
     TokenError::NotJson { part, fault }
 }
 
-fn without_place(error: TokenError) -> TokenError {
+fn without_position(error: TokenError) -> TokenError {
     match error {
         TokenError::NotJson {
             part,
@@ -94,13 +94,13 @@ fn check(signer: &Signer, cases: Vec<Case>) {
     let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[signer])]);
     assert!(identity.verify_now(&signer.sign(&claims(ISS))).is_ok());
     for (name, token, expected) in cases {
-        let found = identity.verify_now(&token).map_err(without_place);
+        let found = identity.verify_now(&token).map_err(without_position);
         assert_eq!(found.err(), Some(expected), "{name}");
     }
 }
 
 #[test]
-fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
+fn all_33_library_test_cases_are_refused_each_for_its_own_reason() {
     let signer = Signer::new(Algorithm::Es256, "key-1");
     let s = &signer;
     let good = s.sign(&claims(ISS));
@@ -110,12 +110,12 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
     let cases = vec![
         (
             "1 alg none",
-            headed(s, json!({ "alg": "none" })),
+            with_header(s, json!({ "alg": "none" })),
             TokenError::UnknownAlgorithm,
         ),
         (
             "2 alg nOnE",
-            headed(s, json!({ "alg": "nOnE" })),
+            with_header(s, json!({ "alg": "nOnE" })),
             TokenError::UnknownAlgorithm,
         ),
         (
@@ -225,42 +225,42 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
         ),
         (
             "23 crit",
-            headed(s, json!({ "crit": ["exp"] })),
+            with_header(s, json!({ "crit": ["exp"] })),
             TokenError::ForbiddenHeader("crit"),
         ),
         (
             "24 b64 false",
-            headed(s, json!({ "b64": false })),
+            with_header(s, json!({ "b64": false })),
             TokenError::ForbiddenHeader("b64"),
         ),
         (
             "25 typ dpop+jwt",
-            headed(s, json!({ "typ": "dpop+jwt" })),
+            with_header(s, json!({ "typ": "dpop+jwt" })),
             TokenError::Type(Excerpt::of("dpop+jwt")),
         ),
         (
             "26 jku",
-            headed(s, json!({ "jku": "https://evil.example/keys" })),
+            with_header(s, json!({ "jku": "https://evil.example/keys" })),
             TokenError::ForbiddenHeader("jku"),
         ),
         (
             "27 x5u",
-            headed(s, json!({ "x5u": "https://evil.example/cert" })),
+            with_header(s, json!({ "x5u": "https://evil.example/cert" })),
             TokenError::ForbiddenHeader("x5u"),
         ),
         (
             "28 jwk",
-            headed(s, json!({ "jwk": s.jwk() })),
+            with_header(s, json!({ "jwk": s.jwk() })),
             TokenError::ForbiddenHeader("jwk"),
         ),
         (
             "29 x5c",
-            headed(s, json!({ "x5c": ["MIIB"] })),
+            with_header(s, json!({ "x5c": ["MIIB"] })),
             TokenError::ForbiddenHeader("x5c"),
         ),
         (
             "30 kid is a path",
-            headed(s, json!({ "kid": "../../key-1" })),
+            with_header(s, json!({ "kid": "../../key-1" })),
             TokenError::UnknownKey {
                 issuer: IssuerIndex(0),
                 kid: Excerpt::of("../../key-1"),
@@ -290,7 +290,7 @@ fn all_33_measured_cases_are_refused_each_for_its_own_reason() {
 }
 
 #[test]
-fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
+fn other_invalid_tokens_are_refused_each_for_its_own_reason() {
     let signer = Signer::new(Algorithm::Es256, "key-1");
     let s = &signer;
     let good = s.sign(&claims(ISS));
@@ -308,13 +308,13 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
             TokenError::NotBase64(TokenPart::Header),
         ),
         (
-            "a space behind",
+            "a trailing space",
             format!("{good} "),
             TokenError::NotBase64(TokenPart::Signature),
         ),
         (
             "a header of 9 KiB",
-            headed(s, json!({ "x": "x".repeat(9 << 10) })),
+            with_header(s, json!({ "x": "x".repeat(9 << 10) })),
             TokenError::HeaderTooLong {
                 bytes: with(s.header(), json!({ "x": "x".repeat(9 << 10) }))
                     .to_string()
@@ -332,64 +332,64 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
         ),
         (
             "zip",
-            headed(s, json!({ "zip": "DEF" })),
+            with_header(s, json!({ "zip": "DEF" })),
             TokenError::ForbiddenHeader("zip"),
         ),
         (
             "enc",
-            headed(s, json!({ "enc": "A256GCM" })),
+            with_header(s, json!({ "enc": "A256GCM" })),
             TokenError::ForbiddenHeader("enc"),
         ),
         (
             "cty",
-            headed(s, json!({ "cty": "JWT" })),
+            with_header(s, json!({ "cty": "JWT" })),
             TokenError::ForbiddenHeader("cty"),
         ),
         (
             "no alg",
-            headed(s, json!({ "alg": null })),
+            with_header(s, json!({ "alg": null })),
             TokenError::UnknownAlgorithm,
         ),
         (
             "an alg in lower case",
-            headed(s, json!({ "alg": "es256" })),
+            with_header(s, json!({ "alg": "es256" })),
             TokenError::UnknownAlgorithm,
         ),
         (
             "typ is a number",
-            headed(s, json!({ "typ": 1 })),
+            with_header(s, json!({ "typ": 1 })),
             TokenError::HeaderNotText("typ"),
         ),
         (
             "no kid",
-            headed(s, json!({ "kid": null })),
+            with_header(s, json!({ "kid": null })),
             TokenError::NoKeyId,
         ),
         (
             "an empty kid",
-            headed(s, json!({ "kid": "" })),
+            with_header(s, json!({ "kid": "" })),
             TokenError::NoKeyId,
         ),
         (
             "a kid of 1025 bytes",
-            headed(s, json!({ "kid": "k".repeat(1025) })),
+            with_header(s, json!({ "kid": "k".repeat(1025) })),
             TokenError::NoKeyId,
         ),
         (
-            "an algorithm that the key is not for",
-            headed(s, json!({ "alg": "RS256" })),
+            "an algorithm other than the key's",
+            with_header(s, json!({ "alg": "RS256" })),
             TokenError::KeyDoesNotFit {
                 issuer: IssuerIndex(0),
                 algorithm: Algorithm::Rs256,
             },
         ),
         (
-            "another's key of the same id",
+            "another key with the same id",
             other.sign(&claims(ISS)),
             BAD_SIGNATURE,
         ),
         (
-            "an issuer that is nobody",
+            "an unknown issuer",
             s.sign(&claims("https://idp.example/")),
             TokenError::UnknownIssuer(Excerpt::of("https://idp.example/")),
         ),
@@ -404,7 +404,7 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
             TokenError::Missing("iat"),
         ),
         (
-            "exp is a text",
+            "exp is a string",
             claiming(s, json!({ "exp": (NOW + 60).to_string() })),
             TokenError::NotATime("exp"),
         ),
@@ -452,7 +452,7 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
             TokenError::BadAudience,
         ),
         (
-            "an audience that is no text",
+            "an audience that is not a string",
             claiming(s, json!({ "aud": ["api://wiki", 1] })),
             TokenError::BadAudience,
         ),
@@ -462,12 +462,12 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
             TokenError::OtherAudience,
         ),
         (
-            "a session that ends a line",
+            "a sid with a line break",
             claiming(s, json!({ "sid": "a\nb" })),
             TokenError::BadText(Excerpt::of("sid")),
         ),
         (
-            "a session of 1025 bytes",
+            "a sid of 1025 bytes",
             claiming(s, json!({ "sid": "s".repeat(1025) })),
             TokenError::BadText(Excerpt::of("sid")),
         ),
@@ -476,20 +476,23 @@ fn what_else_is_no_token_is_refused_each_for_its_own_reason() {
 }
 
 #[test]
-fn what_is_merely_unusual_is_accepted() {
+fn unusual_but_valid_tokens_are_accepted() {
     let signer = Signer::new(Algorithm::Es256, "key-1");
     let s = &signer;
     let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[s])]);
     for (name, token) in [
-        ("no typ", headed(s, json!({ "typ": null }))),
-        ("typ in another case", headed(s, json!({ "typ": "jwt" }))),
+        ("no typ", with_header(s, json!({ "typ": null }))),
+        (
+            "typ in another case",
+            with_header(s, json!({ "typ": "jwt" })),
+        ),
         (
             "typ with application/",
-            headed(s, json!({ "typ": "application/AT+JWT" })),
+            with_header(s, json!({ "typ": "application/AT+JWT" })),
         ),
         (
             "thumbprints and a nonce",
-            headed(s, json!({ "x5t": "a", "x5t#S256": "b", "nonce": "c" })),
+            with_header(s, json!({ "x5t": "a", "x5t#S256": "b", "nonce": "c" })),
         ),
         ("no nbf", claiming(s, json!({ "nbf": null }))),
         (
@@ -517,9 +520,9 @@ fn what_is_merely_unusual_is_accepted() {
     }
 }
 
-/// RFC 7519 §2: a NumericDate may have a fraction. Each is rounded to the side that lets less in.
+/// RFC 7519 §2: a NumericDate may have a fraction. Each is rounded to the stricter side.
 #[test]
-fn a_time_with_a_fraction_is_rounded_to_the_strict_side() {
+fn a_time_with_a_fraction_is_rounded_to_the_stricter_side() {
     let signer = Signer::new(Algorithm::Es256, "key-1");
     let s = &signer;
     let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[s])]);
@@ -529,19 +532,19 @@ fn a_time_with_a_fraction_is_rounded_to_the_strict_side() {
         "iat": at(NOW - 60, 0.75), "nbf": at(NOW - 60, 0.5), "exp": at(NOW + 60, 0.75),
         "auth_time": at(NOW - 100, 0.75),
     });
-    let said = with(claims(ISS), times.clone());
-    let verified = identity.verify_now(&s.sign(&said)).unwrap();
-    let believed = identity
-        .check_claims(said.as_object().unwrap().clone())
+    let payload = with(claims(ISS), times.clone());
+    let verified = identity.verify_now(&s.sign(&payload)).unwrap();
+    let from_claims = identity
+        .check_claims(payload.as_object().unwrap().clone())
         .unwrap();
-    for claims in [&verified.claims, &believed.claims] {
+    for claims in [&verified.claims, &from_claims.claims] {
         assert_eq!(claims.expires_at, second(NOW + 60));
         assert_eq!(claims.issued_at, Some(second(NOW - 60)));
         assert_eq!(claims.auth_time, Some(second(NOW - 100)));
     }
-    // A double without a fraction is that second.
-    let whole = claiming(s, json!({ "exp": at(NOW + 60, 0.0), "nbf": 0.0 }));
-    let verified = identity.verify_now(&whole).unwrap();
+    // A double without a fraction is an exact second.
+    let without_fraction = claiming(s, json!({ "exp": at(NOW + 60, 0.0), "nbf": 0.0 }));
+    let verified = identity.verify_now(&without_fraction).unwrap();
     assert_eq!(verified.claims.expires_at, second(NOW + 60));
 
     let skew = 300;
@@ -587,10 +590,10 @@ fn a_time_with_a_fraction_is_rounded_to_the_strict_side() {
         let found = identity.verify_now(&claiming(s, members.clone())).err();
         assert_eq!(found, expected, "{members}");
     }
-    // JSON has no such numbers: they are no token at all.
+    // These are not JSON numbers, so the payload is not JSON.
     for word in ["NaN", "Infinity", "1e999", "-1e999"] {
         let token = payload_ending(s, &format!(",\"auth_time\":{word}}}"));
-        let found = identity.verify_now(&token).map_err(without_place);
+        let found = identity.verify_now(&token).map_err(without_position);
         assert_eq!(
             found.err(),
             Some(json_of(TokenPart::Payload, JsonFault::Syntax))
@@ -599,7 +602,7 @@ fn a_time_with_a_fraction_is_rounded_to_the_strict_side() {
 }
 
 #[test]
-fn every_algorithm_verifies_its_own_signatures_and_none_of_the_others() {
+fn each_algorithm_verifies_only_its_own_signatures() {
     let signers = Algorithm::ALL.map(|one| Signer::new(one, one.name()));
     let all: Vec<&Signer> = signers.iter().collect();
     let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &all)]);
@@ -617,7 +620,7 @@ fn every_algorithm_verifies_its_own_signatures_and_none_of_the_others() {
 }
 
 #[test]
-fn every_flipped_bit_of_a_token_makes_it_another_that_does_not_count() {
+fn a_token_with_a_flipped_bit_is_refused() {
     let signer = Signer::new(Algorithm::Es256, "key-1");
     let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
     let good = signer.sign(&claims(ISS)).into_bytes();
@@ -633,7 +636,7 @@ fn every_flipped_bit_of_a_token_makes_it_another_that_does_not_count() {
 }
 
 #[test]
-fn an_algorithm_that_the_issuer_does_not_use_is_refused_though_the_key_could() {
+fn an_algorithm_that_the_issuer_does_not_allow_is_refused_even_if_the_key_supports_it() {
     let signer = Signer::new(Algorithm::Es256, "key-1");
     let mut issuer = issuer(ISS, Preset::EntraV2);
     issuer.algorithms = vec![Algorithm::Rs256];
@@ -646,7 +649,7 @@ fn an_algorithm_that_the_issuer_does_not_use_is_refused_though_the_key_could() {
 }
 
 #[test]
-fn an_error_repeats_nothing_of_a_token_but_short_names() {
+fn an_error_contains_only_short_names_of_a_token() {
     let signer = Signer::new(Algorithm::Es256, "key-1");
     let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
     let secret = "s3cr3t".repeat(100);
@@ -655,7 +658,7 @@ fn an_error_repeats_nothing_of_a_token_but_short_names() {
         claiming(&signer, json!({ "aud": secret })),
         claiming(&signer, json!({ "sid": secret.repeat(3) })),
         signer.sign_text(secret.as_str(), secret.as_str()),
-        headed(&signer, json!({ "typ": secret })),
+        with_header(&signer, json!({ "typ": secret })),
     ] {
         let error = identity.verify_now(&token).unwrap_err();
         assert!(error.to_string().len() < 300, "{error}");
@@ -664,7 +667,7 @@ fn an_error_repeats_nothing_of_a_token_but_short_names() {
 }
 
 #[test]
-fn a_good_token_of_another_kind_is_no_access_token() {
+fn a_valid_token_of_another_kind_is_not_an_access_token() {
     let signer = Signer::new(Algorithm::EdDsa, "key-1");
     let usual = issuer(ISS, Preset::EntraV2);
     let (identity, _, _) = with_keys(vec![(usual, &[&signer])]);
@@ -679,7 +682,7 @@ fn a_good_token_of_another_kind_is_no_access_token() {
         let refused = identity.verify_now(&token).unwrap_err();
         assert_eq!(refused, TokenError::NotAnAccessToken(claim));
     }
-    // What Keycloak writes into its access tokens.
+    // The `typ` of Keycloak's access tokens.
     assert!(
         identity
             .verify_now(&claiming(&signer, json!({ "typ": "Bearer" })))

@@ -1,4 +1,4 @@
-//! Who is home: internal, direct connect, collaboration, or nobody.
+//! The home of a user: internal, direct connect, collaboration, or unknown.
 
 use crosstrust::id::{AppId, GroupId, RoleId, TenantId};
 use crosstrust::identity::{
@@ -25,8 +25,8 @@ fn verified_by(change: impl FnOnce(&mut Issuer), members: Value) -> VerifiedToke
     let mut issuer = issuer(ISS, Preset::EntraV2);
     change(&mut issuer);
     let (identity, _, _) = with_keys(vec![(issuer, &[&signer])]);
-    let said = with(claims(ISS), json!({ "groups": [GROUP], "wids": [ROLE] }));
-    let token = signer.sign(&with(said, members));
+    let payload = with(claims(ISS), json!({ "groups": [GROUP], "wids": [ROLE] }));
+    let token = signer.sign(&with(payload, members));
     VerifiedToken::clone(&identity.verify_now(&token).unwrap())
 }
 
@@ -34,7 +34,7 @@ fn verified(members: Value) -> VerifiedToken {
     verified_by(|_| {}, members)
 }
 
-fn asked(resource: &str, access: Option<AccessType>) -> RequestedAccess {
+fn requested_access(resource: &str, access: Option<AccessType>) -> RequestedAccess {
     RequestedAccess {
         resource: tenant(resource),
         app: AppId(5),
@@ -51,7 +51,9 @@ fn asked(resource: &str, access: Option<AccessType>) -> RequestedAccess {
 }
 
 fn request(verified: &VerifiedToken, resource: &str) -> Request {
-    let request = verified.to_request(asked(resource, None)).unwrap();
+    let request = verified
+        .to_request(requested_access(resource, None))
+        .unwrap();
     assert_eq!(request.contradiction(), None);
     request
 }
@@ -70,7 +72,7 @@ fn role() -> RoleId {
 }
 
 #[test]
-fn a_user_of_the_resource_tenant_itself_is_internal() {
+fn a_user_of_the_resource_tenant_is_internal() {
     for idp in [json!(null), json!(idp(TENANT))] {
         let request = request(&verified(json!({ "idp": idp })), TENANT);
         assert_eq!(request.user_class(), UserClass::Internal);
@@ -85,7 +87,7 @@ fn a_user_of_the_resource_tenant_itself_is_internal() {
 }
 
 #[test]
-fn a_user_of_another_tenant_comes_by_direct_connect_with_groups_and_without_roles() {
+fn a_user_of_another_tenant_is_a_direct_connect_user_with_groups_and_without_roles() {
     let request = request(&verified(json!({})), OTHER_TENANT);
     assert_eq!(request.user_class(), UserClass::DirectConnect);
     assert_eq!(
@@ -99,7 +101,7 @@ fn a_user_of_another_tenant_comes_by_direct_connect_with_groups_and_without_role
 }
 
 #[test]
-fn a_guest_comes_by_collaboration_known_by_the_guest_object_alone() {
+fn a_guest_is_a_collaboration_user_identified_by_the_guest_object_only() {
     let forms = [
         idp(OTHER_TENANT),
         format!("https://login.microsoftonline.com/{OTHER_TENANT}/v2.0"),
@@ -123,23 +125,23 @@ fn a_guest_comes_by_collaboration_known_by_the_guest_object_alone() {
 }
 
 #[test]
-fn a_claim_may_give_a_guests_home_user_and_the_home_groups_stay_unknown() {
+fn a_claim_may_name_the_home_user_of_a_guest_while_the_home_groups_stay_unknown() {
     let home_user = |issuer: &mut Issuer| {
         let rule = ClaimRule::as_is("home_oid");
         issuer.claims.set(Field::HomeUser, rule).unwrap();
     };
-    let said = |id: &str| json!({ "idp": idp(OTHER_TENANT), "home_oid": id });
-    let request = request(&verified_by(home_user, said(HOME_USER)), TENANT);
+    let payload = |id: &str| json!({ "idp": idp(OTHER_TENANT), "home_oid": id });
+    let request = request(&verified_by(home_user, payload(HOME_USER)), TENANT);
     assert_eq!(request.user, Some(HOME_USER.parse().unwrap()));
     assert!(request.groups.is_empty());
     assert!(request.claims.groups_incomplete);
-    let who = verified_by(home_user, said("no guid")).subject;
-    assert_eq!(who, Err(SubjectError::UnknownHome));
+    let subject = verified_by(home_user, payload("no guid")).subject;
+    assert_eq!(subject, Err(SubjectError::UnknownHome));
 }
 
 #[test]
-fn a_guest_whose_home_is_not_told_in_a_known_form_is_nobody() {
-    for said in [
+fn a_guest_whose_home_has_no_known_form_is_refused() {
+    for payload in [
         json!({ "idp": "" }),
         json!({ "idp": "evil\n" }),
         json!({ "idp": "x".repeat(1025) }),
@@ -154,10 +156,14 @@ fn a_guest_whose_home_is_not_told_in_a_known_form_is_nobody() {
         json!({ "idp": "https://sts.windows.net/contoso.example/" }),
         json!({ "idp": format!("http://sts.windows.net/{OTHER_TENANT}/") }),
     ] {
-        let verified = verified(said.clone());
-        assert_eq!(verified.subject, Err(SubjectError::UnknownHome), "{said}");
+        let verified = verified(payload.clone());
+        assert_eq!(
+            verified.subject,
+            Err(SubjectError::UnknownHome),
+            "{payload}"
+        );
         for resource in [TENANT, OTHER_TENANT] {
-            let found = verified.to_request(asked(resource, None));
+            let found = verified.to_request(requested_access(resource, None));
             assert_eq!(found, Err(SubjectError::UnknownHome));
         }
     }
@@ -168,14 +174,14 @@ fn a_guest_whose_home_is_not_told_in_a_known_form_is_nobody() {
 }
 
 #[test]
-fn a_guest_without_a_home_tenant_comes_by_collaboration_from_the_identity_provider() {
+fn a_guest_without_a_home_tenant_is_a_collaboration_user_of_the_identity_provider() {
     use IdentityProviderName as Name;
     let saml = |issuer: &str| IdentityProvider::SamlWsFed {
         issuer: issuer.to_owned(),
     };
     let accounts = "9188040d-6c67-4c5b-b112-36a304b66dad";
     let microsoft = || IdentityProvider::Named(Name::MicrosoftAccount);
-    for (told, provider) in [
+    for (idp_claim, provider) in [
         ("live.com".to_owned(), microsoft()),
         (idp(accounts), microsoft()),
         (accounts.to_owned(), microsoft()),
@@ -197,7 +203,7 @@ fn a_guest_without_a_home_tenant_comes_by_collaboration_from_the_identity_provid
             saml(&format!("https://evil.example/{OTHER_TENANT}/")),
         ),
     ] {
-        let verified = verified(json!({ "idp": told, "acct": 1 }));
+        let verified = verified(json!({ "idp": idp_claim, "acct": 1 }));
         let request = request(&verified, TENANT);
         assert_eq!(request.home, request::Home::Provider(provider));
         assert_eq!(request.user_class(), UserClass::Collaboration);
@@ -206,12 +212,12 @@ fn a_guest_without_a_home_tenant_comes_by_collaboration_from_the_identity_provid
         assert_eq!(request.roles, [role()]);
         assert_eq!((request.user, request.home_cloud), (None, None));
         assert!(request.groups.is_empty());
-        let direct = asked(TENANT, Some(AccessType::DirectConnect));
+        let direct = requested_access(TENANT, Some(AccessType::DirectConnect));
         assert_eq!(
             verified.to_request(direct),
             Err(SubjectError::AccessTypeMismatch)
         );
-        let third = asked(OTHER_TENANT, None);
+        let third = requested_access(OTHER_TENANT, None);
         assert_eq!(
             verified.to_request(third),
             Err(SubjectError::AccessTypeMismatch)
@@ -220,7 +226,7 @@ fn a_guest_without_a_home_tenant_comes_by_collaboration_from_the_identity_provid
 }
 
 #[test]
-fn a_token_names_its_issuing_tenant_only_where_its_issuer_is_that_tenants_own() {
+fn a_token_has_an_issuing_tenant_only_if_its_issuer_belongs_to_one_tenant() {
     let own = Some(tenant(TENANT));
     let exact = |tenants| {
         let change = |issuer: &mut Issuer| issuer.tenants = tenants;
@@ -248,7 +254,7 @@ fn a_token_names_its_issuing_tenant_only_where_its_issuer_is_that_tenants_own() 
 }
 
 #[test]
-fn a_guest_of_one_tenant_does_not_cross_to_a_third() {
+fn a_guest_in_one_tenant_cannot_access_a_third() {
     let guest = verified(json!({ "idp": idp(OTHER_TENANT) }));
     for resource in [OTHER_TENANT, "99999999-9999-4999-8999-999999999999"] {
         for access in [
@@ -256,14 +262,14 @@ fn a_guest_of_one_tenant_does_not_cross_to_a_third() {
             Some(AccessType::DirectConnect),
             Some(AccessType::Collaboration),
         ] {
-            let found = guest.to_request(asked(resource, access));
+            let found = guest.to_request(requested_access(resource, access));
             assert_eq!(found, Err(SubjectError::AccessTypeMismatch));
         }
     }
 }
 
 #[test]
-fn a_route_that_wants_another_way_in_than_the_tokens_is_told_so() {
+fn a_route_with_another_access_type_than_the_token_is_a_mismatch() {
     let (member, guest) = (
         verified(json!({})),
         verified(json!({ "idp": idp(OTHER_TENANT) })),
@@ -288,19 +294,21 @@ fn a_route_that_wants_another_way_in_than_the_tokens_is_told_so() {
         (&member, TENANT, direct, Ok(UserClass::Internal)),
         (&member, TENANT, collaboration, Ok(UserClass::Internal)),
     ] {
-        let found = verified.to_request(asked(resource, access));
+        let found = verified.to_request(requested_access(resource, access));
         assert_eq!(found.map(|request| request.user_class()), expected);
     }
 }
 
 #[test]
-fn where_the_issuer_knows_no_tenants_the_route_says_how_its_users_cross() {
+fn for_an_issuer_with_a_fixed_tenant_the_route_sets_the_access_type() {
     let fixed = |issuer: &mut Issuer| issuer.tenants = Tenants::Fixed(tenant(TENANT));
-    // An `idp` of such an issuer is its own affair.
+    // The `idp` claim of such an issuer is ignored.
     let verified = verified_by(fixed, json!({ "tid": null, "idp": "google", "acct": 1 }));
     assert_eq!(verified.subject.as_ref().unwrap().home, AccountHome::Fixed);
     let request = |resource, access| {
-        let request = verified.to_request(asked(resource, access)).unwrap();
+        let request = verified
+            .to_request(requested_access(resource, access))
+            .unwrap();
         assert_eq!(request.contradiction(), None);
         assert_eq!(request.home, tenant(TENANT));
         assert_eq!(request.user, Some(USER.parse().unwrap()));
@@ -315,34 +323,34 @@ fn where_the_issuer_knows_no_tenants_the_route_says_how_its_users_cross() {
     assert!(direct.roles.is_empty());
     let guest = request(OTHER_TENANT, Some(AccessType::Collaboration));
     assert_eq!(guest.user_class(), UserClass::Collaboration);
-    // The guest object's groups and roles are nowhere: unknown, and not none.
+    // The groups and roles of the guest object are not available: unknown, and not empty.
     assert!(guest.roles.is_empty() && guest.resource_groups.is_empty());
     assert!(guest.claims.groups_incomplete && guest.claims.roles_incomplete);
 }
 
 #[test]
-fn an_external_user_type_is_kept_where_it_can_be_and_never_makes_a_contradiction() {
+fn an_external_user_type_that_contradicts_the_user_class_is_dropped_or_refused() {
     let typed = |kind: UserType, members: Value| {
-        let said = with(members, json!({ "kind": kind.as_str() }));
+        let payload = with(members, json!({ "kind": kind.as_str() }));
         verified_by(
             |issuer| {
                 let rule = ClaimRule::as_is("kind");
                 issuer.claims.set(Field::ExternalUserType, rule).unwrap();
             },
-            said,
+            payload,
         )
     };
     for kind in UserType::ALL.iter().copied() {
         let guest = typed(kind, json!({ "idp": idp(OTHER_TENANT) }));
-        let kept = request(&guest, TENANT).external_user_type;
-        let can_be = !matches!(kind, UserType::InternalGuest | UserType::DirectConnectUser);
-        assert_eq!(kept, can_be.then_some(kind));
+        let found = request(&guest, TENANT).external_user_type;
+        let is_possible = !matches!(kind, UserType::InternalGuest | UserType::DirectConnectUser);
+        assert_eq!(found, is_possible.then_some(kind));
         let direct = typed(kind, json!({}));
-        let kept = request(&direct, OTHER_TENANT).external_user_type;
-        let can_be = kind == UserType::DirectConnectUser;
-        assert_eq!(kept, can_be.then_some(kind));
-        // An internal user is an internal guest or no external user at all.
-        let internal = typed(kind, json!({})).to_request(asked(TENANT, None));
+        let found = request(&direct, OTHER_TENANT).external_user_type;
+        let is_possible = kind == UserType::DirectConnectUser;
+        assert_eq!(found, is_possible.then_some(kind));
+        // An internal user is an internal guest or not an external user.
+        let internal = typed(kind, json!({})).to_request(requested_access(TENANT, None));
         let expected = if kind == UserType::InternalGuest {
             Ok(Some(kind))
         } else {
@@ -353,15 +361,15 @@ fn an_external_user_type_is_kept_where_it_can_be_and_never_makes_a_contradiction
 }
 
 #[test]
-fn what_is_asked_goes_into_the_request_as_it_is_and_capabilities_of_both_are_joined() {
+fn the_requested_access_is_copied_into_the_request_and_client_capabilities_are_joined() {
     let verified = verified(json!({ "xms_cc": ["cp1", "other"] }));
     let request = request(&verified, OTHER_TENANT);
-    let asked = asked(OTHER_TENANT, None);
-    assert_eq!(request.app, asked.app);
-    assert_eq!(request.channel, asked.channel);
-    assert_eq!(request.restricting_tenant, asked.restricting_tenant);
-    assert_eq!(request.home_cloud, asked.home_cloud);
-    assert_eq!(request.request_id, asked.request_id);
+    let requested = requested_access(OTHER_TENANT, None);
+    assert_eq!(request.app, requested.app);
+    assert_eq!(request.channel, requested.channel);
+    assert_eq!(request.restricting_tenant, requested.restricting_tenant);
+    assert_eq!(request.home_cloud, requested.home_cloud);
+    assert_eq!(request.request_id, requested.request_id);
     assert_eq!(request.context.client_capabilities, ["cp1", "other"]);
     assert_eq!(request.claims, verified.claims);
 }

@@ -1,4 +1,4 @@
-//! Key sets: what is refused as a whole, what is skipped, and what makes two of them the same.
+//! Parsing of key sets: which sets are refused, which keys are skipped, and when two sets are equal.
 
 use crosstrust::identity::{
     Algorithm, IssuerIndex, JsonError, JsonFault, KeyFault, KeySet, KeySetError, Preset,
@@ -25,7 +25,7 @@ fn ec() -> Value {
 }
 
 #[test]
-fn one_key_that_must_be_secret_refuses_the_whole_set() {
+fn a_set_with_a_private_or_symmetric_key_is_refused() {
     let other = with(ec(), json!({ "kid": "other" }));
     let secret = json!({ "kty": "oct", "k": "AAAA", "kid": "a" });
     let mut cases = vec![
@@ -33,7 +33,7 @@ fn one_key_that_must_be_secret_refuses_the_whole_set() {
         (json!({ "kty": "oct" }), KeyFault::SharedSecret),
     ];
     for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
-        // Also in a key that would be skipped.
+        // Even in a key that would be skipped.
         let key = with(ec(), json!({ name: "AAAA", "use": "enc" }));
         cases.push((key, KeyFault::Private(name)));
     }
@@ -44,7 +44,7 @@ fn one_key_that_must_be_secret_refuses_the_whole_set() {
 }
 
 #[test]
-fn a_key_that_is_of_no_use_here_is_skipped_and_told() {
+fn an_unusable_key_is_skipped_with_its_reason() {
     let cases = [
         (with(ec(), json!({ "use": "enc" })), SkipReason::OtherUse),
         (
@@ -131,48 +131,48 @@ fn a_key_that_is_of_no_use_here_is_skipped_and_told() {
     ];
     let malformed = malformed.map(|(key, member)| (key, SkipReason::Malformed(member)));
     let cases = cases.into_iter().chain(malformed);
-    for (key, why) in cases {
+    for (key, reason) in cases {
         let set = parse(json!([with(ec(), json!({ "kid": "good" })), key])).unwrap();
         let skipped: Vec<_> = set
             .skipped()
             .iter()
             .map(|one| (one.index, one.reason))
             .collect();
-        assert_eq!(skipped, [(1, why)], "{key}");
+        assert_eq!(skipped, [(1, reason)], "{key}");
         assert_eq!(set.kids().collect::<Vec<_>>(), ["good"]);
     }
 }
 
 #[test]
-fn keys_verify_what_their_alg_says_or_else_what_their_kind_can() {
-    let fitting = |key: Value| {
+fn a_key_supports_its_alg_or_else_all_algorithms_of_its_kind() {
+    let supported = |key: Value| {
         let set = parse(json!([key])).unwrap();
         let [key] = set.of_id(set.kids().next().unwrap()) else {
             panic!()
         };
-        let fits = Algorithm::ALL.into_iter().filter(|one| key.supports(*one));
-        fits.collect::<Vec<_>>()
+        let algorithms = Algorithm::ALL.into_iter().filter(|one| key.supports(*one));
+        algorithms.collect::<Vec<_>>()
     };
-    assert_eq!(fitting(rsa(2048)), [Algorithm::Rs256, Algorithm::Ps256]);
-    assert_eq!(fitting(rsa(8192)), [Algorithm::Rs256, Algorithm::Ps256]);
+    assert_eq!(supported(rsa(2048)), [Algorithm::Rs256, Algorithm::Ps256]);
+    assert_eq!(supported(rsa(8192)), [Algorithm::Rs256, Algorithm::Ps256]);
     assert_eq!(
-        fitting(with(rsa(2048), json!({ "alg": "PS256" }))),
+        supported(with(rsa(2048), json!({ "alg": "PS256" }))),
         [Algorithm::Ps256]
     );
-    assert_eq!(fitting(ec()), [Algorithm::Es256]);
+    assert_eq!(supported(ec()), [Algorithm::Es256]);
     let ops = json!({ "key_ops": ["verify"], "kid": "k".repeat(1024) });
-    assert_eq!(fitting(with(ec(), ops)), [Algorithm::Es256]);
+    assert_eq!(supported(with(ec(), ops)), [Algorithm::Es256]);
     let ed = Signer::new(Algorithm::EdDsa, "ed").jwk();
-    assert_eq!(fitting(ed), [Algorithm::EdDsa]);
+    assert_eq!(supported(ed), [Algorithm::EdDsa]);
 }
 
 #[test]
-fn what_is_no_key_set_is_refused() {
+fn an_invalid_key_set_is_refused() {
     let error = |text: &str| KeySet::parse(text.as_bytes()).unwrap_err();
     assert_eq!(error("[]"), KeySetError::Json(JsonError::NotAnObject));
     assert_eq!(error("{}"), KeySetError::NoKeys);
     assert_eq!(error(r#"{"keys":{}}"#), KeySetError::NoKeys);
-    for (text, wrong) in [
+    for (text, expected) in [
         (r#"{"keys":[],"keys":[]}"#, JsonFault::DuplicateName),
         (
             r#"{"keys":[{"kid":"a","kid":"b"}]}"#,
@@ -182,9 +182,9 @@ fn what_is_no_key_set_is_refused() {
         ("<html>", JsonFault::Syntax),
     ] {
         let found = error(text);
-        let is_that =
-            matches!(&found, KeySetError::Json(JsonError::At { fault, .. }) if *fault == wrong);
-        assert!(is_that, "{text}: {found}");
+        let is_expected =
+            matches!(&found, KeySetError::Json(JsonError::At { fault, .. }) if *fault == expected);
+        assert!(is_expected, "{text}: {found}");
     }
     let keys = |count: usize| vec![json!({ "kty": "X" }); count];
     assert_eq!(parse(json!(keys(64))).unwrap().skipped().len(), 64);
@@ -201,7 +201,7 @@ fn what_is_no_key_set_is_refused() {
 }
 
 #[test]
-fn two_sets_are_the_same_if_they_verify_the_same_however_they_are_written() {
+fn key_sets_with_the_same_usable_keys_have_the_same_digest() {
     let (one, two) = (
         Signer::new(Algorithm::Es256, "one"),
         Signer::new(Algorithm::EdDsa, "two"),
@@ -250,7 +250,7 @@ fn two_sets_are_the_same_if_they_verify_the_same_however_they_are_written() {
 }
 
 #[test]
-fn at_most_eight_keys_of_one_id_are_kept() {
+fn at_most_eight_keys_with_one_id_are_used() {
     let keys: Vec<Value> = (0..10).map(|_| ec()).collect();
     let set = parse(json!(keys)).unwrap();
     assert_eq!(set.of_id("ec").len(), 8);
@@ -259,12 +259,12 @@ fn at_most_eight_keys_of_one_id_are_kept() {
         .iter()
         .map(|one| (one.index, one.reason))
         .collect();
-    let why = SkipReason::TooManyOfOneId;
-    assert_eq!(skipped, [(8, why), (9, why)]);
+    let reason = SkipReason::TooManyOfOneId;
+    assert_eq!(skipped, [(8, reason), (9, reason)]);
 }
 
 #[test]
-fn of_several_keys_of_one_id_the_one_that_fits_the_algorithm_verifies() {
+fn of_several_keys_with_one_id_the_one_for_the_algorithm_verifies() {
     let signers = [
         Algorithm::EdDsa,
         Algorithm::Es256,
@@ -272,7 +272,7 @@ fn of_several_keys_of_one_id_the_one_that_fits_the_algorithm_verifies() {
         Algorithm::Rs256,
     ]
     .map(|algorithm| Signer::new(algorithm, "key"));
-    let stranger = Signer::new(Algorithm::Es256, "key");
+    let other = Signer::new(Algorithm::Es256, "key");
     let (identity, _, _) = tokens::identity(vec![issuer(ISS, Preset::EntraV2)]);
     let publish = |keys: Vec<Value>| {
         identity.publish(IssuerIndex(0), Some(parse(json!(keys)).unwrap()), None);
@@ -285,17 +285,17 @@ fn of_several_keys_of_one_id_the_one_that_fits_the_algorithm_verifies() {
     let wrong = TokenError::BadSignature {
         issuer: IssuerIndex(0),
     };
-    assert_eq!(verify(&stranger), Err(wrong.clone()));
+    assert_eq!(verify(&other), Err(wrong.clone()));
 
-    // One that is for encryption, or for another algorithm, verifies nothing, whatever stands beside it.
-    let unfit = |members| with(signers[3].jwk(), members);
+    // A key for encryption or for another algorithm verifies nothing, also beside a usable key.
+    let unusable = |members| with(signers[3].jwk(), members);
     for members in [
         json!({ "use": "enc" }),
         json!({ "alg": "PS256" }),
         json!({ "alg": "RSA-OAEP" }),
         json!({ "key_ops": ["encrypt"] }),
     ] {
-        publish(vec![unfit(members), signers[1].jwk()]);
+        publish(vec![unusable(members), signers[1].jwk()]);
         assert_eq!(verify(&signers[1]), Ok(()));
         let found = verify(&signers[3]);
         assert!(
@@ -304,7 +304,7 @@ fn of_several_keys_of_one_id_the_one_that_fits_the_algorithm_verifies() {
         );
     }
 
-    // A key that is bound to another issuer does not stand in the way of the same key bound to this one.
+    // A key bound to another issuer does not hide the same key bound to this issuer.
     let bound = |to: &str| with(signers[1].jwk(), json!({ "issuer": to }));
     publish(vec![bound("https://a.example"), bound("https://z.example")]);
     assert_eq!(verify(&signers[1]), Err(TokenError::KeyOfOtherIssuer));
@@ -314,11 +314,11 @@ fn of_several_keys_of_one_id_the_one_that_fits_the_algorithm_verifies() {
         bound("https://z.example"),
     ]);
     assert_eq!(verify(&signers[1]), Ok(()));
-    assert_eq!(verify(&stranger), Err(wrong));
+    assert_eq!(verify(&other), Err(wrong));
 }
 
 #[test]
-fn a_key_id_is_any_text_of_up_to_a_kibibyte() {
+fn a_key_id_is_any_string_of_up_to_1024_bytes() {
     let longest = "\u{7f}".repeat(1024);
     for kid in [
         "a/b+c=",

@@ -1,4 +1,4 @@
-//! Which claims mean what: a token of each kind of issuer, and what becomes of claims that are malformed.
+//! The claims of each preset: a token of each kind of issuer, claim rules, and malformed claims.
 
 use std::collections::BTreeMap;
 
@@ -20,20 +20,20 @@ const OTHER_GROUP: &str = "66666666-6666-4666-8666-666666666662";
 const ROLE: &str = "62e90394-69f5-4237-9190-012177145e10";
 const CLIENT: &str = "77777777-7777-4777-8777-777777777777";
 
-struct Issuing {
+struct IssuerFixture {
     signer: Signer,
     identity: std::sync::Arc<TokenVerifier>,
 }
 
-fn issuing(preset: Preset, change: impl FnOnce(&mut Issuer)) -> Issuing {
+fn fixture(preset: Preset, change: impl FnOnce(&mut Issuer)) -> IssuerFixture {
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let mut issuer = issuer(ISS, preset);
     change(&mut issuer);
     let (identity, _, _) = with_keys(vec![(issuer, &[&signer])]);
-    Issuing { signer, identity }
+    IssuerFixture { signer, identity }
 }
 
-impl Issuing {
+impl IssuerFixture {
     fn verify(&self, members: Value) -> Result<VerifiedToken, TokenError> {
         let token = self.signer.sign(&with(claims(ISS), members));
         self.identity
@@ -60,18 +60,18 @@ fn values(claim: &str, table: &[(&str, &str)]) -> ClaimRule {
 }
 
 #[test]
-fn a_token_of_entra_version_1_tells_user_groups_roles_client_session_and_mfa() {
-    let issuing = issuing(Preset::EntraV1, |_| {});
-    let verified = issuing
+fn an_entra_v1_token_names_user_groups_roles_client_session_and_mfa() {
+    let fixture = fixture(Preset::EntraV1, |_| {});
+    let verified = fixture
         .verify(json!({
             "groups": [GROUP], "wids": [ROLE], "appid": CLIENT, "azp": TENANT, "amr": ["pwd", "mfa"],
             "auth_time": NOW - 100, "sid": "session", "deviceid": "device", "acrs": ["c1", "c2"],
             "xms_cc": ["cp1"], "idtyp": "user", "ver": "1.0",
         }))
         .unwrap();
-    let who = verified.subject.unwrap();
+    let subject = verified.subject.unwrap();
     assert_eq!(
-        (who.tenant, who.user),
+        (subject.tenant, subject.user),
         (tenant(TENANT), USER.parse().unwrap())
     );
     assert_eq!(verified.groups, [GROUP.parse::<GroupId>().unwrap()]);
@@ -90,19 +90,19 @@ fn a_token_of_entra_version_1_tells_user_groups_roles_client_session_and_mfa() {
 }
 
 #[test]
-fn a_token_of_entra_version_2_tells_the_client_in_azp_and_never_mfa_by_itself() {
-    let plain = issuing(Preset::EntraV2, |_| {});
-    let said = json!({ "azp": CLIENT, "appid": TENANT, "amr": ["mfa"], "acrs": ["c1"] });
-    let verified = plain.verify(said.clone()).unwrap();
+fn an_entra_v2_token_names_the_client_in_azp_and_mfa_only_by_a_claim_rule() {
+    let plain = fixture(Preset::EntraV2, |_| {});
+    let payload = json!({ "azp": CLIENT, "appid": TENANT, "amr": ["mfa"], "acrs": ["c1"] });
+    let verified = plain.verify(payload.clone()).unwrap();
     assert_eq!(verified.client_app, Some(CLIENT.parse().unwrap()));
     assert!(!verified.claims.mfa);
-    let mapped = issuing(Preset::EntraV2, |issuer| {
+    let mapped = fixture(Preset::EntraV2, |issuer| {
         issuer
             .claims
             .set(Field::Mfa, contains("acrs", "c1"))
             .unwrap();
     });
-    assert!(mapped.verify(said).unwrap().claims.mfa);
+    assert!(mapped.verify(payload).unwrap().claims.mfa);
     assert!(
         !mapped
             .verify(json!({ "acrs": ["c10", "C1"] }))
@@ -113,50 +113,50 @@ fn a_token_of_entra_version_2_tells_the_client_in_azp_and_never_mfa_by_itself() 
 }
 
 #[test]
-fn a_token_of_okta_tells_the_user_in_a_claim_of_its_own() {
-    let issuing = issuing(Preset::Okta, |issuer| {
+fn an_okta_token_names_the_user_in_a_custom_claim() {
+    let fixture = fixture(Preset::Okta, |issuer| {
         issuer.tenants = Tenants::Fixed(tenant(TENANT));
         issuer.groups = Emitted::Always;
         let table = values("groups", &[("Everyone", GROUP)]);
         issuer.claims.set(Field::Groups, table).unwrap();
     });
-    let said = json!({ "tid": null, "azp": null, "cid": "0oa1", "sub": "a@okta.example", "amr": ["mfa", "otp"], "groups": ["Everyone"] });
-    let verified = issuing.verify(said.clone()).unwrap();
-    let who = verified.subject.unwrap();
+    let payload = json!({ "tid": null, "azp": null, "cid": "0oa1", "sub": "a@okta.example", "amr": ["mfa", "otp"], "groups": ["Everyone"] });
+    let verified = fixture.verify(payload.clone()).unwrap();
+    let subject = verified.subject.unwrap();
     assert_eq!(
-        (who.tenant, who.user),
+        (subject.tenant, subject.user),
         (tenant(TENANT), USER.parse().unwrap())
     );
     assert!(verified.claims.mfa && !verified.claims.groups_incomplete);
     assert_eq!(verified.groups, [GROUP.parse::<GroupId>().unwrap()]);
-    let nameless = with(said, json!({ "oid": null }));
-    let verified = issuing
+    let nameless = with(payload, json!({ "oid": null }));
+    let verified = fixture
         .verify(with(json!({ "oid": "00u1" }), nameless))
         .unwrap();
     assert_eq!(verified.subject, Err(SubjectError::NoUser));
 }
 
 #[test]
-fn a_token_of_keycloak_tells_the_user_in_sub() {
-    let issuing = issuing(Preset::Keycloak, |issuer| {
+fn a_keycloak_token_names_the_user_in_sub() {
+    let fixture = fixture(Preset::Keycloak, |issuer| {
         issuer.tenants = Tenants::Fixed(tenant(TENANT));
     });
-    let said = json!({
+    let payload = json!({
         "typ": "Bearer", "tid": null, "oid": null, "sub": USER, "sid": "s", "azp": "wiki-frontend", "groups": [GROUP, "/staff"],
     });
-    let verified = issuing.verify(said).unwrap();
+    let verified = fixture.verify(payload).unwrap();
     assert_eq!(verified.subject.unwrap().user, USER.parse().unwrap());
     assert_eq!(verified.client_app, None);
     assert!(!verified.claims.mfa);
-    // A group that is no GUID and in no table is one that we do not know of.
+    // A group that is neither a GUID nor in a table makes the groups incomplete.
     assert_eq!(verified.groups, [GROUP.parse::<GroupId>().unwrap()]);
     assert!(verified.claims.groups_incomplete);
 }
 
 #[test]
 fn an_applications_token_identifies_no_user() {
-    let entra = issuing(Preset::EntraV2, |_| {});
-    for said in [
+    let entra = fixture(Preset::EntraV2, |_| {});
+    for payload in [
         json!({ "idtyp": "app" }),
         json!({ "idtyp": "device" }),
         json!({ "idtyp": 1 }),
@@ -166,8 +166,8 @@ fn an_applications_token_identifies_no_user() {
         json!({ "oid": "no guid" }),
         json!({ "oid": [USER] }),
     ] {
-        let who = entra.verify(said.clone()).unwrap().subject;
-        assert_eq!(who, Err(SubjectError::NoUser), "{said}");
+        let subject = entra.verify(payload.clone()).unwrap().subject;
+        assert_eq!(subject, Err(SubjectError::NoUser), "{payload}");
     }
     assert!(
         entra
@@ -179,13 +179,13 @@ fn an_applications_token_identifies_no_user() {
 }
 
 #[test]
-fn groups_and_roles_that_are_left_out_are_unknown_and_not_none() {
-    let sometimes = issuing(Preset::EntraV2, |_| {});
-    let always = issuing(Preset::EntraV2, |issuer| {
+fn omitted_groups_and_roles_are_unknown_and_not_empty() {
+    let sometimes = fixture(Preset::EntraV2, |_| {});
+    let always = fixture(Preset::EntraV2, |issuer| {
         issuer.groups = Emitted::Always;
         issuer.roles = Emitted::Always;
     });
-    // (claims, incomplete where they are emitted sometimes, and where always)
+    // (claims, incomplete if emitted sometimes, incomplete if emitted always)
     let cases = [
         (json!({}), true, false),
         (json!({ "G": [GROUP] }), false, false),
@@ -220,34 +220,35 @@ fn groups_and_roles_that_are_left_out_are_unknown_and_not_none() {
         (json!({ "G": 7 }), true, true),
         (json!({ "G": { "a": GROUP } }), true, true),
     ];
-    for (said, sometimes_incomplete, always_incomplete) in cases {
+    for (payload, sometimes_incomplete, always_incomplete) in cases {
         for claim in ["groups", "wids"] {
-            let said: Value = serde_json::from_str(&said.to_string().replace('G', claim)).unwrap();
-            for (issuing, expected) in [
+            let payload: Value =
+                serde_json::from_str(&payload.to_string().replace('G', claim)).unwrap();
+            for (fixture, expected) in [
                 (&sometimes, sometimes_incomplete),
                 (&always, always_incomplete),
             ] {
-                let claims = issuing.verify(said.clone()).unwrap().claims;
+                let claims = fixture.verify(payload.clone()).unwrap().claims;
                 let found = match claim {
                     "groups" => claims.groups_incomplete,
                     _ => claims.roles_incomplete,
                 };
-                assert_eq!(found, expected, "{said}");
+                assert_eq!(found, expected, "{payload}");
             }
         }
     }
 }
 
 #[test]
-fn lists_that_are_longer_than_a_request_may_have_refuse_the_token() {
-    // Larger tokens come in the metadata of a gateway.
-    let issuing = issuing(Preset::EntraV2, |_| {});
-    let believe = |claim: &str, count: usize| {
+fn a_token_with_a_list_over_the_request_limit_is_refused() {
+    // Claims in gateway metadata may exceed the size limit of a token.
+    let fixture = fixture(Preset::EntraV2, |_| {});
+    let check = |claim: &str, count: usize| {
         let list = vec![GROUP; count];
         let Value::Object(payload) = with(claims(ISS), json!({ claim: list })) else {
             panic!()
         };
-        issuing.identity.check_claims(payload).map(|_| ())
+        fixture.identity.check_claims(payload).map(|_| ())
     };
     for (claim, most) in [
         ("groups", 1024),
@@ -255,7 +256,7 @@ fn lists_that_are_longer_than_a_request_may_have_refuse_the_token() {
         ("acrs", 256),
         ("xms_cc", 256),
     ] {
-        assert_eq!(believe(claim, most), Ok(()));
+        assert_eq!(check(claim, most), Ok(()));
         let found = most + 1;
         let claim = Excerpt::of(claim);
         let expected = TokenError::TooMany {
@@ -264,13 +265,13 @@ fn lists_that_are_longer_than_a_request_may_have_refuse_the_token() {
             most,
         };
         let name = claim.to_string();
-        assert_eq!(believe(name.trim_matches('`'), found), Err(expected));
+        assert_eq!(check(name.trim_matches('`'), found), Err(expected));
     }
 }
 
 #[test]
 fn a_malformed_claim_grants_nothing() {
-    let issuing = issuing(Preset::EntraV1, |issuer| {
+    let fixture = fixture(Preset::EntraV1, |issuer| {
         let claims = &mut issuer.claims;
         claims
             .set(Field::CompliantDevice, ClaimRule::as_is("compliant"))
@@ -284,8 +285,8 @@ fn a_malformed_claim_grants_nothing() {
             .set(Field::AuthenticatorAaguid, ClaimRule::as_is("aaguid"))
             .unwrap();
     });
-    let claims = |said: Value| issuing.verify(said).unwrap().claims;
-    for (said, expected) in [
+    let claims = |payload: Value| fixture.verify(payload).unwrap().claims;
+    for (payload, expected) in [
         (json!({}), false),
         (json!({ "amr": ["mfa"] }), true),
         (json!({ "amr": "mfa" }), true),
@@ -295,23 +296,27 @@ fn a_malformed_claim_grants_nothing() {
         (json!({ "amr": { "mfa": true } }), false),
         (json!({ "amr": true }), false),
     ] {
-        assert_eq!(claims(said.clone()).mfa, expected, "{said}");
+        assert_eq!(claims(payload.clone()).mfa, expected, "{payload}");
     }
-    for (said, expected) in [
+    for (payload, expected) in [
         (json!({ "compliant": true }), true),
         (json!({ "compliant": "true" }), false),
         (json!({ "compliant": 1 }), false),
         (json!({ "compliant": [true] }), false),
     ] {
-        assert_eq!(claims(said.clone()).compliant_device, expected, "{said}");
+        assert_eq!(
+            claims(payload.clone()).compliant_device,
+            expected,
+            "{payload}"
+        );
     }
-    for (said, expected) in [
+    for (payload, expected) in [
         (json!({ "level": 2 }), true),
         (json!({ "level": "2" }), false),
         (json!({ "level": 2.5 }), false),
         (json!({ "level": [2] }), false),
     ] {
-        assert_eq!(claims(said.clone()).resource_mfa, expected, "{said}");
+        assert_eq!(claims(payload.clone()).resource_mfa, expected, "{payload}");
     }
     let odd = claims(json!({
         "auth_time": "yesterday", "sid": 7, "deviceid": ["a"], "acrs": [1, "", "c1"], "aaguid": "x", "appid": 7,
@@ -324,8 +329,8 @@ fn a_malformed_claim_grants_nothing() {
 }
 
 #[test]
-fn words_are_translated_by_the_operators_table_and_what_is_not_in_it_says_nothing() {
-    let issuing = issuing(Preset::EntraV2, |issuer| {
+fn values_are_mapped_by_the_configured_table_and_other_values_are_ignored() {
+    let fixture = fixture(Preset::EntraV2, |issuer| {
         let claims = &mut issuer.claims;
         let table = values("amr", &[("hwk", "fido2")]);
         claims.set(Field::AuthenticationMethods, table).unwrap();
@@ -338,8 +343,9 @@ fn words_are_translated_by_the_operators_table_and_what_is_not_in_it_says_nothin
         let table = values("kind", &[("Guest", "b2bCollaborationGuest")]);
         claims.set(Field::ExternalUserType, table).unwrap();
     });
-    let said = json!({ "amr": ["hwk", "odd", "sms"], "methods": ["sms", "x", 1], "kind": "Guest" });
-    let verified = issuing.verify(said).unwrap();
+    let payload =
+        json!({ "amr": ["hwk", "odd", "sms"], "methods": ["sms", "x", 1], "kind": "Guest" });
+    let verified = fixture.verify(payload).unwrap();
     let claims = &verified.claims;
     let set = |one| WordSet::EMPTY.with(one);
     assert_eq!(
@@ -354,13 +360,13 @@ fn words_are_translated_by_the_operators_table_and_what_is_not_in_it_says_nothin
         verified.external_user_type,
         Some(UserType::CollaborationGuest)
     );
-    let kind = issuing.verify(json!({ "kind": "Member" })).unwrap();
+    let kind = fixture.verify(json!({ "kind": "Member" })).unwrap();
     assert_eq!(kind.external_user_type, None);
 }
 
 #[test]
-fn a_table_turns_names_of_groups_into_guids() {
-    let issuing = issuing(Preset::Keycloak, |issuer| {
+fn a_table_maps_group_names_to_guids() {
+    let fixture = fixture(Preset::Keycloak, |issuer| {
         let table = values("roles", &[("/staff", GROUP)]);
         issuer.claims.set(Field::Groups, table).unwrap();
     });
@@ -368,21 +374,21 @@ fn a_table_turns_names_of_groups_into_guids() {
         let ids: Vec<String> = verified.groups.iter().map(GroupId::to_string).collect();
         (ids, verified.claims.groups_incomplete)
     };
-    let found = ids(issuing
+    let found = ids(fixture
         .verify(json!({ "typ": "Bearer", "roles": ["/staff", OTHER_GROUP] }))
         .unwrap());
     assert_eq!(
         found,
         (vec![GROUP.to_owned(), OTHER_GROUP.to_owned()], false)
     );
-    let found = ids(issuing
+    let found = ids(fixture
         .verify(json!({ "typ": "Bearer", "roles": ["/staff", "/bad"], "groups": [] }))
         .unwrap());
     assert_eq!(found, (vec![GROUP.to_owned()], true));
 }
 
 #[test]
-fn a_rule_that_does_not_go_with_its_field_is_refused() {
+fn a_rule_that_does_not_fit_its_field_is_refused() {
     let mut map = crosstrust::identity::ClaimMap::from_preset(Preset::EntraV2);
     let found = map.set(Field::Groups, contains("groups", "x"));
     assert_eq!(found, Err(ClaimRuleError::NotAFlag(Field::Groups)));
@@ -407,7 +413,7 @@ fn a_rule_that_does_not_go_with_its_field_is_refused() {
 }
 
 #[test]
-fn no_preset_tells_where_mfa_was_done_and_every_name_is_read_back() {
+fn no_preset_maps_resource_mfa_or_device_compliance_and_every_name_is_parsed_back() {
     for preset in Preset::ALL {
         let map = crosstrust::identity::ClaimMap::from_preset(preset);
         assert_eq!(map.rule(Field::ResourceMfa), None);
@@ -419,7 +425,7 @@ fn no_preset_tells_where_mfa_was_done_and_every_name_is_read_back() {
     }
 }
 
-/// An access token of each provider as its documentation shows it, and the ID token of the same sign-in and audience.
+/// An access token of each provider as in its documentation, and the ID token of the same sign-in and audience.
 /// ID tokens of the code flow have neither `at_hash` nor `c_hash`.
 #[test]
 fn an_access_token_of_each_preset_has_its_mark_and_an_id_token_of_the_same_audience_is_refused() {
@@ -457,7 +463,7 @@ fn an_access_token_of_each_preset_has_its_mark_and_an_id_token_of_the_same_audie
             &keycloak_id,
             TokenError::NotAnAccessToken("typ"),
         ),
-        // A provider that took `typ` away from ID tokens would not make access tokens of them.
+        // An ID token without `typ` is not an access token either.
         (
             Preset::Keycloak,
             &keycloak,
@@ -465,19 +471,19 @@ fn an_access_token_of_each_preset_has_its_mark_and_an_id_token_of_the_same_audie
             unmarked("`typ` = `Bearer`"),
         ),
     ] {
-        let issuing = issuing(preset, |issuer| {
+        let fixture = fixture(preset, |issuer| {
             if matches!(preset, Preset::Okta | Preset::Keycloak) {
                 issuer.tenants = Tenants::Fixed(tenant(TENANT));
             }
         });
         let unmarked = with(claims(ISS), none.clone());
         let verify = |members: &Value| {
-            let said = with(unmarked.clone(), members.clone());
-            let token = issuing.identity.verify_now(&issuing.signer.sign(&said));
-            let believed = issuing
+            let payload = with(unmarked.clone(), members.clone());
+            let token = fixture.identity.verify_now(&fixture.signer.sign(&payload));
+            let from_claims = fixture
                 .identity
-                .check_claims(said.as_object().unwrap().clone());
-            assert_eq!(token.as_ref().err(), believed.as_ref().err());
+                .check_claims(payload.as_object().unwrap().clone());
+            assert_eq!(token.as_ref().err(), from_claims.as_ref().err());
             token.map(|_| ())
         };
         assert_eq!(verify(access), Ok(()), "{preset:?}");
@@ -486,15 +492,15 @@ fn an_access_token_of_each_preset_has_its_mark_and_an_id_token_of_the_same_audie
 }
 
 #[test]
-fn an_issuer_whose_access_tokens_have_no_mark_can_be_taken_without_it() {
+fn the_access_token_mark_of_an_issuer_can_be_ignored_by_configuration() {
     let unmarked = json!({ "azp": null });
-    let required = issuing(Preset::EntraV2, |_| {});
+    let required = fixture(Preset::EntraV2, |_| {});
     assert!(required.verify(unmarked.clone()).is_err());
-    let ignored = issuing(Preset::EntraV2, |issuer| {
+    let ignored = fixture(Preset::EntraV2, |issuer| {
         issuer.access_token_mark = MarkRequirement::Ignored;
     });
     assert!(ignored.verify(unmarked.clone()).is_ok());
-    // What says that it is another kind of token is refused all the same.
+    // A token that is marked as another kind is still refused.
     for members in [json!({ "at_hash": "x" }), json!({ "typ": "ID" })] {
         assert!(ignored.verify(with(unmarked.clone(), members)).is_err());
     }

@@ -1,4 +1,4 @@
-//! Keys come, change and go while tokens are verified; what was verified before counts only under the same keys.
+//! Keys are added, changed and removed while tokens are verified; a cached result is valid only with the same keys.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,37 +23,37 @@ fn unknown_key(kid: &str) -> TokenError {
 }
 
 #[test]
-fn a_token_that_was_verified_before_proves_the_same_until_the_keys_change() {
+fn a_cached_token_is_reused_until_the_keys_change() {
     let (one, two) = (
         Signer::new(Algorithm::EdDsa, "one"),
         Signer::new(Algorithm::EdDsa, "two"),
     );
     let (identity, engine, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&one])]);
     let token = one.sign(&claims(ISS));
-    let fresh = identity.verify_now(&token).unwrap();
+    let first = identity.verify_now(&token).unwrap();
     let again = identity.verify_now(&token).unwrap();
-    assert!(Arc::ptr_eq(&fresh, &again));
-    assert_eq!(fresh.key_epoch, engine.view().keys());
+    assert!(Arc::ptr_eq(&first, &again));
+    assert_eq!(first.key_epoch, engine.view().keys());
     let counters = identity.counters();
     assert_eq!(
         (counters.hits, counters.misses, counters.refused),
         (1, 1, 0)
     );
 
-    // Another key comes: verified again, under the new epoch, with the same result.
+    // A key is added: the token is verified again, with the new epoch and the same result.
     identity.publish(FIRST, Some(key_set(&[&one, &two])), None);
-    let anew = identity.verify_now(&token).unwrap();
-    assert!(anew.key_epoch > fresh.key_epoch);
-    assert_eq!(anew.key_epoch, engine.view().keys());
+    let verified_again = identity.verify_now(&token).unwrap();
+    assert!(verified_again.key_epoch > first.key_epoch);
+    assert_eq!(verified_again.key_epoch, engine.view().keys());
     assert_eq!(
-        (&anew.subject, &anew.claims),
-        (&fresh.subject, &fresh.claims)
+        (&verified_again.subject, &verified_again.claims),
+        (&first.subject, &first.claims)
     );
 
-    // The key goes.
+    // The key is removed.
     identity.publish(FIRST, Some(key_set(&[&two])), None);
     assert_eq!(identity.verify_now(&token).err(), Some(unknown_key("one")));
-    // All keys go.
+    // All keys are removed.
     let token = two.sign(&claims(ISS));
     assert!(identity.verify_now(&token).is_ok());
     identity.publish(FIRST, None, None);
@@ -62,7 +62,7 @@ fn a_token_that_was_verified_before_proves_the_same_until_the_keys_change() {
 }
 
 #[test]
-fn a_token_that_differs_in_its_signature_alone_is_not_found() {
+fn a_token_that_differs_only_in_its_signature_is_not_found_in_the_cache() {
     let signer = Signer::new(Algorithm::Es256, "key");
     let (identity, _, _) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
     let token = signer.sign(&claims(ISS));
@@ -75,15 +75,15 @@ fn a_token_that_differs_in_its_signature_alone_is_not_found() {
 }
 
 #[test]
-fn only_other_keys_make_an_epoch() {
+fn only_changed_keys_start_a_new_epoch() {
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let (identity, engine, _) = identity(vec![issuer(ISS, Preset::EntraV2)]);
     assert_eq!(engine.view().keys(), Epoch::FIRST);
     let mut last = Epoch::FIRST;
-    let mut publish = |keys, good_until, is_news: bool| {
+    let mut publish = |keys, good_until, is_new: bool| {
         identity.publish(FIRST, keys, good_until);
         let epoch = engine.view().keys();
-        assert_eq!(epoch != last, is_news);
+        assert_eq!(epoch != last, is_new);
         last = epoch;
     };
     publish(None, None, false);
@@ -100,7 +100,7 @@ fn only_other_keys_make_an_epoch() {
 }
 
 #[test]
-fn a_token_ends_at_exp_on_the_wall_clock_and_on_the_boot_clock_also_where_it_was_seen_before() {
+fn a_token_expires_on_the_wall_clock_and_on_the_boot_clock_even_if_cached() {
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let token = signer.sign(&claims(ISS));
     let start = || {
@@ -123,7 +123,7 @@ fn a_token_ends_at_exp_on_the_wall_clock_and_on_the_boot_clock_also_where_it_was
             .is_err_and(|error| error.is_expired())
     );
 
-    // The wall clock is set forward: ended. Set back, before it was verified: looked at anew.
+    // Wall clock set forward: expired. Set back before the time of verification: verified again.
     let (identity, clock) = start();
     clock.set_wall(end);
     assert_eq!(identity.verify_now(&token).err(), expired);
@@ -131,15 +131,15 @@ fn a_token_ends_at_exp_on_the_wall_clock_and_on_the_boot_clock_also_where_it_was
     assert!(identity.verify_now(&token).is_ok());
     assert_eq!(identity.counters().hits, 0);
 
-    // The wall clock stands while an hour passes.
+    // The wall clock stands still while an hour passes.
     let (identity, clock) = start();
     clock.advance(Duration::from_secs(3600) - Duration::from_nanos(1));
     clock.set_wall(Timestamp::from_seconds(NOW));
     assert!(identity.verify_now(&token).is_ok());
     clock.advance(Duration::from_nanos(1));
     clock.set_wall(Timestamp::from_seconds(NOW));
-    let ended = Some(TokenError::ExpiredOnBootClock(end));
-    assert_eq!(identity.verify_now(&token).err(), ended);
+    let expired_on_boot = Some(TokenError::ExpiredOnBootClock(end));
+    assert_eq!(identity.verify_now(&token).err(), expired_on_boot);
 }
 
 #[test]
@@ -155,29 +155,32 @@ fn an_expired_token_stays_refused_after_the_wall_clock_is_set_back() {
         Some(TokenError::Expired(end))
     );
     clock.set_wall(Timestamp::from_seconds(NOW));
-    let ended = TokenError::ExpiredOnBootClock(end);
-    assert_eq!(identity.verify_now(&token).err(), Some(ended.clone()));
-    assert!(ended.is_expired());
-    assert_eq!(ended.class(), TokenError::Expired(end).class());
-    // Neither a sweep of the caches nor other keys make it count again.
+    let expired_on_boot = TokenError::ExpiredOnBootClock(end);
+    assert_eq!(
+        identity.verify_now(&token).err(),
+        Some(expired_on_boot.clone())
+    );
+    assert!(expired_on_boot.is_expired());
+    assert_eq!(expired_on_boot.class(), TokenError::Expired(end).class());
+    // Neither a sweep of the caches nor new keys make it valid again.
     clock.advance(Duration::from_secs(120));
     identity.sweep();
     identity.publish(FIRST, Some(key_set(&[&signer])), None);
     engine.reap();
     clock.set_wall(Timestamp::from_seconds(NOW));
-    assert_eq!(identity.verify_now(&token).err(), Some(ended));
-    // Another token of the same user is good for as long as the wall clock shows.
+    assert_eq!(identity.verify_now(&token).err(), Some(expired_on_boot));
+    // Another token of the same user is valid until it expires on the wall clock.
     let renewed = signer.sign(&with(claims(ISS), json!({"jti": "renewed"})));
     assert!(identity.verify_now(&renewed).is_ok());
 }
 
 #[test]
-fn a_wall_clock_that_is_set_back_while_a_token_is_good_does_not_lengthen_it() {
+fn a_wall_clock_set_back_does_not_extend_the_life_of_a_token() {
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let token = signer.sign(&with(claims(ISS), json!({"exp": NOW + 7200})));
     let (identity, _, clock) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
     assert!(identity.verify_now(&token).is_ok());
-    // Verified again every hour, and each time the clock is an hour behind.
+    // Verified again after an hour, with the wall clock an hour behind.
     clock.advance(Duration::from_secs(3600));
     clock.set_wall(Timestamp::from_seconds(NOW));
     assert!(identity.verify_now(&token).is_ok());
@@ -192,7 +195,7 @@ fn a_wall_clock_that_is_set_back_while_a_token_is_good_does_not_lengthen_it() {
 }
 
 #[test]
-fn a_token_that_is_good_for_a_day_is_verified_again_after_an_hour() {
+fn a_token_valid_for_a_day_is_verified_again_after_an_hour() {
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let token = signer.sign(&with(claims(ISS), json!({"exp": NOW + 24 * 3600})));
     let (identity, _, clock) = with_keys(vec![(issuer(ISS, Preset::EntraV2), &[&signer])]);
@@ -202,13 +205,13 @@ fn a_token_that_is_good_for_a_day_is_verified_again_after_an_hour() {
     assert_eq!(identity.counters().hits, 1);
     clock.advance(Duration::from_nanos(1));
     assert!(identity.verify_now(&token).is_ok());
-    assert_eq!(identity.counters().hits, 1, "looked at anew");
+    assert_eq!(identity.counters().hits, 1, "verified again");
     assert!(identity.verify_now(&token).is_ok());
-    assert_eq!(identity.counters().hits, 2, "and seen then");
+    assert_eq!(identity.counters().hits, 2, "and cached again");
 }
 
 #[test]
-fn keys_that_nobody_has_confirmed_for_too_long_verify_nothing_seen_before_or_not() {
+fn keys_that_are_not_confirmed_in_time_verify_no_token_even_if_cached() {
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let (identity, engine, clock) = identity(vec![issuer(ISS, Preset::EntraV2)]);
     let boot = clock.now().boot;
@@ -221,7 +224,7 @@ fn keys_that_nobody_has_confirmed_for_too_long_verify_nothing_seen_before_or_not
     assert!(identity.verify_now(&token).is_ok());
     clock.advance(Duration::from_secs(1));
     assert_eq!(identity.verify_now(&token).err(), Some(unknown_key("key")));
-    // Confirmed at last, and what was seen before counts again.
+    // Confirmed again: the cached result is valid again.
     identity.publish(FIRST, Some(key_set(&[&signer])), until(600));
     assert_eq!(engine.view().keys(), epoch);
     let hits = identity.counters().hits;
@@ -230,7 +233,7 @@ fn keys_that_nobody_has_confirmed_for_too_long_verify_nothing_seen_before_or_not
 }
 
 #[test]
-fn a_request_with_an_unknown_key_waits_for_one_look_and_no_longer() {
+fn a_request_with_an_unknown_key_waits_for_one_key_fetch_at_most() {
     let (one, two) = (
         Signer::new(Algorithm::EdDsa, "one"),
         Signer::new(Algorithm::EdDsa, "two"),
@@ -243,7 +246,7 @@ fn a_request_with_an_unknown_key_waits_for_one_look_and_no_longer() {
     let long = Duration::from_secs(600);
     let token = two.sign(&claims(ISS));
     runtime.block_on(async {
-        // Nobody follows the keys: nobody waits.
+        // Without a follower, no request waits.
         assert_eq!(
             identity.verify(&token, long).await.err(),
             Some(unknown_key("two"))
@@ -264,7 +267,7 @@ fn a_request_with_an_unknown_key_waits_for_one_look_and_no_longer() {
         );
         assert!(identity.verify(&token, long).await.is_ok());
         following.await.unwrap();
-        // Other errors ask for nothing, and patience ends.
+        // Other errors request no fetch, and the wait is bounded.
         let expired = one.sign(&with(claims(ISS), json!({ "exp": NOW })));
         assert!(
             identity
@@ -278,10 +281,10 @@ fn a_request_with_an_unknown_key_waits_for_one_look_and_no_longer() {
     });
 }
 
-/// Threads verify all the time while a key is put in force and withdrawn. `withdrawn` counts the withdrawals that
-/// have returned, twice: it is odd while the key may be in force.
+/// Threads verify continuously while a key is published and withdrawn. `phase` is incremented before each publication
+/// and after each withdrawal: it is odd while the key may be in force.
 #[test]
-fn after_a_withdrawal_has_returned_nothing_verifies_under_the_keys_before() {
+fn after_a_withdrawal_no_token_verifies_with_the_withdrawn_keys() {
     const AT_LEAST: u64 = 300;
     let signer = Signer::new(Algorithm::EdDsa, "key");
     let (identity, engine, _) = identity(vec![issuer(ISS, Preset::EntraV2)]);
@@ -302,22 +305,22 @@ fn after_a_withdrawal_has_returned_nothing_verifies_under_the_keys_before() {
                         verified.fetch_add(1, Ordering::SeqCst);
                         assert!(
                             one.key_epoch >= epoch_before,
-                            "older than what was in force"
+                            "the epoch is older than the one in force"
                         );
                         let was_withdrawn_throughout = before == after && before.is_multiple_of(2);
-                        assert!(!was_withdrawn_throughout, "verified by withdrawn keys");
+                        assert!(!was_withdrawn_throughout, "verified with withdrawn keys");
                     }
                 }
             });
         }
         let keys = key_set(&[&signer]);
-        // On, until the other threads have come to verify something.
+        // Continues until another thread has verified a token.
         while rounds < AT_LEAST || verified.load(Ordering::SeqCst) == 0 {
             rounds += 1;
             phase.fetch_add(1, Ordering::SeqCst);
             identity.publish(FIRST, Some(keys.clone()), None);
             let in_force = engine.view().keys();
-            // Some verify now and then, also where all share one core.
+            // Lets the other threads verify even if all threads share one core.
             assert!(identity.verify_now(&token).is_ok());
             thread::yield_now();
             identity.publish(FIRST, None, None);

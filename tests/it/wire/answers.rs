@@ -1,4 +1,4 @@
-//! Answers: allow, denial with its step-up, batch, explanation, no policies.
+//! Responses: allow, denial with its step-up, batch, explanation, no policies.
 
 use crosstrust::rpc::proto::{
     AuthorizeBatchRequest, Decision, ExplainRequest, PolicyResult, Reason, SignInTenant, Stage,
@@ -9,7 +9,7 @@ use super::world::*;
 use crate::server::{self, NOW, serve_engine};
 
 #[tokio::test]
-async fn an_allow_names_its_snapshot_the_policies_that_applied_and_how_long_it_is_good() {
+async fn an_allow_contains_its_snapshot_applied_policies_and_expiry() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
     let first = client.authorize(request_with_mfa()).await.unwrap();
@@ -84,7 +84,7 @@ async fn without_policies_the_answer_is_a_denial_and_not_an_error() {
 }
 
 #[tokio::test]
-async fn a_batch_is_answered_in_its_order_and_under_one_snapshot() {
+async fn a_batch_is_answered_in_order_and_under_one_snapshot() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
     let expired = request_with(|request| {
@@ -109,7 +109,7 @@ async fn a_batch_is_answered_in_its_order_and_under_one_snapshot() {
 }
 
 #[tokio::test]
-async fn an_explanation_has_every_stage_and_policy_with_its_origin_and_names_no_event() {
+async fn an_explanation_has_every_stage_and_policy_with_its_origin_and_no_event_id() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
     let explained = client

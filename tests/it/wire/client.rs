@@ -1,4 +1,4 @@
-//! Requests and answers as JSON, asked of a server on each kind of address and of an engine in process.
+//! JSON requests and answers, from a server on each kind of address and from an in-process engine.
 
 use crosstrust::rpc::client::{self, ClientError};
 use crosstrust::rpc::{HealthState, RequestLimits, Rights, router};
@@ -8,7 +8,7 @@ use super::world::*;
 use crate::compiling::documents::{CONTOSO, FABRIKAM};
 use crate::server::{self, serve_at, serve_engine};
 
-fn asked(names: [&str; 4]) -> String {
+fn json_request(names: [&str; 4]) -> String {
     let [home, resource, expires, device] = names;
     json!({
         home: FABRIKAM.to_string(),
@@ -24,13 +24,13 @@ fn asked(names: [&str; 4]) -> String {
 
 #[test]
 fn a_request_is_read_in_camel_case_and_as_the_contract_has_it() {
-    let camel = client::parse_request(&asked([
+    let camel = client::parse_request(&json_request([
         "homeTenant",
         "resourceTenant",
         "expiresAt",
         "appProtection",
     ]));
-    let snake = client::parse_request(&asked([
+    let snake = client::parse_request(&json_request([
         "home_tenant",
         "resource_tenant",
         "expires_at",
@@ -49,7 +49,7 @@ fn a_request_is_read_in_camel_case_and_as_the_contract_has_it() {
 }
 
 #[test]
-fn json_with_an_unknown_member_or_something_after_it_is_no_request() {
+fn json_with_an_unknown_member_or_trailing_content_is_rejected() {
     let unknown = client::parse_request(r#"{"tenant": "x"}"#).unwrap_err();
     assert!(unknown.contains("tenant"), "{unknown}");
     assert!(client::parse_request("{} {}").is_err());
@@ -61,11 +61,14 @@ fn json_with_an_unknown_member_or_something_after_it_is_no_request() {
 async fn an_engine_in_process_and_a_server_give_the_same_answer() {
     let engine = engine();
     let here = client::authorize_in_process(&engine, &RequestLimits::default(), request()).unwrap();
-    let told = client::to_json(&here);
-    assert_eq!(told["decision"], "DECISION_DENY");
-    assert_eq!(told["errorCode"], "AADSTS50076");
-    assert_eq!(told["snapshot"]["version"], "1");
-    assert_eq!(told["challenge"]["stepUps"][0]["kind"], "STEP_UP_KIND_MFA");
+    let answer = client::to_json(&here);
+    assert_eq!(answer["decision"], "DECISION_DENY");
+    assert_eq!(answer["errorCode"], "AADSTS50076");
+    assert_eq!(answer["snapshot"]["version"], "1");
+    assert_eq!(
+        answer["challenge"]["stepUps"][0]["kind"],
+        "STEP_UP_KIND_MFA"
+    );
     let explained =
         client::explain_in_process(&engine, &RequestLimits::default(), request()).unwrap();
     let explained = client::explanation_to_json(&explained);
@@ -80,7 +83,7 @@ async fn an_engine_in_process_and_a_server_give_the_same_answer() {
 }
 
 #[tokio::test]
-async fn a_server_on_a_unix_socket_is_asked_by_its_path() {
+async fn a_server_on_a_unix_socket_is_addressed_by_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("crosstrust.sock");
     let backend = server::backend(engine());
@@ -92,7 +95,7 @@ async fn a_server_on_a_unix_socket_is_asked_by_its_path() {
 }
 
 #[tokio::test]
-async fn what_keeps_a_client_from_an_answer_is_told_apart() {
+async fn client_errors_are_distinguished() {
     let server = serve_engine(engine()).await;
     let malformed = request_with(|request| request.app = String::from("x"));
     let here =

@@ -1,4 +1,4 @@
-//! However a call's bytes are cut into frames, it is answered alike; what is no one whole message is refused.
+//! The answer does not depend on how a call is split into frames; anything but one complete message is rejected.
 
 use bytes::Bytes;
 use crosstrust::rpc::proto::{AuthorizeResponse, Decision};
@@ -13,7 +13,7 @@ use tower_service::Service as _;
 use super::world::{engine, request_with_mfa};
 use crate::server;
 
-/// What the call is answered when its body comes as these frames; the last one may be a failure of the connection.
+/// The response to a call with these body frames; the last one may be a connection error.
 async fn answer(frames: Vec<Result<Bytes, std::io::Error>>) -> Result<AuthorizeResponse, Code> {
     let mut router = router(
         &server::backend(engine()),
@@ -21,10 +21,10 @@ async fn answer(frames: Vec<Result<Bytes, std::io::Error>>) -> Result<AuthorizeR
         &HealthState::new(),
     );
     let frames = frames.into_iter().map(|frame| frame.map(Frame::data));
-    let asked = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize")
+    let http_request = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize")
         .header("content-type", "application/grpc")
         .body(StreamBody::new(stream::iter(frames)));
-    let answer = router.call(asked.unwrap()).await.unwrap();
+    let answer = router.call(http_request.unwrap()).await.unwrap();
     assert_eq!(answer.headers()["content-type"], "application/grpc");
     let code = |status: &http::HeaderValue| Code::from_bytes(status.as_bytes());
     if let Some(status) = answer.headers().get("grpc-status") {
@@ -51,7 +51,7 @@ async fn allowed(frames: &[&[u8]]) {
     assert_eq!(answer.unwrap().decision(), Decision::Allow);
 }
 
-/// The question with its prefix.
+/// The request with its gRPC length prefix.
 fn call() -> Vec<u8> {
     let message = request_with_mfa().encode_to_vec();
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
@@ -59,7 +59,7 @@ fn call() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_call_in_one_frame_or_in_several_is_answered_alike() {
+async fn a_call_in_one_frame_or_in_several_gets_the_same_answer() {
     let call = call();
     allowed(&[&call]).await;
     allowed(&[&call, b""]).await;
@@ -73,7 +73,7 @@ async fn a_call_in_one_frame_or_in_several_is_answered_alike() {
 }
 
 #[tokio::test]
-async fn what_is_not_one_whole_message_is_refused() {
+async fn anything_but_one_complete_message_is_rejected() {
     let call = call();
     let with = |change: fn(&mut Vec<u8>)| {
         let mut call = call.clone();
@@ -83,10 +83,10 @@ async fn what_is_not_one_whole_message_is_refused() {
     let whole_messages = [
         (Vec::new(), Code::Internal),
         (vec![0; 4], Code::Internal),
-        // Cut short, and longer than it says.
+        // Truncated, and longer than its length prefix.
         (with(|call| call.truncate(call.len() - 1)), Code::Internal),
         (with(|call| call.push(0)), Code::Internal),
-        // Compressed, which nobody said how; and a flag that there is not.
+        // Compressed without grpc-encoding, and an undefined flag.
         (with(|call| call[0] = 1), Code::Internal),
         (with(|call| call[0] = 2), Code::Internal),
         // Four gigabytes.
@@ -98,9 +98,9 @@ async fn what_is_not_one_whole_message_is_refused() {
     }
 }
 
-/// One that says that its messages are compressed is read by neither form.
+/// A call with grpc-encoding is rejected on both paths.
 #[tokio::test]
-async fn an_encoding_is_refused_however_the_call_is_cut() {
+async fn an_encoding_is_rejected_for_any_framing() {
     let call = call();
     let (first, second) = call.split_at(7);
     for frames in [vec![&call[..]], vec![first, second]] {
@@ -113,34 +113,34 @@ async fn an_encoding_is_refused_however_the_call_is_cut() {
             let frame = Frame::data(Bytes::copy_from_slice(frame));
             Ok::<_, std::io::Error>(frame)
         });
-        let asked = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize")
+        let http_request = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize")
             .header("content-type", "application/grpc")
             .header("grpc-encoding", "gzip")
             .body(StreamBody::new(stream::iter(frames.collect::<Vec<_>>())));
-        let answer = router.call(asked.unwrap()).await.unwrap();
+        let answer = router.call(http_request.unwrap()).await.unwrap();
         assert_eq!(answer.headers()["grpc-status"], "12");
     }
 }
 
-/// A caller that keeps its side open is told all the same.
+/// Also if the caller keeps its side of the stream open.
 #[tokio::test]
-async fn a_call_that_no_method_takes_is_answered_before_its_end() {
+async fn a_call_to_an_unknown_method_is_answered_before_its_end() {
     let mut router = router(
         &server::backend(engine()),
         &Rights::ALL,
         &HealthState::new(),
     );
     let nothing = stream::pending::<Result<Frame<Bytes>, std::io::Error>>();
-    let asked = http::Request::post("/crosstrust.v1.AuthorizationService/Nothing")
+    let http_request = http::Request::post("/crosstrust.v1.AuthorizationService/Nothing")
         .header("content-type", "application/grpc")
         .body(StreamBody::new(nothing));
-    let answer = router.call(asked.unwrap()).await.unwrap();
+    let answer = router.call(http_request.unwrap()).await.unwrap();
     assert_eq!(answer.headers()["grpc-status"], "12");
 }
 
 #[tokio::test]
-async fn a_body_that_fails_is_no_call() {
-    let failure = || Err(std::io::Error::other("the connection is gone"));
+async fn a_body_that_fails_is_not_a_call() {
+    let failure = || Err(std::io::Error::other("the connection is closed"));
     for frames in [
         vec![failure()],
         vec![Ok(call().into()), failure()],

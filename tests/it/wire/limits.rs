@@ -94,7 +94,7 @@ const COUNTED: &[(&str, usize, Fill)] = &[
 ];
 
 #[tokio::test]
-async fn each_count_is_good_at_its_limit_and_refused_one_past_it() {
+async fn each_count_is_accepted_at_its_limit_and_rejected_one_past_it() {
     let server = server().await;
     let mut client = client(&server).await;
     for (field, most, fill) in COUNTED {
@@ -108,7 +108,7 @@ async fn each_count_is_good_at_its_limit_and_refused_one_past_it() {
 }
 
 #[tokio::test]
-async fn a_batch_is_good_at_its_limit_and_refused_one_past_it() {
+async fn a_batch_is_accepted_at_its_limit_and_rejected_one_past_it() {
     let server = server().await;
     let mut client = client(&server).await;
     let batch = |count| AuthorizeBatchRequest {
@@ -117,56 +117,57 @@ async fn a_batch_is_good_at_its_limit_and_refused_one_past_it() {
     let answers = client.authorize_batch(batch(LIMITS.batch_items)).await;
     assert_eq!(answers.unwrap().into_inner().responses.len(), 4);
     let status = client.authorize_batch(batch(LIMITS.batch_items + 1)).await;
-    let told = violations(&status.unwrap_err());
-    let (field, message) = &told[0];
+    let found = violations(&status.unwrap_err());
+    let (field, message) = &found[0];
     assert_eq!(
         (field.as_str(), message.as_str()),
         ("requests", "found 5, expected at most 4")
     );
 }
 
-/// They would take hundreds of times the memory of the message.
+/// Decoded, they would take hundreds of times the memory of the message.
 #[tokio::test]
-async fn a_batch_of_questions_that_say_nothing_is_refused_by_their_number() {
+async fn a_batch_of_empty_requests_is_rejected_by_their_number() {
     let server = server().await;
     let most = LIMITS.batch_bytes / 2;
-    let asked = AuthorizeBatchRequest {
+    let batch = AuthorizeBatchRequest {
         requests: vec![AuthorizeRequest::default(); most],
     };
-    assert_eq!(asked.encoded_len(), LIMITS.batch_bytes);
-    let status = client(&server).await.authorize_batch(asked).await;
-    let told = violations(&status.unwrap_err());
+    assert_eq!(batch.encoded_len(), LIMITS.batch_bytes);
+    let status = client(&server).await.authorize_batch(batch).await;
+    let found = violations(&status.unwrap_err());
     let expected = format!("found {most}, expected at most {}", LIMITS.batch_items);
-    assert_eq!(told, [(String::from("requests"), expected)]);
+    assert_eq!(found, [(String::from("requests"), expected)]);
 }
 
-/// Also where the bytes turn out to be no batch only behind them.
+/// Also if the bytes turn out to be invalid only after the requests.
 #[test]
-fn a_message_full_of_questions_that_say_nothing_takes_little_memory() {
-    const QUESTIONS: usize = 500_000;
+fn a_message_full_of_empty_requests_takes_little_memory() {
+    const EMPTY_REQUESTS: usize = 500_000;
     let mut router = router(
         &server::backend(engine()),
         &Rights::ALL,
         &HealthState::new(),
     );
     for end in [&[][..], &[0x0a], &[0x0a, 0xff, 0x01]] {
-        let message = [&[0x0a, 0x00].repeat(QUESTIONS), end].concat();
+        let message = [&[0x0a, 0x00].repeat(EMPTY_REQUESTS), end].concat();
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         let call = Bytes::from([&[0][..], &length, &message].concat());
-        let asked = http::Request::post("/crosstrust.v1.AuthorizationService/AuthorizeBatch")
-            .header("content-type", "application/grpc")
-            .body(Full::new(call))
-            .unwrap();
+        let http_request =
+            http::Request::post("/crosstrust.v1.AuthorizationService/AuthorizeBatch")
+                .header("content-type", "application/grpc")
+                .body(Full::new(call))
+                .unwrap();
         let mut answer = None;
         let counted = allocation_counter::measure(|| {
-            answer = router.call(asked).now_or_never();
+            answer = router.call(http_request).now_or_never();
         });
         assert_eq!(answer.unwrap().unwrap().headers()["grpc-status"], "3");
         assert!(counted.bytes_max < 1 << 20, "{counted:?}");
     }
 }
 
-/// Grows a text that is refused as a violation, so that only the size of the message can differ.
+/// Pads a field that is rejected as a violation, so that only the size of the message matters.
 fn of_size(bytes: usize, filled: &mut dyn FnMut(usize) -> usize) {
     let mut padding = bytes - filled(0) - 8;
     while filled(padding) < bytes {
@@ -176,43 +177,43 @@ fn of_size(bytes: usize, filled: &mut dyn FnMut(usize) -> usize) {
 }
 
 #[tokio::test]
-async fn a_message_is_read_at_its_limit_and_resource_exhausted_one_past_it() {
+async fn a_message_is_decoded_at_its_limit_and_resource_exhausted_one_past_it() {
     let server = server().await;
     let mut client = client(&server).await;
     for (bytes, code) in [
         (LIMITS.authorize_bytes, Code::InvalidArgument),
         (LIMITS.authorize_bytes + 1, Code::ResourceExhausted),
     ] {
-        let mut asked = request();
+        let mut message = request();
         of_size(bytes, &mut |padding| {
-            asked.request_id = "x".repeat(padding);
-            asked.encoded_len()
+            message.request_id = "x".repeat(padding);
+            message.encoded_len()
         });
-        let status = client.authorize(asked).await.unwrap_err();
+        let status = client.authorize(message).await.unwrap_err();
         assert_eq!(status.code(), code, "{status:?}");
 
-        let mut asked = ExplainRequest {
+        let mut message = ExplainRequest {
             request: Some(request()),
         };
         of_size(bytes, &mut |padding| {
-            asked.request.as_mut().unwrap().request_id = "x".repeat(padding);
-            asked.encoded_len()
+            message.request.as_mut().unwrap().request_id = "x".repeat(padding);
+            message.encoded_len()
         });
-        let status = client.explain(asked).await.unwrap_err();
+        let status = client.explain(message).await.unwrap_err();
         assert_eq!(status.code(), code, "{status:?}");
     }
     for (bytes, code) in [
         (LIMITS.batch_bytes, Code::InvalidArgument),
         (LIMITS.batch_bytes + 1, Code::ResourceExhausted),
     ] {
-        let mut asked = AuthorizeBatchRequest {
+        let mut message = AuthorizeBatchRequest {
             requests: vec![request()],
         };
         of_size(bytes, &mut |padding| {
-            asked.requests[0].request_id = "x".repeat(padding);
-            asked.encoded_len()
+            message.requests[0].request_id = "x".repeat(padding);
+            message.encoded_len()
         });
-        let status = client.authorize_batch(asked).await.unwrap_err();
+        let status = client.authorize_batch(message).await.unwrap_err();
         assert_eq!(status.code(), code, "{status:?}");
     }
 }
@@ -220,11 +221,11 @@ async fn a_message_is_read_at_its_limit_and_resource_exhausted_one_past_it() {
 #[tokio::test]
 async fn a_thousand_groups_fit_into_a_message_of_the_default_size() {
     let limits = RequestLimits::default();
-    let asked = request_with(|request| {
+    let message = request_with(|request| {
         request.groups = ids(limits.groups);
         request.resource_groups = ids(limits.groups);
     });
-    assert!(asked.encoded_len() < limits.authorize_bytes);
+    assert!(message.encoded_len() < limits.authorize_bytes);
     let server = server::serve_engine(engine()).await;
-    client(&server).await.authorize(asked).await.unwrap();
+    client(&server).await.authorize(message).await.unwrap();
 }

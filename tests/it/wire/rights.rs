@@ -1,4 +1,4 @@
-//! What a listener does not offer, and what a caller may not do.
+//! Services that a listener does not offer, and rights that a caller lacks.
 
 use crosstrust::rpc::proto::policy_service_client::PolicyServiceClient;
 use crosstrust::rpc::proto::*;
@@ -28,9 +28,9 @@ async fn explain_and_reload_are_for_operators() {
         ..Rights::ALL
     })
     .await;
-    let mut asking = client(&server).await;
-    asking.authorize(request()).await.unwrap();
-    let status = asking
+    let mut grpc_client = client(&server).await;
+    grpc_client.authorize(request()).await.unwrap();
+    let status = grpc_client
         .explain(ExplainRequest {
             request: Some(request()),
         })
@@ -81,12 +81,12 @@ async fn a_service_that_is_not_offered_is_unimplemented() {
         ..Rights::ALL
     })
     .await;
-    let mut asking = client(&server).await;
+    let mut grpc_client = client(&server).await;
     let mut policies = PolicyServiceClient::new(server.channel().await);
     let mut health = HealthClient::new(server.channel().await);
     let statuses = [
-        asking.authorize(request()).await.unwrap_err(),
-        asking
+        grpc_client.authorize(request()).await.unwrap_err(),
+        grpc_client
             .authorize_batch(AuthorizeBatchRequest::default())
             .await
             .unwrap_err(),
@@ -105,25 +105,25 @@ async fn a_service_that_is_not_offered_is_unimplemented() {
 }
 
 #[tokio::test]
-async fn what_is_not_grpc_is_an_unsupported_media_type() {
+async fn a_request_that_is_not_grpc_is_an_unsupported_media_type() {
     let mut router = router(
         &server::backend(engine()),
         &Rights::ALL,
         &HealthState::new(),
     );
     for content_type in [None, Some("application/json")] {
-        let mut asked = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize");
+        let mut http_request = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize");
         if let Some(content_type) = content_type {
-            asked = asked.header("content-type", content_type);
+            http_request = http_request.header("content-type", content_type);
         }
-        let asked = asked.body(tonic::body::Body::empty()).unwrap();
-        let answer = router.call(asked).await.unwrap();
+        let http_request = http_request.body(tonic::body::Body::empty()).unwrap();
+        let answer = router.call(http_request).await.unwrap();
         assert_eq!(answer.status(), http::StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
 }
 
 #[tokio::test]
-async fn a_path_that_names_no_method_is_unimplemented() {
+async fn a_path_without_a_method_is_unimplemented() {
     let mut router = router(
         &server::backend(engine()),
         &Rights::ALL,
@@ -136,10 +136,10 @@ async fn a_path_that_names_no_method_is_unimplemented() {
         "/crosstrust.v2.AuthorizationService/Authorize",
         "//crosstrust.v1.AuthorizationService/Authorize",
     ] {
-        let asked = http::Request::post(path)
+        let http_request = http::Request::post(path)
             .header("content-type", "application/grpc")
             .body(tonic::body::Body::empty());
-        let answer = router.call(asked.unwrap()).await.unwrap();
+        let answer = router.call(http_request.unwrap()).await.unwrap();
         assert_eq!(answer.headers()["grpc-status"], "12", "{path}");
     }
 }

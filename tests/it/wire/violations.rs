@@ -1,4 +1,4 @@
-//! Malformed requests: the path of each field that is wrong, all of them at once.
+//! Malformed requests: the path of every wrong field in one error.
 
 use crosstrust::rpc::proto::*;
 use crosstrust::rpc::{HealthState, Rights, router};
@@ -31,7 +31,7 @@ async fn refused(server: &TestServer, change: Change) -> tonic::Status {
     client.authorize(request_with(change)).await.unwrap_err()
 }
 
-/// The question of a guest with a Google account.
+/// The request of a guest with a Google account.
 fn provider(request: &mut AuthorizeRequest) {
     request.home_tenant.clear();
     request.user.clear();
@@ -40,7 +40,7 @@ fn provider(request: &mut AuthorizeRequest) {
     request.identity_provider = String::from("Google");
 }
 
-/// Each with the one field that is wrong, and a part of what is said of it.
+/// The wrong field, a part of its description, and the change.
 #[rustfmt::skip]
 const MALFORMED: &[(&str, &str, Change)] = &[
     ("home_tenant", "is required", |r| r.home_tenant.clear()),
@@ -155,13 +155,13 @@ const MALFORMED: &[(&str, &str, Change)] = &[
 ];
 
 #[tokio::test]
-async fn each_malformed_field_is_named_by_its_path_and_told_what_was_expected() {
+async fn each_malformed_field_is_reported_with_its_path_and_the_expected_form() {
     let server = serve_engine(engine()).await;
     for (field, part, change) in MALFORMED {
         let status = refused(&server, *change).await;
-        let told = violations(&status);
-        let [(at, message)] = told.as_slice() else {
-            panic!("{field} {part}: {told:?}");
+        let found = violations(&status);
+        let [(at, message)] = found.as_slice() else {
+            panic!("{field} {part}: {found:?}");
         };
         assert_eq!(at, field);
         assert!(message.contains(part), "{field}: {message}");
@@ -173,7 +173,7 @@ async fn each_malformed_field_is_named_by_its_path_and_told_what_was_expected() 
 async fn an_identity_provider_that_is_not_listed_is_named_in_the_denial() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
-    for (name, issuer, told) in [
+    for (name, issuer, expected) in [
         ("GOOGLE", "", "the identity provider google ("),
         (
             "samlWsFed",
@@ -181,14 +181,14 @@ async fn an_identity_provider_that_is_not_listed_is_named_in_the_denial() {
             "samlWsFed https://idp.example (",
         ),
     ] {
-        let asked = request_with(|request| {
+        let message = request_with(|request| {
             provider(request);
             request.identity_provider = name.to_owned();
             request.identity_provider_issuer = issuer.to_owned();
         });
-        let answer = client.authorize(asked).await.unwrap().into_inner();
+        let answer = client.authorize(message).await.unwrap().into_inner();
         assert_eq!(answer.reason(), Reason::InboundUser);
-        assert!(answer.message.contains(told), "{}", answer.message);
+        assert!(answer.message.contains(expected), "{}", answer.message);
     }
 }
 
@@ -197,26 +197,26 @@ async fn a_denial_names_the_home_tenant_whose_policies_are_not_loaded() {
     const NORTHWIND: &str = "00000000-0000-0000-0000-0000000000c9";
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
-    let asked = request_with(|request| request.home_tenant = NORTHWIND.to_owned());
+    let message = request_with(|request| request.home_tenant = NORTHWIND.to_owned());
     let explained = ExplainRequest {
-        request: Some(asked.clone()),
+        request: Some(message.clone()),
     };
-    let answer = client.authorize(asked).await.unwrap().into_inner();
+    let answer = client.authorize(message).await.unwrap().into_inner();
     assert_eq!(answer.reason(), Reason::OutboundUser);
     for part in [NORTHWIND, "are loaded", "assumed-outbound.json"] {
         assert!(answer.message.contains(part), "{}", answer.message);
     }
     let explained = client.explain(explained).await.unwrap().into_inner();
     let outbound = &explained.stages[2];
-    let told = outbound
+    let subject = outbound
         .details
         .iter()
         .find(|one| one.name == "home tenant");
-    assert!(told.unwrap().value.contains(NORTHWIND));
+    assert!(subject.unwrap().value.contains(NORTHWIND));
 }
 
 #[tokio::test]
-async fn all_violations_are_told_at_once() {
+async fn all_violations_are_reported_at_once() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
     let status = client
@@ -230,8 +230,8 @@ async fn all_violations_are_told_at_once() {
         })
         .await
         .unwrap_err();
-    let mut told = fields(&status);
-    told.sort();
+    let mut found = fields(&status);
+    found.sort();
     let expected = [
         "app",
         "claims.expires_at",
@@ -242,12 +242,12 @@ async fn all_violations_are_told_at_once() {
         "resource_tenant",
         "user",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
     assert!(status.message().ends_with("(and 7 more)"), "{status:?}");
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_message_are_the_callers_fault() {
+async fn undecodable_bytes_are_an_invalid_argument() {
     let mut router = router(
         &server::backend(engine()),
         &Rights::ALL,
@@ -258,30 +258,30 @@ async fn bytes_that_are_no_message_are_the_callers_fault() {
     for message in [user_that_is_not_utf_8, user_that_is_cut_off] {
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         let framed = [&[0], &length[..], message].concat();
-        let asked = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize")
+        let http_request = http::Request::post("/crosstrust.v1.AuthorizationService/Authorize")
             .header("content-type", "application/grpc")
             .body(http_body_util::Full::new(bytes::Bytes::from(framed)));
-        let answer = router.call(asked.unwrap()).await.unwrap();
+        let answer = router.call(http_request.unwrap()).await.unwrap();
         assert_eq!(answer.headers()["grpc-status"], "3", "{answer:?}");
     }
 }
 
 #[tokio::test]
-async fn more_violations_than_a_header_holds_are_counted() {
+async fn violations_beyond_the_header_limit_are_counted() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
     let all_bad = request_with(|request| {
         request.groups = vec!["😀".repeat(10_000 / 40); 120];
     });
     let status = client.authorize(all_bad).await.unwrap_err();
-    let told = fields(&status);
-    assert!((2..120).contains(&told.len()), "{}", told.len());
-    let ending = format!("(and 119 more, {} of them in the details)", told.len() - 1);
+    let found = fields(&status);
+    assert!((2..120).contains(&found.len()), "{}", found.len());
+    let ending = format!("(and 119 more, {} of them in the details)", found.len() - 1);
     assert!(status.message().ends_with(&ending), "{}", status.message());
 }
 
 #[tokio::test]
-async fn a_batch_with_one_malformed_request_is_refused_whole_and_says_which() {
+async fn a_batch_with_one_malformed_request_is_rejected_and_names_it() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
     let bad = request_with(|request| request.home_tenant.clear());
@@ -293,18 +293,18 @@ async fn a_batch_with_one_malformed_request_is_refused_whole_and_says_which() {
         requests: vec![request(), request_with_mfa(), bad, worse],
     };
     let status = client.authorize_batch(batch).await.unwrap_err();
-    let mut told = fields(&status);
-    told.sort();
+    let mut found = fields(&status);
+    found.sort();
     let expected = [
         "requests[2].home_tenant",
         "requests[3].claims.expires_at",
         "requests[3].groups[0]",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]
-async fn an_explain_request_is_read_like_any_other_under_its_own_path() {
+async fn an_explain_request_is_validated_like_any_other_under_its_own_path() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
     let nothing = client.explain(ExplainRequest::default()).await;
@@ -315,7 +315,7 @@ async fn an_explain_request_is_read_like_any_other_under_its_own_path() {
 }
 
 #[tokio::test]
-async fn a_collaboration_user_may_be_known_by_the_guest_object_alone_and_nobody_else_may() {
+async fn only_a_collaboration_user_may_be_identified_by_the_guest_object_alone() {
     let server = serve_engine(engine()).await;
     let mut client = client(&server).await;
     let by_guest_object = |access: AccessType| {

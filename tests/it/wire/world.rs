@@ -1,4 +1,4 @@
-//! Contoso lets Fabrikam in, trusts its MFA and asks everybody for MFA.
+//! Contoso allows Fabrikam inbound, trusts its MFA and requires MFA of all users.
 
 use std::sync::Arc;
 
@@ -96,7 +96,7 @@ pub async fn client(server: &TestServer) -> AuthorizationServiceClient<Channel> 
     AuthorizationServiceClient::new(server.channel().await)
 }
 
-/// The fields of a refusal.
+/// The fields of the violations in a status.
 pub fn fields(status: &Status) -> Vec<String> {
     violations(status)
         .into_iter()
@@ -104,11 +104,12 @@ pub fn fields(status: &Status) -> Vec<String> {
         .collect()
 }
 
-/// The fields of a refusal, and what is said of each.
+/// The fields and descriptions of the violations in a status.
 pub fn violations(status: &Status) -> Vec<(String, String)> {
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
-    let told = status.get_details_bad_request().unwrap().field_violations;
-    told.into_iter()
+    let details = status.get_details_bad_request().unwrap().field_violations;
+    details
+        .into_iter()
         .map(|one| (one.field, one.description))
         .collect()
 }

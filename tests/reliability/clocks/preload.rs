@@ -1,12 +1,12 @@
 //! A shared object for `LD_PRELOAD` that moves a process's wall clock and boot clock. The test compiles it with `rustc`.
 //!
-//! It overwrites the beginning of the vDSO's clock function with a jump to its own, so that the process sees the moved
-//! clocks whoever reads them: libc and std call that function, and so does rustix, which finds it without libc. That
-//! takes `unsafe`, which the crate itself forbids: raw system calls, and code that is written into memory.
+//! It overwrites the beginning of the vDSO's clock function with a jump to its own function, so that every reader in
+//! the process gets the moved clocks: libc, std, and rustix, which finds the vDSO without libc. It needs `unsafe`, which
+//! the crate itself forbids: raw system calls, and code that is written into memory.
 //!
-//! `CLOCK_OFFSETS` names a file of two i64 in native order, the nanoseconds to add to the wall clock and to the boot
-//! clock. It is mapped, so that the test moves the clocks by writing into it. CLOCK_MONOTONIC stays as it is: a boot
-//! clock that moves alone is a machine that has slept.
+//! `CLOCK_OFFSETS` names a file of two i64 in native byte order, the nanoseconds to add to the wall clock and to the
+//! boot clock. The file is mapped, so that the test moves the clocks by writing to it. CLOCK_MONOTONIC is unchanged: if
+//! only the boot clock moves, the machine has slept.
 
 use std::arch::asm;
 use std::ffi::{c_char, c_int, c_void};
@@ -16,7 +16,7 @@ use std::ptr::{null_mut, with_exposed_provenance_mut};
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering};
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-compile_error!("the jump is written in x86-64's instructions");
+compile_error!("the jump consists of x86-64 instructions");
 
 #[repr(C)]
 pub struct Timespec {
@@ -40,7 +40,7 @@ unsafe extern "C" {
 
 static OFFSETS: AtomicPtr<[AtomicI64; 2]> = AtomicPtr::new(null_mut());
 
-/// Run by the loader before `main`.
+/// The loader runs it before `main`.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static START: extern "C" fn() = start;
@@ -48,22 +48,22 @@ static START: extern "C" fn() = start;
 extern "C" fn start() {
     let path = std::env::var_os("CLOCK_OFFSETS").expect("CLOCK_OFFSETS names a file");
     let file = File::open(path).expect("CLOCK_OFFSETS can be read");
-    // SAFETY: the file is longer than what is mapped, and stays mapped after it is closed. The vDSO is mapped for the
+    // SAFETY: the file is as long as the mapping, which outlives its descriptor. The vDSO is mapped for the
     // life of the process; its clock function is aligned to 16 bytes, so 12 of them are its own.
     unsafe {
         // PROT_READ, MAP_SHARED.
         let offsets = mmap(null_mut(), 16, 1, 1, file.as_raw_fd(), 0);
         assert!(offsets.addr() != usize::MAX, "cannot map CLOCK_OFFSETS");
         OFFSETS.store(offsets.cast(), Ordering::SeqCst);
-        // RTLD_LAZY | RTLD_NOLOAD: it is there already.
+        // RTLD_LAZY | RTLD_NOLOAD: it is already loaded.
         let vdso = dlopen(c"linux-vdso.so.1".as_ptr(), 1 | 4);
-        assert!(!vdso.is_null(), "there is no vDSO");
+        assert!(!vdso.is_null(), "the process has no vDSO");
         let function = dlsym(vdso, c"__vdso_clock_gettime".as_ptr());
         assert!(!function.is_null(), "the vDSO has no clock function");
         let page = with_exposed_provenance_mut(function.expose_provenance() & !4095);
         // PROT_READ | PROT_WRITE | PROT_EXEC; the code may end on the next page.
         let writable = mprotect(page, 8192, 7);
-        assert!(writable == 0, "the kernel does not let the vDSO be written");
+        assert!(writable == 0, "the kernel refuses writes to the vDSO");
         // mov rax, clock_gettime; jmp rax
         let mut jump = [0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0];
         let target = clock_gettime as extern "C" fn(c_int, *mut Timespec) -> c_int;
@@ -79,7 +79,7 @@ extern "C" fn clock_gettime(clock: c_int, out: *mut Timespec) -> c_int {
         asm!("syscall", inlateout("rax") result, in("rdi") i64::from(clock), in("rsi") out,
             lateout("rcx") _, lateout("r11") _, options(nostack));
     }
-    // CLOCK_REALTIME, its coarse form; CLOCK_BOOTTIME.
+    // CLOCK_REALTIME and CLOCK_REALTIME_COARSE; CLOCK_BOOTTIME.
     let which = match clock {
         0 | 5 => 0,
         7 => 1,

@@ -12,7 +12,7 @@ use crate::reference::World;
 use crate::support::build::*;
 use crate::support::universe::*;
 
-/// Contoso alone, open to Fabrikam, with this entry for it.
+/// Contoso alone, open to Fabrikam, with this entry for Fabrikam.
 fn contoso_assuming(entry: Value) -> World {
     world([open_contoso().assumed_outbound(FABRIKAM, entry)])
 }
@@ -29,7 +29,7 @@ fn denied(name: &'static str, world: &World, request: Request) -> Example {
     denies(name, world, request, Stage::Outbound, Reason::OutboundUser)
 }
 
-/// A policy for direct connect users alone blocks SharePoint.
+/// A policy only for direct connect users blocks SharePoint.
 fn blocking_direct_connect(entry: Value) -> World {
     let users = json!({"includeGuestsOrExternalUsers": {
         "guestOrExternalUserTypes": "b2bDirectConnectUser",
@@ -59,7 +59,7 @@ pub fn all() -> Vec<Example> {
         example
     };
     let mut after = denied(
-        "assumed outbound: the last day is over at midnight in UTC",
+        "assumed outbound: the last day ends at midnight UTC",
         &contoso_assuming(agreement(TODAY)),
         with(direct(), |request| {
             request.claims.expires_at = midnight.plus(Duration::from_secs(HOUR));
@@ -85,29 +85,29 @@ pub fn all() -> Vec<Example> {
             direct(),
         ),
         allows(
-            "assumed outbound: an agreement lets the user out, on its last day too",
+            "assumed outbound: an agreement allows the user, also on its last day",
             &contoso_assuming(agreement(TODAY)),
             direct(),
         ),
         denied(
-            "assumed outbound: a past day does not count",
+            "assumed outbound: an entry after its last day has no effect",
             &contoso_assuming(agreement(YESTERDAY)),
             direct(),
         ),
-        before("assumed outbound: an answer ends with the last day", 60).until(midnight),
+        before("assumed outbound: an answer expires with the last day", 60).until(midnight),
         before(
-            "assumed outbound: an hour is earlier than the day",
+            "assumed outbound: an answer expires in an hour if that is earlier than the last day",
             2 * HOUR,
         )
         .until(midnight.minus(Duration::from_secs(HOUR))),
         after,
         denied(
-            "assumed outbound: an entry for another tenant says nothing",
+            "assumed outbound: an entry for another tenant has no effect",
             &world([open_contoso().assumed_outbound(NORTHWIND, agreement(TODAY))]),
             direct(),
         ),
         denied(
-            "assumed outbound: never where the home tenant's policies are loaded",
+            "assumed outbound: no effect if the home tenant's policies are loaded",
             &world([
                 open_contoso().assumed_outbound(FABRIKAM, agreement(TODAY)),
                 tenant(FABRIKAM),
@@ -115,14 +115,14 @@ pub fn all() -> Vec<Example> {
             direct(),
         ),
         denies(
-            "assumed outbound: the inbound settings are asked as ever",
+            "assumed outbound: the inbound settings still apply",
             &world([tenant(CONTOSO).assumed_outbound(FABRIKAM, agreement(TODAY))]),
             direct(),
             Stage::Inbound,
             Reason::InboundUser,
         ),
         denies(
-            "assumed outbound: the cloud rule stays",
+            "assumed outbound: the cloud rule still applies",
             &contoso_assuming(agreement(TODAY)),
             with(direct(), |request| {
                 request.home_cloud = "microsoftonline.us".parse().ok();
@@ -131,7 +131,7 @@ pub fn all() -> Vec<Example> {
             Reason::CloudNotAllowed,
         ),
         denied(
-            "assumed outbound: no access type lets nobody out",
+            "assumed outbound: an empty list of access types allows none",
             &with_types(json!([])),
             direct(),
         ),
@@ -156,12 +156,12 @@ pub fn all() -> Vec<Example> {
             guest(),
         ),
         denied(
-            "assumed outbound: claims that are only stated are no issued token",
+            "assumed outbound: stated claims are not an issued token",
             &contoso_assuming(token_issued.clone()),
             direct(),
         ),
         denied(
-            "assumed outbound: a token of another tenant's issuer is none of the home tenant's",
+            "assumed outbound: a token of another tenant's issuer has no effect",
             &contoso_assuming(token_issued.clone()),
             token_issued_by(Some(CONTOSO)),
         ),
@@ -179,7 +179,7 @@ pub fn all() -> Vec<Example> {
         ),
         overlap_ends,
         allows(
-            "assumed outbound: a past agreement makes nobody a direct connect user",
+            "assumed outbound: an expired agreement makes no user a direct connect user",
             &blocking_direct_connect(agreement(YESTERDAY)),
             in_sharepoint(),
         ),

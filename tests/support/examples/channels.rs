@@ -63,7 +63,7 @@ pub fn all() -> Vec<Example> {
         ),
         allows("channel: a member by name", &alice(), direct_to(launch)),
         denies(
-            "channel: nobody else",
+            "channel: another user",
             &alice(),
             with(direct_to(launch), |request| request.user = Some(BOB)),
             stage,
@@ -77,7 +77,7 @@ pub fn all() -> Vec<Example> {
             not_member,
         ),
         denies(
-            "channel: one that there is not",
+            "channel: it does not exist",
             &alice(),
             direct_to(UNKNOWN_CHANNEL),
             stage,
@@ -110,7 +110,7 @@ pub fn all() -> Vec<Example> {
             entering(internal(), launch),
         ),
         denies(
-            "channel: an internal user who is no member",
+            "channel: an internal user who is not a member",
             &alice(),
             entering(internal(), launch),
             stage,
@@ -122,14 +122,14 @@ pub fn all() -> Vec<Example> {
             direct_to(launch),
         ),
         denies(
-            "channel: a list without the user, whatever the groups",
+            "channel: a list without the user overrides the groups",
             &by_team(json!([person(BOB, FABRIKAM)])),
             of_marketing(direct_to(launch)),
             stage,
             not_member,
         ),
         denies(
-            "channel: an empty list is a list of nobody",
+            "channel: an empty list contains no user",
             &by_team(json!([])),
             of_marketing(direct_to(launch)),
             stage,
@@ -141,7 +141,7 @@ pub fn all() -> Vec<Example> {
             of_marketing(direct_to(launch)),
         ),
         denies(
-            "channel: no list, and it is not",
+            "channel: no list, and the team is not one of the groups",
             &by_team(Value::Null),
             direct_to(launch),
             stage,
@@ -169,7 +169,7 @@ pub fn all() -> Vec<Example> {
             not_member,
         ),
         denies(
-            "channel: the guest object's groups bring nobody in",
+            "channel: the guest object's groups do not count",
             &by_team(Value::Null),
             by_guest_object,
             stage,
@@ -181,7 +181,7 @@ pub fn all() -> Vec<Example> {
             direct_to(launch),
         ),
         denies(
-            "channel: of the home tenant is no channel of the resource tenant",
+            "channel: a channel of the home tenant is not one of the resource tenant",
             &elsewhere,
             direct_to(launch),
             stage,

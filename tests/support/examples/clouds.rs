@@ -124,24 +124,24 @@ pub fn all() -> Vec<Example> {
             reason,
         ),
         denies(
-            "cloud: a home tenant outside the snapshot is where the request says",
+            "cloud: the request states the cloud of a home tenant outside the snapshot",
             &home_unknown,
             from_there(Some(Cloud::UsGovernment)),
             Stage::Outbound,
             reason,
         ),
         allows(
-            "cloud: else where the resource tenant is",
+            "cloud: otherwise it is in the resource tenant's cloud",
             &home_unknown,
             from_there(None),
         ),
         allows(
-            "cloud: the request does not say it of a tenant in the snapshot",
+            "cloud: the request does not override the cloud of a tenant in the snapshot",
             &world([open_contoso(), open_fabrikam()]),
             from_there(Some(Cloud::China)),
         ),
         allows(
-            "cloud: two tenants of another cloud are as two of this",
+            "cloud: two tenants of another cloud are like two of this one",
             &world([open_contoso().cloud(THERE), open_fabrikam().cloud(THERE)]),
             direct(),
         ),

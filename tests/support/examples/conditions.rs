@@ -1,5 +1,5 @@
-//! The other conditions (semantics §5). The policy of these examples blocks, so that being denied
-//! means that it applies. Each has the case in which the request does not tell.
+//! The other conditions (semantics §5). The policy of these examples blocks, so that a denial means that it applies. Each
+//! condition has a case without the fact in the request.
 
 use crosstrust::decision::{PolicyResult, Reason, Stage};
 use crosstrust::id::{AppId, PolicyId};
@@ -32,7 +32,7 @@ pub fn all() -> Vec<Example> {
     .collect()
 }
 
-/// The world where the operator states this of the application.
+/// The world in which the operator states this about the application.
 fn stated(
     mut world: World,
     app: AppId,
@@ -141,7 +141,7 @@ fn applications() -> Vec<Example> {
             direct(),
         ),
         allows(
-            "applications: the client application plays no part",
+            "applications: the client application does not count",
             &on(json!({"includeApplications": [EXCHANGE.to_string()]})),
             with(direct(), |request| request.client_app = Some(EXCHANGE)),
         ),
@@ -176,12 +176,12 @@ fn applications() -> Vec<Example> {
             reaching(GRAPH),
         ),
         allows(
-            "applications: Office365 does not hold an application of nobody's list",
+            "applications: Office365 does not contain an application of no list",
             &on(json!({"includeApplications": ["Office365"]})),
             reaching(PAYROLL),
         ),
         applies(
-            "applications: an application of nobody's list is not excluded by Office365",
+            "applications: an application of no list is not excluded by Office365",
             &on(json!({"includeApplications": ["All"], "excludeApplications": ["Office365"]})),
             reaching(PAYROLL),
         ),
@@ -231,12 +231,12 @@ fn applications() -> Vec<Example> {
             reaching(EXCHANGE),
         ),
         applies(
-            "applications: of agents, where nothing is stated, included",
+            "applications: of agents, not stated, included",
             &on(json!({"includeApplications": ["AllAgentIdResources"]})),
             reaching(PAYROLL),
         ),
         applies(
-            "applications: of agents, where nothing is stated, not excluded",
+            "applications: of agents, not stated, not excluded",
             &on(
                 json!({"includeApplications": ["All"], "excludeApplications": ["allAgentIdResources"]}),
             ),
@@ -427,7 +427,7 @@ fn actions() -> Vec<Example> {
     ]
 }
 
-/// Words for agents, which no user is.
+/// Words for agents, which match no user.
 fn agents() -> Vec<Example> {
     let users = |value: Value| blocking("users", value);
     vec![
@@ -443,7 +443,7 @@ fn agents() -> Vec<Example> {
             guest(),
         ),
         applies(
-            "agents: beside others the others count",
+            "agents: other words beside them still count",
             &users(json!({"includeUsers": ["AllAgentIdUsers", "All"]})),
             direct(),
         ),
@@ -453,7 +453,7 @@ fn agents() -> Vec<Example> {
             internal(),
         ),
         applies(
-            "agents: nor one of whom little is known",
+            "agents: nor a user with few known facts",
             &users(json!({"includeUsers": ["All"], "excludeUsers": ["AllAgentIdUsers"]})),
             with(guest(), |request| {
                 request.claims.groups_incomplete = true;
@@ -494,7 +494,7 @@ fn words() -> Vec<Example> {
         ),
         applies("client type: unknown", &clients(&["browser"]), direct()),
         applies(
-            "client type: an empty list is no condition",
+            "client type: an empty list is not a condition",
             &clients(&[]),
             client(ClientAppType::Other),
         ),
@@ -585,7 +585,7 @@ fn words() -> Vec<Example> {
         ),
         applies("flow: unknown", &flows("deviceCodeFlow"), direct()),
         applies(
-            "flow: none in a policy is no condition",
+            "flow: none in a policy is not a condition",
             &flows("none"),
             flow(AuthenticationFlow::DeviceCodeFlow),
         ),
@@ -661,7 +661,7 @@ fn workloads() -> Vec<Example> {
             direct(),
         ),
         applies(
-            "workloads: null is no such condition",
+            "workloads: null is not a condition",
             &blocking("clientApplications", Value::Null),
             direct(),
         ),

@@ -1,4 +1,4 @@
-//! How long an answer is good (semantics §4), sign-in frequencies and session controls.
+//! How long an answer is valid (semantics §4), sign-in frequencies and session controls.
 
 use crosstrust::decision::{PolicyResult, Reason, SignInTenant, Stage, StepUp};
 use crosstrust::request::Request;
@@ -23,7 +23,7 @@ fn with_session(controls: Value) -> Value {
     having(require_one(&[]), "sessionControls", controls)
 }
 
-/// Signed in this long ago.
+/// A request whose user signed in this many seconds ago.
 fn signed_in(mut request: Request, seconds: u64) -> Request {
     request.claims.auth_time = Some(ago(seconds));
     request
@@ -41,13 +41,13 @@ fn instants() -> Vec<Example> {
             .until(in_seconds(3600))
             .cacheable(true),
         allows(
-            "expiry: the token's, where it is earlier",
+            "expiry: the token's, if it is earlier",
             &plain,
             expiring(600),
         )
         .until(in_seconds(600)),
         denies(
-            "expiry: a denial is good for as long",
+            "expiry: a denial is valid equally long",
             &contoso_with(&[block()]),
             direct(),
             Stage::ConditionalAccess,
@@ -204,7 +204,7 @@ fn frequencies() -> Vec<Example> {
             &[StepUp::Mfa(SignInTenant::Home), StepUp::Reauthenticate],
         ),
         challenges(
-            "frequency: alone where the control is satisfied",
+            "frequency: alone if the control is satisfied",
             &with_mfa,
             with(signed_in(guest(), 3600), |request| {
                 request.claims.mfa = true

@@ -1,5 +1,5 @@
 //! Device filters, application filters and the deprecated device states (semantics §5). The policy of
-//! these examples blocks, so that being denied means that it applies.
+//! these examples blocks, so that a denial means that it applies.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ fn applies(name: &'static str, world: &World, request: Request) -> Example {
     )
 }
 
-/// A registered device of which only these are known.
+/// A registered device with only these known properties.
 fn device(properties: &[(&str, PropertyValue)]) -> Request {
     let properties: BTreeMap<_, _> = properties
         .iter()
@@ -197,12 +197,12 @@ fn unknown_and_null() -> Vec<Example> {
             unregistered(),
         ),
         allows(
-            "filter: a known null is as one of an unregistered device",
+            "filter: a known null is like a property of an unregistered device",
             &include(is_saw),
             null(),
         ),
         applies(
-            "filter: -eq null asks for null",
+            "filter: -eq null matches null",
             &include("device.extensionAttribute1 -eq null"),
             null(),
         ),

@@ -223,7 +223,7 @@ fn several() -> Vec<Example> {
             MFA_AT_HOME,
         ),
         challenges(
-            "several: an OR asks for what it names only",
+            "several: an OR requires only what it names",
             &two(
                 require_one(&["mfa", "compliantDevice"]),
                 require(&["domainJoinedDevice"]),
@@ -248,7 +248,7 @@ fn reported() -> Vec<Example> {
         )
         .applied(&result(PolicyResult::ReportOnlySuccess)),
         allows(
-            "report-only: would have asked",
+            "report-only: would have challenged",
             &reporting(require(&["mfa"])),
             direct(),
         )

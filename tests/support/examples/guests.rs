@@ -1,5 +1,5 @@
 //! The types of external users, which overlap (semantics §5). The policy of these examples blocks,
-//! so that being denied means that it applies.
+//! so that a denial means that it applies.
 
 use crosstrust::decision::{Reason, Stage};
 use crosstrust::request::Request;
@@ -66,7 +66,7 @@ fn guest_types() -> Vec<Example> {
             internal_guest(),
         ),
         does_not(
-            "types: an internal user who is not said to be one",
+            "types: an internal user without a stated type",
             included("internalGuest"),
             internal(),
         ),
@@ -81,7 +81,7 @@ fn guest_types() -> Vec<Example> {
             of_type(UserType::CollaborationMember),
         ),
         does_not(
-            "types: a guest is no member",
+            "types: a guest is not a member",
             included("b2bCollaborationMember"),
             guest(),
         ),
@@ -91,7 +91,7 @@ fn guest_types() -> Vec<Example> {
             direct(),
         ),
         does_not(
-            "types: a direct connect user is no guest",
+            "types: a direct connect user is not a guest",
             included("b2bCollaborationGuest,b2bCollaborationMember"),
             direct(),
         ),
@@ -110,7 +110,7 @@ fn guest_types() -> Vec<Example> {
             included("internalGuest,b2bCollaborationGuest"),
             guest(),
         ),
-        does_not("types: none names nobody", included("none"), guest()),
+        does_not("types: none matches no user", included("none"), guest()),
         applies(
             "types: an unnamed one may be a guest",
             included("b2bCollaborationGuest"),
@@ -122,7 +122,7 @@ fn guest_types() -> Vec<Example> {
             unnamed(),
         ),
         does_not(
-            "types: an unnamed one is no service provider",
+            "types: an unnamed one is not a service provider",
             included("serviceProvider"),
             unnamed(),
         ),
@@ -233,7 +233,7 @@ fn overlap() -> Vec<Example> {
             guest(),
         ),
         allows(
-            "overlap: not one who could not",
+            "overlap: not one who could not come by direct connect",
             &ineligible(included("b2bDirectConnectUser")),
             on_sharepoint(guest()),
         ),
@@ -277,12 +277,12 @@ fn overlap() -> Vec<Example> {
             with_object(),
         ),
         applies(
-            "overlap: or a member, where it is not said",
+            "overlap: or a member, if the type is not stated",
             included("b2bCollaborationMember"),
             with_object(),
         ),
         does_not(
-            "overlap: but not where it is said",
+            "overlap: but not if the type is stated",
             included("b2bCollaborationGuest"),
             member_object(),
         ),
@@ -302,7 +302,7 @@ fn overlap() -> Vec<Example> {
             with_object(),
         ),
         does_not(
-            "overlap: or the one that is said",
+            "overlap: or with the stated type",
             excluded("b2bDirectConnectUser,b2bCollaborationMember"),
             member_object(),
         ),

@@ -109,19 +109,19 @@ pub fn all() -> Vec<Example> {
             saml(SAML_ISSUERS[1]),
         ),
         not_listed(
-            "identity provider: a SAML issuer is no social provider",
+            "identity provider: a SAML issuer is not a social provider",
             &listing(&["Google"]),
             saml("google"),
         ),
         denies(
-            "identity provider: a restricting tenant lets no such account out",
+            "identity provider: a restricting tenant denies all such accounts",
             &listing(&["Google"]),
             restricted(NORTHWIND),
             Stage::TenantRestriction,
             Reason::TenantRestricted,
         ),
         allows(
-            "identity provider: the resource tenant's own network is no restriction",
+            "identity provider: the resource tenant's own network does not restrict",
             &listing(&["Google"]),
             restricted(CONTOSO),
         ),
@@ -164,7 +164,7 @@ pub fn all() -> Vec<Example> {
             google(),
         ),
         denies(
-            "identity provider: a user who does not say the type is guest or member",
+            "identity provider: a user without a stated type is guest or member",
             &google_with(for_guests(
                 "b2bCollaborationMember",
                 json!({"membershipKind": "all"}),
@@ -174,7 +174,7 @@ pub fn all() -> Vec<Example> {
             Reason::CaBlocked,
         ),
         allows(
-            "identity provider: never a direct connect user, whatever the direct connect settings say",
+            "identity provider: never a direct connect user, with any direct connect settings",
             &world([tenant(CONTOSO)
                 .default_settings(json!({"b2bDirectConnectInbound": open()}))
                 .identity_provider(json!({"identityProviderType": "Google"}))
@@ -185,7 +185,7 @@ pub fn all() -> Vec<Example> {
             with(google(), |request| request.app = SHAREPOINT),
         ),
         denies(
-            "identity provider: no member of a shared channel",
+            "identity provider: not a member of a shared channel",
             &world([tenant(CONTOSO)
                 .identity_provider(json!({"identityProviderType": "Google"}))
                 .channel(json!({
@@ -209,7 +209,7 @@ pub fn all() -> Vec<Example> {
             before: NOW,
         }),
         allows(
-            "identity provider: the type of a guest counts as of any other",
+            "identity provider: the type of a guest counts as for any other guest",
             &google_with(for_guests(
                 "b2bCollaborationMember",
                 json!({"membershipKind": "all"}),

@@ -1,5 +1,5 @@
-//! The `locations` condition (semantics §5). The policy of these examples blocks, so that being
-//! denied means that it applies.
+//! The `locations` condition (semantics §5). The policy of these examples blocks, so that a denial
+//! means that it applies.
 
 use crosstrust::decision::{Reason, Stage};
 use crosstrust::request::{Context, LocatedCountry, Request};
@@ -95,7 +95,7 @@ fn places() -> Vec<Example> {
     let none_trusted = at(vec![untrusted], &["All"], &["AllTrusted"]);
     vec![
         applies(
-            "location: one that is not trusted is no trusted one",
+            "location: an untrusted one does not match AllTrusted",
             &none_trusted,
             from("198.51.100.200"),
         ),
@@ -142,7 +142,7 @@ fn places() -> Vec<Example> {
             direct(),
         ),
         allows(
-            "location: no trusted ones include nobody",
+            "location: without trusted ones AllTrusted includes no request",
             &at(vec![europe(true)], &["AllTrusted"], &[]),
             direct(),
         ),
@@ -174,7 +174,7 @@ fn places() -> Vec<Example> {
             country("ZZ"),
         ),
         applies(
-            "location: where that is included",
+            "location: an unknown country that the location includes",
             &in_europe_or_nowhere,
             country("ZZ"),
         ),
@@ -194,12 +194,12 @@ fn places() -> Vec<Example> {
             from("192.0.2.1"),
         ),
         allows(
-            "location: the MFA trusted IPs, where the folder defines them, excluded",
+            "location: the MFA trusted IPs, defined in the folder, excluded",
             &at(vec![trusted_ips.clone()], &["All"], &[&zero]),
             from("198.51.100.200"),
         ),
         allows(
-            "location: the MFA trusted IPs, where the folder defines them, included elsewhere",
+            "location: the MFA trusted IPs, defined in the folder, included elsewhere",
             &at(vec![trusted_ips.clone()], &[&zero], &[]),
             from("192.0.2.1"),
         ),

@@ -1,5 +1,5 @@
-//! The rules of semantics.md by example: each row of each of its tables as a case, with the answer
-//! written down by hand. Whatever decides has to agree with all of them.
+//! The rules of semantics.md as examples: each row of each table is a case with a hand-written answer. The product and
+//! the reference evaluator must agree with all of them.
 
 pub mod assumed_outbound;
 pub mod channels;
@@ -30,7 +30,7 @@ use crosstrust::time::Timestamp;
 use super::universe::NOW;
 use crate::reference::World;
 
-/// One case, and what has to come out.
+/// A case with its expected decision.
 #[derive(Debug, Clone)]
 pub struct Example {
     pub name: &'static str,
@@ -41,7 +41,7 @@ pub struct Example {
     pub expect: Expect,
 }
 
-/// What has to come out; what is `None` is not looked at.
+/// The expected decision; a field that is `None` is not checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expect {
     pub answer: Answer,
@@ -51,7 +51,7 @@ pub struct Expect {
     pub obligations: Option<Vec<PolicyId>>,
 }
 
-/// The step-ups of the challenge, in order; none = no challenge.
+/// The verdict. `step_ups` are those of the challenge, in order; empty = no challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Allow,

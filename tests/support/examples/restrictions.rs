@@ -73,7 +73,7 @@ pub fn all() -> Vec<Example> {
         )
         .cacheable(true),
         allows(
-            "restriction: both tenants are let through",
+            "restriction: both tenants are allowed",
             &restricting(open(), open()),
             there(),
         ),
@@ -150,7 +150,7 @@ pub fn all() -> Vec<Example> {
             from_network(direct(), CONTOSO),
         ),
         allows(
-            "restriction: not of a restricting tenant's own user that has no policies here",
+            "restriction: not of the own user of a restricting tenant without policies here",
             &world([open_contoso()]),
             with(from_network(guest(), NORTHWIND), |request| {
                 request.home = NORTHWIND.into()
@@ -198,7 +198,7 @@ pub fn all() -> Vec<Example> {
             there(),
         ),
         allows(
-            "restriction: an outside home tenant may be let through by name",
+            "restriction: an outside home tenant can be allowed by name",
             &world([
                 open_contoso(),
                 tenant(WOODGROVE)
@@ -215,14 +215,14 @@ pub fn all() -> Vec<Example> {
             reason,
         ),
         denies(
-            "restriction: in another cloud it is left out, and the cloud stops it later",
+            "restriction: in another cloud it is skipped, and the cloud rule denies later",
             &northwind,
             outside(Some(Cloud::China)),
             Stage::Outbound,
             Reason::CloudNotAllowed,
         ),
         denies(
-            "restriction: an unknown home user is as unknown groups",
+            "restriction: an unknown home user is like unknown groups",
             &restricting(only_marketing(), open()),
             with(from_network(guest(), WOODGROVE), |request| {
                 request.user = None
@@ -238,7 +238,7 @@ pub fn all() -> Vec<Example> {
             reason,
         ),
         denies(
-            "restriction: or in its own, and then its resource side is not asked",
+            "restriction: or in its own, and then its resource side is not checked",
             &northwind,
             outside_itself(Some(Cloud::China)),
             Stage::Inbound,

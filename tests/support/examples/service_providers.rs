@@ -40,11 +40,11 @@ pub fn all() -> Vec<Example> {
     ]);
     vec![
         denied(
-            "service provider: true keeps one in the home tenant",
+            "service provider: true denies one outbound access",
             &blocking(json!(true)),
         ),
         allows(
-            "service provider: false lets one out",
+            "service provider: false allows one",
             &blocking(json!(false)),
             service_provider(),
         ),
@@ -54,17 +54,17 @@ pub fn all() -> Vec<Example> {
             service_provider(),
         ),
         allows(
-            "service provider: a guest is none",
+            "service provider: a guest is not one",
             &blocking(json!(true)),
             guest(),
         ),
         allows(
-            "service provider: a request that names no type is no service provider's",
+            "service provider: a request without a user type is not one",
             &blocking(json!(true)),
             with(guest(), |request| request.external_user_type = None),
         ),
         allows(
-            "service provider: the resource tenant's entry for the home tenant says nothing of it",
+            "service provider: the resource tenant's entry for the home tenant has no effect",
             &world([
                 tenant(CONTOSO).partner(
                     FABRIKAM,

@@ -42,14 +42,14 @@ fn defaults() -> Vec<Example> {
     let no_inbound = || world([tenant(CONTOSO), open_fabrikam()]);
     vec![
         denies(
-            "default: direct connect goes out to nobody",
+            "default: outbound direct connect is blocked",
             &bare(),
             direct(),
             Stage::Outbound,
             Reason::OutboundUser,
         ),
         denies(
-            "default: direct connect comes in from nobody",
+            "default: inbound direct connect is blocked",
             &no_inbound(),
             direct(),
             Stage::Inbound,
@@ -96,7 +96,7 @@ fn inheritance() -> Vec<Example> {
             direct(),
         ),
         denies(
-            "inherit: a given one replaces the default as a whole",
+            "inherit: a given one replaces the default completely",
             &inherits(
                 by_default(),
                 json!({"b2bDirectConnectInbound": setting("allowed", &[user(BOB)], "allowed", &[all_apps()])}),
@@ -122,7 +122,7 @@ fn inheritance() -> Vec<Example> {
     ]
 }
 
-fn asking(own_groups: &[crosstrust::id::GroupId], reached: crosstrust::id::AppId) -> Request {
+fn request(own_groups: &[crosstrust::id::GroupId], reached: crosstrust::id::AppId) -> Request {
     with(direct(), |request| {
         request.groups = own_groups.to_vec();
         request.app = reached;
@@ -146,102 +146,102 @@ fn inbound_rows() -> Vec<Example> {
         allows(
             "in allowed/allowed: member, application",
             &rows("allowed", "allowed"),
-            asking(&member, PAYROLL),
+            request(&member, PAYROLL),
         ),
         denies(
             "in allowed/allowed: member, other application",
             &rows("allowed", "allowed"),
-            asking(&member, EXCHANGE),
+            request(&member, EXCHANGE),
             stage,
             by_app,
         ),
         denies(
             "in allowed/allowed: other user, application",
             &rows("allowed", "allowed"),
-            asking(&other, PAYROLL),
+            request(&other, PAYROLL),
             stage,
             by_user,
         ),
         denies(
             "in allowed/allowed: neither",
             &rows("allowed", "allowed"),
-            asking(&other, EXCHANGE),
+            request(&other, EXCHANGE),
             stage,
             by_user,
         ),
         denies(
             "in allowed/blocked: member, application",
             &rows("allowed", "blocked"),
-            asking(&member, PAYROLL),
+            request(&member, PAYROLL),
             stage,
             by_app,
         ),
         allows(
             "in allowed/blocked: member, other application",
             &rows("allowed", "blocked"),
-            asking(&member, EXCHANGE),
+            request(&member, EXCHANGE),
         ),
         denies(
             "in allowed/blocked: other user, application",
             &rows("allowed", "blocked"),
-            asking(&other, PAYROLL),
+            request(&other, PAYROLL),
             stage,
             by_user,
         ),
         denies(
             "in allowed/blocked: neither",
             &rows("allowed", "blocked"),
-            asking(&other, EXCHANGE),
+            request(&other, EXCHANGE),
             stage,
             by_user,
         ),
         denies(
             "in blocked/allowed: member, application",
             &rows("blocked", "allowed"),
-            asking(&member, PAYROLL),
+            request(&member, PAYROLL),
             stage,
             by_user,
         ),
         denies(
             "in blocked/allowed: member, other application",
             &rows("blocked", "allowed"),
-            asking(&member, EXCHANGE),
+            request(&member, EXCHANGE),
             stage,
             by_user,
         ),
         allows(
             "in blocked/allowed: other user, application",
             &rows("blocked", "allowed"),
-            asking(&other, PAYROLL),
+            request(&other, PAYROLL),
         ),
         denies(
             "in blocked/allowed: neither",
             &rows("blocked", "allowed"),
-            asking(&other, EXCHANGE),
+            request(&other, EXCHANGE),
             stage,
             by_app,
         ),
         denies(
             "in blocked/blocked: member, application",
             &rows("blocked", "blocked"),
-            asking(&member, PAYROLL),
+            request(&member, PAYROLL),
             stage,
             by_user,
         ),
         allows(
             "in blocked/blocked: member, other application",
             &rows("blocked", "blocked"),
-            asking(&member, EXCHANGE),
+            request(&member, EXCHANGE),
         ),
         allows(
             "in blocked/blocked: other user, application",
             &rows("blocked", "blocked"),
-            asking(&other, PAYROLL),
+            request(&other, PAYROLL),
         ),
         allows(
             "in blocked/blocked: neither",
             &rows("blocked", "blocked"),
-            asking(&other, EXCHANGE),
+            request(&other, EXCHANGE),
         ),
     ]
 }
@@ -258,76 +258,76 @@ fn outbound_rows() -> Vec<Example> {
         allows(
             "out allowed/allowed: both",
             &rows("allowed", "allowed"),
-            asking(&member, PAYROLL),
+            request(&member, PAYROLL),
         ),
         denies(
             "out allowed/allowed: not the application",
             &rows("allowed", "allowed"),
-            asking(&member, EXCHANGE),
+            request(&member, EXCHANGE),
             stage,
             by_app,
         ),
         denies(
             "out allowed/allowed: not the user",
             &rows("allowed", "allowed"),
-            asking(&other, EXCHANGE),
+            request(&other, EXCHANGE),
             stage,
             by_user,
         ),
         allows(
             "out allowed/blocked: the user and another application",
             &rows("allowed", "blocked"),
-            asking(&member, EXCHANGE),
+            request(&member, EXCHANGE),
         ),
         denies(
             "out allowed/blocked: the application",
             &rows("allowed", "blocked"),
-            asking(&member, PAYROLL),
+            request(&member, PAYROLL),
             stage,
             by_app,
         ),
         denies(
             "out allowed/blocked: not the user",
             &rows("allowed", "blocked"),
-            asking(&other, PAYROLL),
+            request(&other, PAYROLL),
             stage,
             by_user,
         ),
         allows(
             "out blocked/allowed: another user",
             &rows("blocked", "allowed"),
-            asking(&other, PAYROLL),
+            request(&other, PAYROLL),
         ),
         denies(
             "out blocked/allowed: the user",
             &rows("blocked", "allowed"),
-            asking(&member, PAYROLL),
+            request(&member, PAYROLL),
             stage,
             by_user,
         ),
         denies(
             "out blocked/allowed: not the application",
             &rows("blocked", "allowed"),
-            asking(&other, EXCHANGE),
+            request(&other, EXCHANGE),
             stage,
             by_app,
         ),
         denies(
             "out blocked/blocked: both",
             &rows("blocked", "blocked"),
-            asking(&member, PAYROLL),
+            request(&member, PAYROLL),
             stage,
             by_user,
         ),
         allows(
             "out blocked/blocked: one of them",
             &rows("blocked", "blocked"),
-            asking(&member, EXCHANGE),
+            request(&member, EXCHANGE),
         ),
         allows(
             "out blocked/blocked: the other",
             &rows("blocked", "blocked"),
-            asking(&other, PAYROLL),
+            request(&other, PAYROLL),
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! The stages' own rows and their order (semantics §4): token, revocation, unknown resource tenant.
+//! The stages and their order (semantics §4): token, revocation, unknown resource tenant.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ fn revocations() -> Vec<Example> {
             direct(),
         ),
         revoked(
-            "revoked: any session, where the token names none",
+            "revoked: any session, if the token names none",
             session(SESSIONS[1]),
             sessionless(),
         ),
@@ -135,12 +135,12 @@ fn revocations() -> Vec<Example> {
             guest(),
         ),
         revoked(
-            "revoked: this user, where the token is undated",
+            "revoked: this user, if the token is undated",
             of_user(FABRIKAM, ALICE, ago(99_999)),
             undated(),
         ),
         allowed(
-            "not revoked: another user, where the token is undated",
+            "not revoked: another user, if the token is undated",
             of_user(FABRIKAM, BOB, later),
             undated(),
         ),

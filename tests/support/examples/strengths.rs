@@ -29,7 +29,7 @@ fn named(id: StrengthId) -> Value {
     requiring(json!({"id": id.to_string()}))
 }
 
-/// A strength of the policy's own, of these combinations.
+/// A strength in the policy itself, with these combinations.
 fn own(combinations: &[&str]) -> Value {
     requiring(json!({"id": INLINE_STRENGTH.to_string(), "allowedCombinations": combinations}))
 }
@@ -67,7 +67,7 @@ fn columns() -> Vec<Example> {
             at_home(internal(), &two),
         ),
         challenges(
-            "strength: internal, one method lacks",
+            "strength: internal, one method is missing",
             &under(two_factors(), false),
             at_home(internal(), &[Method::Password]),
             STAGE,
@@ -356,7 +356,7 @@ fn configurations() -> Vec<Example> {
             at_home(direct(), &[Method::WindowsHelloForBusiness]),
         ),
         allows(
-            "configuration: an empty list asks for nothing",
+            "configuration: an empty list requires nothing",
             &under(by_issuer, true),
             certificate(&ISSUER_SKIS, &[]),
         ),

@@ -1,4 +1,4 @@
-//! Who and what a setting targets, and what the request does not tell (semantics §3).
+//! The targets of a setting, and facts that are missing from the request (semantics §3).
 
 use crosstrust::decision::{Reason, Stage};
 use crosstrust::request::Request;
@@ -37,7 +37,7 @@ fn outbound(setting: Value) -> World {
     world([open_contoso(), fabrikam])
 }
 
-fn asking(own_groups: &[crosstrust::id::GroupId], reached: crosstrust::id::AppId) -> Request {
+fn request(own_groups: &[crosstrust::id::GroupId], reached: crosstrust::id::AppId) -> Request {
     with(direct(), |request| {
         request.groups = own_groups.to_vec();
         request.app = reached;
@@ -139,31 +139,31 @@ fn targets() -> Vec<Example> {
             by_app,
         ),
         allows(
-            "target: blocking Office365 leaves an application of nobody's list",
+            "target: blocking Office365 does not block an application of no list",
             &blocked_bundle("Office365"),
             reaching(PAYROLL),
         ),
         denies(
             "target: blocked together with a group, what may be in the bundle is the application",
             &group_and_bundle(),
-            asking(&[MARKETING], GRAPH),
+            request(&[MARKETING], GRAPH),
             stage,
             by_app,
         ),
         allows(
-            "target: blocked together with a group, others pass whatever the bundle holds",
+            "target: blocked together with a group, others pass with any content of the bundle",
             &group_and_bundle(),
-            asking(&[SALES], GRAPH),
+            request(&[SALES], GRAPH),
         ),
         denies(
-            "target: a user who is not allowed is the reason, whatever the bundle holds",
+            "target: a user who is not allowed is the reason, with any content of the bundle",
             &inbound(setting(
                 "allowed",
                 &[group(MARKETING)],
                 "allowed",
                 &[app("Office365")],
             )),
-            asking(&[SALES], GRAPH),
+            request(&[SALES], GRAPH),
             stage,
             by_user,
         ),
@@ -175,7 +175,7 @@ fn targets() -> Vec<Example> {
                 "allowed",
                 &[app("Office365")],
             )),
-            with(asking(&[SALES], GRAPH), |request| {
+            with(request(&[SALES], GRAPH), |request| {
                 request.claims.groups_incomplete = true;
             }),
             stage,
@@ -213,14 +213,14 @@ fn targets() -> Vec<Example> {
         denies(
             "target: a group that loses everything",
             &group_loses_all(),
-            asking(&[MARKETING], EXCHANGE),
+            request(&[MARKETING], EXCHANGE),
             stage,
             by_user,
         ),
         allows(
             "target: leaves the others everything",
             &group_loses_all(),
-            asking(&[SALES], EXCHANGE),
+            request(&[SALES], EXCHANGE),
         ),
         allows(
             "target: reserved words are read without case",
@@ -250,7 +250,7 @@ fn unknown_groups() -> Vec<Example> {
         )
         .cacheable(false),
         denies(
-            "unknown groups: whatever they are, not this application",
+            "unknown groups: no group allows this application",
             &by_group("allowed", "allowed"),
             unsure(EXCHANGE),
             stage,
@@ -320,14 +320,14 @@ fn unknown_groups() -> Vec<Example> {
             unsure(PAYROLL),
         ),
         denies(
-            "unknown groups: do not matter where only users are named",
+            "unknown groups: do not matter if only users are named",
             &inbound(setting("allowed", &[user(BOB)], "allowed", &[all_apps()])),
             unsure(PAYROLL),
             stage,
             Reason::InboundUser,
         ),
         allows(
-            "unknown groups: do not matter where all users are",
+            "unknown groups: do not matter if all users are",
             &inbound(open()),
             unsure(PAYROLL),
         ),
@@ -339,14 +339,14 @@ fn unknown_user() -> Vec<Example> {
     let nameless = || with(guest(), |request| request.user = None);
     vec![
         denies(
-            "unknown user: where a user is named",
+            "unknown user: a user is named",
             &inbound(setting("allowed", &[user(ALICE)], "allowed", &[all_apps()])),
             nameless(),
             stage,
             Reason::GroupsUnknown,
         ),
         denies(
-            "unknown user: where a group is named",
+            "unknown user: a group is named",
             &inbound(row("allowed", "allowed")),
             nameless(),
             stage,
@@ -358,12 +358,12 @@ fn unknown_user() -> Vec<Example> {
             with(nameless(), |request| request.groups = vec![MARKETING]),
         ),
         allows(
-            "unknown user: where all users are allowed",
+            "unknown user: all users are allowed",
             &inbound(open()),
             nameless(),
         ),
         denies(
-            "unknown user: where all are blocked",
+            "unknown user: all users are blocked",
             &inbound(closed()),
             nameless(),
             stage,

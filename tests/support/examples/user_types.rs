@@ -64,12 +64,12 @@ fn named() -> Vec<Example> {
             direct(),
         ),
         does_not(
-            "users: None is nobody",
+            "users: None matches no user",
             json!({"includeUsers": ["None"]}),
             internal(),
         ),
         does_not(
-            "users: empty lists are nobody",
+            "users: empty lists match no user",
             json!({"includeUsers": []}),
             internal(),
         ),

@@ -53,7 +53,7 @@ fn one() -> Vec<Example> {
         ),
         allows("1: and another application", &mutual, to_sharepoint),
         denies(
-            "1: a home tenant without settings lets nobody out",
+            "1: a home tenant without settings allows no outbound access",
             &mutual,
             of_woodgrove(),
             Stage::Outbound,
@@ -67,7 +67,7 @@ fn one() -> Vec<Example> {
             Reason::InboundUser,
         ),
         denies(
-            "1: without the home tenant's outbound nobody passes",
+            "1: without the home tenant's outbound setting access is denied",
             &without_outbound,
             direct(),
             Stage::Outbound,
@@ -97,7 +97,7 @@ fn two() -> Vec<Example> {
             Reason::OutboundUser,
         ),
         denies(
-            "2: and by the resource tenant where the home tenant is open",
+            "2: and by the resource tenant if the home tenant is open",
             &wide,
             of_sales(),
             Stage::Inbound,
@@ -133,7 +133,7 @@ fn three() -> Vec<Example> {
     };
     vec![
         allows(
-            "3: MFA at home counts where it is trusted",
+            "3: MFA at home counts if it is trusted",
             &trusted,
             ask(true),
         ),
@@ -160,7 +160,7 @@ fn three() -> Vec<Example> {
             Reason::MfaNotTrusted,
         ),
         allows(
-            "3: another application asks for nothing",
+            "3: another application requires nothing",
             &trusted,
             direct(),
         ),
@@ -250,7 +250,7 @@ fn five() -> Vec<Example> {
             ask(),
         ),
         denies(
-            "5: a false is no null",
+            "5: false is not null",
             &inherits(yes, json!({"isMfaAccepted": false})),
             ask(),
             stage,

@@ -1,5 +1,5 @@
-//! gungraun's own runner, which every bench of it starts: as a program of this package it has the version of the lock
-//! file, and nobody has to install it. gungraun looks for it under this name.
+//! gungraun's runner, which its benches start. As a program of this package it has the version of the lock file and needs
+//! no installation. gungraun looks for it by this name.
 
 fn main() {
     if let Err(error) = gungraun_runner::runner::run::run() {

@@ -1,9 +1,9 @@
-//! `constant MODE ANSWER`: a gRPC server that decides nothing, to compare with.
+//! `constant MODE ANSWER`: a gRPC server with a constant answer, for comparison.
 //!
 //! It answers every call with the message in the file ANSWER, prints its address on the first line of its output, and
-//! runs until it is killed. `prost` decodes `AuthorizeRequest` with prost, `skip` leaves the bytes of the request
-//! unread, `check` decodes Envoy's `CheckRequest`. Everything else is as in crosstrust: a current-thread runtime,
-//! mimalloc, no delay on its sockets, and each answer made and encoded with prost. It never looks into a question.
+//! runs until it is killed. `prost` decodes `AuthorizeRequest` with prost, `skip` skips the bytes of the request,
+//! `check` decodes Envoy's `CheckRequest`. Everything else is as in crosstrust: a current-thread runtime, mimalloc,
+//! TCP_NODELAY, and each answer is built and encoded with prost. It never reads a field of a request.
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
@@ -44,40 +44,40 @@ fn main() -> Result<()> {
 async fn serve(mode: &str, answer: &[u8]) -> Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    // `Server::tcp_nodelay` is not read where connections are handed in.
+    // `Server::tcp_nodelay` does not apply to a given listener.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let authorize = || AuthorizeResponse::decode(answer).context("the answer is none");
+    let authorize = || AuthorizeResponse::decode(answer).context("failed to decode the answer");
     let mut server = Server::builder();
     let router = match mode {
-        "prost" => server.add_service(Authorize(Constant::<ByProst<AuthorizeRequest, _>>::of(
-            authorize()?,
-        ))),
-        "skip" => server.add_service(Authorize(Constant::<BySkipping<_>>::of(authorize()?))),
+        "prost" => server.add_service(Authorize(
+            Constant::<ProstFactory<AuthorizeRequest, _>>::of(authorize()?),
+        )),
+        "skip" => server.add_service(Authorize(Constant::<SkippingFactory<_>>::of(authorize()?))),
         "check" => {
-            let answer = CheckResponse::decode(answer).context("the answer is none")?;
-            server.add_service(Check(Constant::<ByProst<CheckRequest, _>>::of(answer)))
+            let answer = CheckResponse::decode(answer).context("failed to decode the answer")?;
+            server.add_service(Check(Constant::<ProstFactory<CheckRequest, _>>::of(answer)))
         }
         other => bail!("expected prost, skip or check, found {other}"),
     };
     Ok(router.serve_with_incoming(incoming).await?)
 }
 
-/// A codec that is made anew for each call, as tonic's generated services do it.
-trait Makes: 'static {
-    type Question: Send + Sync + 'static;
+/// Creates a codec for each call, like tonic's generated services.
+trait CodecFactory: 'static {
+    type Query: Send + Sync + 'static;
     type Answer: Clone + Send + Sync + 'static;
-    type Codec: Codec<Encode = Self::Answer, Decode = Self::Question> + Send + 'static;
+    type Codec: Codec<Encode = Self::Answer, Decode = Self::Query> + Send + 'static;
     fn make() -> Self::Codec;
 }
 
-struct ByProst<Q, A>(PhantomData<fn() -> (Q, A)>);
+struct ProstFactory<Q, A>(PhantomData<fn() -> (Q, A)>);
 
-impl<Q, A> Makes for ByProst<Q, A>
+impl<Q, A> CodecFactory for ProstFactory<Q, A>
 where
     Q: Message + Default + Send + Sync + 'static,
     A: Message + Clone + Send + Sync + 'static,
 {
-    type Question = Q;
+    type Query = Q;
     type Answer = A;
     type Codec = ProstCodec<A, Q>;
     fn make() -> Self::Codec {
@@ -85,38 +85,38 @@ where
     }
 }
 
-struct BySkipping<A>(PhantomData<fn() -> A>);
+struct SkippingFactory<A>(PhantomData<fn() -> A>);
 
-impl<A: Message + Clone + Send + Sync + 'static> Makes for BySkipping<A> {
-    type Question = ();
+impl<A: Message + Clone + Send + Sync + 'static> CodecFactory for SkippingFactory<A> {
+    type Query = ();
     type Answer = A;
-    type Codec = Skipping<A>;
+    type Codec = SkippingCodec<A>;
     fn make() -> Self::Codec {
-        Skipping(PhantomData)
+        SkippingCodec(PhantomData)
     }
 }
 
-/// Encodes with prost, and passes over what it should decode.
-struct Skipping<A>(PhantomData<fn() -> A>);
+/// Encodes with prost, and skips the request.
+struct SkippingCodec<A>(PhantomData<fn() -> A>);
 
-struct Skipper;
+struct SkippingDecoder;
 
-impl<A: Message + 'static> Codec for Skipping<A> {
+impl<A: Message + 'static> Codec for SkippingCodec<A> {
     type Encode = A;
     type Decode = ();
     type Encoder = ProstEncoder<A>;
-    type Decoder = Skipper;
+    type Decoder = SkippingDecoder;
 
     fn encoder(&mut self) -> Self::Encoder {
         ProstEncoder::new(BufferSettings::default())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        Skipper
+        SkippingDecoder
     }
 }
 
-impl Decoder for Skipper {
+impl Decoder for SkippingDecoder {
     type Item = ();
     type Error = Status;
 
@@ -126,45 +126,45 @@ impl Decoder for Skipper {
     }
 }
 
-/// What answers each call with the same message.
-struct Handler<M: Makes>(Arc<M::Answer>);
+/// Answers each call with the same message.
+struct Handler<M: CodecFactory>(Arc<M::Answer>);
 
-impl<M: Makes> UnaryService<M::Question> for Handler<M> {
+impl<M: CodecFactory> UnaryService<M::Query> for Handler<M> {
     type Response = M::Answer;
     type Future = Ready<Result<Response<M::Answer>, Status>>;
 
-    fn call(&mut self, question: Request<M::Question>) -> Self::Future {
-        // Taken apart and dropped within the call, as by a server that had read it.
-        drop(question.into_inner());
+    fn call(&mut self, request: Request<M::Query>) -> Self::Future {
+        // Dropped within the call, like in a server that has read it.
+        drop(request.into_inner());
         ready(Ok(Response::new(M::Answer::clone(&self.0))))
     }
 }
 
-struct Constant<M: Makes> {
+struct Constant<M: CodecFactory> {
     answer: Arc<M::Answer>,
 }
 
-impl<M: Makes> Constant<M> {
+impl<M: CodecFactory> Constant<M> {
     fn of(answer: M::Answer) -> Self {
         Constant {
             answer: Arc::new(answer),
         }
     }
 
-    fn answer(&self, request: http::Request<Body>) -> Answering {
+    fn answer(&self, request: http::Request<Body>) -> AnswerFuture {
         let handler = Handler::<M>(Arc::clone(&self.answer));
         Box::pin(async move { Ok(Grpc::new(M::make()).unary(handler, request).await) })
     }
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+type AnswerFuture = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
 
-/// The services by their names, which tonic's router goes by.
+/// Services by name, which tonic's router matches.
 macro_rules! named {
     ($type:ident, $name:literal) => {
-        struct $type<M: Makes>(Constant<M>);
+        struct $type<M: CodecFactory>(Constant<M>);
 
-        impl<M: Makes> Clone for $type<M> {
+        impl<M: CodecFactory> Clone for $type<M> {
             fn clone(&self) -> Self {
                 $type(Constant {
                     answer: Arc::clone(&self.0.answer),
@@ -172,14 +172,14 @@ macro_rules! named {
             }
         }
 
-        impl<M: Makes> NamedService for $type<M> {
+        impl<M: CodecFactory> NamedService for $type<M> {
             const NAME: &'static str = $name;
         }
 
-        impl<M: Makes> Service<http::Request<Body>> for $type<M> {
+        impl<M: CodecFactory> Service<http::Request<Body>> for $type<M> {
             type Response = http::Response<Body>;
             type Error = Infallible;
-            type Future = Answering;
+            type Future = AnswerFuture;
 
             fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
                 Poll::Ready(Ok(()))

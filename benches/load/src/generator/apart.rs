@@ -1,4 +1,4 @@
-//! Answers that are read whole, apart from any load.
+//! Complete answers, read without load.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,10 +11,10 @@ use super::call::{self, Head};
 use super::connect;
 use crate::server::Server;
 
-/// How many questions are under way at a time.
+/// Concurrent calls.
 const STREAMS: usize = 10;
 
-/// Asks the server's next question once, on a connection of its own: the answer's message.
+/// Sends the server's next request on a new connection and returns the message of the answer.
 pub async fn one_answer(server: &Server) -> Result<Bytes> {
     let head = Head::of(server)?;
     let mut connections = connect::all(&server.address, 1).await?;
@@ -23,7 +23,7 @@ pub async fn one_answer(server: &Server) -> Result<Bytes> {
     answer.message().await
 }
 
-/// Asks every question once: the answers' messages, in the order of the questions.
+/// Sends every request once and returns the messages of the answers, in the order of the requests.
 pub async fn all_answers(server: &Server) -> Result<Vec<Bytes>> {
     let head = Head::of(server)?;
     let connections = connect::all(&server.address, 1).await?;
@@ -43,7 +43,7 @@ pub async fn all_answers(server: &Server) -> Result<Vec<Bytes>> {
                         return anyhow::Ok(());
                     }
                     next.set(at + 1);
-                    sender = sender.ready().await.context("a broken connection")?;
+                    sender = sender.ready().await.context("the connection is broken")?;
                     let answer = call::send(&mut sender, &head, questions.body(at))?;
                     let message = answer.message().await?;
                     answers.borrow_mut()[at] = message;

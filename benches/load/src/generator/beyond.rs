@@ -1,5 +1,5 @@
-//! More load than a server takes, in closed and in open loop: answers and refusals are counted apart. A refusal has to
-//! say that it is one; any other failure ends the run.
+//! Overload in closed and in open loop: answers and refusals are counted separately. A refusal must be explicit; any other
+//! failure ends the run.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,22 +11,22 @@ use h2::client::SendRequest;
 use hdrhistogram::Histogram;
 use tokio::task::LocalSet;
 
-use super::call::{self, Coming, Head, Outcome};
-use super::{PATIENCE, Shape, connect};
+use super::call::{self, Head, Outcome, PendingAnswer};
+use super::{Shape, TIMEOUT, connect};
 use crate::server::Server;
 
-/// What calls began in the counted time, and what became of them.
+/// The outcomes of the calls that began in the counted time.
 #[derive(Debug, Clone)]
-pub struct Beyond {
+pub struct OverloadOutcomes {
     pub counted: Duration,
-    /// Answered calls, in nanoseconds from their begin, or from the instant at which they were due.
+    /// Latencies of answered calls in nanoseconds, from the start of the call or from the instant at which it was due.
     pub answered: Histogram<u64>,
     pub refused: u64,
-    /// Answers that do not look right.
+    /// Answers that failed the quick check.
     pub wrong: u64,
 }
 
-impl Beyond {
+impl OverloadOutcomes {
     pub fn answered_per_second(&self) -> f64 {
         self.answered.len() as f64 / self.counted.as_secs_f64()
     }
@@ -44,14 +44,14 @@ impl Beyond {
     }
 }
 
-/// Before this nothing is counted: a server takes a moment to see that it is overloaded, and meanwhile calls wait.
+/// Calls that begin earlier are not counted: a server needs a moment to detect the overload, and meanwhile calls wait.
 const ONSET: Duration = Duration::from_millis(500);
 
 struct Shared {
     begun: Instant,
     end: Instant,
-    seen: RefCell<Beyond>,
-    under_way: Cell<usize>,
+    outcomes: RefCell<OverloadOutcomes>,
+    in_flight: Cell<usize>,
     failed: RefCell<Option<anyhow::Error>>,
 }
 
@@ -62,36 +62,40 @@ impl Shared {
         Ok(Rc::new(Shared {
             begun,
             end: begun + ONSET + time,
-            seen: RefCell::new(Beyond {
+            outcomes: RefCell::new(OverloadOutcomes {
                 counted: time,
                 answered: answered.map_err(|error| anyhow!("no histogram: {error}"))?,
                 refused: 0,
                 wrong: 0,
             }),
-            under_way: Cell::new(0),
+            in_flight: Cell::new(0),
             failed: RefCell::new(None),
         }))
     }
 
-    /// A call that was to begin then has this outcome.
-    fn over(&self, begun: Instant, outcome: Outcome) {
+    /// Records the outcome of a call that began or was due at `begun`.
+    fn record(&self, begun: Instant, outcome: Outcome) {
         if begun < self.begun + ONSET || begun >= self.end {
             return;
         }
-        let mut seen = self.seen.borrow_mut();
+        let mut outcomes = self.outcomes.borrow_mut();
         match outcome {
             Outcome::Answered { is_right } => {
                 let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                seen.answered.saturating_record(took.max(1));
-                seen.wrong += u64::from(!is_right);
+                outcomes.answered.saturating_record(took.max(1));
+                outcomes.wrong += u64::from(!is_right);
             }
-            Outcome::Refused => seen.refused += 1,
+            Outcome::Refused => outcomes.refused += 1,
         }
     }
 }
 
-/// Closed loop: each stream asks again at once, whether it was answered or refused.
-pub async fn closed_beyond(server: &Server, shape: Shape, time: Duration) -> Result<Beyond> {
+/// Closed loop: each stream calls again at once after an answer or a refusal.
+pub async fn closed_overload(
+    server: &Server,
+    shape: Shape,
+    time: Duration,
+) -> Result<OverloadOutcomes> {
     let connections = connect::all(&server.address, shape.connections).await?;
     let head = Head::of(server)?;
     let shared = Shared::new(time)?;
@@ -109,11 +113,11 @@ pub async fn closed_beyond(server: &Server, shape: Shape, time: Duration) -> Res
         }
         anyhow::Ok(())
     });
-    tokio::time::timeout(ONSET + time + PATIENCE, all)
+    tokio::time::timeout(ONSET + time + TIMEOUT, all)
         .await
         .with_context(|| format!("{} does not answer in time", server.name))?
-        .with_context(|| format!("beyond what it takes, {}", server.name))?;
-    Ok(shared.seen.borrow().clone())
+        .with_context(|| format!("under overload, {}", server.name))?;
+    Ok(shared.outcomes.borrow().clone())
 }
 
 fn stream(
@@ -122,32 +126,32 @@ fn stream(
     head: Head,
     shared: Rc<Shared>,
 ) -> impl Future<Output = Result<()>> + 'static {
-    let (questions, glance) = (Rc::clone(&server.questions), Rc::clone(&server.glance));
+    let (questions, quick_check) = (Rc::clone(&server.questions), Rc::clone(&server.quick_check));
     async move {
         loop {
             let begun = Instant::now();
             if begun >= shared.end {
                 return Ok(());
             }
-            sender = sender.ready().await.context("a broken connection")?;
+            sender = sender.ready().await.context("the connection is broken")?;
             let answer = call::send(&mut sender, &head, questions.next())?;
-            shared.over(begun, answer.outcome(&glance).await?);
+            shared.record(begun, answer.outcome(&quick_check).await?);
         }
     }
 }
 
-/// Open loop at an even rate. The shape has to have more streams than calls are ever under way, so that no call waits for
-/// one on the client's side.
-pub async fn open_beyond(
+/// Open loop at an even rate. The shape must have more streams than calls are ever in flight, so that no call waits in the
+/// client.
+pub async fn open_overload(
     server: &Server,
     shape: Shape,
     per_second: f64,
     time: Duration,
-) -> Result<Beyond> {
+) -> Result<OverloadOutcomes> {
     let connections = connect::all(&server.address, shape.connections).await?;
     let head = Head::of(server)?;
     let shared = Shared::new(time)?;
-    let most = shape.connections * shape.streams;
+    let capacity = shape.connections * shape.streams;
     let every = Duration::from_secs_f64(1.0 / per_second);
     let tasks = LocalSet::new();
     let work = tasks.run_until(async {
@@ -160,39 +164,39 @@ pub async fn open_beyond(
             let mut due = shared.begun + every.mul_f64(f64::from(sent));
             while due <= now && due < shared.end {
                 ensure!(
-                    shared.under_way.get() < most,
-                    "more than {most} calls under way: the generator offers no more than {:.0} a second",
+                    shared.in_flight.get() < capacity,
+                    "more than {capacity} calls in flight: the generator offered only {:.0} calls per second",
                     f64::from(sent) / shared.begun.elapsed().as_secs_f64()
                 );
                 let turn = sent as usize % connections.len();
-                let connection = connections.get(turn).context("no such connection")?;
+                let connection = connections.get(turn).context("index of a connection out of range")?;
                 let mut sender = connection.sender.clone();
                 let answer = call::send(&mut sender, &head, server.questions.next())?;
                 await_outcome(&shared, server, answer, due);
                 sent += 1;
                 due = shared.begun + every.mul_f64(f64::from(sent));
             }
-            if due >= shared.end && shared.under_way.get() == 0 {
+            if due >= shared.end && shared.in_flight.get() == 0 {
                 return Ok(());
             }
             tokio::task::yield_now().await;
         }
     });
-    tokio::time::timeout(ONSET + 2 * time + PATIENCE, work)
+    tokio::time::timeout(ONSET + 2 * time + TIMEOUT, work)
         .await
         .with_context(|| format!("{} does not answer in time", server.name))?
-        .with_context(|| format!("beyond what it takes, {}", server.name))?;
-    Ok(shared.seen.borrow().clone())
+        .with_context(|| format!("under overload, {}", server.name))?;
+    Ok(shared.outcomes.borrow().clone())
 }
 
-fn await_outcome(shared: &Rc<Shared>, server: &Server, answer: Coming, due: Instant) {
-    let (shared, glance) = (Rc::clone(shared), Rc::clone(&server.glance));
-    shared.under_way.set(shared.under_way.get() + 1);
+fn await_outcome(shared: &Rc<Shared>, server: &Server, answer: PendingAnswer, due: Instant) {
+    let (shared, quick_check) = (Rc::clone(shared), Rc::clone(&server.quick_check));
+    shared.in_flight.set(shared.in_flight.get() + 1);
     tokio::task::spawn_local(async move {
-        let outcome = answer.outcome(&glance).await;
-        shared.under_way.set(shared.under_way.get() - 1);
+        let outcome = answer.outcome(&quick_check).await;
+        shared.in_flight.set(shared.in_flight.get() - 1);
         match outcome {
-            Ok(outcome) => shared.over(due, outcome),
+            Ok(outcome) => shared.record(due, outcome),
             Err(error) => *shared.failed.borrow_mut() = Some(error),
         }
     });

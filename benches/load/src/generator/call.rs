@@ -1,4 +1,4 @@
-//! One call: a request whole at once, the answer's message, and the status that says that there is one.
+//! One call: a complete request, the message of the answer, and its status.
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
@@ -6,23 +6,23 @@ use h2::client::{ResponseFuture, SendRequest};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
-use super::PATIENCE;
-use crate::server::{Glance, Manner, Server};
+use super::TIMEOUT;
+use crate::server::{Protocol, QuickCheck, Server};
 
-/// What each call sends before its body.
+/// The method, path and headers of each call.
 #[derive(Debug, Clone)]
 pub struct Head {
     uri: Uri,
     headers: HeaderMap,
-    manner: Manner,
+    protocol: Protocol,
 }
 
 impl Head {
     pub fn of(server: &Server) -> Result<Head> {
-        let fields: &[(HeaderName, &'static str)] = match server.manner {
-            Manner::Grpc => &[(TE, "trailers"), (CONTENT_TYPE, "application/grpc")],
-            Manner::Json => &[(CONTENT_TYPE, "application/json")],
-            Manner::Bearer => &[],
+        let fields: &[(HeaderName, &'static str)] = match server.protocol {
+            Protocol::Grpc => &[(TE, "trailers"), (CONTENT_TYPE, "application/grpc")],
+            Protocol::Json => &[(CONTENT_TYPE, "application/json")],
+            Protocol::Bearer => &[],
         };
         let fields = fields.iter().cloned();
         let headers = fields.map(|(name, value)| (name, HeaderValue::from_static(value)));
@@ -30,15 +30,15 @@ impl Head {
         Ok(Head {
             uri: format!("http://localhost{}", server.method).parse()?,
             headers,
-            manner: server.manner,
+            protocol: server.protocol,
         })
     }
 
     fn request(&self) -> Request<()> {
         let mut request = Request::new(());
-        *request.method_mut() = match self.manner {
-            Manner::Grpc | Manner::Json => Method::POST,
-            Manner::Bearer => Method::GET,
+        *request.method_mut() = match self.protocol {
+            Protocol::Grpc | Protocol::Json => Method::POST,
+            Protocol::Bearer => Method::GET,
         };
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = self.uri.clone();
@@ -47,66 +47,66 @@ impl Head {
     }
 }
 
-/// Sends it; the answer comes by the future.
-pub fn send(sender: &mut SendRequest<Bytes>, head: &Head, question: Bytes) -> Result<Coming> {
+/// Sends a request.
+pub fn send(sender: &mut SendRequest<Bytes>, head: &Head, payload: Bytes) -> Result<PendingAnswer> {
     let mut request = head.request();
-    let answer = match head.manner {
-        Manner::Grpc | Manner::Json => {
+    let answer = match head.protocol {
+        Protocol::Grpc | Protocol::Json => {
             let (answer, mut body) = sender.send_request(request, false)?;
-            body.send_data(question, true)?;
+            body.send_data(payload, true)?;
             answer
         }
-        Manner::Bearer => {
-            let value = HeaderValue::from_maybe_shared(question)?;
+        Protocol::Bearer => {
+            let value = HeaderValue::from_maybe_shared(payload)?;
             request.headers_mut().insert(AUTHORIZATION, value);
             sender.send_request(request, true)?.0
         }
     };
-    Ok(Coming {
+    Ok(PendingAnswer {
         answer,
-        manner: head.manner,
+        protocol: head.protocol,
     })
 }
 
-/// RESOURCE_EXHAUSTED and UNAVAILABLE: more calls than are admitted, or no answer in time.
+/// `grpc-status` of RESOURCE_EXHAUSTED and UNAVAILABLE: the call was not admitted, or not answered in time.
 const REFUSALS: [&str; 2] = ["8", "14"];
 
-/// What becomes of a call that may be refused.
+/// The outcome of a call under overload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Answered {
         is_right: bool,
     },
-    /// RESOURCE_EXHAUSTED or UNAVAILABLE, or to Envoy a denial that says OVERLOADED.
+    /// RESOURCE_EXHAUSTED or UNAVAILABLE, or a Check denied with OVERLOADED.
     Refused,
 }
 
-/// An answer that is on its way.
-pub struct Coming {
+/// An answer that has not been received.
+pub struct PendingAnswer {
     answer: ResponseFuture,
-    manner: Manner,
+    protocol: Protocol,
 }
 
-impl Coming {
-    /// Whether the answer looks right, once its status has said that there is one.
-    pub async fn looks_right(self, glance: &Glance) -> Result<bool> {
+impl PendingAnswer {
+    /// Whether an OK answer passes the quick check.
+    pub async fn passes_check(self, quick_check: &QuickCheck) -> Result<bool> {
         let mut is_right = None;
-        let before = self.before_the_message();
-        // The first piece has the whole message, unless that is long.
+        let prefix = self.prefix_length();
+        // The first piece has the complete message, unless it is long.
         let first = |piece: &Bytes| {
-            is_right.get_or_insert_with(|| piece.get(before..).is_some_and(&**glance));
+            is_right.get_or_insert_with(|| piece.get(prefix..).is_some_and(&**quick_check));
         };
         is_ok(self.read(first).await?.as_ref())?;
-        is_right.context("an OK without a message")
+        is_right.context("status OK without a message")
     }
 
-    /// Whether the call is answered, which has to look right, or refused.
-    pub async fn outcome(self, glance: &Glance) -> Result<Outcome> {
-        let mut seen = None;
-        let before = self.before_the_message();
+    /// Whether the call was answered, with the result of the quick check, or refused.
+    pub async fn outcome(self, quick_check: &QuickCheck) -> Result<Outcome> {
+        let mut first_check = None;
+        let prefix = self.prefix_length();
         let first = |piece: &Bytes| {
-            seen.get_or_insert_with(|| {
-                let is_right = piece.get(before..).is_some_and(&**glance);
+            first_check.get_or_insert_with(|| {
+                let is_right = piece.get(prefix..).is_some_and(&**quick_check);
                 let mut parts = piece.windows(OVERLOADED.len());
                 (is_right, !is_right && parts.any(|part| part == OVERLOADED))
             });
@@ -118,7 +118,7 @@ impl Coming {
             return Ok(Outcome::Refused);
         }
         is_ok(status)?;
-        match seen.context("an OK without a message")? {
+        match first_check.context("status OK without a message")? {
             (_, true) => Ok(Outcome::Refused),
             (is_right, false) => Ok(Outcome::Answered { is_right }),
         }
@@ -127,44 +127,44 @@ impl Coming {
     /// The answer's message.
     pub async fn message(self) -> Result<Bytes> {
         let mut body = BytesMut::new();
-        let before = self.before_the_message();
+        let prefix = self.prefix_length();
         let reading = self.read(|piece| body.extend_from_slice(piece));
-        let status = tokio::time::timeout(PATIENCE, reading)
+        let status = tokio::time::timeout(TIMEOUT, reading)
             .await
             .context("no answer in time")??;
         is_ok(status.as_ref())?;
-        ensure!(body.len() > before, "an OK without a message");
-        Ok(body.split_off(before).freeze())
+        ensure!(body.len() > prefix, "status OK without a message");
+        Ok(body.split_off(prefix).freeze())
     }
 
-    fn before_the_message(&self) -> usize {
-        match self.manner {
+    fn prefix_length(&self) -> usize {
+        match self.protocol {
             // Whether it is compressed, and its length.
-            Manner::Grpc => 5,
-            Manner::Json | Manner::Bearer => 0,
+            Protocol::Grpc => 5,
+            Protocol::Json | Protocol::Bearer => 0,
         }
     }
 
-    /// Reads the answer; gives where its gRPC status is, `None` where HTTP's is all there is.
+    /// Reads the answer and returns the headers with its gRPC status; `None` if it only has an HTTP status.
     async fn read(self, mut piece: impl FnMut(&Bytes)) -> Result<Option<HeaderMap>> {
-        let answer = self.answer.await.context("a call without an answer")?;
+        let answer = self.answer.await.context("the call has no answer")?;
         let (head, mut body) = answer.into_parts();
         ensure!(head.status == 200, "HTTP status {}", head.status);
         while let Some(bytes) = body.data().await {
-            let bytes = bytes.context("an answer that breaks off")?;
+            let bytes = bytes.context("the answer is incomplete")?;
             body.flow_control().release_capacity(bytes.len())?;
             piece(&bytes);
         }
         let trailers = body.trailers().await.context("no trailers")?;
-        match self.manner {
-            // A call that fails at once has its status in the only head.
-            Manner::Grpc => Ok(Some(trailers.unwrap_or(head.headers))),
-            Manner::Json | Manner::Bearer => Ok(None),
+        match self.protocol {
+            // A trailers-only response has its status in the headers.
+            Protocol::Grpc => Ok(Some(trailers.unwrap_or(head.headers))),
+            Protocol::Json | Protocol::Bearer => Ok(None),
         }
     }
 }
 
-/// In the body of a Check that is refused.
+/// Part of the body of a refused Check.
 const OVERLOADED: &[u8] = b"OVERLOADED";
 
 fn is_ok(headers: Option<&HeaderMap>) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Closed loop: each stream asks again as soon as it has its answer. Tells what a server can do at most; its latencies
-//! are those of a server that is always full.
+//! Closed loop: each stream calls again as soon as it has its answer. It measures the maximum of a server; its latencies
+//! are those of a server at full load.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,36 +11,36 @@ use h2::client::SendRequest;
 use tokio::task::LocalSet;
 
 use super::call::{self, Head};
-use super::{Load, PATIENCE, Shape, Tally, connect};
+use super::{Load, Shape, TIMEOUT, Tally, connect};
 use crate::server::Server;
 
-/// When it ends. Calls that are under way then are answered and counted.
+/// When the load ends. Calls in flight at the end are answered and counted.
 #[derive(Debug, Clone, Copy)]
 pub enum Until {
     Time(Duration),
     Calls(u64),
 }
 
-/// Puts the server under load. `standing` is called when the connections stand, right before the first call.
+/// Puts the server under load. `on_connected` is called when all connections are open, right before the first call.
 pub async fn closed<T>(
     server: &Server,
     shape: Shape,
     until: Until,
-    standing: impl FnOnce() -> Result<T>,
+    on_connected: impl FnOnce() -> Result<T>,
 ) -> Result<(Load, T)> {
     let connections = connect::all(&server.address, shape.connections).await?;
     let head = Head::of(server)?;
-    let before = standing()?;
+    let before = on_connected()?;
     let shared = Rc::new(Shared {
         tally: RefCell::new(Tally::new()?),
-        left: Cell::new(match until {
+        remaining: Cell::new(match until {
             Until::Time(_) => u64::MAX,
             Until::Calls(calls) => calls,
         }),
     });
     let (end, limit) = match until {
-        Until::Time(time) => (Instant::now() + time, time + PATIENCE),
-        Until::Calls(_) => (Instant::now() + 6 * PATIENCE, 7 * PATIENCE),
+        Until::Time(time) => (Instant::now() + time, time + TIMEOUT),
+        Until::Calls(_) => (Instant::now() + 6 * TIMEOUT, 7 * TIMEOUT),
     };
     let tasks = LocalSet::new();
     let streams = connections.iter().flat_map(|connection| {
@@ -70,10 +70,10 @@ pub async fn closed<T>(
 
 struct Shared {
     tally: RefCell<Tally>,
-    left: Cell<u64>,
+    remaining: Cell<u64>,
 }
 
-/// What one stream does until it ends.
+/// Calls until the end of the load.
 fn stream(
     server: &Server,
     mut sender: SendRequest<Bytes>,
@@ -81,18 +81,18 @@ fn stream(
     shared: Rc<Shared>,
     end: Instant,
 ) -> impl Future<Output = Result<()>> + 'static {
-    let (questions, glance) = (Rc::clone(&server.questions), Rc::clone(&server.glance));
+    let (questions, quick_check) = (Rc::clone(&server.questions), Rc::clone(&server.quick_check));
     async move {
         loop {
             let begun = Instant::now();
-            let left = shared.left.get();
-            if left == 0 || begun >= end {
+            let remaining = shared.remaining.get();
+            if remaining == 0 || begun >= end {
                 return Ok(());
             }
-            shared.left.set(left - 1);
-            sender = sender.ready().await.context("a broken connection")?;
+            shared.remaining.set(remaining - 1);
+            sender = sender.ready().await.context("the connection is broken")?;
             let answer = call::send(&mut sender, &head, questions.next())?;
-            let is_right = answer.looks_right(&glance).await?;
+            let is_right = answer.passes_check(&quick_check).await?;
             shared.tally.borrow_mut().answered(begun, is_right);
         }
     }

@@ -1,4 +1,4 @@
-//! Connections: TCP, a Unix socket or TLS, and HTTP/2 on top. Never counted: a measurement begins when they stand.
+//! Connections: HTTP/2 over TCP, a Unix socket or TLS. They are not measured: a measurement begins when they are open.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -58,13 +58,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let handshake = h2::client::Builder::new()
-        // Answers are small; the windows are out of the way.
+        // Windows larger than any answer, so that flow control does not limit the load.
         .initial_window_size(1 << 20)
         .initial_connection_window_size(4 << 20)
         .handshake(stream);
     let (sender, connection) = handshake.await.context("no HTTP/2")?;
     let driver = tokio::spawn(async move {
-        // A connection that breaks makes its calls fail, and they tell.
+        // If the connection breaks, its calls report it.
         let _ = connection.await;
     });
     Ok(Connection { sender, driver })

@@ -1,7 +1,7 @@
-//! Open loop: calls begin when they are due, at an even rate. A call's time counts from the instant at which it was to
-//! begin, so that a server which stalls cannot hide those who wait (no coordinated omission).
+//! Open loop: calls begin when they are due, at an even rate. Latency counts from the instant at which a call is due, so
+//! that a stalled server cannot hide waiting calls (no coordinated omission).
 //!
-//! The dispatcher never sleeps: the runtime's timer knows milliseconds only, and its core has nothing else to do.
+//! The dispatcher never sleeps: the runtime's timer has a resolution of 1 ms, and its core has no other work.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,13 +12,13 @@ use tokio::task::LocalSet;
 
 use super::call::{self, Head};
 use super::connect::{self, Connection};
-use super::{Load, PATIENCE, Shape, Tally};
+use super::{Load, Shape, TIMEOUT, Tally};
 use crate::server::Server;
 
-/// Puts the server under this many calls a second, for this long. Calls that find every stream taken wait for one,
-/// and their waiting counts.
+/// Puts the server under this many calls per second for this long. If no stream is free, a call waits, and the wait
+/// counts.
 pub async fn open(server: &Server, shape: Shape, per_second: f64, time: Duration) -> Result<Load> {
-    ensure!(per_second >= 1.0, "a rate of {per_second} calls a second");
+    ensure!(per_second >= 1.0, "a rate of {per_second} calls per second");
     let connections = connect::all(&server.address, shape.connections).await?;
     let head = Head::of(server)?;
     let shared = Rc::new(RefCell::new(State {
@@ -33,8 +33,8 @@ pub async fn open(server: &Server, shape: Shape, per_second: f64, time: Duration
     };
     let tasks = LocalSet::new();
     let work = tasks.run_until(dispatch(server, &connections, &head, &shared, plan));
-    // Twice the time: one that falls behind so far was given too high a rate.
-    tokio::time::timeout(2 * time + PATIENCE, work)
+    // Twice the time: a server that falls behind this far got too high a rate.
+    tokio::time::timeout(2 * time + TIMEOUT, work)
         .await
         .with_context(|| format!("{} cannot keep up with its rate", server.name))?
         .with_context(|| format!("under load, {}", server.name))?;
@@ -80,7 +80,9 @@ async fn dispatch(
             };
             turn = at + 1;
             sent += 1;
-            let connection = connections.get(at).context("no such connection")?;
+            let connection = connections
+                .get(at)
+                .context("index of a connection out of range")?;
             begin(server, connection, head, shared, at, due)?;
         }
         if sent == plan.calls && shared.borrow().in_flight.iter().all(|count| *count == 0) {
@@ -90,7 +92,7 @@ async fn dispatch(
     }
 }
 
-/// The next connection from this one on that has a stream left.
+/// The next connection from this one on with a free stream.
 fn free(in_flight: &[usize], from: usize, streams: usize) -> Option<usize> {
     let count = in_flight.len();
     let turns = (from..from + count).map(|at| at % count);
@@ -109,10 +111,10 @@ fn begin(
 ) -> Result<()> {
     let mut sender = connection.sender.clone();
     let answer = call::send(&mut sender, head, server.questions.next())?;
-    let (shared, glance) = (Rc::clone(shared), Rc::clone(&server.glance));
+    let (shared, quick_check) = (Rc::clone(shared), Rc::clone(&server.quick_check));
     change(&shared, at, 1);
     tokio::task::spawn_local(async move {
-        let received = answer.looks_right(&glance).await;
+        let received = answer.passes_check(&quick_check).await;
         change(&shared, at, -1);
         let mut state = shared.borrow_mut();
         match received {

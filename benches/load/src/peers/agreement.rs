@@ -1,4 +1,4 @@
-//! The same answers to the same questions, before anything is timed.
+//! Checks that all give the same answers, before anything is timed.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crosstrust::time::Timestamp;
 use super::engine::Engine;
 use super::world::World;
 
-/// What crosstrust says to every request.
+/// The answers of crosstrust to all requests.
 pub struct Answers {
     pub allows: Vec<bool>,
     denials: BTreeMap<Stage, usize>,
@@ -34,7 +34,7 @@ impl Answers {
         }
     }
 
-    /// No peer is asked an easy question: many denials, and at each of the stages that the world is about.
+    /// Checks that the requests are not too easy: many denials, at each covered stage.
     pub fn check_mix(&self) -> Result<()> {
         let denied: usize = self.denials.values().sum();
         ensure!(
@@ -51,7 +51,7 @@ impl Answers {
         Ok(())
     }
 
-    /// For people: how many of each.
+    /// A summary of the counts.
     pub fn mix(&self) -> String {
         let allowed = self.allows.iter().filter(|allows| **allows).count();
         let denials = self.denials.iter();
@@ -65,7 +65,7 @@ impl Answers {
         )
     }
 
-    /// Fails with the first request to which this peer says something else.
+    /// Fails with the first request to which this peer answers differently.
     pub fn compare(&self, world: &World, peer: &str, answers: &[bool]) -> Result<()> {
         let pairs = self.allows.iter().zip(answers).zip(&world.requests);
         let differing: Vec<_> = pairs.filter(|((ours, theirs), _)| ours != theirs).collect();
@@ -75,12 +75,12 @@ impl Answers {
             let number = differing.len();
             ensure!(
                 false,
-                "{number} differ; crosstrust says {ours}, {peer} says {theirs} to {request:#?}"
+                "{number} answers differ; crosstrust returns {ours}, {peer} returns {theirs} for {request:#?}"
             );
         }
         ensure!(
             answers.len() == self.allows.len(),
-            "{peer} gave {} answers",
+            "{peer} returned {} answers",
             answers.len()
         );
         Ok(())
@@ -92,19 +92,19 @@ mod tests {
     use crate::peers::Case;
 
     #[test]
-    fn one_answer_that_differs_is_told_with_its_request() {
+    fn a_different_answer_is_reported_with_its_request() {
         let case = Case::of(4).unwrap();
-        let mut said = case.answers.allows.clone();
-        let compare = |said: &[bool]| case.answers.compare(&case.world, "somebody", said);
-        assert!(compare(&said).is_ok());
-        assert!(compare(&said[1..]).is_err());
-        said[7] = !said[7];
-        let told = compare(&said).unwrap_err().to_string();
+        let mut answers = case.answers.allows.clone();
+        let compare = |answers: &[bool]| case.answers.compare(&case.world, "a peer", answers);
+        assert!(compare(&answers).is_ok());
+        assert!(compare(&answers[1..]).is_err());
+        answers[7] = !answers[7];
+        let error = compare(&answers).unwrap_err().to_string();
         let request = format!("{:#?}", case.world.requests[7]);
-        assert!(told.starts_with("1 differ"), "{told}");
+        assert!(error.starts_with("1 answers differ"), "{error}");
         assert!(
-            told.contains("somebody says") && told.ends_with(&request),
-            "{told}"
+            error.contains("a peer returns") && error.ends_with(&request),
+            "{error}"
         );
     }
 }

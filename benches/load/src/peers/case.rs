@@ -1,4 +1,4 @@
-//! The world, what the others are told of it, and what crosstrust's core says to every question.
+//! The policies, the peers' view of them, and the answers of crosstrust's core to all requests.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// The one that follows from this seed, if its questions are not too easy.
+    /// The case of this seed; fails if its requests are too easy.
     pub fn of(seed: u64) -> Result<Case> {
         let world = World::of(seed);
         let facts = Facts::of(&world)?;

@@ -1,9 +1,9 @@
-//! The world for Cedar: entities and policies, made once; the questions in Cedar's own types, made once.
+//! The policies for Cedar: entities, policies and requests in Cedar's own types, built once.
 //!
 //! A pair of tenants is one entity with both settings and the trust. Applications and home tenants are members of a
-//! list for each Conditional Access policy that names them, so that `in` is one look-up in the ancestors. And a question
-//! is put to the slice of the policies that can apply to its application, which is chosen before the clock runs: Cedar
-//! evaluates every policy that it is given.
+//! list for each Conditional Access policy that names them, so that `in` is one look-up in the ancestors. A request
+//! is evaluated with the policies that can apply to its application, which are selected before the measurement: Cedar
+//! evaluates every given policy.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -59,7 +59,7 @@ impl Cedar {
     }
 }
 
-/// For each application the policies that can apply to it.
+/// The policies that can apply to each application.
 struct Slices<'f> {
     facts: &'f Facts,
     of_app: HashMap<String, Rc<PolicySet>>,
@@ -174,7 +174,7 @@ fn entities(facts: &Facts) -> Result<Entities> {
     Ok(Entities::from_entities(entities, None)?)
 }
 
-/// The lists that something is on: of each policy the included, and the excluded.
+/// The lists that contain an entity: for each policy the included and the excluded ones.
 fn lists(
     facts: &Facts,
     kind: &str,

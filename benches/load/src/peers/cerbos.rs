@@ -1,4 +1,4 @@
-//! Cerbos's program over the world's policies, asked by CheckResources.
+//! Cerbos's server with the generated policies, called by CheckResources.
 
 mod policies;
 mod wire;
@@ -24,7 +24,7 @@ use super::Case;
 use super::peer::{Interface, Peer, Wire};
 use crate::process::command;
 use crate::questions::Frame;
-use crate::server::Manner;
+use crate::server::Protocol;
 use crate::systems::Systems;
 use crate::systems::foreign::{self, free_address};
 use crate::tools::Tool;
@@ -64,12 +64,12 @@ pub fn start(systems: &Systems, cerbos: &Tool, case: &Case) -> Result<Peer> {
     let wire = Wire {
         interface: Interface::Own,
         method: CHECK_RESOURCES,
-        manner: Manner::Grpc,
+        protocol: Protocol::Grpc,
         questions: requests
             .map(|request| Frame::fixed(&question(request)))
             .collect(),
         allows,
-        glance: Rc::new(|answer| allows(answer).is_ok()),
+        quick_check: Rc::new(|answer| allows(answer).is_ok()),
     };
     Ok(Peer::of(&cerbos.version, &running, wire))
 }

@@ -1,5 +1,5 @@
-//! A question as Envoy asks it (envoy.service.auth.v3): the token's claims in the metadata of its jwt_authn filter, what
-//! the route is for in the context extensions. crosstrust and OPA get the same bytes.
+//! A request as Envoy's Check (envoy.service.auth.v3): the token's claims in the metadata of its jwt_authn filter, the
+//! route's tenant and application in the context extensions. crosstrust and OPA get the same bytes.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -17,26 +17,26 @@ use prost::Message;
 use super::peer::{Interface, Wire};
 use crate::questions::Frame;
 use crate::questions::check::CHECK;
-use crate::server::Manner;
+use crate::server::Protocol;
 
-/// Where Envoy's filter leaves the claims: its name, and `payload_in_metadata`.
+/// The location of the claims in the metadata: the filter's name, and `payload_in_metadata`.
 pub const NAMESPACE: &str = "envoy.filters.http.jwt_authn";
 pub const PAYLOAD: &str = "entra";
-/// Before any of the world's tokens ends.
+/// Earlier than the expiry of any token.
 const ISSUED_AT: i64 = 1_600_000_000;
 
-/// How whoever speaks ext_authz is asked these requests.
+/// The requests for a server of ext_authz.
 pub fn wire(requests: &[Request]) -> Wire {
     Wire {
         interface: Interface::Check,
         method: CHECK,
-        manner: Manner::Grpc,
+        protocol: Protocol::Grpc,
         questions: requests
             .iter()
             .map(|request| Frame::fixed(&question(request)))
             .collect(),
         allows,
-        glance: Rc::new(glance),
+        quick_check: Rc::new(quick_check),
     }
 }
 
@@ -46,9 +46,9 @@ fn allows(message: &[u8]) -> Result<bool> {
     Ok(status.context("no status")?.code == 0)
 }
 
-/// Whether it begins with a status that is a decision: OK, PERMISSION_DENIED or UNAUTHENTICATED. A server that has too
-/// much to do says something else.
-fn glance(message: &[u8]) -> bool {
+/// Whether the answer begins with the status of a decision: OK, PERMISSION_DENIED or UNAUTHENTICATED. An overloaded server
+/// returns another one.
+fn quick_check(message: &[u8]) -> bool {
     let code = match message {
         [0x0a, 0, ..] => 0,
         [0x0a, 0x80..=0xff, _, 0x08, code, ..] | [0x0a, _, 0x08, code, ..] => *code,
@@ -57,7 +57,7 @@ fn glance(message: &[u8]) -> bool {
     matches!(code, 0 | 7 | 16)
 }
 
-/// Whose tokens these are.
+/// The issuer of a tenant's tokens.
 pub fn issuer(tenant: &str) -> String {
     format!("https://login.microsoftonline.com/{tenant}/v2.0")
 }
@@ -171,9 +171,13 @@ mod tests {
                     status: Some(status),
                     ..CheckResponse::default()
                 };
-                assert_eq!(glance(&answer.encode_to_vec()), is_decision, "{answer:?}");
+                assert_eq!(
+                    quick_check(&answer.encode_to_vec()),
+                    is_decision,
+                    "{answer:?}"
+                );
             }
         }
-        assert!(!glance(&[]));
+        assert!(!quick_check(&[]));
     }
 }

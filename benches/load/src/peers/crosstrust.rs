@@ -1,4 +1,4 @@
-//! crosstrust's own program, over the world's folder, asked by Authorize and by Envoy's Check.
+//! crosstrust's server with the generated policies, called by Authorize and by Envoy's Check.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,17 +15,17 @@ use super::peer::{Interface, Peer, Wire};
 use super::world::World;
 use crate::questions::Frame;
 use crate::questions::authorize::{self as asked, AUTHORIZE};
-use crate::server::Manner;
+use crate::server::Protocol;
 use crate::systems::Systems;
 
-/// The public key of RFC 7515 A.3. An issuer has to have one; no signature is verified here.
+/// The public key of RFC 7515 A.3. An issuer must have a key; no signature is verified here.
 const KEYS: &str = r#"{"keys": [{
     "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "rfc7515-a3",
     "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
     "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 }]}"#;
 
-/// How crosstrust is asked.
+/// The API by which crosstrust is called.
 #[derive(Clone, Copy)]
 pub enum Way {
     Authorize,
@@ -33,7 +33,7 @@ pub enum Way {
     Check,
 }
 
-/// Without a record of each decision, as the others.
+/// Without records of decisions, like the peers.
 pub fn start(systems: &Systems, world: &World, way: Way) -> Result<Peer> {
     let folder = systems.folder()?;
     world.write_to(&folder.path().join("policies"))?;
@@ -49,19 +49,19 @@ pub fn start(systems: &Systems, world: &World, way: Way) -> Result<Peer> {
         Way::Authorize | Way::AuthorizeCached => Wire {
             interface: Interface::Own,
             method: AUTHORIZE,
-            manner: Manner::Grpc,
+            protocol: Protocol::Grpc,
             questions: requests
                 .map(|request| Frame::fixed(&question(request)))
                 .collect(),
             allows,
-            glance: Rc::new(asked::glance_mixed),
+            quick_check: Rc::new(asked::quick_check_mixed),
         },
         Way::Check => check::wire(&world.requests),
     };
     Ok(Peer::of(name, &running, wire))
 }
 
-/// Envoy has verified the tokens; issuer, audience, tenant and expiry are checked here all the same.
+/// Envoy has verified the signatures; issuer, audience, tenant and expiry are still checked here.
 fn configuration(world: &World, way: Way) -> String {
     let apps: BTreeSet<String> = world
         .requests
@@ -80,10 +80,10 @@ threads = 1
 cache = "{cache}"
 
 [limits]
-# A core that others take shows as latency. With the usual 100 ms it would show as calls that are shed.
+# A busy core shows as latency. With the default 100 ms it would show as shed calls.
 handler_ms = 5000
 queue_ms = 5000
-# The world's tokens are good for longer than any real one.
+# The tokens are valid for longer than real ones.
 token_lifetime = 3000000000
 
 [log]
@@ -114,7 +114,7 @@ hybrid_joined_device = {{ claim = "domainJoinedDevice", equals = true }}
     )
 }
 
-/// Whether an answer of Authorize was remembered.
+/// Whether an answer of Authorize came from the cache.
 pub fn is_cached(message: &[u8]) -> Result<bool> {
     Ok(AuthorizeResponse::decode(message)?.cached)
 }

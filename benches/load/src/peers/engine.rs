@@ -1,4 +1,4 @@
-//! crosstrust in process: the world compiled by its own compiler, asked by `decide` (no cache, no server).
+//! crosstrust in process: its own compiler and `decide`, without a cache or a server.
 
 use anyhow::{Result, bail};
 use crosstrust::compile::compile;

@@ -1,8 +1,8 @@
-//! What the peers have to be told, read from the world's Graph JSON and from nothing else.
+//! The facts for the peers, read only from the Graph JSON of the policies.
 //!
-//! Inheritance is settled here (semantics.md §2), and what can never apply to a direct connect user (named groups of
-//! the resource tenant, disabled and report-only policies) is left out, so that no peer looks at it. The agreement
-//! check is what shows that this reading is the same as crosstrust's own.
+//! Inheritance is resolved here (semantics.md §2), and what can never apply to a direct connect user (named groups of
+//! the resource tenant, disabled and report-only policies) is left out, so that no peer evaluates it. The agreement
+//! check proves that this reading equals crosstrust's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +13,12 @@ use super::world::{Folder, World};
 
 pub struct Facts {
     pub resource: String,
-    /// By home tenant. Who is not here has the service's default and is blocked by it.
+    /// By home tenant. A missing tenant has the service's default, which blocks.
     pub crossings: BTreeMap<String, Crossing>,
     pub policies: Vec<Policy>,
 }
 
-/// How one home tenant's users come to the resource tenant.
+/// The settings between one home tenant and the resource tenant.
 pub struct Crossing {
     pub outbound: Setting,
     pub inbound: Setting,
@@ -33,7 +33,7 @@ pub struct Setting {
 
 #[derive(Clone)]
 pub struct Rule {
-    /// Else blocked.
+    /// Otherwise blocked.
     pub allowed: bool,
     /// AllUsers, or AllApplications.
     pub all: bool,
@@ -58,7 +58,7 @@ pub struct Policy {
     /// None = every application.
     pub include_applications: Option<BTreeSet<String>>,
     pub exclude_applications: BTreeSet<String>,
-    /// Every control is needed, else one.
+    /// Whether all controls are required; otherwise one.
     pub every: bool,
     pub controls: Vec<Control>,
 }
@@ -146,9 +146,9 @@ fn crossing(
     let ours = partner(resource, home_id);
     let default = document(resource, "default");
     let trusted = |name: &str| {
-        let said = ours["inboundTrust"][name].as_bool();
-        let said = said.or(default["inboundTrust"][name].as_bool());
-        said.unwrap_or(false)
+        let stated = ours["inboundTrust"][name].as_bool();
+        let stated = stated.or(default["inboundTrust"][name].as_bool());
+        stated.unwrap_or(false)
     };
     Ok(Crossing {
         outbound: setting(&theirs[outbound], &document(home, "default")[outbound])?,
@@ -162,19 +162,19 @@ fn crossing(
 }
 
 fn setting(partner: &Value, default: &Value) -> Result<Setting> {
-    let said = match (partner, default) {
+    let stated = match (partner, default) {
         (Value::Null, Value::Null) => return Ok(Setting::service_default()),
         (Value::Null, default) => default,
         (partner, _) => partner,
     };
     Ok(Setting {
-        users: rule(&said["usersAndGroups"])?,
-        applications: rule(&said["applications"])?,
+        users: rule(&stated["usersAndGroups"])?,
+        applications: rule(&stated["applications"])?,
     })
 }
 
 impl Setting {
-    /// Direct connect is blocked where nothing is said.
+    /// The service's default: direct connect is blocked.
     fn service_default() -> Self {
         let blocked = Rule {
             allowed: false,
@@ -220,7 +220,7 @@ fn policy(policy: &Value) -> Result<Option<Policy>> {
     };
     let exclude_homes = match &users["excludeGuestsOrExternalUsers"] {
         Value::Null => BTreeSet::new(),
-        external => homes(external)?.context("nobody is left")?,
+        external => homes(external)?.context("no user is left")?,
     };
     let applications = &policy["conditions"]["applications"];
     let include = set(&applications["includeApplications"])?;

@@ -1,4 +1,4 @@
-//! Everybody in this process: answers, and what a decision costs.
+//! The engines in this process: their answers, and the time of a decision.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use super::engine::Engine;
 use super::regorus::Regorus;
 use crate::report::machine::version;
 
-/// Somebody who can be asked, by the number of the request.
-pub struct Asked<'a> {
+/// An engine that decides the request with a given index.
+pub struct InProcessEngine<'a> {
     pub name: String,
-    ask: Box<dyn FnMut(usize) -> Result<bool> + 'a>,
+    decide: Box<dyn FnMut(usize) -> Result<bool> + 'a>,
 }
 
-/// The engines, each with its questions in its own types.
+/// The engines, each with its requests in its own types.
 pub struct Engines<'a> {
     crosstrust: &'a Engine,
     requests: &'a [Request],
@@ -41,7 +41,7 @@ impl<'a> Engines<'a> {
     }
 
     /// crosstrust first.
-    pub fn all(&mut self) -> [Asked<'_>; 4] {
+    pub fn all(&mut self) -> [InProcessEngine<'_>; 4] {
         let Engines {
             crosstrust,
             requests,
@@ -55,44 +55,46 @@ impl<'a> Engines<'a> {
         } = regorus;
         let with_version = |name| format!("{name} {}", version(name));
         [
-            Asked {
+            InProcessEngine {
                 name: "crosstrust".into(),
-                ask: Box::new(|number| Ok(crosstrust.decide(&requests[number], *now).is_allow())),
+                decide: Box::new(|number| {
+                    Ok(crosstrust.decide(&requests[number], *now).is_allow())
+                }),
             },
-            Asked {
+            InProcessEngine {
                 name: with_version("cedar-policy"),
-                ask: Box::new(|number| Ok(cedar.allows(number))),
+                decide: Box::new(|number| Ok(cedar.allows(number))),
             },
-            Asked {
+            InProcessEngine {
                 name: format!("{}, virtual machine", with_version("regorus")),
-                ask: Box::new(|number| machine.allows(number)),
+                decide: Box::new(|number| machine.allows(number)),
             },
-            Asked {
+            InProcessEngine {
                 name: format!("{}, interpreter", with_version("regorus")),
-                ask: Box::new(|number| interpreter.allows(number)),
+                decide: Box::new(|number| interpreter.allows(number)),
             },
         ]
     }
 }
 
-impl Asked<'_> {
-    /// Puts every question, and fails with the first that is answered otherwise than by crosstrust.
+impl InProcessEngine<'_> {
+    /// Decides every request, and fails with the first answer that differs from crosstrust's.
     pub fn agrees(&mut self, case: &Case) -> Result<()> {
-        let said = (0..case.world.requests.len()).map(&mut self.ask);
-        let said: Vec<bool> = said
+        let answered = (0..case.world.requests.len()).map(&mut self.decide);
+        let answered: Vec<bool> = answered
             .collect::<Result<_>>()
             .with_context(|| self.name.clone())?;
-        case.answers.compare(&case.world, &self.name, &said)
+        case.answers.compare(&case.world, &self.name, &answered)
     }
 }
 
-/// What one decision takes, in nanoseconds, over all requests in their order, as often as fills `least`.
-pub fn time(asked: &mut Asked<'_>, requests: usize, least: Duration) -> Result<f64> {
+/// The time of a decision in nanoseconds, over all requests in order, repeated for at least `least`.
+pub fn time(engine: &mut InProcessEngine<'_>, requests: usize, least: Duration) -> Result<f64> {
     let began = Instant::now();
     let mut decisions = 0;
     while began.elapsed() < least {
         for number in 0..requests {
-            black_box((asked.ask)(black_box(number))?);
+            black_box((engine.decide)(black_box(number))?);
         }
         decisions += requests;
     }

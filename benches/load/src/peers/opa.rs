@@ -1,4 +1,4 @@
-//! OPA's program, asked over its own REST interface and over Envoy's ext_authz.
+//! OPA's server, called by its REST API and by Envoy's ext_authz.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use super::peer::{Interface, Peer, Wire};
 use super::{Case, check, rego};
 use crate::process::command;
 use crate::questions::Frame;
-use crate::server::Manner;
+use crate::server::Protocol;
 use crate::systems::foreign::{self, free_address};
 use crate::systems::{Running, Systems};
 use crate::tools::Tool;
@@ -25,12 +25,12 @@ pub fn start_rest(systems: &Systems, opa: &Tool, case: &Case) -> Result<Peer> {
     let wire = Wire {
         interface: Interface::Own,
         method: "/v1/data/crosstenant/allow",
-        manner: Manner::Json,
+        protocol: Protocol::Json,
         questions: requests
             .map(|request| Frame::plain(question(request).into()))
             .collect(),
         allows,
-        glance: Rc::new(|answer| allows(answer).is_ok()),
+        quick_check: Rc::new(|answer| allows(answer).is_ok()),
     };
     Ok(Peer::of(&format!("{}, REST", opa.version), &running, wire))
 }
@@ -40,10 +40,10 @@ fn allows(answer: &[u8]) -> Result<bool> {
     answer["result"].as_bool().context("no result")
 }
 
-/// Who answers Envoy's Check in OPA's program.
+/// The plugin that answers Envoy's Check in OPA.
 #[derive(Clone, Copy)]
 pub enum Plugin {
-    /// The one of opa/main.go.
+    /// The plugin in opa/main.go.
     Floor,
     /// opa-envoy-plugin, in its own program.
     OpaEnvoy,
@@ -87,13 +87,13 @@ fn folder(systems: &Systems, case: &Case, question: &str) -> Result<TempDir> {
     Ok(folder)
 }
 
-/// No decision log, no log of requests, no telemetry; data kept in the form in which it is read fastest. `rest` is where
-/// its own interface is, `asked` what has to listen before it is ready.
+/// Starts OPA without decision log, request log and telemetry, with data in the form that is fastest to read. `rest` is
+/// the address of its REST API, `checked` the address that must listen before it is ready.
 fn run(
     opa: &Tool,
     folder: TempDir,
     rest: SocketAddr,
-    asked: SocketAddr,
+    checked: SocketAddr,
     settings: &[String],
 ) -> Result<Running> {
     let mut command = command(&opa.program);
@@ -105,5 +105,5 @@ fn run(
         .arg(format!("--addr={rest}"))
         .args(settings.iter().map(|setting| format!("--set={setting}")))
         .arg(folder.path().join("bundle"));
-    foreign::start(&mut command, asked, folder)
+    foreign::start(&mut command, checked, folder)
 }

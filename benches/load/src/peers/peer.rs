@@ -1,4 +1,4 @@
-//! A server that is asked the world's questions, and whether it answers them as crosstrust's core does.
+//! A server with the generated requests, and the check that it answers like crosstrust's core.
 
 use std::rc::Rc;
 
@@ -7,37 +7,37 @@ use bytes::Bytes;
 
 use super::Case;
 use crate::generator::{self, Shape};
-use crate::measure::Contestant;
+use crate::measure::Candidate;
 use crate::questions::{Frame, Questions};
-use crate::server::{Glance, Manner, Server};
+use crate::server::{Protocol, QuickCheck, Server};
 use crate::systems::Running;
 
 pub struct Peer {
     pub server: Server,
-    /// To which of crosstrust's ways to be asked its own is alike.
+    /// The corresponding API of crosstrust.
     pub interface: Interface,
     allows: Allows,
 }
 
-/// What it is asked: a message of its own, or Envoy's Check.
+/// The API: the server's own, or Envoy's Check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interface {
     Own,
     Check,
 }
 
-/// Reads the message of an answer.
+/// Decodes the message of an answer.
 pub type Allows = fn(&[u8]) -> Result<bool>;
 
-/// How it is asked and what it says.
+/// The encoding of requests and answers.
 pub struct Wire {
     pub interface: Interface,
     pub method: &'static str,
-    pub manner: Manner,
+    pub protocol: Protocol,
     /// In the order of the world's requests.
     pub questions: Vec<Frame>,
     pub allows: Allows,
-    pub glance: Glance,
+    pub quick_check: QuickCheck,
 }
 
 impl Peer {
@@ -51,41 +51,43 @@ impl Peer {
                 processes: vec![Rc::clone(&running.process)],
                 address: running.address.clone(),
                 method: wire.method,
-                manner: wire.manner,
+                protocol: wire.protocol,
                 questions: Rc::new(Questions::of(wire.questions)),
                 verify: Rc::new(move |answer| allows(answer).map(drop)),
-                glance: wire.glance,
+                quick_check: wire.quick_check,
                 decisions: 1,
                 keep: Rc::clone(&running.folder) as Rc<dyn std::any::Any>,
             },
         }
     }
 
-    /// Puts every question, and fails with the first that is answered otherwise than by crosstrust's core.
+    /// Sends every request, and fails with the first answer that differs from crosstrust's core.
     pub async fn agrees(&self, case: &Case) -> Result<()> {
         let name = &self.server.name;
         let answers = self.answers().await?;
-        let said = answers.iter().map(|answer| (self.allows)(answer));
-        let said: Vec<bool> = said
+        let answered = answers.iter().map(|answer| (self.allows)(answer));
+        let answered: Vec<bool> = answered
             .collect::<Result<_>>()
             .with_context(|| format!("reading an answer of {name}"))?;
-        case.answers.compare(&case.world, name, &said)?;
+        case.answers.compare(&case.world, name, &answered)?;
         ensure!(
-            answers.iter().all(|answer| (self.server.glance)(answer)),
-            "{name}: a glance misjudges a right answer"
+            answers
+                .iter()
+                .all(|answer| (self.server.quick_check)(answer)),
+            "{name}: the quick check rejects a correct answer"
         );
         Ok(())
     }
 
-    /// The answers to all questions, in their order.
+    /// The answers to all requests, in order.
     pub async fn answers(&self) -> Result<Vec<Bytes>> {
         let answers = generator::all_answers(&self.server).await;
         answers.with_context(|| self.server.name.clone())
     }
 
-    /// To be put under load as it is: it has been asked everything.
-    pub fn contestant(self) -> Contestant {
-        Contestant {
+    /// A candidate for the load. All requests have already been sent.
+    pub fn candidate(self) -> Candidate {
+        Candidate {
             server: self.server,
             shape: Shape::DEFAULT,
         }

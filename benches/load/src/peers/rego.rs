@@ -1,4 +1,4 @@
-//! The world for Rego: data, and the question as input. Used by OPA's server and by regorus.
+//! The policies for Rego: data, and the request as input. For OPA's server and for regorus.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ pub const POLICY: &str = include_str!("policies/crosstenant.rego");
 pub const PLAIN: &str = include_str!("policies/plain.rego");
 pub const ENVOY: &str = include_str!("policies/envoy.rego");
 
-/// Objects keyed by id, so that each question is a look-up.
+/// Objects keyed by id, so that each request is a look-up.
 pub fn data(facts: &Facts) -> Value {
     let crossings: Map<String, Value> = facts
         .crossings
@@ -117,8 +117,8 @@ fn policy(policy: &Policy, facts: &Facts) -> Value {
     })
 }
 
-/// For each application that a policy or a setting names, the policies that it comes under: found here once, so that a
-/// question looks at these alone. The world asks for no other application.
+/// The policies that apply to each application that a policy or a setting names, computed once, so that a request
+/// evaluates only these. No request names another application.
 fn policies_of_app(facts: &Facts) -> BTreeMap<String, Vec<String>> {
     let named = facts.crossings.values().flat_map(|crossing| {
         let outbound = crossing.outbound.applications.ids.iter();

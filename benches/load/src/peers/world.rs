@@ -1,11 +1,11 @@
-//! One world of policies in Graph's JSON, and the requests that are put to everybody.
+//! Generated policies in Graph's JSON, and the requests for all peers.
 //!
 //! Covered of semantics.md: §2 partner settings, defaults and their inheritance (null and missing); §3 all four rows
 //! of the table, with single users, groups, applications and the reserved words; §4 stages 1 (expiry alone), 3 and 4
 //! for direct connect, a home tenant that is not in the snapshot; §5 included and excluded external users by tenant,
 //! named groups of the resource tenant, applications with exclusions, report-only and disabled policies, the grants
-//! block, mfa, compliantDevice and domainJoinedDevice with AND and OR, trust bit by bit. Nothing else is in it:
-//! collaboration, clouds, channels, strengths, risks, locations, filters and tenant restrictions are left out.
+//! block, mfa, compliantDevice and domainJoinedDevice with AND and OR, trust bit by bit. Not covered:
+//! collaboration, clouds, channels, strengths, risks, locations, filters and tenant restrictions.
 
 mod policies;
 
@@ -21,11 +21,11 @@ use serde_json::{Map, Value, json};
 use self::policies::policies;
 use super::random::Rng;
 
-/// What is asked, and over which policies.
+/// The policies and the requests.
 pub struct World {
-    /// A folder a tenant.
+    /// One folder per tenant.
     pub folders: Vec<Folder>,
-    /// In the order in which they are put: neighbours are seldom of the same user.
+    /// In the order of sending; adjacent requests are rarely of the same user.
     pub requests: Vec<Request>,
 }
 
@@ -42,30 +42,30 @@ struct Home {
     users: Vec<(UserId, Vec<GroupId>)>,
 }
 
-/// Everybody and everything that there is.
+/// All tenants, users, groups and applications.
 struct Universe {
     resource: TenantId,
     apps: Vec<AppId>,
     homes: Vec<Home>,
-    /// Of no tenant in the snapshot.
+    /// A tenant that is not in the snapshot.
     stranger: Home,
 }
 
 pub const REQUESTS: usize = 10_000;
 pub const GROUPS_OF_A_USER: usize = 50;
 const HOMES: usize = 20;
-/// The last ones have no entry among the resource tenant's partners, and it has none among theirs.
+/// The last tenants and the resource tenant have no partner entries for each other.
 const WITHOUT_PARTNER: usize = 2;
 const USERS: usize = 50;
 const GROUPS: usize = 400;
 const APPS: usize = 60;
 
-/// Ends long after and long before anybody runs this: the clock is the machine's for everybody.
+/// Expiry far in the future and far in the past: all peers use the machine's clock.
 const VALID_UNTIL: Timestamp = Timestamp::from_seconds(4_000_000_000);
 const EXPIRED_AT: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 impl World {
-    /// The world that follows from this seed.
+    /// The world of this seed.
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let universe = Universe {
@@ -124,7 +124,7 @@ fn home(rng: &mut Rng) -> Home {
     }
 }
 
-/// This many of the list, in no order.
+/// This many items of the list, in random order.
 pub fn sample<T: Copy>(rng: &mut Rng, list: &[T], number: usize) -> Vec<T> {
     let mut all = list.to_vec();
     rng.shuffle(&mut all);
@@ -168,7 +168,7 @@ impl Universe {
         }
     }
 
-    /// What the resource tenant says of this home tenant.
+    /// The resource tenant's settings for this home tenant.
     fn partner(&self, rng: &mut Rng, home: &Home) -> Value {
         let mut partner = Map::new();
         partner.insert("tenantId".into(), json!(home.tenant.to_string()));

@@ -1,4 +1,4 @@
-//! What each peer is given, as files: to read, and to try by hand with the peers' own tools.
+//! Writes the input of each peer as files, to read and to try with the peers' own tools.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use super::facts::Facts;
 use super::world::World;
 use super::{cedar, cerbos, rego};
 
-/// Questions that are written, too.
+/// The number of requests that are written.
 const QUESTIONS: usize = 20;
 
-/// `graph/` is the source; the others are made of it.
+/// `graph/` is the source; the others are derived from it.
 pub fn write(root: &Path, seed: u64) -> Result<()> {
     let world = World::of(seed);
     let facts = &Facts::of(&world)?;

@@ -1,4 +1,4 @@
-//! Questions for `Authorize` and `AuthorizeBatch` about the sample policies, and what their answers have to say.
+//! Requests for `Authorize` and `AuthorizeBatch` on the sample policies, and the checks of their answers.
 
 use anyhow::{Result, bail, ensure};
 use crosstrust::rpc::proto::{
@@ -15,26 +15,26 @@ pub const AUTHORIZE_BATCH: &str = "/crosstrust.v1.AuthorizationService/Authorize
 pub const CONTOSO: &str = "1000d6f0-85c0-40e9-8a9e-c5d3a2419c0f";
 pub const FABRIKAM: &str = "2000d417-3b6d-4dbf-977f-4b4cbba65319";
 const TAILSPIN: &str = "40001184-1cfb-4e41-9f8c-6d0c55108d1b";
-/// A tenant that nobody has a folder for.
+/// A tenant without a folder.
 const UNKNOWN_TENANT: &str = "5000c366-d690-438b-bd66-7eb0f8ad2411";
 pub const SHAREPOINT: &str = "00000003-0000-0ff1-ce00-000000000000";
 const LAUNCHER: &str = "1a01899f-ffd3-4659-9c8b-641314fe61f2";
-/// A group that a sample policy names; all the others are unknown to them.
+/// A group that a sample policy names; no policy names the others.
 const MARKETING: &str = "22014bd5-5359-407a-8b9e-031063965121";
 
-/// Users that take turns where answers are remembered.
+/// Cached users, used in turn.
 pub const SEEN_USERS: u64 = 1000;
 
-/// How many groups a user is in.
+/// The number of groups of a user.
 #[derive(Debug, Clone, Copy)]
 pub struct Groups(pub u32);
 
-/// What an answer has to say.
+/// The expected answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {
     pub decision: Decision,
     pub reason: Reason,
-    /// Whether it has to be, or must not be, an earlier answer. `None` where both may be.
+    /// Whether it must or must not come from the cache; `None` if both are correct.
     pub cached: Option<bool>,
 }
 
@@ -53,7 +53,7 @@ pub const REFUSED: Expected = Expected {
     cached: None,
 };
 
-/// The GUID of the user with this number, all of whose number stands in the last twelve digits.
+/// The GUID of the user with this number, which is its last twelve digits.
 pub fn user(number: u64) -> String {
     format!("21000000-0000-4000-8000-{number:012x}")
 }
@@ -63,12 +63,12 @@ pub fn opens_sharepoint(number: u64, groups: Groups) -> AuthorizeRequest {
     question(FABRIKAM, CONTOSO, SHAREPOINT, number, groups)
 }
 
-/// Tailspin's users are not let in by direct connect.
-fn is_not_let_in(number: u64, groups: Groups) -> AuthorizeRequest {
+/// Contoso does not allow Tailspin's users by direct connect.
+fn denied_inbound(number: u64, groups: Groups) -> AuthorizeRequest {
     question(TAILSPIN, CONTOSO, LAUNCHER, number, groups)
 }
 
-fn asks_an_unknown_tenant(number: u64, groups: Groups) -> AuthorizeRequest {
+fn unknown_tenant(number: u64, groups: Groups) -> AuthorizeRequest {
     question(FABRIKAM, UNKNOWN_TENANT, LAUNCHER, number, groups)
 }
 
@@ -98,44 +98,44 @@ fn question(
     }
 }
 
-/// Groups of this user. Sixteen sets take turns, so that no server can live on one list.
+/// The groups of this user, one of sixteen sets, so that not all requests have the same list.
 fn group_ids(user: u64, Groups(count): Groups) -> Vec<String> {
     let set = if user < SEEN_USERS { user % 16 } else { 0 };
     let unknown = (1..count).map(|group| format!("2f{set:06x}-0000-4000-9000-{group:012x}"));
     unknown.chain([MARKETING.to_owned()]).collect()
 }
 
-/// The seen users in turn.
+/// The cached users in turn.
 pub fn hits(groups: Groups) -> Questions {
     let frames = (0..SEEN_USERS).map(|user| Frame::fixed(&opens_sharepoint(user, groups)));
     Questions::of(frames.collect())
 }
 
-/// A user that nobody has seen in each call.
+/// A new user in each call.
 pub fn misses(groups: Groups) -> Result<Questions> {
     let frame = Frame::with_fresh_users(|user| opens_sharepoint(user, groups))?;
     Ok(Questions::of(vec![frame]))
 }
 
-/// Seen users who are denied at the resource tenant's door.
+/// Users whom the resource tenant's inbound settings deny.
 pub fn denials(groups: Groups) -> Questions {
-    let frames = (0..SEEN_USERS).map(|user| Frame::fixed(&is_not_let_in(user, groups)));
+    let frames = (0..SEEN_USERS).map(|user| Frame::fixed(&denied_inbound(user, groups)));
     Questions::of(frames.collect())
 }
 
-/// Of a hundred calls 60 by seen users, 20 by new ones, 15 denied, 5 for a tenant that is not known.
+/// Of 100 calls, 60 of cached users, 20 of new users, 15 denied, 5 for an unknown tenant.
 pub fn mixed(groups: Groups) -> Result<Questions> {
     let fresh = Frame::with_fresh_users(|user| opens_sharepoint(user, groups))?;
     let frames = (0..SEEN_USERS).map(|user| match user % 20 {
         0..12 => Frame::fixed(&opens_sharepoint(user, groups)),
         12..16 => fresh.clone(),
-        16..19 => Frame::fixed(&is_not_let_in(user, groups)),
-        _ => Frame::fixed(&asks_an_unknown_tenant(user, groups)),
+        16..19 => Frame::fixed(&denied_inbound(user, groups)),
+        _ => Frame::fixed(&unknown_tenant(user, groups)),
     });
     Ok(Questions::of(frames.collect()))
 }
 
-/// The seen users, so many in one call.
+/// The cached users, `size` in one call.
 pub fn batches(groups: Groups, size: u32) -> Questions {
     let batch = |first: u64| {
         let users = (first..first + u64::from(size)).map(|user| user % SEEN_USERS);
@@ -146,14 +146,14 @@ pub fn batches(groups: Groups, size: u32) -> Questions {
     Questions::of(firsts.map(batch).collect())
 }
 
-/// The answer has to say this.
+/// Checks a complete answer.
 pub fn verify(answer: &[u8], expected: Expected) -> Result<()> {
-    says(&AuthorizeResponse::decode(answer)?, expected)
+    check_answer(&AuthorizeResponse::decode(answer)?, expected)
 }
 
-/// Whether the message begins with what it has to say, by its bytes: decision and reason (fields 1 and 2), and of an
-/// allow, right behind the time until which it is good (6), that it was found for an earlier request (7).
-pub fn glance(answer: &[u8], expected: Expected) -> bool {
+/// Whether the first bytes of the message are as expected: decision and reason (fields 1 and 2) and, if expected, whether
+/// `cached` (7) follows `expires_at` (6).
+pub fn quick_check(answer: &[u8], expected: Expected) -> bool {
     let number = |value: i32| u8::try_from(value).unwrap_or(0);
     let (decision, reason) = (
         number(expected.decision.into()),
@@ -165,14 +165,14 @@ pub fn glance(answer: &[u8], expected: Expected) -> bool {
     let Some(is_cached) = expected.cached else {
         return true;
     };
-    let behind = rest.strip_prefix(&[0x32]).and_then(|rest| {
+    let after_expiry = rest.strip_prefix(&[0x32]).and_then(|rest| {
         let (length, rest) = rest.split_first()?;
         rest.get(usize::from(*length)..)
     });
-    behind.is_some_and(|behind| behind.starts_with(&[0x38, 0x01]) == is_cached)
+    after_expiry.is_some_and(|after_expiry| after_expiry.starts_with(&[0x38, 0x01]) == is_cached)
 }
 
-/// Every answer of the batch has to say this.
+/// Checks each answer of a batch.
 pub fn verify_batch(answer: &[u8], size: u32, expected: Expected) -> Result<()> {
     let answers = AuthorizeBatchResponse::decode(answer)?.responses;
     ensure!(
@@ -180,10 +180,12 @@ pub fn verify_batch(answer: &[u8], size: u32, expected: Expected) -> Result<()> 
         "{} answers to a batch of {size}",
         answers.len()
     );
-    answers.iter().try_for_each(|answer| says(answer, expected))
+    answers
+        .iter()
+        .try_for_each(|answer| check_answer(answer, expected))
 }
 
-/// One of the answers that [`mixed`] gets.
+/// Checks an answer to [`mixed`].
 pub fn verify_mixed(answer: &[u8]) -> Result<()> {
     let answer = AuthorizeResponse::decode(answer)?;
     match (answer.decision(), answer.reason()) {
@@ -197,17 +199,17 @@ pub fn verify_mixed(answer: &[u8]) -> Result<()> {
 }
 
 /// Whether it begins with a decision.
-pub fn glance_mixed(answer: &[u8]) -> bool {
+pub fn quick_check_mixed(answer: &[u8]) -> bool {
     matches!(answer, [0x08, 1 | 2, 0x10, ..])
 }
 
 /// Whether the first answer of the batch begins with an allow.
-pub fn glance_batch(answer: &[u8]) -> bool {
-    // The length of an answer of some hundred bytes has two bytes.
+pub fn quick_check_batch(answer: &[u8]) -> bool {
+    // The length of an answer of a few hundred bytes takes two bytes.
     matches!(answer, [0x0a, _, _, 0x08, 1, 0x10, 1, ..])
 }
 
-fn says(answer: &AuthorizeResponse, expected: Expected) -> Result<()> {
+fn check_answer(answer: &AuthorizeResponse, expected: Expected) -> Result<()> {
     let found = (answer.decision(), answer.reason());
     ensure!(
         found == (expected.decision, expected.reason),
@@ -229,7 +231,7 @@ mod tests {
         let answer = AuthorizeResponse {
             decision: decision.into(),
             reason: reason.into(),
-            // The longest there is, and the shortest.
+            // The longest and the shortest encoding.
             expires_at: Some(prost_types::Timestamp {
                 seconds: 4_070_908_800,
                 nanos: if cached { 999_999_999 } else { 0 },
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glance_sees_what_a_whole_look_sees() {
+    fn the_quick_check_agrees_with_the_complete_check() {
         let answers = [
             answer(Decision::Allow, Reason::Allowed, true),
             answer(Decision::Allow, Reason::Allowed, false),
@@ -251,10 +253,14 @@ mod tests {
         ];
         for bytes in &answers {
             for expected in [SEEN, NEW, REFUSED] {
-                let looked = verify(bytes, expected).is_ok();
-                assert_eq!(glance(bytes, expected), looked, "{expected:?} {bytes:?}");
+                let is_expected = verify(bytes, expected).is_ok();
+                assert_eq!(
+                    quick_check(bytes, expected),
+                    is_expected,
+                    "{expected:?} {bytes:?}"
+                );
             }
-            assert!(!glance(&bytes[..3], SEEN));
+            assert!(!quick_check(&bytes[..3], SEEN));
         }
     }
 }

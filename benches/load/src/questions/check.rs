@@ -1,5 +1,4 @@
-//! Questions for Envoy's ext_authz `Check`, as Envoy sends them with `deploy/envoy/bearer.yaml`, and what their
-//! answers have to say.
+//! Requests for ext_authz `Check` as Envoy sends them with `deploy/envoy/bearer.yaml`, and the checks of their answers.
 
 use anyhow::{Result, ensure};
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
@@ -10,27 +9,27 @@ use super::tokens::Issuer;
 use super::{Frame, Questions};
 
 #[path = "../../../support/check.rs"]
-mod asked;
+mod check_request;
 
-pub use asked::CHECK;
-use asked::with_token;
+pub use check_request::CHECK;
+use check_request::with_token;
 
-/// Users whose tokens take turns; each is signed before the load.
+/// Users whose tokens are used in turn; the tokens are signed before the load.
 pub const SEEN_TOKENS: u64 = 200;
 
-/// The tokens of seen users in turn.
+/// The tokens of these users in turn.
 pub fn seen_tokens(issuer: &Issuer) -> Result<Questions> {
     let frame = |user| Ok(Frame::fixed(&with_token(&issuer.token(user)?)));
     let frames: Result<Vec<Frame>> = (0..SEEN_TOKENS).map(frame).collect();
     Ok(Questions::of(frames?))
 }
 
-/// Whether it begins with a status whose code is 0, which is an empty message.
-pub fn glance(answer: &[u8]) -> bool {
+/// Whether the answer begins with a status whose code is 0, which is an empty message.
+pub fn quick_check(answer: &[u8]) -> bool {
     answer.starts_with(&[0x0a, 0x00])
 }
 
-/// The answer has to be an OK with the headers of an allow.
+/// Checks that the answer is an OK with the headers of an allow.
 pub fn verify(answer: &[u8]) -> Result<()> {
     let answer = CheckResponse::decode(answer)?;
     let code = answer.status.as_ref().map(|status| status.code);

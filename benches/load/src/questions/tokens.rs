@@ -1,5 +1,5 @@
-//! An issuer of our own: one RSA key, its key set, and tokens as Entra v2 writes them. Believed by nobody but the
-//! server that is started with its key set.
+//! A test issuer: one RSA key, its key set, and tokens in the format of Entra v2. Only a server that is started with its
+//! key set trusts it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::authorize::{FABRIKAM, SHAREPOINT, user};
 
 const KEY_ID: &str = "the-key";
-/// Groups in a token: what an employee of a middling organisation has.
+/// Groups in a token, as of an employee of a medium-sized organisation.
 const GROUPS: u32 = 10;
 
 pub struct Issuer {
@@ -27,7 +27,7 @@ impl Issuer {
         let key = RsaKeyPair::generate(KeySize::Rsa2048);
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         Ok(Issuer {
-            key: key.map_err(|_| anyhow!("no RSA key could be made"))?,
+            key: key.map_err(|_| anyhow!("cannot generate an RSA key"))?,
             now,
         })
     }
@@ -42,7 +42,7 @@ impl Issuer {
         json!({ "keys": [key] }).to_string()
     }
 
-    /// A token of this user of Fabrikam for SharePoint, with the authentication context that stands for MFA.
+    /// A token of this user of Fabrikam for SharePoint, with the authentication context that means MFA.
     pub fn token(&self, number: u64) -> Result<String> {
         let group = |group| format!("2f000000-0000-4000-9000-{group:012x}");
         let groups: Vec<String> = (0..GROUPS).map(group).collect();
@@ -66,7 +66,7 @@ impl Issuer {
                 &mut signature,
             )
             .ok()
-            .context("a token could not be signed")?;
+            .context("cannot sign a token")?;
         Ok(format!("{signed}.{}", encode(&signature)))
     }
 }

@@ -1,4 +1,4 @@
-//! Every round of every row, for whoever wants to reckon anew.
+//! Every round of every row as JSON.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub fn report(report: &Report, lines: &[String]) -> Value {
     json!({ "about": lines, "goals": goals, "tables": tables })
 }
 
-/// Every round of this row.
+/// The rounds of a row.
 pub fn row(row: &Measured) -> Value {
     let rounds: Vec<Value> = row.rounds.iter().map(round).collect();
     json!({

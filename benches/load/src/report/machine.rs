@@ -1,4 +1,4 @@
-//! What stands next to every number: the machine, the versions, the build. Reads it from the system and the lock file.
+//! The machine, the versions and the build, from the system and the lock file.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use crate::options::Options;
 
 const LOCK: &str = include_str!("../../Cargo.lock");
 
-/// Lines for the head of the report.
+/// Lines at the head of the report.
 pub fn lines(options: &Options, load_before: &str) -> Vec<String> {
     let cpu = read("/proc/cpuinfo");
     let model = cpu.lines().find(|line| line.starts_with("model name"));
@@ -20,13 +20,14 @@ pub fn lines(options: &Options, load_before: &str) -> Vec<String> {
         .filter(|line| line.starts_with("processor"))
         .count();
     let root = repository().display().to_string();
-    let commit = said("git", &["-C", &root, "describe", "--always", "--dirty"]);
+    let commit = output_of("git", &["-C", &root, "describe", "--always", "--dirty"]);
     let [tonic, prost, h2, tokio] = ["tonic", "prost", "h2", "tokio"].map(version);
     let (model, kernel) = (
         model.unwrap_or("CPU not known"),
         read("/proc/sys/kernel/osrelease"),
     );
-    let (rustc, load_after, waited) = (said("rustc", &["--version"]), load_average(), waited());
+    let (rustc, load_after, waited) =
+        (output_of("rustc", &["--version"]), load_average(), waited());
     let (rounds, seconds) = (options.rounds, options.seconds);
     vec![
         format!("- {model}, {cores} cores; Linux {}", kernel.trim()),
@@ -48,7 +49,7 @@ pub fn lines(options: &Options, load_before: &str) -> Vec<String> {
     ]
 }
 
-/// How much of its life this thread was ready and somebody else had its core: such time is in the latencies.
+/// The share of time in which this thread was ready but waited for a core. This time is part of the latencies.
 fn waited() -> String {
     let text = read("/proc/thread-self/schedstat");
     let mut numbers = text
@@ -60,13 +61,13 @@ fn waited() -> String {
     }
 }
 
-/// Of the last minute.
+/// The load average of the last minute.
 pub fn load_average() -> String {
     let text = read("/proc/loadavg");
     text.split(' ').next().unwrap_or("not known").to_owned()
 }
 
-/// The version of a crate that this was built with.
+/// The version of a crate in the lock file.
 pub fn version(name: &str) -> String {
     let head = format!("name = \"{name}\"\nversion = \"");
     let rest = LOCK.split_once(&head).map(|(_, rest)| rest);
@@ -78,7 +79,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-fn said(program: &str, arguments: &[&str]) -> String {
+fn output_of(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let output = output.ok().filter(|output| output.status.success());
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());

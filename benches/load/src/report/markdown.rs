@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use super::{Goal, Report, Table};
 
-/// The whole report under these lines.
+/// The report, with these lines at its head.
 pub fn report(report: &Report, lines: &[String], is_quick: bool) -> String {
     let mut text = String::from("# crosstrust under load\n\n");
     if is_quick {
-        text.push_str("**One short round: it tells that everything runs, and no number that means anything.**\n\n");
+        text.push_str(
+            "**One short round: it checks that everything runs; its numbers mean nothing.**\n\n",
+        );
     }
     for line in lines {
         let _ = writeln!(text, "{line}");

@@ -1,11 +1,11 @@
-//! Latency by percentile, both on a log scale: from the half of the callers to the slowest of ten thousand.
+//! Latency by percentile, both on a log scale: from p50 to p99.99.
 
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
 use super::{Line, Picture};
 
-/// One of so many callers is slower: 2 is p50, 10,000 is p99.99.
+/// One in this many calls is slower: 2 is p50, 10,000 is p99.99.
 const FEWEST: f64 = 2.0;
 const MOST: f64 = 10_000.0;
 /// Points of a line.
@@ -63,7 +63,7 @@ fn draw(picture: &Picture, text: &mut String) -> Result<(), Box<dyn std::error::
     }
     chart
         .configure_series_labels()
-        // Lines end high on the right, so it covers none there.
+        // Lines end high on the right, so the legend covers none.
         .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE.mix(0.8))
         .border_style(RGBColor(200, 200, 200))
@@ -73,7 +73,7 @@ fn draw(picture: &Picture, text: &mut String) -> Result<(), Box<dyn std::error::
     Ok(())
 }
 
-/// (one of so many, µs) along the line.
+/// (one in this many, µs) along the line.
 fn points(line: &Line) -> impl Iterator<Item = (f64, f64)> + '_ {
     let steps = (MOST / FEWEST).ln() / f64::from(POINTS);
     (0..=POINTS).map(move |point| {

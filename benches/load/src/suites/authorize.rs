@@ -1,5 +1,5 @@
 //! `Authorize` with the log off, against constant servers: hits, misses, denials, a mix, and 5, 50 and 200 groups.
-//! Hits and misses have a process each, so that new users push nobody out whom the hits ask for.
+//! Hits and misses have separate processes, so that new users evict none of the users that the hits need.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::{FIFTY, all, authorize, constant, with_its_answer};
 use crate::generator::Shape;
-use crate::measure::{Plan, in_turns};
+use crate::measure::{Plan, interleaved};
 use crate::questions::authorize::{self as asked, Groups, NEW, REFUSED, SEEN};
 use crate::report::{Goal, Report};
 use crate::server::Server;
@@ -22,7 +22,7 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     let (few, many) = (Groups(5), Groups(200));
     let mixed = Server {
         verify: Rc::new(asked::verify_mixed),
-        glance: Rc::new(asked::glance_mixed),
+        quick_check: Rc::new(asked::quick_check_mixed),
         ..authorize("crosstrust, mixed", &new, asked::mixed(FIFTY)?, NEW)
     };
     let servers = vec![
@@ -83,8 +83,8 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
         ),
         mixed,
     ];
-    let contestants = all(servers, Shape::DEFAULT).await?;
-    let measured = in_turns(&contestants, plan).await?;
+    let candidates = all(servers, Shape::DEFAULT).await?;
+    let measured = interleaved(&candidates, plan).await?;
     let peak = seen.process.peak_kib()?.max(new.process.peak_kib()?);
     let [prost, hit, miss, skip, hit_many, skip_many, ..] = &measured[..] else {
         anyhow::bail!("rows are missing");

@@ -1,4 +1,4 @@
-//! `AuthorizeBatch` of 32 hits: what one decision costs there, against a call of its own.
+//! `AuthorizeBatch` of 32 hits: the cost of a decision, compared with a single call.
 
 use std::rc::Rc;
 
@@ -6,20 +6,20 @@ use anyhow::Result;
 
 use super::{FIFTY, all, authorize};
 use crate::generator::Shape;
-use crate::measure::{Plan, Round, in_turns};
+use crate::measure::{Plan, Round, interleaved};
 use crate::questions::authorize::{self as asked, AUTHORIZE_BATCH, Groups, SEEN};
 use crate::report::{Goal, Report};
 use crate::server::Server;
 use crate::systems::{Log, Running, Systems, Transport};
 
-/// Batches of so many questions whose decisions are cached.
+/// Batches of `size` requests whose decisions are cached.
 pub(super) fn hits(running: &Running, size: u32, groups: Groups) -> Server {
     let name = format!("batch of {size}, hits");
     Server {
         method: AUTHORIZE_BATCH,
         questions: Rc::new(asked::batches(groups, size)),
         verify: Rc::new(move |answer| asked::verify_batch(answer, size, SEEN)),
-        glance: Rc::new(asked::glance_batch),
+        quick_check: Rc::new(asked::quick_check_batch),
         decisions: size,
         ..authorize(&name, running, asked::hits(groups), SEEN)
     }
@@ -31,8 +31,8 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     let running = systems.crosstrust(Log::Off, Transport::Tcp)?;
     let single = authorize("single call, hit", &running, asked::hits(FIFTY), SEEN);
     let batch = hits(&running, BATCH, FIFTY);
-    let contestants = all(vec![single, batch], Shape::DEFAULT).await?;
-    let measured = in_turns(&contestants, plan).await?;
+    let candidates = all(vec![single, batch], Shape::DEFAULT).await?;
+    let measured = interleaved(&candidates, plan).await?;
     let [single, batch] = &measured[..] else {
         anyhow::bail!("rows are missing");
     };

@@ -1,5 +1,5 @@
-//! Envoy's `Check` with a bearer token that has been seen, against a server that decodes `CheckRequest` with prost and
-//! always answers with the same allow.
+//! Envoy's `Check` with a cached bearer token, compared with a server that decodes `CheckRequest` with prost and always
+//! returns the same allow.
 
 use std::rc::Rc;
 
@@ -8,10 +8,10 @@ use bytes::Bytes;
 
 use super::all;
 use crate::generator::{self, Shape, Until};
-use crate::measure::{Plan, in_turns};
+use crate::measure::{Plan, interleaved};
 use crate::questions::check::{self as asked, CHECK};
 use crate::report::{Goal, Report};
-use crate::server::{Manner, Server};
+use crate::server::{Protocol, Server};
 use crate::systems::{Constant, Log, Running, Systems, Transport};
 
 pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
@@ -20,8 +20,8 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     let seen = check(systems, "crosstrust, seen token", &running)?;
     let constant = systems.constant(Constant::Check, &answer)?;
     let constant = check(systems, "constant, check", &constant)?;
-    let contestants = all(vec![constant, seen], Shape::DEFAULT).await?;
-    let measured = in_turns(&contestants, plan).await?;
+    let candidates = all(vec![constant, seen], Shape::DEFAULT).await?;
+    let measured = interleaved(&candidates, plan).await?;
     let [constant, seen] = &measured[..] else {
         anyhow::bail!("rows are missing");
     };
@@ -33,7 +33,7 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     Ok(())
 }
 
-/// What crosstrust says to a token that it has seen.
+/// The answer of crosstrust to a cached token.
 pub async fn allow(systems: &Systems, running: &Running) -> Result<Bytes> {
     let seen = check(systems, "crosstrust", running)?;
     let calls = Until::Calls(asked::SEEN_TOKENS);
@@ -49,11 +49,11 @@ fn check(systems: &Systems, name: &str, running: &Running) -> Result<Server> {
         processes: vec![Rc::clone(&running.process)],
         address: running.address.clone(),
         method: CHECK,
-        manner: Manner::Grpc,
+        protocol: Protocol::Grpc,
         questions: Rc::new(asked::seen_tokens(&systems.issuer)?),
         // The bytes differ from call to call: the metadata of an allow is a map.
         verify: Rc::new(asked::verify),
-        glance: Rc::new(asked::glance),
+        quick_check: Rc::new(asked::quick_check),
         decisions: 1,
         keep: Rc::clone(&running.folder) as Rc<dyn std::any::Any>,
     })

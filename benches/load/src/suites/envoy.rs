@@ -1,6 +1,5 @@
-//! The whole way through Envoy: a request with a bearer token that has been seen comes to a real Envoy, which asks
-//! crosstrust, and beside it to an Envoy that asks a server that always says yes. Envoy and whom it asks share a core;
-//! told is the CPU of both.
+//! The complete path through Envoy: a request with a cached bearer token to an Envoy that calls crosstrust, compared with
+//! an Envoy that calls a constant server. Envoy and its authorization server share a core; the CPU of both is measured.
 
 use std::fs;
 use std::rc::Rc;
@@ -16,16 +15,16 @@ use crate::process::command;
 use crate::questions::check::SEEN_TOKENS;
 use crate::questions::{Frame, Questions};
 use crate::report::{Goal, Report};
-use crate::server::{Address, Manner, Server};
+use crate::server::{Address, Protocol, Server};
 use crate::systems::foreign::{self, free_address};
 use crate::systems::{Constant, Log, Running, Systems, Transport};
 use crate::tools::Tool;
 
 const CONFIGURATION: &str = include_str!("envoy.yaml");
-/// What that Envoy answers where the decision was yes.
+/// The body of Envoy's direct response after an allow.
 const BODY: &[u8] = b"ok";
-/// Of what the slower one can do at most.
-const PART: f64 = 0.5;
+/// Fraction of the slower one's maximum.
+const FRACTION: f64 = 0.5;
 
 pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
     let Some(envoy) = &systems.tools.envoy else {
@@ -34,18 +33,18 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     let crosstrust = systems.crosstrust(Log::Off, Transport::Tcp)?;
     let answer = allow(systems, &crosstrust).await?;
     let constant = systems.constant(Constant::Check, &answer)?;
-    let constant = behind(systems, envoy, "Envoy and constant, check", &constant)?;
-    let crosstrust = behind(
+    let constant = envoy_in_front_of(systems, envoy, "Envoy and constant, check", &constant)?;
+    let crosstrust = envoy_in_front_of(
         systems,
         envoy,
         "Envoy and crosstrust, seen token",
         &crosstrust,
     )?;
     refuses(&crosstrust).await?;
-    let contestants = all(vec![constant, crosstrust], Shape::DEFAULT).await?;
-    let closed = measure::in_turns(&contestants, plan).await?;
-    let rate = PART * measure::slowest(&closed).context("nothing was measured")?;
-    let open = measure::at_rate(&contestants, plan, rate).await?;
+    let candidates = all(vec![constant, crosstrust], Shape::DEFAULT).await?;
+    let closed = measure::interleaved(&candidates, plan).await?;
+    let rate = FRACTION * measure::slowest(&closed).context("nothing was measured")?;
+    let open = measure::at_rate(&candidates, plan, rate).await?;
     let [constant, crosstrust] = &closed[..] else {
         bail!("rows are missing");
     };
@@ -63,10 +62,15 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     Ok(())
 }
 
-/// An Envoy of its own in front of this one.
-fn behind(systems: &Systems, envoy: &Tool, name: &str, decides: &Running) -> Result<Server> {
-    let Address::Tcp(decides_at) = decides.address else {
-        bail!("Envoy asks over TCP");
+/// Starts an Envoy in front of this server.
+fn envoy_in_front_of(
+    systems: &Systems,
+    envoy: &Tool,
+    name: &str,
+    authorizer: &Running,
+) -> Result<Server> {
+    let Address::Tcp(authorizer_address) = authorizer.address else {
+        bail!("Envoy calls over TCP");
     };
     let folder = systems.folder()?;
     let address = free_address()?;
@@ -77,7 +81,7 @@ fn behind(systems: &Systems, envoy: &Tool, name: &str, decides: &Running) -> Res
         )
         .replace(
             "port_value: DECIDES",
-            &format!("port_value: {}", decides_at.port()),
+            &format!("port_value: {}", authorizer_address.port()),
         );
     let file = folder.path().join("envoy.yaml");
     fs::write(&file, configuration)?;
@@ -94,31 +98,31 @@ fn behind(systems: &Systems, envoy: &Tool, name: &str, decides: &Running) -> Res
     let tokens: Result<Vec<Frame>> = tokens.collect();
     Ok(Server {
         name: name.to_owned(),
-        processes: vec![Rc::clone(&envoy.process), Rc::clone(&decides.process)],
+        processes: vec![Rc::clone(&envoy.process), Rc::clone(&authorizer.process)],
         address: envoy.address,
         method: "/sites/launch/plan.docx",
-        manner: Manner::Bearer,
+        protocol: Protocol::Bearer,
         questions: Rc::new(Questions::of(tokens?)),
         verify: Rc::new(|body| {
-            ensure!(body == BODY, "not the answer behind Envoy");
+            ensure!(body == BODY, "unexpected body from Envoy");
             Ok(())
         }),
-        glance: Rc::new(|body| body == BODY),
+        quick_check: Rc::new(|body| body == BODY),
         decisions: 1,
-        keep: Rc::new((envoy.folder, Rc::clone(&decides.folder))),
+        keep: Rc::new((envoy.folder, Rc::clone(&authorizer.folder))),
     })
 }
 
-/// Envoy asks, and does what it is told: who has no token that counts does not get in.
+/// Checks that Envoy enforces the decision: a request without a valid token is denied.
 async fn refuses(server: &Server) -> Result<()> {
-    let nobody = Frame::plain(Bytes::from_static(b"Bearer nobody"));
-    let nobody = server.asked(
-        "nobody",
-        Rc::new(Questions::of(vec![nobody])),
+    let without_token = Frame::plain(Bytes::from_static(b"Bearer nobody"));
+    let without_token = server.with_requests(
+        "without a token",
+        Rc::new(Questions::of(vec![without_token])),
         Rc::clone(&server.verify),
     );
-    match generator::one_answer(&nobody).await {
-        Ok(_) => bail!("Envoy lets in who has no token"),
+    match generator::one_answer(&without_token).await {
+        Ok(_) => bail!("Envoy allows a request without a valid token"),
         Err(error) if error.to_string() == "HTTP status 401 Unauthorized" => Ok(()),
         Err(error) => Err(error).context("expected a 401"),
     }

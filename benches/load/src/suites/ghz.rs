@@ -1,5 +1,5 @@
-//! ghz, the usual gRPC load tester, as a second opinion: the files of `benches/load/ghz`, each against a crosstrust of its
-//! own. It counts a call's time from its own start, not from when it was due, and one core of it is slower than ours.
+//! ghz, a common gRPC load tester, as a second opinion: the files of `benches/load/ghz`, each with a new crosstrust. ghz
+//! counts latency from the start of a call, not from when it was due, and offers less load per core than our generator.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,9 +14,9 @@ use crate::systems::{Log, Systems, Transport};
 use crate::tools::Tool;
 
 const FILES: [&str; 5] = ["hit", "miss", "denied", "mixed", "batch"];
-/// What ghz gets for one file, in seconds.
+/// Duration of one file, in seconds.
 const LONG: u32 = 10;
-/// And where nothing but that it runs is to be told.
+/// Duration with `--quick`, in seconds.
 const SHORT: u32 = 1;
 
 pub fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
@@ -28,12 +28,12 @@ pub fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
     for file in FILES {
         let running = systems.crosstrust(Log::Off, Transport::Tcp)?;
         let Address::Tcp(address) = running.address else {
-            bail!("ghz asks over TCP");
+            bail!("ghz calls over TCP");
         };
         let before = running.process.spent()?;
-        let told = one(ghz, file, &address.to_string(), seconds)?;
+        let result = one(ghz, file, &address.to_string(), seconds)?;
         let spent = running.process.spent()?.since(before).run_ns;
-        rows.push(row(file, &told, spent).with_context(|| format!("ghz {file}"))?);
+        rows.push(row(file, &result, spent).with_context(|| format!("ghz {file}"))?);
     }
     report.tables.push(Table {
         title: format!("{}, {seconds} s a file", ghz.version),
@@ -59,7 +59,7 @@ fn one(ghz: &Tool, file: &str, address: &str, seconds: u32) -> Result<Value> {
         .arg("--config")
         .arg(folder.join(format!("{file}.json")))
         .args(["--duration", &format!("{seconds}s"), "--format", "json"])
-        // Calls that it leaves out would still cost the server CPU.
+        // Skipped calls would still cost the server CPU.
         .args(["--skipFirst", "0", address])
         .stderr(Stdio::inherit())
         .output()
@@ -68,23 +68,23 @@ fn one(ghz: &Tool, file: &str, address: &str, seconds: u32) -> Result<Value> {
     serde_json::from_slice(&output.stdout).with_context(|| format!("ghz {file} printed no JSON"))
 }
 
-/// Fails where a call did: the files let ghz wait for the last ones.
-fn row(file: &str, told: &Value, spent_ns: u64) -> Result<Row> {
-    let calls = told["count"].as_f64().context("no count")?;
-    let good = told["statusCodeDistribution"]["OK"].as_f64();
+/// Fails if a call failed: the files make ghz wait for the last calls.
+fn row(file: &str, result: &Value, spent_ns: u64) -> Result<Row> {
+    let calls = result["count"].as_f64().context("no count")?;
+    let good = result["statusCodeDistribution"]["OK"].as_f64();
     ensure!(
         good == Some(calls),
         "not every call was OK: {}",
-        told["statusCodeDistribution"]
+        result["statusCodeDistribution"]
     );
     let percentile = |wanted: u64| {
-        let all = told["latencyDistribution"].as_array();
+        let all = result["latencyDistribution"].as_array();
         let mut all = all.into_iter().flatten();
         let one = all.find(|one| one["percentage"] == wanted);
         let ns = one.and_then(|one| one["latency"].as_f64());
         Ok::<f64, anyhow::Error>(ns.context("no percentile")? / 1000.0)
     };
-    let rate = told["rps"].as_f64().context("no rps")?;
+    let rate = result["rps"].as_f64().context("no rps")?;
     let (p50, p99) = (percentile(50)?, percentile(99)?);
     let cpu = spent_ns as f64 / calls / 1000.0;
     Ok(Row {

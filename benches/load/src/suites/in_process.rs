@@ -1,5 +1,5 @@
-//! crosstrust's core, cedar-policy and regorus in this process, on one thread: what a decision takes. Questions are in
-//! each engine's own types; a conversion from the wire is nobody's cost here.
+//! crosstrust's core, cedar-policy and regorus in this process, on one thread: the time of a decision. Requests are in
+//! each engine's own types, so no engine pays for a conversion.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::peers::in_process::{Engines, time};
 use crate::report::{Goal, Report, Row, Table, median_and_range};
 use crate::statistics::{Spread, spread};
 
-/// What one engine gets in one round.
+/// Duration of a round of one engine.
 const SPAN: Duration = Duration::from_millis(400);
 /// crosstrust ÷ a peer: ten times as fast.
 const GOAL: f64 = 0.10;
 
-/// What a decision took in each round, in nanoseconds.
+/// The time of a decision in each round, in nanoseconds.
 struct Timed {
     name: String,
     rounds: Vec<f64>,
@@ -47,11 +47,11 @@ pub async fn run(seed: u64, plan: Plan, report: &mut Report) -> Result<()> {
             tokio::task::yield_now().await;
         }
     }
-    tell(report, &timed, &case);
+    report_results(report, &timed, &case);
     Ok(())
 }
 
-fn tell(report: &mut Report, timed: &[Timed], case: &Case) {
+fn report_results(report: &mut Report, timed: &[Timed], case: &Case) {
     let Some((ours, others)) = timed.split_first() else {
         return;
     };
@@ -88,7 +88,7 @@ fn row(timed: &Timed, ours: &Timed) -> Row {
     }
 }
 
-/// Divided within each round.
+/// The ratio of two engines, taken within each round.
 fn against(one: &Timed, other: &Timed) -> Option<Spread> {
     let pairs = one.rounds.iter().zip(&other.rounds);
     let ratios: Vec<f64> = pairs.map(|(one, other)| one / other).collect();

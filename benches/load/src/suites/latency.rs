@@ -1,19 +1,19 @@
-//! Latencies in open loop: at one rate for all, half of what the slowest can do at most; and for crosstrust and the
-//! constant prost server at parts of what each can do itself.
+//! Latencies in open loop: at one rate for all, half of the slowest one's maximum; and for crosstrust and the constant
+//! prost server at fractions of their own maximum.
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
 use super::{FIFTY, all, authorize, constant, with_its_answer};
 use crate::generator::Shape;
-use crate::measure::{self, Contestant, Measured, Paced, Plan, Round};
+use crate::measure::{self, Candidate, Measured, Paced, Plan, Round};
 use crate::questions::authorize::{self as asked, NEW, SEEN};
 use crate::report::{Goal, Line, Picture, Report, thousands};
 use crate::systems::{Constant, Log, Systems, Transport};
 
-/// Of what the slowest can do at most.
-const PART: f64 = 0.5;
-/// Of what each can do itself.
+/// Fraction of the slowest one's maximum.
+const FRACTION: f64 = 0.5;
+/// Fractions of each one's own maximum.
 const RUNGS: [f64; 3] = [0.50, 0.70, 0.85];
 
 pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
@@ -34,11 +34,11 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
             NEW,
         ),
     ];
-    let contestants = all(servers, Shape::DEFAULT).await?;
+    let candidates = all(servers, Shape::DEFAULT).await?;
     let once = Plan { rounds: 1, ..plan };
-    let most = measure::in_turns(&contestants, once).await?;
-    let rate = PART * measure::slowest(&most).context("nothing was measured")?;
-    let measured = measure::at_rate(&contestants, plan, rate).await?;
+    let most = measure::interleaved(&candidates, once).await?;
+    let rate = FRACTION * measure::slowest(&most).context("nothing was measured")?;
+    let measured = measure::at_rate(&candidates, plan, rate).await?;
     report.pictures.push(Picture {
         file: "latency.svg",
         title: format!(
@@ -48,26 +48,21 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
     });
     let title = format!("Open loop at {rate:.0} calls/s, 50 groups");
     report.table(&title, &measured);
-    let [_, prost, hit, ..] = &contestants[..] else {
+    let [_, prost, hit, ..] = &candidates[..] else {
         anyhow::bail!("rows are missing");
     };
     ladder(prost, hit, plan, report).await
 }
 
-/// Both at parts of what each can do at most: how latency grows on the way to a full core.
-async fn ladder(
-    prost: &Contestant,
-    hit: &Contestant,
-    plan: Plan,
-    report: &mut Report,
-) -> Result<()> {
+/// Both at fractions of their own maximum: how latency grows towards a full core.
+async fn ladder(prost: &Candidate, hit: &Candidate, plan: Plan, report: &mut Report) -> Result<()> {
     let once = Plan { rounds: 1, ..plan };
     let most = [
         measure::most(prost, once).await?,
         measure::most(hit, once).await?,
     ];
     let rungs = RUNGS.iter().flat_map(|part| {
-        let row = move |(contestant, most): (_, f64)| rung(contestant, most, *part);
+        let row = move |(candidate, most): (_, f64)| rung(candidate, most, *part);
         [prost, hit].into_iter().zip(most).map(row)
     });
     let measured = measure::paced(&rungs.collect::<Vec<_>>(), plan).await?;
@@ -95,21 +90,21 @@ async fn ladder(
     Ok(())
 }
 
-fn rung(contestant: &Contestant, most: f64, part: f64) -> Paced<'_> {
+fn rung(candidate: &Candidate, most: f64, part: f64) -> Paced<'_> {
     let per_second = most * part;
     let percent = part * 100.0;
     Paced {
         name: format!(
             "{}, at {percent:.0} %: {}/s",
-            contestant.server.name,
+            candidate.server.name,
             thousands(per_second)
         ),
-        contestant,
+        candidate,
         per_second,
     }
 }
 
-/// All rounds of a row in one.
+/// The latencies of all rounds of a row.
 fn line(measured: &Measured) -> Result<Line> {
     let mut all = Histogram::new_with_bounds(1, 60_000_000_000, 3)?;
     for round in &measured.rounds {

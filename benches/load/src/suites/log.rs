@@ -1,10 +1,10 @@
-//! What records cost: the log off, async and strict, for hits (which write nothing) and misses (which do).
+//! The cost of records: the log off, async and strict, for hits (no record) and misses (one record each).
 
 use anyhow::Result;
 
 use super::{FIFTY, all, authorize};
 use crate::generator::Shape;
-use crate::measure::{Plan, in_turns};
+use crate::measure::{Plan, interleaved};
 use crate::questions::authorize::{self as asked, NEW, SEEN};
 use crate::report::{Goal, Report};
 use crate::systems::{Log, Systems, Transport};
@@ -27,8 +27,8 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
         let name = format!("miss, log {name}");
         servers.push(authorize(&name, &running, asked::misses(FIFTY)?, NEW));
     }
-    let contestants = all(servers, Shape::DEFAULT).await?;
-    let measured = in_turns(&contestants, plan).await?;
+    let candidates = all(servers, Shape::DEFAULT).await?;
+    let measured = interleaved(&candidates, plan).await?;
     let [hit, hit_async, hit_strict, miss, miss_async, miss_strict] = &measured[..] else {
         anyhow::bail!("rows are missing");
     };

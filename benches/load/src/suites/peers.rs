@@ -1,23 +1,23 @@
-//! OPA and Cerbos, and crosstrust asked as they are, on the same 10,000 questions: closed loop for what a call costs,
-//! open loop at one rate for all for how long it takes. Nobody is timed before all have given the same answers.
+//! OPA, Cerbos and crosstrust with the same 10,000 requests: closed loop for CPU per call, open loop at one rate for all
+//! for latency. Nothing is timed before all have given the same answers.
 
 use anyhow::{Context, Result, ensure};
 
-use crate::measure::{self, Contestant, Measured, Plan, Round};
+use crate::measure::{self, Candidate, Measured, Plan, Round};
 use crate::peers::crosstrust::{self, Way};
 use crate::peers::opa::{self, Plugin};
 use crate::peers::{Case, Interface, Peer, cerbos};
 use crate::report::{Goal, Report};
 use crate::systems::Systems;
 
-/// Of the slowest one's maximum: what everybody can stand.
-const PART: f64 = 0.6;
-/// No more than this: where no peer is there, a short stop of the machine would fill crosstrust's own limits.
-const MOST_CALLS_A_SECOND: f64 = 4000.0;
+/// Fraction of the slowest one's maximum, which all can serve.
+const FRACTION: f64 = 0.6;
+/// Upper bound of the rate: without peers, a short stop of the machine would exhaust crosstrust's limits.
+const MAX_CALLS_PER_SECOND: f64 = 4000.0;
 /// crosstrust ÷ a peer.
 const GOAL: f64 = 0.10;
 
-/// Where crosstrust stands among the rows: each way to ask it.
+/// The rows of crosstrust, one for each API.
 const OURS: [Way; 3] = [Way::AuthorizeCached, Way::Authorize, Way::Check];
 const CACHED: usize = 0;
 const AUTHORIZE: usize = 1;
@@ -30,18 +30,18 @@ pub async fn run(systems: &Systems, seed: u64, plan: Plan, report: &mut Report) 
         peer.agrees(&case).await?;
         eprintln!("{}: the same answers", peer.server.name);
     }
-    let kept = kept(peers.get(CACHED).context("no cached row")?).await?;
-    report.goals.push(Goal::told(
+    let cached = cached(peers.get(CACHED).context("no cached row")?).await?;
+    report.goals.push(Goal::informational(
         "the 10,000 requests, repeated to crosstrust with its cache",
-        format!("{kept} answers came from the cache"),
+        format!("{cached} answers came from the cache"),
     ));
     let interfaces: Vec<Interface> = peers.iter().map(|peer| peer.interface).collect();
-    let contestants: Vec<Contestant> = peers.into_iter().map(Peer::contestant).collect();
-    let closed = measure::in_turns(&contestants, plan).await?;
+    let candidates: Vec<Candidate> = peers.into_iter().map(Peer::candidate).collect();
+    let closed = measure::interleaved(&candidates, plan).await?;
     let slowest = measure::slowest(&closed).context("nothing was measured")?;
-    let rate = (PART * slowest).round().min(MOST_CALLS_A_SECOND);
-    let open = measure::at_rate(&contestants, plan, rate).await?;
-    tell(report, &interfaces, &closed, &open, rate);
+    let rate = (FRACTION * slowest).round().min(MAX_CALLS_PER_SECOND);
+    let open = measure::at_rate(&candidates, plan, rate).await?;
+    report_results(report, &interfaces, &closed, &open, rate);
     let note = format!(
         "{}. Before the measurement, every server gave the same 10,000 answers. Each peer is compared with crosstrust without \
          its cache, called through the same kind of API: Envoy's Check or its own.",
@@ -52,7 +52,7 @@ pub async fn run(systems: &Systems, seed: u64, plan: Plan, report: &mut Report) 
     Ok(())
 }
 
-/// crosstrust in each way, and every peer that can be had here.
+/// crosstrust with each API, and every available peer.
 fn start(systems: &Systems, case: &Case) -> Result<Vec<Peer>> {
     let mut peers = Vec::new();
     for way in OURS {
@@ -74,23 +74,22 @@ fn start(systems: &Systems, case: &Case) -> Result<Vec<Peer>> {
     Ok(peers)
 }
 
-/// How many answers the cached server has kept of those that it has just given. All but the few that are never kept:
-/// of tokens that have ended.
-async fn kept(peer: &Peer) -> Result<usize> {
+/// The number of answers from the cache after all requests were sent before. All but those of expired tokens are cached.
+async fn cached(peer: &Peer) -> Result<usize> {
     let answers = peer.answers().await?;
-    let mut kept = 0;
+    let mut cached = 0;
     for answer in &answers {
-        kept += usize::from(crosstrust::is_cached(answer)?);
+        cached += usize::from(crosstrust::is_cached(answer)?);
     }
     ensure!(
-        kept * 100 >= answers.len() * 95,
-        "crosstrust has kept {kept} of its {} answers",
+        cached * 100 >= answers.len() * 95,
+        "crosstrust cached {cached} of its {} answers",
         answers.len()
     );
-    Ok(kept)
+    Ok(cached)
 }
 
-fn tell(
+fn report_results(
     report: &mut Report,
     interfaces: &[Interface],
     closed: &[Measured],

@@ -1,5 +1,5 @@
-//! Hits at 70 % of the server's own maximum, without and with a policy file that changes every two seconds: what the
-//! slowest hundredth of the callers sees of it, and whether anything stops. The same process both times, in turns.
+//! Hits at 70 % of the server's maximum, without and with a policy file that changes every two seconds: the effect on p99,
+//! and gaps without answers. Both run on the same process, interleaved.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use prost::Message;
 
 use super::{FIFTY, authorize};
 use crate::generator::{self, GAP, Load, Shape};
-use crate::measure::{self, Contestant, Measured, Plan, Round};
+use crate::measure::{self, Candidate, Measured, Plan, Round};
 use crate::questions::authorize::{self as asked, Expected, SEEN};
 use crate::report::{Goal, Report};
 use crate::server::Server;
 use crate::systems::{Log, Running, Systems, Transport};
 
-/// From one change to the next.
+/// Interval of the changes.
 const EVERY: Duration = Duration::from_secs(2);
-/// Part of the maximum.
-const PART: f64 = 0.7;
+/// Fraction of the maximum.
+const FRACTION: f64 = 0.7;
 /// Changes in one measurement, the first after half of [`EVERY`].
 const CHANGES: u32 = 3;
 
@@ -31,21 +31,18 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
         ..SEEN
     };
     let server = authorize("without reloads", &running, asked::hits(FIFTY), any);
-    let changing = server.asked(
+    let changing = server.with_requests(
         "with a reload every 2 s",
         std::rc::Rc::clone(&server.questions),
         std::rc::Rc::clone(&server.verify),
     );
-    let still = Contestant::prepare(server, Shape::DEFAULT).await?;
-    let changing = Contestant::prepare(changing, Shape::DEFAULT).await?;
-    let rate = PART * measure::most(&still, plan).await?;
+    let still = Candidate::prepare(server, Shape::DEFAULT).await?;
+    let changing = Candidate::prepare(changing, Shape::DEFAULT).await?;
+    let rate = FRACTION * measure::most(&still, plan).await?;
 
     let policy = Policy::of(&running);
     let changes = if plan.rounds > 1 { CHANGES } else { 1 };
-    let (mut without, mut with) = (
-        Measured::nothing_yet(&still),
-        Measured::nothing_yet(&changing),
-    );
+    let (mut without, mut with) = (Measured::empty(&still), Measured::empty(&changing));
     for round in 0..=plan.rounds {
         let one = at_rate(&still.server, rate, changes, None).await?;
         let other = at_rate(&changing.server, rate, changes, Some(&policy)).await?;
@@ -69,7 +66,7 @@ fn tell(report: &mut Report, without: Measured, with: Measured, rate: f64) {
         let all = one.rounds.iter().map(|round| round.load.longest_gap);
         all.max().unwrap_or_default().as_secs_f64() * 1000.0
     };
-    report.goals.push(Goal::told(
+    report.goals.push(Goal::informational(
         &format!(
             "gaps over {} ms in {} rounds, with ÷ without",
             GAP.as_millis(),
@@ -87,7 +84,7 @@ fn tell(report: &mut Report, without: Measured, with: Measured, rate: f64) {
     report.table(&title, &[without, with]);
 }
 
-/// A measurement at this rate, during which the policy changes where one is given.
+/// A measurement at this rate, during which the policy, if given, changes.
 async fn at_rate(
     server: &Server,
     rate: f64,
@@ -116,23 +113,23 @@ async fn at_rate(
     };
     ensure!(
         reloads == expected,
-        "{}: {reloads} reloads where {expected} were expected",
+        "{}: expected {expected} reloads, found {reloads}",
         server.name
     );
     measure::round(server, load, spent)
 }
 
-/// Which activation answers.
+/// The snapshot version of an answer.
 async fn version(server: &Server) -> Result<u64> {
     let answer = generator::one_answer(server).await?;
     let snapshot = AuthorizeResponse::decode(answer)?.snapshot;
-    Ok(snapshot.context("an answer without a snapshot")?.version)
+    Ok(snapshot.context("the answer has no snapshot")?.version)
 }
 
-/// A file of the server's copy of the policies, with two contents that both let the asked users in.
+/// A policy file of the server, with two contents that both allow the requests.
 struct Policy {
     path: PathBuf,
-    /// Beside the policies, on the same disk.
+    /// A temporary file beside the policies, on the same disk.
     fresh: PathBuf,
 }
 
@@ -148,7 +145,7 @@ impl Policy {
         }
     }
 
-    /// Changes it so many times, as an editor that saves by a rename.
+    /// Changes the file this many times by rename, like an editor.
     async fn change_every(&self, every: Duration, times: u32) -> Result<()> {
         tokio::time::sleep(every / 2).await;
         for time in 0..times {

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{FIFTY, all, authorize};
 use crate::generator::Shape;
-use crate::measure::{Plan, in_turns};
+use crate::measure::{Plan, interleaved};
 use crate::questions::authorize::{self as asked, SEEN};
 use crate::report::Report;
 use crate::systems::{Log, Systems, Transport};
@@ -19,8 +19,8 @@ pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<(
         let running = systems.crosstrust(Log::Off, transport)?;
         servers.push(authorize(name, &running, asked::hits(FIFTY), SEEN));
     }
-    let contestants = all(servers, Shape::DEFAULT).await?;
-    let measured = in_turns(&contestants, plan).await?;
+    let candidates = all(servers, Shape::DEFAULT).await?;
+    let measured = interleaved(&candidates, plan).await?;
     report.table("Transports, 50 groups", &measured);
     Ok(())
 }

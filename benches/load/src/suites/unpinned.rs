@@ -1,21 +1,21 @@
-//! As it comes: neither the servers nor the generator are kept to a core, and crosstrust has as many request threads as
-//! it takes by itself. All other suites tell what a core does; this one, what the machine does with the generator on it.
+//! No CPU pinning for servers and generator, and crosstrust's default number of request threads. The other suites measure
+//! one core; this one measures the machine, with the generator on it.
 
 use anyhow::Result;
 
 use super::{FIFTY, all, authorize, constant, with_its_answer};
 use crate::cores;
 use crate::generator::Shape;
-use crate::measure::{Plan, in_turns};
+use crate::measure::{Plan, interleaved};
 use crate::questions::authorize::{self as asked, NEW, SEEN};
 use crate::report::{Goal, Report};
 use crate::systems::{Constant, Systems};
 
 pub async fn run(systems: &Systems, plan: Plan, report: &mut Report) -> Result<()> {
     let (_, answer) = with_its_answer(systems).await?;
-    cores::roam()?;
+    cores::unpin()?;
     let roaming = roaming(systems, plan, report, &answer).await;
-    cores::stay_on(cores::GENERATOR)?;
+    cores::pin_to(cores::GENERATOR)?;
     roaming
 }
 
@@ -38,8 +38,8 @@ async fn roaming(
         authorize("crosstrust, hit", &seen, asked::hits(FIFTY), SEEN),
         authorize("crosstrust, miss", &new, asked::misses(FIFTY)?, NEW),
     ];
-    let contestants = all(servers, Shape::DEFAULT).await?;
-    let measured = in_turns(&contestants, plan).await?;
+    let candidates = all(servers, Shape::DEFAULT).await?;
+    let measured = interleaved(&candidates, plan).await?;
     let [prost, hit, _] = &measured[..] else {
         anyhow::bail!("rows are missing");
     };

@@ -1,4 +1,4 @@
-//! The constant servers: they answer every call with one message.
+//! The constant servers, which answer every call with the same message.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use super::{Running, Systems};
 use crate::process::{Process, command};
 use crate::server::Address;
 
-/// A constant server's way with a request.
+/// How a constant server treats a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Constant {
     Prost,
@@ -20,7 +20,7 @@ pub enum Constant {
 }
 
 impl Systems {
-    /// It answers every call with this message.
+    /// Starts a server that answers every call with this message.
     pub fn constant(&self, constant: Constant, answer: &[u8]) -> Result<Running> {
         let folder = self.folder()?;
         let path = folder.path().join("answer");
@@ -37,7 +37,7 @@ impl Systems {
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
         let address = line.trim().parse();
-        let address = address.with_context(|| format!("constant {mode} said {line:?}"))?;
+        let address = address.with_context(|| format!("constant {mode} printed {line:?}"))?;
         Ok(Running {
             process: Rc::new(process),
             address: Address::Tcp(address),

@@ -1,5 +1,5 @@
-//! crosstrust as a server: the real program with the sample policies, mostly one request thread, a folder of its own, and
-//! no environment. Never touches the policies of the repository: it gets a copy.
+//! crosstrust as a server: the real program with a copy of the sample policies, one request thread by default, its own
+//! folder, and no environment.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ use crate::artifacts::repository;
 use crate::process::{Process, command};
 use crate::server::Address;
 
-/// How crosstrust's log is set.
+/// The mode of crosstrust's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Log {
     Off,
@@ -30,7 +30,7 @@ pub enum Log {
     Strict,
 }
 
-/// By what crosstrust is reached.
+/// The transport of crosstrust's listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     Tcp,
@@ -38,20 +38,20 @@ pub enum Transport {
     Tls,
 }
 
-/// How many request threads crosstrust has.
+/// The number of crosstrust's request threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Threads {
     One,
-    /// One a core: what it takes by itself.
+    /// One per core, the default.
     Usual,
 }
 
 /// When crosstrust sheds calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shedding {
-    /// As by default.
+    /// The default limits.
     Usual,
-    /// A core that others take shows as latency, not as calls that are shed.
+    /// High limits: a busy core shows as latency, not as shed calls.
     Late,
 }
 
@@ -61,7 +61,7 @@ impl Systems {
     }
 
     /// With one request thread and its default limits, without a log, over TCP.
-    pub fn crosstrust_with_usual_limits(&self) -> Result<Running> {
+    pub fn crosstrust_with_default_limits(&self) -> Result<Running> {
         self.sample(Log::Off, Transport::Tcp, Threads::One, Shedding::Usual)
     }
 
@@ -98,7 +98,7 @@ impl Systems {
         })
     }
 
-    /// crosstrust over whatever lies in this folder; the configuration has one listener, on TCP.
+    /// Starts crosstrust in this folder; the configuration has one TCP listener.
     pub fn crosstrust_over(&self, folder: TempDir, config: &str) -> Result<Running> {
         let (process, line) = self.serve(folder.path(), config)?;
         Ok(Running {
@@ -108,18 +108,18 @@ impl Systems {
         })
     }
 
-    /// The process, and the line in which it says that it serves.
+    /// Starts the process; returns it with the log line that reports the address.
     fn serve(&self, folder: &Path, config: &str) -> Result<(Process, String)> {
         fs::write(folder.join("crosstrust.toml"), config)?;
-        let said = fs::File::create(folder.join("said"))?;
+        let output_file = fs::File::create(folder.join("output"))?;
         let mut command = command(&self.artifacts.crosstrust);
         command
             .args(["serve", "--config", "crosstrust.toml"])
             .current_dir(folder)
-            .stdout(said.try_clone()?)
-            .stderr(said);
+            .stdout(output_file.try_clone()?)
+            .stderr(output_file);
         let mut process = Process::start(&mut command)?;
-        let line = await_line(&mut process, &folder.join("said"))?;
+        let line = await_line(&mut process, &folder.join("output"))?;
         Ok((process, line))
     }
 }
@@ -178,7 +178,7 @@ mfa = "c1"
     )
 }
 
-/// A certificate for `localhost` in the folder, and a client that believes it.
+/// Writes a certificate for `localhost` into the folder; returns a client configuration that trusts it.
 fn write_certificate(folder: &Path) -> Result<std::sync::Arc<ClientConfig>> {
     let made = generate_simple_self_signed(vec!["localhost".to_owned()])?;
     fs::write(folder.join("server.pem"), made.cert.pem())?;
@@ -193,20 +193,20 @@ fn write_certificate(folder: &Path) -> Result<std::sync::Arc<ClientConfig>> {
     Ok(std::sync::Arc::new(config))
 }
 
-/// The line in which crosstrust says that it serves.
-fn await_line(process: &mut Process, said: &Path) -> Result<String> {
+/// Waits for the log line that reports the address.
+fn await_line(process: &mut Process, output_file: &Path) -> Result<String> {
     let begun = Instant::now();
     while begun.elapsed() < START {
-        let text = fs::read_to_string(said)?;
+        let text = fs::read_to_string(output_file)?;
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         if let Some(line) = whole.lines().find(|line| line.contains("serving")) {
             return Ok(line.to_owned());
         }
         if let Some(status) = process.child().try_wait()? {
-            bail!("crosstrust has ended, {status}:\n{text}");
+            bail!("crosstrust ended with {status}:\n{text}");
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    let text = fs::read_to_string(said)?;
-    bail!("crosstrust does not serve after {START:?}:\n{text}")
+    let text = fs::read_to_string(output_file)?;
+    bail!("crosstrust does not serve within {START:?}:\n{text}")
 }

@@ -1,4 +1,4 @@
-//! Programs of others: started like ours, and ready when they accept connections.
+//! Third-party programs: started like crosstrust, and ready when they accept connections.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -13,16 +13,19 @@ use super::{Running, START};
 use crate::process::Process;
 use crate::server::Address;
 
-/// Starts it, and waits until it listens there. What it says goes to the folder.
+/// Starts the program and waits until it listens at the address. Its output goes to the folder.
 pub fn start(command: &mut Command, address: SocketAddr, folder: TempDir) -> Result<Running> {
-    let said = folder.path().join("said");
-    let output = fs::File::create(&said)?;
+    let output_file = folder.path().join("output");
+    let output = fs::File::create(&output_file)?;
     command.stdout(output.try_clone()?).stderr(output);
     let mut process = Process::start(command)?;
     let begun = Instant::now();
     while TcpStream::connect(address).is_err() {
         if process.child().try_wait()?.is_some() || begun.elapsed() > START {
-            bail!("it does not serve: {}", fs::read_to_string(said)?);
+            bail!(
+                "the program does not serve: {}",
+                fs::read_to_string(output_file)?
+            );
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -33,7 +36,7 @@ pub fn start(command: &mut Command, address: SocketAddr, folder: TempDir) -> Res
     })
 }
 
-/// An address of loopback at which nobody listens now, for those who cannot tell which one they were given.
+/// A free loopback address, for programs that cannot report the port that the kernel chose.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -1,8 +1,7 @@
-//! Something of everything that policies can say.
+//! A world that uses every feature of the policies.
 
 use super::*;
 
-/// Something of everything.
 pub fn world() -> Vec<TenantDocuments> {
     let contoso = contoso_with(|contoso| {
         contoso.allowed_clouds = vec![Cloud::UsGovernment, Cloud::China];

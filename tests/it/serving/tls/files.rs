@@ -1,4 +1,4 @@
-//! Files that cannot work, or not now: what becomes of them at a start and when they are read again.
+//! Unusable and expired TLS files, at startup and at a reload.
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa};
 
@@ -73,28 +73,31 @@ fn revocation_lists_without_a_client_ca_are_an_error() {
 
 #[test]
 fn a_reload_rejects_an_expired_certificate_or_one_for_another_use() {
-    bounded(async {
+    with_timeout(async {
         for change in [expire, not_yet] {
             let rarely = ServeOptions {
                 tls_rescan: NEVER,
                 ..options()
             };
-            let house = House::with(Peers::Spiffe(vec![ENVOY.to_owned()]), rarely, 2);
-            let envoy = house.envoy();
-            let before = shown(house.address(0), &envoy).await;
+            let server = TlsServer::with(Peers::Spiffe(vec![ENVOY.to_owned()]), rarely, 2);
+            let envoy = server.envoy();
+            let before = presented_certificate(server.address(0), &envoy).await;
             for bad in [
-                house.authority.server_with(change),
-                house.authority.server_with(for_clients),
+                server.authority.server_with(change),
+                server.authority.server_with(for_clients),
             ] {
-                bad.write(&house.files(0));
-                // Listeners are looked at in their order: with the second of these two, the first listener's files have
-                // been looked at as they are now.
+                bad.write(&server.files(0));
+                // Listeners are checked in their order: after the second of these two, the current files of the first
+                // listener have been checked.
                 for _ in 0..2 {
-                    let new = house.authority.server();
-                    new.write(&house.files(1));
-                    house.sees(1, &envoy, &new).await;
+                    let new = server.authority.server();
+                    new.write(&server.files(1));
+                    server.wait_for_certificate(1, &envoy, &new).await;
                 }
-                assert_eq!(shown(house.address(0), &envoy).await, before);
+                assert_eq!(
+                    presented_certificate(server.address(0), &envoy).await,
+                    before
+                );
             }
         }
     });
@@ -104,8 +107,8 @@ fn a_reload_rejects_an_expired_certificate_or_one_for_another_use() {
 fn an_expired_certificate_is_accepted_at_startup() {
     for change in [expire, not_yet] {
         let folder = tempfile::tempdir().unwrap();
-        let late = Authority::new().server_with(change);
-        late.write(folder.path());
+        let leaf = Authority::new().server_with(change);
+        leaf.write(folder.path());
         let tls = tls(folder.path().to_owned(), Peers::Unauthenticated);
         assert!(Server::bind(vec![over_tls(echo().0, tls)], options()).is_ok());
     }
@@ -113,42 +116,41 @@ fn an_expired_certificate_is_accepted_at_startup() {
 
 #[test]
 fn a_reload_rejects_a_client_ca_that_is_not_a_ca() {
-    bounded(async {
+    with_timeout(async {
         let rarely = ServeOptions {
             tls_rescan: NEVER,
             ..options()
         };
-        let house = House::with(Peers::Spiffe(vec![ENVOY.to_owned()]), rarely, 2);
-        let envoy = house.envoy();
-        let leaf = house.authority.client(&[ENVOY]);
-        let list = house.authority.revocation_list(&[], 4000);
+        let server = TlsServer::with(Peers::Spiffe(vec![ENVOY.to_owned()]), rarely, 2);
+        let envoy = server.envoy();
+        let leaf = server.authority.client(&[ENVOY]);
+        let list = server.authority.revocation_list(&[], 4000);
         for content in [leaf.pem.clone(), format!("{}{list}", Authority::new().pem)] {
-            std::fs::write(house.files(0).join("ca.pem"), content).unwrap();
+            std::fs::write(server.files(0).join("ca.pem"), content).unwrap();
             for _ in 0..2 {
-                let new = house.authority.server();
-                new.write(&house.files(1));
-                house.sees(1, &envoy, &new).await;
+                let new = server.authority.server();
+                new.write(&server.files(1));
+                server.wait_for_certificate(1, &envoy, &new).await;
             }
-            assert!(is_let_in(house.address(0), &envoy).await);
+            assert!(is_accepted(server.address(0), &envoy).await);
         }
     });
 }
 
-/// docs/configuration.md says so.
+/// As documented in docs/configuration.md.
 #[test]
 fn an_expired_client_ca_is_trusted_until_it_is_removed() {
-    bounded(async {
-        let house = House::of(Authority::expired(), options(), 1, |files| {
-            // The server's own certificate is another authority's.
+    with_timeout(async {
+        let server = TlsServer::of(Authority::expired(), options(), 1, |files| {
             tls(files, Peers::Spiffe(vec![ENVOY.to_owned()]))
         });
-        let leaf = house.authority.client(&[ENVOY]);
-        let at = house.address(0);
-        assert!(is_let_in(at, &house.shows(&leaf)).await);
-        std::fs::write(house.files(0).join("ca.pem"), &Authority::new().pem).unwrap();
-        house.hint.check_now();
-        while is_let_in(at, &house.shows(&leaf)).await {
-            house.hint.check_now();
+        let leaf = server.authority.client(&[ENVOY]);
+        let at = server.address(0);
+        assert!(is_accepted(at, &server.client_with(&leaf)).await);
+        std::fs::write(server.files(0).join("ca.pem"), &Authority::new().pem).unwrap();
+        server.reload.check_now();
+        while is_accepted(at, &server.client_with(&leaf)).await {
+            server.reload.check_now();
         }
     });
 }
@@ -167,17 +169,17 @@ fn a_certificate_without_ca_constraints_is_not_accepted_as_client_ca() {
 
 #[test]
 fn a_reload_rejects_unusable_tls_files() {
-    bounded(async {
+    with_timeout(async {
         let rarely = ServeOptions {
             tls_rescan: NEVER,
             ..options()
         };
-        let house = House::with(Peers::Spiffe(vec![ENVOY.to_owned()]), rarely, 2);
-        let envoy = house.envoy();
-        let before = shown(house.address(0), &envoy).await;
+        let server = TlsServer::with(Peers::Spiffe(vec![ENVOY.to_owned()]), rarely, 2);
+        let envoy = server.envoy();
+        let before = presented_certificate(server.address(0), &envoy).await;
         let broken: [(&str, &str); 5] = [
             ("server.pem", ""),
-            ("server.pem", &house.authority.server().pem),
+            ("server.pem", &server.authority.server().pem),
             (
                 "server.key",
                 "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
@@ -189,18 +191,22 @@ fn a_reload_rejects_unusable_tls_files() {
             ),
         ];
         for (file, content) in broken {
-            let path = house.files(0).join(file);
+            let path = server.files(0).join(file);
             let good = std::fs::read(&path).unwrap();
             std::fs::write(&path, content).unwrap();
-            // The files are looked at in the order of the listeners: with the second of these two, the first
-            // listener's have been looked at as they are now.
+            // Listeners are checked in their order: after the second of these two, the current files of the first
+            // listener have been checked.
             for _ in 0..2 {
-                let new = house.authority.server();
-                new.write(&house.files(1));
-                house.sees(1, &envoy, &new).await;
+                let new = server.authority.server();
+                new.write(&server.files(1));
+                server.wait_for_certificate(1, &envoy, &new).await;
             }
-            assert_eq!(shown(house.address(0), &envoy).await, before, "{file}");
-            assert!(is_let_in(house.address(0), &envoy).await, "{file}");
+            assert_eq!(
+                presented_certificate(server.address(0), &envoy).await,
+                before,
+                "{file}"
+            );
+            assert!(is_accepted(server.address(0), &envoy).await, "{file}");
             std::fs::write(&path, good).unwrap();
         }
     });

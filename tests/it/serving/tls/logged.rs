@@ -1,14 +1,14 @@
-//! What the real program logs and counts of clients that it refuses and of files that it warns about.
+//! Logs and metrics of the program for refused clients and for expired files.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use super::super::echo::PATIENCE;
+use super::super::echo::TEST_TIMEOUT;
 use super::*;
 use crate::observed::page;
 
-/// `crosstrust serve` with a listener with TLS and one without. Ends when it is dropped.
+/// `crosstrust serve` with one TLS and one plaintext listener. Killed on drop.
 struct Program {
     process: Child,
     folder: tempfile::TempDir,
@@ -42,13 +42,13 @@ impl Program {
             .stderr(log)
             .spawn()
             .unwrap();
-        let nowhere: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        let placeholder: SocketAddr = "127.0.0.1:1".parse().unwrap();
         let mut program = Program {
             process,
             folder,
-            tls: nowhere,
-            plain: nowhere,
-            admin: nowhere,
+            tls: placeholder,
+            plain: placeholder,
+            admin: placeholder,
         };
         let line = program.line(&[" serving"]);
         let quoted: Vec<&str> = line.split('"').collect();
@@ -63,9 +63,9 @@ impl Program {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    /// Waits for a line that has all of these parts.
+    /// Waits for a line that contains all of these parts.
     fn line(&self, parts: &[&str]) -> String {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TEST_TIMEOUT;
         loop {
             let log = self.log();
             let mut lines = log.lines();
@@ -77,7 +77,7 @@ impl Program {
         }
     }
 
-    /// The count of connections closed by this listener.
+    /// The number of connections that this listener has closed.
     fn closed(&self, listener: SocketAddr, cause: &str, reason: &str) -> String {
         let labels = format!("listener=\"{listener}\",cause=\"{cause}\",reason=\"{reason}\"");
         let name = format!("crosstrust_connections_closed_total{{{labels}}} ");
@@ -97,7 +97,7 @@ impl Drop for Program {
 
 #[test]
 fn a_refused_peer_is_logged_with_reason_address_uri_and_serial_and_counted() {
-    bounded(async {
+    with_timeout(async {
         let authority = Authority::new();
         let evil = authority.client(&["spiffe://contoso.example/other\n2026 ERROR faked"]);
         let revoked = authority.client(&[ENVOY]);
@@ -110,7 +110,7 @@ fn a_refused_peer_is_logged_with_reason_address_uri_and_serial_and_counted() {
             (None, "noCertificate"),
         ] {
             let config = authority::client(&authority, leaf, ANY_VERSION);
-            assert!(!is_let_in(program.tls, &config).await);
+            assert!(!is_accepted(program.tls, &config).await);
             let reason = format!("reason=\"{reason}\"");
             let line = program.line(&["may not connect", &listener, &reason, "peer=127.0.0.1:"]);
             if let Some(leaf) = leaf {
@@ -134,18 +134,18 @@ fn a_refused_peer_is_logged_with_reason_address_uri_and_serial_and_counted() {
 
 #[test]
 fn refused_peers_are_logged_at_a_bounded_rate() {
-    bounded(async {
+    with_timeout(async {
         let authority = Authority::new();
         let list = authority.revocation_list(&[], 4000);
         let program = Program::start(&authority, &authority.server(), &list);
         let nothing = authority::client(&authority, None, ANY_VERSION);
         for _ in 0..150 {
-            assert!(!is_let_in(program.tls, &nothing).await);
+            assert!(!is_accepted(program.tls, &nothing).await);
         }
-        until(|| program.closed(program.tls, "peer", "noCertificate") == "150");
+        wait_until(|| program.closed(program.tls, "peer", "noCertificate") == "150");
         let log = program.log();
         let lines = log.lines().filter(|line| line.contains("may not connect"));
-        // Ten at once and one a second: a machine that needs a minute for these handshakes may write seventy.
+        // A burst of ten and one a second: a machine that needs a minute for these handshakes may log seventy lines.
         let count = lines.count();
         assert!((10..=70).contains(&count), "{count}");
     });
@@ -156,14 +156,14 @@ fn another_protocol_is_logged_by_name_on_plaintext_and_tls_listeners() {
     let authority = Authority::new();
     let list = authority.revocation_list(&[], 4000);
     let program = Program::start(&authority, &authority.server(), &list);
-    let tls_hello = hello(authority::client(&authority, None, ANY_VERSION));
+    let tls_hello = client_hello(authority::client(&authority, None, ANY_VERSION));
     for (at, bytes, found) in [
         (program.plain, &tls_hello[..], "tls"),
         (program.plain, b"GET / HTTP/1.1\r\n\r\n", "http1"),
         (program.tls, b"GET / HTTP/1.1\r\n\r\n", "http1"),
         (program.tls, PREFACE, "plaintextHttp2"),
     ] {
-        say(at, bytes);
+        exchange(at, bytes);
         let (listener, named) = (format!("listener={at}"), format!("found=\"{found}\""));
         program.line(&["another protocol", &listener, &named, "peer=127.0.0.1:"]);
         assert_eq!(program.closed(at, "protocol", found), "1");

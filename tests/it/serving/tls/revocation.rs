@@ -1,11 +1,11 @@
-//! Revocation lists: whom they shut out, and whom a list that is missing or old shuts out.
+//! Revocation lists: certificates that they revoke, and missing or expired lists.
 
 use super::authority::expire;
 use super::*;
 
-/// A server that lets in [`ENVOY`] where this list, written into a file of its own, says nothing else.
-fn revoking(authority: Authority, list: &str) -> House {
-    House::of(authority, options(), 1, |files| {
+/// A server that accepts [`ENVOY`] unless this list, written to a separate file, revokes its certificate.
+fn revoking(authority: Authority, list: &str) -> TlsServer {
+    TlsServer::of(authority, options(), 1, |files| {
         let file = files.join("crl.pem");
         std::fs::write(&file, list).unwrap();
         ListenerTls {
@@ -15,55 +15,55 @@ fn revoking(authority: Authority, list: &str) -> House {
     })
 }
 
-async fn is_refused_for(house: &House, leaf: &Leaf, reason: &str) {
-    let before = house.running.closed("peer", reason);
-    assert!(!is_let_in(house.address(0), &house.shows(leaf)).await);
-    until(|| house.running.closed("peer", reason) > before);
+async fn assert_refused(server: &TlsServer, leaf: &Leaf, reason: &str) {
+    let before = server.running.closed("peer", reason);
+    assert!(!is_accepted(server.address(0), &server.client_with(leaf)).await);
+    wait_until(|| server.running.closed("peer", reason) > before);
 }
 
 #[test]
 fn a_revoked_certificate_is_refused_and_others_of_its_ca_are_accepted() {
-    bounded(async {
+    with_timeout(async {
         let authority = Authority::new();
         let (good, bad) = (authority.client(&[ENVOY]), authority.client(&[ENVOY]));
         let list = authority.revocation_list(&[&bad], 4000);
-        let house = revoking(authority, &list);
-        assert!(is_let_in(house.address(0), &house.shows(&good)).await);
-        is_refused_for(&house, &bad, "revoked").await;
+        let server = revoking(authority, &list);
+        assert!(is_accepted(server.address(0), &server.client_with(&good)).await);
+        assert_refused(&server, &bad, "revoked").await;
     });
 }
 
 #[test]
 fn a_new_revocation_list_refuses_new_connections_and_keeps_existing_ones() {
-    bounded(async {
+    with_timeout(async {
         let authority = Authority::new();
         let (good, bad) = (authority.client(&[ENVOY]), authority.client(&[ENVOY]));
-        let house = revoking(authority, &Authority::new().revocation_list(&[], 4000));
-        let at = house.address(0);
-        // The first list is another CA's of the same name.
-        is_refused_for(&house, &bad, "noRevocationList").await;
+        let server = revoking(authority, &Authority::new().revocation_list(&[], 4000));
+        let at = server.address(0);
+        // The first list is of another CA with the same name.
+        assert_refused(&server, &bad, "noRevocationList").await;
         let write = |revoked: &[&Leaf]| {
-            let list = house.authority.revocation_list(revoked, 4000);
-            std::fs::write(house.files(0).join("crl.pem"), list).unwrap();
-            house.hint.check_now();
+            let list = server.authority.revocation_list(revoked, 4000);
+            std::fs::write(server.files(0).join("crl.pem"), list).unwrap();
+            server.reload.check_now();
         };
         write(&[]);
-        while !is_let_in(at, &house.shows(&bad)).await {}
-        let live = client_of(at, &house.shows(&bad)).await;
+        while !is_accepted(at, &server.client_with(&bad)).await {}
+        let live = client_of(at, &server.client_with(&bad)).await;
         assert_eq!(live.status("Ok").await, "0");
         write(&[&bad]);
-        while is_let_in(at, &house.shows(&bad)).await {
-            house.hint.check_now();
+        while is_accepted(at, &server.client_with(&bad)).await {
+            server.reload.check_now();
         }
-        is_refused_for(&house, &bad, "revoked").await;
-        assert!(is_let_in(at, &house.shows(&good)).await);
-        assert_eq!(live.status("Ok").await, "0", "it goes by its age");
+        assert_refused(&server, &bad, "revoked").await;
+        assert!(is_accepted(at, &server.client_with(&good)).await);
+        assert_eq!(live.status("Ok").await, "0", "it ends at its maximum age");
     });
 }
 
 #[test]
 fn clients_of_an_issuer_without_a_valid_revocation_list_are_refused() {
-    bounded(async {
+    with_timeout(async {
         for (list_of_own, until, reason) in [
             (false, 4000, "noRevocationList"),
             (true, 2021, "revocationListExpired"),
@@ -73,20 +73,20 @@ fn clients_of_an_issuer_without_a_valid_revocation_list_are_refused() {
             let other = Authority::named("others");
             let issuer = if list_of_own { &authority } else { &other };
             let list = issuer.revocation_list(&[], until);
-            let house = revoking(authority, &list);
-            is_refused_for(&house, &leaf, reason).await;
+            let server = revoking(authority, &list);
+            assert_refused(&server, &leaf, reason).await;
         }
     });
 }
 
 #[test]
 fn an_old_revocation_list_still_refuses_the_certificates_on_it() {
-    bounded(async {
+    with_timeout(async {
         let authority = Authority::new();
         let bad = authority.client(&[ENVOY]);
         let list = authority.revocation_list(&[&bad], 2021);
-        let house = revoking(authority, &list);
-        assert!(!is_let_in(house.address(0), &house.shows(&bad)).await);
+        let server = revoking(authority, &list);
+        assert!(!is_accepted(server.address(0), &server.client_with(&bad)).await);
     });
 }
 
@@ -118,5 +118,5 @@ fn a_new_revocation_list_is_loaded_even_if_the_server_certificate_has_expired() 
     };
     let before = ends();
     write(4001);
-    until(|| ends() > before);
+    wait_until(|| ends() > before);
 }

@@ -1,8 +1,8 @@
-//! The policies that Cerbos is given.
+//! The policies for Cerbos.
 //!
 //! A scope for each pair of tenants, as Cerbos recommends for tenants: its policy holds that pair's settings and the
-//! Conditional Access policies that apply to it, so that trust and tenant are settled when it is written and no
-//! question looks at another pair's.
+//! Conditional Access policies that apply to it, so that trust and tenant are resolved when the policy is written
+//! and no request evaluates another pair's.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{ACTION, KIND, ROLE};
 use crate::peers::facts::{Control, Crossing, Facts, Policy, Rule, Setting, Trust};
 
-/// As Cerbos reads them from a folder.
+/// The files that Cerbos reads from a folder.
 pub fn write_policies(folder: &Path, facts: &Facts) -> Result<()> {
     fs::create_dir_all(folder)?;
     for (name, policy) in policies(facts) {
@@ -27,7 +27,7 @@ pub fn scope(home: &str, resource: &str) -> String {
     format!("{resource}.{home}")
 }
 
-/// A file a scope. The scopes above have to exist: they allow nothing.
+/// One file per scope. The parent scopes must exist; they allow nothing.
 fn policies(facts: &Facts) -> Vec<(String, Value)> {
     let nothing = json!([{
         "actions": [ACTION],
@@ -87,7 +87,7 @@ fn rules(facts: &Facts, home: &str, crossing: &Crossing) -> Vec<Value> {
     rules
 }
 
-/// The two rules of a setting decide together (semantics.md §3); the cheaper one is asked first.
+/// The two rules of a setting decide together (semantics.md §3); the cheaper one is evaluated first.
 fn passes(setting: &Setting) -> String {
     let users = users_targeted(&setting.users);
     let apps = apps_targeted(&setting.applications);

@@ -1,4 +1,4 @@
-//! The part of Cerbos's contract that one question needs (cerbos/request/v1, cerbos/engine/v1, cerbos/response/v1).
+//! The part of Cerbos's API that a request needs (cerbos/request/v1, cerbos/engine/v1, cerbos/response/v1).
 
 use std::collections::HashMap;
 

@@ -1,8 +1,8 @@
-// OPA's own program, with one plugin more: it answers Envoy's ext_authz over gRPC.
+// OPA with an additional plugin that answers Envoy's ext_authz over gRPC.
 //
-// It stands in for opa-envoy-plugin where that module cannot be had, and does less than it has to: one prepared
-// query, no decision log, no metrics, no headers in the answer, and the question becomes `input` without a way
-// through JSON. What it costs is a floor for OPA behind ext_authz, not a measurement of that plugin.
+// It replaces opa-envoy-plugin where that module is not available, and does less: one prepared query, no decision log,
+// no metrics, no headers in the answer, and the request becomes `input` without a conversion through JSON. Its cost is a
+// lower bound for OPA behind ext_authz, not a measurement of that plugin.
 package main
 
 import (
@@ -50,7 +50,7 @@ type server struct {
 	grpc    *grpc.Server
 }
 
-// Start prepares the query and serves. The policies are loaded by then, and nothing reloads them.
+// Start prepares the query and serves. The policies are already loaded and are never reloaded.
 func (s *server) Start(ctx context.Context) error {
 	query, err := rego.New(
 		rego.Query(s.config.Query),
@@ -76,7 +76,7 @@ func (s *server) Stop(context.Context) { s.grpc.Stop() }
 
 func (s *server) Reconfigure(context.Context, any) {}
 
-// Check answers OK where the query is true, and PERMISSION_DENIED where it is anything else.
+// Check returns OK if the query is true, otherwise PERMISSION_DENIED.
 func (s *server) Check(ctx context.Context, request *authz.CheckRequest) (*authz.CheckResponse, error) {
 	results, err := s.query.Eval(ctx, rego.EvalInput(input(request.GetAttributes())))
 	if err != nil {

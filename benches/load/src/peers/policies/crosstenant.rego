@@ -1,7 +1,7 @@
 # May a user of one organisation reach an application of another? (semantics.md §3 to §5)
 #
-# Everything that is looked up is an object keyed by id, so that no look-up walks a list. The question is
-# data.question: plain.rego or envoy.rego says where its parts are.
+# All tables are objects keyed by id, so that no look-up scans a list. The request is data.question: plain.rego or
+# envoy.rego defines its parts.
 package crosstenant
 
 import rego.v1
@@ -64,7 +64,7 @@ user_targeted(direction) if {
 	targeted[group]
 }
 
-# Some Conditional Access policy applies, and its grant is not satisfied.
+# A Conditional Access policy applies, and its grant is not satisfied.
 hindered if {
 	some id in data.policies_of_app[question.resource][question.app]
 	policy := data.policies[id]
@@ -85,7 +85,7 @@ satisfied(policy) if {
 	}
 }
 
-# A claim counts where it is trusted. Nothing meets "block".
+# A claim counts if it is trusted. Nothing satisfies "block".
 met(control) if {
 	question.claims[control]
 	crossing.trust[control]

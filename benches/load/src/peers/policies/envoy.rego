@@ -1,4 +1,4 @@
-# The question as Envoy asks it: what the token says is in the metadata of its jwt_authn filter, what the route is for
+# The request as Envoy's Check: the claims are in the metadata of its jwt_authn filter, the route's tenant and application
 # in the context extensions.
 package question
 

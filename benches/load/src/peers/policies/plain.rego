@@ -1,4 +1,4 @@
-# The question as the whole input.
+# The request as the complete input.
 package question
 
 import rego.v1

@@ -1,5 +1,4 @@
-//! The world's Conditional Access policies, in Graph's JSON: twenty that are enforced, one that only reports and one
-//! that is disabled.
+//! The generated Conditional Access policies in Graph's JSON: twenty enforced, one report-only and one disabled.
 
 use crosstrust::id::{AppId, TenantId};
 use serde_json::{Value, json};
@@ -7,7 +6,7 @@ use serde_json::{Value, json};
 use super::{between, sample};
 use crate::peers::random::Rng;
 
-/// Policies that are enforced.
+/// The number of enforced policies.
 const ENFORCED: usize = 20;
 
 pub fn policies(rng: &mut Rng, homes: &[TenantId], apps: &[AppId]) -> Value {
@@ -47,8 +46,7 @@ fn uuid(number: usize) -> String {
     format!("{number:08x}-0000-4000-8000-000000000000")
 }
 
-/// External users in each way to say it, everybody, or groups of the resource tenant, of which a direct connect user
-/// is in none.
+/// External users in each spelling, all users, or groups of the resource tenant, which contain no direct connect user.
 fn users(rng: &mut Rng, number: usize, homes: &[TenantId], is_block: bool) -> Value {
     let mut users = match number % 5 {
         _ if is_block => external(rng, homes, 3, 6),
