@@ -31,7 +31,7 @@ const PEAK: Shape = Shape {
     streams: 8,
 };
 /// Concurrent calls on a connection, fewer than the server allows.
-const STREAMS: usize = 64;
+const STREAMS: usize = 128;
 /// The longest wait of an answered call, in ms.
 const MOST_WAIT_MS: f64 = 10.0;
 const LEAST_GOODPUT: f64 = 0.8;
