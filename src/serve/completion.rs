@@ -37,7 +37,7 @@ impl CallCompletion {
         CallCompletion {
             arrival: CallArrival {
                 at: arrived,
-                served: calls.served(),
+                work: calls.work(),
             },
             calls,
             uri,

@@ -31,7 +31,7 @@ use super::connection_id::{CONNECTION, ConnectionId};
 use super::grpc_timeout::grpc_timeout;
 use super::message::{CallArrival, CallBody, MessageState};
 use super::slots::{SlotSource, Slots};
-use super::thread_load::{MEASURE_MIN_WAIT, ThreadLoad};
+use super::thread_load::{MEASURE_MIN_WAIT, ThreadLoad, ThreadWork};
 use super::unread::{TrackedBody, UnreadResponses};
 use super::{Counters, HttpService};
 
@@ -174,12 +174,6 @@ impl AdmissionControl {
         })
     }
 
-    /// Counts a call that waited too long for its thread.
-    fn count_late(&self) {
-        let queued = &self.counters.queued_too_long;
-        queued.fetch_add(1, Ordering::Relaxed);
-    }
-
     fn count_and_respond(&self, path: &str, fault: CallFault) -> Response<Body> {
         let counters = &self.counters;
         let counter = match fault {
@@ -255,7 +249,14 @@ impl ConnectionCalls {
         let waited = arrival.at.elapsed();
         waited >= self.admission.queue_delay
             && !self.is_below_fair_share()
-            && self.thread.is_overloaded(waited, arrival.served)
+            && self.thread.is_overloaded(waited, arrival.work)
+    }
+
+    /// Counts a call that waited too long for its thread.
+    fn count_late(&self) {
+        self.thread.count_refused();
+        let queued = &self.admission.counters.queued_too_long;
+        queued.fetch_add(1, Ordering::Relaxed);
     }
 
     fn acquire_call(self: &Arc<Self>) -> Option<CallSlot> {
@@ -292,9 +293,8 @@ impl ConnectionCalls {
         Ok((slot, stream))
     }
 
-    /// The time that the thread has spent on answered calls.
-    pub(super) fn served(&self) -> Duration {
-        self.thread.served()
+    pub(super) fn work(&self) -> ThreadWork {
+        self.thread.work()
     }
 
     pub(super) fn track_body(&self, body: Body, is_stream: bool) -> TrackedBody {
@@ -374,7 +374,7 @@ where
     let waited = completion.arrival.at.elapsed();
     if waited >= budget || calls.is_late(completion.arrival) {
         drop(slot);
-        admission.count_late();
+        calls.count_late();
         Box::pin(delay_refusal(completion, request)).await;
         return admission.response(path, CallFault::Overloaded);
     }
@@ -416,7 +416,10 @@ where
     let outcome = run_within_deadlines(until, message, handler).await;
     drop(slot);
     match outcome {
-        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Ok(response))) => {
+            calls.thread.count_answered();
+            response
+        }
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => {
             let message = panic_message(panic.as_ref());
@@ -424,7 +427,7 @@ where
             admission.count_and_respond(path, CallFault::Panicked)
         }
         Err(CallFault::Overloaded) => {
-            admission.count_late();
+            calls.count_late();
             Box::pin(refusal_time(completion)).await;
             admission.response(path, CallFault::Overloaded)
         }
@@ -438,6 +441,7 @@ async fn refuse(
     request: Request<Incoming>,
     fault: CallFault,
 ) -> Response<Body> {
+    completion.calls.thread.count_refused();
     delay_refusal(completion, request).await;
     completion
         .calls
@@ -493,7 +497,7 @@ async fn measure_polls<F: Future>(thread: &ThreadLoad, waited: Duration, handler
         let begun = is_measured.then(Instant::now);
         let polled = handler.as_mut().poll(cx);
         if let Some(begun) = begun {
-            thread.add_served(begun.elapsed());
+            thread.add_handler_time(begun.elapsed());
         }
         is_measured = true;
         polled

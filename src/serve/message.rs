@@ -18,6 +18,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 
 use super::guard::ConnectionCalls;
+use super::thread_load::ThreadWork;
 
 /// The body of a request, which reports to the server when the message is complete.
 #[derive(Debug)]
@@ -35,8 +36,8 @@ pub struct CallBody {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallArrival {
     pub(super) at: Instant,
-    /// [`ConnectionCalls::served`] at that time.
-    pub(super) served: Duration,
+    /// [`ConnectionCalls::work`] at that time.
+    pub(super) work: ThreadWork,
 }
 
 /// The state of a request message: one of the constants below.
@@ -114,6 +115,12 @@ impl HttpBody for CallBody {
             me.has_pended = true;
             return Poll::Pending;
         };
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            let bytes = u64::try_from(data.len()).unwrap_or(0);
+            me.calls.activity.add_call_bytes(bytes);
+        }
         if matches!(frame, None | Some(Err(_))) || body.is_end_stream() {
             let is_arriving = me.state.get() == ARRIVING;
             if me.has_pended && is_arriving && me.calls.is_late(me.arrival) {
@@ -122,12 +129,6 @@ impl HttpBody for CallBody {
             }
             me.state.end(COMPLETE);
             me.body = None;
-        }
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            let bytes = u64::try_from(data.len()).unwrap_or(0);
-            me.calls.activity.add_call_bytes(bytes);
         }
         Poll::Ready(frame)
     }
