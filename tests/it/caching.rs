@@ -1,6 +1,6 @@
 //! A cache changes the latency of an answer and nothing else.
 
-mod room;
+mod capacity;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -117,7 +117,7 @@ pub fn misses(groups: Groups) -> Result<Questions> {
     Ok(Questions::of(vec![frame]))
 }
 
-/// Users whom the resource tenant's inbound settings deny.
+/// Users that the resource tenant's inbound settings deny.
 pub fn denials(groups: Groups) -> Questions {
     let frames = (0..SEEN_USERS).map(|user| Frame::fixed(&denied_inbound(user, groups)));
     Questions::of(frames.collect())
